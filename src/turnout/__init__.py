@@ -1,0 +1,40 @@
+"""Turnout: every LLM call of your app on the right track.
+
+    app.add_middleware(TurnoutMiddleware, config="turnout.toml")    # from turnout.asgi import TurnoutMiddleware
+
+Importing this package loads neither litellm nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from turnout.assembly import Turnout as Turnout
+    from turnout.completion import Chunk as Chunk
+    from turnout.completion import Completion as Completion
+    from turnout.outcome import Decision as Decision
+    from turnout.outcome import Outcome as Outcome
+    from turnout.settings import Settings as Settings
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Turnout": "turnout.assembly",
+    "Chunk": "turnout.completion",
+    "Completion": "turnout.completion",
+    "Decision": "turnout.outcome",
+    "Outcome": "turnout.outcome",
+    "Settings": "turnout.settings",
+}
+
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'turnout' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(home), name)

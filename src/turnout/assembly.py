@@ -1,0 +1,284 @@
+"""From settings to a running Turnout: the one place that builds the plugs and hands them in."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+from turnout.caching.keys import Keys, policy_digest
+from turnout.caller import DEFAULT_DIRECTIVES, Caller, Circumstances, Directives, current_caller
+from turnout.clock import SystemClock
+from turnout.completion import AnswerStream, Chunk, Completion
+from turnout.errors import ArtifactError, SettingsError
+from turnout.messages import Message
+from turnout.outcome import Decision, Outcome
+from turnout.pipeline import Pipeline
+from turnout.ports import Clock, Gate, Observer, Provider, Scorer
+from turnout.pricing import Price
+from turnout.routing.catalog import Catalog
+from turnout.routing.router import Router
+from turnout.settings import Routing, Settings
+from turnout.stores.memory import MemoryGate
+from turnout.telemetry.spans import SpanObserver
+from turnout.upstream import litellm_import
+from turnout.upstream.chain import Chain
+from turnout.upstream.prices import price_table
+from turnout.upstream.provider import LiteLLMProvider
+from turnout.wire import ChatRequest, from_call
+
+log = logging.getLogger("turnout")
+
+# What no wish means: three in ten to the expensive tier.
+DEFAULT_SHARE = 0.3
+# What the default scorer, which can promise no quality, makes of a wish for quality.
+DEFAULT_SCORER_SHARE = 0.5
+# Longer than any flight may last: a lease that outlives this was never given back.
+LEASE_MARGIN_S = 60.0
+
+# Sections that are read and checked, but that nothing acts on yet.
+NOT_BUILT = ("limits", "budgets", "endpoints", "queue", "webhooks", "alerts", "status", "log", "redis")
+
+
+class Turnout:
+    """A running Turnout. `async with Turnout.from_toml("turnout.toml") as t: await t.complete("...")`.
+
+    The keyword arguments replace a plug, as tests do; none is needed to run.
+    """
+
+    def __init__(
+        self,
+        config: str | os.PathLike[str] | Mapping[str, Any] | Settings,
+        *,
+        clock: Clock | None = None,
+        provider: Provider | None = None,
+        scorer: Scorer | None = None,
+        gate: Gate | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.settings = settings = Settings.of(config)
+        self.clock = clock or SystemClock()
+        self._own_provider = provider is None
+        self._provider = provider or LiteLLMProvider(settings)
+        self._gate = gate or _memory_gate(settings, self.clock)
+        self.catalog = Catalog(settings)
+        observer = observer or SpanObserver(settings)
+        scorer = scorer or _scorer(settings)
+        _warn(settings, scorer)
+        self._pipeline = Pipeline(
+            settings=settings,
+            clock=self.clock,
+            gate=self._gate,
+            keys=Keys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
+            catalog=self.catalog,
+            router=Router(catalog=self.catalog, scorer=scorer, threshold=_threshold(settings, scorer)),
+            chain=Chain(
+                provider=self._provider,
+                clock=self.clock,
+                observer=observer,
+                settings=settings,
+                prices=_Prices(settings),
+                rng=random.Random().random,
+            ),
+            observer=observer,
+        )
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> Turnout:
+        """The Turnout of a settings file. Raises SettingsError."""
+        return cls(Settings.from_toml(path))
+
+    # -------------------------------------------------------------------------------------------- its life
+
+    def begin_loading(self) -> None:
+        """Begins what is slow in the background and returns at once."""
+        if self._own_provider:
+            litellm_import.start()
+
+    async def start(self) -> None:
+        """Returns when nothing slow is left for the first request."""
+        await self._provider.load()
+
+    async def aclose(self) -> None:
+        """Waits for the calls in progress, then closes what is open."""
+        await self._pipeline.drain()
+        await self._provider.close()
+        await self._gate.close()
+
+    async def __aenter__(self) -> Turnout:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # ------------------------------------------------------------------------------------------- the verbs
+
+    async def complete(
+        self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any
+    ) -> Completion:
+        """The answer to a text or to messages. `params`: OpenAI's, `model` ("auto") and `tag` included.
+        caller: by default that of the request that the app is handling.
+
+        Raises ServedError: what would have been told over HTTP.
+        """
+        return await self.completed(from_call(prompt, stream=False, params=params), self.around(caller))
+
+    def stream(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> TextStream:
+        """The answer chunk by chunk: `async for chunk in t.stream("..."): chunk.text`. Raises ServedError."""
+        request = from_call(prompt, stream=True, params=params)
+        return TextStream(self, request, self.around(caller))
+
+    async def decide(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> Decision:
+        """Where the request would go, and why. Nothing is called, counted or stored."""
+        return await self._pipeline.decide(from_call(prompt, stream=False, params=params), self.around(caller))
+
+    # -------------------------------------------------------------------------------------- for the doors
+
+    async def completed(self, request: ChatRequest, around: Circumstances) -> Completion:
+        """The whole answer to a parsed request."""
+        return await self._pipeline.complete(request, around)
+
+    async def streamed(self, request: ChatRequest, around: Circumstances) -> AnswerStream:
+        """The chunks of the answer to a parsed request, the first content-bearing one at hand."""
+        return await self._pipeline.stream(replace(request, stream=True), around)
+
+    def around(self, caller: Caller | None = None, directives: Directives = DEFAULT_DIRECTIVES) -> Circumstances:
+        """A new request's circumstances, by default of the caller whose request the app is handling."""
+        return Circumstances(
+            request_id=f"req_{secrets.token_hex(12)}",
+            started=self.clock.monotonic(),
+            caller=caller or _current(),
+            directives=directives,
+        )
+
+
+def _current() -> Caller:
+    find = current_caller.get()
+    return find() if find is not None else Caller()
+
+
+class TextStream:
+    """A stream that begins when it is first read. `outcome` is known once it has begun."""
+
+    def __init__(self, turnout: Turnout, request: ChatRequest, around: Circumstances) -> None:
+        self._turnout = turnout
+        self._request = request
+        self._around = around
+        self._answer: AnswerStream | None = None
+
+    async def _begun(self) -> AnswerStream:
+        if self._answer is None:
+            self._answer = await self._turnout.streamed(self._request, self._around)
+        return self._answer
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        answer = self._answer or await self._begun()
+        return Chunk(await anext(answer))
+
+    async def __aenter__(self) -> TextStream:
+        await self._begun()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Ends the listening early; where nobody else listens, the provider's call too."""
+        if self._answer is not None:
+            await self._answer.aclose()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self._answer.outcome if self._answer is not None else None
+
+
+class _Prices:
+    """The price table, made when litellm's bundled prices are there: not before the first call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._own = price_table(settings, {})
+        self._whole: dict[str, Price] | None = None
+
+    def __call__(self) -> Mapping[str, Price]:
+        if self._whole is None:
+            if len(self._own) == len(self._settings.model_names):
+                self._whole = self._own
+            elif litellm_import.loaded():
+                self._whole = price_table(self._settings, litellm_import.load().model_cost)
+            else:
+                return self._own
+        return self._whole
+
+
+def _memory_gate(settings: Settings, clock: Clock) -> MemoryGate:
+    return MemoryGate(
+        clock=clock,
+        max_entries=settings.cache.max_entries,
+        max_bytes=settings.cache.max_bytes,
+        lease_s=settings.retry.deadline_s + settings.retry.stream_deadline_s + LEASE_MARGIN_S,
+    )
+
+
+def _scorer(settings: Settings) -> Scorer:
+    # Imported here: numpy takes a while, and importing turnout is light.
+    if settings.routing.scorer == "default":
+        from turnout.routing.prior import PriorScorer
+
+        return PriorScorer()
+    from turnout.routing.scorer import load
+
+    try:
+        return load(settings.routing.scorer)
+    except ArtifactError as error:
+        raise SettingsError(f'routing.scorer = "{settings.routing.scorer}": {error}') from error
+
+
+def _threshold(settings: Settings, scorer: Scorer) -> float:
+    """The score from which on the expensive tier is asked. A score is a rank, so a share s is 1 - s."""
+    routing = settings.routing
+    if routing.threshold is not None:
+        return routing.threshold
+    if routing.max_expensive_share is not None:
+        return 1.0 - routing.max_expensive_share
+    if routing.keep_quality is None:
+        return 1.0 - DEFAULT_SHARE
+    promised = getattr(scorer, "threshold_for_quality", None)
+    if promised is None or scorer.is_default:
+        log.warning(
+            "routing.keep_quality: the default scorer can promise no quality; serving a share of %s expensive. "
+            "Train a scorer on your own logs: turnout train LOGS -o FILE",
+            DEFAULT_SCORER_SHARE,
+        )
+        return 1.0 - DEFAULT_SCORER_SHARE
+    threshold: float = promised(routing.keep_quality)
+    return threshold
+
+
+def _warn(settings: Settings, scorer: Scorer) -> None:
+    if settings.routing == Routing():
+        log.warning(
+            "no [routing] in the settings: the default scorer sends the hardest-looking %s to the expensive tier; "
+            "train your own: turnout train LOGS -o FILE",
+            DEFAULT_SHARE,
+        )
+    plain = Settings(tiers=settings.tiers)
+    told = [name for name in NOT_BUILT if getattr(settings, name) != getattr(plain, name)]
+    if settings.cache.semantic.enabled:
+        told.append("cache.semantic")
+    if told:
+        log.warning("these sections are checked but not acted on in this version: %s", ", ".join(told))
+
+
+__all__ = ["TextStream", "Turnout"]

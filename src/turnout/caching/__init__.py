@@ -1,0 +1,1 @@
+"""Answers kept and calls shared: keys, packed entries, flights."""

@@ -1,0 +1,62 @@
+"""The cache key: everything that shapes an answer, and who may share it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from turnout.messages import canonical_json
+from turnout.settings import Settings
+from turnout.wire import SHAPELESS, ChatRequest
+
+KEY_BYTES = 16
+
+
+def policy_digest(settings: Settings, scorer_version: str) -> bytes:
+    """Names what decides where a request goes and how it is called: the tiers, the models' own parameters,
+    the wish and the scorer. A change of any of these begins a new cache."""
+    routing = settings.routing
+    shaping = {
+        "cheap": settings.tiers.cheap.models,
+        "expensive": settings.tiers.expensive.models,
+        "models": {name: _plain(model.params) for name, model in settings.models.items()},
+        "wish": [routing.keep_quality, routing.max_expensive_share, routing.threshold],
+        "scorer": scorer_version,
+    }
+    return hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES).digest()
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, str]:
+    return {name: repr(value) for name, value in params.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Makes keys under one policy. scope "user": the user is part of the key; "app": it is not."""
+
+    policy: bytes
+    scope: Literal["user", "app"]
+
+    def key(self, request: ChatRequest, *, model: str, user: str) -> bytes:
+        """The key of this request, 16 bytes. `model` is the resolved name: a tier, a model or `auto`.
+
+        Streaming or not is no part of it: one entry serves both. Raises InvalidRequest where the request
+        is not plain JSON or not valid Unicode.
+        """
+        shaping = [
+            model,
+            request.messages,
+            {name: _number(value) for name, value in request.params.items() if name not in SHAPELESS},
+            {name: value for name, value in request.extra.items() if name not in SHAPELESS},
+            request.tag,
+            [user] if self.scope == "user" else [],
+        ]
+        # Keyed, so that the policy costs nothing a request and no caller can aim at another policy's keys.
+        return hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES, key=self.policy).digest()
+
+
+def _number(value: Any) -> Any:
+    """1.0 and 1 are one temperature."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

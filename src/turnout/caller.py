@@ -1,0 +1,84 @@
+"""Who asks, from where and under which conditions: what a door finds out before the pipeline begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from turnout.errors import InvalidRequest
+
+ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """user: never a raw credential; all anonymous callers are one user. endpoint: the app's own path or
+    route template."""
+
+    user: str = ANONYMOUS
+    endpoint: str = ""
+
+    @property
+    def anonymous(self) -> bool:
+        return self.user == ANONYMOUS
+
+
+# Set by a door for as long as the app handles a request, so that a call made deep inside a handler is
+# limited and billed to the right caller.
+# It holds the finding out, not the caller: a request that never calls a model never asks who is asking.
+current_caller: ContextVar[Callable[[], Caller] | None] = ContextVar("turnout_caller", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directives:
+    """The caller's own wishes. RFC 9111's no-store, no-cache and max-age; a lower deadline, in seconds."""
+
+    no_store: bool = False
+    no_cache: bool = False
+    max_age_s: float | None = None
+    deadline_s: float | None = None
+
+
+DEFAULT_DIRECTIVES = Directives()
+
+
+def parse_directives(cache_control: str, deadline_ms: str) -> Directives:
+    """From the `Cache-Control` and `x-turnout-deadline-ms` headers, "" where absent. Unknown and malformed
+    cache directives are ignored, as RFC 9111 says. Raises InvalidRequest for a deadline that is no number."""
+    if not cache_control and not deadline_ms:
+        return DEFAULT_DIRECTIVES
+    told: dict[str, str] = {}
+    for part in cache_control.split(","):
+        name, _, value = part.strip().partition("=")
+        told[name.lower()] = value.strip('"')
+    max_age = told.get("max-age", "")
+    return Directives(
+        no_store="no-store" in told,
+        no_cache="no-cache" in told or max_age == "0",
+        max_age_s=float(max_age) if max_age.isascii() and max_age.isdigit() else None,
+        deadline_s=_deadline(deadline_ms) if deadline_ms else None,
+    )
+
+
+def _deadline(text: str) -> float:
+    try:
+        seconds = float(text) / 1000
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise InvalidRequest(
+            "x-turnout-deadline-ms must be a number of milliseconds above 0", param="x-turnout-deadline-ms"
+        )
+    return seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """One request's own: its id, its caller, its directives and when it began (by the clock's monotonic)."""
+
+    request_id: str
+    started: float
+    caller: Caller = field(default_factory=Caller)
+    directives: Directives = DEFAULT_DIRECTIVES

@@ -1,0 +1,41 @@
+"""The `turnout` command: one module a command, imported only when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from turnout import __version__
+from turnout.errors import TurnoutError
+
+# Name -> what it does. Each is a module here with HELP, add_arguments(parser) and run(args) -> exit code.
+COMMANDS = {
+    "demo": "see it work: loopback providers, a real app, real traffic, a summary; no keys, no network",
+    "check": "check a settings file, and say what it means",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command. Exit code 0: good; 1: the work failed; 2: wrong use."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="turnout", description="Every LLM call of your app on the right track.")
+    parser.add_argument("--version", action="version", version=f"turnout {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, told in COMMANDS.items():
+        commands.add_parser(name, help=told, description=told, add_help=False).add_argument(
+            "rest", nargs=argparse.REMAINDER
+        )
+    named = parser.parse_args(arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else arguments)
+    command = import_module(f"turnout.cli.{named.command}")
+    own = argparse.ArgumentParser(prog=f"turnout {named.command}", description=COMMANDS[named.command])
+    command.add_arguments(own)
+    try:
+        code: int = command.run(own.parse_args(arguments[1:]))
+    except TurnoutError as error:
+        print(f"turnout: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return code

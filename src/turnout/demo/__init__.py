@@ -1,0 +1,1 @@
+"""The demo's world: tasks whose answers can be checked, and two providers that really solve them."""

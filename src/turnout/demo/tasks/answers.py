@@ -1,0 +1,47 @@
+"""Reads the final answer out of a chatty reply and compares it with the right one."""
+
+import re
+
+_MARK = re.compile(r"(?:answer|result)\b[\s:*_`]*(?:is|are|would be|comes to|=)?[\s:*_`]*(.+)", re.IGNORECASE)
+_NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
+_NOISE = re.compile(r"[*_`\"'“”‘’$().!?:]")
+_SMALL_WORDS = frozenset(
+    {
+        "a", "an", "and", "the", "it", "is", "are", "they", "or", "only", "on", "cup", "under", "day",
+        "of", "to", "be", "that", "so", "would", "will", "lamp", "lamps", "light", "lights", "sign",
+        "signs", "lantern", "lanterns", "word", "date", "now", "who", "names", "liars", "liar",
+    }
+)  # fmt: skip
+
+
+def final_answer(reply: str) -> str:
+    """The text after the last `answer is`, `Answer:` and the like, or else the last line that says something."""
+    lines = [line for line in reply.splitlines() if re.search(r"\w", line)]
+    for line in reversed(lines):
+        marked = _MARK.search(line)
+        if marked and re.search(r"\w", marked[1]):
+            return marked[1].strip()
+    return lines[-1].strip() if lines else ""
+
+
+def matches(answer: str, reply: str) -> bool:
+    """Whether the reply's final answer is `answer`: a number, or one or several words in any order.
+
+    A reply that names more than was asked for is wrong: nobody may answer by listing everything.
+    """
+    said = final_answer(reply)
+    if re.fullmatch(r"-?\d+", answer):
+        return _number(said) == int(answer)
+    return _words(said) == _words(answer)
+
+
+def _number(said: str) -> float | None:
+    """The number said, after the last `=` if there is one; None where there are several, or none."""
+    found = {float(text.replace(",", "")) for text in _NUMBER.findall(said.rsplit("=", 1)[-1])}
+    return found.pop() if len(found) == 1 else None
+
+
+def _words(said: str) -> tuple[str, ...]:
+    """The words that count, lower case and sorted, so that `Ben and Ann.` is `Ann, Ben`."""
+    words = _NOISE.sub(" ", said).lower().replace(",", " ").split()
+    return tuple(sorted(word for word in words if word not in _SMALL_WORDS or len(words) == 1))

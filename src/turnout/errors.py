@@ -1,0 +1,261 @@
+"""Every error Turnout raises, each of which knows its own HTTP status and OpenAI code.
+
+TurnoutError
+├── SettingsError                 refused at start: key, value, what to do
+├── UsageError                    called in a way that cannot work (sync on the loop, no Turnout mounted)
+├── ArtifactError                 a scorer file that is damaged, foreign or too new
+├── LogError                      labelled logs that cannot be trained on
+├── ServedError                   what a caller of the HTTP endpoint can be told
+│   ├── InvalidRequest        400 invalid_request_error      (param says where)
+│   ├── Unauthenticated       401 invalid_api_key
+│   ├── NotFound              404 not_found
+│   ├── ModelNotFound         404 model_not_found
+│   ├── MethodNotAllowed      405 method_not_allowed
+│   ├── Conflict              409 idempotency_conflict
+│   ├── TooLarge              413 request_too_large
+│   ├── UnsupportedMediaType  415 unsupported_media_type
+│   ├── RateLimitExceeded     429 rate_limit_exceeded
+│   ├── BudgetExceeded        429 budget_exceeded            (type insufficient_quota)
+│   ├── BudgetUnavailable     503 budget_unavailable
+│   ├── UpstreamUnavailable   503 upstream_unavailable
+│   ├── Overloaded            503 overloaded
+│   ├── DeadlineExceeded      504 deadline_exceeded
+│   └── InternalError         500 internal_error
+└── AttemptError                  one try of one model failed; never leaves upstream/ but as one of the above
+    ├── CallerFault               the request is to blame (400, 413, 422, content policy): told, not retried
+    ├── Misconfigured             our key, model name or URL is to blame (401, 403, 404): next candidate
+    ├── ProviderRateLimited       429: a pause, not a failure
+    ├── AttemptTimeout            connect, first token, between chunks or the whole attempt
+    ├── ConnectionFailed          refused, reset, DNS
+    ├── ProviderFailed            5xx
+    └── MalformedReply            not JSON, no choices, an error inside a 200, a stream cut short
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class TurnoutError(Exception):
+    """Root of every error that Turnout raises on purpose."""
+
+
+class SettingsError(TurnoutError):
+    """A setting that is wrong, unknown or missing. The message names the key, the value and what to do."""
+
+
+class UsageError(TurnoutError):
+    """A call that cannot work where it was made. The message says what to do instead."""
+
+
+class ArtifactError(TurnoutError):
+    """A scorer file that is damaged, foreign or newer than this version."""
+
+
+class LogError(TurnoutError):
+    """Labelled logs that cannot be read or trained on. The message names file, line and reason."""
+
+
+class ServedError(TurnoutError):
+    """An error that a caller of the OpenAI-compatible endpoint is told.
+
+    `message` is shown to the caller and never holds a key or a prompt. `retry_after_s`, in seconds, becomes
+    the `Retry-After` header. `headers` are added to the answer.
+    """
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "api_error"
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.told_code = code or self.code
+        self.told_status = status or self.status
+        self.retry_after_s = retry_after_s
+        self.headers = headers
+
+    def to_openai(self) -> dict[str, Any]:
+        """The body of OpenAI's error answers: `{"error": {"message", "type", "code", "param"}}`."""
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.type,
+                "code": self.told_code,
+                "param": self.param,
+            }
+        }
+
+
+class InvalidRequest(ServedError):
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_request_error"
+
+
+class Unauthenticated(ServedError):
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class NotFound(ServedError):
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class ModelNotFound(ServedError):
+    status = 404
+    type = "invalid_request_error"
+    code = "model_not_found"
+
+
+class MethodNotAllowed(ServedError):
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+
+class Conflict(ServedError):
+    status = 409
+    type = "invalid_request_error"
+    code = "idempotency_conflict"
+
+
+class TooLarge(ServedError):
+    status = 413
+    type = "invalid_request_error"
+    code = "request_too_large"
+
+
+class UnsupportedMediaType(ServedError):
+    status = 415
+    type = "invalid_request_error"
+    code = "unsupported_media_type"
+
+
+class RateLimitExceeded(ServedError):
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    retryable = True
+
+
+class BudgetExceeded(ServedError):
+    status = 429
+    type = "insufficient_quota"
+    code = "budget_exceeded"
+
+
+class BudgetUnavailable(ServedError):
+    status = 503
+    type = "api_error"
+    code = "budget_unavailable"
+    retryable = True
+
+
+class UpstreamUnavailable(ServedError):
+    status = 503
+    type = "api_error"
+    code = "upstream_unavailable"
+    retryable = True
+
+
+class Overloaded(ServedError):
+    status = 503
+    type = "api_error"
+    code = "overloaded"
+    retryable = True
+
+
+class DeadlineExceeded(ServedError):
+    status = 504
+    type = "api_error"
+    code = "deadline_exceeded"
+    retryable = True
+
+
+class InternalError(ServedError):
+    """A defect of ours. The message tells nothing but the request id to look for in the log."""
+
+
+class AttemptError(TurnoutError):
+    """One try of one model failed.
+
+    `retryable`: the same model may be tried again. `counts`: the breaker takes it as a failure.
+    `status` is the provider's HTTP status where there was one, `retry_after_s` its `Retry-After` in seconds.
+    `kind` is the low-cardinality word that spans and metrics carry as `error.type`.
+    """
+
+    kind: ClassVar[str] = "attempt_error"
+    retryable: ClassVar[bool] = False
+    counts: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class CallerFault(AttemptError):
+    """The request itself is to blame: told to the caller as it is, without retry or fallback."""
+
+    kind = "caller_fault"
+
+    def __init__(self, message: str, *, status: int = 400, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message, status=status)
+        self.code = code
+        self.param = param
+
+    def served(self) -> ServedError:
+        """The error that the caller is told: the provider's own status among 400, 413 and 422."""
+        told = TooLarge if self.status == 413 else InvalidRequest
+        return told(self.message, status=self.status, code=self.code, param=self.param)
+
+
+class Misconfigured(AttemptError):
+    """The provider refuses our key, model name or URL. Another model may still serve."""
+
+    kind = "misconfigured"
+
+
+class ProviderRateLimited(AttemptError):
+    kind = "rate_limited"
+    retryable = True
+
+
+class AttemptTimeout(AttemptError):
+    kind = "timeout"
+    retryable = True
+    counts = True
+
+
+class ConnectionFailed(AttemptError):
+    kind = "connection"
+    retryable = True
+    counts = True
+
+
+class ProviderFailed(AttemptError):
+    kind = "provider_error"
+    retryable = True
+    counts = True
+
+
+class MalformedReply(AttemptError):
+    kind = "malformed_reply"
+    retryable = True
+    counts = True

@@ -1,0 +1,149 @@
+"""What was decided and what happened: one frozen record each, read by span, header, log and test alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+Tier = Literal["cheap", "expensive"]
+ServedTier = Literal["cheap", "expensive", "none"]
+
+Reason = Literal[
+    "scored",  # the score met the threshold, or did not
+    "default_scorer",  # as `scored`, by the scorer that was not trained on this app's logs
+    "novel",  # unlike the training logs: decided by the tag's mean or the stated default
+    "forced",  # the caller named a tier or a model
+    "budget",  # the expensive tier's worst case did not fit the budget
+    "pacing",  # the threshold was raised because spend runs ahead of time
+    "cache",  # answered from the cache; the stored decision's values are told
+    "fallback",  # another candidate than the first one answered
+    "fallback_answer",  # the configured plain answer
+]
+
+CacheState = Literal[
+    "off",
+    "hit",
+    "stale",
+    "semantic",
+    "collapsed",
+    "miss_stored",
+    "miss",
+    "request",
+    "request_stored",
+    "bypass",
+]
+
+# RFC 9211. `stored` says that a complete answer will be stored.
+CACHE_STATUS: Mapping[CacheState, str | None] = {
+    "off": None,
+    "hit": "turnout; hit",
+    "stale": "turnout; hit; detail=stale",
+    "semantic": "turnout; hit; detail=semantic",
+    "collapsed": "turnout; fwd=miss; collapsed",
+    "miss_stored": "turnout; fwd=miss; stored",
+    "miss": "turnout; fwd=miss",
+    "request": "turnout; fwd=request",
+    "request_stored": "turnout; fwd=request; stored",
+    "bypass": "turnout; fwd=bypass; detail=anonymous",
+}
+
+SERVED_FROM_CACHE: frozenset[CacheState] = frozenset({"hit", "stale", "semantic"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Which tier, why, and which models in which order. Made once for a request.
+
+    score: the expected gain's rank among the training logs, in [0, 1]; None where forced.
+    expected_gain: expensive minus cheap quality, in [-1, 1]; None where forced.
+    threshold: a score at or above it goes to the expensive tier; None where forced.
+    novelty: 0 (like the logs) to 1 (unlike them); None where forced.
+    candidates: configured model names in the order of trying: the tier's, then the other tier's where allowed.
+    """
+
+    tier: Tier
+    reason: Reason
+    candidates: tuple[str, ...]
+    score: float | None = None
+    expected_gain: float | None = None
+    threshold: float | None = None
+    novelty: float | None = None
+    tag: str = ""
+    scorer_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one answer. `estimated`: counted by us, because the reply did not tell."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+    def to_openai(self) -> dict[str, int]:
+        """The three counts of OpenAI's `usage` object."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of one model. `error` is an AttemptError's kind, or None; times in seconds; cost in USD.
+
+    `usage` is None where the provider never told and nothing was received.
+    """
+
+    model: str
+    tier: Tier
+    duration_s: float
+    first_chunk_s: float | None = None
+    error: str | None = None
+    status: int | None = None
+    usage: Usage | None = None
+    cost_usd: Decimal = Decimal(0)
+    response_model: str | None = None
+    response_id: str | None = None
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What finally happened to one request.
+
+    decision: None only where the request was refused before one was made.
+    tier, model: who really answered (`none` and "" for the plain answer and for errors).
+    cost_usd: what this request's attempts cost, in USD; 0 for a hit and for a follower of a flight.
+    turnout_s: this library's own time; inference_s: time in attempts (for a follower: spent waiting for
+    the flight); waited_s: back-off and queueing. On a stream up to the first content-bearing chunk.
+    error: the code of the error that was served, or None. age_s: of a cached answer.
+    """
+
+    request_id: str
+    decision: Decision | None
+    tier: ServedTier
+    model: str
+    reason: Reason | None
+    cache: CacheState
+    attempts: tuple[Attempt, ...] = ()
+    usage: Usage = Usage()
+    cost_usd: Decimal = Decimal(0)
+    turnout_s: float = 0.0
+    inference_s: float = 0.0
+    waited_s: float = 0.0
+    first_chunk_s: float | None = None
+    streamed: bool = False
+    age_s: float | None = None
+    user: str = ""
+    endpoint: str = ""
+    error: str | None = None

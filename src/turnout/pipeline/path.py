@@ -1,0 +1,394 @@
+"""One request, from its identity to its outcome. Reads top to bottom like the path it takes:
+
+complete() and stream() -> enter the gate -> a hit | listen to a flight
+a flight -> decide -> call upstream -> land -> leave the gate
+nothing landed -> a stale answer -> the plain answer -> the error
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from typing import Any, assert_never
+
+from turnout.caching.entries import StoredAnswer, pack, unpack
+from turnout.caching.flights import Flight, Flights, Listener
+from turnout.caching.keys import Keys
+from turnout.caller import Circumstances
+from turnout.completion import AnswerStream, Completion
+from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
+from turnout.outcome import CacheState, Decision, Outcome, Usage
+from turnout.pipeline.call import (
+    Call,
+    Flown,
+    Whole,
+    fallback_reason,
+    plain_answer,
+    refused_outcome,
+    stream_outcome,
+    times,
+    whole_outcome,
+)
+from turnout.ports import Ask, Clock, Follow, Gate, Hit, Lead, Observer, Query, Settlement, Store, Stored
+from turnout.replies import Assembly, Body, chunks_of, dumps
+from turnout.routing.catalog import Catalog, Target
+from turnout.routing.router import Router
+from turnout.settings import Settings
+from turnout.upstream.chain import Candidate, Chain, Order
+from turnout.wire import ChatRequest
+
+# A complete answer; `length` and `content_filter` are truncated ones.
+STORABLE = frozenset({"stop", "tool_calls", "function_call"})
+# How long settling may take when the loop is already closing.
+SETTLE_S = 5.0
+# Failures that a stale or a plain answer is better than.
+OUTAGES = (UpstreamUnavailable, Overloaded, DeadlineExceeded)
+
+_Flight = Flight[StoredAnswer, Flown]
+_Listener = Listener[StoredAnswer, Flown]
+
+
+class Pipeline:
+    """The request path. Holds no request's state; everything it is handed outlives every request."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        gate: Gate,
+        keys: Keys,
+        catalog: Catalog,
+        router: Router,
+        chain: Chain,
+        observer: Observer,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._gate = gate
+        self._keys = keys
+        self._catalog = catalog
+        self._router = router
+        self._chain = chain
+        self._observer = observer
+        self._flights: Flights[StoredAnswer, Flown] = Flights()
+
+    # ------------------------------------------------------------------------------------------ the verbs
+
+    async def complete(self, request: ChatRequest, around: Circumstances) -> Completion:
+        """The whole answer. Raises ServedError."""
+        call = self._begin(request, around)
+        try:
+            found = await self._enter(call)
+            whole, listened_s = await self._landed(call, found) if isinstance(found, Listener) else (found, 0.0)
+        except BaseException as error:
+            self._failed(call, error)
+            raise
+        return Completion(whole.answer.body, self._given(call, whole, listened_s, streamed=False))
+
+    async def stream(self, request: ChatRequest, around: Circumstances) -> AnswerStream:
+        """The answer's chunks, once the first content-bearing one is here. Raises ServedError until then."""
+        call = self._begin(request, around)
+        try:
+            found = await self._enter(call)
+            if isinstance(found, Listener):
+                return await self._listened(call, found)
+        except BaseException as error:
+            self._failed(call, error)
+            raise
+        return await self._replayed(call, found, 0.0)
+
+    async def decide(self, request: ChatRequest, around: Circumstances) -> Decision:
+        """The decision alone: nothing is called, counted or stored. Raises ServedError."""
+        return self._decide(request, self._catalog.find(request.model), around)
+
+    async def drain(self) -> None:
+        """Waits until every call of this loop is over and settled."""
+        await self._flights.end()
+
+    # ----------------------------------------------------------------------------------- begin and enter
+
+    def _begin(self, request: ChatRequest, around: Circumstances) -> Call:
+        target = self._catalog.find(request.model)
+        cache = self._cache_state(around)
+        # The key is made where nothing is cached too: making it is what finds text that is not Unicode.
+        key = self._keys.key(request, model=target.name, user=around.caller.user)
+        return Call(
+            request=request,
+            target=target,
+            around=around,
+            key=key if cache in ("miss_stored", "request_stored") else None,
+            cache=cache,
+            token=self._observer.request_started(around.request_id),
+        )
+
+    def _cache_state(self, around: Circumstances) -> CacheState:
+        """What a miss will be told as."""
+        if not self._settings.cache.enabled:
+            return "off"
+        if around.directives.no_store:
+            return "request"
+        shared = self._settings.cache.scope == "app" or self._settings.identity.anonymous_cache
+        if around.caller.anonymous and not shared:
+            return "bypass"
+        return "request_stored" if around.directives.no_cache else "miss_stored"
+
+    async def _enter(self, call: Call) -> Whole | _Listener:
+        directives = call.around.directives
+        fresh = not directives.no_cache
+        entry = await self._gate.enter(Ask(key=call.key, lookup=fresh, collapse=fresh, max_age_s=directives.max_age_s))
+        verdict = entry.verdict
+        match verdict:
+            case Hit():
+                return _hit(verdict.stored, "hit") or self._fly(call, lease=None)
+            case Follow():
+                return self._join(call) or self._fly(call, lease=None)
+            case Lead():
+                return self._fly(call, lease=verdict.lease)
+            case _:
+                assert_never(verdict)
+
+    def _join(self, call: Call) -> _Listener | None:
+        flight = self._flights.find(call.key) if call.key is not None else None
+        if flight is None:
+            return None
+        call.cache = "collapsed"
+        call.flown = flight.head
+        return flight.listen()
+
+    # ---------------------------------------------------------------------------------------- the flight
+
+    def _fly(self, call: Call, lease: str | None) -> _Listener:
+        call.flown = Flown()
+        flight: _Flight = Flight(call.flown, streamed=call.request.stream)
+        self._flights.add(call.key if lease is not None else None, flight)
+        listener = flight.listen()
+        flight.start(partial(self._flight, call, lease))
+        return listener
+
+    async def _flight(self, call: Call, lease: str | None, flight: _Flight) -> None:
+        """One call, from the decision to the settlement. Shared by all who listen to it."""
+        store: Store | None = None
+        try:
+            decision = self._decide(call.request, call.target, call.around)
+            flight.head.decision = decision
+            body = await self._called(self._order(call, decision), flight)
+            answer = _answer(body, flight.head)
+            store = self._store(call, body, answer)
+            flight.land(answer)
+        finally:
+            await self._settle(Settlement(key=call.key, lease=lease or "", store=store))
+            self._flights.remove(call.key, flight)
+
+    async def _called(self, order: Order, flight: _Flight) -> Body:
+        trip = flight.head.trip
+        if not flight.streamed:
+            return await self._chain.complete(order, trip)
+        whole = Assembly()
+        async with aclosing(self._chain.stream(order, trip)) as chunks:
+            async for chunk in chunks:
+                whole.add(chunk)
+                await flight.publish(chunk)
+        return whole.body()
+
+    def _decide(self, request: ChatRequest, target: Target, around: Circumstances) -> Decision:
+        if target.tier is not None:
+            return Decision(tier=target.tier, reason="forced", candidates=target.candidates)
+        tag = request.tag or around.caller.endpoint
+        return self._router.decide(Query(messages=request.messages, tag=tag, tools=request.tools))
+
+    def _order(self, call: Call, decision: Decision) -> Order:
+        now = self._clock.monotonic()
+        retry = self._settings.retry
+        return Order(
+            messages=call.request.messages,
+            params=call.request.params,
+            extra=call.request.extra,
+            candidates=tuple(
+                Candidate(model=model, tier=self._settings.tier_of(model)) for model in decision.candidates
+            ),
+            # A flight belongs to nobody: a caller's own lower deadline ends its listening, not the flight.
+            deadline=now + retry.deadline_s,
+            stream_deadline=now + retry.stream_deadline_s,
+            token=call.token,
+        )
+
+    def _store(self, call: Call, body: Body, answer: StoredAnswer) -> Store | None:
+        complete = all(choice.get("finish_reason") in STORABLE for choice in body.get("choices") or ())
+        if call.key is None or not complete:
+            return None
+        cache, caller = self._settings.cache, call.around.caller
+        return Store(
+            packed=pack(answer),
+            ttl_s=cache.ttl_s,
+            stale_s=cache.stale_s,
+            user=caller.user,
+            endpoint=caller.endpoint,
+        )
+
+    async def _settle(self, settlement: Settlement) -> None:
+        """Leaves the gate whatever happens: a cancellation waits for it, bounded."""
+        leaving = asyncio.ensure_future(self._gate.leave(settlement))
+        try:
+            await asyncio.shield(leaving)
+        except asyncio.CancelledError:
+            await asyncio.wait({leaving}, timeout=SETTLE_S)
+            raise
+
+    # ---------------------------------------------------------------------------------------- listening
+
+    async def _landed(self, call: Call, listener: _Listener) -> tuple[Whole, float]:
+        since = self._clock.monotonic()
+        try:
+            async with self._deadline(call):
+                answer = await listener.answer()
+        except OUTAGES as error:
+            return await self._fallen_back(call, error), self._clock.monotonic() - since
+        finally:
+            listener.leave()
+        return _told(call, answer), self._clock.monotonic() - since
+
+    @asynccontextmanager
+    async def _deadline(self, call: Call) -> AsyncIterator[None]:
+        """Ends this caller's listening at its deadline. Raises DeadlineExceeded."""
+        lower, allowed = call.around.directives.deadline_s, self._settings.retry.deadline_s
+        seconds = allowed if lower is None else min(lower, allowed)
+        try:
+            async with self._clock.timeout_at(call.around.started + seconds):
+                yield
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"no answer within the deadline of {seconds:g} s") from error
+
+    async def _fallen_back(self, call: Call, error: ServedError) -> Whole:
+        """A stale answer, else the configured plain one, else the error itself."""
+        stale = await self._stale(call)
+        if stale is not None:
+            return stale
+        text = self._settings.fallback.answer
+        if not text:
+            raise error
+        answer = plain_answer(text, call, self._clock.time())
+        return Whole(answer=answer, cache=_unstored(call.cache), reason="fallback_answer", tier="none")
+
+    async def _stale(self, call: Call) -> Whole | None:
+        # RFC 9111: `no-cache` and `max-age` are a caller's word that an old answer will not do.
+        directives = call.around.directives
+        if call.key is None or directives.no_cache or directives.max_age_s is not None:
+            return None
+        stored = await self._gate.stale(call.key)
+        return None if stored is None else _hit(stored, "stale")
+
+    async def _listened(self, call: Call, listener: _Listener) -> AnswerStream:
+        """The stream of a flight, its first chunk at hand; where it failed before that, a whole answer's."""
+        since = self._clock.monotonic()
+        if not listener.flight.streamed:
+            return await self._replayed(call, *await self._landed(call, listener))
+        try:
+            async with self._deadline(call):
+                first = await listener.next()
+        except OUTAGES as error:
+            listener.leave()
+            whole = await self._fallen_back(call, error)
+            return await self._replayed(call, whole, self._clock.monotonic() - since)
+        except BaseException:
+            listener.leave()
+            raise
+        head = self._head(call, since)
+        chunks = self._chunks(call, listener, first, head)
+        # Begun at once: a generator that was never begun runs none of its own clean-up.
+        await anext(chunks)
+        return AnswerStream(chunks, head, lambda: call.outcome, include_usage=call.request.include_usage)
+
+    def _head(self, call: Call, since: float) -> Outcome:
+        now = self._clock.monotonic()
+        return stream_outcome(call, times(call, now, now - since), usage=Usage(), error=None)
+
+    async def _chunks(
+        self, call: Call, listener: _Listener, chunk: Mapping[str, Any] | None, head: Outcome
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        error: str | None = "cancelled"
+        try:
+            yield {}
+            while chunk is not None:
+                yield chunk
+                chunk = await listener.next()
+            error = None
+        except ServedError as broken:
+            error = broken.told_code
+            raise
+        finally:
+            listener.leave()
+            self._streamed(call, listener, head, error)
+
+    def _streamed(self, call: Call, listener: _Listener, head: Outcome, error: str | None) -> None:
+        landed = listener.flight.landed
+        spent = times(call, self._clock.monotonic(), head.inference_s)
+        # The head's times are what the caller waited for; the rest of a stream is the reader's own pace.
+        spent = spent.up_to(head)
+        usage = landed.usage if landed is not None else Usage()
+        self._end(call, stream_outcome(call, spent, usage=usage, error=error))
+
+    async def _replayed(self, call: Call, whole: Whole, listened_s: float) -> AnswerStream:
+        """A whole answer as a stream."""
+        outcome = self._given(call, whole, listened_s, streamed=True)
+
+        async def chunks() -> AsyncGenerator[Mapping[str, Any], None]:
+            for chunk in chunks_of(json.loads(whole.answer.body), include_usage=True):
+                yield chunk
+
+        return AnswerStream(chunks(), outcome, lambda: outcome, include_usage=call.request.include_usage)
+
+    # ------------------------------------------------------------------------------------------- the end
+
+    def _given(self, call: Call, whole: Whole, listened_s: float, *, streamed: bool) -> Outcome:
+        spent = times(call, self._clock.monotonic(), listened_s)
+        return self._end(call, whole_outcome(call, whole, spent, streamed=streamed))
+
+    def _failed(self, call: Call, error: BaseException) -> None:
+        code = error.told_code if isinstance(error, ServedError) else "cancelled"
+        if not isinstance(error, ServedError | asyncio.CancelledError | GeneratorExit):
+            code = "internal_error"
+        spent = times(call, self._clock.monotonic(), 0.0)
+        self._end(call, refused_outcome(call, spent, code))
+
+    def _end(self, call: Call, outcome: Outcome) -> Outcome:
+        if call.outcome is None:
+            call.outcome = outcome
+            self._observer.request_ended(call.token, outcome)
+        return outcome
+
+
+def _hit(stored: Stored, state: CacheState) -> Whole | None:
+    answer = unpack(stored.packed)
+    if answer is None:
+        return None
+    return Whole(answer=answer, cache=state, reason="cache", tier=answer.tier, age_s=stored.age_s)
+
+
+def _told(call: Call, answer: StoredAnswer) -> Whole:
+    complete = b'"finish_reason":"length"' not in answer.body
+    return Whole(
+        answer=answer,
+        cache=call.cache if complete else _unstored(call.cache),
+        reason=fallback_reason(answer.decision, answer.model),
+        tier=answer.tier,
+    )
+
+
+def _unstored(cache: CacheState) -> CacheState:
+    """What a miss is told as whose answer is not stored."""
+    if cache == "miss_stored":
+        return "miss"
+    return "request" if cache == "request_stored" else cache
+
+
+def _answer(body: Body, flown: Flown) -> StoredAnswer:
+    decision, serving = flown.decision, flown.trip.serving
+    assert decision is not None
+    assert serving is not None
+    usage = flown.trip.attempts[-1].usage or Usage()
+    body.setdefault("usage", usage.to_openai())
+    return StoredAnswer(body=dumps(body), decision=decision, tier=serving.tier, model=serving.model, usage=usage)

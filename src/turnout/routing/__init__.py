@@ -1,0 +1,1 @@
+"""The decision: features, scorer, threshold, candidates."""

@@ -1,0 +1,74 @@
+"""Which models a caller's `model` stands for. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from turnout.errors import ModelNotFound
+from turnout.outcome import Tier
+from turnout.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What was asked for. `name` is `auto`, a tier or a configured model; `tier` is None for `auto`.
+
+    A forced tier or model is never left: `candidates` are all that may serve; () for `auto`.
+    """
+
+    name: str
+    tier: Tier | None = None
+    candidates: tuple[str, ...] = ()
+
+
+class Catalog:
+    """The names that callers may use, and the candidates that each tier means."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._targets = dict(_targets(settings))
+        self.names: tuple[str, ...] = (
+            *("auto", "cheap", "expensive"),
+            *settings.model_names,
+            *settings.routing.aliases,
+        )
+
+    def find(self, model: str) -> Target:
+        """What this name stands for. Raises ModelNotFound, which names the nearest known one."""
+        target = self._targets.get(model)
+        if target is None:
+            near = difflib.get_close_matches(model, self._targets, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(self.names)}"
+            raise ModelNotFound(f"the model {model[:80]!r} does not exist here; {hint}", param="model")
+        return target
+
+    def route(self, tier: Tier) -> tuple[str, ...]:
+        """The candidates of a routed request: the tier's models, then the other tier's where allowed."""
+        allowed = self._settings.fallback.other_tier
+        models = self._settings.tier_models(tier)
+        if allowed == "any" or (allowed == "cheap" and tier == "expensive"):
+            return models + self._settings.tier_models("cheap" if tier == "expensive" else "expensive")
+        return models
+
+
+def _targets(settings: Settings) -> Mapping[str, Target]:
+    targets = {
+        "auto": Target(name="auto"),
+        "cheap": Target(name="cheap", tier="cheap", candidates=settings.tiers.cheap.models),
+        "expensive": Target(name="expensive", tier="expensive", candidates=settings.tiers.expensive.models),
+    }
+    short = Counter(_short(name) for name in settings.model_names)
+    for name in settings.model_names:
+        target = Target(name=name, tier=settings.tier_of(name), candidates=(name,))
+        targets[name] = target
+        if short[_short(name)] == 1:
+            targets.setdefault(_short(name), target)
+    # An alias is the app's own word, so it wins over a shortened name.
+    return targets | {alias: targets[name] for alias, name in settings.routing.aliases.items()}
+
+
+def _short(name: str) -> str:
+    return name.split("/", 1)[-1]

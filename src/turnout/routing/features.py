@@ -1,0 +1,229 @@
+"""What the scorer reads of a request: its structure as numbers, its words and letters as hashes. One pass.
+
+The text is the last user turn; the rest of the conversation, tools, images and the system prompt are
+counted. A long text is read at its head and tail, so that reading takes bounded time whatever is sent.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.messages import count_images, last_user_text, text_of
+from turnout.ports import Query
+from turnout.routing import lexicon
+
+Floats = NDArray[np.float64]
+Hashes = NDArray[np.uint64]
+
+# Part of every scorer file: a file made by other features is refused, never misread.
+FEATURE_VERSION = 1
+
+# Bytes read at each end of a long text. 2 x 3,000 covers 99.9 % of the prompts measured and costs 0.6 ms.
+END_BYTES = 3_000
+
+_CHARACTERS: dict[str, str] = {
+    "lower": "abcdefghijklmnopqrstuvwxyz",
+    "upper": "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "digit": "0123456789",
+    "blank": " \t",
+    "line_end": "\n",
+    "comma": ",",
+    "full_stop": ".",
+    "question_mark": "?",
+    "exclamation": "!",
+    "quote": '"',
+    "apostrophe": "'",
+    "parenthesis": "(",
+    "bracket": "[",
+    "brace": "{",
+    "colon": ":",
+    "semicolon": ";",
+    "dash": "-",
+    "dollar": "$",
+    "backslash": "\\",
+    "caret": "^",
+    "equals": "=",
+    "plus": "+",
+    "star": "*",
+    "slash": "/",
+    "less_than": "<",
+    "underscore": "_",
+    "backtick": "`",
+    "percent": "%",
+    "sign": "&|#@~",
+}
+_MARKS: dict[str, bytes] = {
+    "paragraphs": b"\n\n",
+    "indents": b"    ",
+    "returns": b"return ",
+    "defs": b"def ",
+    "equalities": b"==",
+    "fractions": b"\\frac",
+    "roots": b"\\sqrt",
+    "gaps": b"___",
+    "code_fences": b"```",
+}
+_SCALARS = (
+    "bytes", "words", "sentences", "lines", "numbers", "capitalised", "options", "option_bytes", "stem_bytes",
+    "last_line_bytes", "first_line_bytes", "longest_word", "longest_number", "long_words", "turns",
+    "conversation_bytes", "system_bytes", "tools", "images",
+)  # fmt: skip
+_RATIOS = (
+    "word_length", "words_per_sentence", "long_word_share", "distinct_word_share", "number_share",
+    "capitalised_share", "ends_with_question", "begins_with_capital",
+)  # fmt: skip
+
+_CHAR_NAMES = (*_CHARACTERS, "beyond_ascii")
+NAMES: tuple[str, ...] = (
+    *(f"count of {name}" for name in _CHAR_NAMES),
+    *(f"count of {name} words" for name in lexicon.NAMES),
+    *_MARKS,
+    *_SCALARS,
+    *(f"share of {name}" for name in _CHAR_NAMES),
+    *(f"share of {name} words" for name in lexicon.NAMES),
+    *_RATIOS,
+    *(f"begins with a {name} word" for name in lexicon.NAMES),
+)
+
+
+def _character_table() -> Floats:
+    """[256, characters] of 0 and 1: which class each byte belongs to."""
+    table = np.zeros((256, len(_CHAR_NAMES)))
+    for index, characters in enumerate(_CHARACTERS.values()):
+        table[[ord(character) for character in characters], index] = 1.0
+    table[128:, -1] = 1.0
+    return table
+
+
+_CHARACTER_TABLE = _character_table()
+_LEXICON = len(lexicon.NAMES)
+_NO_WORD = (_LEXICON,)
+_WORD = re.compile(rb"[a-z\x80-\xff]+(?:'[a-z]+)?|[0-9]+")
+_CAPITALISED = re.compile(rb"(?<![A-Za-z])[A-Z]")
+_OPTION = re.compile(rb"^\(?[A-Za-z0-9][).][^\n]*", re.M)
+_SENTENCE = re.compile(rb"[.?!](?=\s)")
+_MARK_BYTES = tuple(_MARKS.values())
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_ODD2 = np.uint64(0xBF58476D1CE4E5B9)
+_STEP = np.uint64(1_000_003)
+_FOLD = np.uint64(31)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One request as numbers. `structure` is [len(NAMES)]; hashes are uint64, to be cut to a table's bits."""
+
+    structure: Floats
+    folded: bytes
+    word_codes: Hashes
+    tag: str
+
+    @cached_property
+    def words(self) -> Hashes:
+        """One hash a word."""
+        return self.word_codes * _ODD
+
+    @cached_property
+    def word_pairs(self) -> Hashes:
+        """One hash for each two words that follow each other."""
+        codes = self.word_codes
+        return (codes[:-1] * _ODD2 + codes[1:]) * _ODD
+
+    @cached_property
+    def letters(self) -> Hashes:
+        """One hash for each four bytes that follow each other, case ignored."""
+        return grams(self.folded, 4)
+
+
+def grams(folded: bytes, size: int) -> Hashes:
+    """A hash for each `size` bytes in a row: [max(0, len - size + 1)]."""
+    data = np.frombuffer(folded, np.uint8).astype(np.uint64)
+    count = len(data) - size + 1
+    if count <= 0:
+        return np.zeros(0, np.uint64)
+    code = data[:count]
+    for offset in range(1, size):
+        code = code * _STEP + data[offset : offset + count]
+    return np.asarray((code ^ (code >> _FOLD)) * _ODD)
+
+
+def read(query: Query) -> Reading:
+    """The reading of a request. Never raises on any text, a lone surrogate or an empty one included."""
+    messages = query.messages
+    text = last_user_text(messages)
+    data, length = _ends(text)
+    context = _context(query, text) if len(messages) > 1 or query.tools else (1.0, 0.0, 0.0, 0.0, 0.0)
+    if not isinstance(messages[-1].get("content"), str):
+        context = (*context[:4], float(count_images(messages)))
+    folded = data.lower()
+    words = _WORD.findall(folded)
+    structure = _structure(data, length, words, context)
+    codes = np.array(list(map(crc32, words)), np.uint64)
+    return Reading(structure, folded, codes, query.tag)
+
+
+def _ends(text: str) -> tuple[bytes, int]:
+    """The text's bytes, head and tail only where it is long, and its whole length in characters."""
+    length = len(text)
+    if length > 2 * END_BYTES:
+        text = f"{text[:END_BYTES]}\n{text[-END_BYTES:]}"
+    return text.encode("utf-8", "replace"), length
+
+
+def _context(query: Query, text: str) -> tuple[float, float, float, float, float]:
+    """Turns, bytes of the other turns, bytes of the system prompt, tools, images."""
+    turns = system = others = 0
+    for message in query.messages:
+        size = len(text_of(message))
+        if message.get("role") in ("system", "developer"):
+            system += size
+        else:
+            turns += 1
+            others += size
+    return (float(turns), float(max(0, others - len(text))), float(system), float(query.tools), 0.0)
+
+
+def _structure(
+    data: bytes, length: int, words: list[bytes], context: tuple[float, float, float, float, float]
+) -> Floats:
+    size, count = max(len(data), 1), max(len(words), 1)
+    characters = np.bincount(np.frombuffer(data, np.uint8), minlength=256) @ _CHARACTER_TABLE
+    kinds = list(map(lexicon.CATEGORY_OF.get, words))
+    lexical = np.bincount([kind for kind in kinds if kind is not None] or _NO_WORD, minlength=_LEXICON + 1)
+    lexical = lexical[:_LEXICON]
+    lengths = list(map(len, words)) or [0]
+    long_words = sum(1 for each in lengths if each >= 8)
+    numbers = [each for each in words if each[0] < 58]
+    sentences = len(_SENTENCE.findall(data)) + 1
+    capitalised = len(_CAPITALISED.findall(data))
+    options = _OPTION.findall(data)
+    option_bytes = sum(map(len, options))
+    line_end = data.find(b"\n")
+    scalars = (
+        float(length), len(words), sentences, data.count(b"\n") + 1, len(numbers), capitalised, len(options),
+        option_bytes / max(len(options), 1), max(0, length - option_bytes),
+        len(data) - data.rfind(b"\n") - 1, line_end if line_end >= 0 else len(data),
+        max(lengths), max(map(len, numbers), default=0), long_words, *context,
+    )  # fmt: skip
+    counts = np.concatenate((characters, lexical, [data.count(mark) for mark in _MARK_BYTES], scalars))
+    ratios = (
+        sum(lengths) / count, count / sentences, long_words / count, len(set(words)) / count,
+        len(numbers) / count, capitalised / count, data.rstrip()[-1:] == b"?", data[:1].isupper(),
+    )  # fmt: skip
+    first = np.zeros(_LEXICON)
+    if kinds and kinds[0] is not None:
+        first[kinds[0]] = 1.0
+    return np.concatenate((np.log1p(counts), characters / size, lexical / count, ratios, first))
+
+
+def describe(value: float) -> str:
+    """A logged count as people read it."""
+    return f"{math.expm1(value):.0f}"

@@ -1,0 +1,57 @@
+"""The settings: small, frozen, one section a concern, each checked when it is built.
+
+`Settings.of(config)` takes a path to a TOML file, a mapping of the same shape, or a Settings.
+"""
+
+from turnout.settings.notation import Budget, Rate
+from turnout.settings.sections import (
+    Alerts,
+    Breaker,
+    Budgets,
+    Cache,
+    Endpoint,
+    Fallback,
+    Identity,
+    Limits,
+    Log,
+    Model,
+    Queue,
+    Redis,
+    Retry,
+    Routing,
+    Semantic,
+    Server,
+    Settings,
+    Status,
+    Telemetry,
+    TierModels,
+    Tiers,
+    Webhooks,
+)
+
+__all__ = [
+    "Alerts",
+    "Breaker",
+    "Budget",
+    "Budgets",
+    "Cache",
+    "Endpoint",
+    "Fallback",
+    "Identity",
+    "Limits",
+    "Log",
+    "Model",
+    "Queue",
+    "Rate",
+    "Redis",
+    "Retry",
+    "Routing",
+    "Semantic",
+    "Server",
+    "Settings",
+    "Status",
+    "Telemetry",
+    "TierModels",
+    "Tiers",
+    "Webhooks",
+]

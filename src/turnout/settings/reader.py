@@ -1,0 +1,155 @@
+"""From a mapping to frozen sections: every key checked, an unknown one answered by the nearest right one."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from turnout.errors import SettingsError
+from turnout.settings.notation import Budget, Rate
+
+Section = TypeVar("Section")
+
+
+class Wrong(SettingsError):
+    """A value that its own section refuses; the reader adds where the section stands."""
+
+    def __init__(self, key: str, value: object, what: str) -> None:
+        super().__init__(f"{key} = {shown(value)}: {what}")
+
+
+def require(good: bool, key: str, value: object, what: str) -> None:
+    """Raises Wrong unless good."""
+    if not good:
+        raise Wrong(key, value, what)
+
+
+def shown(value: object) -> str:
+    """The value as TOML would have it, shortened."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        value = value if len(value) <= 60 else value[:57] + "..."
+        return f'"{value}"'
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def read(section: type[Section], given: Any, where: str) -> Section:
+    """The section built of this mapping. `where` is its dotted path, "" for the whole. Raises SettingsError."""
+    if not isinstance(given, Mapping):
+        raise SettingsError(f"{where} = {shown(given)}: must be a table")
+    hints = typing.get_type_hints(section)
+    fields = {field.name: field for field in dataclasses.fields(section)}  # type: ignore[arg-type]
+    for key in given:
+        if key not in fields:
+            raise SettingsError(_unknown(_join(where, str(key)), given[key], str(key), fields))
+    for name, field in fields.items():
+        absent = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if absent and name not in given:
+            raise SettingsError(f"{_join(where, name)} is missing; it has no default")
+    values = {name: convert(hints[name], given[name], _join(where, name)) for name in given}
+    try:
+        return section(**values)
+    except Wrong as error:
+        raise SettingsError(_join(where, str(error))) from None
+
+
+def _unknown(path: str, value: object, key: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    told = (
+        f"{path} = {shown(value)}: unknown setting; "
+        if not isinstance(value, Mapping)
+        else (f"[{path}]: unknown section; ")
+    )
+    if near:
+        return told + f"did you mean {near[0]}?"
+    return told + f"known here: {', '.join(sorted(known))}"
+
+
+def _join(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def convert(hint: Any, value: Any, where: str) -> Any:
+    """The value as the type that the field is annotated with. Raises SettingsError."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return convert(next(arg for arg in args if arg is not type(None)), value, where)
+    if origin is typing.Literal:
+        return _literal(args, value, where)
+    if origin is tuple:
+        return _tuple(args[0], value, where)
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping(args[1], value, where)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint) and hint not in (Rate, Budget):
+        section: Any = hint
+        return value if isinstance(value, section) else read(section, value, where)
+    return _scalar(hint, value, where)
+
+
+def _literal(allowed: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value in allowed and isinstance(value, str):
+        return value
+    choices = ", ".join(f'"{choice}"' for choice in allowed)
+    near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.5)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    raise SettingsError(f"{where} = {shown(value)}: must be one of {choices}{hint}")
+
+
+def _tuple(item: Any, value: Any, where: str) -> tuple[Any, ...]:
+    # A single rate or budget may stand without its brackets; a single model may not, so that a typo in a
+    # list is never taken for a name.
+    if item in (Rate, Budget) and isinstance(value, str | Rate | Budget):
+        value = [value]
+    if not isinstance(value, list | tuple):
+        raise SettingsError(f"{where} = {shown(value)}: must be a list")
+    return tuple(convert(item, one, f"{where}[{index}]") for index, one in enumerate(value))
+
+
+def _mapping(item: Any, value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise SettingsError(f"{where} = {shown(value)}: must be a table")
+    if item is Any:
+        return dict(value)
+    return {str(key): convert(item, one, f'{where}."{key}"') for key, one in value.items()}
+
+
+def _scalar(hint: Any, value: Any, where: str) -> Any:
+    number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    if hint is bool and isinstance(value, bool):
+        return value
+    if hint is int and number and value == int(value):
+        return int(value)
+    if hint is float and number:
+        return float(value)
+    if hint is Decimal and number:
+        return value if isinstance(value, Decimal) else Decimal(str(value))
+    if hint is str and isinstance(value, str):
+        return value
+    if hint in (Rate, Budget):
+        return _notation(hint, value, where)
+    names = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        Decimal: "a number",
+        str: "a text",
+    }
+    raise SettingsError(f"{where} = {shown(value)}: must be {names.get(hint, 'of another type')}")
+
+
+def _notation(hint: Any, value: Any, where: str) -> Any:
+    if isinstance(value, hint):
+        return value
+    if not isinstance(value, str):
+        raise SettingsError(f'{where} = {shown(value)}: must be a text such as "60/minute" or "1/day"')
+    try:
+        return hint.parse(value)
+    except SettingsError as error:
+        raise SettingsError(f"{where} = {shown(value)}: {error}") from None

@@ -1,0 +1,417 @@
+"""Each section of turnout.toml, its defaults and why they are what they are."""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from turnout.errors import SettingsError
+from turnout.outcome import Tier
+from turnout.settings.notation import Budget, Rate
+from turnout.settings.reader import read, require
+
+# What a caller may ask for besides configured names; never a model's own name.
+VIRTUAL_MODELS = ("auto", "cheap", "expensive")
+
+
+def _positive(section: Any, *keys: str) -> None:
+    for key in keys:
+        value = getattr(section, key)
+        require(math.isfinite(value) and value > 0, key, value, "must be more than 0")
+
+
+def _not_negative(section: Any, *keys: str) -> None:
+    for key in keys:
+        value = getattr(section, key)
+        require(math.isfinite(value) and value >= 0, key, value, "must be at least 0")
+
+
+def _share(section: Any, *keys: str) -> None:
+    for key in keys:
+        value = getattr(section, key)
+        require(value is None or 0 <= value <= 1, key, value, "must be between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierModels:
+    """One tier: the first model is preferred, the rest are its fallbacks, in order."""
+
+    models: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        require(bool(self.models), "models", list(self.models), "must name at least one model")
+        for name in self.models:
+            require(bool(name.strip()), "models", name, "a model's name may not be empty")
+            require(name not in VIRTUAL_MODELS, "models", name, "is what callers ask a tier by; name a model")
+        require(len(set(self.models)) == len(self.models), "models", list(self.models), "names one twice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiers:
+    cheap: TierModels
+    expensive: TierModels
+
+    def __post_init__(self) -> None:
+        both = set(self.cheap.models) & set(self.expensive.models)
+        require(not both, "expensive.models", sorted(both), "stands in both tiers; a model has one tier")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """How one model is called. Times in seconds.
+
+    params: any litellm parameter. api_key_env: the environment variable that holds its key; named but unset
+    is refused at start. The prices default to litellm's bundled table.
+    """
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    api_key_env: str = ""
+    input_usd_per_million: Decimal | None = None
+    output_usd_per_million: Decimal | None = None
+    cached_input_usd_per_million: Decimal | None = None
+    max_output_tokens: int | None = None
+    connect_timeout_s: float = 5.0  # httpx's own default
+    first_token_timeout_s: float = 10.0
+    chunk_timeout_s: float = 10.0
+    timeout_s: float = 30.0
+    max_concurrency: int = 64
+    max_waiting: int = 256
+
+    def __post_init__(self) -> None:
+        _positive(self, "connect_timeout_s", "first_token_timeout_s", "chunk_timeout_s", "timeout_s")
+        _positive(self, "max_concurrency")
+        _not_negative(self, "max_waiting")
+        if self.max_output_tokens is not None:
+            _positive(self, "max_output_tokens")
+        for key in ("input_usd_per_million", "output_usd_per_million", "cached_input_usd_per_million"):
+            if getattr(self, key) is not None:
+                _not_negative(self, key)
+        one_price = (self.input_usd_per_million is None) != (self.output_usd_per_million is None)
+        require(
+            not one_price,
+            "input_usd_per_million",
+            self.input_usd_per_million,
+            "input_usd_per_million and output_usd_per_million stand together or not at all",
+        )
+        for key, instead in _RESERVED_PARAMS.items():
+            require(key not in self.params, "params", key, f"is not a parameter here; {instead}")
+
+
+_RESERVED_PARAMS = {
+    "model": "the section's own name is the model",
+    "messages": "messages come with each request",
+    "stream": "each request says whether it streams",
+    "api_key": "keys stay out of settings files: use api_key_env",
+    "num_retries": "retries are set in [retry]",
+    "max_retries": "retries are set in [retry]",
+    "fallbacks": "fallbacks are the tier's further models",
+    "timeout": "use timeout_s",
+    "caching": "the cache is set in [cache]",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """What the scorer is and what is wished of it: at most one wish; none means a share of 0.3."""
+
+    scorer: str = "default"
+    keep_quality: float | None = None
+    max_expensive_share: float | None = None
+    threshold: float | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _share(self, "keep_quality", "max_expensive_share", "threshold")
+        wishes = [k for k in ("keep_quality", "max_expensive_share", "threshold") if getattr(self, k) is not None]
+        require(len(wishes) <= 1, " and ".join(wishes), "both set", "set exactly one of them")
+        for alias in self.aliases:
+            require(alias not in VIRTUAL_MODELS, "aliases", alias, "is already a name of its own")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    chat_path: str = "/v1/chat/completions"
+    max_body_bytes: int = 10_485_760  # 10 MiB: a conversation with some images inlined
+
+    def __post_init__(self) -> None:
+        good = self.chat_path == "" or (self.chat_path.startswith("/") and len(self.chat_path) > 1)
+        require(good, "chat_path", self.chat_path, 'must begin with "/", or be "" for off')
+        _positive(self, "max_body_bytes")
+
+    @property
+    def models_path(self) -> str:
+        """Where the models are listed: beside the chat path."""
+        base = self.chat_path.removesuffix("/chat/completions")
+        return f"{base}/models" if base != self.chat_path else "/v1/models"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Semantic:
+    enabled: bool = False
+    embedder: str = "wordllama"
+    max_error: float = 0.02
+
+    def __post_init__(self) -> None:
+        _share(self, "max_error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    enabled: bool = True
+    ttl_s: float = 3600.0
+    stale_s: float = 86400.0
+    # One user's answers never reach another unless the app says that they may.
+    scope: Literal["user", "app"] = "user"
+    max_entries: int = 100_000
+    max_bytes: int = 268_435_456  # 256 MiB
+    semantic: Semantic = field(default_factory=Semantic)
+
+    def __post_init__(self) -> None:
+        _positive(self, "ttl_s", "max_entries", "max_bytes")
+        _not_negative(self, "stale_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who is asking. A header is believed only where it is named here."""
+
+    user_header: str = ""
+    bearer: bool = False
+    anonymous_cache: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    per_user: tuple[Rate, ...] = ()
+    per_endpoint: tuple[Rate, ...] = ()
+    per_user_endpoint: tuple[Rate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    per_user: tuple[Budget, ...] = ()
+    per_endpoint: tuple[Budget, ...] = ()
+    total: tuple[Budget, ...] = ()
+    alert_at: tuple[float, ...] = (0.5, 0.8, 1.0)
+    time_zone: str = "UTC"
+    default_max_output_tokens: int = 1024
+    on_exhausted: Literal["refuse", "cheap"] = "refuse"
+    on_outage: Literal["refuse", "local"] = "refuse"
+    pacing: bool = False
+
+    def __post_init__(self) -> None:
+        _positive(self, "default_max_output_tokens")
+        for share in self.alert_at:
+            require(0 < share <= 1, "alert_at", share, "shares are above 0 and at most 1")
+        try:
+            ZoneInfo(self.time_zone)
+        except (KeyError, ValueError, OSError):
+            require(False, "time_zone", self.time_zone, 'is not a known zone; write it as "Europe/Berlin"')
+
+    @property
+    def any(self) -> bool:
+        """Whether any budget is set here."""
+        return bool(self.per_user or self.per_endpoint or self.total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One of the app's own paths. prompt: JSON pointer (RFC 6901) to the text to score."""
+
+    prompt: str = ""
+    heavy: bool = False
+    rate: tuple[Rate, ...] = ()
+    budget: tuple[Budget, ...] = ()
+
+    def __post_init__(self) -> None:
+        good = self.prompt == "" or self.prompt.startswith("/")
+        require(good, "prompt", self.prompt, 'must be a JSON pointer such as "/question"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """attempts counts per model. budget: the share of recent calls that may be retries."""
+
+    attempts: int = 3
+    base_s: float = 0.2
+    cap_s: float = 5.0
+    budget: float = 0.2  # Finagle's retry budget, and Envoy's
+    deadline_s: float = 60.0
+    stream_deadline_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        _positive(self, "attempts", "base_s", "cap_s", "deadline_s", "stream_deadline_s")
+        _share(self, "budget")
+        require(self.cap_s >= self.base_s, "cap_s", self.cap_s, f"must be at least base_s ({self.base_s})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    failures: int = 5  # pybreaker's own default
+    reset_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        _positive(self, "failures", "reset_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    # Only downwards: a fallback must never cost a surprise.
+    other_tier: Literal["none", "cheap", "any"] = "cheap"
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    concurrency: int = 8
+    max_length: int = 10_000
+
+    def __post_init__(self) -> None:
+        _positive(self, "concurrency", "max_length")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    secret_env: str = "TURNOUT_WEBHOOK_SECRET"
+    allow_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    webhook_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    token_env: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telemetry:
+    server_span: bool = False
+    semconv: Literal["latest", "v1.41"] = "latest"
+    content: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    path: str = ""
+    content: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redis:
+    url: str
+    prefix: str = "turnout"
+    timeout_s: float = 0.05
+    on_outage: Literal["local"] = "local"
+
+    def __post_init__(self) -> None:
+        _positive(self, "timeout_s")
+        schemes = (
+            "redis://",
+            "rediss://",
+            "unix://",
+            "sentinel://",
+            "rediss+sentinel://",
+            "cluster://",
+            "rediss+cluster://",
+        )
+        require(self.url.startswith(schemes), "url", self.url, f"must begin with one of {', '.join(schemes)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of it. Only `tiers` is required; an absent section has its own defaults."""
+
+    tiers: Tiers
+    models: Mapping[str, Model] = field(default_factory=dict)
+    routing: Routing = field(default_factory=Routing)
+    server: Server = field(default_factory=Server)
+    cache: Cache = field(default_factory=Cache)
+    identity: Identity = field(default_factory=Identity)
+    limits: Limits = field(default_factory=Limits)
+    budgets: Budgets = field(default_factory=Budgets)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    retry: Retry = field(default_factory=Retry)
+    breaker: Breaker = field(default_factory=Breaker)
+    fallback: Fallback = field(default_factory=Fallback)
+    queue: Queue = field(default_factory=Queue)
+    webhooks: Webhooks = field(default_factory=Webhooks)
+    alerts: Alerts = field(default_factory=Alerts)
+    status: Status = field(default_factory=Status)
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    log: Log = field(default_factory=Log)
+    redis: Redis | None = None
+
+    def __post_init__(self) -> None:
+        names = self.model_names
+        for name in self.models:
+            require(name in names, f'models."{name}"', "", "is in no tier; add it to [tiers] or remove it")
+        for alias, target in self.routing.aliases.items():
+            good = target in VIRTUAL_MODELS or target in names
+            require(
+                good,
+                f'routing.aliases."{alias}"',
+                target,
+                f"must be one of {', '.join((*VIRTUAL_MODELS, *names))}",
+            )
+        for path in self.endpoints:
+            require(path.startswith("/"), f'endpoints."{path}"', "", 'a path begins with "/"')
+
+    # ------------------------------------------------------------------------------------------ reading
+
+    @classmethod
+    def of(cls, config: str | os.PathLike[str] | Mapping[str, Any] | Settings) -> Settings:
+        """The settings of a path, a mapping or themselves. Raises SettingsError."""
+        if isinstance(config, Settings):
+            return config
+        if isinstance(config, Mapping):
+            return cls.from_mapping(config)
+        if isinstance(config, str | os.PathLike):
+            return cls.from_toml(config)
+        raise SettingsError(f"config must be a path, a mapping or Settings, not {type(config).__name__}")
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> Settings:
+        """The settings in this TOML file. Raises SettingsError, which names the file."""
+        file = Path(path)
+        try:
+            text = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"cannot read the settings file {file}: {error}") from error
+        try:
+            return cls.from_mapping(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{file} is not valid TOML: {error}") from error
+        except SettingsError as error:
+            raise SettingsError(f"{file}: {error}") from None
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
+        """The settings in a mapping of the TOML file's shape. Raises SettingsError."""
+        return read(cls, mapping, "")
+
+    # ------------------------------------------------------------------------------------------- asking
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Every configured model, the cheap tier first."""
+        return (*self.tiers.cheap.models, *self.tiers.expensive.models)
+
+    def model(self, name: str) -> Model:
+        """How this configured model is called."""
+        return self.models.get(name) or Model()
+
+    def tier_models(self, tier: Tier) -> tuple[str, ...]:
+        return self.tiers.cheap.models if tier == "cheap" else self.tiers.expensive.models
+
+    def tier_of(self, name: str) -> Tier:
+        return "cheap" if name in self.tiers.cheap.models else "expensive"

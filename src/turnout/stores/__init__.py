@@ -1,0 +1,1 @@
+"""The store ports, implemented in the process (memory) and shared (redis)."""

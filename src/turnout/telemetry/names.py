@@ -1,0 +1,102 @@
+"""Every name that telemetry uses, in one place. Names are data: the GenAI conventions still move.
+
+Sources: open-telemetry/semantic-conventions-genai ("latest"); open-telemetry/semantic-conventions 1.41
+("v1.41").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+Semconv = Literal["latest", "v1.41"]
+
+SCOPE: Final = "turnout"
+
+# Spans.
+ROUTE_SPAN: Final = "turnout.route"
+CHAT: Final = "chat"
+
+# The decision and the outcome, on the route span.
+SCORE: Final = "turnout.score"
+EXPECTED_GAIN: Final = "turnout.expected_gain"
+THRESHOLD: Final = "turnout.threshold"
+NOVELTY: Final = "turnout.novelty"
+TIER: Final = "turnout.tier"
+MODEL: Final = "turnout.model"
+REASON: Final = "turnout.reason"
+CANDIDATES: Final = "turnout.candidates"
+SCORER_VERSION: Final = "turnout.scorer_version"
+CACHE: Final = "turnout.cache"
+COST_USD: Final = "turnout.cost_usd"
+OWN_SECONDS: Final = "turnout.own_seconds"
+INFERENCE_SECONDS: Final = "turnout.inference_seconds"
+WAITED_SECONDS: Final = "turnout.waited_seconds"
+STREAMED: Final = "turnout.streamed"
+ATTEMPTS: Final = "turnout.attempts"
+REQUEST_ID: Final = "turnout.request_id"
+ENDPOINT: Final = "turnout.endpoint"
+
+# The attempt, on its CLIENT span.
+OPERATION: Final = "gen_ai.operation.name"
+PROVIDER: Final = "gen_ai.provider.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+RESPONSE_ID: Final = "gen_ai.response.id"
+FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+ERROR_TYPE: Final = "error.type"
+STATUS_CODE: Final = "http.response.status_code"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+
+# OpenAI's parameter -> the attribute that tells it.
+REQUEST_PARAMETERS: Final[Mapping[str, str]] = {
+    "max_tokens": "gen_ai.request.max_tokens",
+    "max_completion_tokens": "gen_ai.request.max_tokens",
+    "temperature": "gen_ai.request.temperature",
+    "top_p": "gen_ai.request.top_p",
+    "frequency_penalty": "gen_ai.request.frequency_penalty",
+    "presence_penalty": "gen_ai.request.presence_penalty",
+    "seed": "gen_ai.request.seed",
+    "n": "gen_ai.request.choice.count",
+    "reasoning_effort": "gen_ai.request.reasoning.level",
+}
+
+# What v1.41 does not have: attribute -> its older name, or None where there was none.
+BEFORE: Final[Mapping[str, str | None]] = {
+    REQUEST_STREAM: None,
+    REASONING_TOKENS: None,
+    FIRST_CHUNK: None,
+    "gen_ai.request.reasoning.level": None,
+}
+
+# litellm's prefix -> the convention's provider name, where they differ.
+PROVIDERS: Final[Mapping[str, str]] = {
+    "azure": "azure.ai.openai",
+    "azure_ai": "azure.ai.inference",
+    "bedrock": "aws.bedrock",
+    "gemini": "gcp.gemini",
+    "mistral": "mistral_ai",
+    "vertex_ai": "gcp.vertex_ai",
+    "watsonx": "ibm.watsonx.ai",
+    "xai": "x_ai",
+}
+
+
+def provider_name(model: str) -> str:
+    """The convention's provider name of a model as litellm names it: `openai/gpt-4o` is `openai`'s."""
+    prefix, slash, _ = model.partition("/")
+    if not slash:
+        return "anthropic" if model.startswith("claude") else "openai"
+    return PROVIDERS.get(prefix, prefix)
+
+
+def request_model(model: str) -> str:
+    """The model's own name: litellm's without the provider."""
+    return model.partition("/")[2] or model

@@ -1,0 +1,1 @@
+"""The way out to the models: the litellm plug, retries, failover."""

@@ -1,0 +1,134 @@
+"""The Provider port over litellm: its retries, fallbacks and cache off, its errors translated."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from turnout.errors import AttemptError, MalformedReply, SettingsError
+from turnout.ports import ProviderCall
+from turnout.replies import Body
+from turnout.settings import Settings
+from turnout.upstream import litellm_import, translate
+
+
+class LiteLLMProvider:
+    """Calls models through `litellm.acompletion`. Raises SettingsError where a named key is not set."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+        environ = os.environ if environ is None else environ
+        self._arguments = {name: _arguments(settings, name, environ) for name in settings.model_names}
+
+    async def load(self) -> None:
+        if not litellm_import.loaded():
+            await asyncio.to_thread(litellm_import.load)
+
+    async def complete(self, call: ProviderCall) -> Body:
+        answer = await self._ask(call, stream=False)
+        body = translate.completion(answer)
+        if not body["choices"]:
+            raise MalformedReply("the provider's answer has no choices")
+        return body
+
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
+        parts = await self._ask(call, stream=True)
+        told = parts.completion_stream = _Told(parts.completion_stream)
+        try:
+            async for part in _translated(parts):
+                chunk = translate.chunk(part)
+                finished = any(choice["finish_reason"] for choice in chunk["choices"])
+                # litellm makes up a finish for a stream that was cut short.
+                if finished and parts.received_finish_reason is None:
+                    raise MalformedReply("the stream ended before its finish")
+                if told.model:
+                    chunk["model"] = told.model
+                yield chunk
+        finally:
+            await _close(parts)
+
+    async def _ask(self, call: ProviderCall, *, stream: bool) -> Any:
+        await self.load()
+        litellm = litellm_import.load()
+        arguments: dict[str, Any] = {**self._arguments[call.model], **call.params}
+        if stream:
+            arguments["stream_options"] = {"include_usage": True}
+        if "tools" in arguments:
+            # Without it a plain install looks for litellm's optional MCP client and fails.
+            arguments["_skip_mcp_handler"] = True
+        try:
+            return await litellm.acompletion(
+                model=call.model,
+                messages=[dict(message) for message in call.messages],
+                stream=stream,
+                timeout=call.timeout_s,
+                max_retries=0,
+                num_retries=0,
+                **arguments,
+            )
+        except Exception as error:
+            raise translate.attempt_error(error) from error
+
+    async def close(self) -> None:
+        """Closes the HTTP clients that litellm keeps for this loop."""
+        if litellm_import.loaded():
+            await litellm_import.load().close_litellm_async_clients()
+
+
+def _arguments(settings: Settings, name: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    model = settings.model(name)
+    arguments = dict(model.params)
+    if model.api_key_env:
+        key = environ.get(model.api_key_env)
+        if not key:
+            raise SettingsError(
+                f'models."{name}".api_key_env = "{model.api_key_env}": this environment variable is not set; '
+                "set it, or remove the setting where the model needs no key"
+            )
+        arguments["api_key"] = key
+    elif "api_base" in arguments:
+        # litellm refuses to call without any key, a server of one's own included.
+        arguments["api_key"] = "-"
+    return arguments
+
+
+class _Told:
+    """The provider's own stream below litellm's, which replaces the real model's name by the one asked for."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._chunks = aiter(stream)
+        self.model: str | None = None
+
+    def __aiter__(self) -> _Told:
+        return self
+
+    async def __anext__(self) -> Any:
+        chunk = await anext(self._chunks)
+        model = getattr(chunk, "model", None)
+        self.model = model if isinstance(model, str) else self.model
+        return chunk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+async def _translated(parts: Any) -> AsyncGenerator[Any, None]:
+    try:
+        async for part in parts:
+            yield part
+    except AttemptError:
+        raise
+    except Exception as error:
+        raise translate.attempt_error(error) from error
+
+
+async def _close(parts: Any) -> None:
+    """Ends the provider's call: litellm's wrapper first, then the response below it."""
+    for stream in (parts, getattr(parts, "completion_stream", None)):
+        close = getattr(stream, "aclose", None) or getattr(stream, "close", None)
+        if close is not None:
+            closing = close()
+            if asyncio.iscoroutine(closing):
+                await closing

@@ -1,0 +1,198 @@
+"""litellm's errors and answers, translated once: errors by a table, answers to OpenAI's plain shape."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from turnout.errors import (
+    AttemptError,
+    AttemptTimeout,
+    CallerFault,
+    ConnectionFailed,
+    MalformedReply,
+    Misconfigured,
+    ProviderFailed,
+    ProviderRateLimited,
+)
+from turnout.replies import Body
+
+# litellm's class -> ours, where the status alone would mislead.
+_BY_CLASS: Mapping[str, type[AttemptError]] = {
+    "Timeout": AttemptTimeout,
+    "APITimeoutError": AttemptTimeout,
+    "APIConnectionError": ConnectionFailed,
+    "APIResponseValidationError": MalformedReply,
+    "JSONSchemaValidationError": MalformedReply,
+    "UnsupportedParamsError": Misconfigured,
+    "LiteLLMUnknownProvider": Misconfigured,
+    "PaymentRequiredError": Misconfigured,
+}
+_CALLERS = frozenset({400, 413, 422})
+_OURS = frozenset({401, 402, 403, 404, 405})
+# litellm's words for our own mistakes and for replies that are no JSON: it gives both a 500.
+_NO_KEY = ("Missing credentials", "api_key client option must be set")
+_NOT_JSON = ("Expecting ", "Unterminated string", "invalid response from LLM endpoint", "Extra data:")
+
+
+def attempt_error(error: Exception) -> AttemptError:
+    """The AttemptError that this error of litellm's (or of what it is built on) means."""
+    # litellm wraps what breaks a stream, for a router of its own to catch.
+    original = getattr(error, "original_exception", None)
+    if isinstance(original, Exception):
+        error = original
+    name, text = type(error).__name__, _message(error)
+    status = _status(error)
+    if any(words in text for words in _NO_KEY):
+        return Misconfigured("no key is configured for this model", status=status)
+    if name in _BY_CLASS:
+        return _BY_CLASS[name](text, status=status)
+    if status == 429:
+        return ProviderRateLimited(text, status=429, retry_after_s=retry_after(_headers(error)))
+    if status in _CALLERS:
+        body = getattr(error, "body", None)
+        told = body if isinstance(body, Mapping) else {}
+        return CallerFault(_bare(text), status=status, code=_text(told.get("code")), param=_text(told.get("param")))
+    if status in _OURS:
+        return Misconfigured(text, status=status)
+    if status == 408:
+        return AttemptTimeout(text, status=status)
+    if status is None or any(words in text for words in _NOT_JSON):
+        return MalformedReply(text, status=status)
+    return ProviderFailed(text, status=status, retry_after_s=retry_after(_headers(error)))
+
+
+def _status(error: Exception) -> int | None:
+    """The provider's own status: the response's before litellm's, which folds 422 into 400."""
+    for holder in (getattr(error, "response", None), error):
+        status = getattr(holder, "status_code", None)
+        if isinstance(status, int) and status >= 400:
+            return status
+    return None
+
+
+def _message(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return text if len(text) <= 500 else text[:497] + "..."
+
+
+def _bare(text: str) -> str:
+    """The provider's own words, without litellm's prefixes."""
+    return text.rsplit("Exception - ", 1)[-1]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _headers(error: Exception) -> Mapping[str, str]:
+    headers = getattr(error, "litellm_response_headers", None) or getattr(
+        getattr(error, "response", None), "headers", None
+    )
+    return headers if isinstance(headers, Mapping) else {}
+
+
+def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Seconds to wait by `retry-after-ms` or `Retry-After` (seconds or a date, RFC 9110), None where untold."""
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        told = headers.get("retry-after")
+        if told is None:
+            return None
+        if told.replace(".", "", 1).isdigit():
+            return float(told)
+        when = email.utils.parsedate_to_datetime(told).timestamp()
+        return max(0.0, when - (time.time() if now is None else now))
+    except (ValueError, TypeError):
+        return None
+
+
+# ------------------------------------------------------------------------------------------------ answers
+
+_FRAME = ("id", "created", "model", "system_fingerprint", "service_tier")
+_MESSAGE = ("role", "content", "refusal", "reasoning_content", "tool_calls", "function_call", "audio")
+
+
+def completion(answer: Any) -> Body:
+    """litellm's ModelResponse as a `chat.completion` object, without litellm's own additions."""
+    body = _frame(answer, "chat.completion")
+    body["choices"] = [
+        {
+            "index": choice.index,
+            "message": {"content": None, **_message_body(choice.message)},
+            "logprobs": _plain(getattr(choice, "logprobs", None)),
+            "finish_reason": choice.finish_reason,
+        }
+        for choice in answer.choices
+    ]
+    if usage := _usage(answer):
+        body["usage"] = usage
+    return body
+
+
+def chunk(part: Any) -> Body:
+    """litellm's ModelResponseStream as a `chat.completion.chunk` object. A usage chunk has no choices."""
+    body = _frame(part, "chat.completion.chunk")
+    usage = _usage(part)
+    body["choices"] = [] if usage else [_chunk_choice(choice) for choice in part.choices]
+    if usage:
+        body["usage"] = usage
+    return body
+
+
+def _chunk_choice(choice: Any) -> Body:
+    told: Body = {
+        "index": choice.index,
+        "delta": _message_body(choice.delta),
+        "finish_reason": choice.finish_reason,
+    }
+    if (logprobs := getattr(choice, "logprobs", None)) is not None:
+        told["logprobs"] = _plain(logprobs)
+    return told
+
+
+def _frame(answer: Any, kind: str) -> Body:
+    frame: Body = {"object": kind}
+    for name in _FRAME:
+        if (value := getattr(answer, name, None)) is not None:
+            frame[name] = value
+    return frame
+
+
+def _message_body(message: Any) -> Body:
+    body: Body = {}
+    for name in _MESSAGE:
+        if (value := getattr(message, name, None)) is not None:
+            body[name] = _plain(value)
+    refusal = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
+    if refusal is not None:
+        body["refusal"] = refusal
+    return body
+
+
+def _usage(answer: Any) -> Body | None:
+    usage = getattr(answer, "usage", None)
+    # litellm tells zeros where the provider told nothing.
+    if usage is None or not (usage.prompt_tokens or usage.completion_tokens):
+        return None
+    body: Body = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+    }
+    for name in ("prompt_tokens_details", "completion_tokens_details"):
+        details = _plain(getattr(usage, name, None))
+        if details and (told := {key: value for key, value in details.items() if value is not None}):
+            body[name] = told
+    return body
+
+
+def _plain(value: Any) -> Any:
+    """Pydantic objects as plain JSON values."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    dump = getattr(value, "model_dump", None)
+    return dump(exclude_none=True) if dump is not None else value

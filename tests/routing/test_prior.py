@@ -1,0 +1,29 @@
+"""The default scorer: in [0, 1] on anything, and higher for what takes more steps."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.ports import Query
+from turnout.routing.prior import PriorScorer
+
+PRIOR = PriorScorer()
+
+
+@given(st.text(max_size=500))
+def test_any_text_gets_a_score(text: str) -> None:
+    """Never an error, always within bounds."""
+    assert 0.0 <= PRIOR.score(Query.from_text(text)).score <= 1.0
+
+
+def test_more_steps_score_higher() -> None:
+    """A greeting, a question, a word problem."""
+    told = [
+        "Hi!",
+        "What is the capital of France?",
+        "If a train takes 3 hours for half of 240 km and then twice as long for the rest, calculate its speed.",
+    ]
+    scores = [PRIOR.score(Query.from_text(text)).score for text in told]
+    assert scores == sorted(scores)
+    assert scores[0] < 0.3 < scores[-1]

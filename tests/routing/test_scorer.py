@@ -1,0 +1,129 @@
+"""The served scorer: equal to the fit, deterministic, and a file that is not one is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from turnout.errors import ArtifactError, LogError
+from turnout.ports import Query
+from turnout.routing.scorer import load
+from turnout.training import fit
+from turnout.training.labelled_logs import Logs
+
+
+def logs(rows: int = 200, seed: int = 1) -> Logs:
+    """Sums of two to nine numbers: the more numbers, the surer the cheap tier fails; one group is easier."""
+    rng = random.Random(seed)
+    told = []
+    for _ in range(rows):
+        count = rng.randint(2, 9)
+        group = rng.choice(["shop", "school"])
+        prompt = "Please add " + " and ".join(str(rng.randint(1, 99)) for _ in range(count))
+        cheap = float(rng.random() < (0.95 if count < 5 else 0.2))
+        told.append({"prompt": prompt, "cheap_quality": cheap, "expensive_quality": 1.0, "group": group})
+    return Logs.from_rows(told)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> fit.Fitted:
+    """Trained once."""
+    return fit.train(logs())
+
+
+def test_it_learns_what_makes_requests_hard(fitted: fit.Fitted) -> None:
+    """More numbers score higher, on prompts never seen."""
+    easy, hard = "Please add 4 and 5", "Please add 4 and 5 and 6 and 7 and 8 and 9 and 11 and 12"
+    told = [fitted.scorer.score(Query.from_text(text)) for text in (easy, hard)]
+    assert told[0].score < 0.5 < told[1].score
+    assert told[0].expected_gain < 0.3 < told[1].expected_gain
+
+
+def test_serving_equals_the_estimators_weights(fitted: fit.Fitted, tmp_path: Path) -> None:
+    """Saved, loaded and served one by one: within 1e-6 of the matrix product over the fit's own views."""
+    file = tmp_path / "a.b.turnout"
+    fitted.save(file)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.b.turnout"]
+    served = load(file)
+    assert served.version == fitted.scorer.version
+    for query in logs(20, seed=2).queries:
+        assert served.score(query) == fitted.scorer.score(query)
+
+
+def test_training_is_deterministic() -> None:
+    """The same logs give the same scorer."""
+    assert fit.train(logs(60)).scorer.version == fit.train(logs(60)).scorer.version
+
+
+def test_a_wish_for_quality_is_a_threshold(fitted: fit.Fitted) -> None:
+    """More quality, lower threshold; what cannot be promised goes all to the expensive tier."""
+    scorer = fitted.scorer
+    thresholds = [scorer.threshold_for_quality(q) for q in (0.7, 0.9, 0.99)]
+    assert thresholds == sorted(thresholds, reverse=True)
+    assert scorer.threshold_for_quality(1.5) == 0.0
+
+
+def test_an_unseen_group_and_any_text_are_safe(fitted: fit.Fitted) -> None:
+    """Neither a new tag nor an empty, a huge or a broken text raises."""
+    for text in ("", "x" * 1_000_000, "\ud800", "日本語" * 50):
+        told = fitted.scorer.score(Query.from_text(text, tag="never seen"))
+        assert 0.0 <= told.score <= 1.0
+        assert -1.0 <= told.expected_gain <= 1.0
+
+
+@pytest.mark.parametrize("rows", [0, 5])
+def test_too_few_rows_are_refused(rows: int) -> None:
+    """With how many it takes."""
+    with pytest.raises(LogError, match="too few"):
+        fit.train(logs(rows))
+
+
+def test_logs_that_tell_nothing_apart_are_refused() -> None:
+    """A constant gain."""
+    rows = [{"prompt": f"p{i}", "cheap_quality": 1, "expensive_quality": 1} for i in range(50)]
+    with pytest.raises(LogError, match="in every row"):
+        fit.train(Logs.from_rows(rows))
+
+
+def test_swapped_columns_are_noticed() -> None:
+    """The cheap tier better on average is worth a question."""
+    good = logs(100)
+    swapped = Logs(good.queries, good.expensive, good.cheap, good.cheap_usd, good.expensive_usd)
+    assert "swapped" in fit.train(swapped).warnings[0]
+
+
+def test_a_file_that_is_not_ours_is_refused(fitted: fit.Fitted, tmp_path: Path) -> None:
+    """Missing, foreign, cut, newer, and one whose arrays would run code: each by name, none loaded."""
+    file = tmp_path / "good"
+    fitted.save(file)
+    whole = file.read_bytes()
+    (tmp_path / "foreign").write_bytes(b"PK nothing of the kind")
+    (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
+    _changed(whole, tmp_path / "newer", schema=99)
+    _pickled(whole, tmp_path / "pickled")
+    expected = {"none": "no such file", "foreign": "not a scorer", "cut": "not a scorer", "newer": "newer Turnout",
+                "pickled": "plain numbers"}  # fmt: skip
+    for name, told in expected.items():
+        with pytest.raises(ArtifactError, match=told):
+            load(tmp_path / name)
+
+
+def _changed(whole: bytes, path: Path, **top: int) -> None:
+    with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, json.dumps({**json.loads(data), **top}) if name.endswith(".json") else data)
+
+
+def _pickled(whole: bytes, path: Path) -> None:
+    packed = io.BytesIO()
+    np.save(packed, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, packed.getvalue() if name == "structure.npy" else old.read(name))

@@ -1,0 +1,101 @@
+"""Settings: the whole sample is taken, and what is wrong is named with what would be right."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turnout.errors import SettingsError
+from turnout.settings import Budget, Rate, Settings
+
+TIERS = {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}}
+
+WHOLE = """
+[tiers.cheap]
+models = ["openai/gpt-4o-mini"]
+[tiers.expensive]
+models = ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"]
+[models."openai/gpt-4o-mini"]
+params = { api_base = "http://127.0.0.1:9001/v1" }
+api_key_env = "OPENAI_API_KEY"
+input_usd_per_million = 0.15
+output_usd_per_million = 0.60
+max_output_tokens = 4096
+[routing]
+scorer = "default"
+keep_quality = 0.95
+aliases = { "gpt-4o" = "auto" }
+[cache.semantic]
+enabled = false
+[limits]
+per_user = "60/minute"
+per_endpoint = ["1000/minute", "100k tokens/hour"]
+[budgets]
+per_user = "1/day"
+total = ["50/day", "5/24h"]
+time_zone = "UTC"
+[endpoints."/ask"]
+prompt = "/question"
+rate = "100/minute"
+budget = "5/day"
+[redis]
+url = "redis://localhost:6379/0"
+"""
+
+
+def test_a_whole_file_is_taken(tmp_path: Path) -> None:
+    """Every kind of value arrives as its own type."""
+    file = tmp_path / "turnout.toml"
+    file.write_text(WHOLE)
+    settings = Settings.from_toml(file)
+    assert settings.tiers.expensive.models == ("openai/gpt-4o", "anthropic/claude-sonnet-4-5")
+    assert settings.model("openai/gpt-4o-mini").input_usd_per_million == Decimal("0.15")
+    assert settings.limits.per_endpoint == (Rate(1000, 60), Rate(100_000, 3600, "tokens"))
+    assert settings.budgets.total == (Budget(Decimal(50), calendar="day"), Budget(Decimal(5), rolling_s=86400))
+
+
+@pytest.mark.parametrize(
+    ("sections", "told"),
+    [
+        ({"rety": {}}, r"\[rety\]: unknown section; did you mean retry"),
+        ({"retry": {"atempts": 2}}, r"retry\.atempts = 2: unknown setting; did you mean attempts"),
+        ({"retry": {"attempts": 0}}, r"retry\.attempts = 0: must be more than 0"),
+        ({"retry": {"attempts": "two"}}, r'retry\.attempts = "two": must be a whole number'),
+        ({"retry": {"attempts": True}}, r"retry\.attempts = true: must be a whole number"),
+        ({"cache": {"scope": "usr"}}, r'cache\.scope = "usr": .*did you mean "user"'),
+        ({"limits": {"per_user": "60 per minute"}}, r'limits\.per_user\[0\] = "60 per minute": not a rate'),
+        ({"budgets": {"total": "0/day"}}, r"more than 0 USD"),
+        ({"budgets": {"time_zone": "Mars/Base"}}, r"budgets\.time_zone"),
+        ({"routing": {"threshold": 0.5, "keep_quality": 0.9}}, r"set exactly one"),
+        ({"routing": {"aliases": {"x": "openai/c"}}}, r'routing\.aliases\."x" = "openai/c": must be one of'),
+        ({"models": {"openai/c": {}}}, r'models\."openai/c".*is in no tier'),
+        ({"models": {"openai/a": {"params": {"api_key": "sk"}}}}, r"use api_key_env"),
+        ({"models": {"openai/a": {"input_usd_per_million": 1}}}, r"stand together"),
+        ({"endpoints": {"ask": {}}}, r"begins with"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_is_right(sections: dict[str, Any], told: str) -> None:
+    """The message holds the key, the value and the nearest right thing."""
+    with pytest.raises(SettingsError, match=told):
+        Settings.from_mapping({"tiers": TIERS, **sections})
+
+
+def test_tiers_are_required_and_apart() -> None:
+    """No default may cost money; one model has one tier."""
+    with pytest.raises(SettingsError, match="tiers is missing"):
+        Settings.from_mapping({})
+    with pytest.raises(SettingsError, match="both tiers"):
+        Settings.from_mapping({"tiers": {"cheap": {"models": ["a"]}, "expensive": {"models": ["a"]}}})
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    """Missing and malformed files: the path stands in the message."""
+    with pytest.raises(SettingsError, match="cannot read the settings file"):
+        Settings.from_toml(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[tiers")
+    with pytest.raises(SettingsError, match=r"broken\.toml is not valid TOML"):
+        Settings.from_toml(broken)

@@ -1,0 +1,87 @@
+"""The memory store: bounded, exact, leases that end."""
+
+from __future__ import annotations
+
+import asyncio
+
+from turnout.ports import Ask, Follow, Hit, Lead, Settlement, Store
+from turnout.stores.memory import ENTRY_OVERHEAD, MemoryAnswers, MemoryGate
+from turnout.testing import ManualClock
+
+
+def _store(size: int = 10, user: str = "") -> Store:
+    return Store(packed=b"x" * size, ttl_s=10, stale_s=20, user=user)
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    """By entries and by bytes; reading counts as use."""
+    answers = MemoryAnswers(max_entries=2, max_bytes=10_000)
+    answers.put(b"a", _store(), 0)
+    answers.put(b"b", _store(), 0)
+    assert answers.get(b"a", 1)
+    answers.put(b"c", _store(), 1)
+    assert answers.get(b"b", 1) is None
+    assert answers.get(b"a", 1)
+
+
+def test_bytes_stay_within_their_bound() -> None:
+    """Many entries, an overwritten one, and one that is larger than the store."""
+    answers = MemoryAnswers(max_entries=10**6, max_bytes=50_000)
+    for number in range(20_000):
+        answers.put(number.to_bytes(4, "big"), _store(number % 300), 0)
+        assert answers.bytes <= 50_000
+    answers.put(b"big", _store(60_000), 0)
+    assert answers.get(b"big", 0) is None
+    assert answers.purge() > 0
+    assert answers.bytes == 0
+    answers.put(b"a", _store(10), 0)
+    answers.put(b"a", _store(20), 0)
+    assert answers.bytes == 20 + ENTRY_OVERHEAD
+
+
+def test_purge_by_user() -> None:
+    """Only that user's answers go."""
+    answers = MemoryAnswers(max_entries=10, max_bytes=10_000)
+    answers.put(b"a", _store(user="ann"), 0)
+    answers.put(b"b", _store(user="bob"), 0)
+    assert answers.purge(user="ann") == 1
+    assert answers.get(b"b", 0)
+
+
+def test_the_gate_hits_follows_and_leads() -> None:
+    """One leads, others follow until it leaves; then all hit until the answer is stale, and stale keeps on."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        gate = MemoryGate(clock=clock, max_entries=10, max_bytes=10_000, lease_s=60)
+        first = (await gate.enter(Ask(key=b"k"))).verdict
+        assert isinstance(first, Lead)
+        assert isinstance((await gate.enter(Ask(key=b"k"))).verdict, Follow)
+        assert isinstance((await gate.enter(Ask(key=b"k", collapse=False))).verdict, Lead)
+        await gate.leave(Settlement(key=b"k", lease=first.lease, store=_store()))
+        hit = (await gate.enter(Ask(key=b"k"))).verdict
+        assert isinstance(hit, Hit)
+        await clock.advance(5)
+        assert isinstance((await gate.enter(Ask(key=b"k", max_age_s=4, collapse=False))).verdict, Lead)
+        await clock.advance(10)
+        assert isinstance((await gate.enter(Ask(key=b"k"))).verdict, Lead)
+        stale = await gate.stale(b"k")
+        assert stale is not None
+        assert stale.age_s == 15
+        await clock.advance(20)
+        assert await gate.stale(b"k") is None
+
+    asyncio.run(scenario())
+
+
+def test_a_lease_that_is_never_given_back_ends() -> None:
+    """A flight that died with its loop does not block its key for ever."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        gate = MemoryGate(clock=clock, max_entries=10, max_bytes=10_000, lease_s=60)
+        await gate.enter(Ask(key=b"k"))
+        await clock.advance(61)
+        assert isinstance((await gate.enter(Ask(key=b"k"))).verdict, Lead)
+
+    asyncio.run(scenario())

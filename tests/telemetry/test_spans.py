@@ -1,0 +1,105 @@
+"""Spans: server, route and attempt in one line of descent, and no prompt in any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from tests.support.apps import settings
+from tests.support.provider import LoopbackProvider
+from turnout.asgi import TurnoutMiddleware
+
+EXPORTER = InMemorySpanExporter()
+SECRET = "the secret recipe"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _sdk() -> None:
+    # The API takes one provider a process, once.
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(EXPORTER))
+    trace.set_tracer_provider(provider)
+
+
+@pytest.fixture
+def client(provider: LoopbackProvider) -> Iterator[TestClient]:
+    """An app whose server span is ours to make."""
+    EXPORTER.clear()
+    config = settings(provider.base_url, telemetry={"server_span": True})
+    with TestClient(TurnoutMiddleware(Starlette(), config)) as running:
+        yield running
+
+
+def _ask(client: TestClient, **more: object) -> dict[str, ReadableSpan]:
+    EXPORTER.clear()
+    body = {"model": "auto", "messages": [{"role": "user", "content": SECRET}], "temperature": 0.5, **more}
+    headers = {"x-user-id": "ann", "authorization": "Bearer sk-private"}
+    assert client.post("/v1/chat/completions", json=body, headers=headers).status_code == 200
+    return {span.name: span for span in EXPORTER.get_finished_spans()}
+
+
+def test_a_miss_is_server_route_and_one_client_span(client: TestClient) -> None:
+    """Each the parent of the next; the decision on the route span, GenAI's names on the attempt's."""
+    spans = _ask(client)
+    assert len(spans) == 3
+    route = spans["turnout.route"]
+    attempt = next(span for span in spans.values() if span.kind is SpanKind.CLIENT)
+    server = next(span for span in spans.values() if span.kind is SpanKind.SERVER)
+    assert route.parent is not None
+    assert attempt.parent is not None
+    assert route.parent.span_id == server.context.span_id
+    assert attempt.parent.span_id == route.context.span_id
+    decided = dict(route.attributes or {})
+    assert decided["turnout.tier"] in ("cheap", "expensive")
+    assert {"turnout.score", "turnout.expected_gain", "turnout.threshold", "turnout.reason"} <= set(decided)
+    assert decided["turnout.cache"] == "miss_stored"
+    told = dict(attempt.attributes or {})
+    assert attempt.name == f"chat {told['gen_ai.request.model']}"
+    assert told["gen_ai.operation.name"] == "chat"
+    assert told["gen_ai.provider.name"] == "openai"
+    assert told["gen_ai.response.model"] == f"{told['gen_ai.request.model']}-2026"
+    assert told["gen_ai.response.finish_reasons"] == ("stop",)
+    assert (told["gen_ai.usage.input_tokens"], told["gen_ai.usage.output_tokens"]) == (7, 4)
+    assert told["server.address"] == "127.0.0.1"
+
+
+def test_a_hit_has_no_client_span(client: TestClient) -> None:
+    """Nobody was called."""
+    _ask(client)
+    spans = _ask(client)
+    assert not [span for span in spans.values() if span.kind is SpanKind.CLIENT]
+    assert dict(spans["turnout.route"].attributes or {})["turnout.cache"] == "hit"
+
+
+def test_no_prompt_no_answer_and_no_key_stand_in_any_span(client: TestClient) -> None:
+    """Streamed or not, in attributes, names and events."""
+    for more in ({}, {"stream": True}):
+        for span in _ask(client, seed=1, **more).values():
+            whole = span.to_json()
+            for private in (SECRET, "It is four", "sk-private"):
+                assert private not in whole
+
+
+def test_an_app_that_is_already_instrumented_gets_no_second_server_span(client: TestClient) -> None:
+    """A span around us is kept as the parent."""
+    with trace.get_tracer("theirs").start_as_current_span("theirs"):
+        from turnout.doors.asgi import _with_server_span
+
+        asked: list[str] = []
+
+        async def app(scope: object, receive: object, send: object) -> None:
+            asked.append("app")
+
+        import asyncio
+
+        asyncio.run(_with_server_span(app)({"type": "http"}, None, None))  # type: ignore[arg-type]
+    assert asked == ["app"]
+    assert {span.name for span in EXPORTER.get_finished_spans()} <= {"theirs"}

@@ -13,6 +13,9 @@ from turnout.errors import TurnoutError
 # Name -> what it does. Each is a module here with HELP, add_arguments(parser) and run(args) -> exit code.
 COMMANDS = {
     "demo": "see it work: loopback providers, a real app, real traffic, a summary; no keys, no network",
+    "train": "train a scorer from your own labelled logs",
+    "evaluate": "what a scorer is worth on labelled logs",
+    "score": "score one text: tier, expected gain and the reasons",
     "check": "check a settings file, and say what it means",
 }
 

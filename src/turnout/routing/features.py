@@ -92,6 +92,9 @@ NAMES: tuple[str, ...] = (
     *(f"begins with a {name} word" for name in lexicon.NAMES),
 )
 
+# Those that are logged counts; the rest are shares and yes-or-no.
+COUNTED = frozenset(NAMES[: NAMES.index(f"share of {_CHAR_NAMES[0]}")])
+
 
 def _character_table() -> Floats:
     """[256, characters] of 0 and 1: which class each byte belongs to."""

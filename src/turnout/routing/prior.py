@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from turnout.ports import Query, Score
-from turnout.routing.features import FEATURE_VERSION, NAMES, read
+from turnout.routing.features import FEATURE_VERSION, NAMES, describe, read
 
 # Feature (a logged count or a share) -> weight. Length and numbers first: the two that never misled much.
 WEIGHTS: Mapping[str, float] = {
@@ -49,3 +49,10 @@ class PriorScorer:
         """A guess at the expected gain's rank; the gain itself is not known, and told as 0."""
         total = float(read(query).structure @ self._weights)
         return Score(score=1.0 / (1.0 + math.exp(MIDDLE - total)), expected_gain=0.0)
+
+    def explain(self, query: Query, count: int = 5) -> list[str]:
+        """The strongest reasons in words, the strongest first."""
+        structure = read(query).structure
+        parts = [(name, float(structure[NAMES.index(name)]), weight) for name, weight in WEIGHTS.items()]
+        strongest = sorted(parts, key=lambda part: -part[1] * part[2])[:count]
+        return [f"+{value * weight:.3f}  {name} ({describe(value)})" for name, value, weight in strongest if value]

@@ -20,7 +20,7 @@ from turnout.errors import ArtifactError
 from turnout.ports import Query, Score
 from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
-from turnout.routing.features import NAMES, Floats, Hashes, Reading, read
+from turnout.routing.features import COUNTED, NAMES, Floats, Hashes, Reading, describe, read
 
 # Each hashed view's table has 2**BITS weights.
 BITS = 14
@@ -84,6 +84,24 @@ class FileScorer:
         raw = self.raw(read(query))
         slope, intercept = self._gain
         return Score(score=self._rank(raw), expected_gain=max(-1.0, min(1.0, slope * raw + intercept)))
+
+    def explain(self, query: Query, count: int = 5) -> list[str]:
+        """The strongest reasons in words, the strongest first: what raised the gain told, and what lowered it."""
+        reading = read(query)
+        parts = {
+            f"{name} ({describe(value)})" if name in COUNTED else name: float(value * weight)
+            for name, value, weight in zip(NAMES, reading.structure, self._structure, strict=True)
+            if value
+        }
+        views = (reading.words, reading.word_pairs, reading.letters)
+        for name, hashes, table in zip(
+            ("its words", "its word pairs", "its letters"), views, self._tables, strict=True
+        ):
+            parts[name] = float(table[slots(hashes)].sum()) * scale(len(hashes))
+        if reading.tag in self._tags:
+            parts[f"the group {reading.tag!r}"] = self._tags[reading.tag]
+        strongest = sorted(parts.items(), key=lambda part: -abs(part[1]))[:count]
+        return [f"{'+' if weight > 0 else '-'}{abs(weight):.3f}  {name}" for name, weight in strongest]
 
     def _rank(self, raw: float) -> float:
         ranks = self._ranks

@@ -47,6 +47,34 @@ class Fitted:
     artifact: Artifact
     out_of_fold: Floats
     warnings: tuple[str, ...]
+    cheap: Floats
+    expensive: Floats
+
+    def expectations(self, wishes: Sequence[float]) -> list[dict[str, float]]:
+        """For each wish to keep quality: the share of expensive calls and the quality kept, out of fold, with
+        one standard error of the latter."""
+        order = np.sort(self.out_of_fold)
+        table = []
+        for wish in wishes:
+            at = self.scorer.threshold_for_quality(wish)
+            taken = (
+                self.out_of_fold >= np.interp(at, np.linspace(0, 1, len(order)), order)
+                if at
+                else np.full(len(order), True)
+            )
+            quality = np.where(taken, self.expensive, self.cheap)
+            whole = float(self.expensive.mean()) or 1.0
+            error = float((quality - self.expensive).std() / np.sqrt(len(quality)) / whole)
+            table.append(
+                {
+                    "keep_quality": wish,
+                    "threshold": at,
+                    "expensive_share": float(taken.mean()),
+                    "quality_kept": float(quality.mean()) / whole,
+                    "standard_error": error,
+                }
+            )
+        return table
 
     def save(self, path: str | Path) -> None:
         """Writes exactly this path."""
@@ -77,7 +105,7 @@ def train(logs: Logs, *, seed: int = 0) -> Fitted:
     whole = _fit(views, gain, tags, seed)
     warnings = _warnings(logs)
     file = _artifact(whole, out_of_fold, logs, rows, warnings)
-    return Fitted(FileScorer(file), file, out_of_fold, warnings)
+    return Fitted(FileScorer(file), file, out_of_fold, warnings, logs.cheap[rows], logs.expensive[rows])
 
 
 def _check(logs: Logs) -> None:

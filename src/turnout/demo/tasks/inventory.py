@@ -25,7 +25,7 @@ def _stock(steps: int, rng: Random) -> Posed:
         count += -change if less else change
         events.append(f"{rng.choice(PEOPLE)} {rng.choice(LESS if less else MORE)} {change} {thing}")
         short.append(f"{'-' if less else '+'}{change} {thing}")
-    if rng.random() < 0.3:
+    if rng.random() < 0.2:
         for _ in range(rng.randint(1, 3)):
             aside = f"{rng.choice(PEOPLE)} {rng.choice(LESS + MORE)} {rng.randint(2, 9)} {other}"
             events.insert(rng.randrange(len(events) + 1), aside)
@@ -49,10 +49,10 @@ def _hands(steps: int, rng: Random) -> Posed:
     asked = rng.choice(names)
     long, short = [], []
     for _ in range(steps):
-        other = rng.choice([name for name in names if name != asked])
-        giver, taker = (asked, other) if owned[asked] > 3 and rng.random() < 0.5 else (other, asked)
-        if owned[giver] < 2:
-            giver, taker = taker, giver
+        others = [name for name in names if name != asked]
+        able = [name for name in others if owned[name] > 1]
+        gives = owned[asked] > 3 and (not able or rng.random() < 0.5)
+        giver, taker = (asked, rng.choice(others)) if gives else (rng.choice(able), asked)
         count = rng.randint(1, min(owned[giver] - 1, 6))
         owned[giver] -= count
         owned[taker] += count

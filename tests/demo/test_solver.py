@@ -1,0 +1,119 @@
+"""The two minds: both really solve, one only what fits in it."""
+
+import math
+import subprocess
+import sys
+from random import Random
+
+import numpy as np
+import pytest
+
+from turnout.demo.solver import CHEAP, EXPENSIVE, Skill, solve
+from turnout.demo.solving import understand
+from turnout.demo.tasks import FAMILIES, check, generate
+
+TASKS = generate(2400, seed=21)
+STEPS = np.array([task.steps for task in TASKS])
+REPLIES = {skill.name: [solve(task.prompt, skill) for task in TASKS] for skill in (CHEAP, EXPENSIVE)}
+GOOD = {
+    name: np.array([check(task, reply) for task, reply in zip(TASKS, replies, strict=True)])
+    for name, replies in REPLIES.items()
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_mind_without_limits_solves_every_task_from_its_prompt_alone(family: str) -> None:
+    """The prompt holds all that is needed, and the steps read out of it are the steps the task was made of."""
+    faultless = Skill(name="faultless", span=math.inf, edge=0, slip=0, slip_per_step=0, verbose=False)
+    for task in TASKS:
+        if task.family == family:
+            assert check(task, solve(task.prompt, faultless)), task
+            problem = understand(task.prompt)
+            assert problem is not None
+            assert len(problem.steps) == task.steps, task
+
+
+def test_the_solver_knows_nothing_of_how_tasks_are_made() -> None:
+    """A provider's process never loads the generator, nor anything slow."""
+    told = subprocess.run(
+        [sys.executable, "-c", "import sys, turnout.demo.provider_server; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "turnout.demo.solver" in told
+    assert not [name for name in told if name.startswith("turnout.demo.tasks")]
+    assert not {"litellm", "sklearn", "numpy", "openai"} & set(told)
+
+
+def test_the_expensive_one_solves_nearly_everything() -> None:
+    """About 97 to 98 in a hundred, and not everything."""
+    assert 0.955 < GOOD["expensive"].mean() < 0.995
+
+
+def test_the_cheap_one_solves_what_takes_few_steps() -> None:
+    """Nearly all up to three steps, few from six on, in between some; about two thirds of the mix."""
+    assert GOOD["cheap"][STEPS <= 3].mean() > 0.95
+    assert 0.4 < GOOD["cheap"][STEPS == 4].mean() < 0.95
+    assert GOOD["cheap"][STEPS >= 6].mean() < 0.15
+    assert 0.60 < GOOD["cheap"].mean() < 0.72
+    assert GOOD["cheap"].mean() < 0.8 * GOOD["expensive"].mean()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_part_of_the_gap(family: str) -> None:
+    """In none is the cheap one as good as the expensive one, or of no use."""
+    of_family = np.array([task.family == family for task in TASKS])
+    assert 0.5 < GOOD["cheap"][of_family].mean() < 0.8 < GOOD["expensive"][of_family].mean()
+
+
+def test_length_does_not_tell_what_the_cheap_one_fails() -> None:
+    """The area under the curve of length for failing lies around one half."""
+    lengths = np.array([len(task.prompt) for task in TASKS])
+    failed, solved = lengths[~GOOD["cheap"]], lengths[GOOD["cheap"]]
+    longer = (failed[:, None] > solved).mean() + (failed[:, None] == solved).mean() / 2
+    assert 0.45 < longer < 0.55
+
+
+def test_a_reply_grows_with_the_steps_but_a_hard_one_stays_affordable() -> None:
+    """Twelve steps make at most 1.4 times the reply of one step; the cheap one is the terser."""
+    sizes = {name: np.array([len(reply) for reply in replies]) for name, replies in REPLIES.items()}
+    assert 1.1 < sizes["expensive"][STEPS >= 10].mean() / sizes["expensive"][STEPS == 1].mean() < 1.4
+    assert sizes["cheap"].mean() < 0.3 * sizes["expensive"].mean()
+
+
+def test_the_same_prompt_always_gets_the_same_reply() -> None:
+    """Right or wrong: what a model gets wrong once, it gets wrong again."""
+    assert [solve(task.prompt, CHEAP) for task in TASKS[:200]] == REPLIES["cheap"][:200]
+
+
+@pytest.mark.parametrize("prompt", ["", "Tell me about the sea.", "9" * 5000, "(" * 300, "1+" * 900 + "1", "\ud800"])
+def test_what_is_no_task_gets_a_polite_answer(prompt: str) -> None:
+    """Also what is too long, too deep or no text at all."""
+    assert "message" in solve(prompt, CHEAP)
+    assert len(solve(prompt, EXPENSIVE)) > len(solve(prompt, CHEAP))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer"),
+    [
+        ("What is 17 + 4?", "21"),
+        ("hey, (7 + 5) * 3 - 4 please", "32"),
+        ("Starting from 28 February 2024: +2 days. Which date?", "1 March 2024"),
+        ("How many minutes are 2 hours and 5 minutes together?", "125"),
+    ],
+)
+def test_a_question_typed_by_hand_is_solved_too(prompt: str, answer: str) -> None:
+    """What a visitor of the served demo may try."""
+    assert answer in solve(prompt, EXPENSIVE)
+
+
+def test_no_mangled_prompt_makes_it_fall_over() -> None:
+    """Cut, joined and shuffled prompts get some reply."""
+    rng = Random(1)
+    for task, other in zip(TASKS[:800], TASKS[800:], strict=False):
+        words = task.prompt.split(" ")
+        rng.shuffle(words)
+        cut = rng.randrange(len(task.prompt))
+        for prompt in (task.prompt[cut:], task.prompt[:cut] + other.prompt[cut:], " ".join(words)):
+            assert solve(prompt, CHEAP)

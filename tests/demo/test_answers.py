@@ -23,6 +23,7 @@ def right(answer: str, reply: str) -> bool:
         ("42", "I first thought the answer is 41. No: the answer is 42."),
         ("12500", "Answer: 12,500 metres"),
         ("42", "Result: 42.0"),
+        ("islaudz", "Answer: islaudz"),
         ("-18", "Answer: -18"),
         ("Friday", "So the answer is Friday."),
         ("Friday", "Answer: it is a Friday"),

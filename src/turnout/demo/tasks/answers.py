@@ -2,7 +2,7 @@
 
 import re
 
-_MARK = re.compile(r".*\b(?:answer|result)\b[\s:*_`]*(?:is|are|would be|comes to|=)?[\s:*_`]*(.+)", re.IGNORECASE)
+_MARK = re.compile(r".*\b(?:answer|result)\b[\s:*_`]*(?:(?:is|are|would be|comes to)\b|=)?[\s:*_`]*(.+)", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
 _NOISE = re.compile(r"[*_`\"'“”‘’$().!?:]")
 _SMALL_WORDS = frozenset(

@@ -89,6 +89,6 @@ def _cups(steps: int, rng: Random) -> Posed:
             f"The {thing} is under cup {start}. {sentences(told, rng)} {ending}",
             f"The {thing} is under cup {start}; {chain(told, rng)}. {ending}",
             f"The {thing} is under cup {start}. Swap {bare(swaps, rng)}. {ending}",
-            f"There are cups {listing(list(cups))}. The {thing} is under cup {start}. {chain(told, rng)}. {ending}",
+            f"There are cups {listing(list(cups))}. The {thing} is under cup {start}. {sentences(told, rng)} {ending}",
         ),
     )

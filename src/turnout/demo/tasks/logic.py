@@ -67,7 +67,7 @@ def _lamps(steps: int, rng: Random) -> Posed:
             f"{'. '.join(rule[0].upper() + rule[1:] for rule in long)}. Given: {fact}. {ending}",
             f"Given: {fact}. We also know that {listing(long)}. {ending}",
             f"{bare(short, rng)}. Given: {fact}. {ending}",
-            f"Given: {fact}. {bare(long, rng)}. {ending}",
+            f"Given: {fact}. Rules: {bare(long, rng)}. {ending}",
         ),
     )
 

@@ -1,0 +1,69 @@
+"""The commands: what they print, write and return."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.routing.test_scorer import logs
+from turnout.cli import main
+
+KEYS = {
+    "rows", "apgr", "cpt50", "cpt80", "auc", "brier", "score_us_p50", "score_us_p99",
+    "keep95_expensive_share", "keep95_quality", "keep95_saving", "groups",
+}  # fmt: skip
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Labelled logs of 120 rows in two groups."""
+    path = tmp_path / "logs.csv"
+    told = logs(120)
+    with path.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["prompt", "cheap_quality", "expensive_quality", "group"])
+        for query, cheap, dear in zip(told.queries, told.cheap, told.expensive, strict=True):
+            writer.writerow([query.messages[0]["content"], cheap, dear, query.tag])
+    return path
+
+
+def test_train_evaluate_and_score(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One writes exactly its file, the others read it; with --json standard output holds only the JSON."""
+    scorer = tmp_path / "my.scorer"
+    assert main(["train", str(file), "-o", str(scorer), "--plot", str(tmp_path / "c.png"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 120
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.png", "logs.csv", "my.scorer"]
+    for more in ([], ["--scorer", str(scorer)], ["--scorer", "default"]):
+        assert main(["evaluate", str(file), "--json", *more]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert set(told) >= KEYS
+        assert set(told["groups"]) == {"shop", "school"}
+    assert main(["score", "Please add 1 and 2", "--scorer", str(scorer), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["tier"] == "cheap"
+    assert len(told["reasons"]) == 5
+
+
+def test_wrong_use_and_failed_work_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """2 for wrong use, 1 for work that failed, each with a message and no traceback."""
+    for arguments in (["nonsense"], ["train"], []):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 2
+    assert main(["train", str(tmp_path / "none.csv"), "-o", str(tmp_path / "x")]) == 1
+    assert "none.csv" in capsys.readouterr().err
+    assert main(["check", "--config", str(tmp_path / "none.toml")]) == 1
+
+
+def test_check_says_what_the_settings_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The tiers, the wish, the cache."""
+    config = tmp_path / "turnout.toml"
+    config.write_text('[tiers.cheap]\nmodels = ["openai/a"]\n[tiers.expensive]\nmodels = ["openai/b"]\n'
+                      "[routing]\nthreshold = 0.4\n")  # fmt: skip
+    assert main(["check", "--config", str(config)]) == 0
+    told = capsys.readouterr().out
+    assert "openai/a" in told
+    assert "threshold = 0.4" in told

@@ -22,6 +22,7 @@ from turnout.pipeline import Pipeline
 from turnout.ports import Clock, Gate, Observer, Provider, Scorer
 from turnout.pricing import Price
 from turnout.routing.catalog import Catalog
+from turnout.routing.quantile import ShareKeeper
 from turnout.routing.router import Router
 from turnout.settings import Routing, Settings
 from turnout.stores.memory import MemoryGate
@@ -76,7 +77,7 @@ class Turnout:
             gate=self._gate,
             keys=Keys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
             catalog=self.catalog,
-            router=Router(catalog=self.catalog, scorer=scorer, threshold=_threshold(settings, scorer)),
+            router=Router(catalog=self.catalog, scorer=scorer, wish=_wish(settings, scorer)),
             chain=Chain(
                 provider=self._provider,
                 clock=self.clock,
@@ -245,15 +246,15 @@ def _scorer(settings: Settings) -> Scorer:
         raise SettingsError(f'routing.scorer = "{settings.routing.scorer}": {error}') from error
 
 
-def _threshold(settings: Settings, scorer: Scorer) -> float:
-    """The score from which on the expensive tier is asked. A score is a rank, so a share s is 1 - s."""
+def _wish(settings: Settings, scorer: Scorer) -> float | ShareKeeper:
+    """What decides: a fixed threshold, or one that moves to keep a share."""
     routing = settings.routing
     if routing.threshold is not None:
         return routing.threshold
     if routing.max_expensive_share is not None:
-        return 1.0 - routing.max_expensive_share
+        return ShareKeeper(routing.max_expensive_share)
     if routing.keep_quality is None:
-        return 1.0 - DEFAULT_SHARE
+        return ShareKeeper(DEFAULT_SHARE)
     promised = getattr(scorer, "threshold_for_quality", None)
     if promised is None or scorer.is_default:
         log.warning(
@@ -261,7 +262,7 @@ def _threshold(settings: Settings, scorer: Scorer) -> float:
             "Train a scorer on your own logs: turnout train LOGS -o FILE",
             DEFAULT_SCORER_SHARE,
         )
-        return 1.0 - DEFAULT_SCORER_SHARE
+        return ShareKeeper(DEFAULT_SCORER_SHARE)
     threshold: float = promised(routing.keep_quality)
     return threshold
 

@@ -417,3 +417,16 @@ def test_in_python_a_stream_is_read_word_by_word() -> None:
         assert stream.outcome.usage.completion_tokens == 2
 
     run(scenario)
+
+
+def test_a_stream_without_its_finish_is_a_break() -> None:
+    """It is not taken for a whole answer, nor stored as one."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Says("half", finish=""))
+        stream = await w.open_stream()
+        with pytest.raises(UpstreamUnavailable):
+            await w.read(stream)
+        assert (await w.ask()).outcome.cache == "miss_stored"
+
+    run(scenario)

@@ -103,7 +103,7 @@ class Pipeline:
 
     async def decide(self, request: ChatRequest, around: Circumstances) -> Decision:
         """The decision alone: nothing is called, counted or stored. Raises ServedError."""
-        return self._decide(request, self._catalog.find(request.model), around)
+        return self._decide(request, self._catalog.find(request.model), around, observe=False)
 
     async def drain(self) -> None:
         """Waits until every call of this loop is over and settled."""
@@ -194,11 +194,12 @@ class Pipeline:
                 await flight.publish(chunk)
         return whole.body()
 
-    def _decide(self, request: ChatRequest, target: Target, around: Circumstances) -> Decision:
+    def _decide(self, request: ChatRequest, target: Target, around: Circumstances, *, observe: bool = True) -> Decision:
         if target.tier is not None:
             return Decision(tier=target.tier, reason="forced", candidates=target.candidates)
         tag = request.tag or around.caller.endpoint
-        return self._router.decide(Query(messages=request.messages, tag=tag, tools=request.tools))
+        query = Query(messages=request.messages, tag=tag, tools=request.tools)
+        return self._router.decide(query, observe=observe)
 
     def _order(self, call: Call, decision: Decision) -> Order:
         now = self._clock.monotonic()

@@ -5,20 +5,27 @@ from __future__ import annotations
 from turnout.outcome import Decision, Reason, Tier
 from turnout.ports import Query, Scorer
 from turnout.routing.catalog import Catalog
+from turnout.routing.quantile import ShareKeeper
 
 
 class Router:
-    """Decides by one threshold: a score at or above it goes to the expensive tier."""
+    """Decides by a fixed threshold, or by one that keeps a share: a score that reaches it is expensive."""
 
-    def __init__(self, *, catalog: Catalog, scorer: Scorer, threshold: float) -> None:
+    def __init__(self, *, catalog: Catalog, scorer: Scorer, wish: float | ShareKeeper) -> None:
         self._catalog = catalog
         self._scorer = scorer
-        self._threshold = threshold
+        self._wish = wish
 
-    def decide(self, query: Query) -> Decision:
-        """The decision of a routed request. Deterministic, no I/O."""
+    def decide(self, query: Query, *, observe: bool = True) -> Decision:
+        """The decision of a routed request. No I/O. observe: whether it counts for the share that is kept."""
         told = self._scorer.score(query)
-        tier: Tier = "expensive" if told.score >= self._threshold else "cheap"
+        if isinstance(self._wish, ShareKeeper):
+            threshold, expensive = self._wish.threshold, self._wish.expensive(told.score)
+            if observe:
+                self._wish.observe(told.score, expensive)
+        else:
+            threshold, expensive = self._wish, told.score >= self._wish
+        tier: Tier = "expensive" if expensive else "cheap"
         reason: Reason = "default_scorer" if self._scorer.is_default else "scored"
         return Decision(
             tier=tier,
@@ -26,7 +33,7 @@ class Router:
             candidates=self._catalog.route(tier),
             score=told.score,
             expected_gain=told.expected_gain,
-            threshold=self._threshold,
+            threshold=threshold,
             novelty=told.novelty,
             tag=query.tag,
             scorer_version=self._scorer.version,

@@ -43,7 +43,7 @@ DEFAULT_SCORER_SHARE = 0.5
 LEASE_MARGIN_S = 60.0
 
 # Sections that are read and checked, but that nothing acts on yet.
-NOT_BUILT = ("limits", "budgets", "endpoints", "queue", "webhooks", "alerts", "status", "log", "redis")
+NOT_BUILT = ("limits", "budgets", "endpoints", "breaker", "queue", "webhooks", "alerts", "status", "log", "redis")
 
 
 class Turnout:

@@ -149,8 +149,11 @@ def _decode(body: bytes) -> Mapping[str, Any]:
         raise InvalidRequest("the body is not valid UTF-8") from error
     except RecursionError as error:
         raise InvalidRequest("the body is nested too deeply") from error
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise InvalidRequest(f"the body is not valid JSON: {error}") from error
+    except ValueError as error:
+        # NaN and the like, or an integer of thousands of digits, for which Python's own hint is no help here.
+        raise InvalidRequest("the body holds a number that is not valid JSON, or one that is too long") from error
     if not isinstance(value, dict):
         raise InvalidRequest("the body must be a JSON object with model and messages")
     return value

@@ -87,7 +87,10 @@ def test_the_same_prompt_always_gets_the_same_reply() -> None:
     assert [solve(task.prompt, CHEAP) for task in TASKS[:200]] == REPLIES["cheap"][:200]
 
 
-@pytest.mark.parametrize("prompt", ["", "Tell me about the sea.", "9" * 5000, "(" * 300, "1+" * 900 + "1", "\ud800"])
+@pytest.mark.parametrize(
+    "prompt",
+    ["", "Tell me about the sea.", "9" * 5000, "What is 1 + 1? " * 400, "(" * 300, "1+" * 900 + "1", "\ud800"],
+)
 def test_what_is_no_task_gets_a_polite_answer(prompt: str) -> None:
     """Also what is too long, too deep or no text at all."""
     assert "message" in solve(prompt, CHEAP)

@@ -1,5 +1,7 @@
 """The demo's tasks: many, different, checkable, and no longer or shorter for being hard."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
@@ -64,12 +66,12 @@ def test_prompts_are_of_a_size_people_type() -> None:
 
 
 def test_the_talk_around_tasks_varies() -> None:
-    """No opening words begin more than a few in a hundred of the prompts."""
-    openings: dict[str, int] = {}
+    """No five words in a row stand in more than a few in a hundred of the prompts."""
+    found: Counter[tuple[str, ...]] = Counter()
     for task in TASKS:
-        opening = " ".join(task.prompt.split()[:3])
-        openings[opening] = openings.get(opening, 0) + 1
-    assert max(openings.values()) < 0.08 * len(TASKS)
+        words = task.prompt.split()
+        found.update({tuple(words[at : at + 5]) for at in range(len(words) - 4)})
+    assert found.most_common(1)[0][1] < 0.15 * len(TASKS)
 
 
 def test_a_task_is_a_value() -> None:

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         at = next((row for row in rows if row["keep_quality"] == evaluate.KEEP), None)
         chosen = (at["expensive_share"], at["quality_kept"]) if at else None
-        plots.cost_quality(args.plot, logs, fitted.out_of_fold, chosen)
+        plots.cost_quality(args.plot, fitted.logs, fitted.out_of_fold, chosen)
     summary = {"file": args.output, "rows": len(logs), "skipped": logs.skipped, "expected": rows}
     print(json.dumps({**summary, "warnings": list(fitted.warnings)}) if args.json else _table(summary))
     return 0

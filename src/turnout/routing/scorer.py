@@ -1,6 +1,7 @@
 """Serves a trained scorer from plain arrays: no estimator, no scikit-learn, nothing executed out of the file.
 
-gain = intercept + structure . weights + sum of hashed weights / sqrt(count), per view + the tag's offset
+gain = intercept + structure . weights + sum of hashed weights / sqrt(count), per view + the leaves of the trees
+       + the tag's offset
 score = the gain's rank among the out-of-fold gains of the training logs
 """
 
@@ -11,20 +12,23 @@ import os
 from bisect import bisect_left
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from turnout.errors import ArtifactError
-from turnout.ports import Query, Score
+from turnout.ports import Query, Score, Scorer
 from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import COUNTED, NAMES, Floats, Hashes, Reading, describe, read
 
 # Each hashed view's table has 2**BITS weights.
-BITS = 14
+BITS = 15
 HASHED_VIEWS = ("words", "word_pairs", "letters")
+# Far more than any tree is deep: a file that says more is not ours.
+MOST_LEVELS = 64
 _SHIFT = np.uint64(64 - BITS)
 
 
@@ -50,14 +54,20 @@ class FileScorer:
             self._structure: Floats = arrays["structure"].astype(np.float64)
             self._tables = [arrays[view].astype(np.float64) for view in HASHED_VIEWS]
             self._ranks = [float(rank) for rank in arrays["ranks"]]
+            self._levels = [float(level) for level in arrays["levels"]]
+            self._trees = _Trees(arrays, int(header["tree_depth"]))
             self._intercept = float(header["intercept"])
             self._gain = (float(header["gain_slope"]), float(header["gain_intercept"]))
             self._tags = dict(zip(header["tags"], (float(o) for o in arrays["tag_offsets"]), strict=True))
             self._keep = [(float(q), float(t)) for q, t in header["keep_quality"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ArtifactError(f"a damaged scorer file: {error}; train it again with `turnout train`") from error
         fits = self._structure.shape == (len(NAMES),) and all(t.shape == (1 << BITS,) for t in self._tables)
-        if not fits or len(self._ranks) < 2:
+        ordered = len(self._ranks) == len(self._levels) >= 2 and all(
+            low < high for told in (self._ranks, self._levels) for low, high in pairwise(told)
+        )
+        shares = [*self._levels, *(share for row in self._keep for share in row)]
+        if not (fits and ordered and self._trees.sound and all(0.0 <= share <= 1.0 for share in shares)):
             raise ArtifactError("a damaged scorer file: its arrays have the wrong sizes; train it again")
 
     @cached_property
@@ -70,6 +80,11 @@ class FileScorer:
         told: Mapping[str, Any] = self._artifact.header.get("summary", {})
         return told
 
+    @property
+    def threshold(self) -> float:
+        """The file's own threshold: the one for keeping 95 % of all-expensive's quality."""
+        return self.threshold_for_quality(0.95)
+
     def raw(self, reading: Reading) -> float:
         """The predicted gain before calibration."""
         total = self._intercept + float(reading.structure @ self._structure)
@@ -77,13 +92,13 @@ class FileScorer:
         for hashes, table in zip(views, self._tables, strict=True):
             total += float(table[slots(hashes)].sum()) * scale(len(hashes))
         offset: float = self._tags.get(reading.tag, 0.0)
-        return total + offset
+        return total + self._trees.told(reading.structure) + offset
 
     def score(self, query: Query) -> Score:
         """The rank in [0, 1] and the calibrated gain in [-1, 1]."""
         raw = self.raw(read(query))
         slope, intercept = self._gain
-        return Score(score=self._rank(raw), expected_gain=max(-1.0, min(1.0, slope * raw + intercept)))
+        return Score(score=self.rank(raw), expected_gain=max(-1.0, min(1.0, slope * raw + intercept)))
 
     def explain(self, query: Query, count: int = 5) -> list[str]:
         """The strongest reasons in words, the strongest first: what raised the gain told, and what lowered it."""
@@ -98,21 +113,23 @@ class FileScorer:
             ("its words", "its word pairs", "its letters"), views, self._tables, strict=True
         ):
             parts[name] = float(table[slots(hashes)].sum()) * scale(len(hashes))
+        parts["several signs together"] = self._trees.told(reading.structure) - self._trees.middle
         if reading.tag in self._tags:
             parts[f"the group {reading.tag!r}"] = self._tags[reading.tag]
         strongest = sorted(parts.items(), key=lambda part: -abs(part[1]))[:count]
         return [f"{'+' if weight > 0 else '-'}{abs(weight):.3f}  {name}" for name, weight in strongest]
 
-    def _rank(self, raw: float) -> float:
-        ranks = self._ranks
+    def rank(self, raw: float) -> float:
+        """Where a gain stands among the out-of-fold gains of the logs; beyond them nearer and nearer to 0 or 1."""
+        ranks, levels = self._ranks, self._levels
         at = bisect_left(ranks, raw)
+        if 0 < at < len(ranks):
+            within = (raw - ranks[at - 1]) / (ranks[at] - ranks[at - 1])
+            return levels[at - 1] + within * (levels[at] - levels[at - 1])
+        width = ranks[-1] - ranks[0]
         if at == 0:
-            return 0.0
-        if at == len(ranks):
-            return 1.0
-        low, high = ranks[at - 1], ranks[at]
-        within = (raw - low) / (high - low) if high > low else 0.5
-        return (at - 1 + within) / (len(ranks) - 1)
+            return levels[0] * math.exp((raw - ranks[0]) / width)
+        return 1.0 - (1.0 - levels[-1]) * math.exp((ranks[-1] - raw) / width)
 
     def threshold_for_quality(self, quality: float) -> float:
         """The threshold of the smallest share of expensive calls that was expected, out of fold, to keep this
@@ -121,6 +138,47 @@ class FileScorer:
             if kept >= quality:
                 return threshold
         return 0.0
+
+
+class _Trees:
+    """All trees as one list of nodes; a leaf leads to itself, so all are walked at once for as many levels."""
+
+    def __init__(self, arrays: Mapping[str, Any], depth: int) -> None:
+        self._features = arrays["tree_features"].astype(np.intp)
+        self._cuts = arrays["tree_cuts"].astype(np.float64)
+        # Flat, [2 x nodes]: one look-up goes to the left (even) or to the right child (odd).
+        self._children = arrays["tree_children"].astype(np.intp).reshape(-1)
+        self._values: Floats = arrays["tree_values"].astype(np.float64)
+        self._roots = arrays["tree_roots"].astype(np.intp)
+        self._depth = depth
+        self.middle = float(self._values[self._roots].sum()) if self.sound else 0.0
+
+    @property
+    def sound(self) -> bool:
+        """Whether every node leads to a node and asks for a feature that there is."""
+        nodes = len(self._values)
+        sizes = (len(self._features), len(self._cuts), len(self._children) // 2) == (nodes, nodes, nodes)
+        within = [(self._features, len(NAMES)), (self._children, nodes), (self._roots, nodes)]
+        return (
+            sizes
+            and 0 <= self._depth <= MOST_LEVELS
+            and all(told.ndim == 1 and ((told >= 0) & (told < end)).all() for told, end in within)
+        )
+
+    def told(self, structure: Floats) -> float:
+        """The sum of the leaves. Numbers are held against the cuts in single precision, as they were learnt."""
+        numbers = structure.astype(np.float32).astype(np.float64)
+        at = self._roots
+        for _ in range(self._depth):
+            at = self._children[2 * at + (numbers[self._features[at]] > self._cuts[at])]
+        return float(self._values[at].sum())
+
+
+def default_scorer() -> Scorer:
+    """The scorer for the first day, before there are logs of the app's own."""
+    from turnout.routing.prior import PriorScorer
+
+    return PriorScorer()
 
 
 def load(path: str | os.PathLike[str]) -> FileScorer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,18 +48,11 @@ def cross_validated(logs: Logs, *, seed: int = 0) -> Scored:
     score, gain, threshold = (np.zeros(len(logs)) for _ in range(3))
     times: dict[str, float] = {}
     for inside, outside in KFold(FOLDS, shuffle=True, random_state=seed).split(score):
-        scorer = fit.train(part(logs, inside), seed=seed).scorer
-        told = with_scorer(part(logs, outside), scorer)
+        scorer = fit.train(logs.part(inside), seed=seed).scorer
+        told = with_scorer(logs.part(outside), scorer)
         score[outside], gain[outside], threshold[outside] = told.score, told.gain, told.threshold
         times = times or told.times
     return Scored(score, gain, threshold, times)
-
-
-def part(logs: Logs, rows: Sequence[int] | NDArray[np.intp]) -> Logs:
-    """The logs of some rows."""
-    queries = [logs.queries[row] for row in rows]
-    at = np.asarray(rows)
-    return Logs(queries, logs.cheap[at], logs.expensive[at], logs.cheap_usd[at], logs.expensive_usd[at])
 
 
 def report(logs: Logs, told: Scored) -> dict[str, Any]:
@@ -71,7 +63,7 @@ def report(logs: Logs, told: Scored) -> dict[str, Any]:
         for group in sorted(group for group, rows in groups.items() if rows >= FEWEST_IN_GROUP):
             rows = np.array([row for row, tag in enumerate(logs.groups) if tag == group])
             inside = Scored(told.score[rows], told.gain[rows], told.threshold[rows], told.times)
-            by_group[group] = _figures(part(logs, rows), inside)
+            by_group[group] = _figures(logs.part(rows), inside)
     whole = _figures(logs, told)
     whole["apgr_standard_error"] = apgr_error(told.score, logs.cheap, logs.expensive)
     return {**whole, **told.times, "skipped": logs.skipped, "groups": by_group}

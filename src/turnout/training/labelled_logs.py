@@ -63,6 +63,14 @@ class Logs:
     def has_costs(self) -> bool:
         return bool(len(self) and np.isfinite(self.cheap_usd).all() and np.isfinite(self.expensive_usd).all())
 
+    def part(self, rows: Sequence[int] | NDArray[np.intp]) -> Logs:
+        """The logs of some rows."""
+        at = np.asarray(rows, dtype=np.intp)
+        return Logs(
+            [self.queries[row] for row in at],
+            self.cheap[at], self.expensive[at], self.cheap_usd[at], self.expensive_usd[at],
+        )  # fmt: skip
+
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Logs:
         """The logs of rows already in memory. Raises LogError at the first bad one."""

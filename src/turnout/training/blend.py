@@ -1,0 +1,102 @@
+"""Out-of-fold predictions of each view, and the blend of the views that they choose.
+
+No row's prediction ever comes from that row: neither its views', nor the penalties, nor the shares of the blend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from turnout.messages import last_user_text
+from turnout.routing.features import Floats
+from turnout.training.labelled_logs import Logs
+from turnout.training.views import TEXT_VIEWS, Rows, fit_view, tag_means
+
+FOLDS = 5
+# Under this many rows one division into folds is a matter of luck: three are made.
+FEW_ROWS = 600
+# The shares start out equal, as if this many rows had said so (0 to 3,000 differ by .005 over all nine files).
+PRIOR_ROWS = 300
+
+
+def divisions(logs: Logs, seed: int) -> list[Rows]:
+    """For each repeat the fold of each row. The same text is never in two folds, or it would be known by heart."""
+    texts = [crc32(last_user_text(query.messages).encode("utf-8", "replace")) for query in logs.queries]
+    distinct, which = np.unique(texts, return_inverse=True)
+    if len(distinct) < 4 * FOLDS:
+        distinct, which = np.arange(len(texts)), np.arange(len(texts))
+    rng = np.random.default_rng(seed)
+    repeats = 3 if len(texts) < FEW_ROWS else 1
+    return [(rng.permutation(len(distinct)) % FOLDS)[which] for _ in range(repeats)]
+
+
+@dataclass(frozen=True)
+class Told:
+    """Out-of-fold predictions of one division, less the mean: of each view at each penalty, and of the tags."""
+
+    folds: Rows
+    gain: Floats
+    tried: dict[str, list[Floats]]
+    tagged: Floats
+
+    def errors(self, name: str, rows: NDArray[np.bool_] | None = None) -> list[float]:
+        """The squared error of a view at each of its penalties, on these rows."""
+        seen = np.full(len(self.gain), True) if rows is None else rows
+        gain = self.gain[seen] - self.gain[seen].mean()
+        return [float(((gain - told[seen]) ** 2).mean()) for told in self.tried[name]]
+
+    def columns(self, best: Sequence[int]) -> Floats:
+        """[rows, views + tag] at these penalties."""
+        told = [self.tried[name][at] for name, at in zip(TEXT_VIEWS, best, strict=True)]
+        return np.column_stack([*told, self.tagged])
+
+    def blended(self) -> Floats:
+        """The prediction of each fold, by penalties and shares that the other folds chose."""
+        told = np.zeros(len(self.gain))
+        for fold in range(FOLDS):
+            outside = self.folds == fold
+            columns = self.columns([int(np.argmin(self.errors(name, ~outside))) for name in TEXT_VIEWS])
+            told[outside] = columns[outside] @ shares(columns[~outside], self.gain[~outside])
+        return told + float(self.gain.mean())
+
+
+def out_of_fold(name: str, view: Any, gain: Floats, penalty: float, folds: Rows, seed: int) -> Floats:
+    """A view's predictions. Less the mean that was learnt, which is low just where the fold's own is high."""
+    told = np.zeros(len(gain))
+    for fold in range(FOLDS):
+        outside = folds == fold
+        inside = gain[~outside]
+        told[outside] = fit_view(name, view[~outside], inside, penalty, seed).predict(view[outside]) - inside.mean()
+    return told
+
+
+def tags_out_of_fold(gain: Floats, tags: Sequence[str], folds: Rows) -> Floats:
+    """The tags' shrunken means from the other folds; 0 for a tag that is not there."""
+    told = np.zeros(len(gain))
+    for fold in range(FOLDS):
+        outside = folds == fold
+        means = tag_means(gain[~outside], [tag for tag, out in zip(tags, outside, strict=True) if not out])
+        told[outside] = [means.get(tag, 0.0) for tag, out in zip(tags, outside, strict=True) if out]
+    return told
+
+
+def chosen(told: Sequence[Told]) -> tuple[list[int], Floats]:
+    """The place of each view's penalty, and the shares of the views and of the tag, by all divisions together."""
+    best = [int(np.mean([each.errors(name) for each in told], axis=0).argmin()) for name in TEXT_VIEWS]
+    return best, np.mean([shares(each.columns(best), each.gain) for each in told], axis=0)
+
+
+def shares(columns: Floats, gain: Floats) -> Floats:
+    """Each column's share, 0 or more: least squares, drawn towards equal views and half the tag's mean."""
+    equal = np.full(columns.shape[1], 1.0 / len(TEXT_VIEWS))
+    equal[-1] = 0.5
+    pull = np.sqrt(PRIOR_ROWS) * columns.std(axis=0)
+    told, _ = nnls(np.vstack((columns, np.diag(pull))), np.concatenate((gain - gain.mean(), pull * equal)))
+    return np.asarray(told, dtype=np.float64)

@@ -1,0 +1,92 @@
+"""From fitted views to a scorer file: weights folded into one another, ranks, calibration, thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.routing.artifact import Artifact
+from turnout.routing.features import Floats
+from turnout.training.labelled_logs import Logs
+from turnout.training.views import TEXT_VIEWS, Forest, Linear
+
+# The wishes that a file holds a threshold for.
+QUALITIES = tuple(round(0.5 + 0.005 * step, 3) for step in range(101))
+
+
+def artifact_of(
+    fitted: Mapping[str, Linear | Forest],
+    shares: Floats,
+    means: Mapping[str, float],
+    repeats: Floats,
+    logs: Logs,
+    summary: Mapping[str, Any],
+) -> Artifact:
+    """The arrays and the header of a scorer. shares: of the views, then of the tag."""
+    share = dict(zip(TEXT_VIEWS, map(float, shares[:-1]), strict=True))
+    mean = float(logs.gain.mean())
+    intercept, arrays, depth = mean, dict[str, NDArray[Any]](), 0
+    for name, view in fitted.items():
+        intercept -= mean * share[name]
+        if isinstance(view, Forest):
+            arrays |= view.flat(share[name])
+            depth = view.depth
+        else:
+            arrays[name] = view.weights * share[name]
+            intercept += view.intercept * share[name]
+    told, gain = repeats.ravel(), np.tile(logs.gain, len(repeats))
+    arrays["ranks"], arrays["levels"] = _ranks(told)
+    spread = float(told.var())
+    slope = max(0.0, float(np.cov(told, gain, bias=True)[0, 1] / spread)) if spread > 1e-18 else 0.0
+    tags = sorted(means)
+    arrays["tag_offsets"] = np.array([means[tag] * float(shares[-1]) for tag in tags], dtype=np.float64)
+    header = {
+        "intercept": intercept,
+        "gain_slope": slope,
+        "gain_intercept": float(gain.mean() - slope * told.mean()),
+        "tree_depth": depth,
+        "tags": tags,
+        "keep_quality": keep_table(told, arrays, *(np.tile(q, len(repeats)) for q in (logs.cheap, logs.expensive))),
+        "summary": summary,
+    }
+    return Artifact(header=header, arrays=arrays)
+
+
+def _ranks(told: Floats) -> tuple[Floats, Floats]:
+    """At most 1,001 gains, ascending and distinct, and the share of rows below each; equals share theirs out."""
+    values, counts = np.unique(told, return_counts=True)
+    levels = (np.cumsum(counts) - counts / 2) / len(told)
+    if len(values) > 1001:
+        at = np.unique(np.searchsorted(levels, np.linspace(levels[0], levels[-1], 1001)).clip(0, len(values) - 1))
+        values, levels = values[at], levels[at]
+    if len(values) < 2:
+        return np.array([values[0] - 1e-9, values[0] + 1e-9]), np.array([0.25, 0.75])
+    return values, levels
+
+
+def keep_table(told: Floats, arrays: dict[str, NDArray[Any]], cheap: Floats, expensive: Floats) -> list[list[float]]:
+    """Rows of (quality kept, threshold): the smallest share of expensive calls whose quality on these logs,
+    decided by out-of-fold predictions, is that share of all-expensive's."""
+    order = np.argsort(-told, kind="stable")
+    quality = np.concatenate(([cheap.sum()], cheap.sum() + np.cumsum((expensive - cheap)[order])))
+    whole = float(expensive.sum())
+    table = []
+    for wish in QUALITIES if whole > 0 else ():
+        reached = np.flatnonzero(quality >= wish * whole - 1e-12)
+        if not len(reached):
+            break
+        table.append([wish, _threshold(told[order], arrays, int(reached[0]))])
+    return table
+
+
+def _threshold(descending: Floats, arrays: dict[str, NDArray[Any]], taken: int) -> float:
+    """The score from which on just the first `taken` are expensive."""
+    if taken == 0:
+        return 1.0
+    if taken == len(descending):
+        return 0.0
+    middle = (descending[taken - 1] + descending[taken]) / 2
+    return float(np.interp(middle, arrays["ranks"], arrays["levels"]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from turnout.messages import Message, as_messages
 from turnout.outcome import Attempt, Decision, Outcome, Tier
@@ -143,6 +143,39 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RateClaim:
+    """What a request takes of one rate limit that applies to it.
+
+    policy: the name that headers tell (`user`, `endpoint`, `user-endpoint`). key: whose counter it is, never
+    a raw credential; key, unit and window make the counter. At most `limit` in any `window_s` seconds.
+    amount: 1 for requests; for tokens the most that this request can use, corrected when it is over.
+    """
+
+    policy: str
+    key: str
+    limit: int
+    window_s: int
+    unit: Literal["requests", "tokens"] = "requests"
+    amount: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetClaim:
+    """One budget that applies to a request. Money in nano-USD, whole numbers: exact in every store.
+
+    policy: `user`, `endpoint` or `total`. key: whose account. windows: of a calendar budget, the windows
+    around now as (start, end), seconds since 1970, ascending: the store takes the one that holds its own
+    now. rolling_s: of a rolling budget; exactly one of both is given.
+    """
+
+    policy: str
+    key: str
+    limit: int
+    windows: tuple[tuple[int, int], ...] = ()
+    rolling_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What one request asks of the shared state, all in one.
 
@@ -150,12 +183,22 @@ class Ask:
     lookup: whether a stored answer would do (False for the caller's `no-cache`).
     collapse: whether a flight for the same key may be joined.
     max_age_s: the oldest answer that would do.
+    rates: checked first, all or nothing; consumed by a hit and by a follower too (requests, not tokens).
+    budgets, worst: worst-case costs in nano-USD, dearest first; on a miss the first that fits every budget
+    is reserved.
+    lease_s: how long the lease and its reservation stand where they are never given back.
+    circuits: the names whose shared breaker state the Entry should tell.
     """
 
     key: bytes | None = None
     lookup: bool = True
     collapse: bool = True
     max_age_s: float | None = None
+    rates: tuple[RateClaim, ...] = ()
+    budgets: tuple[BudgetClaim, ...] = ()
+    worst: tuple[int, ...] = ()
+    lease_s: float = 720.0
+    circuits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,21 +218,75 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follow:
-    """Somebody makes this very call already."""
+    """Somebody makes this very call already. `lease` is theirs."""
+
+    lease: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lead:
-    """Ours to make. `lease` is handed back in the Settlement."""
+    """Ours to make. `lease` is handed back in the Settlement. fits: which of the Ask's `worst` is reserved."""
 
     lease: str
+    fits: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateRefused:
+    """A rate limit is used up; nothing was taken. retry_after_s: when the request would fit."""
+
+    claim: RateClaim
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetRefused:
+    """No worst case fits this budget; nothing was taken, the rates were given back.
+
+    retry_after_s: short while reservations are out that may be given back, else until the window turns.
+    """
+
+    claim: BudgetClaim
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateState:
+    """A rate limit after this request. reset_s: until `remaining` is next more than it is."""
+
+    claim: RateClaim
+    remaining: int
+    reset_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetState:
+    """A budget after this request, in nano-USD. start, end: its window, seconds since 1970."""
+
+    claim: BudgetClaim
+    spent: int
+    reserved: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """A breaker's state as it is shared. open_for_s: until it may be probed; paused_for_s: a provider's own
+    `Retry-After`. Both 0: closed."""
+
+    open_for_s: float = 0.0
+    paused_for_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The store's answer to an Ask."""
+    """The store's answer to an Ask: the verdict, and what changes slowly and rides along."""
 
-    verdict: Hit | Follow | Lead
+    verdict: Hit | Follow | Lead | RateRefused | BudgetRefused
+    rates: tuple[RateState, ...] = ()
+    budgets: tuple[BudgetState, ...] = ()
+    circuits: Mapping[str, Circuit] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,11 +302,17 @@ class Store:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What a Lead gives back when its call is over, well or badly. `store` is None: keep nothing."""
+    """What a Lead gives back when its call is over, well or badly.
+
+    store: None keeps nothing. cost: what the call really cost, in nano-USD; None where its usage never came:
+    all that is reserved counts as spent. tokens: really used; None as for cost.
+    """
 
     key: bytes | None
     lease: str
     store: Store | None = None
+    cost: int | None = 0
+    tokens: int | None = 0
 
 
 class Gate(Protocol):
@@ -219,6 +322,10 @@ class Gate(Protocol):
 
     async def leave(self, settlement: Settlement) -> None: ...
 
+    async def top_up(self, lease: str, amount: int) -> bool:
+        """Reserves this much more nano-USD under the lease; False where a budget has no room for it."""
+        ...
+
     async def stale(self, key: bytes) -> Stored | None:
         """A stored answer, fresh or past its time but still kept for fallback."""
         ...
@@ -226,8 +333,24 @@ class Gate(Protocol):
     async def close(self) -> None: ...
 
 
+class Switchboard(Protocol):
+    """Where breakers share what is rare: that a circuit opened, closed or is paused, and who probes it."""
+
+    async def post(self, name: str, circuit: Circuit) -> None: ...
+
+    async def claim(self, name: str, lease_s: float) -> bool:
+        """Whether the one probe of this circuit is ours, until released or until the lease ends."""
+        ...
+
+    async def release(self, name: str) -> None: ...
+
+
 __all__ = [
     "Ask",
+    "BudgetClaim",
+    "BudgetRefused",
+    "BudgetState",
+    "Circuit",
     "Clock",
     "Decision",
     "Entry",
@@ -239,9 +362,13 @@ __all__ = [
     "Provider",
     "ProviderCall",
     "Query",
+    "RateClaim",
+    "RateRefused",
+    "RateState",
     "Score",
     "Scorer",
     "Settlement",
     "Store",
     "Stored",
+    "Switchboard",
 ]

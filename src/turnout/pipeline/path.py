@@ -19,7 +19,14 @@ from turnout.caching.flights import Flight, Flights, Listener
 from turnout.caching.keys import Keys
 from turnout.caller import Circumstances
 from turnout.completion import AnswerStream, Completion
-from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
+from turnout.errors import (
+    BudgetExceeded,
+    DeadlineExceeded,
+    Overloaded,
+    RateLimitExceeded,
+    ServedError,
+    UpstreamUnavailable,
+)
 from turnout.outcome import CacheState, Decision, Outcome, Usage
 from turnout.pipeline.call import (
     Call,
@@ -32,7 +39,21 @@ from turnout.pipeline.call import (
     times,
     whole_outcome,
 )
-from turnout.ports import Ask, Clock, Follow, Gate, Hit, Lead, Observer, Query, Settlement, Store, Stored
+from turnout.ports import (
+    Ask,
+    BudgetRefused,
+    Clock,
+    Follow,
+    Gate,
+    Hit,
+    Lead,
+    Observer,
+    Query,
+    RateRefused,
+    Settlement,
+    Store,
+    Stored,
+)
 from turnout.replies import Assembly, Body, chunks_of, dumps
 from turnout.routing.catalog import Catalog, Target
 from turnout.routing.router import Router
@@ -148,6 +169,10 @@ class Pipeline:
                 return self._join(call) or self._fly(call, lease=None)
             case Lead():
                 return self._fly(call, lease=verdict.lease)
+            case RateRefused():
+                raise RateLimitExceeded("too many requests", retry_after_s=verdict.retry_after_s)
+            case BudgetRefused():
+                raise BudgetExceeded("the budget is used up", retry_after_s=verdict.retry_after_s)
             case _:
                 assert_never(verdict)
 

@@ -99,7 +99,7 @@ class MemoryGate:
             return Entry(verdict=hit)
         holder = self._leases.get(key)
         if ask.collapse and holder is not None and holder[1] > now:
-            return Entry(verdict=Follow())
+            return Entry(verdict=Follow(lease=holder[0]))
         lease = self._name()
         if ask.collapse:
             self._leases[key] = (lease, now + self._lease_s)
@@ -126,6 +126,9 @@ class MemoryGate:
             del self._leases[key]
         if settlement.store is not None:
             self.answers.put(key, settlement.store, self._clock.monotonic())
+
+    async def top_up(self, lease: str, amount: int) -> bool:
+        return True
 
     async def stale(self, key: bytes) -> Stored | None:
         now = self._clock.monotonic()

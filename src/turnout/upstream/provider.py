@@ -57,14 +57,16 @@ class LiteLLMProvider:
         if "tools" in arguments:
             # Without it a plain install looks for litellm's optional MCP client and fails.
             arguments["_skip_mcp_handler"] = True
+        messages = [dict(message) for message in call.messages]
         try:
             return await litellm.acompletion(
                 model=call.model,
-                messages=[dict(message) for message in call.messages],
+                messages=messages,
                 stream=stream,
                 timeout=call.timeout_s,
                 max_retries=0,
                 num_retries=0,
+                **litellm_import.quiet(call.model, messages, stream),
                 **arguments,
             )
         except Exception as error:

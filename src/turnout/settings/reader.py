@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -16,11 +16,15 @@ from turnout.settings.notation import Budget, Rate
 Section = TypeVar("Section")
 
 
+# Given as the value where the key itself, or what several keys say together, is wrong.
+NO_VALUE = object()
+
+
 class Wrong(SettingsError):
     """A value that its own section refuses; the reader adds where the section stands."""
 
     def __init__(self, key: str, value: object, what: str) -> None:
-        super().__init__(f"{key} = {shown(value)}: {what}")
+        super().__init__(f"{key}: {what}" if value is NO_VALUE else f"{key} = {shown(value)}: {what}")
 
 
 def require(good: bool, key: str, value: object, what: str) -> None:
@@ -36,8 +40,14 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         value = value if len(value) <= 60 else value[:57] + "..."
         return f'"{value}"'
-    text = str(value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean NAME?", or "" where no known name is near."""
+    near = difflib.get_close_matches(name, tuple(known), n=1, cutoff=0.5)
+    return f'; did you mean "{near[0]}"?' if near else ""
 
 
 def read(section: type[Section], given: Any, where: str) -> Section:
@@ -97,9 +107,7 @@ def _literal(allowed: tuple[Any, ...], value: Any, where: str) -> Any:
     if value in allowed and isinstance(value, str):
         return value
     choices = ", ".join(f'"{choice}"' for choice in allowed)
-    near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.5)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
-    raise SettingsError(f"{where} = {shown(value)}: must be one of {choices}{hint}")
+    raise SettingsError(f"{where} = {shown(value)}: must be one of {choices}{nearest(str(value), allowed)}")
 
 
 def _tuple(item: Any, value: Any, where: str) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from turnout.errors import SettingsError
 from turnout.outcome import Tier
 from turnout.settings.notation import Budget, Rate
-from turnout.settings.reader import read, require
+from turnout.settings.reader import NO_VALUE, nearest, read, require
 
 # What a caller may ask for besides configured names; never a model's own name.
 VIRTUAL_MODELS = ("auto", "cheap", "expensive")
@@ -97,7 +97,7 @@ class Model:
         require(
             not one_price,
             "input_usd_per_million",
-            self.input_usd_per_million,
+            NO_VALUE,
             "input_usd_per_million and output_usd_per_million stand together or not at all",
         )
         for key, instead in _RESERVED_PARAMS.items():
@@ -130,7 +130,7 @@ class Routing:
     def __post_init__(self) -> None:
         _share(self, "keep_quality", "max_expensive_share", "threshold")
         wishes = [k for k in ("keep_quality", "max_expensive_share", "threshold") if getattr(self, k) is not None]
-        require(len(wishes) <= 1, " and ".join(wishes), "both set", "set exactly one of them")
+        require(len(wishes) <= 1, " and ".join(wishes), NO_VALUE, "are set; set exactly one of them")
         for alias in self.aliases:
             require(alias not in VIRTUAL_MODELS, "aliases", alias, "is already a name of its own")
 
@@ -354,17 +354,18 @@ class Settings:
     def __post_init__(self) -> None:
         names = self.model_names
         for name in self.models:
-            require(name in names, f'models."{name}"', "", "is in no tier; add it to [tiers] or remove it")
+            told = f"is in no tier; add it to [tiers] or remove it{nearest(name, names)}"
+            require(name in names, f'models."{name}"', NO_VALUE, told)
         for alias, target in self.routing.aliases.items():
             good = target in VIRTUAL_MODELS or target in names
             require(
                 good,
                 f'routing.aliases."{alias}"',
                 target,
-                f"must be one of {', '.join((*VIRTUAL_MODELS, *names))}",
+                f"must be one of {', '.join((*VIRTUAL_MODELS, *names))}{nearest(target, (*VIRTUAL_MODELS, *names))}",
             )
         for path in self.endpoints:
-            require(path.startswith("/"), f'endpoints."{path}"', "", 'a path begins with "/"')
+            require(path.startswith("/"), f'endpoints."{path}"', NO_VALUE, 'a path begins with "/"')
 
     # ------------------------------------------------------------------------------------------ reading
 

@@ -1,4 +1,4 @@
-"""What every test may use: a loopback provider, and litellm imported once."""
+"""What every test may use: a loopback provider, and a real Redis."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.provider import LoopbackProvider
+from tests.support.redis_server import RedisServer
 
 
 @pytest.fixture
@@ -14,3 +15,11 @@ def provider() -> Iterator[LoopbackProvider]:
     """A provider on loopback, told to stop at the end."""
     with LoopbackProvider() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One redis-server for the whole session. It is shared: take a prefix of your own, and never stop it."""
+    server = RedisServer()
+    yield server
+    server.kill()

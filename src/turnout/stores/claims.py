@@ -1,0 +1,59 @@
+"""An Ask's claims as enter.lua reads them, and the states that it tells, read back. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from turnout.ports import Ask, BudgetRefused, BudgetState, Circuit, RateRefused, RateState
+
+# What rides along: the keyword arguments of an Entry beside its verdict.
+States = dict[str, Any]
+
+
+def packed_claims(ask: Ask) -> str:
+    """The claims as one JSON object, "" where there are none."""
+    if not (ask.rates or ask.budgets or ask.circuits):
+        return ""
+    return json.dumps(
+        {
+            "rates": [[c.key, c.limit, c.window_s, c.unit, c.amount, c.policy] for c in ask.rates],
+            "budgets": [[c.key, c.limit, c.windows, c.rolling_s or 0, c.policy] for c in ask.budgets],
+            "worst": ask.worst,
+            "lease_ms": round(ask.lease_s * 1000),
+            "circuits": ask.circuits,
+        },
+        separators=(",", ":"),
+    )
+
+
+def states(ask: Ask, told: bytes) -> States:
+    """From the JSON of enter.lua, in the order of the claims. "" tells nothing."""
+    if not told:
+        return {}
+    # An empty Lua table is written as {}: iterated over, it is as empty as [].
+    value = json.loads(told)
+    return {
+        "rates": tuple(
+            RateState(claim=claim, remaining=int(remaining), reset_s=int(reset_ms) / 1000)
+            for claim, (remaining, reset_ms) in zip(ask.rates, value["rates"], strict=False)
+        ),
+        "budgets": tuple(
+            BudgetState(claim=claim, spent=int(spent), reserved=int(reserved), start=float(start), end=float(end))
+            for claim, (spent, reserved, start, end) in zip(ask.budgets, value["budgets"], strict=False)
+        ),
+        "circuits": {
+            name: Circuit(open_for_s=int(open_ms) / 1000, paused_for_s=int(paused_ms) / 1000)
+            for name, open_ms, paused_ms in value["circuits"]
+        },
+    }
+
+
+def rate_refused(ask: Ask, detail: bytes) -> RateRefused:
+    index, wait_ms = detail.split()
+    return RateRefused(claim=ask.rates[int(index) - 1], retry_after_s=int(wait_ms) / 1000)
+
+
+def budget_refused(ask: Ask, detail: bytes) -> BudgetRefused:
+    index, wait_ms = detail.split()
+    return BudgetRefused(claim=ask.budgets[int(index) - 1], retry_after_s=int(wait_ms) / 1000)

@@ -1,0 +1,76 @@
+-- One request enters: rates, look-up, flight, reservation and circuit states in one atomic step.
+--
+-- KEYS[1]  the root of every key, a hash tag: {prefix}
+-- ARGV[1]  the lease that a Lead gets, named by the process that asks: "<process>.<number>"
+-- ARGV[2]  the answer's cache key, 16 bytes; "": neither looked up, nor collapsed, nor stored
+-- ARGV[3]  1 look up + 2 collapse
+-- ARGV[4]  the oldest answer that would do, in ms; -1: any fresh one
+-- ARGV[5]  how long a flight is held without a beat, in ms
+-- ARGV[6]  "" or the claims, one JSON object (stores/claims.py writes it and reads the states back):
+--            rates     [[key, limit, window_s, unit, amount, policy], ...]
+--            budgets   [[key, limit, [[start, end], ...], rolling_s or 0, policy], ...]
+--            worst     [nano-USD, ...] dearest first
+--            lease_ms  how long a reservation stands that is never settled
+--            circuits  [name, ...]
+--          Numbers in it are exact up to 2^53. Going back they are text by string.format('%.0f'), because
+--          cjson.encode rounds to 14 digits.
+--
+-- Returns {verdict, detail, states, packed}
+--   0 hit            detail: age in ms; packed: the answer
+--   1 follow         detail: the holder's lease
+--   2 lead           detail: which of `worst` is reserved, from 0
+--   3 rate refused   detail: "<index from 1> <ms>"
+--   4 budget refused detail: "<index from 1> <ms>"
+--   states: "" or JSON {rates = rates_states, budgets = budgets_states, circuits = circuits_states}
+--
+-- The functions are in the files that are loaded before this one: clock, answers, flights, rates, budgets,
+-- circuits. `claims` is always the list as it came; a budget refused must leave no rate taken, so rates are
+-- taken last.
+local HIT, FOLLOW, LEAD, RATE_REFUSED, BUDGET_REFUSED = 0, 1, 2, 3, 4
+
+local now = clock_ms()
+local lease, key, flags = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local lookup, collapse = flags % 2 == 1, flags >= 2
+local claims = ARGV[6] ~= '' and cjson.decode(ARGV[6]) or nil
+
+local function reply(verdict, detail, packed)
+  local states = ''
+  if claims then
+    states = cjson.encode({
+      rates = rates_states(now, claims.rates),
+      budgets = budgets_states(now, claims.budgets),
+      circuits = circuits_states(now, claims.circuits),
+    })
+  end
+  return {verdict, detail, states, packed or ''}
+end
+
+if claims then
+  local refused, wait = rates_check(now, claims.rates)
+  if refused then return reply(RATE_REFUSED, string.format('%d %.0f', refused, wait)) end
+end
+
+if key ~= '' then
+  if lookup then
+    local packed, age = answers_get(now, key, tonumber(ARGV[4]), false)
+    if packed then
+      if claims then rates_take(now, claims.rates, lease, claims.lease_ms, false) end
+      return reply(HIT, string.format('%.0f', age), packed)
+    end
+  end
+  local holder = collapse and flights_holder(now, key)
+  if holder then
+    if claims then rates_take(now, claims.rates, lease, claims.lease_ms, false) end
+    return reply(FOLLOW, holder)
+  end
+end
+
+local fits = 0
+if claims then
+  local refused, wait
+  fits, refused, wait = budgets_reserve(now, lease, claims.lease_ms, claims.budgets, claims.worst)
+  if not fits then return reply(BUDGET_REFUSED, string.format('%d %.0f', refused, wait)) end
+  rates_take(now, claims.rates, lease, claims.lease_ms, true)
+end
+if key ~= '' and collapse then flights_hold(now, key, lease, tonumber(ARGV[5])) end
+return reply(LEAD, tostring(fits))

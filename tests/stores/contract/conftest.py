@@ -1,0 +1,96 @@
+"""Every test of this folder runs on each store. `bench.run(scenario)` gives it a gate and moves its time."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import pytest
+import redis
+
+from tests.support.redis_server import RedisServer
+from turnout.ports import Gate
+from turnout.stores.memory import MemoryGate
+from turnout.stores.redis import RedisGate
+from turnout.stores.scripts import Scripts
+from turnout.testing import ManualClock
+
+MAX_ENTRIES = 50
+MAX_BYTES = 100_000
+# The wall clock, moved by what the test has put beside our keys.
+MOVED_CLOCK = """
+local function clock_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000) + (tonumber(redis.call('GET', ROOT .. ':moved')) or 0)
+end
+"""
+
+
+class Bench(Protocol):
+    """A store under test."""
+
+    def gate(self) -> Gate:
+        """A gate on this store, as one process has it."""
+        ...
+
+    async def pass_time(self, seconds: float) -> None:
+        """Moves the store's own clock on."""
+        ...
+
+
+class MemoryBench:
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self._gate = MemoryGate(clock=self.clock, max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES, lease_s=720)
+
+    def gate(self) -> MemoryGate:
+        return self._gate
+
+    async def pass_time(self, seconds: float) -> None:
+        await self.clock.advance(seconds)
+
+
+class RedisBench:
+    def __init__(self, server: RedisServer) -> None:
+        self._url = server.url
+        self.prefix = f"test-{secrets.token_hex(6)}"
+
+    def gate(self) -> RedisGate:
+        # Patient: a busy machine is no defect of the store.
+        return RedisGate(url=self._url, prefix=self.prefix, timeout_s=5.0, scripts=Scripts({"clock": MOVED_CLOCK}))
+
+    async def pass_time(self, seconds: float) -> None:
+        with redis.Redis.from_url(self._url) as client:
+            client.incrby(f"{{{self.prefix}}}:moved", round(seconds * 1000))
+
+
+@pytest.fixture(params=["memory", "redis"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    """The store under test, empty."""
+    if request.param == "memory":
+        return MemoryBench()
+    return RedisBench(request.getfixturevalue("redis_server"))
+
+
+Scenario = Callable[[Bench, Gate], Awaitable[None]]
+Run = Callable[[Scenario], None]
+
+
+@pytest.fixture
+def run(bench: Bench) -> Run:
+    """Runs a scenario on a gate of this store, closed at the end."""
+
+    def run(scenario: Scenario) -> None:
+        async def main() -> None:
+            gate = bench.gate()
+            try:
+                await scenario(bench, gate)
+            finally:
+                await gate.close()
+            assert len(asyncio.all_tasks()) == 1
+
+        asyncio.run(main())
+
+    return run

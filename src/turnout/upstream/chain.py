@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from turnout.errors import (
     AttemptError,
@@ -47,6 +47,9 @@ class Order:
     content-bearing chunk (of a plain call: the whole answer), `stream_deadline` for the rest of a stream.
 
     extra: parameters that OpenAI does not name; they travel in the body, never as litellm's own arguments.
+    afford: asked before every call but the preferred candidate's first, which the reservation already covers:
+    whether this candidate's worst case fits (it may top the reservation up). False: the candidate is skipped
+    for the reason `budget`. None: always.
     """
 
     messages: tuple[Message, ...]
@@ -56,6 +59,15 @@ class Order:
     params: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     token: Any = None
+    afford: Callable[[Candidate], Awaitable[bool]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """A candidate that was not called, or not again, and why."""
+
+    model: str
+    reason: Literal["budget"]
 
 
 class Trip:
@@ -63,6 +75,7 @@ class Trip:
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
+        self.skipped: list[Skip] = []
         self.waited_s = 0.0
         self.serving: Candidate | None = None
         self.trying_since: float | None = None
@@ -150,9 +163,12 @@ class Chain:
 
     async def _tries(self, order: Order, trip: Trip, failures: _Failures) -> AsyncGenerator[Candidate, None]:
         """Each candidate in order, again after a back-off while its failures are worth trying again."""
-        for candidate in order.candidates:
+        for index, candidate in enumerate(order.candidates):
             tried = 0
             while self._clock.monotonic() < order.deadline:
+                if (index or tried) and order.afford is not None and not await order.afford(candidate):
+                    trip.skipped.append(Skip(model=candidate.model, reason="budget"))
+                    break
                 yield candidate
                 tried += 1
                 fault = failures.last

@@ -18,7 +18,7 @@ FLOORS = {
     2: ("ports",),
     3: ("telemetry", "stores", "clock", "testing"),
     4: ("routing", "caching", "quota", "upstream", "jobs"),
-    5: ("pipeline",),
+    5: ("pipeline", "answering"),
     6: ("assembly", "training"),
     7: ("doors",),
     8: ("asgi", "wsgi"),

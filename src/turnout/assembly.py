@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import random
-import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from turnout.caching.keys import Keys, policy_digest
-from turnout.caller import DEFAULT_DIRECTIVES, Caller, Circumstances, Directives, current_caller
+from turnout.caller import DEFAULT_DIRECTIVES, Caller, Circumstances, Directives, current_request, new_request_id
 from turnout.clock import SystemClock
 from turnout.completion import AnswerStream, Chunk, Completion
 from turnout.errors import ArtifactError, SettingsError
@@ -143,6 +142,11 @@ class Turnout:
 
     # -------------------------------------------------------------------------------------- for the doors
 
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The names that callers may use for `model`."""
+        return self.catalog.names
+
     async def completed(self, request: ChatRequest, around: Circumstances) -> Completion:
         """The whole answer to a parsed request."""
         return await self._pipeline.complete(request, around)
@@ -154,7 +158,7 @@ class Turnout:
     def around(self, caller: Caller | None = None, directives: Directives = DEFAULT_DIRECTIVES) -> Circumstances:
         """A new request's circumstances, by default of the caller whose request the app is handling."""
         return Circumstances(
-            request_id=f"req_{secrets.token_hex(12)}",
+            request_id=new_request_id(),
             started=self.clock.monotonic(),
             caller=caller or _current(),
             directives=directives,
@@ -162,8 +166,8 @@ class Turnout:
 
 
 def _current() -> Caller:
-    find = current_caller.get()
-    return find() if find is not None else Caller()
+    handled = current_request.get()
+    return handled.find_caller() if handled is not None else Caller()
 
 
 class TextStream:

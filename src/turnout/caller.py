@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from turnout.errors import InvalidRequest
 
@@ -25,10 +26,23 @@ class Caller:
         return self.user == ANONYMOUS
 
 
+class Handled(Protocol):
+    """A request that the app is handling."""
+
+    def find_caller(self) -> Caller:
+        """Who asks and from which endpoint; found out when first needed: a request that never calls a model
+        never asks who is asking."""
+        ...
+
+
 # Set by a door for as long as the app handles a request, so that a call made deep inside a handler is
-# limited and billed to the right caller.
-# It holds the finding out, not the caller: a request that never calls a model never asks who is asking.
-current_caller: ContextVar[Callable[[], Caller] | None] = ContextVar("turnout_caller", default=None)
+# limited and billed to the right caller, and goes to the Turnout that is mounted around it.
+current_request: ContextVar[Handled | None] = ContextVar("turnout_request", default=None)
+
+
+def new_request_id() -> str:
+    """What a request is known by in headers, spans and logs."""
+    return f"req_{secrets.token_hex(12)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

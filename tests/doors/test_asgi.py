@@ -23,6 +23,7 @@ from tests.support.apps import served, settings
 from tests.support.provider import LoopbackProvider
 from turnout.asgi import TurnoutMiddleware
 from turnout.assembly import Turnout
+from turnout.errors import SettingsError
 from turnout.testing import FixedScorer
 from turnout.upstream import litellm_import
 
@@ -358,3 +359,21 @@ def test_the_endpoint_can_be_off(provider: LoopbackProvider) -> None:
     client = TestClient(outer)
     assert client.post(CHAT, json=body("x")).status_code == 404
     assert client.get("/v1/models").status_code == 404
+
+
+def test_one_model_is_told_of_and_an_unknown_one_is_not(url: str) -> None:
+    """`GET /v1/models/{id}`, the id holding a slash or not."""
+    client = openai.OpenAI(api_key="-", base_url=f"{url}/v1", max_retries=0)
+    assert client.models.retrieve("openai/small").id == "openai/small"
+    assert client.models.retrieve("auto").object == "model"
+    with pytest.raises(openai.NotFoundError) as unknown:
+        client.models.retrieve("gpt-9")
+    assert unknown.value.code == "model_not_found"
+    assert httpx.post(f"{url}/v1/models/auto").status_code == 405
+    client.close()
+
+
+def test_mounting_without_settings_says_what_to_do() -> None:
+    """A clear error, not Python's own about arguments."""
+    with pytest.raises(SettingsError, match=r'config="turnout\.toml"'):
+        TurnoutMiddleware(Starlette())

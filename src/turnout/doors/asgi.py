@@ -7,35 +7,24 @@ A request for our own paths is answered here. Everything else passes on with the
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from turnout.answering.asked import Answer, Asked, Events, Reply, refusal
+from turnout.answering.own_paths import OwnPaths
 from turnout.assembly import TextStream, Turnout
-from turnout.caller import Caller, Circumstances, current_caller, parse_directives
+from turnout.caller import Caller, current_request, new_request_id
 from turnout.completion import Completion
-from turnout.doors.headers import Pairs, error_headers, outcome_headers
 from turnout.doors.identity import UserOf, user_id
-from turnout.errors import (
-    InternalError,
-    MethodNotAllowed,
-    ServedError,
-    TooLarge,
-    UnsupportedMediaType,
-)
+from turnout.doors.mounting import Config, mounted
+from turnout.errors import TooLarge
 from turnout.outcome import Decision
-from turnout.replies import DONE, dumps, event
-from turnout.settings import Settings
-from turnout.wire import ChatRequest, parse
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-log = logging.getLogger("turnout")
 
 
 class ClientGone(Exception):
@@ -52,20 +41,15 @@ class TurnoutMiddleware:
     def __init__(
         self,
         app: App,
-        config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None = None,
+        config: Config | None = None,
         *,
         user: UserOf | None = None,
         turnout: Turnout | None = None,
     ) -> None:
-        if turnout is None:
-            if config is None:
-                raise TypeError('TurnoutMiddleware needs config="turnout.toml" (a path, a mapping or Settings)')
-            turnout = Turnout(config)
-        self.turnout = turnout
+        self.turnout = turnout = turnout or mounted(config)
         self._app = app
         self._user_of = user
-        self._chat_path = turnout.settings.server.chat_path
-        self._models_path = turnout.settings.server.models_path if self._chat_path else ""
+        self._own = OwnPaths(turnout)
         self._entry: App = _with_server_span(self._serve) if turnout.settings.telemetry.server_span else self._serve
         turnout.begin_loading()
 
@@ -76,11 +60,9 @@ class TurnoutMiddleware:
         kind = scope["type"]
         if kind == "http":
             path = _path(scope)
-            if path == self._chat_path and path:
-                await _Responder(self.turnout, self._user_of, scope, receive, send).chat()
-                return
-            if path == self._models_path and path:
-                await _Responder(self.turnout, self._user_of, scope, receive, send).models()
+            answer = self._own.find(path)
+            if answer is not None:
+                await _Responder(self.turnout, self._user_of, scope, receive, send).serve(answer, path)
                 return
         elif kind == "lifespan":
             await self._lifespan(scope, receive, send)
@@ -92,11 +74,11 @@ class TurnoutMiddleware:
         if state is None:
             state = scope["state"] = {}
         bound = state["turnout"] = BoundTurnout(self.turnout, self._user_of, scope)
-        token = current_caller.set(bound.find_caller)
+        token = current_request.set(bound)
         try:
             await self._app(scope, receive, send)
         finally:
-            current_caller.reset(token)
+            current_request.reset(token)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start-up is over when litellm is loaded; shutdown when our calls are settled."""
@@ -187,57 +169,36 @@ class _Responder:
         self._receive = receive
         self._send = send
         self._user_of = user_of
-        self._around: Circumstances = turnout.around(Caller())
+        self._request_id = new_request_id()
+        self._started = turnout.clock.monotonic()
 
-    async def chat(self) -> None:
+    async def serve(self, answer: Answer, path: str) -> None:
+        """Reads the request, has it answered, sends what came of it."""
         try:
-            await self._chat()
+            reply = await self._replied(answer, path)
         except ClientGone:
             return
-        except ServedError as error:
-            await self._refuse(error)
-        except Exception:
-            # The last line of the door: a defect of ours is told without a traceback, and logged with one.
-            log.exception("turnout: request %s failed in a way that it should not", self._around.request_id)
-            await self._refuse(InternalError(f"internal error; request {self._around.request_id}"))
-
-    async def models(self) -> None:
-        if self._scope["method"] not in ("GET", "HEAD"):
-            await self._refuse(MethodNotAllowed("list models by GET", headers=(("allow", "GET, HEAD"),)))
-            return
-        data = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "turnout"} for name in self._turnout.catalog.names
-        ]
-        body = dumps({"object": "list", "data": data})
-        await self._answer(200, body, [("x-request-id", self._around.request_id)])
-
-    # ------------------------------------------------------------------------------------------- a request
-
-    async def _chat(self) -> None:
-        if self._scope["method"] != "POST":
-            raise MethodNotAllowed("chat completions are asked for by POST", headers=(("allow", "POST"),))
-        caller = _caller(self._turnout, self._user_of, self._scope)
-        directives = parse_directives(
-            _header(self._scope, "cache-control"), _header(self._scope, "x-turnout-deadline-ms")
-        )
-        self._around = Circumstances(
-            request_id=self._around.request_id,
-            started=self._around.started,
-            caller=caller,
-            directives=directives,
-        )
-        self._check_type()
-        request = parse(await self._body())
-        if request.stream:
-            await self._stream(request)
+        except Exception as error:
+            # The last line of the door: what is no ServedError is a defect of ours.
+            reply = refusal(error, self._request_id)
+        if isinstance(reply, Reply):
+            await self._start(reply)
+            await self._send_body(b"" if self._scope["method"] == "HEAD" else reply.body, more=False)
         else:
-            completion = await self._unless_gone(self._turnout.completed(request, self._around))
-            await self._answer(200, completion.body_bytes, outcome_headers(completion.outcome))
+            await self._stream(reply)
 
-    def _check_type(self) -> None:
-        kind = _header(self._scope, "content-type").partition(";")[0].strip().lower()
-        if kind and kind != "application/json" and not kind.endswith("+json"):
-            raise UnsupportedMediaType(f"content-type must be application/json, not {kind}")
+    async def _replied(self, answer: Answer, path: str) -> Reply | Events:
+        method = self._scope["method"]
+        asked = Asked(
+            method=method,
+            path=path,
+            header=lambda name: _header(self._scope, name),
+            body=await self._body() if method == "POST" else b"",
+            caller=_caller(self._turnout, self._user_of, self._scope),
+            request_id=self._request_id,
+            started=self._started,
+        )
+        return await self._unless_gone(answer(asked))
 
     async def _body(self) -> bytes:
         limit = self._turnout.settings.server.max_body_bytes
@@ -258,7 +219,7 @@ class _Responder:
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def _unless_gone(self, work: Any) -> Any:
+    async def _unless_gone(self, work: Awaitable[Reply | Events]) -> Reply | Events:
         """What the work gives; ClientGone, with the work cancelled, where the client hangs up first."""
         working = asyncio.ensure_future(work)
         # A hit and a refusal are there after one turn of the loop: no need to watch the client meanwhile.
@@ -266,16 +227,17 @@ class _Responder:
         if working.done():
             return working.result()
         leaving = asyncio.ensure_future(self._left())
+        both: set[asyncio.Future[Any]] = {working, leaving}
         try:
-            await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return working.result()
             raise ClientGone
         finally:
-            for task in (working, leaving):
+            for task in both:
                 if not task.done():
                     task.cancel()
-            await asyncio.wait({working, leaving})
+            await asyncio.wait(both)
 
     async def _left(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -283,59 +245,37 @@ class _Responder:
 
     # ------------------------------------------------------------------------------------------- an answer
 
-    async def _stream(self, request: ChatRequest) -> None:
-        stream = await self._unless_gone(self._turnout.streamed(request, self._around))
+    async def _stream(self, events: Events) -> None:
         leaving = asyncio.ensure_future(self._left())
         try:
-            headers = [
-                ("content-type", "text/event-stream; charset=utf-8"),
-                ("cache-control", "no-cache"),
-                # nginx buffers event streams otherwise.
-                ("x-accel-buffering", "no"),
-                *outcome_headers(stream.head),
-            ]
-            await self._start(200, headers)
-            await self._events(stream, leaving)
+            await self._start(events)
+            await self._send_events(events, leaving)
+        except ClientGone:
+            return
         finally:
             leaving.cancel()
-            await asyncio.wait({leaving})
-            await stream.aclose()
-
-    async def _events(self, stream: Any, leaving: asyncio.Future[None]) -> None:
-        while True:
-            following = asyncio.ensure_future(anext(stream, None))
             try:
-                await asyncio.wait({following, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({leaving})
+            finally:
+                await events.aclose()
+
+    async def _send_events(self, events: Events, leaving: asyncio.Future[None]) -> None:
+        while not events.over:
+            following = asyncio.ensure_future(anext(events))
+            try:
+                either: set[asyncio.Future[Any]] = {following, leaving}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 if not following.done():
                     raise ClientGone
-                chunk = following.result()
-            except ServedError as error:
-                # The status line is gone: one error event, and no [DONE].
-                await self._send_body(event(error.to_openai()), more=False)
-                return
             finally:
                 if not following.done():
                     following.cancel()
                     await asyncio.wait({following})
-            if chunk is None:
-                await self._send_body(DONE, more=False)
-                return
-            await self._send_body(event(chunk), more=True)
+            await self._send_body(following.result(), more=not events.over)
 
-    async def _refuse(self, error: ServedError) -> None:
-        await self._answer(error.told_status, dumps(error.to_openai()), error_headers(error, self._around.request_id))
-
-    async def _answer(self, status: int, body: bytes, headers: Pairs) -> None:
-        await self._start(status, [("content-type", "application/json"), ("content-length", str(len(body))), *headers])
-        await self._send_body(b"" if self._scope["method"] == "HEAD" else body, more=False)
-
-    async def _start(self, status: int, headers: Pairs) -> None:
-        raw = [(name.encode("latin-1"), _latin(value)) for name, value in headers]
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+    async def _start(self, reply: Reply | Events) -> None:
+        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in reply.all_headers]
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": raw})
 
     async def _send_body(self, body: bytes, *, more: bool) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
-
-
-def _latin(value: str) -> bytes:
-    return value.encode("latin-1", "replace")

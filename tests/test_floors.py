@@ -24,6 +24,7 @@ FLOORS = {
     8: ("asgi", "wsgi"),
     9: ("demo",),
     10: ("cli",),
+    11: ("__main__",),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

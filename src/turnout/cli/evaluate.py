@@ -6,10 +6,32 @@ import argparse
 import json
 from typing import Any
 
-from turnout.cli.train import told_bad
+from turnout.cli import progress, reading
 
 NAME = "evaluate"
 HELP = "what a scorer is worth on labelled logs"
+
+# What the table tells, in this order, and how.
+LINES = (
+    ("rows", "rows"),
+    ("apgr", "APGR (random 0.5)"),
+    ("cpt50", "CPT50: share for half the gap"),
+    ("cpt80", "CPT80: share for 80 % of it"),
+    ("keep95_expensive_share", "share that keeps 95 % (hindsight)"),
+    ("keep95_quality", "kept at the scorer's threshold"),
+    ("keep95_threshold_share", "expensive at that threshold"),
+    ("keep95_saving", "saved of all-expensive's cost"),
+    ("keep95_saving_usd", "saved, USD on these rows"),
+    ("aiq", "AIQ"),
+    ("aiq_no_router", "AIQ of the two tiers alone"),
+    ("auc", "AUC (expensive is better)"),
+    ("brier", "Brier (expensive is better)"),
+    ("cheap_quality", "all-cheap quality"),
+    ("expensive_quality", "all-expensive quality"),
+    ("score_us_p50", "time of a score, p50, us"),
+    ("score_us_p99", "time of a score, p99, us"),
+)
+GROUPS_SHOWN = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scorer", metavar="FILE|default", help="the scorer; without it, train's defaults by 5-fold cross-validation"
     )
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
+    parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
     parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
@@ -26,35 +49,53 @@ def run(args: argparse.Namespace) -> int:
     """Prints the figures; exit code 0 whatever they are."""
     from turnout.routing.prior import PriorScorer
     from turnout.routing.scorer import load
-    from turnout.training import evaluate, labelled_logs, plots
+    from turnout.training import evaluate, plots
 
-    logs = labelled_logs.read(args.logs, strict=args.strict)
-    told_bad(logs)
-    if args.scorer is None:
-        told = evaluate.cross_validated(logs)
-    else:
-        told = evaluate.with_scorer(logs, PriorScorer() if args.scorer == "default" else load(args.scorer))
-    report = evaluate.report(logs, told)
+    # Before the logs are read, which may take long: a file that is no scorer should be told at once.
+    scorer = None if args.scorer is None else PriorScorer() if args.scorer == "default" else load(args.scorer)
+    logs = reading.read(args.logs, strict=args.strict, most=evaluate.MOST_ROWS, seed=args.seed)
+    with progress.shown("cross-validating" if scorer is None else "scoring") as bar:
+        if scorer is None:
+            told = evaluate.cross_validated(logs, seed=args.seed, progress=bar)
+        else:
+            told = evaluate.with_scorer(logs, scorer, bar)
+    report = evaluate.report(logs, told, seed=args.seed)
+    reading.warn(report["warnings"])
     if args.plot:
-        plots.cost_quality(args.plot, logs, told.score, (report["keep95_share"], report["keep95_quality"]))
+        at = (report["keep95_threshold_share"], report["keep95_quality"])
+        chosen = None if at[1] is None else plots.Chosen("keep_quality = 0.95", *at)
+        plots.cost_quality(args.plot, logs, told.score, chosen)
     print(json.dumps(report) if args.json else _text(report))
     return 0
 
 
 def _text(report: dict[str, Any]) -> str:
-    lines = [_line(name, value) for name, value in report.items() if name != "groups" and value is not None]
+    lines = [_line(words, report[name], report["intervals"].get(name)) for name, words in LINES if name in report]
+    if "reason" in report:
+        lines.append(f"no APGR: {report['reason']}")
     if report["groups"]:
-        lines += ["", f"{'group':<32}{'rows':>7}{'cheap':>8}{'dear':>8}{'apgr':>8}"]
-        lines += [
-            f"{group[:31]:<32}{told['rows']:>7}{told['cheap_quality']:>8.3f}{told['expensive_quality']:>8.3f}"
-            f"{_short(told['apgr']):>8}"
-            for group, told in report["groups"].items()
-        ]
+        lines += ["", f"{'group':<32}{'rows':>7}{'cheap':>8}{'dear':>8}{'apgr':>8}   95 %"]
+        largest = sorted(report["groups"].items(), key=lambda group: -group[1]["rows"])
+        lines += [_group(name, told) for name, told in largest[:GROUPS_SHOWN]]
+        if len(largest) > GROUPS_SHOWN:
+            lines.append(f"... and {len(largest) - GROUPS_SHOWN} smaller groups; --json tells them all")
     return "\n".join(lines)
 
 
-def _line(name: str, value: Any) -> str:
-    return f"{name:<24}{value:.4f}" if isinstance(value, float) else f"{name:<24}{value}"
+def _group(name: str, told: dict[str, Any]) -> str:
+    return (
+        f"{(name or '(none)')[:31]:<32}{told['rows']:>7}{told['cheap_quality']:>8.3f}{told['expensive_quality']:>8.3f}"
+        f"{_short(told['apgr']):>8}   {_sure(told['intervals'].get('apgr'))}"
+    ).rstrip()
+
+
+def _line(words: str, value: Any, sure: list[float] | None) -> str:
+    told = f"{value:.4f}" if isinstance(value, float) else "-" if value is None else str(value)
+    return f"{words:<36}{told:>10}   {_sure(sure)}".rstrip()
+
+
+def _sure(interval: list[float] | None) -> str:
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def _short(value: float | None) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any
+
+from turnout.cli import progress, reading
 
 NAME = "train"
 HELP = "train a scorer from your own labelled logs"
@@ -24,31 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trains, writes exactly the file named, and says what to expect of it."""
-    from turnout.training import evaluate, fit, labelled_logs, plots
+    from turnout.training import evaluate, fit, plots
 
-    logs = labelled_logs.read(args.logs, strict=args.strict)
-    told_bad(logs)
-    fitted = fit.train(logs, seed=args.seed)
+    logs = reading.read(args.logs, strict=args.strict, most=fit.MOST_ROWS, seed=args.seed)
+    with progress.shown("training") as bar:
+        fitted = fit.train(logs.evened(args.seed), seed=args.seed, progress=bar)
     fitted.save(args.output)
-    for warning in fitted.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    reading.warn(fitted.warnings)
     # One scorer on the rows it was trained on would flatter itself: the table is out of fold.
     rows = fitted.expectations(WISHES)
     if args.plot:
         at = next((row for row in rows if row["keep_quality"] == evaluate.KEEP), None)
-        chosen = (at["expensive_share"], at["quality_kept"]) if at else None
+        chosen = plots.Chosen("keep_quality = 0.95", at["expensive_share"], at["quality_kept"]) if at else None
         plots.cost_quality(args.plot, fitted.logs, fitted.out_of_fold, chosen)
-    summary = {"file": args.output, "rows": len(logs), "skipped": logs.skipped, "expected": rows}
+    summary = {"file": args.output, "rows": logs.rows, "skipped": logs.skipped, "expected": rows}
     print(json.dumps({**summary, "warnings": list(fitted.warnings)}) if args.json else _table(summary))
     return 0
-
-
-def told_bad(logs: Any) -> None:
-    """Names the rows that were skipped."""
-    for line in logs.bad:
-        print(f"skipped {line}", file=sys.stderr)
-    if logs.skipped > len(logs.bad):
-        print(f"skipped {logs.skipped - len(logs.bad)} more rows", file=sys.stderr)
 
 
 def _table(summary: dict[str, Any]) -> str:

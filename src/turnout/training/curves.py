@@ -1,57 +1,126 @@
 """What routing by some scores is worth on labelled rows. Pure: arrays in, figures out.
 
 The exact cost-quality curve: requests are sent to the expensive tier in the order of their score, ties shared
-out. Definitions of APGR and CPT: I. Ong et al., "RouteLLM", 2024.
+out. Definitions of APGR and CPT: I. Ong et al., "RouteLLM", 2024; of AIQ: Q. Hu et al., "RouterBench", 2024.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.ports import Query, Scorer
-
 Floats = NDArray[np.float64]
+NO_GAP = "the expensive tier is not better on average: there is no gap to recover"
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Labelled rows in the order of their score, the highest first, so that a draw of the bootstrap sorts nothing.
+
+    cheap, expensive: qualities, [n]. cheap_usd, expensive_usd: [n] or None where not all are told. sent: whether
+    the row goes to the expensive tier at the scorer's own threshold, [n], 0 or 1. ends: the last of each tie.
+    """
+
+    cheap: Floats
+    expensive: Floats
+    sent: Floats
+    cheap_usd: Floats | None
+    expensive_usd: Floats | None
+    ends: NDArray[np.intp]
+    order: NDArray[np.intp]
+
+    @classmethod
+    def of(
+        cls,
+        score: Floats,
+        cheap: Floats,
+        expensive: Floats,
+        *,
+        sent: Floats | None = None,
+        costs: tuple[Floats, Floats] | None = None,
+    ) -> Ranked:
+        order = np.argsort(-score, kind="stable")
+        told = costs is not None and all(np.isfinite(usd).all() for usd in costs)
+        return cls(
+            cheap=cheap[order],
+            expensive=expensive[order],
+            sent=np.zeros(len(score)) if sent is None else sent[order],
+            cheap_usd=costs[0][order] if costs is not None and told else None,
+            expensive_usd=costs[1][order] if costs is not None and told else None,
+            ends=np.flatnonzero(np.diff(score[order], append=-np.inf)),
+            order=order,
+        )
+
+    def __len__(self) -> int:
+        return len(self.cheap)
+
+    @cached_property
+    def even(self) -> Floats:
+        """Every row counts the same."""
+        return np.ones(len(self))
+
+    def curve(self, weight: Floats) -> tuple[Floats, Floats]:
+        """The share of expensive calls and the mean quality, each [knots], from all-cheap to all-expensive."""
+        return self._along(weight), self._mixed(self.cheap, self.expensive, weight)
+
+    def costs(self, weight: Floats) -> Floats:
+        """The mean cost in USD at each knot of the curve. Only where the costs are told."""
+        assert self.cheap_usd is not None
+        assert self.expensive_usd is not None
+        return self._mixed(self.cheap_usd, self.expensive_usd, weight)
+
+    def _along(self, values: Floats) -> Floats:
+        total: Floats = np.concatenate(([0.0], np.cumsum(values)[self.ends]))
+        share: Floats = total / total[-1]
+        return share
+
+    def _mixed(self, low: Floats, high: Floats, weight: Floats) -> Floats:
+        added = np.concatenate(([0.0], np.cumsum((high - low) * weight)[self.ends]))
+        mixed: Floats = (np.dot(low, weight) + added) / weight.sum()
+        return mixed
 
 
 def recovered(score: Floats, cheap: Floats, expensive: Floats) -> tuple[Floats, Floats]:
     """The curve: share of expensive calls and mean quality, each [knots], from all-cheap to all-expensive."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.flatnonzero(np.diff(score[order], append=-np.inf))
-    total = np.cumsum((expensive - cheap)[order])[ends]
-    share = np.concatenate(([0.0], (ends + 1) / len(score)))
-    return share, cheap.mean() + np.concatenate(([0.0], total)) / len(score)
+    ranked = Ranked.of(score, cheap, expensive)
+    return ranked.curve(ranked.even)
 
 
 def figures(score: Floats, cheap: Floats, expensive: Floats) -> dict[str, Any]:
     """apgr, cpt50, cpt80: None, with a `reason`, where the expensive tier is not better on average."""
-    share, quality = recovered(score, cheap, expensive)
-    gap = float(expensive.mean() - cheap.mean())
+    ranked = Ranked.of(score, cheap, expensive)
+    return quality_figures(ranked, ranked.even)
+
+
+def quality_figures(ranked: Ranked, weight: Floats) -> dict[str, Any]:
+    """apgr, cpt50, cpt80 and keep95_expensive_share (in hindsight) of rows that count so much. Shares as fractions."""
+    share, quality = ranked.curve(weight)
+    low, high = float(quality[0]), float(quality[-1])
     told: dict[str, Any] = {
-        "rows": len(score),
-        "cheap_quality": float(cheap.mean()),
-        "expensive_quality": float(expensive.mean()),
+        "rows": len(ranked),
+        "cheap_quality": low,
+        "expensive_quality": high,
         "apgr": None,
         "cpt50": None,
         "cpt80": None,
     }
-    if gap <= 0:
-        told["reason"] = "the expensive tier is not better on average: there is no gap to recover"
+    if high - low <= 1e-12:
+        told["reason"] = NO_GAP
     else:
-        gained = (quality - cheap.mean()) / gap
+        gained = (quality - low) / (high - low)
         told["apgr"] = float(np.trapezoid(gained, share))
-        told["cpt50"], told["cpt80"] = _reached(share, gained, 0.5), _reached(share, gained, 0.8)
-    kept = _reached(share, quality, 0.95 * expensive.mean())
-    told["keep95_expensive_share"] = kept
+        told["cpt50"], told["cpt80"] = reached(share, gained, 0.5), reached(share, gained, 0.8)
+    told["keep95_expensive_share"] = reached(share, quality, 0.95 * high)
     return told
 
 
-def _reached(share: Floats, value: Floats, wanted: float) -> float | None:
-    """The smallest share at which the curve reaches the value, linear between its knots."""
+def reached(share: Floats, value: Floats, wanted: float) -> float | None:
+    """The smallest share at which the curve reaches the value, linear between its knots; None: nowhere."""
     above = np.flatnonzero(value >= wanted - 1e-12)
     if not len(above):
         return None
@@ -62,50 +131,85 @@ def _reached(share: Floats, value: Floats, wanted: float) -> float | None:
     return float(share[at - 1] + (share[at] - share[at - 1]) * (wanted - value[at - 1]) / rise)
 
 
-def classification(score: Floats, gain_told: Floats, gain: Floats) -> dict[str, float | None]:
-    """auc of "the expensive answer is better", and the Brier score of the told gain as its probability."""
-    better = gain > 0
-    if better.all() or not better.any():
-        return {"auc": None, "brier": None}
-    from sklearn.metrics import roc_auc_score
+def threshold_figures(ranked: Ranked, weight: Floats) -> dict[str, float | None]:
+    """At the scorer's own threshold: the share of expensive calls, the share that is kept of all-expensive's
+    quality, and what is saved of its cost; None where the logs tell no costs."""
+    whole = float(np.dot(ranked.expensive, weight))
+    routed = float(np.dot(np.where(ranked.sent > 0, ranked.expensive, ranked.cheap), weight))
+    told: dict[str, float | None] = {
+        "keep95_threshold_share": float(np.dot(ranked.sent, weight) / weight.sum()),
+        "keep95_quality": routed / whole if whole else None,
+        "keep95_saving": None,
+    }
+    if ranked.cheap_usd is not None and ranked.expensive_usd is not None:
+        dear = float(np.dot(ranked.expensive_usd, weight))
+        spent = float(np.dot(np.where(ranked.sent > 0, ranked.expensive_usd, ranked.cheap_usd), weight))
+        if dear > 0:
+            told |= {"keep95_saving": 1.0 - spent / dear, "keep95_saving_usd": dear - spent, "expensive_usd": dear}
+    return told
 
-    chance = np.clip(gain_told, 0.0, 1.0)
-    return {"auc": float(roc_auc_score(better, score)), "brier": float(((chance - better) ** 2).mean())}
+
+def cost_figures(ranked: Ranked, weight: Floats) -> dict[str, float]:
+    """aiq: the area under the non-decreasing hull of quality over cost, from the cheaper tier's mean cost to the
+    dearer's, by its width: a quality. aiq_no_router: the same of the two tiers alone. {} without costs."""
+    if ranked.cheap_usd is None:
+        return {}
+    cost, quality = ranked.costs(weight), ranked.curve(weight)[1]
+    low, high = sorted((float(cost[0]), float(cost[-1])))
+    if high - low <= 0:
+        return {}
+    ends = np.array([0, -1])
+    return {
+        "aiq": _hull_area(cost, quality, low, high) / (high - low),
+        "aiq_no_router": _hull_area(cost[ends], quality[ends], low, high) / (high - low),
+    }
+
+
+def _hull_area(cost: Floats, quality: Floats, low: float, high: float) -> float:
+    """The area under the least non-decreasing concave function above all points, from `low` to `high`."""
+    order = np.lexsort((-quality, cost))
+    hull: list[tuple[float, float]] = []
+    for x, y in zip(cost[order], quality[order], strict=True):
+        if hull and (x == hull[-1][0] or y <= hull[-1][1]):
+            continue
+        while len(hull) > 1 and _below(hull[-2], hull[-1], (x, y)):
+            hull.pop()
+        hull.append((float(x), float(y)))
+    xs, ys = np.array(hull).T
+    # Beyond its best point the hull is level: whoever pays more need not get less.
+    at = np.unique(np.concatenate(([low, high], xs[(xs > low) & (xs < high)])))
+    return float(np.trapezoid(np.interp(at, xs, ys), at))
+
+
+def _below(left: tuple[float, float], middle: tuple[float, float], right: tuple[float, float]) -> bool:
+    """Whether the middle point is on or below the line between the others."""
+    return (middle[1] - left[1]) * (right[0] - left[0]) <= (right[1] - left[1]) * (middle[0] - left[0])
+
+
+# -------------------------------------------------------------------------------------------- how sure
+
+Figures = Callable[[Floats], dict[str, Any]]
+
+
+def bootstrap(told: Figures, weight: Floats, *, draws: int, seed: int = 0) -> dict[str, list[float]]:
+    """All draws of each figure: rows are drawn anew as often as there are, each as likely as its weight is large."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, list[float]] = {}
+    for _ in range(draws):
+        drawn = rng.multinomial(len(weight), weight / weight.sum()).astype(np.float64)
+        for name, value in told(drawn).items():
+            if isinstance(value, float):
+                found.setdefault(name, []).append(value)
+    return {name: values for name, values in found.items() if len(values) > draws // 2}
+
+
+def interval(values: list[float]) -> list[float]:
+    """The middle 95 % of the draws."""
+    return [float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))]
 
 
 def apgr_error(score: Floats, cheap: Floats, expensive: Floats, *, draws: int = 200, seed: int = 0) -> float | None:
-    """One standard error of the APGR, by bootstrap over the rows."""
-    rng = np.random.default_rng(seed)
-    told = []
-    for _ in range(draws):
-        rows = rng.integers(0, len(score), len(score))
-        value = figures(score[rows], cheap[rows], expensive[rows])["apgr"]
-        if value is not None:
-            told.append(value)
-    return float(np.std(told)) if len(told) > draws // 2 else None
-
-
-def at_threshold(score: Floats, threshold: float, cheap: Floats, expensive: Floats) -> tuple[float, float]:
-    """The share of expensive calls, and the quality kept of all-expensive's, at this threshold."""
-    sent = score >= threshold
-    whole = float(expensive.mean())
-    quality = float(np.where(sent, expensive, cheap).mean())
-    return float(sent.mean()), quality / whole if whole else 0.0
-
-
-def saving(score: Floats, threshold: float, cheap_usd: Floats, expensive_usd: Floats) -> float | None:
-    """What routing at this threshold saves of all-expensive's cost; None where the logs tell no costs."""
-    if not (np.isfinite(cheap_usd).all() and np.isfinite(expensive_usd).all()) or expensive_usd.sum() <= 0:
-        return None
-    return 1.0 - float(np.where(score >= threshold, expensive_usd, cheap_usd).sum() / expensive_usd.sum())
-
-
-def scored(scorer: Scorer, queries: Sequence[Query]) -> tuple[Floats, Floats, Mapping[str, float]]:
-    """Scores and told gains, each [n], and the time of a score in microseconds."""
-    told, took = [], []
-    for query in queries:
-        began = time.perf_counter()
-        told.append(scorer.score(query))
-        took.append((time.perf_counter() - began) * 1e6)
-    times = {"score_us_p50": float(np.quantile(took, 0.5)), "score_us_p99": float(np.quantile(took, 0.99))}
-    return np.array([t.score for t in told]), np.array([t.expected_gain for t in told]), times
+    """One standard error of the APGR, by bootstrap over the rows; None where most draws have no gap."""
+    ranked = Ranked.of(score, cheap, expensive)
+    drawn = bootstrap(lambda weight: quality_figures(ranked, weight), ranked.even, draws=draws, seed=seed)
+    return float(np.std(drawn["apgr"])) if "apgr" in drawn else None

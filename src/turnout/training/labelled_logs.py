@@ -1,42 +1,39 @@
 """Labelled logs: a row a request, with how good each tier's answer was.
 
 CSV (also .gz), JSON lines (also .gz) or Parquet. Required: `prompt` (or `messages`), `cheap_quality`,
-`expensive_quality` in [0, 1]. Optional: `group`, `cheap_usd`, `expensive_usd`, `weight`, `id`.
+`expensive_quality` in [0, 1]. Optional: `group`, `cheap_usd`, `expensive_usd`, `weight`, `id`, `cheap_answer`.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import json
-import math
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.errors import InvalidRequest, LogError
-from turnout.messages import as_messages
+from turnout.errors import LogError
 from turnout.ports import Query
+from turnout.training.log_files import Broken, Row, need, rows_of
+from turnout.training.log_rows import Numbers, numbers_of, prompt_or_messages, query_of
 
 Floats = NDArray[np.float64]
 
-# A prompt may be a megabyte long; csv's own limit is 128 KiB.
-csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 # How many bad rows are named one by one.
 NAMED = 20
+REQUIRED = (("prompt", "messages"), ("cheap_quality",), ("expensive_quality",))
 
 
 @dataclass(frozen=True)
 class Logs:
     """queries: [n]. cheap, expensive: qualities, [n]. cheap_usd, expensive_usd: [n], nan where not told.
 
-    bad: the first rows that were skipped, as `file:line: reason`; skipped: how many.
+    bad: the first rows that were skipped, as `file:line: reason`; skipped: how many. good: how many good rows
+    were read, where only a sample of them is held (0: all are). weight: what a row counts for, [n]; all 1
+    where the logs tell none.
     """
 
     queries: list[Query]
@@ -46,9 +43,20 @@ class Logs:
     expensive_usd: Floats
     bad: list[str] = field(default_factory=list)
     skipped: int = 0
+    good: int = 0
+    weights: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.queries)
+
+    @property
+    def rows(self) -> int:
+        """How many good rows were read."""
+        return max(self.good, len(self))
+
+    @property
+    def weight(self) -> Floats:
+        return np.ones(len(self)) if self.weights is None else self.weights
 
     @property
     def gain(self) -> Floats:
@@ -69,153 +77,114 @@ class Logs:
         return Logs(
             [self.queries[row] for row in at],
             self.cheap[at], self.expensive[at], self.cheap_usd[at], self.expensive_usd[at],
+            weights=None if self.weights is None else self.weights[at],
+        )  # fmt: skip
+
+    def evened(self, seed: int = 0) -> Logs:
+        """As many rows, each counting the same: a row of twice the mean weight stands there twice.
+
+        What a row of weight 1.3 counts for is given out by systematic sampling, so no row is off by one or more.
+        """
+        if self.weights is None or not np.ptp(self.weights):
+            return self
+        ends = np.cumsum(self.weights) / self.weights.sum() * len(self)
+        points = np.arange(len(self)) + np.random.default_rng(seed).random()
+        even = self.part(np.searchsorted(ends, points).clip(0, len(self) - 1))
+        return Logs(
+            even.queries, even.cheap, even.expensive, even.cheap_usd, even.expensive_usd,
+            self.bad, self.skipped, self.good,
         )  # fmt: skip
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Logs:
         """The logs of rows already in memory. Raises LogError at the first bad one."""
-        return _gathered((("row", number, row) for number, row in enumerate(rows, 1)), strict=True)
+        gathering = _Gathering(strict=True, most=None, seed=0)
+        for number, row in enumerate(rows, 1):
+            gathering.take("row", number, row)
+        return gathering.logs()
 
 
-def read(paths: Sequence[str | Path], *, strict: bool = False) -> Logs:
-    """The logs in these files, bad rows skipped and counted. Raises LogError: for a file that cannot be read,
-    for a file without the required columns, with `strict` for the first bad row, and where no row is good."""
-    logs = _gathered((row for path in paths for row in _rows(Path(path))), strict=strict)
+def read(
+    paths: Sequence[str | Path],
+    *,
+    strict: bool = False,
+    most: int | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Logs:
+    """The logs in these files, bad rows skipped and counted.
+
+    most: hold no more rows than these, drawn evenly from all good ones; every row is read and checked still.
+    Raises LogError: for a file that cannot be read, for a file without the required columns, with `strict` for
+    the first bad row, and where no row is good.
+    """
+    gathering = _Gathering(strict=strict, most=most, seed=seed)
+    for path in map(Path, paths):
+        for line, row in rows_of(path, lambda names: need(names, REQUIRED)):
+            gathering.take(str(path), line, row)
+            if progress is not None and line % 5000 == 0:
+                progress(gathering.seen, 0)
+    logs = gathering.logs()
     if not len(logs):
         raise LogError("no good row in these logs" + (f"; the first bad one: {logs.bad[0]}" if logs.bad else ""))
     return logs
 
 
-def _gathered(rows: Iterable[tuple[str, int, Mapping[str, Any]]], *, strict: bool) -> Logs:
-    queries: list[Query] = []
-    numbers: list[tuple[float, float, float, float]] = []
-    bad: list[str] = []
-    skipped = 0
-    for name, line, row in rows:
+class _Gathering:
+    """Rows on their way to Logs. Holds a reservoir (Vitter's algorithm R): each row equally likely, one pass."""
+
+    def __init__(self, *, strict: bool, most: int | None, seed: int) -> None:
+        self._strict = strict
+        self._most = most
+        self._chance = random.Random(seed)
+        self._held: list[tuple[int, Query, Numbers]] = []
+        self._bad: list[str] = []
+        self._skipped = 0
+        self._good = 0
+
+    def take(self, name: str, line: int, row: Row | Broken) -> None:
         try:
-            query, told = _row(row)
+            if isinstance(row, Broken):
+                raise ValueError(row.reason)
+            numbers = numbers_of(row)
+            prompt = prompt_or_messages(row)
+            # Of a plain text nothing more can be wrong; a conversation is looked into even where it is not kept.
+            query = None if isinstance(prompt, str) else query_of(prompt, row)
         except ValueError as error:
-            where = f"{name}:{line}: {error}"
-            if strict:
-                raise LogError(where) from error
-            skipped += 1
-            if len(bad) < NAMED:
-                bad.append(where)
-            continue
-        queries.append(query)
-        numbers.append(told)
-    columns = np.array(numbers, dtype=np.float64).reshape(len(numbers), 4)
-    cheap, expensive, cheap_usd, expensive_usd = (columns[:, place].copy() for place in range(4))
-    return Logs(queries, cheap, expensive, cheap_usd, expensive_usd, bad, skipped)
-
-
-def _row(row: Mapping[str, Any]) -> tuple[Query, tuple[float, float, float, float]]:
-    prompt = row.get("messages") or row.get("prompt")
-    if isinstance(prompt, str) and row.get("messages"):
-        prompt = json.loads(prompt)
-    if prompt is None or prompt == "":
-        raise ValueError("prompt is empty")
-    try:
-        messages = as_messages(prompt)
-    except InvalidRequest as error:
-        raise ValueError(error.message) from error
-    tag = row.get("group")
-    told = (
-        _quality(row, "cheap_quality"),
-        _quality(row, "expensive_quality"),
-        _optional(row, "cheap_usd"),
-        _optional(row, "expensive_usd"),
-    )
-    return Query(messages=messages, tag="" if tag is None else str(tag)), told
-
-
-def _quality(row: Mapping[str, Any], name: str) -> float:
-    value = row.get(name)
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {value!r}, not a number") from None
-    if not 0.0 <= number <= 1.0:
-        raise ValueError(f"{name} is {number:g}, outside [0, 1]")
-    return number
-
-
-def _optional(row: Mapping[str, Any], name: str) -> float:
-    value = row.get(name)
-    if value is None or value == "":
-        return math.nan
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {value!r}, not a number") from None
-    if number < 0 or not math.isfinite(number):
-        raise ValueError(f"{name} is {number:g}; costs are 0 or more")
-    return number
-
-
-# ------------------------------------------------------------------------------------------- the formats
-
-
-def _rows(path: Path) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
-    name = path.name.removesuffix(".gz").lower()
-    try:
-        if name.endswith(".parquet"):
-            yield from _parquet(path)
+            self._refuse(f"{name}:{line}: {error}", error)
             return
-        with _opened(path) as file:
-            if name.endswith((".jsonl", ".ndjson")):
-                yield from _json_lines(path, file)
-            elif name.endswith(".csv"):
-                yield from _csv(path, file)
-            else:
-                raise LogError(f"{path}: logs are .csv, .csv.gz, .jsonl, .jsonl.gz or .parquet")
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise LogError(f"{path}: cannot be read: {error}") from error
+        at = self._place()
+        self._good += 1
+        if at is not None:
+            held = (self._good, query or query_of(prompt, row), numbers)
+            self._held[at : at + 1] = [held]
 
+    @property
+    def seen(self) -> int:
+        return self._good + self._skipped
 
-def _opened(path: Path) -> IO[str]:
-    # Closed with the wrapper around it.
-    raw: Any = gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb")  # noqa: SIM115
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    def _place(self) -> int | None:
+        if self._most is None or len(self._held) < self._most:
+            return len(self._held)
+        at = self._chance.randrange(self._good + 1)
+        return at if at < self._most else None
 
+    def _refuse(self, where: str, error: ValueError) -> None:
+        if self._strict:
+            raise LogError(where) from error
+        self._skipped += 1
+        if len(self._bad) < NAMED:
+            self._bad.append(where)
 
-def _csv(path: Path, file: IO[str]) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
-    rows = csv.DictReader(file)
-    _columns(path, rows.fieldnames or ())
-    for row in rows:
-        yield str(path), rows.line_num, row
-
-
-def _json_lines(path: Path, file: IO[str]) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
-    for number, line in enumerate(file, 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            # A broken line is a bad row, not the end of the file.
-            yield str(path), number, row if isinstance(row, dict) else {}
-
-
-def _parquet(path: Path) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
-    import pyarrow.lib
-    import pyarrow.parquet
-
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-        _columns(path, file.schema_arrow.names)
-        number = 0
-        for batch in file.iter_batches(batch_size=4096):
-            for row in batch.to_pylist():
-                number += 1
-                yield str(path), number, row
-    except pyarrow.lib.ArrowException as error:
-        raise LogError(f"{path}: not a Parquet file that can be read: {error}") from error
-
-
-def _columns(path: Path, names: Sequence[str]) -> None:
-    missing = [name for name in ("cheap_quality", "expensive_quality") if name not in names]
-    if "prompt" not in names and "messages" not in names:
-        missing.insert(0, "prompt (or messages)")
-    if missing:
-        raise LogError(f"{path}: no column {', '.join(missing)}; it has {', '.join(names) or 'none'}")
+    def logs(self) -> Logs:
+        held = sorted(self._held, key=lambda row: row[0])
+        columns = np.array([numbers for _, _, numbers in held], dtype=np.float64).reshape(len(held), 5)
+        cheap, expensive, cheap_usd, expensive_usd, weight = (columns[:, place].copy() for place in range(5))
+        if len(held) and not weight.sum() > 0:
+            raise LogError("every row has a weight of 0")
+        weights = weight if len(held) and np.ptp(weight) else None
+        return Logs(
+            [query for _, query, _ in held],
+            cheap, expensive, cheap_usd, expensive_usd,
+            self._bad, self._skipped, self._good, weights,
+        )  # fmt: skip

@@ -1,43 +1,96 @@
-"""The chart: what each share of expensive calls gives up, beside the routes that need no scorer."""
+"""The pictures: what each share of expensive calls gives up, and whether the told gains come true."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout.messages import last_user_text
 from turnout.training.curves import recovered
 from turnout.training.labelled_logs import Logs
 
 Floats = NDArray[np.float64]
 
+OURS, LENGTH, RANDOM, CHEAP, DEAR = "#1f5fa8", "#c98a1b", "#8a8a8a", "#3f8f4f", "#a83232"
+# Few rows make few bins: of under this many a bin's mean says nothing.
+ROWS_A_BIN = 20
 
-def cost_quality(path: str | Path, logs: Logs, score: Floats, chosen: tuple[float, float] | None) -> None:
-    """Draws the curve into a PNG. chosen: share and kept quality of the point that keeps 95 %."""
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A point on the curve: the wish that chose it, its share of expensive calls, the share of quality it keeps."""
+
+    wish: str
+    share: float
+    kept: float
+
+
+def cost_quality(path: str | Path, logs: Logs, score: Floats, chosen: Chosen | None) -> None:
+    """Draws the curve into a PNG."""
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(7.5, 5), dpi=120, layout="constrained")
+    _curve(axes, logs, score, chosen)
+    figure.savefig(path, format="png")
+    plt.close(figure)
+
+
+def training(path: str | Path, logs: Logs, score: Floats, gain: Floats, chosen: Chosen | None) -> None:
+    """Draws the curve and, beside it, the calibration into one PNG. gain: the told gains, [n]."""
+    plt = _pyplot()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5), dpi=120, layout="constrained", width_ratios=(7, 5))
+    _curve(left, logs, score, chosen)
+    _calibration(right, gain, logs.gain)
+    figure.savefig(path, format="png")
+    plt.close(figure)
+
+
+def _pyplot() -> Any:
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7.5, 5), dpi=120, layout="constrained")
+    return plt
+
+
+def _curve(axes: Any, logs: Logs, score: Floats, chosen: Chosen | None) -> None:
     share, quality = recovered(score, logs.cheap, logs.expensive)
-    length = np.array([float(len(str(query.messages[-1].get("content")))) for query in logs.queries])
-    axes.plot(100 * share, quality, color="#1f5fa8", linewidth=2.2, label="Turnout", zorder=3)
+    length = np.array([float(len(last_user_text(query.messages))) for query in logs.queries])
     by_length = recovered(length, logs.cheap, logs.expensive)
-    axes.plot(100 * by_length[0], by_length[1], color="#c98a1b", linewidth=1.2, label="longest prompts first")
-    ends = [float(logs.cheap.mean()), float(logs.expensive.mean())]
-    axes.plot([0, 100], ends, color="#8a8a8a", linestyle="--", linewidth=1.2, label="random")
-    axes.plot([0], ends[:1], "o", color="#3f8f4f", label=f"all cheap ({ends[0]:.3f})", zorder=4)
-    axes.plot([100], ends[1:], "s", color="#a83232", label=f"all expensive ({ends[1]:.3f})", zorder=4)
+    low, high = float(logs.cheap.mean()), float(logs.expensive.mean())
+    axes.plot(100 * share, quality, color=OURS, linewidth=2.2, label="Turnout", zorder=3)
+    axes.plot(100 * by_length[0], by_length[1], color=LENGTH, linewidth=1.2, label="longest prompts first")
+    axes.plot([0, 100], [low, high], color=RANDOM, linestyle="--", linewidth=1.2, label="random")
+    axes.plot([0], [low], "o", color=CHEAP, label=f"all cheap ({low:.3f})", zorder=4, clip_on=False)
+    axes.plot([100], [high], "s", color=DEAR, label=f"all expensive ({high:.3f})", zorder=4, clip_on=False)
     if chosen is not None:
-        at, kept = chosen
-        axes.plot([100 * at], [kept * ends[1]], "*", markersize=15, color="#1f5fa8", zorder=5,
-                  label=f"keep_quality = 0.95: {at:.0%} expensive, {kept:.1%} kept")  # fmt: skip
+        told = f"{chosen.wish}: {chosen.share:.0%} expensive, {chosen.kept:.1%} kept"
+        axes.plot([100 * chosen.share], [chosen.kept * high], "*", markersize=15, color=OURS, zorder=5, label=told,
+                  markeredgecolor="white", clip_on=False)  # fmt: skip
+    axes.set_xlim(0, 100)
     axes.set_xlabel("share of requests to the expensive tier, %")
     axes.set_ylabel("mean quality")
-    axes.set_title(f"What each share costs and gives up ({len(logs)} requests)")
+    axes.set_title(f"What each share of expensive calls gives ({len(logs):,} requests)")
     axes.grid(alpha=0.25)
-    axes.legend(loc="lower right", frameon=False)
-    figure.savefig(path, format="png")
-    plt.close(figure)
+    axes.legend(loc="lower right" if high >= low else "upper right", frameon=False)
+
+
+def _calibration(axes: Any, told: Floats, gain: Floats) -> None:
+    """Told against measured gain by tenths of the told; bars are two standard errors."""
+    bins = max(2, min(10, len(told) // ROWS_A_BIN))
+    parts = [part for part in np.array_split(np.argsort(told, kind="stable"), bins) if len(part)]
+    x = np.array([told[part].mean() for part in parts])
+    y = np.array([gain[part].mean() for part in parts])
+    error = np.array([2 * gain[part].std() / np.sqrt(len(part)) for part in parts])
+    ends = np.array([min(x.min(), y.min()), max(x.max(), y.max())])
+    axes.plot(ends, ends, color=RANDOM, linestyle="--", linewidth=1.2, label="what is told comes true")
+    axes.errorbar(x, y, yerr=error, fmt="o", color=OURS, capsize=3, label=f"measured, {len(parts)} equal parts")
+    axes.set_xlabel("expected gain, as told")
+    axes.set_ylabel("mean gain measured (bars: two standard errors)")
+    axes.set_title("Do the expected gains come true?")
+    axes.grid(alpha=0.25)
+    axes.legend(loc="upper left", frameon=False)

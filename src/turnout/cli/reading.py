@@ -1,0 +1,30 @@
+"""Reading labelled logs for a command: progress while it lasts, and what was skipped told afterwards."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from turnout.cli import progress
+
+
+def read(paths: Sequence[str], *, strict: bool, most: int, seed: int = 0) -> Any:
+    """The logs in these files. Raises LogError."""
+    from turnout.training import labelled_logs
+
+    with progress.shown("reading") as bar:
+        logs = labelled_logs.read(paths, strict=strict, most=most, seed=seed, progress=bar)
+    for line in logs.bad:
+        print(f"skipped {line}", file=sys.stderr)
+    if logs.skipped > len(logs.bad):
+        print(f"skipped {logs.skipped - len(logs.bad)} more rows", file=sys.stderr)
+    if len(logs) < logs.rows:
+        print(f"{logs.rows} good rows; using {len(logs)} of them, drawn evenly", file=sys.stderr)
+    return logs
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Tells each on standard error, also where standard output holds JSON."""
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)

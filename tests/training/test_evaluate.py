@@ -1,0 +1,100 @@
+"""The report: the contract's figures, whole and by group, honest where nothing can be said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.routing.test_scorer import logs
+from turnout.errors import LogError
+from turnout.testing import FixedScorer
+from turnout.training import evaluate
+from turnout.training.better import auc, chances
+from turnout.training.labelled_logs import Logs
+
+KEYS = {
+    "rows", "apgr", "cpt50", "cpt80", "auc", "brier", "score_us_p50", "score_us_p99",
+    "keep95_expensive_share", "keep95_quality", "keep95_saving",
+}  # fmt: skip
+
+
+def _rows(count: int, **more: object) -> Logs:
+    """Half of the rows are hard: the cheap tier fails them."""
+    return Logs.from_rows(
+        {"prompt": f"hard {n}" if n % 2 else f"easy {n}", "cheap_quality": 1 - n % 2, "expensive_quality": 1, **more}
+        for n in range(count)
+    )
+
+
+def test_a_scorer_that_knows_is_worth_all_there_is() -> None:
+    """Every figure by hand: half of the calls bring the whole gap."""
+    told = evaluate.with_scorer(
+        costly := _rows(200, cheap_usd=0.1, expensive_usd=1), FixedScorer(scores={"hard": 0.9, "easy": 0.1})
+    )
+    report = evaluate.report(costly, told)
+    assert set(report) >= KEYS
+    assert (report["apgr"], report["cpt50"], report["cpt80"]) == pytest.approx((0.75, 0.25, 0.4))
+    assert (report["auc"], report["keep95_quality"], report["keep95_threshold_share"]) == (1.0, 1.0, 0.5)
+    assert report["keep95_expensive_share"] == pytest.approx(0.45)
+    assert report["keep95_saving"] == pytest.approx(0.45)
+    assert report["keep95_saving_usd"] == pytest.approx(90)
+    assert report["brier"] < 0.05
+    assert report["groups"] == {}
+
+
+def test_groups_have_the_same_figures_and_reasons_of_their_own() -> None:
+    """A group without a gap tells null and why; the others are as they would be alone."""
+    rows = [
+        {"prompt": f"{'hard' if n % 2 else 'easy'} {n}", "cheap_quality": 1 - n % 2, "expensive_quality": 1, "group": g}
+        for n in range(60)
+        for g in ("a", "b")
+    ]
+    rows += [{"prompt": f"hard {n}", "cheap_quality": 1, "expensive_quality": 0.5, "group": "worse"} for n in range(9)]
+    told = evaluate.with_scorer(whole := Logs.from_rows(rows), FixedScorer(scores={"hard": 0.9, "easy": 0.1}))
+    report = evaluate.report(whole, told)
+    assert set(report["groups"]) == {"a", "b", "worse"}
+    assert set(report["groups"]["a"]) >= KEYS
+    assert report["groups"]["b"]["apgr"] == pytest.approx(0.75)
+    assert report["groups"]["worse"]["apgr"] is None
+    assert "no gap" in report["groups"]["worse"]["reason"]
+
+
+def test_swapped_columns_are_suspected() -> None:
+    """Of qualities and of costs."""
+    good = logs(100)
+    swapped = Logs(good.queries, good.expensive, good.cheap, np.full(100, 5.0), np.full(100, 1.0))
+    told = evaluate.warnings(swapped)
+    assert "quality columns swapped" in told[0]
+    assert "cost columns swapped" in told[1]
+    assert evaluate.warnings(good) == []
+
+
+def test_no_text_is_trained_on_and_asked() -> None:
+    """Rows of one text are in one fold."""
+    rows = Logs.from_rows(
+        {"prompt": f"text {n % 40}", "cheap_quality": n % 2, "expensive_quality": 1} for n in range(200)
+    )
+    asked = []
+    for inside, outside in evaluate.folds(rows, 3):
+        texts = [{str(rows.queries[row].messages) for row in part} for part in (inside, outside)]
+        assert not texts[0] & texts[1]
+        asked += outside.tolist()
+    assert sorted(asked) == list(range(200))
+
+
+def test_too_few_rows_are_refused_with_the_number_that_would_do() -> None:
+    """No figure is made up."""
+    with pytest.raises(LogError, match="too few to cross-validate; label at least 40"):
+        evaluate.cross_validated(logs(30))
+
+
+def test_chances_are_calibrated_and_auc_knows_when_to_be_silent() -> None:
+    """A third is better whatever the score: a chance of a third. All alike: no AUC."""
+    rng = np.random.default_rng(2)
+    better = rng.random(3000) < 1 / 3
+    told = chances(rng.normal(size=3000), rng.random(3000), better, np.ones(3000), 0)
+    assert told == pytest.approx(np.full(3000, 1 / 3), abs=0.08)
+    sure = chances(better - 0.5, better * 1.0, better, np.ones(3000), 0)
+    assert np.mean((sure - better) ** 2) < 0.01
+    assert auc(rng.random(10), np.ones(10, dtype=bool), np.ones(10)) is None
+    assert chances(np.zeros(10), np.zeros(10), np.ones(10, dtype=bool), np.ones(10), 0).max() < 1

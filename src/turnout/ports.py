@@ -272,9 +272,14 @@ class BudgetState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circuit:
-    """A breaker's state as it is shared. open_for_s: until it may be probed; paused_for_s: a provider's own
-    `Retry-After`. Both 0: closed."""
+    """A breaker's state as it is shared; all default: closed and free.
 
+    open: from its failures on until a probe has succeeded, also when its time is over and it waits for one.
+    open_for_s: until it may be probed; 0 where that is now, or where it is not open.
+    paused_for_s: what is left of a provider's own `Retry-After`, open or not.
+    """
+
+    open: bool = False
     open_for_s: float = 0.0
     paused_for_s: float = 0.0
 
@@ -334,15 +339,25 @@ class Gate(Protocol):
 
 
 class Switchboard(Protocol):
-    """Where breakers share what is rare: that a circuit opened, closed or is paused, and who probes it."""
+    """Where breakers share what is rare: that a circuit opened, closed or is paused, and who probes it.
 
-    async def post(self, name: str, circuit: Circuit) -> None: ...
+    What is posted rides back on every Entry whose Ask names the circuit; times run on by themselves. Never
+    raises: a switchboard that cannot reach its store lets every claim through, for each process has its own
+    lease besides.
+    """
+
+    async def post(self, name: str, circuit: Circuit) -> None:
+        """Replaces what is known of this circuit; a closed and free one may be forgotten. An open one is kept
+        until it is replaced, or until long after its time, where its process has died."""
+        ...
 
     async def claim(self, name: str, lease_s: float) -> bool:
         """Whether the one probe of this circuit is ours, until released or until the lease ends."""
         ...
 
-    async def release(self, name: str) -> None: ...
+    async def release(self, name: str) -> None:
+        """Gives the probe back. Only called by whom it belongs to, and before its lease ends."""
+        ...
 
 
 __all__ = [

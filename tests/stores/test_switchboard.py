@@ -1,0 +1,110 @@
+"""What every Switchboard keeps, whichever store is behind it.
+
+A store joins by one more entry of BOARDS: its name and what opens it. `told(names)` there is what an Entry would tell,
+and `advance(seconds)` moves its time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from turnout.ports import Circuit, Switchboard
+from turnout.stores.memory import MemorySwitchboard
+from turnout.testing import ManualClock
+
+
+@dataclass
+class Board:
+    """A switchboard under test, with its time and what rides back from it."""
+
+    switchboard: Switchboard
+    told: Callable[[Iterable[str]], Awaitable[Mapping[str, Circuit]]]
+    advance: Callable[[float], Awaitable[None]]
+
+
+@asynccontextmanager
+async def memory() -> AsyncIterator[Board]:
+    clock = ManualClock()
+    switchboard = MemorySwitchboard(clock=clock)
+
+    async def told(names: Iterable[str]) -> Mapping[str, Circuit]:
+        return switchboard.told(names)
+
+    yield Board(switchboard, told, clock.advance)
+
+
+BOARDS: dict[str, Callable[[], AbstractAsyncContextManager[Board]]] = {"memory": memory}
+
+
+@pytest.fixture(params=BOARDS)
+def run(request: pytest.FixtureRequest) -> Callable[[Callable[[Board], Awaitable[None]]], None]:
+    """Runs a scenario on each kind of board."""
+
+    def run(scenario: Callable[[Board], Awaitable[None]]) -> None:
+        async def main() -> None:
+            async with BOARDS[request.param]() as board:
+                await scenario(board)
+
+        asyncio.run(main())
+
+    return run
+
+
+def test_what_is_posted_rides_back_with_its_time_running(run: Any) -> None:
+    """Only what was asked for; the times count down to 0; open stays open until it is replaced."""
+
+    async def scenario(board: Board) -> None:
+        await board.switchboard.post("a", Circuit(open=True, open_for_s=2.0, paused_for_s=1.0))
+        await board.switchboard.post("b", Circuit(paused_for_s=5.0))
+        told = await board.told(["a", "never posted"])
+        assert told["a"].open
+        assert 1.5 < told["a"].open_for_s <= 2.0
+        assert 0.5 < told["a"].paused_for_s <= 1.0
+        assert told.get("never posted", Circuit()) == Circuit()
+        assert "b" not in told
+        await board.advance(2.5)
+        assert (await board.told(["a"]))["a"] == Circuit(open=True)
+
+    run(scenario)
+
+
+def test_the_last_post_holds(run: Any) -> None:
+    """A circuit that was closed is told as closed, or not at all."""
+
+    async def scenario(board: Board) -> None:
+        await board.switchboard.post("a", Circuit(open=True, open_for_s=30.0))
+        await board.switchboard.post("a", Circuit())
+        assert (await board.told(["a"])).get("a", Circuit()) == Circuit()
+
+    run(scenario)
+
+
+def test_of_many_claims_one_is_granted(run: Any) -> None:
+    """Until it is released; circuits do not know each other."""
+
+    async def scenario(board: Board) -> None:
+        claims = await asyncio.gather(*(board.switchboard.claim("a", 30.0) for _ in range(50)))
+        assert sum(claims) == 1
+        assert await board.switchboard.claim("b", 30.0)
+        await board.switchboard.release("a")
+        assert await board.switchboard.claim("a", 30.0)
+
+    run(scenario)
+
+
+def test_a_claim_ends_with_its_lease(run: Any) -> None:
+    """Whoever died with a probe keeps it no longer than the lease."""
+
+    async def scenario(board: Board) -> None:
+        assert await board.switchboard.claim("a", 1.0)
+        assert not await board.switchboard.claim("a", 1.0)
+        await board.advance(1.1)
+        assert await board.switchboard.claim("a", 1.0)
+
+    run(scenario)

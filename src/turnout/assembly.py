@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import random
@@ -25,6 +26,8 @@ from turnout.routing.quantile import ShareKeeper
 from turnout.routing.router import Router
 from turnout.settings import Routing, Settings
 from turnout.stores.memory import MemoryGate
+from turnout.telemetry.observers import Observers
+from turnout.telemetry.request_log import RequestLog
 from turnout.telemetry.spans import SpanObserver
 from turnout.upstream import litellm_import
 from turnout.upstream.chain import Chain
@@ -42,7 +45,7 @@ DEFAULT_SCORER_SHARE = 0.5
 LEASE_MARGIN_S = 60.0
 
 # Sections that are read and checked, but that nothing acts on yet.
-NOT_BUILT = ("limits", "budgets", "endpoints", "breaker", "queue", "webhooks", "alerts", "status", "log", "redis")
+NOT_BUILT = ("limits", "budgets", "endpoints", "breaker", "queue", "webhooks", "alerts", "status", "redis")
 
 
 class Turnout:
@@ -67,7 +70,8 @@ class Turnout:
         self._provider = provider or LiteLLMProvider(settings)
         self._gate = gate or _memory_gate(settings, self.clock)
         self.catalog = Catalog(settings)
-        observer = observer or SpanObserver(settings)
+        self._log = _request_log(settings, self.clock) if observer is None else None
+        observer = observer or _observer(settings, self._log)
         scorer = scorer or _scorer(settings)
         _warn(settings, scorer)
         self._pipeline = Pipeline(
@@ -109,6 +113,8 @@ class Turnout:
         await self._pipeline.drain()
         await self._provider.close()
         await self._gate.close()
+        if self._log is not None:
+            await asyncio.to_thread(self._log.close)
 
     async def __aenter__(self) -> Turnout:
         await self.start()
@@ -234,6 +240,16 @@ def _memory_gate(settings: Settings, clock: Clock) -> MemoryGate:
         max_bytes=settings.cache.max_bytes,
         lease_s=settings.retry.deadline_s + settings.retry.stream_deadline_s + LEASE_MARGIN_S,
     )
+
+
+def _request_log(settings: Settings, clock: Clock) -> RequestLog | None:
+    told = settings.log
+    return RequestLog(told.path, content=told.content, wall=clock.time) if told.path else None
+
+
+def _observer(settings: Settings, log: RequestLog | None) -> Observer:
+    spans = SpanObserver(settings)
+    return spans if log is None else Observers(spans, log)
 
 
 def _scorer(settings: Settings) -> Scorer:

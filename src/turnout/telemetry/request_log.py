@@ -1,0 +1,259 @@
+"""The request log: JSON lines, one a request. Prompts stand in it only where that is asked for.
+
+The loop hands over a record and goes on; one thread a process renders and appends. What does not fit the
+bounded queue is dropped and counted, never waited for. The file is opened anew when it was renamed or
+removed, so logrotate needs no signal; lines are appended whole, so workers may share one file.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from turnout.errors import SettingsError
+from turnout.messages import Message, text_of
+from turnout.outcome import Attempt, Outcome, Tier
+from turnout.ports import ProviderCall
+
+log = logging.getLogger("turnout")
+
+# Waiting records: some seconds of heavy traffic. Their prompts weigh more than they do, so both are bounded.
+MOST_WAITING = 10_000
+MOST_CHARACTERS = 64 * 1024 * 1024
+# Lines written at once, and how long closing may wait for the rest.
+BATCH = 256
+CLOSE_S = 5.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """One request on its way into the log. messages: only where content is kept; () before an attempt."""
+
+    request_id: str
+    messages: tuple[Message, ...] = ()
+
+
+class RequestLog:
+    """Implements the Observer port. `wall`: seconds since 1970. Raises SettingsError for a path that cannot be
+    written. `dropped` counts the lines that were never written."""
+
+    def __init__(self, path: str, *, content: bool, wall: Callable[[], float]) -> None:
+        self._path = _checked(path)
+        self._content = content
+        self._wall = wall
+        self._writer: _Writer | None = None
+        self._pid = 0
+        self.dropped = 0
+
+    # ------------------------------------------------------------------------------------- the Observer
+
+    def request_started(self, request_id: str) -> Record:
+        return Record(request_id=request_id)
+
+    def attempt_started(self, token: Record | None, call: ProviderCall, *, tier: Tier, stream: bool) -> None:
+        if self._content and token is not None and not token.messages:
+            token.messages = call.messages
+
+    def attempt_ended(self, token: None, attempt: Attempt) -> None:
+        return None
+
+    def event(self, token: Record | None, name: str, attributes: Mapping[str, str | int | float | bool]) -> None:
+        return None
+
+    def request_ended(self, token: Record, outcome: Outcome) -> None:
+        if not self._threads_writer().put(token, outcome, self._wall()):
+            self._drop(1)
+
+    # --------------------------------------------------------------------------------------------- life
+
+    def close(self) -> None:
+        """Writes what waits, within seconds, and ends the thread. A later request begins another one."""
+        writer, self._writer = self._writer, None
+        if writer is not None and self._pid == os.getpid():
+            atexit.unregister(self.close)
+            writer.close()
+
+    def _threads_writer(self) -> _Writer:
+        # A thread does not survive a fork: a worker that was forked after the first request begins its own.
+        if self._writer is None or self._pid != os.getpid():
+            self._writer, self._pid = _Writer(self._path, self._drop), os.getpid()
+            atexit.register(self.close)
+        return self._writer
+
+    def _drop(self, lines: int) -> None:
+        before = self.dropped
+        self.dropped += lines
+        # At the first, the tenth, the hundredth: a warning a line would be worse than the loss.
+        if len(str(self.dropped)) > len(str(before)) or before == 0:
+            log.warning("request log %s: %d lines could not be written so far", self._path, self.dropped)
+
+
+class _Writer:
+    """One thread that appends. `lost` is told how many lines could not be written."""
+
+    def __init__(self, path: Path, lost: Callable[[int], None]) -> None:
+        self._path = path
+        self._lost = lost
+        self._waiting: queue.Queue[tuple[Record, Outcome, float] | None] = queue.Queue(MOST_WAITING)
+        self._characters = 0
+        self._counting = threading.Lock()
+        self._file: int | None = None
+        self._thread = threading.Thread(target=self._run, name="turnout.request-log", daemon=True)
+        self._thread.start()
+
+    def put(self, record: Record, outcome: Outcome, now: float) -> bool:
+        """Whether there is room. Never waits."""
+        size = _size(record)
+        with self._counting:
+            if self._characters + size > MOST_CHARACTERS:
+                return False
+            self._characters += size
+        try:
+            self._waiting.put_nowait((record, outcome, now))
+        except queue.Full:
+            self._done(size)
+            return False
+        return True
+
+    def close(self) -> None:
+        try:
+            self._waiting.put(None, timeout=CLOSE_S)
+        except queue.Full:
+            return
+        self._thread.join(CLOSE_S)
+
+    def _done(self, size: int) -> None:
+        with self._counting:
+            self._characters -= size
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            batch, going = self._batch()
+            if batch:
+                self._append(b"".join(line_of(*row) for row in batch), len(batch))
+                self._done(sum(_size(record) for record, _, _ in batch))
+        if self._file is not None:
+            os.close(self._file)
+
+    def _batch(self) -> tuple[list[tuple[Record, Outcome, float]], bool]:
+        """What waits, at least one, at most BATCH; and whether to go on."""
+        batch: list[tuple[Record, Outcome, float]] = []
+        row = self._waiting.get()
+        while row is not None:
+            batch.append(row)
+            if len(batch) == BATCH:
+                return batch, True
+            try:
+                row = self._waiting.get_nowait()
+            except queue.Empty:
+                return batch, True
+        return batch, False
+
+    def _append(self, lines: bytes, count: int) -> None:
+        try:
+            file = self._opened()
+            while lines:
+                lines = lines[os.write(file, lines) :]
+        except OSError as error:
+            log.debug("request log %s: %s", self._path, error)
+            self._lost(count)
+
+    def _opened(self) -> int:
+        if self._file is not None and not _still(self._path, self._file):
+            os.close(self._file)
+            self._file = None
+        if self._file is None:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        return self._file
+
+
+def _size(record: Record) -> int:
+    return sum(len(text_of(message)) for message in record.messages)
+
+
+def _still(path: Path, file: int) -> bool:
+    """Whether the path still leads to the open file."""
+    try:
+        there, ours = os.stat(path), os.fstat(file)
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def _checked(path: str) -> Path:
+    told = Path(path)
+    writable = os.access(told, os.W_OK) if told.exists() else os.access(told.parent, os.W_OK)
+    if told.is_dir() or not writable:
+        raise SettingsError(f'log.path = "{path}": cannot be written; name a file in a folder that can')
+    return told
+
+
+# ---------------------------------------------------------------------------------------------- the line
+
+
+def line_of(record: Record, outcome: Outcome, now: float) -> bytes:
+    """One request as one line of JSON. `id`, `group` and `messages` are what `turnout label` reads."""
+    told = _facts(outcome) | {"id": record.request_id, "time": datetime.fromtimestamp(now, UTC).isoformat()}
+    if record.messages:
+        told["messages"] = [dict(message) for message in record.messages]
+    kept = {name: value for name, value in told.items() if value is not None and value != ""}
+    return json.dumps(kept, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    decision = outcome.decision
+    decided = (
+        {
+            "group": decision.tag or outcome.endpoint,
+            "score": decision.score,
+            "expected_gain": decision.expected_gain,
+            "threshold": decision.threshold,
+            "novelty": decision.novelty,
+            "scorer_version": decision.scorer_version,
+        }
+        if decision is not None
+        else {"group": outcome.endpoint}
+    )
+    return {
+        "time": "",
+        "id": "",
+        "user": outcome.user,
+        "endpoint": outcome.endpoint,
+        **decided,
+        "tier": outcome.tier,
+        "model": outcome.model,
+        "reason": outcome.reason,
+        "cache": outcome.cache,
+        "error": outcome.error,
+        "cost_usd": float(outcome.cost_usd),
+        "prompt_tokens": outcome.usage.prompt_tokens,
+        "completion_tokens": outcome.usage.completion_tokens,
+        "turnout_s": outcome.turnout_s,
+        "inference_s": outcome.inference_s,
+        "waited_s": outcome.waited_s,
+        "first_chunk_s": outcome.first_chunk_s,
+        "streamed": outcome.streamed,
+        "age_s": outcome.age_s,
+        "attempts": [_attempt(attempt) for attempt in outcome.attempts],
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    told = {
+        "model": attempt.model,
+        "error": attempt.error,
+        "status": attempt.status,
+        "duration_s": attempt.duration_s,
+        "cost_usd": float(attempt.cost_usd),
+    }
+    return {name: value for name, value in told.items() if value is not None}

@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -25,7 +26,8 @@ from turnout.routing.catalog import Catalog
 from turnout.routing.quantile import ShareKeeper
 from turnout.routing.router import Router
 from turnout.settings import Routing, Settings
-from turnout.stores.memory import MemoryGate
+from turnout.stores.plugs import stores_of
+from turnout.telemetry import names
 from turnout.telemetry.observers import Observers
 from turnout.telemetry.request_log import RequestLog
 from turnout.telemetry.spans import SpanObserver
@@ -41,11 +43,8 @@ log = logging.getLogger("turnout")
 DEFAULT_SHARE = 0.3
 # What the default scorer, which can promise no quality, makes of a wish for quality.
 DEFAULT_SCORER_SHARE = 0.5
-# Longer than any flight may last: a lease that outlives this was never given back.
-LEASE_MARGIN_S = 60.0
-
 # Sections that are read and checked, but that nothing acts on yet.
-NOT_BUILT = ("limits", "budgets", "endpoints", "breaker", "queue", "webhooks", "alerts", "status", "redis")
+NOT_BUILT = ("limits", "budgets", "endpoints", "breaker", "queue", "webhooks", "alerts", "status")
 
 
 class Turnout:
@@ -68,16 +67,19 @@ class Turnout:
         self.clock = clock or SystemClock()
         self._own_provider = provider is None
         self._provider = provider or LiteLLMProvider(settings)
-        self._gate = gate or _memory_gate(settings, self.clock)
         self.catalog = Catalog(settings)
         self._log = _request_log(settings, self.clock) if observer is None else None
         observer = observer or _observer(settings, self._log)
+        self._stores = stores_of(settings, self.clock, partial(_store_told, observer))
+        if gate is not None:
+            self._stores = replace(self._stores, gate=gate)
         scorer = scorer or _scorer(settings)
         _warn(settings, scorer)
         self._pipeline = Pipeline(
             settings=settings,
             clock=self.clock,
-            gate=self._gate,
+            gate=self._stores.gate,
+            relay=self._stores.relay,
             keys=Keys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
             catalog=self.catalog,
             router=Router(catalog=self.catalog, scorer=scorer, wish=_wish(settings, scorer)),
@@ -112,7 +114,7 @@ class Turnout:
         """Waits for the calls in progress, then closes what is open."""
         await self._pipeline.drain()
         await self._provider.close()
-        await self._gate.close()
+        await self._stores.gate.close()
         if self._log is not None:
             await asyncio.to_thread(self._log.close)
 
@@ -145,6 +147,11 @@ class Turnout:
     async def decide(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""
         return await self._pipeline.decide(from_call(prompt, stream=False, params=params), self.around(caller))
+
+    async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
+        """Drops the stored answers of this user, of this endpoint, or of both at once; with neither, all.
+        Says how many. Raises StoreUnavailable where a configured Redis cannot be asked."""
+        return await self._stores.shelf.purge(user=user, endpoint=endpoint)
 
     # -------------------------------------------------------------------------------------- for the doors
 
@@ -233,15 +240,6 @@ class _Prices:
         return self._whole
 
 
-def _memory_gate(settings: Settings, clock: Clock) -> MemoryGate:
-    return MemoryGate(
-        clock=clock,
-        max_entries=settings.cache.max_entries,
-        max_bytes=settings.cache.max_bytes,
-        lease_s=settings.retry.deadline_s + settings.retry.stream_deadline_s + LEASE_MARGIN_S,
-    )
-
-
 def _request_log(settings: Settings, clock: Clock) -> RequestLog | None:
     told = settings.log
     return RequestLog(told.path, content=told.content, wall=clock.time) if told.path else None
@@ -250,6 +248,10 @@ def _request_log(settings: Settings, clock: Clock) -> RequestLog | None:
 def _observer(settings: Settings, log: RequestLog | None) -> Observer:
     spans = SpanObserver(settings)
     return spans if log is None else Observers(spans, log)
+
+
+def _store_told(observer: Observer, up: bool, why: str) -> None:
+    observer.event(None, names.EVENT_STORE_FOUND if up else names.EVENT_STORE_LOST, {names.STORE_REASON: why})
 
 
 def _scorer(settings: Settings) -> Scorer:

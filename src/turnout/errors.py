@@ -5,6 +5,7 @@ TurnoutError
 ├── UsageError                    called in a way that cannot work (sync on the loop, no Turnout mounted)
 ├── ArtifactError                 a scorer file that is damaged, foreign or too new
 ├── LogError                      labelled logs that cannot be trained on
+├── StoreUnavailable              Redis cannot be asked, where nothing else would do
 ├── ServedError                   what a caller of the HTTP endpoint can be told
 │   ├── InvalidRequest        400 invalid_request_error      (param says where)
 │   ├── Unauthenticated       401 invalid_api_key
@@ -54,6 +55,10 @@ class ArtifactError(TurnoutError):
 
 class LogError(TurnoutError):
     """Labelled logs that cannot be read or trained on. The message names file, line and reason."""
+
+
+class StoreUnavailable(TurnoutError):
+    """Redis cannot be asked, and what was wanted cannot be done without it."""
 
 
 class ServedError(TurnoutError):

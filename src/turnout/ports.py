@@ -5,7 +5,7 @@ Floor 2. Rooms above are handed implementations by `assembly.py` and never impor
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -284,11 +284,15 @@ class Circuit:
     paused_for_s: float = 0.0
 
 
+Refused = RateRefused | BudgetRefused
+Verdict = Hit | Follow | Lead | Refused
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """The store's answer to an Ask: the verdict, and what changes slowly and rides along."""
 
-    verdict: Hit | Follow | Lead | RateRefused | BudgetRefused
+    verdict: Verdict
     rates: tuple[RateState, ...] = ()
     budgets: tuple[BudgetState, ...] = ()
     circuits: Mapping[str, Circuit] = field(default_factory=dict)
@@ -338,6 +342,54 @@ class Gate(Protocol):
     async def close(self) -> None: ...
 
 
+class Shelf(Protocol):
+    """The stored answers, apart from any request."""
+
+    async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
+        """Drops what this user stored at this endpoint; None: any. Says how many. Raises StoreUnavailable."""
+        ...
+
+
+class FlightLost(Exception):
+    """A flight of another process cannot be followed on: its holder is gone, or a part of it was lost."""
+
+
+# Begins to listen to a flight on another process' behalf: what it hears, as frames, from the first on. True:
+# chunks too; False: the whole answer alone. Closing it is leaving.
+Tell = Callable[[bool], AsyncGenerator[bytes, None]]
+
+
+class Relay(Protocol):
+    """Carries flights between processes, in frames whose meaning is the pipeline's."""
+
+    def share(self, key: bytes, lease: str, tell: Tell) -> None:
+        """Keeps our lease alive until `end`, and tells the flight to each process that follows it."""
+        ...
+
+    def end(self, lease: str) -> None:
+        """Nobody more may follow. Those who do hear it to its end."""
+        ...
+
+    def follow(self, key: bytes, lease: str, *, chunks: bool) -> AsyncGenerator[bytes, None]:
+        """The frames of another's flight. Ends without any where it cannot be told from its first one on.
+        Raises FlightLost."""
+        ...
+
+
+class Alone:
+    """The Relay of a process that shares with no other."""
+
+    def share(self, key: bytes, lease: str, tell: Tell) -> None:
+        return None
+
+    def end(self, lease: str) -> None:
+        return None
+
+    async def follow(self, key: bytes, lease: str, *, chunks: bool) -> AsyncGenerator[bytes, None]:
+        return
+        yield b""
+
+
 class Switchboard(Protocol):
     """Where breakers share what is rare: that a circuit opened, closed or is paused, and who probes it.
 
@@ -361,6 +413,7 @@ class Switchboard(Protocol):
 
 
 __all__ = [
+    "Alone",
     "Ask",
     "BudgetClaim",
     "BudgetRefused",
@@ -369,6 +422,7 @@ __all__ = [
     "Clock",
     "Decision",
     "Entry",
+    "FlightLost",
     "Follow",
     "Gate",
     "Hit",
@@ -380,10 +434,15 @@ __all__ = [
     "RateClaim",
     "RateRefused",
     "RateState",
+    "Refused",
+    "Relay",
     "Score",
     "Scorer",
     "Settlement",
+    "Shelf",
     "Store",
     "Stored",
     "Switchboard",
+    "Tell",
+    "Verdict",
 ]

@@ -14,8 +14,12 @@ from typing import Any
 
 import pytest
 
-from turnout.ports import Circuit, Switchboard
+from tests.stores.contract.conftest import RedisBench
+from tests.support.redis_server import RedisServer
+from turnout.ports import Ask, Circuit, Switchboard
 from turnout.stores.memory import MemorySwitchboard
+from turnout.stores.redis import Bounds, RedisGate
+from turnout.stores.switchboard import RedisSwitchboard
 from turnout.testing import ManualClock
 
 
@@ -42,13 +46,27 @@ async def memory() -> AsyncIterator[Board]:
 BOARDS: dict[str, Callable[[], AbstractAsyncContextManager[Board]]] = {"memory": memory}
 
 
-@pytest.fixture(params=BOARDS)
+@asynccontextmanager
+async def redis(server: RedisServer) -> AsyncIterator[Board]:
+    bench = RedisBench(server)
+    seats = bench.seats()
+    gate = RedisGate(seats, Bounds(max_entries=1, max_bytes=1))
+
+    async def told(names: Iterable[str]) -> Mapping[str, Circuit]:
+        return (await gate.enter(Ask(circuits=tuple(names)))).circuits
+
+    yield Board(RedisSwitchboard(seats), told, bench.pass_time)
+    await gate.close()
+
+
+@pytest.fixture(params=[*BOARDS, "redis"])
 def run(request: pytest.FixtureRequest) -> Callable[[Callable[[Board], Awaitable[None]]], None]:
     """Runs a scenario on each kind of board."""
 
     def run(scenario: Callable[[Board], Awaitable[None]]) -> None:
         async def main() -> None:
-            async with BOARDS[request.param]() as board:
+            opened = BOARDS.get(request.param) or (lambda: redis(request.getfixturevalue("redis_server")))
+            async with opened() as board:
                 await scenario(board)
 
         asyncio.run(main())

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from turnout.outcome import Decision, Tier, Usage
 
@@ -48,6 +50,11 @@ def pack(answer: StoredAnswer) -> bytes:
     return _FRAME.pack(_MAGIC, _VERSION, flags, len(head)) + head + body
 
 
+def decision_of(told: Mapping[str, Any]) -> Decision:
+    """A decision out of its JSON object. Raises KeyError and TypeError where it is none."""
+    return Decision(**{**told, "candidates": tuple(told["candidates"])})
+
+
 def unpack(packed: bytes) -> StoredAnswer | None:
     """The stored answer, or None where these bytes are not one of this version's (a miss, then)."""
     try:
@@ -57,10 +64,9 @@ def unpack(packed: bytes) -> StoredAnswer | None:
         start = _FRAME.size + length
         head = json.loads(packed[_FRAME.size : start])
         body = packed[start:]
-        decision = head["decision"]
         return StoredAnswer(
             body=zlib.decompress(body) if flags & _DEFLATED else body,
-            decision=Decision(**{**decision, "candidates": tuple(decision["candidates"])}),
+            decision=decision_of(head["decision"]),
             tier=head["tier"],
             model=head["model"],
             usage=Usage(**head["usage"]),

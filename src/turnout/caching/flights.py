@@ -96,6 +96,11 @@ class Flight(Generic[Landed, Head]):
     # ----------------------------------------------------------------------------------- the listeners'
 
     @property
+    def begun(self) -> bool:
+        """Whether any chunk was published."""
+        return bool(self._chunks)
+
+    @property
     def joinable(self) -> bool:
         """Whether a newcomer can still get all of it, here: same loop, nothing dropped from the buffer."""
         return (
@@ -153,6 +158,11 @@ class Listener(Generic[Landed, Head]):
             raise flight.error
         assert flight.landed is not None
         return flight.landed
+
+    @property
+    def ready(self) -> bool:
+        """Whether `next` has a chunk at hand."""
+        return self.position < len(self.flight._chunks)
 
     async def next(self) -> Chunk | None:
         """The next chunk; None at the good end. Raises what the flight failed with, after its chunks."""

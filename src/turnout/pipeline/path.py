@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
 
@@ -39,10 +40,13 @@ from turnout.pipeline.call import (
     times,
     whole_outcome,
 )
+from turnout.pipeline.sharing import heard, landed, told
 from turnout.ports import (
+    Alone,
     Ask,
     BudgetRefused,
     Clock,
+    FlightLost,
     Follow,
     Gate,
     Hit,
@@ -50,9 +54,12 @@ from turnout.ports import (
     Observer,
     Query,
     RateRefused,
+    Refused,
+    Relay,
     Settlement,
     Store,
     Stored,
+    Verdict,
 )
 from turnout.replies import Assembly, Body, chunks_of, dumps
 from turnout.routing.catalog import Catalog, Target
@@ -86,6 +93,7 @@ class Pipeline:
         router: Router,
         chain: Chain,
         observer: Observer,
+        relay: Relay | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -95,6 +103,7 @@ class Pipeline:
         self._router = router
         self._chain = chain
         self._observer = observer
+        self._relay = relay or Alone()
         self._flights: Flights[StoredAnswer, Flown] = Flights()
 
     # ------------------------------------------------------------------------------------------ the verbs
@@ -160,21 +169,17 @@ class Pipeline:
     async def _enter(self, call: Call) -> Whole | _Listener:
         directives = call.around.directives
         fresh = not directives.no_cache
-        entry = await self._gate.enter(Ask(key=call.key, lookup=fresh, collapse=fresh, max_age_s=directives.max_age_s))
-        verdict = entry.verdict
+        ask = Ask(key=call.key, lookup=fresh, collapse=fresh, max_age_s=directives.max_age_s)
+        verdict = (await self._gate.enter(ask)).verdict
         match verdict:
             case Hit():
                 return _hit(verdict.stored, "hit") or self._fly(call, lease=None)
             case Follow():
-                return self._join(call) or self._fly(call, lease=None)
+                return self._join(call) or self._echo(call, ask, verdict)
             case Lead():
                 return self._fly(call, lease=verdict.lease)
-            case RateRefused():
-                raise RateLimitExceeded("too many requests", retry_after_s=verdict.retry_after_s)
-            case BudgetRefused():
-                raise BudgetExceeded("the budget is used up", retry_after_s=verdict.retry_after_s)
             case _:
-                assert_never(verdict)
+                raise _refusal(verdict)
 
     def _join(self, call: Call) -> _Listener | None:
         flight = self._flights.find(call.key) if call.key is not None else None
@@ -197,6 +202,8 @@ class Pipeline:
     async def _flight(self, call: Call, lease: str | None, flight: _Flight) -> None:
         """One call, from the decision to the settlement. Shared by all who listen to it."""
         store: Store | None = None
+        if call.key is not None and lease is not None:
+            self._relay.share(call.key, lease, partial(told, flight))
         try:
             decision = self._decide(call.request, call.target, call.around)
             flight.head.decision = decision
@@ -205,8 +212,53 @@ class Pipeline:
             store = self._store(call, body, answer)
             flight.land(answer)
         finally:
+            self._relay.end(lease or "")
             await self._settle(Settlement(key=call.key, lease=lease or "", store=store))
             self._flights.remove(call.key, flight)
+
+    def _echo(self, call: Call, ask: Ask, follow: Follow) -> _Listener:
+        """Another process' flight (or another loop's), told on as a flight that can be listened to here."""
+        call.flown, call.cache = Flown(), "collapsed"
+        flight: _Flight = Flight(call.flown, streamed=call.request.stream)
+        self._flights.add(call.key, flight)
+        listener = flight.listen()
+        flight.start(partial(self._echoed, call, ask, follow))
+        return listener
+
+    async def _echoed(self, call: Call, ask: Ask, follow: Follow, flight: _Flight) -> None:
+        """Hears another's flight; makes the call here where its holder is gone, or where it cannot be heard."""
+        verdict: Verdict = follow
+        try:
+            while isinstance(verdict, Follow):
+                try:
+                    if await self._heard(call, verdict, flight):
+                        return
+                    ask = replace(ask, collapse=False)
+                except FlightLost as lost:
+                    if flight.begun:
+                        raise Overloaded(f"the shared stream broke off: {lost}", retry_after_s=1.0) from lost
+                # What this request takes of its rates, it has taken.
+                verdict = (await self._gate.enter(replace(ask, rates=()))).verdict
+            await self._resumed(call, verdict, flight)
+        finally:
+            self._flights.remove(call.key, flight)
+
+    async def _heard(self, call: Call, follow: Follow, flight: _Flight) -> bool:
+        assert call.key is not None
+        async with aclosing(self._relay.follow(call.key, follow.lease, chunks=flight.streamed)) as frames:
+            return await heard(frames, flight)
+
+    async def _resumed(self, call: Call, verdict: Hit | Lead | Refused, flight: _Flight) -> None:
+        """Whoever followed in vain has its answer from the store or makes the call."""
+        match verdict:
+            case Hit():
+                answer = unpack(verdict.stored.packed)
+                await (self._flight(call, None, flight) if answer is None else landed(answer, flight))
+            case Lead():
+                call.cache = self._cache_state(call.around)
+                await self._flight(call, verdict.lease, flight)
+            case _:
+                raise _refusal(verdict)
 
     async def _called(self, order: Order, flight: _Flight) -> Body:
         trip = flight.head.trip
@@ -385,6 +437,16 @@ class Pipeline:
             call.outcome = outcome
             self._observer.request_ended(call.token, outcome)
         return outcome
+
+
+def _refusal(verdict: Refused) -> ServedError:
+    match verdict:
+        case RateRefused():
+            return RateLimitExceeded("too many requests", retry_after_s=verdict.retry_after_s)
+        case BudgetRefused():
+            return BudgetExceeded("the budget is used up", retry_after_s=verdict.retry_after_s)
+        case _:
+            assert_never(verdict)
 
 
 def _hit(stored: Stored, state: CacheState) -> Whole | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from turnout.ports import Ask, BudgetRefused, BudgetState, Circuit, RateRefused, RateState
+from turnout.ports import Ask, BudgetClaim, BudgetRefused, BudgetState, Circuit, RateClaim, RateRefused, RateState
 
 # What rides along: the keyword arguments of an Entry beside its verdict.
 States = dict[str, Any]
@@ -17,14 +18,33 @@ def packed_claims(ask: Ask) -> str:
         return ""
     return json.dumps(
         {
-            "rates": [[c.key, c.limit, c.window_s, c.unit, c.amount, c.policy] for c in ask.rates],
-            "budgets": [[c.key, c.limit, c.windows, c.rolling_s or 0, c.policy] for c in ask.budgets],
+            "rates": [_rate(claim) for claim in ask.rates],
+            "budgets": [_budget(claim) for claim in ask.budgets],
             "worst": ask.worst,
             "lease_ms": round(ask.lease_s * 1000),
             "circuits": ask.circuits,
         },
         separators=(",", ":"),
     )
+
+
+def packed_states(rates: Sequence[RateState], budgets: Sequence[BudgetState]) -> str:
+    """Claims and how they stood, as restore.lua reads them."""
+    return json.dumps(
+        {
+            "rates": [[*_rate(s.claim), s.remaining, round(s.reset_s * 1000)] for s in rates],
+            "budgets": [[*_budget(s.claim), s.spent, s.reserved, s.start, s.end] for s in budgets],
+        },
+        separators=(",", ":"),
+    )
+
+
+def _rate(claim: RateClaim) -> list[Any]:
+    return [claim.key, claim.limit, claim.window_s, claim.unit, claim.amount, claim.policy]
+
+
+def _budget(claim: BudgetClaim) -> list[Any]:
+    return [claim.key, claim.limit, claim.windows, claim.rolling_s or 0, claim.policy]
 
 
 def states(ask: Ask, told: bytes) -> States:
@@ -43,8 +63,8 @@ def states(ask: Ask, told: bytes) -> States:
             for claim, (spent, reserved, start, end) in zip(ask.budgets, value["budgets"], strict=False)
         ),
         "circuits": {
-            name: Circuit(open_for_s=int(open_ms) / 1000, paused_for_s=int(paused_ms) / 1000)
-            for name, open_ms, paused_ms in value["circuits"]
+            name: Circuit(open=is_open == "1", open_for_s=int(open_ms) / 1000, paused_for_s=int(paused_ms) / 1000)
+            for name, is_open, open_ms, paused_ms in value["circuits"]
         },
     }
 

@@ -13,7 +13,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    ClusterDownError,
+    MasterDownError,
+    MovedError,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from turnout.stores.scripts import Script
 
@@ -43,31 +52,32 @@ class Line:
         self.down: LineDown | None = None
         self._reader = asyncio.create_task(self._read(), name="turnout.redis")
 
-    @classmethod
-    async def open(cls, connect: Connect, patience_s: float) -> Line:
-        """Connects, greeting and password included. Raises LineDown."""
-        try:
-            async with asyncio.timeout(patience_s):
-                return cls(await connect(), patience_s)
-        except TimeoutError as error:
-            raise LineDown("no connection within the time allowed", hung=True) from error
-        except (RedisError, OSError) as error:
-            raise LineDown(str(error)) from error
-
     async def run(self, script: Script, root: str, *arguments: str | bytes | int) -> Any:
-        """What the script returns. Raises LineDown, and ResponseError for what Redis itself refuses."""
+        """What the script returns. Raises LineDown."""
         try:
-            return await self.ask("EVALSHA", script.digest, 1, root, *arguments)
+            return await self._asked("EVALSHA", script.digest, 1, root, *arguments)
+        except NoScriptError:
+            return await self.ask("EVAL", script.text, 1, root, *arguments)
         except ResponseError as error:
-            # redis-py has named this one differently over the years.
-            if "NOSCRIPT" not in str(error) and type(error).__name__ != "NoScriptError":
-                raise
-        return await self.ask("EVAL", script.text, 1, root, *arguments)
+            raise self._refused(error) from error
 
     async def ask(self, *command: str | bytes | int) -> Any:
-        """Redis' reply to one command. Raises LineDown, and ResponseError for what Redis itself refuses."""
+        """Redis' reply to one command. Raises LineDown."""
+        try:
+            return await self._asked(*command)
+        except ResponseError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: ResponseError) -> LineDown:
+        """An error for an answer: full, loading, a replica, another node's keys. The line ends where a new
+        connection may find a better server."""
+        if isinstance(error, ReadOnlyError | MovedError | ClusterDownError | MasterDownError | AuthenticationError):
+            self._end(LineDown(str(error)))
+        return LineDown(str(error))
+
+    async def _asked(self, *command: str | bytes | int) -> Any:
         if self.down is not None:
-            raise self.down
+            raise LineDown(str(self.down), hung=self.down.hung)
         reply = self._loop.create_future()
         self._waiting.append((reply, self._loop.time() + self._patience_s))
         if self._timer is None:
@@ -88,6 +98,8 @@ class Line:
                 self._answered(value)
         except (RedisError, OSError) as error:
             self._end(LineDown(str(error)))
+        finally:
+            await self._connection.disconnect(nowait=True)
 
     def _answered(self, value: Any) -> None:
         future, _ = self._waiting.popleft()
@@ -135,4 +147,3 @@ class Line:
         self._end(LineDown("closed"))
         self._reader.cancel()
         await asyncio.wait({self._reader})
-        await self._connection.disconnect(nowait=True)

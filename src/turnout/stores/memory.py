@@ -136,6 +136,9 @@ class MemoryGate:
         record = self.answers.get(key, now)
         return None if record is None else Stored(packed=record.packed, age_s=now - record.stored_at)
 
+    async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
+        return self.answers.purge(user=user, endpoint=endpoint)
+
     async def close(self) -> None:
         return None
 

@@ -37,6 +37,11 @@ ATTEMPTS: Final = "turnout.attempts"
 REQUEST_ID: Final = "turnout.request_id"
 ENDPOINT: Final = "turnout.endpoint"
 
+# Events of the process, of no request.
+EVENT_STORE_LOST: Final = "turnout.store.lost"
+EVENT_STORE_FOUND: Final = "turnout.store.found"
+STORE_REASON: Final = "turnout.store.reason"
+
 # The attempt, on its CLIENT span.
 OPERATION: Final = "gen_ai.operation.name"
 PROVIDER: Final = "gen_ai.provider.name"

@@ -13,8 +13,9 @@ import redis
 from tests.support.redis_server import RedisServer
 from turnout.ports import Gate
 from turnout.stores.memory import MemoryGate
-from turnout.stores.redis import RedisGate
+from turnout.stores.redis import Bounds, RedisGate
 from turnout.stores.scripts import Scripts
+from turnout.stores.seats import Seats
 from turnout.testing import ManualClock
 
 MAX_ENTRIES = 50
@@ -59,7 +60,10 @@ class RedisBench:
 
     def gate(self) -> RedisGate:
         # Patient: a busy machine is no defect of the store.
-        return RedisGate(url=self._url, prefix=self.prefix, timeout_s=5.0, scripts=Scripts({"clock": MOVED_CLOCK}))
+        return RedisGate(self.seats(), Bounds(max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES))
+
+    def seats(self) -> Seats:
+        return Seats(url=self._url, prefix=self.prefix, timeout_s=5.0, scripts=Scripts({"clock": MOVED_CLOCK}))
 
     async def pass_time(self, seconds: float) -> None:
         with redis.Redis.from_url(self._url) as client:

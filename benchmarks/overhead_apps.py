@@ -1,0 +1,135 @@
+"""The servers that benchmarks/overhead.py compares, each one worker in a process of its own.
+
+    python benchmarks/overhead_apps.py KIND --provider URL [--redis URL]
+
+binds a free port, prints it, and serves until its standard input closes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import sys
+import threading
+from typing import Any
+
+PATH = "/v1/chat/completions"
+BODY = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "small",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "word " * 60}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 20, "completion_tokens": 60, "total_tokens": 80},
+}
+CONSTANT = json.dumps(BODY).encode()
+SLOW_S = 0.3
+
+
+class Provider(asyncio.Protocol):
+    """The least that an OpenAI-compatible server can be: one constant answer, after 0.3 s below /slow."""
+
+    _head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        self._came = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._came += data
+        while (end := self._came.find(b"\r\n\r\n")) >= 0:
+            head = self._came[:end].lower()
+            _, _, rest = head.partition(b"content-length:")
+            whole = end + 4 + int(rest.split(b"\r\n", 1)[0] or 0)
+            if len(self._came) < whole:
+                return
+            self._came = self._came[whole:]
+            answer = self._head % len(CONSTANT) + CONSTANT
+            if head.startswith(b"post /slow"):
+                asyncio.get_running_loop().call_later(SLOW_S, self._transport.write, answer)
+            else:
+                self._transport.write(answer)
+
+
+def app(kind: str, provider: str, redis: str) -> Any:
+    """The ASGI app of this kind."""
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse, Response
+    from starlette.routing import Route
+
+    if kind == "starlette":
+
+        async def constant(request: Request) -> Response:
+            await request.body()
+            return Response(CONSTANT, media_type="application/json")
+
+        return Starlette(routes=[Route(PATH, constant, methods=["POST"])])
+    if kind == "acompletion":
+        os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+        import litellm
+
+        async def bare(request: Request) -> Response:
+            asked = await request.json()
+            answer = await litellm.acompletion(
+                model="openai/small", messages=asked["messages"], api_base=provider, api_key="-", max_retries=0
+            )
+            return JSONResponse(answer.model_dump())
+
+        return Starlette(routes=[Route(PATH, bare, methods=["POST"])])
+    from turnout.asgi import TurnoutMiddleware
+
+    called = {"params": {"api_base": provider}, "input_usd_per_million": 1, "output_usd_per_million": 2}
+    config: dict[str, Any] = {
+        "tiers": {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/large"]}},
+        "models": {"openai/small": called, "openai/large": called},
+        "routing": {"max_expensive_share": 0.3},
+        "cache": {"scope": "app"},
+    }
+    if redis:
+        config["redis"] = {"url": redis}
+    return TurnoutMiddleware(Starlette(), config)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=("provider", "starlette", "acompletion", "turnout"))
+    parser.add_argument("--provider", default="")
+    parser.add_argument("--redis", default="")
+    parser.add_argument("--cpu", type=int, default=-1, help="the core to stay on")
+    args = parser.parse_args()
+    if args.cpu >= 0:
+        os.sched_setaffinity(0, {args.cpu})
+    # Named TCP: asyncio sets TCP_NODELAY on no other, and each answer would wait 40 ms for an acknowledgement.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(512)
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    print(listening.getsockname()[1], flush=True)
+    if args.kind == "provider":
+        asyncio.run(_provide(listening))
+        return
+    import logging
+
+    import uvicorn
+
+    logging.getLogger("turnout").setLevel(logging.ERROR)
+    config = uvicorn.Config(app(args.kind, args.provider, args.redis), log_level="error", access_log=False)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+async def _provide(listening: socket.socket) -> None:
+    server = await asyncio.get_running_loop().create_server(Provider, sock=listening)
+    await server.serve_forever()
+
+
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

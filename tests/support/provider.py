@@ -93,6 +93,8 @@ class LoopbackProvider:
         self.bodies: list[Body] = []
         self.modes: dict[str, str] = _Modes()
         self.text = "It is four."
+        # A model that answers what it is asked, streams aside: model -> the text for this body.
+        self.says: dict[str, Callable[[Body], str]] = {}
         self.gone = threading.Event()
         self.sent = 0
         self.connections = 0
@@ -295,7 +297,8 @@ class _Responder(BaseHTTPRequestHandler):
                 self._send(200, sent)
 
     def _completion(self, body: Body, mode: Mode) -> Body:
-        message: Body = {"role": "assistant", "content": self.provider.text}
+        says = self.provider.says.get(body["model"])
+        message: Body = {"role": "assistant", "content": says(body) if says else self.provider.text}
         finish = "stop"
         if body.get("tools"):
             call = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a":2}'}}

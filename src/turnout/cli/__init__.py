@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from turnout import __version__
-from turnout.errors import TurnoutError
+from turnout.errors import TurnoutError, UsageError
 
 # Name -> what it does. Each is a module here with HELP, add_arguments(parser) and run(args) -> exit code.
 COMMANDS = {
@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train a scorer from your own labelled logs",
     "evaluate": "what a scorer is worth on labelled logs",
     "score": "score one text: tier, expected gain and the reasons",
+    "label": "make labelled logs: replay prompts on both tiers, judge the answers",
     "check": "check a settings file, and say what it means",
 }
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = command.run(own.parse_args(arguments[1:]))
     except TurnoutError as error:
         print(f"turnout: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         return 130
     return code

@@ -1,0 +1,62 @@
+"""What `turnout label` is told on its command line, from text to value."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from turnout.errors import TurnoutError, UsageError
+
+if TYPE_CHECKING:
+    from turnout.settings import Rate
+
+
+def function(name: str) -> Callable[..., Any]:
+    """The function of `module:function`, the working directory's modules first. Raises UsageError."""
+    module, colon, function = name.partition(":")
+    if not (module and colon and function):
+        raise UsageError(f"--check {name}: write it as module:function")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(import_module(module), function)
+    # Whatever the module does while it is imported, the user is told of it in one line.
+    except Exception as error:
+        raise UsageError(f"--check {name}: {type(error).__name__}: {error}") from error
+    if not callable(found):
+        raise UsageError(f"--check {name}: is not a function")
+    told: Callable[..., Any] = found
+    return told
+
+
+def usd(text: str) -> Decimal:
+    try:
+        told = Decimal(text.lstrip("$"))
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount of USD") from None
+    if not told.is_finite() or told <= 0:
+        raise argparse.ArgumentTypeError("a budget is more than 0 USD")
+    return told
+
+
+def rate(text: str) -> Rate:
+    from turnout.settings import Rate
+
+    try:
+        told = Rate.parse(text)
+    except TurnoutError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if told.unit != "requests":
+        raise argparse.ArgumentTypeError("the rate is of calls, as 60/minute")
+    return told
+
+
+def count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)

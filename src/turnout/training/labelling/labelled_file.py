@@ -1,0 +1,135 @@
+"""The file that labelling appends to: whole rows only, whatever interrupts it, and read again to go on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from turnout.errors import LogError
+from turnout.training.labelling.prompts import digest_of
+from turnout.training.log_files import Broken, need, rows_of
+from turnout.training.log_rows import group_of, prompt_of
+
+COLUMNS = (
+    "id", "prompt", "messages", "cheap_quality", "expensive_quality", "cheap_usd", "expensive_usd", "group",
+    "cheap_answer", "expensive_answer",
+)  # fmt: skip
+
+
+class LabelledFile:
+    """Appends rows to a .jsonl or .csv file. Raises LogError where it cannot be written or holds something else.
+
+    healed: whether a half-written last row was cut off. done: the ids and digests of the rows that are there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._csv = path.name.lower().endswith(".csv")
+        if not self._csv and not path.name.lower().endswith((".jsonl", ".ndjson")):
+            raise LogError(f"{path}: labelled logs are written as .jsonl or .csv, which a row can be added to")
+        self.healed = False
+        try:
+            self.healed = path.exists() and self._heal()
+            self.done = frozenset(self._read()) if path.exists() and path.stat().st_size else frozenset[str]()
+        except OSError as error:
+            raise LogError(f"{path}: cannot be read: {error.strerror or error}") from error
+        self._file: int | None = None
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Writes one row, whole. Raises LogError."""
+        try:
+            if self._file is None:
+                self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+                if self._csv and not os.fstat(self._file).st_size:
+                    self._write(_csv_line({name: name for name in COLUMNS}))
+            self._write(_csv_line(row) if self._csv else _json_line(row))
+        except OSError as error:
+            raise LogError(f"{self._path}: cannot be written: {error.strerror or error}") from error
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def check(self) -> None:
+        """Raises LogError where nothing could be written, before anything is paid for."""
+        folder = self._path.parent
+        if not os.access(self._path if self._path.exists() else folder, os.W_OK):
+            raise LogError(f"{self._path}: cannot be written; name a file in a folder that can")
+
+    def _write(self, line: bytes) -> None:
+        assert self._file is not None
+        while line:
+            line = line[os.write(self._file, line) :]
+
+    def _heal(self) -> bool:
+        """Cuts off what follows the last whole row: an interrupted write, never more than one row."""
+        end, quotes, size = 0, 0, 0
+        with self._path.open("rb") as file:
+            for line in file:
+                size += len(line)
+                quotes += line.count(b'"') if self._csv else 0
+                # Inside a quoted field a line end ends no row: quotes are doubled in it, so it opens on an odd one.
+                if line.endswith(b"\n") and quotes % 2 == 0:
+                    end = size
+        if end == size:
+            return False
+        with self._path.open("r+b") as file:
+            file.seek(end)
+            rest = file.read()
+            if self._whole(rest):
+                file.write(b"\n")
+                return False
+            file.truncate(end)
+        return True
+
+    def _whole(self, rest: bytes) -> bool:
+        """Whether a last line without its line end is a row all the same, as an editor may leave it."""
+        if self._csv:
+            return False
+        try:
+            return "expensive_quality" in json.loads(rest)
+        except (ValueError, TypeError):
+            return False
+
+    def _read(self) -> set[str]:
+        done: set[str] = set()
+        wanted = (("prompt", "messages"), ("cheap_quality",), ("expensive_quality",))
+        for _, row in rows_of(self._path, lambda names: self._columns(names, wanted)):
+            if isinstance(row, Broken):
+                continue
+            try:
+                done.add(digest_of(prompt_of(row), group_of(row)))
+            except ValueError:
+                continue
+            if row.get("id"):
+                done.add(str(row["id"]))
+        return done
+
+    def _columns(self, names: Any, wanted: Any) -> None:
+        need(names, wanted)
+        if self._csv and tuple(names) != COLUMNS:
+            raise LogError("has other columns than labelling writes; name a new file with -o")
+
+
+def _json_line(row: Mapping[str, Any]) -> bytes:
+    kept = {name: row[name] for name in COLUMNS if row.get(name) is not None and row.get(name) != ""}
+    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _csv_line(row: Mapping[str, Any]) -> bytes:
+    out = io.StringIO()
+    told = {name: _field(row.get(name)) for name in COLUMNS}
+    csv.writer(out, lineterminator="\n").writerow(told.values())
+    return out.getvalue().encode("utf-8", "replace")
+
+
+def _field(value: Any) -> Any:
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value

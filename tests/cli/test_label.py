@@ -1,0 +1,301 @@
+"""`turnout label` over real HTTP: rows asked, judged, written at once, gone on with, never over the budget."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.provider import LoopbackProvider
+from turnout.cli import main
+from turnout.training.labelled_logs import read
+
+# The loopback provider tells 7 prompt and 4 output tokens a call; prices as in the settings below.
+CHEAP_USD = (7 * 1 + 4 * 2) / 1e6
+DEAR_USD = (7 * 10 + 4 * 20) / 1e6
+
+CHECKS = """
+def right(prompt, answer, row):
+    return answer == row["key"]
+
+def broken(prompt, answer, row):
+    if "7" in prompt:
+        raise ValueError("seven")
+    return 0.5
+
+def conversation(prompt, answer, row):
+    return isinstance(prompt, list)
+
+def wild(prompt, answer, row):
+    return 7
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with settings, checks, and a log of twelve prompts; the cheap model knows the even ones."""
+    toml = """
+[tiers.cheap]
+models = ["openai/small"]
+[tiers.expensive]
+models = ["openai/large"]
+[retry]
+attempts = 2
+base_s = 0.001
+cap_s = 0.002
+"""
+    for model, price in (("small", 1), ("large", 10)):
+        toml += f"""
+[models."openai/{model}"]
+params = {{ api_base = "{provider.base_url}" }}
+input_usd_per_million = {price}
+output_usd_per_million = {2 * price}
+"""
+    (tmp_path / "turnout.toml").write_text(toml)
+    (tmp_path / "mychecks.py").write_text(CHECKS)
+    rows = [{"prompt": f"question {n}", "key": str(n), "group": "even" if n % 2 == 0 else "odd"} for n in range(12)]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    provider.says = {"large": lambda body: _number(body), "small": lambda body: str(int(_number(body)) // 2 * 2)}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def _number(body: dict[str, Any]) -> str:
+    return str(body["messages"][-1]["content"].split()[1])
+
+
+def _label(*more: str, out: str = "out.jsonl", check: str = "mychecks:right") -> int:
+    judged = [] if "--judge" in more else ["--check", check]
+    return main(["label", "log.jsonl", "-o", out, *judged, "--rate", "6000/minute", "--yes", *more])
+
+
+def _summary(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return told
+
+
+@pytest.mark.parametrize("out", ["out.jsonl", "out.csv"])
+def test_a_log_becomes_labelled_logs(
+    place: Path, provider: LoopbackProvider, out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twelve rows that train reads: qualities of the check, real costs, group, id, the cheap answer."""
+    assert _label("--json", out=out) == 0
+    told = _summary(capsys)
+    assert (told["labelled"], told["failed"], told["left"]) == (12, 0, 0)
+    assert told["cost_usd"] == pytest.approx(12 * (CHEAP_USD + DEAR_USD))
+    assert provider.calls == {"small": 12, "large": 12}
+    logs = read([place / out], strict=True)
+    assert sorted(logs.gain.tolist()) == [0.0] * 6 + [1.0] * 6
+    assert {g for g, gain in zip(logs.groups, logs.gain, strict=True) if gain} == {"odd"}
+    assert logs.cheap_usd.tolist() == pytest.approx([CHEAP_USD] * 12)
+    assert logs.expensive_usd.tolist() == pytest.approx([DEAR_USD] * 12)
+    if out.endswith("jsonl"):
+        rows = [json.loads(line) for line in (place / out).read_text().splitlines()]
+        assert {row["cheap_answer"] for row in rows} == {str(n) for n in range(0, 12, 2)}
+        assert len({row["id"] for row in rows}) == 12
+
+
+def test_nothing_is_asked_in_a_dry_run_or_without_a_yes(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The cost is told first; a pipe cannot be asked, so it needs --yes."""
+    assert _label("--dry-run", "--json") == 0
+    told = _summary(capsys)
+    assert (told["to_label"], told["calls"], told["labelled"]) == (12, 24, 0)
+    assert 0 < told["estimated_usd"] < told["worst_usd"]
+    assert main(["label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:right"]) == 2
+    assert "--yes" in capsys.readouterr().err
+    assert not provider.calls
+    assert not (place / "out.jsonl").exists()
+
+
+def test_the_budget_is_never_exceeded_even_when_usage_never_comes(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half of the calls fail after they were perhaps billed; the rows stop where the next worst case does not fit."""
+    provider.modes = {"*": "no_choices@0.5"}
+    # A row's worst: two tries of both models, some 120 tokens by bytes and 20 of answer each.
+    assert _label("--json", "--budget", "0.006", "--max-tokens", "20") == 0
+    told = _summary(capsys)
+    assert 0 < told["labelled"] < 12
+    assert "budget" in told["stopped"]
+    assert told["left"] > 0
+    assert told["cost_usd"] <= 0.006
+    done = told["labelled"]
+    provider.modes = {}
+    assert _label("--json") == 0
+    told = _summary(capsys)
+    assert told["already"] == done
+    assert len(read([place / "out.jsonl"], strict=True)) == 12
+
+
+def test_a_budget_that_cannot_be_kept_is_refused_before_the_first_call(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Too small for one row; or of a judge that has no price."""
+    assert _label("--budget", "0.000001") == 2
+    assert "one row may cost up to $" in capsys.readouterr().err
+    assert _label("--judge", "openai/nobody-knows", "--budget", "1") == 2
+    assert "openai/nobody-knows has no price" in capsys.readouterr().err
+    assert not provider.calls
+
+
+def test_a_half_written_row_is_cut_off_and_the_rest_gone_on_with(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever killed the last run: whole rows stay, the broken one is asked again, none twice."""
+    for out in ("out.jsonl", "out.csv"):
+        provider.calls.clear()
+        assert _label("--limit", "5", out=out) == 0
+        whole = (place / out).read_bytes()
+        (place / out).write_bytes(whole[:-9])
+        assert _label("--json", out=out) == 0
+        told = capsys.readouterr()
+        assert "half-written" in told.err
+        assert json.loads(told.out[told.out.index("{") :])["already"] == 4
+        assert provider.calls["small"] == 5 + 8
+        assert len(read([place / out], strict=True)) == 12
+
+
+def test_rows_that_fail_are_named_and_lose_nothing(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A check that raises costs its row; a check of nonsense all rows, with code 1."""
+    assert _label("--json", check="mychecks:broken") == 0
+    told = _summary(capsys)
+    assert (told["labelled"], told["failed"]) == (11, 1)
+    assert told["failures"] == ["log.jsonl:8: the check raised ValueError: seven"]
+    assert _label("--json", out="wild.jsonl", check="mychecks:wild") == 1
+    assert "a bool or a number in [0, 1]" in _summary(capsys)["failures"][0]
+
+
+def test_a_sick_provider_stops_the_work_early(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twenty failures in a row are no accident; the reason is the provider's, each retried as configured."""
+    (place / "log.jsonl").write_text("".join(json.dumps({"prompt": f"question {n}"}) + "\n" for n in range(60)))
+    provider.modes = {"small": "500"}
+    assert _label("--json", "--concurrency", "1") == 1
+    told = _summary(capsys)
+    assert (told["failed"], told["left"]) == (20, 40)
+    assert "[provider_error (500), provider_error (500)]" in told["failures"][0]
+    assert told["cost_usd"] == 0
+    assert provider.calls == {"small": 40}
+
+
+def test_a_judge_is_asked_in_both_orders(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A judge that always favours the first place tells both tiers the same; one that knows, the truth."""
+    provider.says["nobody"] = lambda body: "I like the first.\n**A: 9/10**, B: 3"
+    assert _judged(place) == 0
+    assert _summary(capsys)["calls"] == 48
+    assert provider.calls["nobody"] == 24
+    rows = [json.loads(line) for line in (place / "out.jsonl").read_text().splitlines()]
+    assert {(row["cheap_quality"], row["expensive_quality"]) for row in rows} == {(0.6, 0.6)}
+
+
+def test_a_judge_that_says_nothing_readable_fails_the_row(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Asked once more, then the row is named."""
+    provider.says["nobody"] = lambda body: "Both are fine."
+    assert _judged(place, "--limit", "1") == 1
+    assert "verdict cannot be read: 'Both are fine.'" in _summary(capsys)["failures"][0]
+    assert provider.calls["nobody"] == 2
+
+
+def _judged(place: Path, *more: str) -> int:
+    settings = (place / "turnout.toml").read_text()
+    base = settings.split('api_base = "')[1].split('"')[0]
+    # A judge needs its own address here: it stands in the settings as a tier's last model.
+    settings = settings.replace('["openai/large"]', '["openai/large", "openai/nobody"]')
+    settings += f'''\n[models."openai/nobody"]\nparams = {{ api_base = "{base}" }}\n'''
+    (place / "turnout.toml").write_text(settings)
+    return _label("--judge", "openai/nobody", "--json", *more)
+
+
+def test_turnouts_own_request_log_is_read(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Prompts from `[log] content = true`; hits without a prompt are counted, equal prompts asked once."""
+    lines = [
+        {"id": "a", "cache": "miss_stored", "group": "/ask", "messages": [{"role": "user", "content": "question 3"}]},
+        {"id": "b", "cache": "hit", "group": "/ask"},
+        {"id": "c", "cache": "off", "group": "/ask", "messages": [{"role": "user", "content": "question 3"}]},
+        {"id": "d", "cache": "off", "messages": [{"role": "system", "content": "s"},
+                                                 {"role": "user", "content": "question 4"}]},
+    ]  # fmt: skip
+    (place / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert _label("--json", check="mychecks:conversation") == 0
+    told = _summary(capsys)
+    assert (told["labelled"], told["without_prompt"], told["repeated"]) == (2, 1, 1)
+    rows = {row["id"]: row for row in map(json.loads, (place / "out.jsonl").read_text().splitlines())}
+    assert (rows["a"]["prompt"], rows["a"]["group"], rows["a"]["cheap_quality"]) == ("question 3", "/ask", 0.0)
+    assert (rows["d"]["messages"], rows["d"]["cheap_quality"]) == (lines[3]["messages"], 1.0)
+    (place / "log.jsonl").write_text(json.dumps(lines[1]))
+    assert _label() == 1
+    assert "content = true" in capsys.readouterr().err
+
+
+def test_wrong_use_is_told_before_anything_is_read(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A check that is not there, a rate that is none, a file that cannot be added to."""
+    for wrong, told in (
+        (["--check", "mychecks:nothing"], "mychecks:nothing: AttributeError"),
+        (["--check", "nothing"], "module:function"),
+    ):
+        assert main(["label", "log.jsonl", "-o", "o.jsonl", *wrong]) == 2
+        assert told in capsys.readouterr().err
+    assert _label(out="out.parquet") == 1
+    assert ".jsonl or .csv" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["label", "log.jsonl", "-o", "o.jsonl", "--check", "mychecks:right", "--rate", "often"])
+    assert ended.value.code == 2
+
+
+def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: LoopbackProvider) -> None:
+    """Ctrl-C in a process of its own: code 130, the summary, whole rows only; the next run does the rest."""
+    provider.latency_s = 0.1
+    command = [sys.executable, "-m", "turnout", "label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:right",
+               "--rate", "6000/minute", "--concurrency", "1", "--yes", "--json"]  # fmt: skip
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | _path())
+    out = place / "out.jsonl"
+    for _ in range(3000):
+        if out.exists() and out.read_text().count("\n") >= 2:
+            break
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    told, errors = running.communicate(timeout=30)
+    assert running.returncode == 130, errors
+    summary = json.loads(told)
+    rows = len(read([out], strict=True))
+    assert 2 <= rows == summary["labelled"] < 12
+    assert b"goes on where it ended" in errors
+    provider.latency_s = 0.0
+    assert _label() == 0
+    assert len(read([out], strict=True)) == 12
+
+
+def _path() -> dict[str, str]:
+    import turnout
+
+    return {"PYTHONPATH": str(Path(turnout.__file__).parents[1])}
+
+
+def test_a_csv_of_prompts_is_read_too(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Bad rows are named by line and left out."""
+    with (place / "log.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["prompt", "key"], ["question 1", "1"], ["", "2"], ["question 4", "4"]])
+    assert main(["label", "log.csv", "-o", "out.jsonl", "--check", "mychecks:right", "--rate", "100/s", "--yes"]) == 0
+    told = capsys.readouterr()
+    assert "log.csv:3: prompt is empty" in told.err
+    assert "2 rows labelled, 0 failed, 0 left" in told.out

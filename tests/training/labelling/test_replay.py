@@ -1,0 +1,102 @@
+"""The pace, and what a prompt is: the parts of a replay that need no provider."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+from turnout.errors import LogError
+from turnout.settings import Rate
+from turnout.testing import ManualClock
+from turnout.training.labelling.labelled_file import LabelledFile
+from turnout.training.labelling.prompts import Reading, digest_of, plain, read
+from turnout.training.labelling.replay import Pace
+
+
+def test_the_rate_is_kept_from_the_first_call_on() -> None:
+    """Thirty calls at 10 a second by ten callers at once take 2.9 s, evenly spaced: no burst."""
+    clock = ManualClock()
+    pace, times = Pace(Rate.parse("10/second"), clock), []
+
+    async def caller() -> None:
+        for _ in range(3):
+            await pace.turn()
+            times.append(clock.monotonic())
+
+    async def all_of_them() -> None:
+        await clock.run(asyncio.ensure_future(asyncio.gather(*(caller() for _ in range(10)))))  # type: ignore[arg-type]
+
+    asyncio.run(all_of_them())
+    gaps = [b - a for a, b in itertools.pairwise(times)]
+    assert gaps == pytest.approx([0.1] * 29)
+
+
+def test_a_prompt_is_the_same_in_every_shape_and_another_in_another_group() -> None:
+    """A text, one user's message, a row of a log: one digest."""
+    message = {"role": "user", "content": "q"}
+    assert digest_of("q", "") == digest_of((message,), "") != digest_of("q", "g")
+    assert plain((message,)) == "q"
+    for more in ({"role": "user", "content": "q", "name": "n"}, {"role": "system", "content": "q"}):
+        assert plain((more,)) == (more,)
+
+
+def test_rows_that_are_done_or_repeated_are_not_read_twice(tmp_path: Path) -> None:
+    """By id or by prompt; the same prompt in another group is another row."""
+    file = tmp_path / "log.jsonl"
+    rows = [
+        {"prompt": "a"},
+        {"prompt": "a"},
+        {"prompt": "a", "group": "g"},
+        {"prompt": "b", "id": "7"},
+        {"prompt": "c"},
+    ]
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    reading = Reading()
+    told = list(read(file, frozenset({"7", digest_of("c", "")}), reading))
+    assert [(prompt.prompt, prompt.group) for prompt in told] == [("a", ""), ("a", "g")]
+    assert (reading.rows, reading.repeated, reading.already) == (5, 1, 2)
+
+
+def test_a_file_of_other_columns_is_not_added_to(tmp_path: Path) -> None:
+    """Nor is one that is no labelled log; nothing in it is changed."""
+    other = "prompt,cheap_quality,expensive_quality\na,0,1\n"
+    (tmp_path / "other.csv").write_text(other)
+    with pytest.raises(LogError, match="name a new file"):
+        LabelledFile(tmp_path / "other.csv")
+    assert (tmp_path / "other.csv").read_text() == other
+    (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
+    with pytest.raises(LogError, match="no column"):
+        LabelledFile(tmp_path / "other.jsonl")
+
+
+def test_a_last_row_without_its_line_end_is_kept(tmp_path: Path) -> None:
+    """As an editor leaves it: it is whole, so it is not cut off."""
+    path = tmp_path / "out.jsonl"
+    row = {"prompt": "a", "cheap_quality": 0, "expensive_quality": 1}
+    path.write_text(json.dumps(row))
+    file = LabelledFile(path)
+    assert not file.healed
+    file.append({**row, "prompt": "b"})
+    file.close()
+    assert [json.loads(line)["prompt"] for line in path.read_text().splitlines()] == ["a", "b"]
+
+
+def test_a_line_end_inside_an_answer_ends_no_row(tmp_path: Path) -> None:
+    """A CSV row broken off inside a quoted answer is cut off whole."""
+    path = tmp_path / "out.csv"
+    file = LabelledFile(path)
+    for prompt in ("one", "two"):
+        file.append({"prompt": prompt, "cheap_quality": 0, "expensive_quality": 1, "cheap_answer": 'a\n"b"\nc\n'})
+    file.close()
+    whole = path.read_bytes()
+    for cut in range(1, 20):
+        path.write_bytes(whole[:-cut])
+        healed = LabelledFile(path)
+        assert healed.healed
+        assert digest_of("one", "") in healed.done
+        assert digest_of("two", "") not in healed.done
+        assert path.read_text().endswith("\n")

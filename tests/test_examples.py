@@ -55,6 +55,15 @@ def test_the_readmes_app(tmp_path: Path, provider: LoopbackProvider, monkeypatch
         assert client.get("/ask", params={"question": "hi"}).json()["answer"] == "It is four."
 
 
+def test_the_readmes_flask_app(tmp_path: Path, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other mounting block."""
+    (tmp_path / "turnout.toml").write_text(TOML.format(url=provider.base_url))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.py").write_text(next(block for block in _blocks("python") if "wsgi_app" in block))
+    app: Any = runpy.run_path(str(tmp_path / "app.py"))["app"]
+    assert app.test_client().get("/ask?question=hi").json == {"answer": "It is four.", "tier": "cheap"}
+
+
 def test_the_readmes_settings_are_taken(tmp_path: Path) -> None:
     """Every TOML block."""
     for block in _blocks("toml"):

@@ -16,7 +16,7 @@ ROOT = Path(turnout.__file__).parent
 FLOORS = {
     1: ("errors", "messages", "wire", "replies", "settings", "outcome", "pricing", "caller", "completion"),
     2: ("ports",),
-    3: ("telemetry", "stores", "clock", "testing"),
+    3: ("telemetry", "stores", "clock", "portal", "testing"),
     4: ("routing", "caching", "quota", "upstream", "jobs"),
     5: ("pipeline", "answering"),
     6: ("assembly", "training"),
@@ -58,7 +58,7 @@ def test_imports_go_down_only(file: Path) -> None:
 def test_importing_the_package_and_the_doors_loads_nothing_heavy() -> None:
     """`import turnout` and its doors load neither litellm nor scikit-learn nor numpy."""
     code = (
-        "import sys, turnout, turnout.asgi; turnout.Turnout;"
+        "import sys, turnout, turnout.asgi, turnout.wsgi; turnout.Turnout;"
         "print([m for m in ('litellm', 'sklearn', 'numpy', 'openai', 'fastapi') if m in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

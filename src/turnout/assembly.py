@@ -12,6 +12,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+from turnout.answering import running
 from turnout.caching.keys import Keys, policy_digest
 from turnout.caller import DEFAULT_DIRECTIVES, Caller, Circumstances, Directives, current_request, new_request_id
 from turnout.clock import SystemClock
@@ -64,6 +65,7 @@ class Turnout:
         observer: Observer | None = None,
     ) -> None:
         self.settings = settings = Settings.of(config)
+        self.home: asyncio.AbstractEventLoop | None = None
         self.clock = clock or SystemClock()
         self._own_provider = provider is None
         self._provider = provider or LiteLLMProvider(settings)
@@ -106,12 +108,20 @@ class Turnout:
         if self._own_provider:
             litellm_import.start()
 
+    def mount(self) -> None:
+        """From now on it is what a call outside of any request may mean. Begins what is slow in the background."""
+        running.begin(self)
+        self.begin_loading()
+
     async def start(self) -> None:
-        """Returns when nothing slow is left for the first request."""
+        """Returns when nothing slow is left for the first request. This loop is now where threads' calls go."""
+        self.home = asyncio.get_running_loop()
+        running.begin(self)
         await self._provider.load()
 
     async def aclose(self) -> None:
         """Waits for the calls in progress, then closes what is open."""
+        running.end(self)
         await self._pipeline.drain()
         await self._provider.close()
         await self._stores.gate.close()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from turnout.errors import InvalidRequest
 
@@ -32,6 +33,16 @@ class Handled(Protocol):
     def find_caller(self) -> Caller:
         """Who asks and from which endpoint; found out when first needed: a request that never calls a model
         never asks who is asking."""
+        ...
+
+    @property
+    def turnout(self) -> Any:
+        """The Turnout that is mounted around it."""
+        ...
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The server's own loop, that the request is served on; None under WSGI."""
         ...
 
 

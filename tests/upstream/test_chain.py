@@ -102,3 +102,24 @@ def test_nothing_affordable_is_the_last_failure() -> None:
         assert w.provider.calls == {FIRST: 1}
 
     asyncio.run(scenario())
+
+
+def test_loading_is_not_taken_for_a_slow_model() -> None:
+    """What a new process still has to import counts for the deadline, not for an attempt."""
+
+    async def scenario() -> None:
+        w = World()
+
+        class Slow(ScriptedProvider):
+            async def load(self) -> None:
+                await w.clock.sleep(45.0)
+
+        provider = Slow(clock=w.clock)
+        w.chain = Chain(
+            provider=provider, clock=w.clock, observer=Silent(), settings=w.settings, prices=dict, rng=lambda: 0.5
+        )
+        await w.complete(w.order())
+        assert provider.calls == {FIRST: 1}
+        assert [attempt.duration_s for attempt in w.trip.attempts] == [0.0]
+
+    asyncio.run(scenario())

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from turnout.answering.asked import Answer, Asked, Events, Reply, refusal
 from turnout.answering.own_paths import OwnPaths
-from turnout.assembly import TextStream, Turnout
+from turnout.assembly import Turnout
 from turnout.caller import Caller, current_request, new_request_id
-from turnout.completion import Completion
+from turnout.doors.bound import BoundTurnout
 from turnout.doors.identity import UserOf, user_id
 from turnout.doors.mounting import Config, mounted
 from turnout.errors import TooLarge
-from turnout.outcome import Decision
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -51,7 +51,7 @@ class TurnoutMiddleware:
         self._user_of = user
         self._own = OwnPaths(turnout)
         self._entry: App = _with_server_span(self._serve) if turnout.settings.telemetry.server_span else self._serve
-        turnout.begin_loading()
+        turnout.mount()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._entry(scope, receive, send)
@@ -73,7 +73,8 @@ class TurnoutMiddleware:
         state = scope.get("state")
         if state is None:
             state = scope["state"] = {}
-        bound = state["turnout"] = BoundTurnout(self.turnout, self._user_of, scope)
+        find = partial(_caller, self.turnout, self._user_of, scope)
+        bound = state["turnout"] = BoundTurnout(self.turnout, find, asyncio.get_running_loop())
         token = current_request.set(bound)
         try:
             await self._app(scope, receive, send)
@@ -114,34 +115,6 @@ def _with_server_span(app: App) -> App:
         await (app if has_one else spanned)(scope, receive, send)
 
     return entry
-
-
-class BoundTurnout:
-    """Turnout bound to the request that a handler serves: `request.state.turnout`."""
-
-    def __init__(self, turnout: Turnout, user_of: UserOf | None, scope: Scope) -> None:
-        self._turnout = turnout
-        self._user_of = user_of
-        self._scope = scope
-        self._caller: Caller | None = None
-
-    def find_caller(self) -> Caller:
-        """Who asks and from which endpoint; found out when first needed."""
-        if self._caller is None:
-            self._caller = _caller(self._turnout, self._user_of, self._scope)
-        return self._caller
-
-    async def complete(self, prompt: Any, **params: Any) -> Completion:
-        """The answer to a text or to messages, for this request's caller. Raises ServedError."""
-        return await self._turnout.complete(prompt, caller=self.find_caller(), **params)
-
-    def stream(self, prompt: Any, **params: Any) -> TextStream:
-        """The answer chunk by chunk, for this request's caller. Raises ServedError."""
-        return self._turnout.stream(prompt, caller=self.find_caller(), **params)
-
-    async def decide(self, prompt: Any, **params: Any) -> Decision:
-        """Where the request would go, and why. Nothing is called, counted or stored."""
-        return await self._turnout.decide(prompt, caller=self.find_caller(), **params)
 
 
 def _caller(turnout: Turnout, user_of: UserOf | None, scope: Scope) -> Caller:

@@ -163,6 +163,8 @@ class Chain:
 
     async def _tries(self, order: Order, trip: Trip, failures: _Failures) -> AsyncGenerator[Candidate, None]:
         """Each candidate in order, again after a back-off while its failures are worth trying again."""
+        # Not under an attempt's own limits: a process that has just begun must not take its models for sick.
+        await self._provider.load()
         for index, candidate in enumerate(order.candidates):
             tried = 0
             while self._clock.monotonic() < order.deadline:

@@ -23,7 +23,7 @@ class LiteLLMProvider:
 
     async def load(self) -> None:
         if not litellm_import.loaded():
-            await asyncio.to_thread(litellm_import.load)
+            await asyncio.wrap_future(litellm_import.start())
 
     async def complete(self, call: ProviderCall) -> Body:
         answer = await self._ask(call, stream=False)

@@ -17,8 +17,11 @@ from typing import Any
 _LISTENERS = (
     "callbacks", "input_callback", "success_callback", "failure_callback", "service_callback",
     "_async_input_callback", "_async_success_callback", "_async_failure_callback",
-    "custom_provider_map", "pre_call_rules", "post_call_rules",
+    "pre_call_rules", "post_call_rules",
 )  # fmt: skip
+
+# What `turnout/auto` begins with.
+OWN_PROVIDER = "turnout"
 
 # The arguments that make one call quiet: (model, messages, stream) -> arguments of `acompletion`.
 Quieted = Callable[[str, list[dict[str, Any]], bool], dict[str, Any]]
@@ -44,7 +47,7 @@ def quieted(litellm: Any) -> Quieted:
     def arguments(model: str, messages: list[dict[str, Any]], stream: bool) -> dict[str, Any]:
         # litellm's own set-up takes a provider's marks out of tool call ids, for another provider to read.
         called = any("tool_calls" in message or "tool_call_id" in message for message in messages)
-        if called or any(getattr(litellm, name, None) for name in _LISTENERS):
+        if called or _listened(litellm):
             return {}
         log = QuietLog(
             model=model,
@@ -63,6 +66,13 @@ def quieted(litellm: Any) -> Quieted:
         return {"litellm_logging_obj": log, "litellm_call_id": "turnout"}
 
     return arguments
+
+
+def _listened(litellm: Any) -> bool:
+    if any(getattr(litellm, name, None) for name in _LISTENERS):
+        return True
+    # Our own provider, for code written on litellm, asks for nothing of the kind.
+    return any(item["provider"] != OWN_PROVIDER for item in litellm.custom_provider_map)
 
 
 def _nothing(*_: Any, **__: Any) -> None:

@@ -1,0 +1,82 @@
+"""Which Turnout a call that names none belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+from weakref import WeakSet
+
+from turnout import portal
+from turnout.answering.asked import Answers
+from turnout.caller import current_request
+from turnout.errors import UsageError
+
+
+class Running(Answers, Protocol):
+    """A Turnout that is mounted, or entered by `async with`."""
+
+    @property
+    def home(self) -> asyncio.AbstractEventLoop | None:
+        """The loop of the server that it is mounted in; None: it has none, and lives on the portal's."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+# Weak: an app that is gone takes its Turnout along.
+_running: WeakSet[Running] = WeakSet()
+
+
+def begin(turnout: Running) -> None:
+    """From now on it may be the one that is meant."""
+    _running.add(turnout)
+
+
+def end(turnout: Running) -> None:
+    _running.discard(turnout)
+
+
+def meant(given: Running | None = None) -> Running:
+    """The Turnout around the request at hand, else `given`, else the only one that runs.
+
+    Raises UsageError, which says what to do.
+    """
+    handled = current_request.get()
+    if handled is not None:
+        around: Running = handled.turnout
+        return around
+    if given is not None:
+        return given
+    return _only(list(_running))
+
+
+def _only(running: Iterable[Running]) -> Running:
+    found = list(running)
+    if len(found) == 1:
+        return found[0]
+    told = "no Turnout is mounted" if not found else f"{len(found)} Turnouts are mounted"
+    raise UsageError(
+        f"{told}, and this call is made outside of any request: say which is meant, "
+        'as in turnout.transport("turnout.toml"), or mount one'
+    )
+
+
+def loop_of(turnout: Running) -> asyncio.AbstractEventLoop:
+    """Where a thread's call is made: on the loop of the request at hand, else of the server, else on the portal."""
+    handled = current_request.get()
+    for home in (handled.loop if handled is not None else None, turnout.home):
+        if home is not None and home.is_running():
+            return home
+    return portal.portal_loop()
+
+
+async def _end_all() -> None:
+    """Settles what runs on the portal."""
+    async with asyncio.TaskGroup() as group:
+        for turnout in list(_running):
+            if turnout.home is None:
+                group.create_task(turnout.aclose())
+
+
+portal.at_exit(_end_all)

@@ -1,0 +1,123 @@
+"""Turnout bound to the request that a handler serves: what doors put where handlers find it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+from turnout import portal
+from turnout.answering.running import loop_of
+from turnout.assembly import TextStream, Turnout
+from turnout.caller import Caller
+from turnout.completion import Chunk, Completion
+from turnout.outcome import Decision, Outcome
+
+FindCaller = Callable[[], Caller]
+
+
+class BoundTurnout:
+    """The verbs for one request's caller, awaited: `request.state.turnout`.
+
+    `blocking` has the same verbs for a plain `def` handler, which runs in a thread.
+    """
+
+    __slots__ = ("_caller", "_find", "loop", "turnout")
+
+    def __init__(self, turnout: Turnout, find: FindCaller, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.turnout = turnout
+        self.loop = loop
+        self._find = find
+        self._caller: Caller | None = None
+
+    def find_caller(self) -> Caller:
+        """Who asks and from which endpoint; found out when first needed."""
+        if self._caller is None:
+            self._caller = self._find()
+        return self._caller
+
+    async def complete(self, prompt: Any, **params: Any) -> Completion:
+        """The answer to a text or to messages, for this request's caller. Raises ServedError."""
+        return await self.turnout.complete(prompt, caller=self.find_caller(), **params)
+
+    def stream(self, prompt: Any, **params: Any) -> TextStream:
+        """The answer chunk by chunk, for this request's caller. Raises ServedError."""
+        return self.turnout.stream(prompt, caller=self.find_caller(), **params)
+
+    async def decide(self, prompt: Any, **params: Any) -> Decision:
+        """Where the request would go, and why. Nothing is called, counted or stored."""
+        return await self.turnout.decide(prompt, caller=self.find_caller(), **params)
+
+    @property
+    def blocking(self) -> BlockingTurnout:
+        """The same verbs, blocking."""
+        return BlockingTurnout(self)
+
+
+class BlockingTurnout:
+    """The verbs for one request's caller, blocking: `environ["turnout"]`. They run on the server's loop where
+    there is one, else on the portal's. Raise UsageError on that loop's own thread.
+    """
+
+    __slots__ = ("_bound",)
+
+    def __init__(self, bound: BoundTurnout) -> None:
+        self._bound = bound
+
+    def complete(self, prompt: Any, **params: Any) -> Completion:
+        """The answer to a text or to messages, for this request's caller. Raises ServedError."""
+        # The caller is found here: the app's own callable may block, and belongs to this thread.
+        self._bound.find_caller()
+        return portal.run(loop_of(self._bound.turnout), partial(self._bound.complete, prompt, **params))
+
+    def stream(self, prompt: Any, **params: Any) -> BlockingStream:
+        """The answer chunk by chunk, for this request's caller. Raises ServedError where it has no beginning."""
+        self._bound.find_caller()
+        return BlockingStream(loop_of(self._bound.turnout), partial(self._bound.stream, prompt, **params))
+
+    def decide(self, prompt: Any, **params: Any) -> Decision:
+        """Where the request would go, and why. Nothing is called, counted or stored."""
+        self._bound.find_caller()
+        return portal.run(loop_of(self._bound.turnout), partial(self._bound.decide, prompt, **params))
+
+
+class BlockingStream:
+    """The chunks of one answer, read by a thread. To be read to its end or closed; a `with` block closes it.
+
+    `outcome`: of its head while it runs, of the whole when it is over.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, begin: Callable[[], TextStream]) -> None:
+        self._chunks: portal.Pumped[TextStream, Chunk] = portal.Pumped(loop, partial(_begun, begin))
+
+    def __iter__(self) -> BlockingStream:
+        return self
+
+    def __next__(self) -> Chunk:
+        return next(self._chunks)
+
+    def __enter__(self) -> BlockingStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # Forgotten half-read: the provider's call ends all the same.
+        if hasattr(self, "_chunks"):
+            self.close()
+
+    def close(self) -> None:
+        """Ends the listening early; where nobody else listens, the provider's call too."""
+        self._chunks.close()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self._chunks.head.outcome
+
+
+async def _begun(begin: Callable[[], TextStream]) -> tuple[TextStream, AsyncIterator[Chunk]]:
+    stream = begin()
+    await stream.__aenter__()
+    return stream, stream

@@ -7,23 +7,18 @@ behind when its parent dies. `turnout.demo.provider_process` starts one from Pyt
 
 import argparse
 import asyncio
-import contextlib
 import json
-import os
-import socket
-import sys
-import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from turnout.demo.announcing import serve
 from turnout.demo.provider_protocol import (
     CHARACTERS_PER_TOKEN,
     Asked,
@@ -144,25 +139,6 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return openai_error(Refused(error.detail, status=error.status_code))
 
 
-class _Server(uvicorn.Server):
-    """Says where it listens once it does, and stops when standard input closes."""
-
-    def __init__(self, config: uvicorn.Config, ready: dict[str, Any]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        print(json.dumps(self._ready), flush=True)
-        threading.Thread(target=self._stop_at_end_of_input, daemon=True).start()
-
-    def _stop_at_end_of_input(self) -> None:
-        with contextlib.suppress(OSError):
-            while os.read(sys.stdin.fileno(), 4096):
-                pass
-        self.should_exit = True
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Serves until standard input closes, or the process is interrupted or terminated."""
     options = argparse.ArgumentParser(prog="turnout.demo.provider_server", description="A demo provider on loopback.")
@@ -173,12 +149,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not chosen.speed > 0:
         options.error("--speed must be above 0")
     provider = Provider(skill=SKILLS[chosen.skill], speed=chosen.speed)
-    config = uvicorn.Config(
-        provider.app(), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
-    )
-    with socket.create_server(("127.0.0.1", chosen.port)) as listening, contextlib.suppress(KeyboardInterrupt):
-        ready = {"port": listening.getsockname()[1], "model": provider.model}
-        _Server(config, ready).run(sockets=[listening])
+    serve(provider.app(), port=chosen.port, told={"model": provider.model})
 
 
 if __name__ == "__main__":

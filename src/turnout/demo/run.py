@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import sys
@@ -19,8 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from turnout.assembly import Turnout
 from turnout.caller import Caller
+from turnout.demo.process import ServerProcess
 from turnout.demo.provider_process import ProviderProcess
-from turnout.demo.serving import served
 from turnout.demo.summary import Answered, Asked, summarise, told
 from turnout.demo.tasks import Task, check, generate
 from turnout.outcome import Tier
@@ -28,7 +29,7 @@ from turnout.training import fit, labelled_logs
 
 TRAINING, HELD_OUT, REPEATS = 700, 300, 120
 USERS = ("ann", "ben", "cho", "dia", "eli", "fay", "gus", "hui")
-CONCURRENCY = 24
+CONCURRENCY = 16
 # A little above the 0.95 that the demo promises: held-out prompts are never quite the training ones.
 KEEP_QUALITY = 0.97
 
@@ -73,8 +74,10 @@ def run(*, seed: int, quiet: bool, serve: bool) -> dict[str, Any]:
         fitted.save(file)
         out.print("trained the scorer on these labelled logs")
 
-        config = settings(cheap.base_url, expensive.base_url, str(file))
-        with served(config) as url:
+        config = folder / "settings.json"
+        config.write_text(json.dumps(settings(cheap.base_url, expensive.base_url, str(file))))
+        with ServerProcess("turnout.demo.serving", "--config", str(config)) as app:
+            url = f"http://127.0.0.1:{app.told['port']}"
             out.print(
                 f"mounted Turnout in a FastAPI app: {len(USERS)} users, {HELD_OUT} held-out tasks, {REPEATS} repeats"
             )
@@ -82,7 +85,7 @@ def run(*, seed: int, quiet: bool, serve: bool) -> dict[str, Any]:
             summary = summarise(traffic, errors, both["cheap"], both["expensive"])
             progress.stop()
             if not quiet:
-                out.print(told(summary), markup=False)
+                out.print(told(summary), markup=False, soft_wrap=True)
             if serve:
                 _leave_up(url, out)
     return summary
@@ -221,6 +224,7 @@ def _leave_up(url: str, out: Console) -> None:
         f"  curl -i {url}/v1/chat/completions -H 'content-type: application/json' -H 'x-user-id: me' -d '{ask}'\n"
         f"  curl {url}/v1/models\n\nEnd with Ctrl-C.",
         markup=False,
+        soft_wrap=True,
     )
     try:
         threading.Event().wait()

@@ -1,21 +1,17 @@
-"""The demo's app: FastAPI with Turnout mounted in one line, served by uvicorn in a thread."""
+"""The demo's app: FastAPI with Turnout mounted in one line, served as a process of its own."""
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import argparse
+import json
+import logging
+from collections.abc import Mapping
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI, Request
 
 from turnout.asgi import TurnoutMiddleware
-from turnout.errors import UsageError
-
-START_S = 60.0
+from turnout.demo.announcing import serve
 
 
 def app_of(config: Mapping[str, Any]) -> FastAPI:
@@ -31,23 +27,15 @@ def app_of(config: Mapping[str, Any]) -> FastAPI:
     return app
 
 
-@contextmanager
-def served(config: Mapping[str, Any]) -> Iterator[str]:
-    """The URL at which the app is served; stopped at the end. Raises UsageError where it does not start."""
-    # Named TCP: asyncio sets TCP_NODELAY on no other, and each answer would wait 40 ms for an acknowledgement.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app_of(config), log_level="error"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    until = time.monotonic() + START_S
-    while not server.started:
-        if time.monotonic() > until or not thread.is_alive():
-            raise UsageError("the demo's app did not start")
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listening.close()
+def main(arguments: list[str] | None = None) -> None:
+    """Serves the app of a settings file in JSON until standard input closes."""
+    options = argparse.ArgumentParser(prog="turnout.demo.serving", description="The demo's app on loopback.")
+    options.add_argument("--config", required=True, help="the settings, a JSON file")
+    chosen = options.parse_args(arguments)
+    logging.getLogger("turnout").setLevel(logging.ERROR)
+    with open(chosen.config, encoding="utf-8") as file:
+        serve(app_of(json.load(file)), lifespan=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,7 @@ from turnout.pipeline import Pipeline
 from turnout.ports import Clock, Gate, Observer, Provider, Scorer
 from turnout.pricing import Price
 from turnout.routing.catalog import Catalog
+from turnout.routing.drift import DRIFTED, WINDOW, Drift
 from turnout.routing.quantile import ShareKeeper
 from turnout.routing.router import Router
 from turnout.settings import Routing, Settings
@@ -77,6 +78,8 @@ class Turnout:
             self._stores = replace(self._stores, gate=gate)
         scorer = scorer or _scorer(settings)
         _warn(settings, scorer)
+        # The default scorer was trained on no logs of this app: its scores are uniform on no traffic.
+        self.drift = None if scorer.is_default else Drift()
         self._pipeline = Pipeline(
             settings=settings,
             clock=self.clock,
@@ -84,7 +87,12 @@ class Turnout:
             relay=self._stores.relay,
             keys=Keys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
             catalog=self.catalog,
-            router=Router(catalog=self.catalog, scorer=scorer, wish=_wish(settings, scorer)),
+            router=Router(
+                catalog=self.catalog,
+                scorer=scorer,
+                wish=_wish(settings, scorer),
+                seen=partial(_watch, self.drift, observer),
+            ),
             chain=Chain(
                 provider=self._provider,
                 clock=self.clock,
@@ -262,6 +270,25 @@ def _observer(settings: Settings, log: RequestLog | None) -> Observer:
 
 def _store_told(observer: Observer, up: bool, why: str) -> None:
     observer.event(None, names.EVENT_STORE_FOUND if up else names.EVENT_STORE_LOST, {names.STORE_REASON: why})
+
+
+def _watch(drift: Drift | None, observer: Observer, score: float) -> None:
+    crossing = drift.observe(score) if drift is not None else None
+    if crossing is None:
+        return
+    if crossing.drifted:
+        log.warning(
+            "the traffic has left the scorer's training logs: its last %d scores are %.2f off (told from %s on); "
+            "label what is asked now and train again: turnout label, turnout train",
+            *(WINDOW, crossing.distance, DRIFTED),
+        )
+    else:
+        log.info("the traffic is like the scorer's training logs again: %.2f", crossing.distance)
+    observer.event(
+        None,
+        names.EVENT_DRIFT,
+        {names.DRIFT_DISTANCE: crossing.distance, names.DRIFTED: crossing.drifted},
+    )
 
 
 def _scorer(settings: Settings) -> Scorer:

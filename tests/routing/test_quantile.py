@@ -3,42 +3,128 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from turnout.routing.quantile import SEED, WINDOW, ShareKeeper
+from turnout.routing.quantile import MOST_DEBT, SEED, SUMMARY, WINDOW, ShareKeeper, Summary, merged
 
-TRAFFIC: dict[str, Callable[[random.Random], float]] = {
-    "uniform": lambda rng: rng.random(),
-    "all hard": lambda rng: 0.9 + 0.1 * rng.random(),
-    "all easy": lambda rng: 0.01 * rng.random(),
-    "one score": lambda rng: 0.5,
-    "two scores": lambda rng: rng.choice([0.2, 0.7]),
-    "all zero": lambda rng: 0.0,
-    "all one": lambda rng: 1.0,
+SHARES = [0.0, 0.05, 0.1, 0.3, 0.5, 0.9, 1.0]
+Source = Callable[[random.Random, ShareKeeper], Iterator[float]]
+
+
+def _each(draw: Callable[[random.Random], float]) -> Source:
+    def source(rng: random.Random, _: ShareKeeper) -> Iterator[float]:
+        while True:
+            yield draw(rng)
+
+    return source
+
+
+def _drift(step: float) -> Source:
+    def source(rng: random.Random, _: ShareKeeper) -> Iterator[float]:
+        at = 0.0 if step > 0 else 1.0
+        while True:
+            yield at
+            at = min(1.0, max(0.0, at + step))
+
+    return source
+
+
+def _saw(rng: random.Random, _: ShareKeeper) -> Iterator[float]:
+    while True:
+        yield from (number / 777 for number in range(777))
+
+
+def _knowing(above: bool) -> Source:
+    """An adversary that sees the threshold and always sends a score just above, or just below it."""
+
+    def source(rng: random.Random, keeper: ShareKeeper) -> Iterator[float]:
+        while True:
+            yield min(1.0, max(0.0, keeper.threshold + (1e-6 if above else -1e-6)))
+
+    return source
+
+
+TRAFFIC: dict[str, Source] = {
+    "uniform": _each(lambda rng: rng.random()),
+    "all hard": _each(lambda rng: 0.9 + 0.1 * rng.random()),
+    "all easy": _each(lambda rng: 0.01 * rng.random()),
+    "one score": _each(lambda rng: 0.5),
+    "two scores": _each(lambda rng: rng.choice([0.2, 0.7])),
+    "mostly one score": _each(lambda rng: 0.4 if rng.random() < 0.95 else rng.random()),
+    "all zero": _each(lambda rng: 0.0),
+    "all one": _each(lambda rng: 1.0),
+    "rising": _drift(1e-4),
+    "falling": _drift(-1e-4),
+    "rising fast": _drift(1e-2),
+    "a saw": _saw,
+    "just above": _knowing(True),
+    "just below": _knowing(False),
 }
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.9])
+def _sent(keeper: ShareKeeper, scores: Iterator[float], count: int) -> list[bool]:
+    told = []
+    for score in islice(scores, count):
+        threshold, expensive = keeper.decide(score)
+        assert expensive == (score >= threshold)
+        keeper.observe(score, expensive)
+        told.append(expensive)
+    return told
+
+
+@pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("after", TRAFFIC)
-@pytest.mark.parametrize("before", ["uniform", "one score"])
+@pytest.mark.parametrize("before", ["uniform", "one score", "falling"])
 def test_the_share_is_kept_after_a_shift(share: float, before: str, after: str) -> None:
-    """Counted from the 501st request after the shift on."""
+    """In the first 500 requests after it already, and in every 500 from then on."""
     rng, keeper = random.Random(1), ShareKeeper(share)
+    _sent(keeper, TRAFFIC[before](rng, keeper), 700)
+    told = _sent(keeper, TRAFFIC[after](rng, keeper), 2000)
+    for begin in range(0, 1500, 50):
+        assert sum(told[begin : begin + 500]) / 500 == pytest.approx(share, abs=0.03)
 
-    def sent(kind: str, count: int) -> float:
-        total = 0
-        for _ in range(count):
-            score = TRAFFIC[kind](rng)
-            expensive = keeper.expensive(score)
-            keeper.observe(score, expensive)
-            total += expensive
-        return total / count
 
-    sent(before, 1000)
-    sent(after, 500)
-    assert sent(after, 2000) == pytest.approx(share, abs=0.03)
+@settings(max_examples=60, deadline=None)
+@given(
+    share=st.floats(0.0, 1.0),
+    parts=st.lists(st.tuples(st.sampled_from(sorted(TRAFFIC)), st.integers(1, 900)), min_size=1, max_size=6),
+    seed=st.integers(0, 2**32),
+)
+def test_no_sequence_of_any_traffic_moves_it_further(share: float, parts: list[tuple[str, int]], seed: int) -> None:
+    """Any 500 requests in a row, shifts within them or not, and never more than the debt at any time."""
+    rng, keeper = random.Random(seed), ShareKeeper(share)
+    told: list[bool] = []
+    for kind, count in parts:
+        told += _sent(keeper, TRAFFIC[kind](rng, keeper), count)
+        assert abs(keeper.debt) <= MOST_DEBT + 1
+    total = [0]
+    for expensive in told:
+        total.append(total[-1] + expensive)
+    for begin in range(len(told) - 499):
+        assert abs((total[begin + 500] - total[begin]) / 500 - share) <= 0.03
+
+
+@settings(max_examples=60, deadline=None)
+@given(share=st.floats(0.0, 1.0), scores=st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.5 + 1e-12, 1.0]), max_size=1200))
+def test_scores_chosen_one_by_one_do_not_either(share: float, scores: list[float]) -> None:
+    """Equal and nearly equal scores in any order."""
+    keeper = ShareKeeper(share)
+    told = _sent(keeper, iter(scores), len(scores))
+    assert abs(sum(told) - share * len(told)) <= MOST_DEBT + 1
+
+
+def test_on_steady_traffic_the_score_decides() -> None:
+    """Of uniform scores the expensive ones are nearly the highest 30 %: 99 % of what a fixed threshold takes."""
+    rng, keeper = random.Random(3), ShareKeeper(0.3)
+    scores = [rng.random() for _ in range(20_000)]
+    told = _sent(keeper, iter(scores), len(scores))
+    taken = sum(score for score, expensive in zip(scores, told, strict=True) if expensive)
+    assert taken >= 0.985 * sum(sorted(scores)[-sum(told) :])
 
 
 def test_memory_is_bounded() -> None:
@@ -48,3 +134,27 @@ def test_memory_is_bounded() -> None:
     for number in range(3000):
         keeper.observe((number * 7919 % 1000) / 1000, False)
     assert len(keeper._ordered) == len(keeper._recent) == WINDOW
+
+
+def test_what_one_has_seen_starts_another_at_the_right_threshold() -> None:
+    """A summary of easy traffic: the newcomer's threshold is there at once, not at 0.7."""
+    rng, old = random.Random(1), ShareKeeper(0.3)
+    _sent(old, TRAFFIC["all easy"](rng, old), 800)
+    assert ShareKeeper(0.3).threshold == pytest.approx(0.7, abs=0.03)
+    new = ShareKeeper(0.3, old.summary())
+    assert new.threshold == pytest.approx(0.007, abs=0.001)
+    assert len(old.summary().quantiles) == SUMMARY
+
+
+def test_summaries_are_weighed_by_what_they_stand_for() -> None:
+    """Three hundred easy scores and a hundred hard ones: a quarter is hard. Of none: none."""
+    easy = Summary(quantiles=tuple(0.01 * n / SUMMARY for n in range(SUMMARY)), count=300)
+    hard = Summary(quantiles=tuple(0.9 + 0.1 * n / SUMMARY for n in range(SUMMARY)), count=100)
+    both = merged([easy, hard])
+    assert both is not None
+    assert both.count == 400
+    assert len(both.quantiles) == SUMMARY
+    assert list(both.quantiles) == sorted(both.quantiles)
+    assert sum(q >= 0.9 for q in both.quantiles) / SUMMARY == pytest.approx(0.25, abs=0.03)
+    assert merged([]) is None
+    assert merged([Summary(quantiles=(), count=0)]) is None

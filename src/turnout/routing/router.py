@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from turnout.outcome import Decision, Reason, Tier
 from turnout.ports import Query, Scorer
 from turnout.routing.catalog import Catalog
@@ -9,18 +11,31 @@ from turnout.routing.quantile import ShareKeeper
 
 
 class Router:
-    """Decides by a fixed threshold, or by one that keeps a share: a score that reaches it is expensive."""
+    """Decides by a fixed threshold, or by one that keeps a share: a score that reaches it is expensive.
 
-    def __init__(self, *, catalog: Catalog, scorer: Scorer, wish: float | ShareKeeper) -> None:
+    seen: is told each score that was decided on, such as to watch whether the traffic leaves the logs.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        scorer: Scorer,
+        wish: float | ShareKeeper,
+        seen: Callable[[float], None] = lambda score: None,
+    ) -> None:
         self._catalog = catalog
         self._scorer = scorer
         self._wish = wish
+        self._seen = seen
 
     def decide(self, query: Query, *, observe: bool = True) -> Decision:
         """The decision of a routed request. No I/O. observe: whether it counts for the share that is kept."""
         told = self._scorer.score(query)
+        if observe:
+            self._seen(told.score)
         if isinstance(self._wish, ShareKeeper):
-            threshold, expensive = self._wish.threshold, self._wish.expensive(told.score)
+            threshold, expensive = self._wish.decide(told.score)
             if observe:
                 self._wish.observe(told.score, expensive)
         else:

@@ -41,6 +41,9 @@ ENDPOINT: Final = "turnout.endpoint"
 EVENT_STORE_LOST: Final = "turnout.store.lost"
 EVENT_STORE_FOUND: Final = "turnout.store.found"
 STORE_REASON: Final = "turnout.store.reason"
+EVENT_DRIFT: Final = "turnout.drift"
+DRIFT_DISTANCE: Final = "turnout.drift.distance"
+DRIFTED: Final = "turnout.drift.drifted"
 
 # The attempt, on its CLIENT span.
 OPERATION: Final = "gen_ai.operation.name"

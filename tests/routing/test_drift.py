@@ -1,0 +1,51 @@
+"""The drift figure: silent on traffic like the logs, told once when it leaves them, once when it is back."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from turnout.routing.drift import BACK, DRIFTED, EVERY, WINDOW, Crossing, Drift
+
+
+def _watched(drift: Drift, scores: list[float]) -> list[Crossing]:
+    return [crossing for score in scores if (crossing := drift.observe(score)) is not None]
+
+
+def test_uniform_scores_are_no_drift() -> None:
+    """Fifty thousand of them, two thousand looks: not one alarm, and the figure small."""
+    rng, drift = random.Random(1), Drift()
+    assert _watched(drift, [rng.random() for _ in range(50_000)]) == []
+    assert drift.distance is not None
+    assert drift.distance < 0.1
+
+
+@pytest.mark.parametrize("low", [0.0, 0.4])
+def test_traffic_of_another_kind_is_told_once_and_so_is_its_end(low: float) -> None:
+    """Scores of one half only: a distance of about a half at the end, one event; back to uniform, one more."""
+    rng, drift = random.Random(1), Drift()
+    assert _watched(drift, [rng.random() for _ in range(1000)]) == []
+    left = _watched(drift, [low + 0.5 * rng.random() for _ in range(2000)])
+    assert [crossing.drifted for crossing in left] == [True]
+    assert DRIFTED <= left[0].distance < DRIFTED + 0.1
+    assert drift.distance == pytest.approx(0.5 if low == 0.0 else 0.4, abs=0.02)
+    back = _watched(drift, [rng.random() for _ in range(2000)])
+    assert [crossing.drifted for crossing in back] == [False]
+    assert back[0].distance < BACK
+
+
+def test_one_score_for_all_is_as_far_as_can_be() -> None:
+    """A scorer that says the same of everything tells nothing apart."""
+    drift = Drift()
+    assert [c.drifted for c in _watched(drift, [0.0] * WINDOW)] == [True]
+    assert drift.distance == pytest.approx(0.98)
+
+
+def test_few_scores_say_nothing() -> None:
+    """No figure before the window is full; memory is bounded after it."""
+    drift = Drift()
+    assert _watched(drift, [0.0] * (WINDOW - 1)) == []
+    assert drift.distance is None
+    _watched(drift, [0.5] * (10 * WINDOW + EVERY))
+    assert sum(drift._counts) == len(drift._recent) == WINDOW

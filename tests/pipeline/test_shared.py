@@ -232,7 +232,7 @@ def test_a_failure_is_told_to_every_process(run: Run) -> None:
         calls, s.provider = s.provider.calls, Late()
         one, two = s.process(), s.process()
         leads = asyncio.create_task(one.complete("q", caller=ANN))
-        await _until(lambda: _seat(one).station._held)
+        await _until(lambda: any(held.key for held in _seat(one).station._held.values()))
         follows = asyncio.create_task(two.complete("q", caller=ANN))
         await _until(followed(one))
         gate.set()

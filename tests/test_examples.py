@@ -65,9 +65,10 @@ def test_the_readmes_flask_app(tmp_path: Path, provider: LoopbackProvider, monke
 
 
 def test_the_readmes_settings_are_taken(tmp_path: Path) -> None:
-    """Every TOML block."""
+    """Every TOML block; one that shows a section alone, beside the two tiers."""
+    tiers = '[tiers]\ncheap = { models = ["openai/small"] }\nexpensive = { models = ["openai/large"] }\n'
     for block in _blocks("toml"):
-        (tmp_path / "turnout.toml").write_text(block)
+        (tmp_path / "turnout.toml").write_text(block if "[tiers" in block else tiers + block)
         Settings.from_toml(tmp_path / "turnout.toml")
 
 

@@ -21,8 +21,8 @@ from turnout.errors import ArtifactError, SettingsError
 from turnout.messages import Message
 from turnout.outcome import Decision, Outcome
 from turnout.pipeline import Pipeline
+from turnout.pipeline.billing import Billing
 from turnout.ports import Clock, Gate, Observer, Provider, Scorer
-from turnout.pricing import Price
 from turnout.routing.catalog import Catalog
 from turnout.routing.drift import DRIFTED, WINDOW, Drift
 from turnout.routing.quantile import ShareKeeper
@@ -35,7 +35,7 @@ from turnout.telemetry.request_log import RequestLog
 from turnout.telemetry.spans import SpanObserver
 from turnout.upstream import litellm_import
 from turnout.upstream.chain import Chain
-from turnout.upstream.prices import price_table
+from turnout.upstream.prices import PriceBook
 from turnout.upstream.provider import LiteLLMProvider
 from turnout.wire import ChatRequest, from_call
 
@@ -46,7 +46,7 @@ DEFAULT_SHARE = 0.3
 # What the default scorer, which can promise no quality, makes of a wish for quality.
 DEFAULT_SCORER_SHARE = 0.5
 # Sections that are read and checked, but that nothing acts on yet.
-NOT_BUILT = ("limits", "budgets", "endpoints", "breaker", "queue", "webhooks", "alerts", "status")
+NOT_BUILT = ("endpoints", "breaker", "queue", "webhooks", "alerts", "status")
 
 
 class Turnout:
@@ -76,6 +76,12 @@ class Turnout:
         self._stores = stores_of(settings, self.clock, partial(_store_told, observer))
         if gate is not None:
             self._stores = replace(self._stores, gate=gate)
+        self._prices = PriceBook(settings)
+        self._billing = Billing(
+            settings=settings, clock=self.clock, gate=self._stores.gate, catalog=self.catalog, prices=self._prices
+        )
+        if self._billing.budgeted:
+            self._prices.require_all()
         scorer = scorer or _scorer(settings)
         _warn(settings, scorer)
         # The default scorer was trained on no logs of this app: its scores are uniform on no traffic.
@@ -98,10 +104,11 @@ class Turnout:
                 clock=self.clock,
                 observer=observer,
                 settings=settings,
-                prices=_Prices(settings),
+                prices=self._prices,
                 rng=random.Random().random,
             ),
             observer=observer,
+            billing=self._billing,
         )
 
     @classmethod
@@ -126,6 +133,8 @@ class Turnout:
         self.home = asyncio.get_running_loop()
         running.begin(self)
         await self._provider.load()
+        if self._billing.budgeted:
+            self._prices.require_all()
 
     async def aclose(self) -> None:
         """Waits for the calls in progress, then closes what is open."""
@@ -237,25 +246,6 @@ class TextStream:
     @property
     def outcome(self) -> Outcome | None:
         return self._answer.outcome if self._answer is not None else None
-
-
-class _Prices:
-    """The price table, made when litellm's bundled prices are there: not before the first call."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._own = price_table(settings, {})
-        self._whole: dict[str, Price] | None = None
-
-    def __call__(self) -> Mapping[str, Price]:
-        if self._whole is None:
-            if len(self._own) == len(self._settings.model_names):
-                self._whole = self._own
-            elif litellm_import.loaded():
-                self._whole = price_table(self._settings, litellm_import.load().model_cost)
-            else:
-                return self._own
-        return self._whole
 
 
 def _request_log(settings: Settings, clock: Clock) -> RequestLog | None:

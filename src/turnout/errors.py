@@ -34,6 +34,7 @@ TurnoutError
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar
 
 
@@ -90,6 +91,12 @@ class ServedError(TurnoutError):
         self.told_status = status or self.status
         self.retry_after_s = retry_after_s
         self.headers = headers
+
+    def headed(self, headers: tuple[tuple[str, str], ...]) -> ServedError:
+        """The same error with these headers more. A copy: callers of one flight share one error."""
+        told = copy.copy(self)
+        told.headers = (*self.headers, *headers)
+        return told
 
     def to_openai(self) -> dict[str, Any]:
         """The body of OpenAI's error answers: `{"error": {"message", "type", "code", "param"}}`."""

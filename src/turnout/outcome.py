@@ -76,12 +76,17 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one answer. `estimated`: counted by us, because the reply did not tell."""
+    """Tokens of one answer. `estimated`: counted by us, because the reply did not tell.
+
+    cached_tokens, written_tokens: of the prompt, read from and written to the provider's own prompt cache.
+    reasoning_tokens: of the completion.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    written_tokens: int = 0
     estimated: bool = False
 
     @property
@@ -127,6 +132,7 @@ class Outcome:
     turnout_s: this library's own time; inference_s: time in attempts (for a follower: spent waiting for
     the flight); waited_s: back-off and queueing. On a stream up to the first content-bearing chunk.
     error: the code of the error that was served, or None. age_s: of a cached answer.
+    limits: the headers that tell the rate limits which applied.
     """
 
     request_id: str
@@ -147,3 +153,4 @@ class Outcome:
     user: str = ""
     endpoint: str = ""
     error: str | None = None
+    limits: tuple[tuple[str, str], ...] = ()

@@ -183,7 +183,8 @@ class Ask:
     lookup: whether a stored answer would do (False for the caller's `no-cache`).
     collapse: whether a flight for the same key may be joined.
     max_age_s: the oldest answer that would do.
-    rates: checked first, all or nothing; consumed by a hit and by a follower too (requests, not tokens).
+    rates: requests are checked first, tokens only where a call must be made; all or nothing. A hit and a
+    follower take requests, not tokens.
     budgets, worst: worst-case costs in nano-USD, dearest first; on a miss the first that fits every budget
     is reserved.
     lease_s: how long the lease and its reservation stand where they are never given back.
@@ -261,7 +262,8 @@ class RateState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
-    """A budget after this request, in nano-USD. start, end: its window, seconds since 1970."""
+    """A budget after this request, in nano-USD. start, end: its window, seconds since 1970; of a rolling
+    budget the last `rolling_s` seconds, `end` is now. Both 0: no window holds the store's own now."""
 
     claim: BudgetClaim
     spent: int
@@ -314,7 +316,8 @@ class Settlement:
     """What a Lead gives back when its call is over, well or badly.
 
     store: None keeps nothing. cost: what the call really cost, in nano-USD; None where its usage never came:
-    all that is reserved counts as spent. tokens: really used; None as for cost.
+    all that is reserved counts as spent. tokens: really used; None as for cost. refused: nothing was called,
+    and the caller is told so by a 429: its requests are given back too. budgets: those to tell the states of.
     """
 
     key: bytes | None
@@ -322,6 +325,8 @@ class Settlement:
     store: Store | None = None
     cost: int | None = 0
     tokens: int | None = 0
+    refused: bool = False
+    budgets: tuple[BudgetClaim, ...] = ()
 
 
 class Gate(Protocol):
@@ -329,10 +334,13 @@ class Gate(Protocol):
 
     async def enter(self, ask: Ask) -> Entry: ...
 
-    async def leave(self, settlement: Settlement) -> None: ...
+    async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
+        """The states, afterwards, of the budgets that the settlement names. Leaving twice changes nothing."""
+        ...
 
-    async def top_up(self, lease: str, amount: int) -> bool:
-        """Reserves this much more nano-USD under the lease; False where a budget has no room for it."""
+    async def top_up(self, lease: str, amount: int, tokens: int = 0) -> bool:
+        """Reserves this much more nano-USD, and tokens, under the lease: all or nothing. False where a budget
+        or a token limit has no room for it."""
         ...
 
     async def stale(self, key: bytes) -> Stored | None:

@@ -73,6 +73,7 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
         completion_tokens=completion,
         cached_tokens=prompt_details.get("cached_tokens") or 0,
         reasoning_tokens=completion_details.get("reasoning_tokens") or 0,
+        written_tokens=prompt_details.get("cache_creation_tokens") or prompt_details.get("cache_write_tokens") or 0,
     )
 
 

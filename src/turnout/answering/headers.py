@@ -24,6 +24,7 @@ def outcome_headers(outcome: Outcome) -> Pairs:
     if outcome.age_s is not None:
         pairs.append(("age", str(int(outcome.age_s))))
     pairs.append(("server-timing", _timing(outcome)))
+    pairs.extend(outcome.limits)
     return pairs
 
 

@@ -37,6 +37,9 @@ class Flight(Generic[Landed, Head]):
         self.landed: Landed | None = None
         self.error: ServedError | None = None
         self.over = False
+        # Left by all before it began: a task that is cancelled then never runs, its clean-up included.
+        self.abandoned = False
+        self._begun = False
         self.loop = asyncio.get_running_loop()
         self._chunks: list[Chunk | None] = []
         self._dropped = 0
@@ -59,6 +62,7 @@ class Flight(Generic[Landed, Head]):
         self._news.ring()
 
     async def _fly(self, run: Callable[[Flight[Landed, Head]], Awaitable[None]]) -> None:
+        self._begun = True
         try:
             await run(self)
         except ServedError as error:
@@ -106,6 +110,7 @@ class Flight(Generic[Landed, Head]):
         return (
             self._dropped == 0
             and self.loop is asyncio.get_running_loop()
+            and not self.abandoned
             and not (self._task is not None and self._task.cancelling())
         )
 
@@ -118,7 +123,10 @@ class Flight(Generic[Landed, Head]):
         """The listener has what it wants, or wants no more. The last one to leave ends the call."""
         self._listeners.discard(listener)
         if not self._listeners and not self.over and self._task is not None:
-            self._task.cancel()
+            if self._begun:
+                self._task.cancel()
+            else:
+                self.abandoned = True
         self._room.ring()
 
     def chunk(self, position: int) -> Chunk | None:

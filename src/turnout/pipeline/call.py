@@ -17,6 +17,7 @@ from turnout.outcome import (
     ServedTier,
     Usage,
 )
+from turnout.pipeline.billing import Bill
 from turnout.pricing import total
 from turnout.replies import Body, dumps
 from turnout.routing.catalog import Target
@@ -34,6 +35,7 @@ class Call:
     key: bytes | None
     cache: CacheState
     token: Any
+    bill: Bill = field(default_factory=Bill)
     flown: Flown | None = None
     outcome: Outcome | None = None
 
@@ -187,5 +189,6 @@ def _outcome(call: Call, spent: Times, **told: Any) -> Outcome:
         first_chunk_s=firsts[-1] if firsts else None,
         user=call.around.caller.user,
         endpoint=call.around.caller.endpoint,
+        limits=call.bill.headers,
         **told,
     )

@@ -21,14 +21,13 @@ from turnout.caching.keys import Keys
 from turnout.caller import Circumstances
 from turnout.completion import AnswerStream, Completion
 from turnout.errors import (
-    BudgetExceeded,
     DeadlineExceeded,
     Overloaded,
-    RateLimitExceeded,
     ServedError,
     UpstreamUnavailable,
 )
 from turnout.outcome import CacheState, Decision, Outcome, Usage
+from turnout.pipeline.billing import Billing, refusal
 from turnout.pipeline.call import (
     Call,
     Flown,
@@ -65,7 +64,7 @@ from turnout.replies import Assembly, Body, chunks_of, dumps
 from turnout.routing.catalog import Catalog, Target
 from turnout.routing.router import Router
 from turnout.settings import Settings
-from turnout.upstream.chain import Candidate, Chain, Order
+from turnout.upstream.chain import Candidate, Chain, Order, Trip
 from turnout.wire import ChatRequest
 
 # A complete answer; `length` and `content_filter` are truncated ones.
@@ -94,6 +93,7 @@ class Pipeline:
         chain: Chain,
         observer: Observer,
         relay: Relay | None = None,
+        billing: Billing,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -104,6 +104,7 @@ class Pipeline:
         self._chain = chain
         self._observer = observer
         self._relay = relay or Alone()
+        self._billing = billing
         self._flights: Flights[StoredAnswer, Flown] = Flights()
 
     # ------------------------------------------------------------------------------------------ the verbs
@@ -115,8 +116,7 @@ class Pipeline:
             found = await self._enter(call)
             whole, listened_s = await self._landed(call, found) if isinstance(found, Listener) else (found, 0.0)
         except BaseException as error:
-            self._failed(call, error)
-            raise
+            raise self._failed(call, error) from error.__cause__
         return Completion(whole.answer.body, self._given(call, whole, listened_s, streamed=False))
 
     async def stream(self, request: ChatRequest, around: Circumstances) -> AnswerStream:
@@ -127,8 +127,7 @@ class Pipeline:
             if isinstance(found, Listener):
                 return await self._listened(call, found)
         except BaseException as error:
-            self._failed(call, error)
-            raise
+            raise self._failed(call, error) from error.__cause__
         return await self._replayed(call, found, 0.0)
 
     async def decide(self, request: ChatRequest, around: Circumstances) -> Decision:
@@ -169,17 +168,55 @@ class Pipeline:
     async def _enter(self, call: Call) -> Whole | _Listener:
         directives = call.around.directives
         fresh = not directives.no_cache
-        ask = Ask(key=call.key, lookup=fresh, collapse=fresh, max_age_s=directives.max_age_s)
-        verdict = (await self._gate.enter(ask)).verdict
+        bill = call.bill = self._billing.open(call.request, call.target, call.around.caller)
+        lease_s = self._billing.lease_s(call.request.stream)
+        ask = Ask(key=call.key, lookup=fresh, collapse=fresh, max_age_s=directives.max_age_s, lease_s=lease_s)
+        verdict = await self._entered(call, bill.on(ask))
         match verdict:
             case Hit():
-                return _hit(verdict.stored, "hit") or self._fly(call, lease=None)
+                return _hit(verdict.stored, "hit") or await self._fly_apart(call)
             case Follow():
                 return self._join(call) or self._echo(call, ask, verdict)
             case Lead():
                 return self._fly(call, lease=verdict.lease)
+            case RateRefused() | BudgetRefused():
+                raise refusal(verdict)
             case _:
-                raise _refusal(verdict)
+                assert_never(verdict)
+
+    async def _entered(self, call: Call, ask: Ask) -> Verdict:
+        """The gate's verdict. Whoever leaves while it is asked leaves no reservation behind."""
+        if not call.bill.bounded:
+            entry = await self._gate.enter(ask)
+        else:
+            entering = asyncio.ensure_future(self._gate.enter(ask))
+            try:
+                entry = await asyncio.shield(entering)
+            except asyncio.CancelledError:
+                await asyncio.wait({entering}, timeout=SETTLE_S)
+                if (
+                    entering.done()
+                    and entering.exception() is None
+                    and isinstance(lead := entering.result().verdict, Lead)
+                ):
+                    await self._settle(Settlement(key=ask.key, lease=lead.lease))
+                raise
+        call.bill.entered(entry)
+        return entry.verdict
+
+    async def _fly_apart(self, call: Call) -> _Listener:
+        """A call that shares nothing: the store told of an answer that cannot be read."""
+        await self._reserve_apart(call)
+        return self._fly(call, lease=None)
+
+    async def _reserve_apart(self, call: Call) -> None:
+        """Reserves for a call that nobody may join. Its request is counted already. Raises what refuses it."""
+        if call.bill.bounded:
+            verdict = await self._entered(
+                call, call.bill.again(Ask(lease_s=self._billing.lease_s(call.request.stream)))
+            )
+            if isinstance(verdict, RateRefused | BudgetRefused):
+                raise refusal(verdict)
 
     def _join(self, call: Call) -> _Listener | None:
         flight = self._flights.find(call.key) if call.key is not None else None
@@ -205,15 +242,23 @@ class Pipeline:
         if call.key is not None and lease is not None:
             self._relay.share(call.key, lease, partial(told, flight))
         try:
-            decision = self._decide(call.request, call.target, call.around)
+            if flight.abandoned:
+                raise asyncio.CancelledError
+            ease = self._billing.ease(call.bill)
+            decision = self._decide(call.request, call.target, call.around, ease=ease)
+            decision = await self._billing.within(call.bill, decision)
             flight.head.decision = decision
-            body = await self._called(self._order(call, decision), flight)
+            body = await self._called(self._order(call, decision, flight.head.trip), flight)
             answer = _answer(body, flight.head)
             store = self._store(call, body, answer)
             flight.land(answer)
         finally:
             self._relay.end(lease or "")
-            await self._settle(Settlement(key=call.key, lease=lease or "", store=store))
+            await self._settle(
+                self._billing.settlement(
+                    call.bill, call.request, flight.head.trip, key=call.key, lease=lease or call.bill.lease, store=store
+                )
+            )
             self._flights.remove(call.key, flight)
 
     def _echo(self, call: Call, ask: Ask, follow: Follow) -> _Listener:
@@ -229,6 +274,8 @@ class Pipeline:
         """Hears another's flight; makes the call here where its holder is gone, or where it cannot be heard."""
         verdict: Verdict = follow
         try:
+            if flight.abandoned:
+                raise asyncio.CancelledError
             while isinstance(verdict, Follow):
                 try:
                     if await self._heard(call, verdict, flight):
@@ -237,8 +284,8 @@ class Pipeline:
                 except FlightLost as lost:
                     if flight.begun:
                         raise Overloaded(f"the shared stream broke off: {lost}", retry_after_s=1.0) from lost
-                # What this request takes of its rates, it has taken.
-                verdict = (await self._gate.enter(replace(ask, rates=()))).verdict
+                # The request is counted already.
+                verdict = await self._entered(call, call.bill.again(ask))
             await self._resumed(call, verdict, flight)
         finally:
             self._flights.remove(call.key, flight)
@@ -253,12 +300,18 @@ class Pipeline:
         match verdict:
             case Hit():
                 answer = unpack(verdict.stored.packed)
-                await (self._flight(call, None, flight) if answer is None else landed(answer, flight))
+                if answer is not None:
+                    await landed(answer, flight)
+                else:
+                    await self._reserve_apart(call)
+                    await self._flight(call, None, flight)
             case Lead():
                 call.cache = self._cache_state(call.around)
                 await self._flight(call, verdict.lease, flight)
+            case RateRefused() | BudgetRefused():
+                raise refusal(verdict)
             case _:
-                raise _refusal(verdict)
+                assert_never(verdict)
 
     async def _called(self, order: Order, flight: _Flight) -> Body:
         trip = flight.head.trip
@@ -271,14 +324,16 @@ class Pipeline:
                 await flight.publish(chunk)
         return whole.body()
 
-    def _decide(self, request: ChatRequest, target: Target, around: Circumstances, *, observe: bool = True) -> Decision:
+    def _decide(
+        self, request: ChatRequest, target: Target, around: Circumstances, *, observe: bool = True, ease: float = 1.0
+    ) -> Decision:
         if target.tier is not None:
             return Decision(tier=target.tier, reason="forced", candidates=target.candidates)
         tag = request.tag or around.caller.endpoint
         query = Query(messages=request.messages, tag=tag, tools=request.tools)
-        return self._router.decide(query, observe=observe)
+        return self._router.decide(query, observe=observe, ease=ease)
 
-    def _order(self, call: Call, decision: Decision) -> Order:
+    def _order(self, call: Call, decision: Decision, trip: Trip) -> Order:
         now = self._clock.monotonic()
         retry = self._settings.retry
         return Order(
@@ -292,6 +347,8 @@ class Pipeline:
             deadline=now + retry.deadline_s,
             stream_deadline=now + retry.stream_deadline_s,
             token=call.token,
+            afford=self._billing.affording(call.bill, call.request, trip),
+            own=self._billing.caps(call.bill, call.request, decision.candidates),
         )
 
     def _store(self, call: Call, body: Body, answer: StoredAnswer) -> Store | None:
@@ -425,28 +482,21 @@ class Pipeline:
         spent = times(call, self._clock.monotonic(), listened_s)
         return self._end(call, whole_outcome(call, whole, spent, streamed=streamed))
 
-    def _failed(self, call: Call, error: BaseException) -> None:
+    def _failed(self, call: Call, error: BaseException) -> BaseException:
+        """Ends the request in an error, and gives the error to raise."""
         code = error.told_code if isinstance(error, ServedError) else "cancelled"
         if not isinstance(error, ServedError | asyncio.CancelledError | GeneratorExit):
             code = "internal_error"
         spent = times(call, self._clock.monotonic(), 0.0)
         self._end(call, refused_outcome(call, spent, code))
+        headers = call.bill.headers
+        return error.headed(headers) if isinstance(error, ServedError) and headers else error
 
     def _end(self, call: Call, outcome: Outcome) -> Outcome:
         if call.outcome is None:
             call.outcome = outcome
             self._observer.request_ended(call.token, outcome)
         return outcome
-
-
-def _refusal(verdict: Refused) -> ServedError:
-    match verdict:
-        case RateRefused():
-            return RateLimitExceeded("too many requests", retry_after_s=verdict.retry_after_s)
-        case BudgetRefused():
-            return BudgetExceeded("the budget is used up", retry_after_s=verdict.retry_after_s)
-        case _:
-            assert_never(verdict)
 
 
 def _hit(stored: Stored, state: CacheState) -> Whole | None:

@@ -78,16 +78,18 @@ class ShareKeeper:
     @property
     def threshold(self) -> float:
         """The score that a request must reach; where many scores equal it, not all of them are expensive."""
-        target = self._target()
+        return self._threshold(self._target(self.share))
+
+    def _threshold(self, target: float) -> float:
         if target <= 0.0:
             return NEVER
         return 0.0 if target >= 1.0 else self._quantile(target)
 
-    def _target(self) -> float:
+    def _target(self, share: float) -> float:
         """The share of the recent scores that would be expensive: the wish, less what the debt takes off."""
-        room = self.share if self._debt > 0 else 1.0 - self.share
+        room = share if self._debt > 0 else 1.0 - share
         # To the third power: 0.2 % of the room at a debt of 0.75 calls, 12 % at 3, all of it at 6.
-        return self.share - room * (self._debt / MOST_DEBT) ** 3
+        return share - room * (self._debt / MOST_DEBT) ** 3
 
     def _quantile(self, target: float) -> float:
         ordered = self._ordered
@@ -97,19 +99,22 @@ class ShareKeeper:
         """Whether this score would go to the expensive tier now."""
         return self.decide(score)[1]
 
-    def decide(self, score: float) -> tuple[float, bool]:
+    def decide(self, score: float, ease: float = 1.0) -> tuple[float, bool]:
         """The threshold, and whether the score reaches it. Of scores that equal it, so many as the share has room
-        for are expensive; to the others the threshold is told as just above them."""
-        threshold = self.threshold
-        if score != threshold or self._target() >= 1.0:
+        for are expensive; to the others the threshold is told as just above them. ease: in [0, 1], how much of
+        the share is wished for now; 0: nothing at all, whatever the debt."""
+        share = self.share * ease
+        target = self._target(share) if ease > 0.0 else 0.0
+        threshold = self._threshold(target)
+        if score != threshold or target >= 1.0:
             return threshold, score >= threshold
         # One more of the expensive ones would bring the debt to at most half a call.
-        expensive = self._debt + 1.0 - self.share <= 0.5
+        expensive = self._debt + 1.0 - share <= 0.5
         return (threshold, True) if expensive else (math.nextafter(score, 2.0), False)
 
-    def observe(self, score: float, expensive: bool) -> None:
-        """Takes one decision into account."""
-        self._debt += expensive - self.share
+    def observe(self, score: float, expensive: bool, ease: float = 1.0) -> None:
+        """Takes one decision into account, made at this ease: the debt is to the share that was wished for then."""
+        self._debt += expensive - self.share * ease
         self._observed += 1
         self._recent.append(score)
         insort(self._ordered, score)

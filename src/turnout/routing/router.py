@@ -7,7 +7,15 @@ from collections.abc import Callable
 from turnout.outcome import Decision, Reason, Tier
 from turnout.ports import Query, Scorer
 from turnout.routing.catalog import Catalog
-from turnout.routing.quantile import ShareKeeper
+from turnout.routing.quantile import NEVER, ShareKeeper
+
+
+def raised(threshold: float, ease: float) -> float:
+    """A fixed threshold under this ease. A score is a rank, so the share that reaches it becomes `ease` times
+    what it was. Never below the threshold; above every score where the ease is 0."""
+    if ease >= 1.0:
+        return threshold
+    return 1.0 - ease * (1.0 - threshold) if ease > 0.0 else NEVER
 
 
 class Router:
@@ -29,19 +37,26 @@ class Router:
         self._wish = wish
         self._seen = seen
 
-    def decide(self, query: Query, *, observe: bool = True) -> Decision:
-        """The decision of a routed request. No I/O. observe: whether it counts for the share that is kept."""
+    def decide(self, query: Query, *, observe: bool = True, ease: float = 1.0) -> Decision:
+        """The decision of a routed request. No I/O. observe: whether it counts for the share that is kept.
+        ease: what pacing leaves of the wish for the expensive tier, 1 all of it, 0 nothing."""
         told = self._scorer.score(query)
         if observe:
             self._seen(told.score)
-        if isinstance(self._wish, ShareKeeper):
-            threshold, expensive = self._wish.decide(told.score)
+        wish = self._wish
+        if isinstance(wish, ShareKeeper):
+            threshold, expensive = wish.decide(told.score, ease)
+            paced = ease < 1.0 and not expensive and wish.expensive(told.score)
             if observe:
-                self._wish.observe(told.score, expensive)
+                wish.observe(told.score, expensive, ease)
         else:
-            threshold, expensive = self._wish, told.score >= self._wish
+            threshold = raised(wish, ease)
+            expensive = told.score >= threshold
+            paced = not expensive and told.score >= wish
         tier: Tier = "expensive" if expensive else "cheap"
         reason: Reason = "default_scorer" if self._scorer.is_default else "scored"
+        if paced:
+            reason = "pacing"
         return Decision(
             tier=tier,
             reason=reason,

@@ -77,6 +77,8 @@ class Model:
     output_usd_per_million: Decimal | None = None
     cached_input_usd_per_million: Decimal | None = None
     max_output_tokens: int | None = None
+    # What one image may count as. The dearest known is gpt-4o-mini's 8 tiles: 2,833 + 8 * 5,667 tokens.
+    max_image_tokens: int = 50_000
     connect_timeout_s: float = 5.0  # httpx's own default
     first_token_timeout_s: float = 10.0
     chunk_timeout_s: float = 10.0
@@ -86,7 +88,7 @@ class Model:
 
     def __post_init__(self) -> None:
         _positive(self, "connect_timeout_s", "first_token_timeout_s", "chunk_timeout_s", "timeout_s")
-        _positive(self, "max_concurrency")
+        _positive(self, "max_concurrency", "max_image_tokens")
         _not_negative(self, "max_waiting")
         if self.max_output_tokens is not None:
             _positive(self, "max_output_tokens")

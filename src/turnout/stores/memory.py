@@ -7,10 +7,27 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from turnout.ports import Ask, Circuit, Clock, Entry, Follow, Hit, Lead, Settlement, Store, Stored
+from turnout.ports import (
+    Ask,
+    BudgetRefused,
+    BudgetState,
+    Circuit,
+    Clock,
+    Entry,
+    Follow,
+    Hit,
+    Lead,
+    RateRefused,
+    Settlement,
+    Store,
+    Stored,
+)
+from turnout.stores.ledger import Ledger
 
 # What an entry costs beside its bytes: key, record, dict slot.
 ENTRY_OVERHEAD = 400
+
+_Verdict = Hit | Follow | Lead | RateRefused | BudgetRefused
 
 
 @dataclass(slots=True)
@@ -88,23 +105,55 @@ class MemoryGate:
         self._clock = clock
         self._lease_s = lease_s
         self.answers = MemoryAnswers(max_entries=max_entries, max_bytes=max_bytes)
+        self.ledger = Ledger()
         self._leases: dict[bytes, tuple[str, float]] = {}
         self._names = itertools.count(1)
 
     async def enter(self, ask: Ask) -> Entry:
-        now = self._clock.monotonic()
-        key = ask.key
+        if not ask.rates and not ask.budgets:
+            return Entry(verdict=self._found(ask) or self._lead(ask))
+        now, wall = self._now(), self._clock.time()
+        self.ledger.begin(now)
+        return Entry(
+            verdict=self._admitted(ask, now, wall),
+            rates=self.ledger.rate_states(ask.rates, now),
+            budgets=self.ledger.budget_states(ask.budgets, now, wall),
+        )
+
+    def _admitted(self, ask: Ask, now: int, wall: float) -> _Verdict:
+        """The verdict where limits or budgets apply. Whatever is refused takes nothing."""
+        ledger = self.ledger
+        if refused := ledger.rate_refused((c for c in ask.rates if c.unit == "requests"), now):
+            return refused
+        if found := self._found(ask):
+            ledger.take_requests(ask.rates, now)
+            return found
+        if refused := ledger.rate_refused((c for c in ask.rates if c.unit == "tokens"), now):
+            return refused
+        fits = ledger.offer(ask.budgets, ask.worst, now, wall)
+        if isinstance(fits, BudgetRefused):
+            return fits
+        lead = self._lead(ask, fits)
+        ledger.open(lead.lease, ask, ask.worst[fits] if ask.budgets else 0, now, wall)
+        return lead
+
+    def _found(self, ask: Ask) -> Hit | Follow | None:
+        """What makes a call needless: a fresh answer, or a flight to join."""
+        now, key = self._clock.monotonic(), ask.key
         if key is None:
-            return Entry(verdict=Lead(lease=self._name()))
+            return None
         if ask.lookup and (hit := self._fresh(key, ask.max_age_s, now)) is not None:
-            return Entry(verdict=hit)
+            return hit
         holder = self._leases.get(key)
         if ask.collapse and holder is not None and holder[1] > now:
-            return Entry(verdict=Follow(lease=holder[0]))
-        lease = self._name()
-        if ask.collapse:
-            self._leases[key] = (lease, now + self._lease_s)
-        return Entry(verdict=Lead(lease=lease))
+            return Follow(lease=holder[0])
+        return None
+
+    def _lead(self, ask: Ask, fits: int = 0) -> Lead:
+        lease = str(next(self._names))
+        if ask.key is not None and ask.collapse:
+            self._leases[ask.key] = (lease, self._clock.monotonic() + self._lease_s)
+        return Lead(lease=lease, fits=fits)
 
     def _fresh(self, key: bytes, max_age_s: float | None, now: float) -> Hit | None:
         record = self.answers.get(key, now)
@@ -115,21 +164,26 @@ class MemoryGate:
             return None
         return Hit(stored=Stored(packed=record.packed, age_s=age))
 
-    def _name(self) -> str:
-        return str(next(self._names))
+    def _now(self) -> int:
+        # Floating point: 0.3 s later is 299.99... ms later.
+        return int(self._clock.monotonic() * 1000 + 1e-3)
 
-    async def leave(self, settlement: Settlement) -> None:
+    async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
+        now = self._now()
+        self.ledger.settle(settlement, now)
         key = settlement.key
-        if key is None:
-            return
-        holder = self._leases.get(key)
-        if holder is not None and holder[0] == settlement.lease:
-            del self._leases[key]
-        if settlement.store is not None:
-            self.answers.put(key, settlement.store, self._clock.monotonic())
+        if key is not None:
+            holder = self._leases.get(key)
+            if holder is not None and holder[0] == settlement.lease:
+                del self._leases[key]
+            if settlement.store is not None:
+                self.answers.put(key, settlement.store, self._clock.monotonic())
+        if not settlement.budgets:
+            return ()
+        return self.ledger.budget_states(settlement.budgets, now, self._clock.time())
 
-    async def top_up(self, lease: str, amount: int) -> bool:
-        return True
+    async def top_up(self, lease: str, amount: int, tokens: int = 0) -> bool:
+        return self.ledger.top_up(lease, amount, tokens, self._now())
 
     async def stale(self, key: bytes) -> Stored | None:
         now = self._clock.monotonic()

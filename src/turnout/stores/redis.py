@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.ports import Ask, Entry, Follow, Hit, Lead, Settlement, Stored, Verdict
+from turnout.ports import Ask, BudgetState, Entry, Follow, Hit, Lead, Settlement, Stored, Verdict
 from turnout.stores.claims import budget_refused, packed_claims, packed_states, rate_refused, states
 from turnout.stores.line import Line
 from turnout.stores.seats import Seats
@@ -61,7 +61,7 @@ class RedisGate:
             self.remembered.note(entry)
         return entry
 
-    async def leave(self, settlement: Settlement) -> None:
+    async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
         seat = self._seats.here()
         store = settlement.store
         kept: tuple[Any, ...] = ("",)
@@ -79,9 +79,10 @@ class RedisGate:
             )
         finally:
             seat.station.forget(settlement.lease)
+        return ()
 
-    async def top_up(self, lease: str, amount: int) -> bool:
-        return bool(await self._seats.run("top_up", lease, amount))
+    async def top_up(self, lease: str, amount: int, tokens: int = 0) -> bool:
+        return bool(await self._seats.run("top_up", lease, amount, tokens))
 
     async def stale(self, key: bytes) -> Stored | None:
         found = await self._seats.run("stale", key)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from turnout.errors import BudgetUnavailable, StoreUnavailable
-from turnout.ports import Alone, Ask, Clock, Entry, Follow, Lead, Relay, Settlement, Stored, Tell
+from turnout.ports import Alone, Ask, BudgetState, Clock, Entry, Follow, Lead, Relay, Settlement, Stored, Tell
 from turnout.stores.health import Health
 from turnout.stores.line import LineDown
 from turnout.stores.memory import MemoryGate
@@ -83,7 +83,7 @@ class ResilientGate:
             verdict = replace(verdict, lease=self._mark + verdict.lease)
         return replace(entry, verdict=verdict)
 
-    async def leave(self, settlement: Settlement) -> None:
+    async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
         if settlement.lease.startswith(_LOCAL):
             return await self._leave_here(settlement)
         if not self._away:
@@ -96,18 +96,18 @@ class ResilientGate:
         self._watch()
         return await self._local.leave(replace(settlement, lease="", cost=0, tokens=0))
 
-    async def _leave_here(self, settlement: Settlement) -> None:
+    async def _leave_here(self, settlement: Settlement) -> tuple[BudgetState, ...]:
         lease = settlement.lease.removeprefix(self._mark)
         # A lease of an outage that is over is nobody's; its answer may serve.
-        await self._local.leave(replace(settlement, lease="" if lease.startswith(_LOCAL) else lease))
+        return await self._local.leave(replace(settlement, lease="" if lease.startswith(_LOCAL) else lease))
 
-    async def top_up(self, lease: str, amount: int) -> bool:
+    async def top_up(self, lease: str, amount: int, tokens: int = 0) -> bool:
         if lease.startswith(self._mark):
-            return await self._local.top_up(lease.removeprefix(self._mark), amount)
+            return await self._local.top_up(lease.removeprefix(self._mark), amount, tokens)
         if lease.startswith(_LOCAL) or self._away:
             return False
         try:
-            return await self._shared.top_up(lease, amount)
+            return await self._shared.top_up(lease, amount, tokens)
         except LineDown as down:
             self._failed(down)
             return False

@@ -50,6 +50,7 @@ class Order:
     afford: asked before every call but the preferred candidate's first, which the reservation already covers:
     whether this candidate's worst case fits (it may top the reservation up). False: the candidate is skipped
     for the reason `budget`. None: always.
+    own: parameters sent to one model alone, by its name.
     """
 
     messages: tuple[Message, ...]
@@ -60,6 +61,7 @@ class Order:
     extra: Mapping[str, Any] = field(default_factory=dict)
     token: Any = None
     afford: Callable[[Candidate], Awaitable[bool]] | None = None
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +223,7 @@ class Chain:
     def _attempt(self, order: Order, trip: Trip, candidate: Candidate, *, stream: bool) -> _Attempt:
         model = self._settings.model(candidate.model)
         now = self._clock.monotonic()
-        params = dict(order.params)
+        params = {**order.params, **order.own.get(candidate.model, {})}
         if order.extra:
             params["extra_body"] = dict(order.extra)
         call = ProviderCall(

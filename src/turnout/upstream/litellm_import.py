@@ -8,18 +8,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import importlib.util
+import json
 import logging
 import os
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from turnout.upstream.quiet import Quieted, quieted, rehearse
 
 log = logging.getLogger("turnout.upstream")
+
+_PRICE_FILE = "model_prices_and_context_window_backup.json"
 
 _lock = threading.Lock()
 _loading: Future[ModuleType] | None = None
@@ -131,3 +136,15 @@ def _rehearse(litellm: ModuleType) -> None:
     except Exception as error:
         # Another litellm than those tried: slower, but as right as before.
         log.warning("litellm cannot be quieted, each call costs about a half more CPU: %s: %s", type(error), error)
+
+
+def bundled_prices() -> dict[str, Any] | None:
+    """litellm's own price table, read from its file without importing it; None where that file is not there."""
+    found = importlib.util.find_spec("litellm")
+    for place in (found.submodule_search_locations or ()) if found is not None else ():
+        try:
+            table = json.loads((Path(place) / _PRICE_FILE).read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        return table if isinstance(table, dict) else None
+    return None

@@ -1,0 +1,1 @@
+"""Rates, budgets, worst cases and pacing: pure rules over the stores' values."""

@@ -1,0 +1,210 @@
+"""The ledger in memory: rate limits and budgets, exact within the process. lua/ holds its twin.
+
+Times: `now` in milliseconds of the monotonic clock, which decides what has left a window and which lease is
+over; `wall` in seconds since 1970, which decides the calendar window alone. So a wall clock that jumps moves
+no rate limit; it opens another day's account, and finds today's as it was when it comes back.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+
+from turnout.ports import Ask, BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState, Settlement
+from turnout.stores.accounts import Account, Lease, Part
+from turnout.stores.sliding import Sliding, grain_ms
+
+# What a refused budget says while reservations are out that may be given back.
+SHORT_MS = 1000
+# How many accounts are looked at in passing, at each request, whether they can be forgotten.
+SWEPT = 2
+
+
+class Ledger:
+    """All accounts and leases of one process. Nothing here awaits: each verb is one atomic step."""
+
+    def __init__(self) -> None:
+        self._accounts: OrderedDict[tuple[str | int, ...], Account] = OrderedDict()
+        self._leases: dict[str, Lease] = {}
+        self._ends: list[tuple[int, str]] = []
+
+    # ----------------------------------------------------------------------------------------- entering
+
+    def begin(self, now: int) -> None:
+        """What is over is over: leases that were never given back, accounts that are empty."""
+        while self._ends and self._ends[0][0] <= now:
+            self._end(heapq.heappop(self._ends)[1])
+        for _ in range(min(SWEPT, len(self._accounts))):
+            key, account = self._accounts.popitem(last=False)
+            if not account.dead(now):
+                self._accounts[key] = account
+
+    def _end(self, name: str) -> None:
+        lease = self._leases.get(name)
+        if lease is None:
+            return
+        if lease.expired:
+            del self._leases[name]
+            return
+        lease.expire()
+        # Kept once more as long, for a settlement that comes late.
+        heapq.heappush(self._ends, (lease.ends + lease.length, name))
+
+    def rate_refused(self, claims: Iterable[RateClaim], now: int) -> RateRefused | None:
+        """The claim that must wait longest, where one does not fit. Takes nothing."""
+        refused: RateRefused | None = None
+        for claim in claims:
+            account = self._rate(claim, now)
+            excess = account.used + claim.amount - claim.limit
+            if excess > 0:
+                wait = self._rate_wait(claim, account, now, excess) / 1000
+                if refused is None or wait > refused.retry_after_s:
+                    refused = RateRefused(claim=claim, retry_after_s=wait)
+        return refused
+
+    def _rate_wait(self, claim: RateClaim, account: Account, now: int, excess: int) -> int:
+        assert account.sliding is not None
+        if claim.amount > claim.limit:
+            return claim.window_s * 1000
+        if excess <= account.reserved:
+            return SHORT_MS
+        return account.sliding.wait_ms(now, excess - account.reserved)
+
+    def take_requests(self, claims: Iterable[RateClaim], now: int) -> list[Part]:
+        """Takes the requests that the claims say; what to give back where a budget refuses later."""
+        parts = []
+        for claim in claims:
+            if claim.unit == "requests":
+                account, grain = self._rate(claim, now), grain_ms(claim.limit, claim.window_s * 1000)
+                stamp = account.spend(now, claim.amount, grain)
+                parts.append(Part("requests", account, claim.limit, claim.amount, grain, stamp))
+        return parts
+
+    def offer(self, claims: Sequence[BudgetClaim], worst: Sequence[int], now: int, wall: float) -> int | BudgetRefused:
+        """Which of `worst`, dearest first, fits every budget. Takes nothing."""
+        if not claims:
+            return 0
+        rooms = [(claim, self._budget(claim, now, wall)) for claim in claims]
+        for index, amount in enumerate(worst):
+            if all(account is not None and account.used + amount <= claim.limit for claim, account in rooms):
+                return index
+        least = worst[-1]
+        waits = [
+            (_budget_wait(claim, account, least, now, wall), claim)
+            for claim, account in rooms
+            if account is None or account.used + least > claim.limit
+        ]
+        wait, claim = max(waits, key=lambda one: one[0])
+        return BudgetRefused(claim=claim, retry_after_s=wait / 1000)
+
+    def open(self, name: str, ask: Ask, worst: int, now: int, wall: float) -> None:
+        """A lease on the requests, the tokens and the worst case of one call."""
+        if not ask.rates and not ask.budgets:
+            return
+        parts = self.take_requests(ask.rates, now)
+        for claim in ask.rates:
+            if claim.unit == "tokens":
+                grain = grain_ms(claim.limit, claim.window_s * 1000)
+                parts.append(Part("tokens", self._rate(claim, now), claim.limit, claim.amount, grain))
+        for budget in ask.budgets:
+            account = self._budget(budget, now, wall)
+            assert account is not None
+            grain = grain_ms(budget.limit, (budget.rolling_s or 0) * 1000)
+            parts.append(Part("usd", account, budget.limit, worst, grain))
+        for part in parts:
+            if part.unit != "requests":
+                part.account.reserved += part.amount
+        length = round(ask.lease_s * 1000)
+        self._leases[name] = Lease(now + length, length, parts)
+        heapq.heappush(self._ends, (now + length, name))
+
+    # ------------------------------------------------------------------------------------------ leaving
+
+    def settle(self, settlement: Settlement, now: int) -> None:
+        lease = self._leases.pop(settlement.lease, None)
+        if lease is not None:
+            for part in lease.parts:
+                part.account.touch(now)
+            lease.settle(now, settlement.cost, settlement.tokens, refused=settlement.refused)
+
+    def top_up(self, name: str, amount: int, tokens: int, now: int) -> bool:
+        lease = self._leases.get(name)
+        if lease is None:
+            return False
+        for part in lease.parts:
+            part.account.touch(now)
+        return lease.top_up(amount, tokens)
+
+    # ------------------------------------------------------------------------------------------- states
+
+    def rate_states(self, claims: Iterable[RateClaim], now: int) -> tuple[RateState, ...]:
+        states = []
+        for claim in claims:
+            account = self._rate(claim, now)
+            assert account.sliding is not None
+            states.append(
+                RateState(
+                    claim=claim,
+                    remaining=max(0, claim.limit - account.used),
+                    reset_s=account.sliding.next_ms(now) / 1000,
+                )
+            )
+        return tuple(states)
+
+    def budget_states(self, claims: Iterable[BudgetClaim], now: int, wall: float) -> tuple[BudgetState, ...]:
+        states = []
+        for claim in claims:
+            account = self._budget(claim, now, wall)
+            start, end = budget_window(claim, wall) or (0, 0)
+            spent, reserved = (account.spent, account.reserved) if account is not None else (0, 0)
+            states.append(BudgetState(claim=claim, spent=spent, reserved=reserved, start=start, end=end))
+        return tuple(states)
+
+    # ----------------------------------------------------------------------------------------- accounts
+
+    def _rate(self, claim: RateClaim, now: int) -> Account:
+        window = claim.window_s * 1000
+        key = (claim.unit, claim.key, claim.window_s)
+        return self._account(key, now, lambda: Account(sliding=Sliding(window), keep_ms=2 * window))
+
+    def _budget(self, claim: BudgetClaim, now: int, wall: float) -> Account | None:
+        """None where no window of the claim holds `wall`."""
+        window = budget_window(claim, wall)
+        if window is None:
+            return None
+        if claim.rolling_s is not None:
+            length = claim.rolling_s * 1000
+            key: tuple[str | int, ...] = ("usd", claim.key, claim.rolling_s)
+            return self._account(key, now, lambda: Account(sliding=Sliding(length), keep_ms=2 * length))
+        start, end = round(window[0]), round(window[1])
+        return self._account(
+            ("usd", claim.key, start, end), now, lambda: Account(sliding=None, keep_ms=(end - start) * 1000)
+        )
+
+    def _account(self, key: tuple[str | int, ...], now: int, make: Callable[[], Account]) -> Account:
+        account = self._accounts.get(key)
+        if account is None:
+            account = self._accounts[key] = make()
+        account.touch(now)
+        return account
+
+
+def budget_window(claim: BudgetClaim, wall: float) -> tuple[float, float] | None:
+    """The claim's window that holds this time; None where none does."""
+    if claim.rolling_s is not None:
+        return wall - claim.rolling_s, wall
+    return next(((start, end) for start, end in claim.windows if start <= wall < end), None)
+
+
+def _budget_wait(claim: BudgetClaim, account: Account | None, amount: int, now: int, wall: float) -> float:
+    """In how many milliseconds this amount may fit."""
+    window = budget_window(claim, wall)
+    if account is None or window is None:
+        return SHORT_MS
+    excess = account.used + amount - claim.limit
+    if excess <= account.reserved and amount <= claim.limit:
+        return SHORT_MS
+    if account.sliding is not None:
+        return account.sliding.wait_ms(now, excess - account.reserved)
+    return (window[1] - wall) * 1000

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,14 +39,77 @@ def _blocks(kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
 
 
-def test_the_fastapi_example(tmp_path: Path, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both its routes answer."""
+@pytest.fixture
+def example(tmp_path: Path, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Runs an example's file over settings that lead to the loopback provider; gives its names."""
     (tmp_path / "turnout.toml").write_text(TOML.format(url=provider.base_url))
     monkeypatch.setenv("TURNOUT_CONFIG", str(tmp_path / "turnout.toml"))
-    app: Any = runpy.run_path(str(ROOT / "examples" / "fastapi_app.py"))["app"]
-    with TestClient(app) as client:
-        assert client.get("/ask", params={"question": "hi"}).json()["answer"] == "It is four."
-        assert client.get("/tell", params={"question": "hi"}).text.strip() == "It is four."
+
+    def run(name: str) -> Any:
+        return SimpleNamespace(**runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name=name))
+
+    return run
+
+
+Q = {"question": "hi"}
+
+
+def test_the_fastapi_example(example: Callable[[str], Any]) -> None:
+    """Both its routes answer."""
+    with TestClient(example("fastapi_app").app) as client:
+        assert client.get("/ask", params=Q).json()["answer"] == "It is four."
+        assert client.get("/tell", params=Q).text.strip() == "It is four."
+
+
+def test_the_flask_example(example: Callable[[str], Any]) -> None:
+    """Both its routes answer."""
+    client = example("flask_app").app.test_client()
+    assert client.get("/ask", query_string=Q).json["answer"] == "It is four."
+    assert client.get("/tell", query_string=Q).text.strip() == "It is four."
+
+
+def test_the_django_example(tmp_path: Path, provider: LoopbackProvider) -> None:
+    """Under WSGI and under ASGI, plain views and awaited ones. In a process of its own: Django is set up once."""
+    (tmp_path / "turnout.toml").write_text(TOML.format(url=provider.base_url))
+    code = """
+import asyncio, httpx
+import examples.django_app as app
+http = httpx.Client(transport=httpx.WSGITransport(app.wsgi), base_url="http://app")
+print(http.get("/").json(), http.get("/ask?question=hi").json())
+async def awaited():
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app.asgi), base_url="http://app") as http:
+        print([(await http.get(f"/ask-{kind}?question=hi")).json() for kind in ("async", "thread")])
+asyncio.run(awaited())
+"""
+    environ = {**os.environ, "TURNOUT_CONFIG": str(tmp_path / "turnout.toml")}
+    environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, timeout=120)
+    told = "{'answer': 'It is four.', 'tier': 'cheap'}"
+    assert done.stdout == f"{{'path': '/'}} {told}\n[{told}, {told}]\n", done.stderr
+
+
+def test_the_openai_handler_example(example: Callable[[str], Any], provider: LoopbackProvider) -> None:
+    """The SDK's calls are routed in-process: `gpt-4o` is no model here."""
+    with TestClient(example("openai_handler").app) as client:
+        assert client.get("/ask", params=Q).json() == {"answer": "It is four.", "model": "small-2026"}
+        assert client.get("/tell", params={"question": "again"}).text.strip() == "It is four."
+    assert provider.calls == {"small": 2}
+
+
+def test_the_langchain_example(example: Callable[[str], Any]) -> None:
+    """Its awaited route and its blocking one."""
+    with TestClient(example("langchain_app").app) as client:
+        for route in ("/ask", "/ask-thread"):
+            assert client.get(route, params=Q).json() == {"answer": "It is four.", "model": "small-2026"}
+
+
+def test_the_sub_path_example(example: Callable[[str], Any]) -> None:
+    """Inside and outside."""
+    with TestClient(example("starlette_subpath").app) as client:
+        assert client.get("/").json() == {"turnout": False}
+        assert client.get("/assistant/ask", params=Q).json() == {"answer": "It is four.", "tier": "cheap"}
+        assert client.get("/assistant/v1/models").status_code == 200
+        assert client.get("/v1/models").status_code == 404
 
 
 def test_the_readmes_app(tmp_path: Path, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from turnout.assembly import Turnout as Turnout
     from turnout.completion import Chunk as Chunk
     from turnout.completion import Completion as Completion
+    from turnout.doors.in_process import transport as transport
     from turnout.outcome import Decision as Decision
     from turnout.outcome import Outcome as Outcome
     from turnout.settings import Settings as Settings
@@ -26,6 +27,7 @@ _HOMES = {
     "Decision": "turnout.outcome",
     "Outcome": "turnout.outcome",
     "Settings": "turnout.settings",
+    "transport": "turnout.doors.in_process",
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from turnout.answering import running
+from turnout.answering import litellm_provider, running
 from turnout.caching.keys import Keys, policy_digest
 from turnout.caller import DEFAULT_DIRECTIVES, Caller, Circumstances, Directives, current_request, new_request_id
 from turnout.clock import SystemClock
@@ -38,6 +38,9 @@ from turnout.upstream.chain import Chain
 from turnout.upstream.prices import PriceBook
 from turnout.upstream.provider import LiteLLMProvider
 from turnout.wire import ChatRequest, from_call
+
+if TYPE_CHECKING:
+    from turnout.answering.transport import Transport
 
 log = logging.getLogger("turnout")
 
@@ -67,6 +70,7 @@ class Turnout:
     ) -> None:
         self.settings = settings = Settings.of(config)
         self.home: asyncio.AbstractEventLoop | None = None
+        litellm_provider.register()
         self.clock = clock or SystemClock()
         self._own_provider = provider is None
         self._provider = provider or LiteLLMProvider(settings)
@@ -179,6 +183,17 @@ class Turnout:
         """Drops the stored answers of this user, of this endpoint, or of both at once; with neither, all.
         Says how many. Raises StoreUnavailable where a configured Redis cannot be asked."""
         return await self._stores.shelf.purge(user=user, endpoint=endpoint)
+
+    def transport(self, *, model: str | None = "auto") -> Transport:
+        """A transport for `httpx.Client` and `httpx.AsyncClient` that leads here, from code on any LLM SDK.
+
+        model: what the model's name is replaced by that the code asks for, unless it is auto, cheap, expensive or
+        a configured full name; None keeps every name.
+        """
+        # Imported here: httpx takes a while, and importing turnout is light.
+        from turnout.answering.transport import Transport
+
+        return Transport(lambda: self, model)
 
     # -------------------------------------------------------------------------------------- for the doors
 

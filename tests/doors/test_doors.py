@@ -255,6 +255,16 @@ def test_a_handler_asks_for_the_right_caller(url: str, door: str) -> None:
     assert httpx.get(f"{url}/words").text.strip() == "It is four."
 
 
+def test_old_sdk_code_in_a_handler_is_routed_in_process(url: str, door: str, running: LoopbackProvider) -> None:
+    """The openai SDK's own client of each door, streaming and tools, for a model that is none here."""
+    told = httpx.get(f"{url}/sdk", headers=ANN, timeout=30).json()
+    assert told == {"streamed": "It is four.", "called": "add"}
+    assert running.calls == {"small": 2}
+    if door == "uvicorn":
+        told = httpx.get(f"{url}/sdk-thread", headers=ANN, timeout=30).json()
+        assert told == {"sdk": "It is four.", "verb": "It is four.", "user": "ann"}
+
+
 def test_a_lower_deadline_is_kept(url: str, running: LoopbackProvider) -> None:
     """504 in OpenAI's shape, near the time asked for."""
     running.modes["small"] = "slow"

@@ -240,3 +240,11 @@ def test_recycled_workers_lose_nothing_and_end_when_told(
     assert server.process.returncode == 0
     # Unladen it takes 0.4 s, a bare app's 0.3; a hang would take the 5 s of grace and then a kill.
     assert took < 4
+
+
+def test_a_server_of_one_worker_and_one_thread_serves_its_own_sdk_code(provider: LoopbackProvider) -> None:
+    """Over HTTP it would wait for itself."""
+    options = ("--workers", "1", "--threads", "1", "--worker-class", "sync")
+    with gunicorn(settings(provider.base_url), *options) as server:
+        told = httpx.get(f"{server.url}/sdk", timeout=30).json()
+    assert told == {"streamed": "It is four.", "called": "add"}

@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
+import openai
 from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 
+import turnout
 from tests.support.scorers import hard_or_easy
 from turnout.asgi import TurnoutMiddleware
 from turnout.assembly import Turnout
+
+ASK: Any = [{"role": "user", "content": "by the sdk"}]
+TOOLS: Any = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
 
 
 def mounted(config: dict[str, Any]) -> FastAPI:
     """The app, Turnout around it."""
     app = FastAPI()
+    transport = turnout.transport()
+    client = openai.AsyncOpenAI(
+        api_key="-", base_url="http://turnout/v1", http_client=httpx.AsyncClient(transport=transport)
+    )
+    blocking = openai.OpenAI(api_key="-", base_url="http://turnout/v1", http_client=httpx.Client(transport=transport))
     app.add_middleware(TurnoutMiddleware, turnout=Turnout(config, scorer=hard_or_easy()))
 
     @app.get("/ask/{topic}")
@@ -35,5 +46,20 @@ def mounted(config: dict[str, Any]) -> FastAPI:
                 yield chunk.text
 
         return StreamingResponse(told(), media_type="text/plain")
+
+    @app.get("/sdk")
+    async def sdk() -> dict[str, Any]:
+        chunks = await client.chat.completions.create(model="gpt-4o", messages=ASK, stream=True)
+        streamed = "".join([chunk.choices[0].delta.content or "" async for chunk in chunks if chunk.choices])
+        raw = await client.chat.completions.with_raw_response.create(model="gpt-4o", messages=ASK, tools=TOOLS)
+        called = raw.parse().choices[0].message.tool_calls
+        return {"streamed": streamed.strip(), "called": called[0].function.name if called else None}
+
+    @app.get("/sdk-thread")
+    def sdk_in_a_thread(request: Request) -> dict[str, Any]:
+        answer = blocking.chat.completions.create(model="gpt-4o", messages=ASK)
+        direct = request.state.turnout.blocking.complete("by the verb")
+        told = (answer.choices[0].message.content or "", direct.text)
+        return {"sdk": told[0].strip(), "verb": told[1].strip(), "user": direct.outcome.user}
 
     return app

@@ -10,16 +10,25 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
+import openai
 from flask import Flask, Response, request
 
+import turnout
 from tests.support.scorers import hard_or_easy
 from turnout.assembly import Turnout
 from turnout.wsgi import TurnoutMiddleware
+
+ASK: Any = [{"role": "user", "content": "by the sdk"}]
+TOOLS: Any = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
 
 
 def mounted(config: dict[str, Any]) -> TurnoutMiddleware:
     """The app, Turnout around it."""
     app = Flask(__name__)
+    client = openai.OpenAI(
+        api_key="-", base_url="http://turnout/v1", http_client=httpx.Client(transport=turnout.transport())
+    )
 
     @app.get("/ask/<topic>")
     def ask(topic: str) -> dict[str, Any]:
@@ -32,14 +41,22 @@ def mounted(config: dict[str, Any]) -> TurnoutMiddleware:
 
     @app.get("/words")
     def words() -> Response:
-        turnout = request.environ["turnout"]
+        stream = request.environ["turnout"].stream
 
         def told() -> Iterator[str]:
-            with turnout.stream("x") as chunks:
+            with stream("x") as chunks:
                 for chunk in chunks:
                     yield chunk.text
 
         return Response(told(), mimetype="text/plain")
+
+    @app.get("/sdk")
+    def sdk() -> dict[str, Any]:
+        chunks = client.chat.completions.create(model="gpt-4o", messages=ASK, stream=True)
+        streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        raw = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=ASK, tools=TOOLS)
+        called = raw.parse().choices[0].message.tool_calls
+        return {"streamed": streamed.strip(), "called": called[0].function.name if called else None}
 
     @app.get("/pid")
     def pid() -> dict[str, int]:

@@ -11,6 +11,7 @@ from turnout.answering.headers import Pairs, error_headers, outcome_headers
 from turnout.caller import Caller, Circumstances
 from turnout.completion import AnswerStream, Completion
 from turnout.errors import InternalError, ServedError
+from turnout.ports import Clock
 from turnout.replies import DONE, dumps, event
 from turnout.settings import Settings
 from turnout.wire import ChatRequest
@@ -23,6 +24,9 @@ class Answers(Protocol):
 
     @property
     def settings(self) -> Settings: ...
+
+    @property
+    def clock(self) -> Clock: ...
 
     @property
     def model_names(self) -> tuple[str, ...]:
@@ -39,7 +43,8 @@ class Asked:
     """One request for one of our own paths, as a door read it.
 
     path: below where the app is mounted. header: a header's text by its lower-case name, "" where absent.
-    body: empty unless the method is POST. started: by the clock's monotonic.
+    body: empty unless the method is POST. started: by the clock's monotonic. named: what a model's name that the
+    body asks by is taken for; None: for itself.
     """
 
     method: str
@@ -49,6 +54,7 @@ class Asked:
     caller: Caller
     request_id: str
     started: float
+    named: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

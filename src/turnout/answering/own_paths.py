@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from turnout.answering.asked import Answer, Answers, Asked, Events, Reply, replied
 from turnout.answering.headers import outcome_headers
 from turnout.caller import Circumstances, parse_directives
@@ -30,6 +32,14 @@ class OwnPaths:
             return next(answer for prefix, answer in self._below if path.startswith(prefix))
         return found
 
+    def find_below(self, path: str) -> Answer | None:
+        """What answers this path below any base URL, the endpoint switched off or not."""
+        if path.endswith("/chat/completions"):
+            return self.chat
+        if path.endswith("/models"):
+            return self.models
+        return self.model if "/models/" in path else None
+
     # ----------------------------------------------------------------------------------------- the answers
 
     async def chat(self, asked: Asked) -> Reply | Events:
@@ -44,6 +54,8 @@ class OwnPaths:
             directives=parse_directives(asked.header("cache-control"), asked.header("x-turnout-deadline-ms")),
         )
         request = parse(asked.body)
+        if asked.named is not None:
+            request = replace(request, model=asked.named(request.model))
         if request.stream:
             return Events(await self._turnout.streamed(request, around))
         completion = await self._turnout.completed(request, around)
@@ -58,7 +70,7 @@ class OwnPaths:
     async def model(self, asked: Asked) -> Reply:
         """One of those names."""
         _check_reading(asked)
-        name = asked.path.removeprefix(f"{self._turnout.settings.server.models_path}/")
+        name = asked.path.partition("/models/")[2]
         if name not in self._turnout.model_names:
             raise ModelNotFound(f"the model {name[:80]!r} does not exist here", param="model")
         return replied(200, _listed(name), [("x-request-id", asked.request_id)])

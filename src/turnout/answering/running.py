@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from turnout import portal
 from turnout.answering.asked import Answers
 from turnout.caller import current_request
 from turnout.errors import UsageError
+
+T = TypeVar("T")
 
 
 class Running(Answers, Protocol):
@@ -37,8 +39,8 @@ def end(turnout: Running) -> None:
     _running.discard(turnout)
 
 
-def meant(given: Running | None = None) -> Running:
-    """The Turnout around the request at hand, else `given`, else the only one that runs.
+def meant(given: Callable[[], Running] | None = None) -> Running:
+    """The Turnout around the request at hand, else the given one, else the only one that runs.
 
     Raises UsageError, which says what to do.
     """
@@ -47,7 +49,7 @@ def meant(given: Running | None = None) -> Running:
         around: Running = handled.turnout
         return around
     if given is not None:
-        return given
+        return given()
     return _only(list(_running))
 
 
@@ -62,13 +64,29 @@ def _only(running: Iterable[Running]) -> Running:
     )
 
 
-def loop_of(turnout: Running) -> asyncio.AbstractEventLoop:
-    """Where a thread's call is made: on the loop of the request at hand, else of the server, else on the portal."""
+def _home(turnout: Running) -> asyncio.AbstractEventLoop | None:
+    """The loop of the request at hand, else of the server; None: it has none that runs."""
     handled = current_request.get()
     for home in (handled.loop if handled is not None else None, turnout.home):
         if home is not None and home.is_running():
             return home
-    return portal.portal_loop()
+    return None
+
+
+def loop_of(turnout: Running) -> asyncio.AbstractEventLoop:
+    """Where a thread's call is made: on the loop of the request at hand, else of the server, else on the portal."""
+    return _home(turnout) or portal.portal_loop()
+
+
+async def across(turnout: Running, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What the work gives, done on the loop where this Turnout lives, from whatever loop: a Flask view that is
+    `async def` has one of its own for each request. Where it lives nowhere yet, here."""
+    handled = current_request.get()
+    served = handled is not None and handled.turnout is turnout
+    home = _home(turnout) or (portal.portal_loop() if served else None)
+    if home is None or home is asyncio.get_running_loop():
+        return await work()
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), home))
 
 
 async def _end_all() -> None:

@@ -6,6 +6,7 @@ The import takes 2 to 8 s and, unless told otherwise, fetches a price table over
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 - hooks itself into forks: not in the middle of one that waits for us
 import contextlib
 import gc
 import importlib.util

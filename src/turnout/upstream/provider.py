@@ -73,9 +73,16 @@ class LiteLLMProvider:
             raise translate.attempt_error(error) from error
 
     async def close(self) -> None:
-        """Closes the HTTP clients that litellm keeps for this loop."""
-        if litellm_import.loaded():
-            await litellm_import.load().close_litellm_async_clients()
+        """Closes the HTTP clients that litellm keeps for this loop, and no other loop's: those are in use."""
+        if not litellm_import.loaded():
+            return
+        kept = litellm_import.load().in_memory_llm_clients_cache.cache_dict
+        # litellm's own way of telling them apart.
+        mine = f"-{id(asyncio.get_running_loop())}"
+        for key in [key for key in list(kept) if key.endswith(mine)]:
+            closing = kept.pop(key).close()
+            if asyncio.iscoroutine(closing):
+                await closing
 
 
 def _arguments(settings: Settings, name: str, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,36 @@
+"""The way out through litellm, against a loopback provider."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.support.apps import settings
+from tests.support.provider import LoopbackProvider
+from turnout import portal
+from turnout.ports import ProviderCall
+from turnout.settings import Settings
+from turnout.upstream import litellm_import
+from turnout.upstream.provider import LiteLLMProvider
+
+CALL = ProviderCall(model="openai/small", messages=({"role": "user", "content": "x"},))
+
+
+def test_closing_one_loops_clients_leaves_another_loops_alone(provider: LoopbackProvider) -> None:
+    """Two apps in one process, each on its own loop: one ends, the other goes on, on the very client it had."""
+    out = LiteLLMProvider(Settings.of(settings(provider.base_url)), {})
+
+    async def call() -> set[int]:
+        assert (await out.complete(CALL))["choices"]
+        mine = f"-{id(asyncio.get_running_loop())}"
+        kept = litellm_import.load().in_memory_llm_clients_cache.cache_dict
+        return {id(client) for key, client in kept.items() if key.endswith(mine)}
+
+    async def other() -> None:
+        assert await call()
+        await out.close()
+
+    before = portal.run(portal.portal_loop(), call)
+    asyncio.run(other())
+    assert portal.run(portal.portal_loop(), call) == before
+    portal.run(portal.portal_loop(), out.close)
+    assert provider.calls == {"small": 3}

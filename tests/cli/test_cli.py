@@ -47,6 +47,21 @@ def test_train_evaluate_and_score(file: Path, tmp_path: Path, capsys: pytest.Cap
     assert len(told["reasons"]) == 5
 
 
+def test_train_tells_what_each_wish_gives(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table on standard output, doubts on standard error, the picture a PNG; no bar in a pipe."""
+    assert main(["train", str(file), "-o", str(tmp_path / "s"), "--plot", str(tmp_path / "p.png")]) == 0
+    told = capsys.readouterr()
+    for wish in ("keep_quality = 0.9 ", "keep_quality = 0.99", "max_expensive_share = 0.3"):
+        assert wish in told.out
+    assert "120 rows are few" in told.err
+    assert "\x1b" not in told.err + told.out
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["train", str(file), "-o", str(tmp_path / "s"), "--json"]) == 0
+    lines = json.loads(capsys.readouterr().out)["expected"]
+    assert [line.get("keep_quality") for line in lines] == [0.9, 0.95, 0.97, 0.99, None, None, None]
+    assert all(set(line) >= {"expensive_share", "quality_kept", "gap_recovered", "intervals"} for line in lines)
+
+
 def test_wrong_use_and_failed_work_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """2 for wrong use, 1 for work that failed, each with a message and no traceback."""
     for arguments in (["nonsense"], ["train"], []):

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
     parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
-    parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         at = (report["keep95_threshold_share"], report["keep95_quality"])
         chosen = None if at[1] is None else plots.Chosen("keep_quality = 0.95", *at)
-        plots.cost_quality(args.plot, logs, told.score, chosen)
+        plots.curve_and_calibration(args.plot, logs, told.score, told.gain, chosen)
     print(json.dumps(report) if args.json else _text(report))
     return 0
 

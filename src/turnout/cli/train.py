@@ -11,48 +11,76 @@ from turnout.cli import progress, reading
 NAME = "train"
 HELP = "train a scorer from your own labelled logs"
 
-WISHES = (0.9, 0.95, 0.97, 0.99)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("logs", nargs="+", metavar="LOGS", help="labelled logs: .csv(.gz), .jsonl(.gz) or .parquet")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the scorer file to write")
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
     parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
-    parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve, out of fold")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
     """Trains, writes exactly the file named, and says what to expect of it."""
-    from turnout.training import evaluate, fit, plots
+    from turnout.training import fit, wishes
 
     logs = reading.read(args.logs, strict=args.strict, most=fit.MOST_ROWS, seed=args.seed)
     with progress.shown("training") as bar:
         fitted = fit.train(logs.evened(args.seed), seed=args.seed, progress=bar)
     fitted.save(args.output)
-    reading.warn(fitted.warnings)
+    used = fitted.logs
     # One scorer on the rows it was trained on would flatter itself: the table is out of fold.
-    rows = fitted.expectations(WISHES)
+    rows = wishes.Rows(fitted.repeats, used.cheap, used.expensive, used.cheap_usd, used.expensive_usd)
+    made = wishes.table(rows, seed=args.seed)
+    warnings = [*fitted.warnings, *wishes.doubts(rows, made)]
+    reading.warn(warnings)
     if args.plot:
-        at = next((row for row in rows if row["keep_quality"] == evaluate.KEEP), None)
-        chosen = plots.Chosen("keep_quality = 0.95", at["expensive_share"], at["quality_kept"]) if at else None
-        plots.cost_quality(args.plot, fitted.logs, fitted.out_of_fold, chosen)
-    summary = {"file": args.output, "rows": logs.rows, "skipped": logs.skipped, "expected": rows}
-    print(json.dumps({**summary, "warnings": list(fitted.warnings)}) if args.json else _table(summary))
+        _draw(args.plot, fitted, made)
+    summary = {"file": args.output, "rows": logs.rows, "rows_used": len(used), "skipped": logs.skipped,
+               "expected": made, "warnings": warnings, "scorer": dict(fitted.scorer.summary)}  # fmt: skip
+    print(json.dumps(summary) if args.json else _table(summary))
     return 0
 
 
+def _draw(path: str, fitted: Any, made: list[dict[str, Any]]) -> None:
+    from turnout.training import plots
+
+    at = next((line for line in made if line.get("keep_quality") == 0.95 and line["quality_kept"] is not None), None)
+    chosen = plots.Chosen(at["wish"], at["expensive_share"], at["quality_kept"]) if at else None
+    told = fitted.out_of_fold
+    plots.curve_and_calibration(path, fitted.logs, told, fitted.calibrated(told), chosen)
+
+
 def _table(summary: dict[str, Any]) -> str:
+    used = f", {summary['rows_used']} of them used" if summary["rows_used"] < summary["rows"] else ""
+    costs = any(line["saving"] is not None for line in summary["expected"])
     lines = [
-        f"trained on {summary['rows']} rows ({summary['skipped']} skipped), wrote {summary['file']}",
+        f"trained on {summary['rows']} rows ({summary['skipped']} skipped{used}), wrote {summary['file']}",
         "",
-        "expected on requests like these (out of fold):",
-        "  keep_quality   expensive share   quality kept",
+        "what each wish gives on rows put aside, with the middle 95 % of the bootstrap:",
+        f"  {'[routing]':<27}{'  expensive':<27}{'  kept of the quality':<27}{'of the gap':<13}"
+        + ("saved" if costs else ""),
     ]
-    lines += [
-        f"  {row['keep_quality']:>12.2f}   {row['expensive_share']:>15.1%}   {row['quality_kept']:>11.1%}"
-        f"  +- {row['standard_error']:.1%}"
-        for row in summary["expected"]
-    ]
+    lines += [_line(line, costs) for line in summary["expected"]]
     return "\n".join(lines)
+
+
+def _line(line: dict[str, Any], costs: bool) -> str:
+    sure = line["intervals"]
+    told = [
+        f"  {line['wish']:<27}",
+        f"{_percent(line['expensive_share'])} {_range(sure.get('expensive_share')):<20}",
+        f"{_percent(line['quality_kept'])} {_range(sure.get('quality_kept')):<20}",
+        f"{_percent(line['gap_recovered']):<13}",
+        _percent(line["saving"]) if costs else "",
+    ]
+    return "".join(told).rstrip()
+
+
+def _percent(share: float | None) -> str:
+    return f"{'-':>6}" if share is None else f"{share:>6.1%}"
+
+
+def _range(interval: list[float] | None) -> str:
+    return "" if interval is None else f"({interval[0]:.1%} to {interval[1]:.1%})"

@@ -51,6 +51,11 @@ class Fitted:
         first: Floats = self.repeats[0]
         return first
 
+    def calibrated(self, told: Floats) -> Floats:
+        """The expected gains that the scorer tells for these raw ones, [rows]."""
+        slope, intercept = float(self.artifact.header["gain_slope"]), float(self.artifact.header["gain_intercept"])
+        return np.clip(slope * told + intercept, -1.0, 1.0)
+
     def expectations(self, wishes: Sequence[float]) -> list[dict[str, float]]:
         """For each wish to keep quality: the share of expensive calls and the quality kept, out of fold, with
         one standard error of the latter."""
@@ -149,7 +154,7 @@ def _summary(logs: Logs, used: Logs, repeats: Floats, warnings: Sequence[str]) -
     """What the file tells of its training."""
     told = [figures(row, used.cheap, used.expensive)["apgr"] for row in repeats]
     return {
-        "rows": len(logs),
+        "rows": logs.rows,
         "rows_used": len(used),
         "skipped": logs.skipped,
         "groups": len(set(logs.groups)),

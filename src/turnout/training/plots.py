@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.messages import last_user_text
-from turnout.training.curves import recovered
+from turnout.training.curves import Ranked
 from turnout.training.labelled_logs import Logs
 
 Floats = NDArray[np.float64]
@@ -29,21 +29,16 @@ class Chosen:
     kept: float
 
 
-def cost_quality(path: str | Path, logs: Logs, score: Floats, chosen: Chosen | None) -> None:
-    """Draws the curve into a PNG."""
+def curve_and_calibration(path: str | Path, logs: Logs, score: Floats, gain: Floats, chosen: Chosen | None) -> None:
+    """Draws the curve and, beside it, the calibration into one PNG; the curve alone where every told gain is the
+    same. score, gain: as told, [n]."""
     plt = _pyplot()
-    figure, axes = plt.subplots(figsize=(7.5, 5), dpi=120, layout="constrained")
-    _curve(axes, logs, score, chosen)
-    figure.savefig(path, format="png")
-    plt.close(figure)
-
-
-def training(path: str | Path, logs: Logs, score: Floats, gain: Floats, chosen: Chosen | None) -> None:
-    """Draws the curve and, beside it, the calibration into one PNG. gain: the told gains, [n]."""
-    plt = _pyplot()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5), dpi=120, layout="constrained", width_ratios=(7, 5))
+    if np.ptp(gain) > 0:
+        figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5), dpi=120, layout="constrained", width_ratios=(7, 5))
+        _calibration(right, gain, logs.gain)
+    else:
+        figure, left = plt.subplots(figsize=(7.5, 5), dpi=120, layout="constrained")
     _curve(left, logs, score, chosen)
-    _calibration(right, gain, logs.gain)
     figure.savefig(path, format="png")
     plt.close(figure)
 
@@ -58,10 +53,9 @@ def _pyplot() -> Any:
 
 
 def _curve(axes: Any, logs: Logs, score: Floats, chosen: Chosen | None) -> None:
-    share, quality = recovered(score, logs.cheap, logs.expensive)
-    length = np.array([float(len(last_user_text(query.messages))) for query in logs.queries])
-    by_length = recovered(length, logs.cheap, logs.expensive)
-    low, high = float(logs.cheap.mean()), float(logs.expensive.mean())
+    share, quality = _weighted(score, logs)
+    by_length = _weighted(np.array([float(len(last_user_text(query.messages))) for query in logs.queries]), logs)
+    low, high = float(quality[0]), float(quality[-1])
     axes.plot(100 * share, quality, color=OURS, linewidth=2.2, label="Turnout", zorder=3)
     axes.plot(100 * by_length[0], by_length[1], color=LENGTH, linewidth=1.2, label="longest prompts first")
     axes.plot([0, 100], [low, high], color=RANDOM, linestyle="--", linewidth=1.2, label="random")
@@ -77,6 +71,11 @@ def _curve(axes: Any, logs: Logs, score: Floats, chosen: Chosen | None) -> None:
     axes.set_title(f"What each share of expensive calls gives ({len(logs):,} requests)")
     axes.grid(alpha=0.25)
     axes.legend(loc="lower right" if high >= low else "upper right", frameon=False)
+
+
+def _weighted(score: Floats, logs: Logs) -> tuple[Floats, Floats]:
+    ranked = Ranked.of(score, logs.cheap, logs.expensive)
+    return ranked.curve(logs.weight[ranked.order])
 
 
 def _calibration(axes: Any, told: Floats, gain: Floats) -> None:

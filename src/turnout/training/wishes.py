@@ -1,0 +1,132 @@
+"""What each wish would give, on rows that neither chose its threshold nor trained what scored them. Pure.
+
+A row's gain is told by a scorer that was trained on other folds; the wish's threshold is chosen on the told gains
+of other rows and held against this one's. So the table promises no more than was seen on rows put aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.training.curves import bootstrap, interval
+
+Floats = NDArray[np.float64]
+Kind = Literal["keep_quality", "max_expensive_share"]
+FOLDS = 10
+DRAWS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A wish as it stands in [routing]."""
+
+    kind: Kind
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.kind} = {self.value:g}"
+
+
+WISHES = (
+    *(Wish("keep_quality", value) for value in (0.9, 0.95, 0.97, 0.99)),
+    *(Wish("max_expensive_share", value) for value in (0.1, 0.3, 0.5)),
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Labelled rows. told: their out-of-fold gains, [repeats, n]. The other arrays: [n]; costs nan where unknown."""
+
+    told: Floats
+    cheap: Floats
+    expensive: Floats
+    cheap_usd: Floats
+    expensive_usd: Floats
+
+
+def table(rows: Rows, wishes: Sequence[Wish] = WISHES, *, seed: int = 0) -> list[dict[str, Any]]:
+    """For each wish: expensive_share, quality_kept, gap_recovered (None without a gap), saving (None without
+    costs), as fractions, each with its 95 % interval under `intervals`."""
+    return [
+        {"wish": str(wish), wish.kind: wish.value, **_figures(rows, sent(rows, wish, seed), seed)} for wish in wishes
+    ]
+
+
+def sent(rows: Rows, wish: Wish, seed: int) -> Floats:
+    """The share of the repeats in which each row is expensive, [n], by a threshold that other rows chose."""
+    chosen = _by_quality(rows, wish.value) if wish.kind == "keep_quality" else _by_share(wish.value)
+    fold = np.random.default_rng(seed).permutation(len(rows.cheap)) % min(FOLDS, len(rows.cheap))
+    expensive = np.zeros_like(rows.told)
+    for repeat, told in enumerate(rows.told):
+        for number in range(int(fold.max()) + 1):
+            outside = fold == number
+            expensive[repeat, outside] = told[outside] >= chosen(told[~outside], ~outside)
+    mean: Floats = expensive.mean(axis=0)
+    return mean
+
+
+def _by_share(share: float) -> Callable[[Floats, NDArray[np.bool_]], float]:
+    return lambda told, _: float(np.quantile(told, 1.0 - share))
+
+
+def _by_quality(rows: Rows, quality: float) -> Callable[[Floats, NDArray[np.bool_]], float]:
+    """The threshold of the smallest share that keeps this much of all-expensive's quality, on these rows."""
+
+    def chosen(told: Floats, inside: NDArray[np.bool_]) -> float:
+        cheap, expensive = rows.cheap[inside], rows.expensive[inside]
+        order = np.argsort(-told, kind="stable")
+        kept = np.concatenate(([cheap.sum()], cheap.sum() + np.cumsum((expensive - cheap)[order])))
+        reached = np.flatnonzero(kept >= quality * expensive.sum() - 1e-12)
+        if not len(reached):
+            return -np.inf
+        at = int(reached[0])
+        return float(np.inf if at == 0 else told[order][at - 1])
+
+    return chosen
+
+
+def _figures(rows: Rows, expensive: Floats, seed: int) -> dict[str, Any]:
+    # A row that some repeats send and others do not counts as the mixture.
+    routed = rows.cheap + expensive * (rows.expensive - rows.cheap)
+    usd = rows.cheap_usd + expensive * (rows.expensive_usd - rows.cheap_usd)
+    costly = bool(np.isfinite(usd).all() and rows.expensive_usd.sum() > 0)
+
+    def figures(weight: Floats) -> dict[str, float | None]:
+        dear, cheap, ours = (float(np.dot(weight, values)) for values in (rows.expensive, rows.cheap, routed))
+        gap = dear - cheap
+        return {
+            "expensive_share": float(np.dot(weight, expensive) / weight.sum()),
+            "quality_kept": ours / dear if dear else None,
+            "gap_recovered": (ours - cheap) / gap if gap > 1e-9 else None,
+            "saving": 1.0 - float(np.dot(weight, usd) / np.dot(weight, rows.expensive_usd)) if costly else None,
+        }
+
+    even = np.ones(len(expensive))
+    drawn = bootstrap(figures, even, draws=DRAWS, seed=seed)
+    return {**figures(even), "intervals": {name: interval(values) for name, values in drawn.items()}}
+
+
+# Half an interval that is worth calling a promise: a point.
+PROMISE = 0.01
+
+
+def doubts(rows: Rows, made: Sequence[dict[str, Any]]) -> list[str]:
+    """Why the table promises little: how wide its intervals are, and how many rows would make them a point."""
+    told = []
+    for line in made:
+        if line.get("keep_quality") != 0.95 or "quality_kept" not in line["intervals"]:
+            continue
+        low, high = line["intervals"]["quality_kept"]
+        half = (high - low) / 2
+        if half > 2 * PROMISE:
+            wanted = int(np.ceil(len(rows.cheap) * (half / PROMISE) ** 2 / 100) * 100)
+            told.append(
+                f"{len(rows.cheap)} rows promise little: keep_quality = 0.95 kept between {low:.1%} and {high:.1%}; "
+                f"for a point to either side label about {wanted:,}"
+            )
+    return told

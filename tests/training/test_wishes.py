@@ -1,0 +1,84 @@
+"""The table of wishes: what each gives on rows that had no say in it, and how sure that is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from turnout.training.wishes import WISHES, Rows, Wish, doubts, sent, table
+
+NONE = np.full(4000, np.nan)
+
+
+def _rows(count: int = 4000, *, informed: float = 1.0, costs: bool = False, repeats: int = 1) -> Rows:
+    """The expensive tier is always right; the cheap one with the chance that `told` knows as much as `informed`."""
+    rng = np.random.default_rng(1)
+    hard = rng.random(count)
+    cheap = (rng.random(count) > hard).astype(float)
+    told = np.stack([informed * hard + (1 - informed) * rng.random(count) for _ in range(repeats)])
+    usd = (np.full(count, 1.0), np.full(count, 10.0)) if costs else (NONE[:count], NONE[:count])
+    return Rows(told, cheap, np.ones(count), *usd)
+
+
+def test_a_wish_is_kept_on_rows_that_did_not_choose_its_threshold() -> None:
+    """To within chance: 4,000 rows tell a share and a quality to about a point."""
+    made = {line["wish"]: line for line in table(_rows(costs=True))}
+    assert list(made) == [str(wish) for wish in WISHES]
+    for quality in (0.9, 0.95, 0.97, 0.99):
+        line = made[f"keep_quality = {quality}"]
+        assert line["quality_kept"] == pytest.approx(quality, abs=0.01)
+        low, high = line["intervals"]["quality_kept"]
+        assert low < line["quality_kept"] < high
+        assert high - low < 0.03
+    for share in (0.1, 0.3, 0.5):
+        line = made[f"max_expensive_share = {share}"]
+        assert line["expensive_share"] == pytest.approx(share, abs=0.01)
+        assert line["saving"] == pytest.approx(1 - (share * 10 + (1 - share) * 1) / 10, abs=0.01)
+    assert made["keep_quality = 0.9"]["expensive_share"] < made["keep_quality = 0.99"]["expensive_share"]
+    # The hardest third fails with a chance of 5/6: sending 30 % recovers .51 of the gap of one half.
+    assert made["max_expensive_share = 0.3"]["gap_recovered"] == pytest.approx(0.51, abs=0.03)
+
+
+def test_a_scorer_that_knows_nothing_is_told_so() -> None:
+    """A tenth of the calls recovers a tenth of the gap, not what its own choice of rows would flatter it with."""
+    line = table(_rows(informed=0.0), [Wish("max_expensive_share", 0.1)])[0]
+    assert line["gap_recovered"] == pytest.approx(0.1, abs=0.03)
+    assert line["saving"] is None
+
+
+def test_a_threshold_is_never_chosen_by_the_row_itself() -> None:
+    """With told gains of pure noise, choosing on the same rows would keep exactly the wish; held out it may miss.
+
+    One row of huge gain alone: where it may not vote, its threshold is the others'.
+    """
+    told = np.array([[0.1, 0.2, 0.3, 0.4, 0.9]])
+    rows = Rows(told, np.array([1, 1, 1, 1, 0.0]), np.ones(5), *(np.full(5, np.nan),) * 2)
+    # Without row 5 all-cheap keeps everything, so nothing is expensive: that is what row 5 is held against.
+    assert sent(rows, Wish("keep_quality", 1.0), 0)[4] == 0.0
+
+
+def test_repeats_are_averaged() -> None:
+    """Three tellings of the same rows: a row may be expensive in one of three."""
+    taken = sent(_rows(300, informed=0.5, repeats=3), Wish("max_expensive_share", 0.3), 0)
+    assert set(np.round(taken * 3).astype(int)) == {0, 1, 2, 3}
+    assert taken.mean() == pytest.approx(0.3, abs=0.02)
+
+
+def test_no_gap_and_no_quality_are_told_as_none() -> None:
+    """A cheap tier that is better; an expensive one that is always wrong."""
+    rows = _rows(100)
+    line = table(Rows(rows.told, rows.expensive, rows.cheap, NONE[:100], NONE[:100]), WISHES[:1])[0]
+    assert line["gap_recovered"] is None
+    line = table(Rows(rows.told, rows.cheap, np.zeros(100), NONE[:100], NONE[:100]), WISHES[:1])[0]
+    assert line["quality_kept"] is None
+
+
+def test_few_rows_are_doubted_with_the_number_that_would_do() -> None:
+    """Of 200 rows the promise is several points wide; of 4,000 it is not."""
+    few = _rows(200)
+    told = doubts(few, table(few))
+    assert "200 rows promise little: keep_quality = 0.95 kept between" in told[0]
+    wanted = int(told[0].rsplit(" ", 1)[1].replace(",", ""))
+    assert 800 <= wanted <= 8000
+    many = _rows()
+    assert doubts(many, table(many)) == []

@@ -24,7 +24,7 @@ from turnout.errors import ArtifactError
 from turnout.routing.features import FEATURE_VERSION
 
 FORMAT = "turnout-scorer"
-SCHEMA = 1
+SCHEMA = 2
 HEADER_MEMBER = "turnout.json"
 
 # A file as we write it is under 5 MB unpacked: anything far beyond is not ours, or a zip bomb.

@@ -1,7 +1,7 @@
 """Serves a trained scorer from plain arrays: no estimator, no scikit-learn, nothing executed out of the file.
 
-gain = intercept + structure . weights + sum of hashed weights / sqrt(count), per view + the leaves of the trees
-       + the tag's offset
+gain = intercept + weights . (ranks of the numbers - their middle) + sum of hashed weights / sqrt(count), per view
+       + the leaves of the trees + the tag's mean x its share
 score = the gain's rank among the out-of-fold gains of the training logs
 """
 
@@ -26,7 +26,9 @@ from turnout.routing.features import COUNTED, NAMES, Floats, Hashes, Reading, de
 
 # Each hashed view's table has 2**BITS weights.
 BITS = 15
-HASHED_VIEWS = ("words", "word_pairs", "letters")
+HASHED_VIEWS = ("words", "letters")
+# A number's rank is told in this many steps.
+KNOTS = 16
 # Far more than any tree is deep: a file that says more is not ours.
 MOST_LEVELS = 64
 _SHIFT = np.uint64(64 - BITS)
@@ -51,18 +53,25 @@ class FileScorer:
         self._artifact = file
         header, arrays = file.header, file.arrays
         try:
-            self._structure: Floats = arrays["structure"].astype(np.float64)
+            self._knots: Floats = np.ascontiguousarray(arrays["knots"].astype(np.float64).T)
+            self._ranked: Floats = arrays["rank_weights"].astype(np.float64) / KNOTS
+            self._middle: Floats = arrays["rank_middle"].astype(np.float64) * KNOTS
             self._tables = [arrays[view].astype(np.float64) for view in HASHED_VIEWS]
             self._ranks = [float(rank) for rank in arrays["ranks"]]
             self._levels = [float(level) for level in arrays["levels"]]
             self._trees = _Trees(arrays, int(header["tree_depth"]))
             self._intercept = float(header["intercept"])
             self._gain = (float(header["gain_slope"]), float(header["gain_intercept"]))
-            self._tags = dict(zip(header["tags"], (float(o) for o in arrays["tag_offsets"]), strict=True))
+            self._tags = dict(zip(header["tags"], (float(mean) for mean in arrays["tag_means"]), strict=True))
+            self._tag_share = float(header["tag_share"])
             self._keep = [(float(q), float(t)) for q, t in header["keep_quality"]]
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ArtifactError(f"a damaged scorer file: {error}; train it again with `turnout train`") from error
-        fits = self._structure.shape == (len(NAMES),) and all(t.shape == (1 << BITS,) for t in self._tables)
+        fits = (
+            self._knots.shape == (KNOTS, len(NAMES))
+            and self._ranked.shape == self._middle.shape == (len(NAMES),)
+            and all(table.shape == (1 << BITS,) for table in self._tables)
+        )
         ordered = len(self._ranks) == len(self._levels) >= 2 and all(
             low < high for told in (self._ranks, self._levels) for low, high in pairwise(told)
         )
@@ -87,12 +96,15 @@ class FileScorer:
 
     def raw(self, reading: Reading) -> float:
         """The predicted gain before calibration."""
-        total = self._intercept + float(reading.structure @ self._structure)
-        views = (reading.words, reading.word_pairs, reading.letters)
-        for hashes, table in zip(views, self._tables, strict=True):
+        total = self._intercept + float(self._above(reading.structure) @ self._ranked)
+        for hashes, table in zip((reading.words, reading.letters), self._tables, strict=True):
             total += float(table[slots(hashes)].sum()) * scale(len(hashes))
-        offset: float = self._tags.get(reading.tag, 0.0)
-        return total + self._trees.told(reading.structure) + offset
+        mean: float = self._tags.get(reading.tag, 0.0)
+        return total + self._trees.told(reading.structure, mean) + mean * self._tag_share
+
+    def _above(self, structure: Floats) -> Floats:
+        """How many of its knots each number is above, less the middle of the training rows, [names]."""
+        return np.asarray((structure > self._knots).sum(axis=0) - self._middle)
 
     def score(self, query: Query) -> Score:
         """The rank in [0, 1] and the calibrated gain in [-1, 1]."""
@@ -104,18 +116,19 @@ class FileScorer:
         """The strongest reasons in words, the strongest first: what raised the gain told, and what lowered it."""
         reading = read(query)
         parts = {
-            f"{name} ({describe(value)})" if name in COUNTED else name: float(value * weight)
-            for name, value, weight in zip(NAMES, reading.structure, self._structure, strict=True)
-            if value
+            f"{name} ({describe(value)})" if name in COUNTED else name: float(part)
+            for name, value, part in zip(
+                NAMES, reading.structure, self._above(reading.structure) * self._ranked, strict=True
+            )
         }
-        views = (reading.words, reading.word_pairs, reading.letters)
         for name, hashes, table in zip(
-            ("its words", "its word pairs", "its letters"), views, self._tables, strict=True
+            ("its words", "its letters"), (reading.words, reading.letters), self._tables, strict=True
         ):
             parts[name] = float(table[slots(hashes)].sum()) * scale(len(hashes))
-        parts["several signs together"] = self._trees.told(reading.structure) - self._trees.middle
+        mean = self._tags.get(reading.tag, 0.0)
+        parts["several signs together"] = self._trees.told(reading.structure, mean) - self._trees.middle
         if reading.tag in self._tags:
-            parts[f"the group {reading.tag!r}"] = self._tags[reading.tag]
+            parts[f"the group {reading.tag!r}"] = mean * self._tag_share
         strongest = sorted(parts.items(), key=lambda part: -abs(part[1]))[:count]
         return [f"{'+' if weight > 0 else '-'}{abs(weight):.3f}  {name}" for name, weight in strongest]
 
@@ -158,16 +171,20 @@ class _Trees:
         """Whether every node leads to a node and asks for a feature that there is."""
         nodes = len(self._values)
         sizes = (len(self._features), len(self._cuts), len(self._children) // 2) == (nodes, nodes, nodes)
-        within = [(self._features, len(NAMES)), (self._children, nodes), (self._roots, nodes)]
+        # The last number is the tag's mean.
+        within = [(self._features, len(NAMES) + 1), (self._children, nodes), (self._roots, nodes)]
         return (
             sizes
             and 0 <= self._depth <= MOST_LEVELS
             and all(told.ndim == 1 and ((told >= 0) & (told < end)).all() for told, end in within)
         )
 
-    def told(self, structure: Floats) -> float:
+    def told(self, structure: Floats, tag_mean: float) -> float:
         """The sum of the leaves. Numbers are held against the cuts in single precision, as they were learnt."""
-        numbers = structure.astype(np.float32).astype(np.float64)
+        numbers = np.empty(len(structure) + 1, np.float32)
+        numbers[:-1] = structure
+        numbers[-1] = tag_mean
+        numbers = numbers.astype(np.float64)
         at = self._roots
         for _ in range(self._depth):
             at = self._children[2 * at + (numbers[self._features[at]] > self._cuts[at])]

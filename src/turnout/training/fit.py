@@ -7,7 +7,7 @@ thresholds all come from predictions of rows that the predictor did not see. Det
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from turnout.training.blend import FOLDS, Told, chosen, divisions, out_of_fold, 
 from turnout.training.curves import figures
 from turnout.training.labelled_logs import Logs
 from turnout.training.scorer_file import artifact_of
-from turnout.training.views import PENALTIES, TEXT_VIEWS, Rows, fit_view, tag_means, views_of
+from turnout.training.views import PENALTIES, TEXT_VIEWS, Rows, View, fit_view, tag_means, views_of
 
 FEWEST_ROWS = 20
 # Rows beyond this many teach a scorer this small little more, and would take minutes.
@@ -37,13 +37,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A scorer and how its training went. repeats: out-of-fold gains of the rows used, [repeats, rows]."""
+    """A scorer and how its training went. repeats: out-of-fold gains of the rows used, [repeats, rows].
+    views, shares: the estimators that the scorer serves, and what each is worth in it, the tag's last."""
 
     scorer: FileScorer
     artifact: Artifact
     repeats: Floats
     warnings: tuple[str, ...]
     logs: Logs
+    views: Mapping[str, View]
+    shares: Floats
 
     @property
     def out_of_fold(self) -> Floats:
@@ -103,7 +106,7 @@ def _train(logs: Logs, used: Logs, warnings: tuple[str, ...], seed: int, progres
         if progress is not None:
             progress(next(steps), (len(folded) + 1) * len(TEXT_VIEWS))
 
-    told, fitted = [], {}
+    told, fitted = [], dict[str, View]()
     for folds in folded:
         tried = {}
         for name in TEXT_VIEWS:
@@ -122,7 +125,7 @@ def _train(logs: Logs, used: Logs, warnings: tuple[str, ...], seed: int, progres
         "shares": dict(zip((*TEXT_VIEWS, "tag"), map(float, shares), strict=True)),
     }
     file = artifact_of(fitted, shares, tag_means(gain, tags), repeats, used, summary)
-    return Fitted(FileScorer(file), file, repeats, warnings, used)
+    return Fitted(FileScorer(file), file, repeats, warnings, used, fitted, shares)
 
 
 def _check(logs: Logs) -> None:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats
 from turnout.training.labelled_logs import Logs
-from turnout.training.views import TEXT_VIEWS, Forest, Linear
+from turnout.training.views import TEXT_VIEWS, Forest, Linear, Ranked, View, flattened
 
 # The wishes that a file holds a threshold for.
 QUALITIES = tuple(round(0.5 + 0.005 * step, 3) for step in range(101))
 
 
 def artifact_of(
-    fitted: Mapping[str, Linear | Forest],
+    fitted: Mapping[str, View],
     shares: Floats,
     means: Mapping[str, float],
     repeats: Floats,
@@ -28,26 +28,29 @@ def artifact_of(
     """The arrays and the header of a scorer. shares: of the views, then of the tag."""
     share = dict(zip(TEXT_VIEWS, map(float, shares[:-1]), strict=True))
     mean = float(logs.gain.mean())
-    intercept, arrays, depth = mean, dict[str, NDArray[Any]](), 0
+    intercept, arrays = mean, dict[str, NDArray[Any]]()
+    forests = [(view, share[name]) for name, view in fitted.items() if isinstance(view, Forest)]
+    arrays |= flattened(forests)
     for name, view in fitted.items():
         intercept -= mean * share[name]
-        if isinstance(view, Forest):
-            arrays |= view.flat(share[name])
-            depth = view.depth
-        else:
+        if isinstance(view, Ranked):
+            arrays |= {"knots": view.knots, "rank_weights": view.weights * share[name], "rank_middle": view.middle}
+        elif isinstance(view, Linear):
             arrays[name] = view.weights * share[name]
+        if not isinstance(view, Forest):
             intercept += view.intercept * share[name]
     told, gain = repeats.ravel(), np.tile(logs.gain, len(repeats))
     arrays["ranks"], arrays["levels"] = _ranks(told)
     spread = float(told.var())
     slope = max(0.0, float(np.cov(told, gain, bias=True)[0, 1] / spread)) if spread > 1e-18 else 0.0
     tags = sorted(means)
-    arrays["tag_offsets"] = np.array([means[tag] * float(shares[-1]) for tag in tags], dtype=np.float64)
+    arrays["tag_means"] = np.array([means[tag] for tag in tags], dtype=np.float64)
     header = {
         "intercept": intercept,
         "gain_slope": slope,
         "gain_intercept": float(gain.mean() - slope * told.mean()),
-        "tree_depth": depth,
+        "tree_depth": max(forest.depth for forest, _ in forests),
+        "tag_share": float(shares[-1]),
         "tags": tags,
         "keep_quality": keep_table(told, arrays, *(np.tile(q, len(repeats)) for q in (logs.cheap, logs.expensive))),
         "summary": summary,

@@ -1,15 +1,16 @@
 """The views of a request that a scorer is fitted on, and one estimator for each. scikit-learn lives here.
 
-structure   ridge on the standardised numbers
-trees       extremely randomised shallow trees on the same numbers
-words, word_pairs, letters   ridge on hashed counts, each slot weighed by how rare it is
+ranks       ridge on where each number stands among the training rows, in sixteenths: no number is an outlier
+words, letters   ridge on hashed counts, each slot weighed by how rare it is
+trees       extremely randomised shallow trees on the numbers
+tagged_trees  the same on the numbers and the tag's mean: what a sign means may hang on the endpoint
 tag         the tag's mean, shrunk towards the mean of all by how little its rows tell (empirical Bayes)
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,24 +21,26 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
 from turnout.routing.features import Floats, Reading
-from turnout.routing.scorer import BITS, HASHED_VIEWS, scale, slots
+from turnout.routing.scorer import BITS, HASHED_VIEWS, KNOTS, scale, slots
 
 Rows = NDArray[np.intp]
 
 # Tried for each view, the best out of fold kept. A view that knows nothing is shrunk away by the blend.
 PENALTIES = {
-    "structure": (30.0, 300.0, 3000.0, 10000.0),
+    "ranks": (30.0, 100.0, 300.0, 1000.0),
     "words": (10.0, 40.0, 150.0, 600.0),
-    "word_pairs": (10.0, 40.0, 150.0, 600.0),
     "letters": (10.0, 40.0, 150.0, 600.0),
     # Rows in a leaf, at least.
     "trees": (10.0, 25.0),
+    "tagged_trees": (10.0, 25.0),
 }
 TEXT_VIEWS = tuple(PENALTIES)
-# 64 trees of depth 7 cost 20 microseconds to serve; twice as many gained less than .002 APGR.
+# Two views of 64 trees of depth 7 cost 30 microseconds to serve; three times as many gained less than .002 APGR.
 TREES = 64
 DUAL_ROWS = 2_000
 DEPTH = 7
+# A number that is the same in nearly all rows tells chance alone.
+LEAST_SPREAD = 0.05
 
 
 @dataclass(frozen=True)
@@ -52,47 +55,88 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class Forest:
-    """Fitted trees."""
+class Ranked:
+    """A fitted view of ranks. knots: [names, KNOTS]; weights: of each number's rank, [names]."""
 
-    estimator: Any
+    knots: Floats
+    weights: Floats
+    middle: Floats
+    intercept: float
 
     def predict(self, view: Any) -> Floats:
-        return np.asarray(self.estimator.predict(view), dtype=np.float64)
+        return np.asarray((ranks_of(view, self.knots) - self.middle) @ self.weights + self.intercept)
 
-    def flat(self, share: float) -> dict[str, NDArray[Any]]:
-        """All trees as one list of nodes; a leaf leads to itself. share: what a leaf's value is multiplied by."""
-        features, cuts, lefts, rights, values, roots = [], [], [], [], [], []
-        start = 0
-        for each in self.estimator.estimators_:
-            tree = each.tree_
-            count = tree.node_count
-            itself = np.arange(count)
-            leaf = tree.children_left < 0
-            features.append(np.where(leaf, 0, tree.feature))
-            cuts.append(np.where(leaf, 0.0, tree.threshold))
-            lefts.append(start + np.where(leaf, itself, tree.children_left))
-            rights.append(start + np.where(leaf, itself, tree.children_right))
-            values.append(tree.value[:, 0, 0] * share / len(self.estimator.estimators_))
-            roots.append(start)
-            start += count
-        return {
-            "tree_features": np.concatenate(features).astype(np.int32),
-            "tree_cuts": np.concatenate(cuts),
-            "tree_children": np.stack((np.concatenate(lefts), np.concatenate(rights)), axis=1).astype(np.int32),
-            "tree_values": np.concatenate(values),
-            "tree_roots": np.array(roots, dtype=np.int32),
-        }
+
+@dataclass(frozen=True)
+class Tagged:
+    """Numbers, and whose request each row is."""
+
+    numbers: Floats
+    tags: NDArray[Any]
+
+    def __getitem__(self, rows: Any) -> Tagged:
+        return Tagged(self.numbers[rows], self.tags[rows])
+
+    def with_means(self, means: Mapping[str, float]) -> Floats:
+        """[rows, names + 1]: the tag's mean is the last number."""
+        return np.column_stack((self.numbers, [means.get(tag, 0.0) for tag in self.tags])).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Fitted trees; means: of the tags, where they are asked for."""
+
+    estimator: Any
+    means: Mapping[str, float] | None = None
+
+    def predict(self, view: Any) -> Floats:
+        numbers = view if self.means is None else view.with_means(self.means)
+        return np.asarray(self.estimator.predict(numbers), dtype=np.float64)
 
     @property
     def depth(self) -> int:
         return max(int(each.tree_.max_depth) for each in self.estimator.estimators_)
 
 
+View = Linear | Ranked | Forest
+
+
+def ranks_of(numbers: Floats, knots: Floats) -> Floats:
+    """Where each number stands among the knots, [rows, names], in [0, 1]."""
+    return np.asarray((numbers[:, :, None] > knots).mean(axis=2), dtype=np.float64)
+
+
+def flattened(forests: Sequence[tuple[Forest, float]]) -> dict[str, NDArray[Any]]:
+    """All trees as one list of nodes; a leaf leads to itself. Beside each forest what its values are worth."""
+    features, cuts, lefts, rights, values, roots = [], [], [], [], [], []
+    start = 0
+    for forest, share in forests:
+        for each in forest.estimator.estimators_:
+            tree = each.tree_
+            itself = np.arange(tree.node_count)
+            leaf = tree.children_left < 0
+            features.append(np.where(leaf, 0, tree.feature))
+            cuts.append(np.where(leaf, 0.0, tree.threshold))
+            lefts.append(start + np.where(leaf, itself, tree.children_left))
+            rights.append(start + np.where(leaf, itself, tree.children_right))
+            values.append(tree.value[:, 0, 0] * share / len(forest.estimator.estimators_))
+            roots.append(start)
+            start += tree.node_count
+    return {
+        "tree_features": np.concatenate(features).astype(np.int32),
+        "tree_cuts": np.concatenate(cuts),
+        "tree_children": np.stack((np.concatenate(lefts), np.concatenate(rights)), axis=1).astype(np.int32),
+        "tree_values": np.concatenate(values),
+        "tree_roots": np.array(roots, dtype=np.int32),
+    }
+
+
 def views_of(readings: Sequence[Reading]) -> dict[str, Any]:
     """One matrix of as many rows for each view; those of the hashes are sparse."""
     structure = np.stack([reading.structure for reading in readings])
-    views: dict[str, Any] = {"structure": structure, "trees": structure.astype(np.float32)}
+    tags = np.array([reading.tag for reading in readings], dtype=object)
+    views: dict[str, Any] = {"ranks": structure, "trees": structure.astype(np.float32)}
+    views["tagged_trees"] = Tagged(structure, tags)
     for name in HASHED_VIEWS:
         views[name] = _hashed([getattr(reading, name) for reading in readings])
     return {name: views[name] for name in TEXT_VIEWS}
@@ -108,25 +152,34 @@ def _hashed(rows: Sequence[NDArray[np.uint64]]) -> csr_matrix:
     return matrix
 
 
-def fit_view(name: str, view: Any, target: Floats, penalty: float, seed: int) -> Linear | Forest:
+def fit_view(name: str, view: Any, target: Floats, penalty: float, seed: int) -> View:
     """One estimator on one view. Deterministic."""
-    if name == "trees":
+    if name in ("trees", "tagged_trees"):
         forest = ExtraTreesRegressor(
             TREES, max_depth=DEPTH, min_samples_leaf=int(penalty), max_features=0.3, random_state=seed
         )
-        return Forest(forest.fit(view, target))
-    if name == "structure":
-        centre, spread = view.mean(axis=0), view.std(axis=0)
-        spread[spread < 1e-9] = np.inf
-        model = Ridge(alpha=penalty).fit((view - centre) / spread, target)
-        weights = np.asarray(model.coef_, dtype=np.float64) / spread
-        return Linear(weights, float(model.intercept_ - centre @ weights))
+        if name == "trees":
+            return Forest(forest.fit(view, target))
+        means = tag_means(target, list(view.tags))
+        return Forest(forest.fit(view.with_means(means), target), means)
+    if name == "ranks":
+        return _ranked(view, target, penalty)
     rarity = np.log((1.0 + view.shape[0]) / (1.0 + np.bincount(view.indices, minlength=view.shape[1]))) + 1.0
     # With few rows exactly, by the products of rows; with many by conjugate gradients.
     solver = "cholesky" if view.shape[0] <= DUAL_ROWS else "sparse_cg"
     model = Ridge(alpha=penalty, solver=solver, tol=1e-3, fit_intercept=False)
     model.fit(view.multiply(rarity).tocsr(), target - target.mean())
     return Linear(np.asarray(model.coef_, dtype=np.float64) * rarity, float(target.mean()))
+
+
+def _ranked(numbers: Floats, target: Floats, penalty: float) -> Ranked:
+    knots = np.quantile(numbers, (np.arange(KNOTS) + 0.5) / KNOTS, axis=0, method="lower").T
+    ranks = ranks_of(numbers, knots)
+    kept = ranks.std(axis=0) > LEAST_SPREAD
+    weights = np.zeros(len(knots))
+    if kept.any():
+        weights[kept] = Ridge(alpha=penalty).fit(ranks[:, kept], target).coef_
+    return Ranked(knots, weights, ranks.mean(axis=0), float(target.mean()))
 
 
 def tag_means(gain: Floats, tags: Sequence[str]) -> dict[str, float]:

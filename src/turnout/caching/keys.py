@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from turnout.messages import canonical_json
-from turnout.settings import Settings
+from turnout.settings import Model, Settings
 from turnout.wire import SHAPELESS, ChatRequest
 
 KEY_BYTES = 16
@@ -21,15 +20,15 @@ def policy_digest(settings: Settings, scorer_version: str) -> bytes:
     shaping = {
         "cheap": settings.tiers.cheap.models,
         "expensive": settings.tiers.expensive.models,
-        "models": {name: _plain(model.params) for name, model in settings.models.items()},
+        "models": {name: _plain(model) for name, model in settings.models.items()},
         "wish": [routing.keep_quality, routing.max_expensive_share, routing.threshold],
         "scorer": scorer_version,
     }
     return hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES).digest()
 
 
-def _plain(params: Mapping[str, Any]) -> dict[str, str]:
-    return {name: repr(value) for name, value in params.items()}
+def _plain(model: Model) -> dict[str, Any]:
+    return {"max": model.max_output_tokens, **{f"param {name}": repr(value) for name, value in model.params.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +38,9 @@ class Keys:
     policy: bytes
     scope: Literal["user", "app"]
 
-    def key(self, request: ChatRequest, *, model: str, user: str) -> bytes:
-        """The key of this request, 16 bytes. `model` is the resolved name: a tier, a model or `auto`.
+    def key(self, request: ChatRequest, *, model: str, tag: str, user: str) -> bytes:
+        """The key of this request, 16 bytes. `model` is the resolved name: a tier, a model or `auto`; `tag` is the
+        one that it is scored with, "" where it is not scored.
 
         Streaming or not is no part of it: one entry serves both. Raises InvalidRequest where the request
         is not plain JSON or not valid Unicode.
@@ -50,7 +50,7 @@ class Keys:
             request.messages,
             {name: _number(value) for name, value in request.params.items() if name not in SHAPELESS},
             {name: value for name, value in request.extra.items() if name not in SHAPELESS},
-            request.tag,
+            tag,
             [user] if self.scope == "user" else [],
         ]
         # Keyed, so that the policy costs nothing a request and no caller can aim at another policy's keys.

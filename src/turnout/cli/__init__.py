@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "what a scorer is worth on labelled logs",
     "score": "score one text: tier, expected gain and the reasons",
     "label": "make labelled logs: replay prompts on both tiers, judge the answers",
+    "cache": "purge stored answers from the cache that the workers share",
     "check": "check a settings file, and say what it means",
 }
 

@@ -144,7 +144,8 @@ class Pipeline:
         target = self._catalog.find(request.model)
         cache = self._cache_state(around)
         # The key is made where nothing is cached too: making it is what finds text that is not Unicode.
-        key = self._keys.key(request, model=target.name, user=around.caller.user)
+        tag = "" if target.tier is not None else _tag(request, around)
+        key = self._keys.key(request, model=target.name, tag=tag, user=around.caller.user)
         return Call(
             request=request,
             target=target,
@@ -329,8 +330,7 @@ class Pipeline:
     ) -> Decision:
         if target.tier is not None:
             return Decision(tier=target.tier, reason="forced", candidates=target.candidates)
-        tag = request.tag or around.caller.endpoint
-        query = Query(messages=request.messages, tag=tag, tools=request.tools)
+        query = Query(messages=request.messages, tag=_tag(request, around), tools=request.tools)
         return self._router.decide(query, observe=observe, ease=ease)
 
     def _order(self, call: Call, decision: Decision, trip: Trip) -> Order:
@@ -497,6 +497,11 @@ class Pipeline:
             call.outcome = outcome
             self._observer.request_ended(call.token, outcome)
         return outcome
+
+
+def _tag(request: ChatRequest, around: Circumstances) -> str:
+    """What the app knows about the request: its own word, else where it came from."""
+    return request.tag or around.caller.endpoint
 
 
 def _hit(stored: Stored, state: CacheState) -> Whole | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -24,10 +25,13 @@ from turnout.ports import (
 )
 from turnout.stores.ledger import Ledger
 
-# What an entry costs beside its bytes: key, record, dict slot.
-ENTRY_OVERHEAD = 400
+# What an entry costs beside its bytes and names: key, record, its numbers, dict slots, string headers. Measured as
+# resident memory, 457 bytes at a million entries; rounded up for the moment when the dict grows.
+ENTRY_OVERHEAD = 500
 
 _Verdict = Hit | Follow | Lead | RateRefused | BudgetRefused
+# Between two turns of the loop: about a millisecond's worth.
+PURGE_AT_ONCE = 2000
 
 
 @dataclass(slots=True)
@@ -38,6 +42,9 @@ class _Record:
     kept_until: float
     user: str
     endpoint: str
+
+    def by(self, user: str | None, endpoint: str | None) -> bool:
+        return (user is None or self.user == user) and (endpoint is None or self.endpoint == endpoint)
 
 
 class MemoryAnswers:
@@ -65,36 +72,39 @@ class MemoryAnswers:
 
     def put(self, key: bytes, store: Store, now: float) -> None:
         self._drop(key)
-        weight = _weight(store.packed)
-        if weight > self._max_bytes:
+        weighs = weight(store)
+        if weighs > self._max_bytes:
             return
         fresh_until = now + store.ttl_s
         self._records[key] = _Record(
             store.packed, now, fresh_until, fresh_until + store.stale_s, store.user, store.endpoint
         )
-        self.bytes += weight
+        self.bytes += weighs
         while self.bytes > self._max_bytes or len(self._records) > self._max_entries:
             self._drop(next(iter(self._records)))
 
     def _drop(self, key: bytes) -> None:
         record = self._records.pop(key, None)
         if record is not None:
-            self.bytes -= _weight(record.packed)
+            self.bytes -= weight(record)
 
-    def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
-        """Drops what this user or endpoint stored; everything where neither is named. Says how many."""
-        gone = [
-            key
-            for key, record in self._records.items()
-            if (user is None or record.user == user) and (endpoint is None or record.endpoint == endpoint)
-        ]
+    def purge(self, *, user: str | None = None, endpoint: str | None = None, keys: Iterable[bytes] = ()) -> int:
+        """Drops what this user or endpoint stored, among these keys; all of it where neither is named. Says how
+        many."""
+        gone = [key for key in keys if (record := self._records.get(key)) is not None and record.by(user, endpoint)]
         for key in gone:
             self._drop(key)
         return len(gone)
 
+    @property
+    def keys(self) -> list[bytes]:
+        return list(self._records)
 
-def _weight(packed: bytes) -> int:
-    return len(packed) + ENTRY_OVERHEAD
+
+def weight(kept: Store | _Record) -> int:
+    """What an entry takes of the bound: its bytes, and a tenth more for the holes that eviction leaves in memory."""
+    size = len(kept.packed) + len(kept.user) + len(kept.endpoint) + ENTRY_OVERHEAD
+    return size + size // 10
 
 
 class MemoryGate:
@@ -191,7 +201,11 @@ class MemoryGate:
         return None if record is None else Stored(packed=record.packed, age_s=now - record.stored_at)
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
-        return self.answers.purge(user=user, endpoint=endpoint)
+        dropped, keys = 0, self.answers.keys
+        for start in range(0, len(keys), PURGE_AT_ONCE):
+            dropped += self.answers.purge(user=user, endpoint=endpoint, keys=keys[start : start + PURGE_AT_ONCE])
+            await asyncio.sleep(0)
+        return dropped
 
     async def close(self) -> None:
         return None

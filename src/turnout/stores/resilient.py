@@ -76,7 +76,7 @@ class ResilientGate:
         verdict = entry.verdict
         if isinstance(verdict, Lead):
             if ask.budgets and not self._budgets_local:
-                await self._local.leave(Settlement(key=ask.key, lease=verdict.lease))
+                await self._local.leave(Settlement(key=ask.key, lease=verdict.lease, refused=True))
                 raise BudgetUnavailable("the budgets cannot be read at the moment", retry_after_s=LOOK_S)
             verdict = replace(verdict, lease=self._mark + verdict.lease)
         elif isinstance(verdict, Follow):

@@ -1,0 +1,57 @@
+"""`turnout cache purge --config turnout.toml`: drop stored answers from the shared cache."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+
+from turnout.errors import StoreUnavailable, UsageError
+from turnout.settings import Settings
+
+NAME = "cache"
+HELP = "purge stored answers from the cache that the workers share"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["purge"], help="purge: drop stored answers")
+    parser.add_argument("--config", required=True, metavar="FILE", help="the settings file, turnout.toml")
+    which = parser.add_argument_group("which (user and endpoint together: what is of both)")
+    which.add_argument("--user", metavar="ID", help="what was stored for this user")
+    which.add_argument("--endpoint", metavar="PATH", help="what was stored at this endpoint")
+    which.add_argument("--all", action="store_true", help="every stored answer")
+    parser.add_argument("--json", action="store_true", help="print only JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 1 where Redis cannot be asked, 2 where there is no Redis or nothing is named."""
+    named = args.user is not None or args.endpoint is not None
+    if named == args.all:
+        raise UsageError("say what to purge: --user ID, --endpoint PATH or both, or else --all")
+    settings = Settings.from_toml(args.config)
+    if settings.redis is None:
+        raise UsageError(
+            f"{args.config} has no [redis]: each process then has a cache of its own memory, which no command can "
+            "reach. Call `await turnout.purge(...)` in the app, or restart it"
+        )
+    purged = asyncio.run(_purge(settings, args.user, args.endpoint))
+    print(json.dumps({"purged": purged}) if args.json else f"{purged} stored answers purged")
+    return 0
+
+
+async def _purge(settings: Settings, user: str | None, endpoint: str | None) -> int:
+    # Imported here: the commands that need no Redis start without it.
+    from turnout.stores.line import LineDown
+    from turnout.stores.redis import Bounds, RedisGate
+    from turnout.stores.seats import Seats
+
+    assert settings.redis is not None
+    # Nobody waits behind a command: it may be patient where a request may not.
+    seats = Seats(url=settings.redis.url, prefix=settings.redis.prefix, timeout_s=5.0)
+    gate = RedisGate(seats, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
+    try:
+        return await gate.purge(user=user, endpoint=endpoint)
+    except LineDown as down:
+        raise StoreUnavailable(f"Redis cannot be asked: {down}") from down
+    finally:
+        await gate.close()

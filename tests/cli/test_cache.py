@@ -1,0 +1,76 @@
+"""`turnout cache purge`: what the workers share, from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from pathlib import Path
+
+import pytest
+
+from tests.support.redis_server import RedisServer
+from turnout.assembly import Turnout
+from turnout.caller import Caller
+from turnout.cli import main
+from turnout.testing import FixedScorer, ScriptedProvider
+
+TIERS = '[tiers.cheap]\nmodels = ["openai/small"]\n[tiers.expensive]\nmodels = ["openai/large"]\n'
+PRICES = "".join(
+    f'[models."openai/{name}"]\ninput_usd_per_million = 1\noutput_usd_per_million = 1\n' for name in ("small", "large")
+)
+
+
+@pytest.fixture
+def config(tmp_path: Path, redis_server: RedisServer) -> Path:
+    """Settings of a cache that holds an answer of ann's and one of bob's."""
+    file = tmp_path / "turnout.toml"
+    redis = f'[redis]\nurl = "{redis_server.url}"\nprefix = "test-{secrets.token_hex(6)}"\ntimeout_s = 5\n'
+    file.write_text(f"{TIERS}{PRICES}[routing]\nthreshold = 0.5\n{redis}", "utf-8")
+
+    async def fill() -> None:
+        async with Turnout(file, provider=ScriptedProvider(), scorer=FixedScorer(0.1)) as turnout:
+            for user in ("ann", "bob"):
+                await turnout.complete("q", caller=Caller(user=user, endpoint="/ask"))
+
+    asyncio.run(fill())
+    return file
+
+
+def _purged(capsys: pytest.CaptureFixture[str], config: Path, *which: str) -> int:
+    assert main(["cache", "purge", "--config", str(config), "--json", *which]) == 0
+    count: int = json.loads(capsys.readouterr().out)["purged"]
+    return count
+
+
+def test_it_purges_what_is_named(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By user, by endpoint, all; it says how many."""
+    assert _purged(capsys, config, "--user", "nobody") == 0
+    assert _purged(capsys, config, "--user", "ann") == 1
+    assert _purged(capsys, config, "--user", "ann") == 0
+    assert _purged(capsys, config, "--endpoint", "/ask") == 1
+    assert _purged(capsys, config, "--all") == 0
+
+
+def test_it_wants_to_be_told_what(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing named, or all beside a name, is wrong use."""
+    for which in ([], ["--all", "--user", "ann"]):
+        assert main(["cache", "purge", "--config", str(config), *which]) == 2
+        assert "--all" in capsys.readouterr().err
+    assert _purged(capsys, config, "--all") == 2
+
+
+def test_without_redis_it_says_where_the_cache_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In each process' own memory."""
+    file = tmp_path / "turnout.toml"
+    file.write_text(TIERS, "utf-8")
+    assert main(["cache", "purge", "--config", str(file), "--all"]) == 2
+    assert "no [redis]" in capsys.readouterr().err
+
+
+def test_a_redis_that_cannot_be_asked_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Told in words, exit code 1."""
+    file = tmp_path / "turnout.toml"
+    file.write_text(f'{TIERS}[redis]\nurl = "redis://127.0.0.1:1/0"\n', "utf-8")
+    assert main(["cache", "purge", "--config", str(file), "--all"]) == 1
+    assert "cannot be asked" in capsys.readouterr().err

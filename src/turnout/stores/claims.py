@@ -58,15 +58,29 @@ def states(ask: Ask, told: bytes) -> States:
             RateState(claim=claim, remaining=int(remaining), reset_s=int(reset_ms) / 1000)
             for claim, (remaining, reset_ms) in zip(ask.rates, value["rates"], strict=False)
         ),
-        "budgets": tuple(
-            BudgetState(claim=claim, spent=int(spent), reserved=int(reserved), start=float(start), end=float(end))
-            for claim, (spent, reserved, start, end) in zip(ask.budgets, value["budgets"], strict=False)
-        ),
+        "budgets": _budget_states(ask.budgets, value["budgets"]),
         "circuits": {
             name: Circuit(open=is_open == "1", open_for_s=int(open_ms) / 1000, paused_for_s=int(paused_ms) / 1000)
             for name, is_open, open_ms, paused_ms in value["circuits"]
         },
     }
+
+
+def packed_budgets(claims: Sequence[BudgetClaim]) -> str:
+    """The budgets that leave.lua is to tell the states of, "" for none."""
+    return json.dumps([_budget(claim) for claim in claims], separators=(",", ":")) if claims else ""
+
+
+def budget_states(claims: Sequence[BudgetClaim], told: bytes) -> tuple[BudgetState, ...]:
+    """From the JSON of leave.lua."""
+    return _budget_states(claims, json.loads(told)) if told else ()
+
+
+def _budget_states(claims: Sequence[BudgetClaim], told: Any) -> tuple[BudgetState, ...]:
+    return tuple(
+        BudgetState(claim=claim, spent=int(spent), reserved=int(reserved), start=float(start), end=float(end))
+        for claim, (spent, reserved, start, end) in zip(claims, told, strict=False)
+    )
 
 
 def rate_refused(ask: Ask, detail: bytes) -> RateRefused:

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from turnout.ports import Ask, BudgetState, Entry, Follow, Hit, Lead, Settlement, Stored, Verdict
-from turnout.stores.claims import budget_refused, packed_claims, packed_states, rate_refused, states
+from turnout.stores.claims import (
+    budget_refused,
+    budget_states,
+    packed_budgets,
+    packed_claims,
+    packed_states,
+    rate_refused,
+    states,
+)
 from turnout.stores.line import Line
 from turnout.stores.seats import Seats
 from turnout.stores.shares import Remembered
@@ -69,17 +77,19 @@ class RedisGate:
             times = (round(store.ttl_s * 1000), round(store.stale_s * 1000))
             kept = (store.packed, *times, store.user, store.endpoint, self._bounds.max_entries, self._bounds.max_bytes)
         try:
-            await seat.run(
+            told = await seat.run(
                 "leave",
                 settlement.lease,
                 settlement.key or b"",
                 "" if settlement.cost is None else settlement.cost,
                 "" if settlement.tokens is None else settlement.tokens,
+                int(settlement.refused),
+                packed_budgets(settlement.budgets),
                 *kept,
             )
         finally:
             seat.station.forget(settlement.lease)
-        return ()
+        return budget_states(settlement.budgets, told)
 
     async def top_up(self, lease: str, amount: int, tokens: int = 0) -> bool:
         return bool(await self._seats.run("top_up", lease, amount, tokens))

@@ -80,7 +80,7 @@ class Station:
             self._pump(follower, held.tell, chunks)
 
     async def _disown(self, lease: str, key: bytes, follower: str) -> None:
-        await self._seat.run("leave", lease, key, 0, 0, "")
+        await self._seat.run("leave", lease, key, 0, 0, 1, "", "")
         await self._send(follower, b"lost " + follower.encode())
 
     def _pump(self, follower: str, tell: Tell, chunks: bool) -> None:

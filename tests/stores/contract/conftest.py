@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol
 
 import pytest
@@ -25,6 +25,12 @@ MOVED_CLOCK = """
 local function clock_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000) + (tonumber(redis.call('GET', ROOT .. ':moved')) or 0)
+end
+"""
+# A clock that stands still but for that, for tests that hold verdicts to the millisecond.
+STILL_CLOCK = """
+local function clock_ms()
+  return 1800000000000 + (tonumber(redis.call('GET', ROOT .. ':moved')) or 0)
 end
 """
 
@@ -54,8 +60,10 @@ class MemoryBench:
 
 
 class RedisBench:
-    def __init__(self, server: RedisServer) -> None:
+    def __init__(self, server: RedisServer, clock: str = MOVED_CLOCK) -> None:
         self._url = server.url
+        self._clock = clock
+        self._client = redis.Redis.from_url(server.url)
         self.prefix = f"test-{secrets.token_hex(6)}"
 
     def gate(self) -> RedisGate:
@@ -63,19 +71,26 @@ class RedisBench:
         return RedisGate(self.seats(), Bounds(max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES))
 
     def seats(self) -> Seats:
-        return Seats(url=self._url, prefix=self.prefix, timeout_s=5.0, scripts=Scripts({"clock": MOVED_CLOCK}))
+        return Seats(url=self._url, prefix=self.prefix, timeout_s=5.0, scripts=Scripts({"clock": self._clock}))
 
     async def pass_time(self, seconds: float) -> None:
-        with redis.Redis.from_url(self._url) as client:
-            client.incrby(f"{{{self.prefix}}}:moved", round(seconds * 1000))
+        if seconds:
+            self._client.incrby(f"{{{self.prefix}}}:moved", round(seconds * 1000))
+
+    def close(self) -> None:
+        self._client.close()
 
 
 @pytest.fixture(params=["memory", "redis"])
-def bench(request: pytest.FixtureRequest) -> Bench:
-    """The store under test, empty."""
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """The store under test, empty. Its clock stands still where the module says `STILL = True`."""
     if request.param == "memory":
-        return MemoryBench()
-    return RedisBench(request.getfixturevalue("redis_server"))
+        yield MemoryBench()
+        return
+    still = getattr(request.module, "STILL", False)
+    bench = RedisBench(request.getfixturevalue("redis_server"), STILL_CLOCK if still else MOVED_CLOCK)
+    yield bench
+    bench.close()
 
 
 Scenario = Callable[[Bench, Gate], Awaitable[None]]

@@ -1,22 +1,77 @@
--- Budgets, in nano-USD. The functions that enter.lua, leave.lua and top_up.lua call; see the top of enter.lua.
+-- Budgets, in nano-USD. A claim: {key, limit, windows, rolling_s, policy}; see enter.lua.
 
--- Reserves the first of `worst` (dearest first) that fits every claim: its index from 0. Where none does:
--- nil, the index (from 1) of the claim that refused, in how many ms it might fit.
-local function budgets_reserve(now, lease, lease_ms, claims, worst)
-  return 0
+-- The claim's window that holds now, in ms; nil where none does.
+local function budget_window(now, claim)
+  if claim[4] > 0 then return now - claim[4] * 1000, now end
+  for _, window in ipairs(claim[3]) do
+    if window[1] * 1000 <= now and now < window[2] * 1000 then return window[1] * 1000, window[2] * 1000 end
+  end
 end
 
--- For each claim {spent, reserved, start, end}, whole numbers as text (string.format('%.0f')).
-local function budgets_states(now, claims)
-  return {}
+local function budget_account(now, claim)
+  if claim[4] > 0 then
+    return account_open(ROOT .. ':b:r' .. claim[4] .. ':' .. claim[1], now, claim[4] * 1000, claim[2], 0)
+  end
+  local starts, ends = budget_window(now, claim)
+  if not starts then return nil end
+  local name = string.format('%s:b:%.0f-%.0f:%s', ROOT, starts / 1000, ends / 1000, claim[1])
+  return account_open(name, now, 0, claim[2], ends)
 end
 
--- cost: what the lease's call really cost; nil where that never came: all that is reserved is spent.
--- A lease that is unknown or settled already changes nothing.
-local function budgets_settle(now, lease, cost)
-end
-
--- Whether this much more could be reserved under the lease.
-local function budgets_top_up(now, lease, amount)
+local function budgets_fit(now, claims, amount)
+  for _, claim in ipairs(claims) do
+    local account = budget_account(now, claim)
+    if not account or account_used(account) + amount > claim[2] then return false end
+  end
   return true
+end
+
+local function budget_wait(now, claim, amount)
+  local account = budget_account(now, claim)
+  if not account then return SHORT_MS end
+  local excess = account_used(account) + amount - claim[2]
+  if excess <= 0 then return nil end
+  if excess <= account.reserved and amount <= claim[2] then return SHORT_MS end
+  if account.window > 0 then return account_wait(account, now, excess - account.reserved) end
+  return account.ends - now
+end
+
+-- The first of `worst` (dearest first) that fits every claim: its index from 0. Where none does: nil, the index (from
+-- 1) of the claim that must wait longest, how many ms. Takes nothing.
+local function budgets_offer(now, claims, worst)
+  if #claims == 0 then return 0 end
+  for index, amount in ipairs(worst) do
+    if budgets_fit(now, claims, amount) then return index - 1 end
+  end
+  local refused, longest
+  for index, claim in ipairs(claims) do
+    local wait = budget_wait(now, claim, worst[#worst])
+    if wait and (not longest or wait > longest) then refused, longest = index, wait end
+  end
+  return nil, refused, longest
+end
+
+-- The worst case as parts of a lease.
+local function budgets_parts(now, claims, amount)
+  local parts = {}
+  for _, claim in ipairs(claims) do
+    table.insert(parts, part_of('usd', budget_account(now, claim), claim[2], amount, '0'))
+  end
+  return parts
+end
+
+-- For each claim {spent, reserved, start, end}, whole numbers as text; start and end in seconds.
+local function budgets_states(now, claims)
+  local told = {}
+  for _, claim in ipairs(claims) do
+    local account = budget_account(now, claim)
+    local starts, ends = budget_window(now, claim)
+    if account then
+      local window = {string.format('%.3f', starts / 1000), string.format('%.3f', ends / 1000)}
+      table.insert(told, {num(account.spent), num(account.reserved), window[1], window[2]})
+    else
+      table.insert(told, {'0', '0', '0', '0'})
+    end
+  end
+  return told
 end

@@ -23,9 +23,9 @@
 --   4 budget refused detail: "<index from 1> <ms>"
 --   states: "" or JSON {rates = rates_states, budgets = budgets_states, circuits = circuits_states}
 --
--- The functions are in the files that are loaded before this one: clock, answers, flights, rates, budgets,
+-- The functions are in the files that are loaded before this one: clock, answers, flights, ledger, rates, budgets,
 -- circuits. `claims` is always the list as it came; a budget refused must leave no rate taken, so rates are
--- taken last.
+-- taken last. A hit and a follower take requests; tokens are asked for and reserved where a call must be made.
 local HIT, FOLLOW, LEAD, RATE_REFUSED, BUDGET_REFUSED = 0, 1, 2, 3, 4
 
 local now = clock_ms()
@@ -45,32 +45,45 @@ local function reply(verdict, detail, packed)
   return {verdict, detail, states, packed or ''}
 end
 
+local function checked(unit)
+  local refused, wait = rates_check(now, claims.rates, unit)
+  return refused and reply(RATE_REFUSED, string.format('%d %.0f', refused, wait))
+end
+
 if claims then
-  local refused, wait = rates_check(now, claims.rates)
-  if refused then return reply(RATE_REFUSED, string.format('%d %.0f', refused, wait)) end
+  leases_sweep(now)
+  local refused = checked('requests')
+  if refused then return refused end
 end
 
 if key ~= '' then
   if lookup then
     local packed, age = answers_get(now, key, tonumber(ARGV[4]), false)
     if packed then
-      if claims then rates_take(now, claims.rates, lease, claims.lease_ms, false) end
+      if claims then rates_take(now, claims.rates) end
       return reply(HIT, string.format('%.0f', age), packed)
     end
   end
   local holder = collapse and flights_holder(now, key)
   if holder then
-    if claims then rates_take(now, claims.rates, lease, claims.lease_ms, false) end
+    if claims then rates_take(now, claims.rates) end
     return reply(FOLLOW, holder)
   end
 end
 
 local fits = 0
 if claims then
-  local refused, wait
-  fits, refused, wait = budgets_reserve(now, lease, claims.lease_ms, claims.budgets, claims.worst)
+  local refused, wait = checked('tokens')
+  if refused then return refused end
+  fits, refused, wait = budgets_offer(now, claims.budgets, claims.worst)
   if not fits then return reply(BUDGET_REFUSED, string.format('%d %.0f', refused, wait)) end
-  rates_take(now, claims.rates, lease, claims.lease_ms, true)
+  local parts = rates_take(now, claims.rates)
+  local reserved = rates_tokens(now, claims.rates)
+  for _, part in ipairs(budgets_parts(now, claims.budgets, claims.worst[fits + 1])) do table.insert(reserved, part) end
+  if #reserved > 0 then
+    for _, part in ipairs(reserved) do table.insert(parts, part) end
+    lease_open(now, lease, claims.lease_ms, parts)
+  end
 end
 if key ~= '' and collapse then flights_hold(now, key, lease, tonumber(ARGV[5])) end
 return reply(LEAD, tostring(fits))

@@ -2,17 +2,19 @@
 -- more: a lease that is unknown is nobody's.
 --
 -- ARGV[1] lease  ARGV[2] key or ""  ARGV[3] what it cost, nano-USD, or ""  ARGV[4] tokens used, or ""
--- ARGV[5] the packed answer or "" (then the rest is not given)  ARGV[6] ttl, ms  ARGV[7] kept beyond it, ms
--- ARGV[8] user  ARGV[9] endpoint  ARGV[10] most entries  ARGV[11] most bytes
+-- ARGV[5] 1: refused, nothing was called  ARGV[6] "" or the budgets to tell the states of, as in enter.lua
+-- ARGV[7] the packed answer or "" (then the rest is not given)  ARGV[8] ttl, ms  ARGV[9] kept beyond it, ms
+-- ARGV[10] user  ARGV[11] endpoint  ARGV[12] most entries  ARGV[13] most bytes
+-- Returns "" or budgets_states as JSON.
 local now = clock_ms()
 local lease, key = ARGV[1], ARGV[2]
-budgets_settle(now, lease, tonumber(ARGV[3]))
-rates_settle(now, lease, tonumber(ARGV[4]))
+lease_settle(now, lease, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1')
 if key ~= '' then
   flights_end(now, key, lease)
-  if ARGV[5] ~= '' then
-    local bounds = {tonumber(ARGV[10]), tonumber(ARGV[11])}
-    answers_put(now, key, ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], ARGV[9], bounds)
+  if ARGV[7] ~= '' then
+    local bounds = {tonumber(ARGV[12]), tonumber(ARGV[13])}
+    answers_put(now, key, ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11], bounds)
   end
 end
-return 1
+if ARGV[6] == '' then return '' end
+return cjson.encode(budgets_states(now, cjson.decode(ARGV[6])))

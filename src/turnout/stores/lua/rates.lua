@@ -1,20 +1,62 @@
--- Rate limits. The functions that enter.lua and leave.lua call; see the top of enter.lua for the claims.
+-- Rate limits, in requests and in tokens. A claim: {key, limit, window_s, unit, amount, policy}; see enter.lua.
 
--- nil where every claim fits; else the index (from 1) of one that does not, and in how many ms it would.
-local function rates_check(now, claims)
-  return nil
+local function rate_account(now, claim)
+  local kind = claim[4] == 'tokens' and ':t:' or ':q:'
+  return account_open(ROOT .. kind .. claim[3] .. ':' .. claim[1], now, claim[3] * 1000, claim[2], 0)
 end
 
--- Takes what the claims say. with_tokens: of a Lead tokens too, of a hit and a follower requests alone; what a
--- lease took in tokens is kept under it for rates_settle.
-local function rates_take(now, claims, lease, lease_ms, with_tokens)
+local function rate_wait(now, claim, account, excess)
+  if claim[5] > claim[2] then return claim[3] * 1000 end
+  if excess <= account.reserved then return SHORT_MS end
+  return account_wait(account, now, excess - account.reserved)
 end
 
--- For each claim {remaining, ms until it is next more}, whole numbers as text (string.format('%.0f')).
+-- nil where every claim of this unit fits; else the index (from 1) of the one that must wait longest, and how many ms.
+local function rates_check(now, claims, unit)
+  local refused, longest
+  for index, claim in ipairs(claims) do
+    if claim[4] == unit then
+      local account = rate_account(now, claim)
+      local excess = account_used(account) + claim[5] - claim[2]
+      if excess > 0 then
+        local wait = rate_wait(now, claim, account, excess)
+        if not longest or wait > longest then refused, longest = index, wait end
+      end
+    end
+  end
+  return refused, longest
+end
+
+-- Takes the requests that the claims say. Returns them as parts of a lease.
+local function rates_take(now, claims)
+  local parts = {}
+  for _, claim in ipairs(claims) do
+    if claim[4] == 'requests' then
+      local account = rate_account(now, claim)
+      local stamp = account_spend(account, now, now, claim[5])
+      table.insert(parts, part_of('requests', account, claim[2], claim[5], stamp))
+    end
+  end
+  return parts
+end
+
+-- The tokens that a call may use, as parts of a lease.
+local function rates_tokens(now, claims)
+  local parts = {}
+  for _, claim in ipairs(claims) do
+    if claim[4] == 'tokens' then
+      table.insert(parts, part_of('tokens', rate_account(now, claim), claim[2], claim[5], '0'))
+    end
+  end
+  return parts
+end
+
+-- For each claim {remaining, ms until it is next more}, whole numbers as text.
 local function rates_states(now, claims)
-  return {}
-end
-
--- tokens: what the lease's call really used; nil where that never came: what was taken stands.
-local function rates_settle(now, lease, tokens)
+  local told = {}
+  for _, claim in ipairs(claims) do
+    local account = rate_account(now, claim)
+    table.insert(told, {num(math.max(0, claim[2] - account_used(account))), num(account_next(account, now))})
+  end
+  return told
 end

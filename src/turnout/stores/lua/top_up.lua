@@ -1,2 +1,5 @@
--- Reserves more under a lease. ARGV[1] lease  ARGV[2] how much more, nano-USD. Returns 1 or 0.
-return budgets_top_up(clock_ms(), ARGV[1], tonumber(ARGV[2])) and 1 or 0
+-- Reserves more under a lease. ARGV[1] lease  ARGV[2] how much more, nano-USD  ARGV[3] how many tokens more.
+-- Returns 1 or 0.
+local now = clock_ms()
+leases_sweep(now)
+return lease_top_up(now, ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])) and 1 or 0

@@ -17,12 +17,17 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from redis.asyncio import Connection, ConnectionPool, RedisCluster, Sentinel, SSLConnection
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import URL_QUERY_ARGUMENT_PARSERS, AbstractConnection
+from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException
 
 from turnout.stores.line import Connect
 
 # The line keeps the time itself; RESP 2 is what every server since 6.2 speaks without a greeting.
 _PLAIN: dict[str, Any] = {"socket_timeout": None, "protocol": 2}
+# How long one sentinel is waited for.
+SENTINEL_S = 0.3
 _SENTINEL_PORT = 26379
 _REDIS_PORT = 6379
 
@@ -98,7 +103,9 @@ def _by_sentinel(address: Address) -> Connect:
     db = int(address.path[1]) if len(address.path) > 1 else 0
 
     async def master() -> AbstractConnection:
-        sentinel = Sentinel(list(address.hosts), sentinel_kwargs={"socket_timeout": 0.5, **theirs})  # type: ignore[no-untyped-call]
+        # One try each: the next sentinel is asked rather than the same one again, and whoever waits asks anew.
+        once = {"socket_timeout": SENTINEL_S, "retry": Retry(NoBackoff(), 0)}
+        sentinel = Sentinel(list(address.hosts), sentinel_kwargs={**once, **theirs})  # type: ignore[no-untyped-call]
         pool = SentinelConnectionPool(service, sentinel, ssl=address.tls, db=db, **_PLAIN, **own)  # type: ignore[no-untyped-call]
         try:
             return await _connected(pool.make_connection())  # type: ignore[no-untyped-call]
@@ -114,13 +121,17 @@ def _by_cluster(address: Address, root: str) -> Connect:
 
     async def node() -> AbstractConnection:
         nodes = [ClusterNode(host, port) for host, port in address.hosts]
-        cluster = RedisCluster(startup_nodes=nodes, ssl=address.tls, **address.arguments)
+        # One shard is all that is needed.
+        cluster = RedisCluster(startup_nodes=nodes, ssl=address.tls, require_full_coverage=False, **address.arguments)
         try:
             await cluster.initialize()
             holder = cluster.get_node_from_key(root)
             if holder is None:
                 raise ConnectionError("no node of the cluster holds our keys")
             return await _connected(kind(host=holder.host, port=holder.port, **_PLAIN, **address.arguments))
+        except (RedisClusterException, LookupError) as error:
+            # Neither is a RedisError; the second comes of a cluster without any primary.
+            raise ConnectionError(str(error)) from error
         finally:
             await cluster.aclose()
 

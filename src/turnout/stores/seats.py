@@ -27,7 +27,7 @@ Restore = Callable[[Line], Awaitable[None]]
 # is what a request may lose.
 PATIENCE = 0.8
 # The longest that opening a connection may take, in the background.
-OPEN_S = 1.0
+OPEN_S = 2.0
 
 
 async def _nothing(_: Line) -> None:

@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from turnout.outcome import Decision, Tier, Usage
@@ -20,6 +21,8 @@ _DEFLATED = 1
 _FRAME = struct.Struct(">2sBBI")
 # Below this the bytes saved are not worth the time; deflate level 1 takes about 10 us a KiB.
 COMPRESS_ABOVE = 4096
+# Answers kept unpacked, and the longest of them packed: 16 MiB at the most where nothing was deflated.
+REMEMBERED, REMEMBERED_BYTES = 1024, 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,10 @@ def decision_of(told: Mapping[str, Any]) -> Decision:
 
 def unpack(packed: bytes) -> StoredAnswer | None:
     """The stored answer, or None where these bytes are not one of this version's (a miss, then)."""
+    return _remembered(packed) if len(packed) <= REMEMBERED_BYTES else _unpacked(packed)
+
+
+def _unpacked(packed: bytes) -> StoredAnswer | None:
     try:
         magic, version, flags, length = _FRAME.unpack_from(packed)
         if magic != _MAGIC or version != _VERSION:
@@ -73,3 +80,7 @@ def unpack(packed: bytes) -> StoredAnswer | None:
         )
     except (struct.error, zlib.error, ValueError, KeyError, TypeError):
         return None
+
+
+# What is asked often is unpacked once. Values out of values, so it may be shared by all.
+_remembered = lru_cache(maxsize=REMEMBERED)(_unpacked)

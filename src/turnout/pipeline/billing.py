@@ -75,6 +75,8 @@ class Bill:
 
     def on(self, ask: Ask) -> Ask:
         """The Ask with what this bill claims."""
+        if not self.rates and not self.budgets:
+            return ask
         worst = tuple(amount for _, amount in self.offers)
         return replace(ask, rates=self.rates, budgets=self.budgets, worst=worst)
 

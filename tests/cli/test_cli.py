@@ -45,6 +45,10 @@ def test_train_evaluate_and_score(file: Path, tmp_path: Path, capsys: pytest.Cap
     told = json.loads(capsys.readouterr().out)
     assert told["tier"] == "cheap"
     assert len(told["reasons"]) == 5
+    assert all(reason.startswith("towards ") for reason in told["reasons"])
+    assert 0.0 <= told["novelty"] <= 1.0
+    assert main(["score", "Please add 1 and 2"]) == 0
+    assert "default scorer" in capsys.readouterr().out
 
 
 def test_train_tells_what_each_wish_gives(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`turnout score TEXT`: where one text would go."""
+"""`turnout score TEXT`: where one text would go, and why."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import argparse
 import json
 from typing import Any
 
+from turnout.cli.reasons import in_words
 from turnout.ports import Query
 
 NAME = "score"
 HELP = "score one text: tier, expected gain and the reasons"
+KEEP = 0.95
+# The default scorer can promise no quality: the wish is served as this share.
+DEFAULT_SHARE = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,29 +28,42 @@ def run(args: argparse.Namespace) -> int:
     from turnout.routing.prior import PriorScorer
     from turnout.routing.scorer import load
 
+    default = args.scorer == "default"
+    scorer: Any = PriorScorer() if default else load(args.scorer)
     query = Query.from_text(args.text, args.group)
-    told: dict[str, Any]
-    if args.scorer == "default":
-        prior = PriorScorer()
-        score, threshold, reasons = prior.score(query), 0.5, prior.explain(query)
-    else:
-        scorer = load(args.scorer)
-        score, threshold, reasons = scorer.score(query), scorer.threshold_for_quality(0.95), scorer.explain(query)
-    tier = "expensive" if score.score >= threshold else "cheap"
+    score = scorer.score(query)
+    threshold = 1.0 - DEFAULT_SHARE if default else scorer.threshold_for_quality(KEEP)
     told = {
         "score": score.score,
         "expected_gain": score.expected_gain,
         "threshold": threshold,
-        "tier": tier,
+        "tier": "expensive" if score.score >= threshold else "cheap",
+        "novelty": score.novelty,
+        "novel": score.novel,
         "scorer": args.scorer,
-        "reasons": reasons,
+        "reasons": [in_words(reason) for reason in scorer.explain(query)],
+        "limits": _limits(scorer, default),
     }
-    if args.json:
-        print(json.dumps(told))
-        return 0
-    print(f"{tier}: score {score.score:.4f}, threshold {threshold:.4f}, expected gain {score.expected_gain:+.3f}")
-    for reason in reasons:
-        print(f"  {reason}")
-    if args.scorer == "default":
-        print("The default scorer is a prior that no logs taught: train on your own.")
+    print(json.dumps(told) if args.json else _text(told))
     return 0
+
+
+def _limits(scorer: Any, default: bool) -> str:
+    """What the default scorer's shipped data says of its worth; what a file's training measured of its own."""
+    if default:
+        shipped = getattr(scorer, "limits", "")
+        plain = "the default scorer was not trained on your logs and promises no quality; train on your own"
+        return str(shipped) if shipped else plain
+    apgr, rows = scorer.summary.get("apgr"), scorer.summary.get("rows")
+    return "" if apgr is None else f"trained on {rows} rows; APGR out of fold {apgr:.3f} (random 0.5)"
+
+
+def _text(told: dict[str, Any]) -> str:
+    novel = ", unlike the training logs" if told["novel"] else ""
+    wish = f"a share of {DEFAULT_SHARE:g}" if told["scorer"] == "default" else f"keep_quality = {KEEP:g}"
+    lines = [
+        f"{told['tier']}: score {told['score']:.4f}, threshold {told['threshold']:.4f} (for {wish})",
+        f"expected gain {told['expected_gain']:+.3f}, novelty {told['novelty']:.2f}{novel}",
+        *(f"  {reason}" for reason in told["reasons"]),
+    ]
+    return "\n".join([*lines, told["limits"]] if told["limits"] else lines)

@@ -1,0 +1,61 @@
+"""A scorer's reasons in words that need no knowledge of its features. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_REASON = re.compile(r"(?P<sign>[+-])(?P<weight>\d+\.\d+)\s+(?P<name>.*?)(?: \((?P<count>[\d,.]+)\))?")
+_PATTERNS = (
+    (re.compile(r"count of (.+) words"), r"\1 words"),
+    (re.compile(r"share of (.+) words"), r"how many of its words are \1 words"),
+    (re.compile(r"begins with an? (.+) word"), r"begins with a word of the kind: \1"),
+    (re.compile(r"count of (.+)"), r"\1 characters"),
+    (re.compile(r"share of (.+)"), r"how many of its characters are \1"),
+    (re.compile(r"(.+)_bytes"), r"length of the \1, in bytes"),
+)
+# Names that say too little by themselves.
+_WORDS = {
+    "bytes": "its length, in bytes",
+    "words": "its length, in words",
+    "gaps": "gaps to fill in",
+    "defs": "function definitions",
+    "returns": "return statements",
+    "equalities": "comparisons by ==",
+    "fractions": "fractions in TeX",
+    "roots": "roots in TeX",
+    "indents": "indented lines",
+    "options": "options to choose from",
+    "turns": "turns of the conversation",
+    "tools": "tools offered",
+    "word_length": "how long its words are",
+    "words_per_sentence": "how long its sentences are",
+    "long_word_share": "how many of its words are long",
+    "distinct_word_share": "how few words it repeats",
+    "number_share": "how much of it is numbers",
+    "capitalised_share": "how many of its words are capitalised",
+    "ends_with_question": "it ends with a question",
+    "begins_with_capital": "it begins with a capital",
+    "longest_word": "length of its longest word",
+    "longest_number": "length of its longest number",
+}
+
+
+def in_words(reason: str) -> str:
+    """`+0.120  count of maths words (3)` as `towards expensive by 0.120: maths words (3)`; as it is where it has
+    another form."""
+    found = _REASON.fullmatch(reason)
+    if found is None:
+        return reason
+    towards = "expensive" if found["sign"] == "+" else "cheap"
+    count = f" ({found['count']})" if found["count"] else ""
+    return f"towards {towards} by {found['weight']}: {_named(found['name'])}{count}"
+
+
+def _named(name: str) -> str:
+    if name in _WORDS:
+        return _WORDS[name]
+    for pattern, words in _PATTERNS:
+        if pattern.fullmatch(name):
+            return pattern.sub(words, name).replace("_", " ")
+    # A group's name is the user's own.
+    return name if name.startswith("the group ") else name.replace("_", " ")

@@ -1,0 +1,32 @@
+"""Reasons are told in words, every feature's, and never turned round."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from turnout.cli.reasons import in_words
+from turnout.routing.features import NAMES
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("+0.120  count of maths words (3)", "towards expensive by 0.120: maths words (3)"),
+        ("-0.005  longest_word (10)", "towards cheap by 0.005: length of its longest word (10)"),
+        ("-0.067  the group 'high_school'", "towards cheap by 0.067: the group 'high_school'"),
+        ("+0.010  system_bytes (40)", "towards expensive by 0.010: length of the system, in bytes (40)"),
+        ("something else", "something else"),
+    ],
+)
+def test_a_reason_says_which_way_and_what(reason: str, words: str) -> None:
+    """The sign is a tier, the count stays, a group's own name too."""
+    assert in_words(reason) == words
+
+
+def test_no_feature_is_told_by_its_internal_name() -> None:
+    """No underscores, whatever features there are."""
+    for name in NAMES:
+        told = in_words(f"+0.100  {name} (2)")
+        assert re.fullmatch(r"towards expensive by 0\.100: [^_]+ \(2\)", told), told

@@ -22,7 +22,7 @@ from turnout.messages import Message
 from turnout.outcome import Decision, Outcome
 from turnout.pipeline import Pipeline
 from turnout.pipeline.billing import Billing
-from turnout.ports import Clock, Gate, Observer, Provider, Scorer
+from turnout.ports import Clock, Gate, Observer, Provider, Scorer, Switchboard
 from turnout.routing.catalog import Catalog
 from turnout.routing.drift import DRIFTED, WINDOW, Drift
 from turnout.routing.quantile import ShareKeeper
@@ -34,6 +34,7 @@ from turnout.telemetry.observers import Observers
 from turnout.telemetry.request_log import RequestLog
 from turnout.telemetry.spans import SpanObserver
 from turnout.upstream import litellm_import
+from turnout.upstream.admission import Admission
 from turnout.upstream.chain import Chain
 from turnout.upstream.prices import PriceBook
 from turnout.upstream.provider import LiteLLMProvider
@@ -49,7 +50,7 @@ DEFAULT_SHARE = 0.3
 # What the default scorer, which can promise no quality, makes of a wish for quality.
 DEFAULT_SCORER_SHARE = 0.5
 # Sections that are read and checked, but that nothing acts on yet.
-NOT_BUILT = ("endpoints", "breaker", "queue", "webhooks", "alerts", "status")
+NOT_BUILT = ("endpoints", "queue", "webhooks", "alerts", "status")
 
 
 class Turnout:
@@ -66,6 +67,7 @@ class Turnout:
         provider: Provider | None = None,
         scorer: Scorer | None = None,
         gate: Gate | None = None,
+        switchboard: Switchboard | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.settings = settings = Settings.of(config)
@@ -90,6 +92,10 @@ class Turnout:
         _warn(settings, scorer)
         # The default scorer was trained on no logs of this app: its scores are uniform on no traffic.
         self.drift = None if scorer.is_default else Drift()
+        if switchboard is None and settings.redis is not None:
+            # Alone in its process, a breaker has nobody to share with.
+            switchboard = self._stores.switchboard
+        self.admission = Admission(settings=settings, clock=self.clock, observer=observer, switchboard=switchboard)
         self._pipeline = Pipeline(
             settings=settings,
             clock=self.clock,
@@ -109,8 +115,10 @@ class Turnout:
                 observer=observer,
                 settings=settings,
                 prices=self._prices,
+                admission=self.admission,
                 rng=random.Random().random,
             ),
+            admission=self.admission,
             observer=observer,
             billing=self._billing,
         )

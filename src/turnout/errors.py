@@ -27,6 +27,7 @@ TurnoutError
     ├── Misconfigured             our key, model name or URL is to blame (401, 403, 404): next candidate
     ├── ProviderRateLimited       429: a pause, not a failure
     ├── AttemptTimeout            connect, first token, between chunks or the whole attempt
+    │   └── CutShort              our own deadline left it too little time: says nothing of the provider
     ├── ConnectionFailed          refused, reset, DNS
     ├── ProviderFailed            5xx
     └── MalformedReply            not JSON, no choices, an error inside a 200, a stream cut short
@@ -250,9 +251,16 @@ class ProviderRateLimited(AttemptError):
 
 
 class AttemptTimeout(AttemptError):
+    """It took too long. Not tried again: what time is left is the next candidate's."""
+
     kind = "timeout"
-    retryable = True
     counts = True
+
+
+class CutShort(AttemptTimeout):
+    """Our own deadline ended it, before the provider had a fair chance."""
+
+    counts = False
 
 
 class ConnectionFailed(AttemptError):

@@ -122,12 +122,29 @@ class Attempt:
     finish_reason: str | None = None
 
 
+SkipReason = Literal[
+    "open",  # its circuit is open
+    "paused",  # it answered 429 and asked to be left alone
+    "full",  # as many calls as allowed are under way, and as many more wait
+    "budget",  # its worst case does not fit the reservation
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """A candidate that was not called, or not once more, and why."""
+
+    model: str
+    reason: SkipReason
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What finally happened to one request.
 
     decision: None only where the request was refused before one was made.
     tier, model: who really answered (`none` and "" for the plain answer and for errors).
+    attempts, skipped: whom it was tried at, and whom not, in order; () for a hit and for a follower.
     cost_usd: what this request's attempts cost, in USD; 0 for a hit and for a follower of a flight.
     turnout_s: this library's own time; inference_s: time in attempts (for a follower: spent waiting for
     the flight); waited_s: back-off and queueing. On a stream up to the first content-bearing chunk.
@@ -142,6 +159,7 @@ class Outcome:
     reason: Reason | None
     cache: CacheState
     attempts: tuple[Attempt, ...] = ()
+    skipped: tuple[Skip, ...] = ()
     usage: Usage = Usage()
     cost_usd: Decimal = Decimal(0)
     turnout_s: float = 0.0

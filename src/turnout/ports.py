@@ -407,8 +407,8 @@ class Switchboard(Protocol):
     """
 
     async def post(self, name: str, circuit: Circuit) -> None:
-        """Replaces what is known of this circuit; a closed and free one may be forgotten. An open one is kept
-        until it is replaced, or until long after its time, where its process has died."""
+        """Replaces what is known of this circuit. A closed one is told as such too, so that whoever still holds
+        it for open hears of it; of a circuit that an Entry does not tell, everybody keeps their own idea."""
         ...
 
     async def claim(self, name: str, lease_s: float) -> bool:

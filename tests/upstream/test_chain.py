@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
 
-from turnout.errors import ProviderFailed, ServedError
+from turnout.errors import (
+    AttemptError,
+    AttemptTimeout,
+    CallerFault,
+    ConnectionFailed,
+    DeadlineExceeded,
+    MalformedReply,
+    Misconfigured,
+    Overloaded,
+    ProviderFailed,
+    ProviderRateLimited,
+    ServedError,
+    UpstreamUnavailable,
+)
 from turnout.outcome import Attempt
 from turnout.ports import ProviderCall
 from turnout.settings import Settings
-from turnout.testing import ManualClock, ScriptedProvider
-from turnout.upstream.chain import Candidate, Chain, Order, Trip
+from turnout.testing import Hangs, ManualClock, Says, ScriptedProvider, settle
+from turnout.upstream.admission import Admission
+from turnout.upstream.chain import Chain
+from turnout.upstream.order import Candidate, Order, Trip
 
 FIRST, SECOND = "openai/first", "openai/second"
 
@@ -34,18 +50,20 @@ class Silent:
 class World:
     """A chain over fakes."""
 
-    def __init__(self, **sections: Any) -> None:
+    def __init__(self, *, provider: type[ScriptedProvider] = ScriptedProvider, **sections: Any) -> None:
         self.settings = Settings.from_mapping(
             {"tiers": {"cheap": {"models": [FIRST, SECOND]}, "expensive": {"models": ["openai/dear"]}}, **sections}
         )
         self.clock = ManualClock()
-        self.provider = ScriptedProvider(clock=self.clock)
+        self.provider = provider(clock=self.clock)
         self.trip = Trip()
+        self.admission = Admission(settings=self.settings, clock=self.clock, observer=Silent())
         self.chain = Chain(
             provider=self.provider,
             clock=self.clock,
             observer=Silent(),
             settings=self.settings,
+            admission=self.admission,
             prices=dict,
             rng=lambda: 0.5,
         )
@@ -62,6 +80,14 @@ class World:
 
     async def complete(self, order: Order) -> Any:
         work = asyncio.ensure_future(self.chain.complete(order, self.trip))
+        await self.clock.run(work)
+        return work.result()
+
+    async def read(self, order: Order) -> list[Any]:
+        async def whole() -> list[Any]:
+            return [chunk async for chunk in self.chain.stream(order, Trip())]
+
+        work = asyncio.ensure_future(whole())
         await self.clock.run(work)
         return work.result()
 
@@ -108,18 +134,400 @@ def test_loading_is_not_taken_for_a_slow_model() -> None:
     """What a new process still has to import counts for the deadline, not for an attempt."""
 
     async def scenario() -> None:
-        w = World()
-
         class Slow(ScriptedProvider):
             async def load(self) -> None:
-                await w.clock.sleep(45.0)
+                await self._clock.sleep(45.0)
 
-        provider = Slow(clock=w.clock)
-        w.chain = Chain(
-            provider=provider, clock=w.clock, observer=Silent(), settings=w.settings, prices=dict, rng=lambda: 0.5
-        )
+        w = World(provider=Slow)
         await w.complete(w.order())
-        assert provider.calls == {FIRST: 1}
+        assert w.provider.calls == {FIRST: 1}
         assert [attempt.duration_s for attempt in w.trip.attempts] == [0.0]
+
+    asyncio.run(scenario())
+
+
+# ------------------------------------------------------------------------------------------------ circuits
+
+
+async def broken(w: World, model: str = FIRST) -> None:
+    """Fails the model until its circuit is open, by calls of its own."""
+    w.provider.say(model, ProviderFailed("down", status=500))
+    while w.admission.look(model) is None:
+        with pytest.raises(ServedError):
+            await w.complete(w.order(model))
+    w.provider.calls.clear()
+    w.trip = Trip()
+
+
+def test_an_open_circuit_is_passed_by_at_once() -> None:
+    """No call, no wait: the next candidate; the trip says why."""
+
+    async def scenario() -> None:
+        w = World()
+        await broken(w)
+        began = w.clock.monotonic()
+        assert (await w.complete(w.order()))["model"] == "second"
+        assert (w.clock.monotonic() - began, w.provider.calls) == (0, {SECOND: 1})
+        assert [(skip.model, skip.reason) for skip in w.trip.skipped] == [(FIRST, "open")]
+
+    asyncio.run(scenario())
+
+
+def test_a_lone_model_is_protected_too() -> None:
+    """Five failed calls, be they retries, and nobody reaches it; told when it may be probed, at once."""
+
+    async def scenario() -> None:
+        w = World()
+        w.provider.say(FIRST, ProviderFailed("down", status=500))
+        for _ in range(20):
+            with pytest.raises(ServedError):
+                await w.complete(w.order(FIRST))
+        assert w.provider.calls[FIRST] == 5
+        await w.clock.advance(10)
+        began = w.clock.monotonic()
+        with pytest.raises(UpstreamUnavailable) as told:
+            await w.complete(w.order(FIRST))
+        assert w.clock.monotonic() == began
+        assert told.value.retry_after_s == pytest.approx(20, abs=1)
+
+    asyncio.run(scenario())
+
+
+def test_all_open_tells_when_the_first_may_be_probed() -> None:
+    """The earliest of them."""
+
+    async def scenario() -> None:
+        w = World()
+        await broken(w, FIRST)
+        await w.clock.advance(12)
+        await broken(w, SECOND)
+        with pytest.raises(UpstreamUnavailable) as told:
+            await w.complete(w.order())
+        assert told.value.retry_after_s == pytest.approx(18, abs=1)
+
+    asyncio.run(scenario())
+
+
+def test_of_two_hundred_waiting_one_reaches_the_provider() -> None:
+    """Half-open: counted at the provider, until the probe has answered; then everybody passes."""
+
+    async def scenario() -> None:
+        w = World(models={FIRST: {"max_concurrency": 1000}})
+        await broken(w)
+        await w.clock.advance(30)
+        w.provider.say(FIRST, Says("slow", after_s=5))
+        asks = [asyncio.ensure_future(w.chain.complete(w.order(FIRST), Trip())) for _ in range(200)]
+        await settle()
+        assert w.provider.calls[FIRST] == 1
+        refused = [ask for ask in asks if ask.done() and isinstance(ask.exception(), UpstreamUnavailable)]
+        assert len(refused) == 199
+        await w.clock.advance(4.9)
+        with pytest.raises(UpstreamUnavailable):
+            await w.complete(w.order(FIRST))
+        assert w.provider.calls[FIRST] == 1
+        await w.clock.advance(0.1)
+        asks = [asyncio.ensure_future(w.chain.complete(w.order(FIRST), Trip())) for _ in range(200)]
+        await settle()
+        assert w.provider.calls[FIRST] == 201
+        await w.clock.run(asyncio.gather(*asks))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_cancelled_probe_is_given_back_at_once(stream: bool) -> None:
+    """The client of the probing call leaves: the very next call is the probe."""
+
+    async def scenario() -> None:
+        w = World()
+        await broken(w)
+        await w.clock.advance(30)
+        w.provider.say(FIRST, Hangs(), "ok")
+
+        async def ask() -> Any:
+            if not stream:
+                return await w.chain.complete(w.order(FIRST), Trip())
+            return [chunk async for chunk in w.chain.stream(w.order(FIRST), Trip())]
+
+        probing = asyncio.ensure_future(ask())
+        await settle()
+        assert (w.provider.calls[FIRST], w.provider.open) == (1, 1)
+        with pytest.raises(UpstreamUnavailable):
+            await ask()
+        probing.cancel()
+        await settle()
+        assert w.provider.open == 0
+        await ask()
+        assert w.provider.calls[FIRST] == 2
+        assert w.admission.look(FIRST) is None
+
+    asyncio.run(scenario())
+
+
+def test_a_429_pauses_and_is_no_failure() -> None:
+    """Seven seconds as the provider says: others go to the next candidate at once; one then feels it out."""
+
+    async def scenario() -> None:
+        w = World()
+        w.provider.say(FIRST, ProviderRateLimited("slow down", status=429, retry_after_s=7), "ok")
+        for _ in range(10):
+            assert (await w.complete(w.order()))["model"] == "second"
+        assert w.provider.calls[FIRST] == 1
+        assert {skip.reason for skip in w.trip.skipped} == {"paused"}
+        await w.clock.advance(7)
+        assert (await w.complete(w.order()))["model"] == "first"
+        assert w.admission.look(FIRST) is None
+
+    asyncio.run(scenario())
+
+
+def test_a_short_retry_after_is_waited_for() -> None:
+    """Where it fits, the caller that was told it waits and is the one that feels the end of the pause out."""
+
+    async def scenario() -> None:
+        w = World()
+        w.provider.say(FIRST, ProviderRateLimited("slow down", status=429, retry_after_s=2), "ok")
+        assert (await w.complete(w.order()))["model"] == "first"
+        assert w.trip.waited_s == pytest.approx(2.0)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("fault", "opens"),
+    [
+        (ProviderFailed("x", status=500), True),
+        (ConnectionFailed("x"), True),
+        (AttemptTimeout("x"), True),
+        (MalformedReply("x"), True),
+        (ProviderRateLimited("x", status=429), False),
+        (Misconfigured("x", status=401), False),
+        (CallerFault("x", status=400), False),
+    ],
+)
+def test_which_faults_open_a_circuit(fault: AttemptError, opens: bool) -> None:
+    """Those that are the provider's; a 429 pauses instead, the caller's and our own count neither way."""
+
+    async def scenario() -> None:
+        w = World(retry={"attempts": 1})
+        w.provider.say(FIRST, fault)
+        for _ in range(5):
+            with pytest.raises(ServedError):
+                await w.complete(w.order(FIRST))
+        assert (w.admission.guard.state(w.admission.circuit(FIRST)).phase == "open") == opens
+
+    asyncio.run(scenario())
+
+
+def test_a_deployment_of_ones_own_has_a_circuit_of_its_own() -> None:
+    """By its address, without what must not be logged."""
+    base = {"params": {"api_base": "http://user:secret@10.0.0.7:8000/v1"}}
+    w = World(models={FIRST: base})
+    assert w.admission.circuit(FIRST) == "openai/first@10.0.0.7:8000/v1"
+    assert w.admission.circuit(SECOND) == SECOND
+
+
+# ----------------------------------------------------------------------------------------- retries and time
+
+
+def test_a_timeout_is_not_tried_again() -> None:
+    """What time is left is the next candidate's: first token, and the whole attempt."""
+
+    async def scenario() -> None:
+        w = World()
+        w.provider.say(FIRST, Hangs())
+        began = w.clock.monotonic()
+        assert (await w.complete(w.order()))["model"] == "second"
+        assert (w.clock.monotonic() - began, w.provider.calls[FIRST]) == (pytest.approx(30.0), 1)
+        chunks = await w.read(w.order())
+        assert chunks[-1]["model"] == "second"
+        assert w.clock.monotonic() - began == pytest.approx(40.0)
+
+    asyncio.run(scenario())
+
+
+def test_the_retry_budget_keeps_an_outage_from_becoming_a_storm() -> None:
+    """Two hundred calls at once of a failing model: a fifth of all calls are retries, no more."""
+
+    async def scenario() -> None:
+        w = World(breaker={"failures": 10_000}, models={FIRST: {"max_concurrency": 1000}})
+        w.provider.say(FIRST, ProviderFailed("down", status=500))
+        asks = [asyncio.ensure_future(w.chain.complete(w.order(FIRST), Trip())) for _ in range(200)]
+        await w.clock.run(asyncio.gather(*asks, return_exceptions=True))
+        assert 230 <= w.provider.calls[FIRST] <= 250
+
+    asyncio.run(scenario())
+
+
+def test_a_budget_of_nothing_retries_nothing() -> None:
+    """And the next candidate is asked all the same."""
+
+    async def scenario() -> None:
+        w = World(retry={"budget": 0.0})
+        w.provider.say(FIRST, ProviderFailed("down", status=500))
+        assert (await w.complete(w.order()))["model"] == "second"
+        assert w.provider.calls == {FIRST: 1, SECOND: 1}
+
+    asyncio.run(scenario())
+
+
+def test_a_timeout_that_our_own_deadline_cut_short_blames_nobody() -> None:
+    """The second candidate had a second left: it is no more broken than it was. The first had its time."""
+
+    async def scenario() -> None:
+        w = World(retry={"deadline_s": 31.0, "attempts": 1}, breaker={"failures": 1})
+        w.provider.say(FIRST, Hangs())
+        w.provider.say(SECOND, Hangs())
+        now = w.clock.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            await w.complete(dataclasses.replace(w.order(), deadline=now + 31.0))
+        assert w.clock.monotonic() == now + 31.0
+        assert w.admission.look(FIRST) is not None
+        assert w.admission.look(SECOND) is None
+
+    asyncio.run(scenario())
+
+
+def test_a_deadline_shorter_than_the_timeout_still_finds_a_hanging_model() -> None:
+    """Else a lone model that hangs would never be protected."""
+
+    async def scenario() -> None:
+        w = World(retry={"deadline_s": 2.0}, breaker={"failures": 2})
+        w.provider.say(FIRST, Hangs())
+        for _ in range(2):
+            with pytest.raises(DeadlineExceeded):
+                await w.complete(dataclasses.replace(w.order(FIRST), deadline=w.clock.monotonic() + 2.0))
+        assert w.admission.look(FIRST) is not None
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_deadline_blames_nobody() -> None:
+    """A slow reader, or a long answer, is not the provider's fault; a pause between chunks is."""
+
+    async def scenario() -> None:
+        w = World(breaker={"failures": 1}, models={FIRST: {"first_token_timeout_s": 30}})
+        w.provider.say(FIRST, Says("", chunks=["a"] * 100, between_s=9.0))
+        order = dataclasses.replace(w.order(FIRST), stream_deadline=w.clock.monotonic() + 100)
+        with pytest.raises(DeadlineExceeded):
+            await w.read(order)
+        assert w.admission.look(FIRST) is None
+        w.provider.say(FIRST, Says("", chunks=["a", "b"], between_s=11.0))
+        with pytest.raises(DeadlineExceeded):
+            await w.read(w.order(FIRST))
+        assert w.admission.look(FIRST) is not None
+
+    asyncio.run(scenario())
+
+
+# --------------------------------------------------------------------------------------------------- slots
+
+
+def test_a_full_model_is_waited_for_and_then_passed_by() -> None:
+    """One at once, one waits and is served, the third goes to the next candidate; waiting is told as waiting."""
+
+    async def scenario() -> None:
+        w = World(models={FIRST: {"max_concurrency": 1, "max_waiting": 1}})
+        w.provider.say(FIRST, Says("slow", after_s=5))
+        trips = [Trip(), Trip(), Trip()]
+        asks = [asyncio.ensure_future(w.chain.complete(w.order(), trip)) for trip in trips]
+        await w.clock.run(asyncio.gather(*asks))
+        assert [ask.result()["model"] for ask in asks] == ["first", "first", "second"]
+        assert [trip.waited_s for trip in trips] == [0, pytest.approx(5.0), 0]
+        assert [(skip.model, skip.reason) for skip in trips[2].skipped] == [(FIRST, "full")]
+        assert w.admission.busy(FIRST) == 0
+
+    asyncio.run(scenario())
+
+
+def test_everybody_busy_is_told_as_overloaded() -> None:
+    """503 with Retry-After, not as an outage."""
+
+    async def scenario() -> None:
+        w = World(models={FIRST: {"max_concurrency": 1, "max_waiting": 0}})
+        w.provider.say(FIRST, Says("slow", after_s=5))
+        first = asyncio.ensure_future(w.chain.complete(w.order(FIRST), Trip()))
+        await settle()
+        with pytest.raises(Overloaded) as told:
+            await w.complete(w.order(FIRST))
+        assert (told.value.status, told.value.retry_after_s) == (503, 1.0)
+        await w.clock.run(first)
+
+    asyncio.run(scenario())
+
+
+def test_waiting_ends_at_the_deadline() -> None:
+    """504, and the chair is free again."""
+
+    async def scenario() -> None:
+        w = World(models={FIRST: {"max_concurrency": 1, "max_waiting": 1, "timeout_s": 100}})
+        w.provider.say(FIRST, Says("slow", after_s=90))
+        first = asyncio.ensure_future(
+            w.chain.complete(dataclasses.replace(w.order(FIRST), deadline=w.clock.monotonic() + 100), Trip())
+        )
+        await settle()
+        began = w.clock.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            await w.complete(w.order(FIRST))
+        assert (w.clock.monotonic() - began, w.trip.waited_s) == (60, 60)
+        await w.clock.run(first)
+        assert w.admission.busy(FIRST) == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_circuit_that_opens_empties_its_waiting_room() -> None:
+    """Nobody waits for a slot at a model that is known to be down: not one round of five after another."""
+
+    async def scenario() -> None:
+        w = World(models={FIRST: {"max_concurrency": 5, "max_waiting": 100, "timeout_s": 10}}, retry={"attempts": 1})
+        w.provider.say(FIRST, Hangs())
+        began = w.clock.monotonic()
+        asks = [asyncio.ensure_future(w.chain.complete(w.order(), Trip())) for _ in range(60)]
+        await w.clock.run(asyncio.gather(*asks))
+        assert {ask.result()["model"] for ask in asks} == {"second"}
+        # Four more had been handed a slot before the fifth failure.
+        assert (w.clock.monotonic() - began, w.provider.calls[FIRST]) == (pytest.approx(20.0), 9)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_cancelled_call_holds_no_slot(stream: bool) -> None:
+    """While calling and while waiting."""
+
+    async def scenario() -> None:
+        w = World(models={FIRST: {"max_concurrency": 1, "max_waiting": 1}})
+        w.provider.say(FIRST, Hangs())
+
+        async def ask() -> Any:
+            if not stream:
+                return await w.chain.complete(w.order(FIRST), Trip())
+            return [chunk async for chunk in w.chain.stream(w.order(FIRST), Trip())]
+
+        asks = [asyncio.ensure_future(ask()) for _ in range(2)]
+        await settle()
+        for each in reversed(asks):
+            each.cancel()
+        await settle()
+        assert (w.admission.busy(FIRST), w.provider.open) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_what_a_broken_stream_said_is_billed_also_when_its_reader_left() -> None:
+    """The words that came were made and are paid for."""
+
+    async def scenario() -> None:
+        w = World()
+        w.provider.say(FIRST, Says("", chunks=["many words here "] * 10, between_s=1))
+        stream = w.chain.stream(w.order(FIRST), w.trip)
+        for _ in range(3):
+            await w.clock.run(asyncio.ensure_future(anext(stream)))
+        await stream.aclose()
+        (attempt,) = w.trip.attempts
+        assert attempt.error == "cancelled"
+        assert attempt.usage is not None
+        assert attempt.usage.completion_tokens > 0
 
     asyncio.run(scenario())

@@ -38,7 +38,7 @@ from turnout.quota.terms import Terms
 from turnout.quota.worst import Worst, cost_of, default_cap, tokens_of, worst_of
 from turnout.routing.catalog import Catalog, Target
 from turnout.settings import Settings
-from turnout.upstream.chain import Candidate, Trip
+from turnout.upstream.order import Candidate, Trip
 from turnout.upstream.prices import HOW_TO_PRICE
 from turnout.wire import ChatRequest
 

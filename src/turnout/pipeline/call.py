@@ -21,7 +21,7 @@ from turnout.pipeline.billing import Bill
 from turnout.pricing import total
 from turnout.replies import Body, dumps
 from turnout.routing.catalog import Target
-from turnout.upstream.chain import Trip
+from turnout.upstream.order import Trip
 from turnout.wire import ChatRequest
 
 
@@ -105,7 +105,7 @@ def times(call: Call, now: float, listened_s: float) -> Times:
     whole = max(0.0, now - call.around.started)
     trip = _trip(call)
     if trip is not None:
-        inference, waited = trip.inference_s(now), trip.waited_s
+        inference, waited = trip.inference_s(now), trip.waiting_s(now)
     else:
         inference, waited = listened_s, 0.0
     return Times(own=max(0.0, whole - inference - waited), inference=inference, waited=waited)
@@ -177,11 +177,12 @@ def refused_outcome(call: Call, spent: Times, error: str) -> Outcome:
 
 
 def _outcome(call: Call, spent: Times, **told: Any) -> Outcome:
-    attempts = _attempts(call)
+    attempts, trip = _attempts(call), _trip(call)
     firsts = [attempt.first_chunk_s for attempt in attempts if attempt.first_chunk_s is not None]
     return Outcome(
         request_id=call.around.request_id,
         attempts=attempts,
+        skipped=tuple(trip.skipped) if trip is not None else (),
         cost_usd=total(attempt.cost_usd for attempt in attempts),
         turnout_s=spent.own,
         inference_s=spent.inference,

@@ -64,11 +64,15 @@ from turnout.replies import Assembly, Body, chunks_of, dumps
 from turnout.routing.catalog import Catalog, Target
 from turnout.routing.router import Router
 from turnout.settings import Settings
-from turnout.upstream.chain import Candidate, Chain, Order, Trip
+from turnout.upstream.admission import Admission
+from turnout.upstream.chain import Chain
+from turnout.upstream.order import Candidate, Order, Trip
 from turnout.wire import ChatRequest
 
 # A complete answer; `length` and `content_filter` are truncated ones.
 STORABLE = frozenset({"stop", "tool_calls", "function_call"})
+# How much longer a caller that set no deadline of its own listens than the flight may take.
+LISTEN_GRACE_S = 0.5
 # How long settling may take when the loop is already closing.
 SETTLE_S = 5.0
 # Failures that a stale or a plain answer is better than.
@@ -91,6 +95,7 @@ class Pipeline:
         catalog: Catalog,
         router: Router,
         chain: Chain,
+        admission: Admission,
         observer: Observer,
         relay: Relay | None = None,
         billing: Billing,
@@ -102,6 +107,7 @@ class Pipeline:
         self._catalog = catalog
         self._router = router
         self._chain = chain
+        self._admission = admission
         self._observer = observer
         self._relay = relay or Alone()
         self._billing = billing
@@ -137,6 +143,7 @@ class Pipeline:
     async def drain(self) -> None:
         """Waits until every call of this loop is over and settled."""
         await self._flights.end()
+        await self._admission.drain()
 
     # ----------------------------------------------------------------------------------- begin and enter
 
@@ -171,7 +178,14 @@ class Pipeline:
         fresh = not directives.no_cache
         bill = call.bill = self._billing.open(call.request, call.target, call.around.caller)
         lease_s = self._billing.lease_s(call.request.stream)
-        ask = Ask(key=call.key, lookup=fresh, collapse=fresh, max_age_s=directives.max_age_s, lease_s=lease_s)
+        ask = Ask(
+            key=call.key,
+            lookup=fresh,
+            collapse=fresh,
+            max_age_s=directives.max_age_s,
+            lease_s=lease_s,
+            circuits=self._admission.shared,
+        )
         verdict = await self._entered(call, bill.on(ask))
         match verdict:
             case Hit():
@@ -187,6 +201,7 @@ class Pipeline:
 
     async def _entered(self, call: Call, ask: Ask) -> Verdict:
         """The gate's verdict. Whoever leaves while it is asked leaves no reservation behind."""
+        asked_at = self._clock.monotonic()
         if not call.bill.bounded:
             entry = await self._gate.enter(ask)
         else:
@@ -202,6 +217,7 @@ class Pipeline:
                 ):
                     await self._settle(Settlement(key=ask.key, lease=lead.lease))
                 raise
+        self._admission.absorb(entry.circuits, asked_at)
         call.bill.entered(entry)
         return entry.verdict
 
@@ -334,8 +350,7 @@ class Pipeline:
         return self._router.decide(query, observe=observe, ease=ease)
 
     def _order(self, call: Call, decision: Decision, trip: Trip) -> Order:
-        now = self._clock.monotonic()
-        retry = self._settings.retry
+        now, retry = self._clock.monotonic(), self._settings.retry
         return Order(
             messages=call.request.messages,
             params=call.request.params,
@@ -344,7 +359,7 @@ class Pipeline:
                 Candidate(model=model, tier=self._settings.tier_of(model)) for model in decision.candidates
             ),
             # A flight belongs to nobody: a caller's own lower deadline ends its listening, not the flight.
-            deadline=now + retry.deadline_s,
+            deadline=call.around.started + retry.deadline_s,
             stream_deadline=now + retry.stream_deadline_s,
             token=call.token,
             afford=self._billing.affording(call.bill, call.request, trip),
@@ -391,8 +406,11 @@ class Pipeline:
         """Ends this caller's listening at its deadline. Raises DeadlineExceeded."""
         lower, allowed = call.around.directives.deadline_s, self._settings.retry.deadline_s
         seconds = allowed if lower is None else min(lower, allowed)
+        # The flight ends itself at its deadline, and blames whom it waited for: to leave it just before would
+        # look like a client that hung up.
+        grace = LISTEN_GRACE_S if seconds == allowed else 0.0
         try:
-            async with self._clock.timeout_at(call.around.started + seconds):
+            async with self._clock.timeout_at(call.around.started + seconds + grace):
                 yield
         except TimeoutError as error:
             raise DeadlineExceeded(f"no answer within the deadline of {seconds:g} s") from error

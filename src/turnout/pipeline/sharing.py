@@ -19,7 +19,7 @@ from turnout.caching.flights import Flight
 from turnout.errors import InternalError, ServedError
 from turnout.pipeline.call import Flown
 from turnout.replies import chunks_of
-from turnout.upstream.chain import Candidate
+from turnout.upstream.order import Candidate
 
 _HEAD, _CHUNKS, _LANDED, _FAILED = b"H", b"C", b"L", b"E"
 

@@ -37,6 +37,8 @@ ATTEMPTS: Final = "turnout.attempts"
 REQUEST_ID: Final = "turnout.request_id"
 ENDPOINT: Final = "turnout.endpoint"
 
+SKIPPED: Final = "turnout.skipped"
+
 # Events of the process, of no request.
 EVENT_STORE_LOST: Final = "turnout.store.lost"
 EVENT_STORE_FOUND: Final = "turnout.store.found"
@@ -44,6 +46,18 @@ STORE_REASON: Final = "turnout.store.reason"
 EVENT_DRIFT: Final = "turnout.drift"
 DRIFT_DISTANCE: Final = "turnout.drift.distance"
 DRIFTED: Final = "turnout.drift.drifted"
+
+# Events, on the span of the attempt or of the request, and what they tell.
+CIRCUIT_CHANGED: Final = "turnout.circuit.changed"
+CIRCUIT_PAUSED: Final = "turnout.circuit.paused"
+RETRIED: Final = "turnout.retried"
+SKIPPED_ONE: Final = "turnout.candidate.skipped"
+CIRCUIT: Final = "turnout.circuit"
+STATE: Final = "turnout.circuit.state"
+OLD_STATE: Final = "turnout.circuit.old_state"
+PAUSE_SECONDS: Final = "turnout.circuit.pause_seconds"
+WAIT_SECONDS: Final = "turnout.retry.wait_seconds"
+SKIP_REASON: Final = "turnout.skip.reason"
 
 # The attempt, on its CLIENT span.
 OPERATION: Final = "gen_ai.operation.name"

@@ -164,6 +164,7 @@ def _outcome_attributes(outcome: Outcome) -> dict[str, Attribute]:
             names.WAITED_SECONDS: outcome.waited_s,
             names.STREAMED: outcome.streamed,
             names.ATTEMPTS: len(outcome.attempts),
+            names.SKIPPED: tuple(f"{skip.model}: {skip.reason}" for skip in outcome.skipped) or None,
             names.ENDPOINT: outcome.endpoint or None,
             names.ERROR_TYPE: outcome.error,
         }

@@ -63,7 +63,7 @@ class LiteLLMProvider:
                 model=call.model,
                 messages=messages,
                 stream=stream,
-                timeout=call.timeout_s,
+                timeout=_timeout(call),
                 max_retries=0,
                 num_retries=0,
                 **litellm_import.quiet(call.model, messages, stream),
@@ -100,6 +100,14 @@ def _arguments(settings: Settings, name: str, environ: Mapping[str, str]) -> dic
         # litellm refuses to call without any key, a server of one's own included.
         arguments["api_key"] = "-"
     return arguments
+
+
+def _timeout(call: ProviderCall) -> Any:
+    """Per phase where litellm can pass that on (OpenAI and its like, Azure, Bedrock); elsewhere it takes the one
+    for reading, and a connection that hangs ends with the attempt."""
+    import httpx
+
+    return httpx.Timeout(call.timeout_s, connect=min(call.connect_timeout_s, call.timeout_s))
 
 
 class _Told:

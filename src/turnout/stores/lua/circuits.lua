@@ -25,15 +25,12 @@ local function circuits_states(now, names)
   return told
 end
 
+-- A closed one too: who still holds it for open hears of it, and keeps its own idea of what is not told.
 local function circuits_post(now, name, is_open, open_ms, paused_ms)
-  if is_open == 0 and open_ms == 0 and paused_ms == 0 then
-    redis.call('HDEL', circuits_name(), name)
-  else
-    local told = string.format('%d %.0f %.0f', is_open, now + open_ms, now + paused_ms)
-    redis.call('HSET', circuits_name(), name, told)
-    -- Where every process that knew of it has died, it is forgotten after a day.
-    redis.call('PEXPIRE', circuits_name(), 86400000)
-  end
+  local told = string.format('%d %.0f %.0f', is_open, now + open_ms, now + paused_ms)
+  redis.call('HSET', circuits_name(), name, told)
+  -- Where every process that knew of it has died, it is forgotten after a day.
+  redis.call('PEXPIRE', circuits_name(), 86400000)
 end
 
 local function circuits_claim(now, name, who, lease_ms)

@@ -1,0 +1,141 @@
+"""One try of one model, from its beginning to its record in the trip."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from turnout.errors import AttemptError, AttemptTimeout, CutShort
+from turnout.messages import text_of
+from turnout.outcome import Attempt, Usage
+from turnout.ports import Clock, Observer, ProviderCall
+from turnout.pricing import FREE, Price
+from turnout.replies import Assembly, body_text, finish_reason, usage_of
+from turnout.settings import Model
+from turnout.upstream.admission import Turn
+from turnout.upstream.order import Trip
+
+log = logging.getLogger("turnout.upstream")
+
+# An attempt that our deadline left less than this part of its own time is not the provider's to answer for.
+FAIR = 0.5
+
+
+class Try:
+    """One try. Ended exactly once, whatever happened: recorded, told to the observer and to the circuit.
+
+    deadline_s: how long a whole request may take, which no attempt outlives.
+    """
+
+    def __init__(
+        self,
+        *,
+        turn: Turn,
+        model: Model,
+        call: ProviderCall,
+        trip: Trip,
+        clock: Clock,
+        observer: Observer,
+        price: Price | None,
+        token: Any,
+        deadline_s: float,
+    ) -> None:
+        self.turn = turn
+        self.model = model
+        self.call = call
+        self.began = clock.monotonic()
+        self.first_chunk_s: float | None = None
+        self._trip = trip
+        self._clock = clock
+        self._observer = observer
+        self._price = price
+        self._token = token
+        self._deadline_s = deadline_s
+        self._fair = True
+        self._error: AttemptError | None = None
+        self._error_kind: str | None = None
+        self._usage: Usage | None = None
+        self._body: Mapping[str, Any] = {}
+        trip.trying_since = self.began
+
+    # ---------------------------------------------------------------------------------------- its time
+
+    def answer_by(self, deadline: float) -> float:
+        """When the whole answer must be here."""
+        return self._by(self.model.timeout_s, deadline)
+
+    def first_chunk_by(self, deadline: float) -> float:
+        """When a stream's first content-bearing chunk must be here."""
+        return self._by(min(self.model.timeout_s, self.model.first_token_timeout_s), deadline)
+
+    def next_chunk_by(self, deadline: float) -> float:
+        """When the next chunk must be here, waiting for it from now on."""
+        now = self._clock.monotonic()
+        self._fair = now + self.model.chunk_timeout_s <= deadline
+        return min(deadline, now + self.model.chunk_timeout_s)
+
+    def _by(self, allowed_s: float, deadline: float) -> float:
+        self._fair = deadline - self.began >= FAIR * min(allowed_s, self._deadline_s)
+        return min(deadline, self.began + allowed_s)
+
+    # --------------------------------------------------------------------------------------- how it went
+
+    def begun(self) -> None:
+        """The first content-bearing chunk is here."""
+        self.first_chunk_s = self._clock.monotonic() - self.began
+        self.turn.permit.answered()
+
+    def failed(self, error: BaseException) -> AttemptError:
+        """The fault that this error is. A cancellation is none: it is recorded and raised again."""
+        if isinstance(error, TimeoutError):
+            error = AttemptTimeout("the provider took too long")
+        if isinstance(error, AttemptTimeout) and not self._fair:
+            error = CutShort("the deadline came before the provider could answer")
+        if not isinstance(error, AttemptError):
+            cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
+            self._error_kind = "cancelled" if cancelled else "internal_error"
+            raise error
+        self._error_kind = error.kind
+        self._error = error
+        self.turn.permit.failed(error)
+        log.info("attempt of %s failed: %s: %s", self.call.model, error.kind, error)
+        return error
+
+    def told(self, usage: Usage | None, body: Mapping[str, Any]) -> None:
+        """The whole answer is here; where it tells no usage, we count."""
+        self._body = body
+        self._usage = usage or self._counted(len(body_text(body)))
+        self.turn.permit.succeeded()
+
+    def told_partly(self, whole: Assembly) -> None:
+        """Broken off: what was received is billed."""
+        body = whole.body()
+        if whole.characters:
+            self._usage = usage_of(body) or self._counted(whole.characters)
+
+    def _counted(self, characters: int) -> Usage:
+        # Four characters a token: OpenAI's own rule of thumb for English text.
+        sent = sum(len(text_of(message)) for message in self.call.messages)
+        return Usage(prompt_tokens=-(-sent // 4), completion_tokens=-(-characters // 4), estimated=True)
+
+    def end(self) -> None:
+        """Writes the record."""
+        usage, price = self._usage, self._price
+        attempt = Attempt(
+            model=self.call.model,
+            tier=self.turn.candidate.tier,
+            duration_s=self._clock.monotonic() - self.began,
+            first_chunk_s=self.first_chunk_s,
+            error=self._error_kind,
+            status=self._error.status if self._error else None,
+            usage=usage,
+            cost_usd=price.cost(usage) if price and usage else FREE,
+            response_model=self._body.get("model"),
+            response_id=self._body.get("id"),
+            finish_reason=finish_reason(self._body),
+        )
+        self._trip.trying_since = None
+        self._trip.attempts.append(attempt)
+        self._observer.attempt_ended(self._token, attempt)

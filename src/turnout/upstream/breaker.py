@@ -1,0 +1,164 @@
+"""The rules of a circuit breaker: a state, an event and the time in, the next state out. Pure.
+
+closed -> (`failures` in a row) -> open -> (`reset_s` later) -> half-open, one probe out -> closed, or open again
+
+Beside it stands the pause: a provider that answers 429 is not broken, it asks to be left alone for a while.
+Its end too is felt out by one probe, not by everybody at once. What is neither success nor failure (a
+cancellation, the caller's own fault) only gives a probe back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from turnout.ports import Circuit
+
+Phase = Literal["closed", "open", "half-open"]
+
+# No provider's word keeps a model out for longer than this; a daily quota is then felt out hourly.
+LONGEST_PAUSE_S = 3600.0
+# When to come back while somebody else's probe is out: about how long an answer takes.
+PROBING_S = 1.0
+# Two processes' idea of the same moment differs by a round trip; what is nearer than this is no news.
+SAME_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """failures: in a row, until it opens. reset_s: from opening to the first probe, never escalated.
+    pause_s: of a provider that keeps answering 429 without saying for how long."""
+
+    failures: int
+    reset_s: float
+    pause_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """One circuit. Times are values of one monotonic clock; 0: not.
+
+    failures, throttled: failures, and 429s that told no time, in a row. probe_until: the lease of the probe
+    that is out; elsewhere: it is another process's. term: counts the changes; a call admitted in an earlier
+    term says nothing about this one.
+    """
+
+    phase: Phase = "closed"
+    failures: int = 0
+    throttled: int = 0
+    open_until: float = 0.0
+    paused_until: float = 0.0
+    probe_until: float = 0.0
+    elsewhere: bool = False
+    term: int = 0
+
+    @property
+    def free(self) -> bool:
+        """Closed, with nothing to wait for and nothing to feel out."""
+        return self.phase == "closed" and not self.paused_until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Not now. `retry_after_s`: when the next probe may be let through."""
+
+    reason: Literal["open", "paused"]
+    retry_after_s: float
+
+
+Verdict = Literal["pass", "probe"] | Refused
+
+
+def admit(state: State, now: float) -> Verdict:
+    """Whether a call may pass, must first be made the probe, or is refused."""
+    if state.free:
+        return "pass"
+    reason: Literal["open", "paused"] = "paused" if state.phase == "closed" else "open"
+    ready = max(state.paused_until, state.open_until if state.phase == "open" else 0.0)
+    if now < ready:
+        return Refused(reason="paused" if now < state.paused_until else reason, retry_after_s=ready - now)
+    if now < state.probe_until:
+        return Refused(reason=reason, retry_after_s=min(PROBING_S, state.probe_until - now))
+    return "probe"
+
+
+def probing(state: State, now: float, lease_s: float, *, elsewhere: bool = False) -> State:
+    """The probe is out, for as long as its lease; whatever was out before tells nothing any more."""
+    phase: Phase = "closed" if state.phase == "closed" else "half-open"
+    return replace(state, phase=phase, probe_until=now + lease_s, elsewhere=elsewhere, term=state.term + 1)
+
+
+def succeeded(state: State, term: int) -> State:
+    """A call admitted in this term answered well. The probe's closes the circuit and ends the pause."""
+    if term != state.term:
+        return state
+    if state.free:
+        return replace(state, failures=0, throttled=0) if state.failures or state.throttled else state
+    # A call that was let through before the pause began says nothing against it.
+    return State(term=state.term + 1) if state.probe_until else state
+
+
+def failed(state: State, term: int, now: float, rules: Rules) -> State:
+    """A call admitted in this term failed in a way that counts."""
+    if term != state.term:
+        return state
+    if state.phase == "closed" and state.failures + 1 < rules.failures:
+        return replace(state, failures=state.failures + 1, probe_until=0.0)
+    return opened(state, now + rules.reset_s)
+
+
+def opened(state: State, until: float) -> State:
+    """Open, to be probed from then on. A pause stands."""
+    return State(phase="open", open_until=until, paused_until=state.paused_until, term=state.term + 1)
+
+
+def throttled(state: State, term: int, now: float, retry_after_s: float | None, rules: Rules) -> State:
+    """A 429: neither success nor failure. Pauses for as long as it says, also when it comes late.
+
+    One that says nothing (or 0) pauses only after as many in a row as would open the circuit, or when it
+    answered a probe; then for `pause_s`.
+    """
+    probe = term == state.term and bool(state.probe_until)
+    told = min(retry_after_s or 0.0, LONGEST_PAUSE_S)
+    if not told and not probe and (term != state.term or state.throttled + 1 < rules.failures):
+        return replace(state, throttled=state.throttled + 1) if term == state.term else state
+    until = max(state.paused_until, now + (told or rules.pause_s))
+    return replace(
+        state,
+        paused_until=until,
+        throttled=0,
+        probe_until=0.0 if probe else state.probe_until,
+        term=state.term + 1 if probe or not state.probe_until else state.term,
+    )
+
+
+def released(state: State, term: int) -> State:
+    """A call admitted in this term ended in a way that says nothing: a probe is given back, the next is free."""
+    if term != state.term or not state.probe_until:
+        return state
+    return replace(state, probe_until=0.0)
+
+
+def absorbed(state: State, circuit: Circuit, now: float) -> State:
+    """What another process found. A probe of our own that is out decides for itself."""
+    if now < state.probe_until and not state.elsewhere:
+        return state
+    pause = now + circuit.paused_for_s if circuit.paused_for_s > 0 else 0.0
+    if pause > state.paused_until + SAME_S:
+        state = replace(state, paused_until=pause, term=state.term + 1)
+    until = now + circuit.open_for_s
+    if circuit.open and (state.phase == "closed" or until > max(state.open_until, now) + SAME_S):
+        return opened(state, until)
+    if not circuit.open and state.phase != "closed":
+        return State(paused_until=pause, term=state.term + 1)
+    return state
+
+
+def shared(state: State, now: float) -> Circuit:
+    """The state as other processes are told of it."""
+    is_open = state.phase != "closed"
+    return Circuit(
+        open=is_open,
+        open_for_s=max(0.0, state.open_until - now) if is_open else 0.0,
+        paused_for_s=max(0.0, state.paused_until - now),
+    )

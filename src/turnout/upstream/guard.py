@@ -1,0 +1,242 @@
+"""Stands before every model: asks its circuit before a call, and tells it afterwards how the call went.
+
+The rules are in `breaker.py`. pybreaker's `CircuitBreaker` carries each circuit's state and listeners (see
+`fuse.py`). Where a Switchboard is handed in, what happens to a circuit is posted there, its one probe is
+claimed there, and `absorb` takes in what others posted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from turnout.errors import AttemptError, ProviderRateLimited
+from turnout.ports import Circuit, Clock, Switchboard
+from turnout.upstream import breaker
+from turnout.upstream.breaker import Phase, Refused, Rules, State
+
+if TYPE_CHECKING:
+    import pybreaker
+
+    from turnout.upstream.fuse import Fuse
+
+log = logging.getLogger("turnout.upstream")
+
+# While another process probes, ask for the claim at most this often.
+CLAIM_AGAIN_S = 1.0
+
+Changed = Callable[[str, Phase, Phase], None]
+Shut = Callable[[str, float], None]
+
+
+class Permit:
+    """Leave to call once. Told exactly once how it went; a second word is not heard."""
+
+    def __init__(self, guard: Guard, name: str, term: int, *, probe: bool) -> None:
+        self._guard = guard
+        self._name = name
+        self._term = term
+        self._told = False
+        self.probe = probe
+
+    def answered(self) -> None:
+        """A stream has begun to answer. That is all a probe is to find out; how it ends is still to be told."""
+        if self.probe and not self._told:
+            self._guard.tell(self._name, self._term, "succeeded")
+            self.probe = False
+            self._term = self._guard.state(self._name).term
+
+    def succeeded(self) -> None:
+        self._tell("succeeded")
+
+    def failed(self, fault: AttemptError) -> None:
+        """What the fault means for the circuit: a failure, a pause, or nothing."""
+        if isinstance(fault, ProviderRateLimited):
+            self._tell("throttled", fault.retry_after_s)
+        else:
+            self._tell("failed" if fault.counts else "released")
+
+    def released(self) -> None:
+        """Ended in a way that says nothing about the provider."""
+        self._tell("released")
+
+    def _tell(self, event: Event, retry_after_s: float | None = None) -> None:
+        if not self._told:
+            self._told = True
+            self._guard.tell(self._name, self._term, event, retry_after_s)
+
+
+Event = Literal["succeeded", "failed", "throttled", "released"]
+
+
+class Guard:
+    """The circuits of this process.
+
+    changed(name, old, new): told of each change of phase. shut(name, pause_s): told when calls can no longer
+    pass, be it open (0) or paused for so many seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        rules: Rules,
+        switchboard: Switchboard | None = None,
+        changed: Changed | None = None,
+        shut: Shut | None = None,
+    ) -> None:
+        from turnout.upstream import fuse
+
+        self._clock = clock
+        self._rules = rules
+        self._switchboard = switchboard
+        self._changed = changed
+        self._shut = shut
+        self._new = fuse.Fuse
+        self._fuses: dict[str, Fuse] = {}
+        self._posting: Counter[str] = Counter()
+        self._posted_at: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------------------------------- before the call
+
+    def look(self, name: str) -> Refused | None:
+        """The refusal that a call would meet now. Changes nothing."""
+        fuse = self._fuses.get(name)
+        verdict = breaker.admit(fuse.snapshot, self._clock.monotonic()) if fuse is not None else "pass"
+        return verdict if isinstance(verdict, Refused) else None
+
+    async def ask(self, name: str, lease_s: float) -> Permit | Refused:
+        """Leave to call, or the refusal. lease_s: longer than the call may take, should it be the probe."""
+        state, now = self.state(name), self._clock.monotonic()
+        verdict = breaker.admit(state, now)
+        if isinstance(verdict, Refused):
+            return verdict
+        if verdict == "pass":
+            return Permit(self, name, state.term, probe=False)
+        # Ours within this process from here on, so nobody else asks while the claim is on its way.
+        state = self._move(name, breaker.probing(state, now, lease_s))
+        if self._switchboard is None or await self._claimed(self._switchboard, name, lease_s, state.term):
+            return Permit(self, name, state.term, probe=True)
+        held = self.state(name)
+        if held.term == state.term:
+            self._move(name, breaker.probing(held, self._clock.monotonic(), CLAIM_AGAIN_S, elsewhere=True))
+        return Refused(reason="open" if held.phase != "closed" else "paused", retry_after_s=CLAIM_AGAIN_S)
+
+    async def _claimed(self, switchboard: Switchboard, name: str, lease_s: float, term: int) -> bool:
+        claiming = asyncio.ensure_future(switchboard.claim(name, lease_s))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            # The claim may still be granted, to nobody: then it is given back.
+            self._later(self._give_back(switchboard, name, claiming))
+            self._move(name, breaker.released(self.state(name), term))
+            raise
+
+    async def _give_back(self, switchboard: Switchboard, name: str, claiming: asyncio.Future[bool]) -> None:
+        if await claiming:
+            await switchboard.release(name)
+
+    # -------------------------------------------------------------------------------------- after the call
+
+    def tell(self, name: str, term: int, event: Event, retry_after_s: float | None = None) -> None:
+        """How a call went that was admitted in this term."""
+        state, now = self.state(name), self._clock.monotonic()
+        match event:
+            case "succeeded":
+                after = breaker.succeeded(state, term)
+            case "failed":
+                after = breaker.failed(state, term, now, self._rules)
+            case "throttled":
+                after = breaker.throttled(state, term, now, retry_after_s, self._rules)
+            case "released":
+                after = breaker.released(state, term)
+        if after is not state:
+            self._move(name, after)
+            ours = term == state.term and now < state.probe_until
+            self._share(name, news=_news(state) != _news(after), release=ours and not after.probe_until)
+
+    # ------------------------------------------------------------------------------------------ what it is
+
+    def state(self, name: str) -> State:
+        fuse = self._fuses.get(name)
+        return fuse.snapshot if fuse is not None else State()
+
+    def circuit(self, name: str) -> pybreaker.CircuitBreaker:
+        """The circuit itself: its listeners, and `open()`, `half_open()` and `close()` by hand."""
+        return self._fuse(name).circuit
+
+    def _fuse(self, name: str) -> Fuse:
+        if name not in self._fuses:
+            self._fuses[name] = self._new(name, self._clock, self._rules, self._told)
+        return self._fuses[name]
+
+    def _move(self, name: str, after: State) -> State:
+        fuse = self._fuse(name)
+        before = fuse.snapshot
+        fuse.move(after)
+        now = self._clock.monotonic()
+        pause_s = after.paused_until - now if after.paused_until > max(now, before.paused_until) else 0.0
+        if pause_s > 0 and now >= before.paused_until:
+            log.warning("%s asks to be left alone: paused for %.3g s", name, pause_s)
+        if self._shut is not None and (pause_s > 0 or (before.free and not after.free)):
+            self._shut(name, pause_s)
+        return after
+
+    def _told(self, name: str, old: Phase, new: Phase) -> None:
+        state, now = self.state(name), self._clock.monotonic()
+        if new == "open":
+            log.warning("the circuit of %s is open; first probe in %.3g s", name, max(0.0, state.open_until - now))
+        elif new == "closed":
+            log.warning("the circuit of %s is closed again", name)
+        else:
+            log.info("the circuit of %s is half-open: one probe is out", name)
+        if self._changed is not None:
+            self._changed(name, old, new)
+
+    # ------------------------------------------------------------------------------------ shared with others
+
+    def absorb(self, circuits: Mapping[str, Circuit], asked_at: float) -> None:
+        """Takes in what an Entry told. asked_at: when it was asked for, by the clock's monotonic; what was
+        posted here meanwhile is newer."""
+        for name, circuit in circuits.items():
+            if not self._posting[name] and asked_at > self._posted_at.get(name, float("-inf")):
+                state = self.state(name)
+                after = breaker.absorbed(state, circuit, self._clock.monotonic())
+                if after is not state:
+                    self._move(name, after)
+
+    def _share(self, name: str, *, news: bool, release: bool) -> None:
+        if self._switchboard is not None and (news or release):
+            self._posting[name] += news
+            self._later(self._shared(self._switchboard, name, news=news, release=release))
+
+    async def _shared(self, switchboard: Switchboard, name: str, *, news: bool, release: bool) -> None:
+        # The state is read here: of several changes in one turn of the loop, the last is posted, more than once.
+        if news:
+            await switchboard.post(name, breaker.shared(self.state(name), self._clock.monotonic()))
+            self._posting[name] -= 1
+            self._posted_at[name] = self._clock.monotonic()
+        if release:
+            await switchboard.release(name)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name="turnout.switchboard")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self) -> None:
+        """Returns when everything is posted."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+
+def _news(state: State) -> tuple[bool, float, float]:
+    """What other processes would want to hear of."""
+    return state.phase != "closed", state.open_until, state.paused_until
+
+
+__all__ = ["Guard", "Permit", "Refused"]

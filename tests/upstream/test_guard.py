@@ -1,0 +1,321 @@
+"""The guard over pybreaker: one probe at a time, nothing lost, and shared where a switchboard is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+
+import pybreaker
+import pytest
+
+from turnout.errors import CallerFault, Misconfigured, ProviderFailed, ProviderRateLimited
+from turnout.ports import Circuit
+from turnout.stores.memory import MemorySwitchboard
+from turnout.testing import ManualClock, settle
+from turnout.upstream.breaker import Refused, Rules
+from turnout.upstream.guard import CLAIM_AGAIN_S, Guard, Permit
+
+RULES = Rules(failures=3, reset_s=30.0, pause_s=5.0)
+NAME = "openai/large"
+DOWN = ProviderFailed("down", status=500)
+
+
+async def admitted(guard: Guard, lease_s: float = 10.0) -> Permit:
+    permit = await guard.ask(NAME, lease_s)
+    assert isinstance(permit, Permit)
+    return permit
+
+
+async def broken(guard: Guard) -> None:
+    for _ in range(RULES.failures):
+        (await admitted(guard)).failed(DOWN)
+    assert isinstance(await guard.ask(NAME, 10.0), Refused)
+
+
+def test_pybreaker_carries_the_state_and_its_listeners_hear_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    """closed, open, half-open, open, half-open, closed: each change told once, logged once."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        changes: list[tuple[str, str, str]] = []
+        guard = Guard(clock=clock, rules=RULES, changed=lambda *change: changes.append(change))
+        heard: list[str] = []
+
+        class Listener(pybreaker.CircuitBreakerListener):
+            def state_change(self, cb: object, old_state: object, new_state: pybreaker.CircuitBreakerState) -> None:
+                heard.append(new_state.name)
+
+        guard.circuit(NAME).add_listener(Listener())
+        await broken(guard)
+        assert guard.circuit(NAME).current_state == pybreaker.STATE_OPEN
+        await clock.advance(30)
+        (await admitted(guard)).failed(DOWN)
+        await clock.advance(30)
+        (await admitted(guard)).succeeded()
+        assert guard.circuit(NAME).current_state == pybreaker.STATE_CLOSED
+        assert heard == ["open", "half-open", "open", "half-open", "closed"]
+        assert [new for _, _, new in changes] == heard
+
+    with caplog.at_level(logging.INFO, "turnout.upstream"):
+        asyncio.run(scenario())
+    told = [record.message for record in caplog.records]
+    assert [("is open" in line, "half-open" in line, "closed again" in line) for line in told] == [
+        (True, False, False),
+        (False, True, False),
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+
+
+def test_a_circuit_can_be_moved_by_hand() -> None:
+    """pybreaker's open() keeps calls out for reset_s, close() lets them in at once."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        guard = Guard(clock=clock, rules=RULES)
+        guard.circuit(NAME).open()
+        refused = await guard.ask(NAME, 10.0)
+        assert refused == Refused(reason="open", retry_after_s=30.0)
+        guard.circuit(NAME).close()
+        (await admitted(guard)).succeeded()
+        guard.circuit(NAME).half_open()
+        assert (await admitted(guard)).probe
+
+    asyncio.run(scenario())
+
+
+def test_of_two_hundred_one_is_the_probe_and_a_cancelled_one_is_given_back() -> None:
+    """Until it has answered nobody else passes; given back, the next is the probe at once."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        guard = Guard(clock=clock, rules=RULES)
+        await broken(guard)
+        await clock.advance(30)
+        for _ in range(3):
+            asked = await asyncio.gather(*(guard.ask(NAME, 10.0) for _ in range(200)))
+            probes = [permit for permit in asked if isinstance(permit, Permit)]
+            assert len(probes) == 1
+            probes[0].released()
+        asked = await asyncio.gather(*(guard.ask(NAME, 10.0) for _ in range(200)))
+        (probe,) = (permit for permit in asked if isinstance(permit, Permit))
+        probe.succeeded()
+        asked = await asyncio.gather(*(guard.ask(NAME, 10.0) for _ in range(200)))
+        assert all(isinstance(permit, Permit) for permit in asked)
+
+    asyncio.run(scenario())
+
+
+def test_a_probe_that_never_came_back_is_replaced_when_its_lease_ends() -> None:
+    """And what it says after that is not heard."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        guard = Guard(clock=clock, rules=RULES)
+        await broken(guard)
+        await clock.advance(30)
+        lost = await admitted(guard, lease_s=10)
+        await clock.advance(9.9)
+        assert isinstance(await guard.ask(NAME, 10.0), Refused)
+        await clock.advance(0.1)
+        second = await admitted(guard, lease_s=10)
+        lost.failed(DOWN)
+        assert guard.circuit(NAME).current_state == "half-open"
+        second.succeeded()
+        assert guard.state(NAME).free
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("fault", [CallerFault("bad image"), Misconfigured("wrong key", status=401), None])
+def test_what_is_not_the_providers_fault_counts_neither_way(fault: CallerFault | Misconfigured | None) -> None:
+    """A caller's 400, our own 401 and a cancellation neither open a circuit, nor close it, nor reset its count."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        guard = Guard(clock=clock, rules=RULES)
+
+        async def neutral() -> None:
+            permit = await admitted(guard)
+            permit.failed(fault) if fault is not None else permit.released()
+
+        for _ in range(10):
+            await neutral()
+        for _ in range(RULES.failures - 1):
+            (await admitted(guard)).failed(DOWN)
+            await neutral()
+        assert guard.state(NAME).failures == RULES.failures - 1
+        (await admitted(guard)).failed(DOWN)
+        await clock.advance(30)
+        await neutral()
+        assert guard.circuit(NAME).current_state == "half-open"
+        assert (await admitted(guard)).probe
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_that_begins_is_all_a_probe_is_to_find_out() -> None:
+    """Its first content closes the circuit; that it breaks off later counts as any failure does."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        guard = Guard(clock=clock, rules=RULES)
+        await broken(guard)
+        await clock.advance(30)
+        probe = await admitted(guard)
+        probe.answered()
+        assert guard.state(NAME).free
+        probe.failed(DOWN)
+        assert guard.state(NAME).failures == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_permit_is_told_once() -> None:
+    """A second word, such as the release at the end, is not heard."""
+
+    async def scenario() -> None:
+        guard = Guard(clock=ManualClock(), rules=RULES)
+        permit = await admitted(guard)
+        permit.failed(DOWN)
+        permit.failed(DOWN)
+        permit.released()
+        assert guard.state(NAME).failures == 1
+
+    asyncio.run(scenario())
+
+
+# -------------------------------------------------------------------------------------------------- shared
+
+
+class Processes:
+    """Guards of several processes at one switchboard; `entry` is what a request's gate would tell one."""
+
+    def __init__(self, count: int = 2) -> None:
+        self.clock = ManualClock()
+        self.board = MemorySwitchboard(clock=self.clock)
+        self.guards = [Guard(clock=self.clock, rules=RULES, switchboard=self.board) for _ in range(count)]
+
+    async def entry(self, guard: Guard) -> None:
+        await settle()
+        await self.clock.advance(0.001)
+        guard.absorb(self.board.told([NAME]), self.clock.monotonic())
+
+
+def test_one_process_opens_for_all_and_one_closes_for_all() -> None:
+    """By what rides back with the next request's entry."""
+
+    async def scenario() -> None:
+        here = Processes()
+        first, second = here.guards
+        await broken(first)
+        await here.entry(second)
+        assert isinstance(await second.ask(NAME, 10.0), Refused)
+        await here.clock.advance(30)
+        (await admitted(second)).succeeded()
+        await here.entry(first)
+        assert first.state(NAME).free
+        for guard in here.guards:
+            await guard.drain()
+
+    asyncio.run(scenario())
+
+
+def test_one_probe_among_all_processes() -> None:
+    """Two hundred in each of four processes: one passes; given back, one of another process may be next."""
+
+    async def scenario() -> None:
+        here = Processes(4)
+        await broken(here.guards[0])
+        for guard in here.guards:
+            await here.entry(guard)
+        await here.clock.advance(30)
+        asked = await asyncio.gather(*(guard.ask(NAME, 10.0) for guard in here.guards for _ in range(200)))
+        (probe,) = (permit for permit in asked if isinstance(permit, Permit))
+        probe.released()
+        await settle()
+        await here.clock.advance(CLAIM_AGAIN_S)
+        asked = await asyncio.gather(*(guard.ask(NAME, 10.0) for guard in here.guards for _ in range(200)))
+        (probe,) = (permit for permit in asked if isinstance(permit, Permit))
+        probe.failed(DOWN)
+        for guard in here.guards:
+            await here.entry(guard)
+            assert isinstance(await guard.ask(NAME, 10.0), Refused)
+            assert guard.state(NAME).open_until == pytest.approx(here.clock.monotonic() + 30, abs=0.5)
+
+    asyncio.run(scenario())
+
+
+def test_news_older_than_our_own_is_not_taken() -> None:
+    """An entry that was asked for before we opened the circuit says that it is closed: it does not close it."""
+
+    async def scenario() -> None:
+        here = Processes()
+        guard = here.guards[0]
+        await here.board.post(NAME, Circuit())
+        told, asked_at = here.board.told([NAME]), here.clock.monotonic()
+        await broken(guard)
+        guard.absorb(told, asked_at)
+        assert not guard.state(NAME).free
+        await settle()
+        guard.absorb(told, asked_at)
+        assert not guard.state(NAME).free
+
+    asyncio.run(scenario())
+
+
+def test_a_pause_is_shared_too() -> None:
+    """One process is told Retry-After, the others leave the provider alone as well."""
+
+    async def scenario() -> None:
+        here = Processes()
+        first, second = here.guards
+        (await admitted(first)).failed(ProviderRateLimited("slow", status=429, retry_after_s=7.0))
+        await here.entry(second)
+        refused = await second.ask(NAME, 10.0)
+        assert isinstance(refused, Refused)
+        assert (refused.reason, round(refused.retry_after_s)) == ("paused", 7)
+
+    asyncio.run(scenario())
+
+
+def test_a_claim_cancelled_on_its_way_is_given_back() -> None:
+    """The client left while the switchboard was being asked: neither here nor there is a probe left out."""
+
+    async def scenario() -> None:
+        here = Processes()
+        first, second = here.guards
+
+        class Slow(MemorySwitchboard):
+            async def claim(self, name: str, lease_s: float) -> bool:
+                granted = await super().claim(name, lease_s)
+                await here.clock.sleep(1.0)
+                return granted
+
+        slow = Slow(clock=here.clock)
+        slow._posted, slow._probes = here.board._posted, here.board._probes
+        first._switchboard = slow
+        await broken(first)
+        await here.entry(second)
+        await here.clock.advance(30)
+        asking = asyncio.ensure_future(first.ask(NAME, 100.0))
+        await settle()
+        asking.cancel()
+        await here.clock.advance(1.0)
+        await first.drain()
+        assert (await admitted(second)).probe
+
+    asyncio.run(scenario())
+
+
+def test_pybreaker_is_imported_by_the_constructor_alone() -> None:
+    """It brings Redis and Tornado along; importing the room must stay light."""
+    code = (
+        "import sys, turnout.upstream.chain, turnout.upstream.guard;"
+        "print([m for m in ('pybreaker', 'redis', 'tornado') if m in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -17,11 +18,12 @@ from turnout.caching.keys import Keys, policy_digest
 from turnout.caller import DEFAULT_DIRECTIVES, Caller, Circumstances, Directives, current_request, new_request_id
 from turnout.clock import SystemClock
 from turnout.completion import AnswerStream, Chunk, Completion
-from turnout.errors import ArtifactError, SettingsError
+from turnout.errors import ArtifactError, InvalidRequest, SettingsError
 from turnout.messages import Message
 from turnout.outcome import Decision, Outcome
 from turnout.pipeline import Pipeline
 from turnout.pipeline.billing import Billing
+from turnout.pipeline.call import LetIn
 from turnout.ports import Clock, Gate, Observer, Provider, Scorer, Switchboard
 from turnout.routing.catalog import Catalog
 from turnout.routing.drift import DRIFTED, WINDOW, Drift
@@ -50,7 +52,7 @@ DEFAULT_SHARE = 0.3
 # What the default scorer, which can promise no quality, makes of a wish for quality.
 DEFAULT_SCORER_SHARE = 0.5
 # Sections that are read and checked, but that nothing acts on yet.
-NOT_BUILT = ("endpoints", "queue", "webhooks", "alerts", "status")
+NOT_BUILT = ("queue", "webhooks", "alerts", "status")
 
 
 class Turnout:
@@ -212,11 +214,25 @@ class Turnout:
 
     async def completed(self, request: ChatRequest, around: Circumstances) -> Completion:
         """The whole answer to a parsed request."""
-        return await self._pipeline.complete(request, around)
+        completion = await self._pipeline.complete(request, around)
+        _note(completion.outcome)
+        return completion
 
     async def streamed(self, request: ChatRequest, around: Circumstances) -> AnswerStream:
         """The chunks of the answer to a parsed request, the first content-bearing one at hand."""
-        return await self._pipeline.stream(replace(request, stream=True), around)
+        stream = await self._pipeline.stream(replace(request, stream=True), around)
+        _note(stream.head)
+        return stream
+
+    async def admitted(self, prompt: str | Sequence[Message] | None, caller: Caller) -> LetIn:
+        """Lets a request of the app's own endpoint in: counts it, and decides where there is a text to score.
+        Raises ServedError."""
+        request: ChatRequest | None = None
+        if prompt:
+            # What cannot be scored is the app's own to refuse.
+            with contextlib.suppress(InvalidRequest):
+                request = from_call(prompt, stream=False, params={})
+        return await self._pipeline.admit(request, self.around(caller))
 
     def around(self, caller: Caller | None = None, directives: Directives = DEFAULT_DIRECTIVES) -> Circumstances:
         """A new request's circumstances, by default of the caller whose request the app is handling."""
@@ -231,6 +247,12 @@ class Turnout:
 def _current() -> Caller:
     handled = current_request.get()
     return handled.find_caller() if handled is not None else Caller()
+
+
+def _note(outcome: Outcome) -> None:
+    handled = current_request.get()
+    if handled is not None:
+        handled.note(outcome)
 
 
 class TextStream:

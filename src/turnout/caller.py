@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from turnout.errors import InvalidRequest
+from turnout.outcome import Outcome
 
 ANONYMOUS = "anonymous"
 
@@ -17,10 +18,12 @@ ANONYMOUS = "anonymous"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """user: never a raw credential; all anonymous callers are one user. endpoint: the app's own path or
-    route template."""
+    route template. admitted: the door has counted the app's request at the rate limits already, and what the app
+    asks of a model while it handles it is not counted again."""
 
     user: str = ANONYMOUS
     endpoint: str = ""
+    admitted: bool = False
 
     @property
     def anonymous(self) -> bool:
@@ -43,6 +46,10 @@ class Handled(Protocol):
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The server's own loop, that the request is served on; None under WSGI."""
+        ...
+
+    def note(self, outcome: Outcome) -> None:
+        """Told of each call that was made while the app handles it."""
         ...
 
 

@@ -53,6 +53,9 @@ class Handling:
         self.loop = loop
         self.user = user
 
+    def note(self, outcome: Any) -> None:
+        return None
+
     def find_caller(self) -> Caller:
         return Caller(user=self.user, endpoint="/ask")
 

@@ -47,6 +47,13 @@ def mounted(config: dict[str, Any]) -> FastAPI:
 
         return StreamingResponse(told(), media_type="text/plain")
 
+    @app.post("/own/{topic}")
+    async def own(topic: str, request: Request) -> dict[str, Any]:
+        decision = request.state.turnout.decision
+        if request.query_params.get("call"):
+            await request.state.turnout.complete(topic)
+        return {"tier": decision.tier if decision else None, "body": (await request.body()).decode()}
+
     @app.get("/sdk")
     async def sdk() -> dict[str, Any]:
         chunks = await client.chat.completions.create(model="gpt-4o", messages=ASK, stream=True)

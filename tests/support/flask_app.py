@@ -58,6 +58,13 @@ def mounted(config: dict[str, Any]) -> TurnoutMiddleware:
         called = raw.parse().choices[0].message.tool_calls
         return {"streamed": streamed.strip(), "called": called[0].function.name if called else None}
 
+    @app.post("/own/<topic>")
+    def own(topic: str) -> dict[str, Any]:
+        decision = request.environ["turnout"].decision
+        if request.args.get("call"):
+            request.environ["turnout"].complete(topic)
+        return {"tier": decision.tier if decision else None, "body": request.get_data().decode()}
+
     @app.get("/pid")
     def pid() -> dict[str, int]:
         return {"pid": os.getpid()}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from turnout.errors import ServedError
-from turnout.outcome import CACHE_STATUS, SERVED_FROM_CACHE, Outcome
+from turnout.outcome import CACHE_STATUS, SERVED_FROM_CACHE, Decision, Outcome
 
 Pairs = list[tuple[str, str]]
 
@@ -26,6 +27,25 @@ def outcome_headers(outcome: Outcome) -> Pairs:
     pairs.append(("server-timing", _timing(outcome)))
     pairs.extend(outcome.limits)
     return pairs
+
+
+def decision_headers(decision: Decision) -> Pairs:
+    """What was decided for a request that the app answers by its own client: the model is the preferred one."""
+    pairs: Pairs = [("x-turnout-tier", decision.tier), ("x-turnout-model", decision.candidates[0])]
+    if decision.score is not None:
+        pairs.append(("x-turnout-score", f"{decision.score:.4f}"))
+    return [*pairs, ("x-turnout-reason", decision.reason)]
+
+
+def handling_timing(whole_s: float, outcomes: Sequence[Outcome]) -> Pairs:
+    """Where the time of an app's own endpoint went up to its status line: inference apart from the app."""
+    own = sum(outcome.turnout_s for outcome in outcomes)
+    inference = sum(outcome.inference_s for outcome in outcomes)
+    waited = sum(outcome.waited_s for outcome in outcomes)
+    parts = [f"app;dur={max(0.0, whole_s - own - inference - waited) * 1000:.2f}"]
+    if outcomes:
+        parts += [f"turnout;dur={own * 1000:.2f}", f"inference;dur={inference * 1000:.2f}"]
+    return [("server-timing", ", ".join(parts))]
 
 
 def _timing(outcome: Outcome) -> str:

@@ -15,10 +15,13 @@ from turnout.answering.asked import Answer, Asked, Events, Reply, refusal
 from turnout.answering.own_paths import OwnPaths
 from turnout.assembly import Turnout
 from turnout.caller import Caller, current_request, new_request_id
+from turnout.doors.asgi_endpoint import ReadAhead, adding
 from turnout.doors.bound import BoundTurnout
+from turnout.doors.endpoints import Admitted, Endpoints, is_read, prompt_at
 from turnout.doors.identity import UserOf, user_id
 from turnout.doors.mounting import Config, mounted
 from turnout.errors import TooLarge
+from turnout.settings import Endpoint
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -50,6 +53,8 @@ class TurnoutMiddleware:
         self._app = app
         self._user_of = user
         self._own = OwnPaths(turnout)
+        endpoints = turnout.settings.endpoints
+        self._endpoints = Endpoints(endpoints) if endpoints else None
         self._entry: App = _with_server_span(self._serve) if turnout.settings.telemetry.server_span else self._serve
         turnout.mount()
 
@@ -64,17 +69,37 @@ class TurnoutMiddleware:
             if answer is not None:
                 await _Responder(self.turnout, self._user_of, scope, receive, send).serve(answer, path)
                 return
+            if self._endpoints is not None and (found := self._endpoints.find(path)) is not None:
+                await self._admit(*found, scope, receive, send)
+                return
         elif kind == "lifespan":
             await self._lifespan(scope, receive, send)
             return
-        await self._pass_on(scope, receive, send)
+        find = partial(_caller, self.turnout, self._user_of, scope)
+        await self._pass_on(BoundTurnout(self.turnout, find, asyncio.get_running_loop()), scope, receive, send)
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _admit(self, name: str, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request of one of the app's own endpoints: counted and decided before its handler runs."""
+        started = self.turnout.clock.monotonic()
+        find = partial(_caller, self.turnout, self._user_of, scope, endpoint=name)
+        bound = BoundTurnout(self.turnout, find, asyncio.get_running_loop())
+        ahead = ReadAhead(receive, self.turnout.settings.server.max_body_bytes)
+        try:
+            body = await ahead.body() if is_read(endpoint, scope["method"]) else b""
+            admission = await self.turnout.admitted(prompt_at(body, endpoint.prompt), bound.find_caller())
+        except Exception as error:
+            await _send_reply(refusal(error, new_request_id()), scope, send)
+            return
+        admitted = Admitted(bound, admission, started)
+        await self._pass_on(bound, scope, ahead.receive, adding(admitted, send))
+
+    async def _pass_on(self, bound: BoundTurnout, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope.get("state")
         if state is None:
             state = scope["state"] = {}
-        find = partial(_caller, self.turnout, self._user_of, scope)
-        bound = state["turnout"] = BoundTurnout(self.turnout, find, asyncio.get_running_loop())
+        state["turnout"] = bound
+        if self.turnout.home is None:
+            self.turnout.home = bound.loop
         token = current_request.set(bound)
         try:
             await self._app(scope, receive, send)
@@ -117,8 +142,11 @@ def _with_server_span(app: App) -> App:
     return entry
 
 
-def _caller(turnout: Turnout, user_of: UserOf | None, scope: Scope) -> Caller:
+def _caller(turnout: Turnout, user_of: UserOf | None, scope: Scope, endpoint: str = "") -> Caller:
+    """endpoint: one of the settings', whose requests the door has counted."""
     user = user_id(turnout.settings.identity, user_of, scope, lambda name: _header(scope, name))
+    if endpoint:
+        return Caller(user=user, endpoint=endpoint, admitted=True)
     route = scope.get("route")
     template = getattr(route, "path", None)
     return Caller(user=user, endpoint=template if isinstance(template, str) else _path(scope))
@@ -131,6 +159,16 @@ def _header(scope: Scope, name: str) -> str:
             text: str = value.decode("latin-1")
             return text
     return ""
+
+
+def _start(reply: Reply | Events) -> Message:
+    raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in reply.all_headers]
+    return {"type": "http.response.start", "status": reply.status, "headers": raw}
+
+
+async def _send_reply(reply: Reply, scope: Scope, send: Send) -> None:
+    await send(_start(reply))
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
 
 
 class _Responder:
@@ -155,8 +193,7 @@ class _Responder:
             # The last line of the door: what is no ServedError is a defect of ours.
             reply = refusal(error, self._request_id)
         if isinstance(reply, Reply):
-            await self._start(reply)
-            await self._send_body(b"" if self._scope["method"] == "HEAD" else reply.body, more=False)
+            await _send_reply(reply, self._scope, self._send)
         else:
             await self._stream(reply)
 
@@ -221,7 +258,7 @@ class _Responder:
     async def _stream(self, events: Events) -> None:
         leaving = asyncio.ensure_future(self._left())
         try:
-            await self._start(events)
+            await self._send(_start(events))
             await self._send_events(events, leaving)
         except ClientGone:
             return
@@ -245,10 +282,6 @@ class _Responder:
                     following.cancel()
                     await asyncio.wait({following})
             await self._send_body(following.result(), more=not events.over)
-
-    async def _start(self, reply: Reply | Events) -> None:
-        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in reply.all_headers]
-        await self._send({"type": "http.response.start", "status": reply.status, "headers": raw})
 
     async def _send_body(self, body: bytes, *, more: bool) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})

@@ -20,16 +20,29 @@ FindCaller = Callable[[], Caller]
 class BoundTurnout:
     """The verbs for one request's caller, awaited: `request.state.turnout`.
 
-    `blocking` has the same verbs for a plain `def` handler, which runs in a thread.
+    `blocking` has the same verbs for a plain `def` handler, which runs in a thread. decision: at a path of
+    `[endpoints]`, made before the handler runs; None where no text was found to score.
     """
 
-    __slots__ = ("_caller", "_find", "loop", "turnout")
+    __slots__ = ("_caller", "_find", "_outcomes", "decision", "loop", "turnout")
 
     def __init__(self, turnout: Turnout, find: FindCaller, loop: asyncio.AbstractEventLoop | None) -> None:
         self.turnout = turnout
         self.loop = loop
         self._find = find
         self._caller: Caller | None = None
+        self._outcomes: list[Outcome] | None = None
+        self.decision: Decision | None = None
+
+    def note(self, outcome: Outcome) -> None:
+        if self._outcomes is None:
+            self._outcomes = []
+        self._outcomes.append(outcome)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """Of the calls made so far while the app handles the request."""
+        return self._outcomes or []
 
     def find_caller(self) -> Caller:
         """Who asks and from which endpoint; found out when first needed."""
@@ -64,6 +77,11 @@ class BlockingTurnout:
 
     def __init__(self, bound: BoundTurnout) -> None:
         self._bound = bound
+
+    @property
+    def decision(self) -> Decision | None:
+        """At a path of `[endpoints]`: made before the handler ran; None where no text was found to score."""
+        return self._bound.decision
 
     def complete(self, prompt: Any, **params: Any) -> Completion:
         """The answer to a text or to messages, for this request's caller. Raises ServedError."""

@@ -20,16 +20,16 @@ from turnout.answering.own_paths import OwnPaths
 from turnout.assembly import Turnout
 from turnout.caller import Caller, Handled, current_request, new_request_id
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
+from turnout.doors.endpoints import Admitted, Endpoints, is_read, prompt_at
 from turnout.doors.identity import UserOf, user_id
 from turnout.doors.mounting import Config, mounted
+from turnout.doors.wsgi_endpoint import adding, expected, read, read_ahead
 from turnout.errors import InvalidRequest, TooLarge
+from turnout.settings import Endpoint
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
-
-# Read at once from `wsgi.input`: PEP 3333 lets a server hand out less.
-READ_BYTES = 65_536
 
 
 class TurnoutMiddleware:
@@ -53,6 +53,8 @@ class TurnoutMiddleware:
         self._app = app
         self._user_of = user
         self._own = OwnPaths(turnout)
+        endpoints = turnout.settings.endpoints
+        self._endpoints = Endpoints(endpoints) if endpoints else None
         self._entry: App = _with_server_span(self._serve) if turnout.settings.telemetry.server_span else self._serve
         turnout.mount()
 
@@ -64,10 +66,26 @@ class TurnoutMiddleware:
         answer = self._own.find(path)
         if answer is not None:
             return _Responder(self.turnout, self._user_of, environ).serve(answer, path, start_response)
-        return self._pass_on(environ, start_response)
-
-    def _pass_on(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if self._endpoints is not None and (found := self._endpoints.find(path)) is not None:
+            return self._admit(*found, environ, start_response)
         bound = BoundTurnout(self.turnout, partial(_caller, self.turnout, self._user_of, environ), None)
+        return self._pass_on(bound, environ, start_response)
+
+    def _admit(self, name: str, endpoint: Endpoint, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """A request of one of the app's own endpoints: counted and decided before its handler runs."""
+        started = self.turnout.clock.monotonic()
+        find = partial(_caller, self.turnout, self._user_of, environ, endpoint=name)
+        bound = BoundTurnout(self.turnout, find, None)
+        try:
+            reads = is_read(endpoint, environ["REQUEST_METHOD"])
+            body = read_ahead(environ, self.turnout.settings.server.max_body_bytes) if reads else b""
+            admitted = partial(self.turnout.admitted, prompt_at(body, endpoint.prompt), bound.find_caller())
+            admission = portal.run(portal.portal_loop(), admitted)
+        except Exception as error:
+            return _reply(refusal(error, new_request_id()), environ, start_response)
+        return self._pass_on(bound, environ, adding(Admitted(bound, admission, started), start_response))
+
+    def _pass_on(self, bound: BoundTurnout, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ["turnout"] = BlockingTurnout(bound)
         token = current_request.set(bound)
         try:
@@ -131,8 +149,11 @@ def _path(environ: Environ) -> str:
     return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
 
 
-def _caller(turnout: Turnout, user_of: UserOf | None, environ: Environ) -> Caller:
+def _caller(turnout: Turnout, user_of: UserOf | None, environ: Environ, endpoint: str = "") -> Caller:
+    """endpoint: one of the settings', whose requests the door has counted."""
     user = user_id(turnout.settings.identity, user_of, environ, partial(_header, environ))
+    if endpoint:
+        return Caller(user=user, endpoint=endpoint, admitted=True)
     return Caller(user=user, endpoint=_route(environ) or _path(environ))
 
 
@@ -147,6 +168,15 @@ def _header(environ: Environ, name: str) -> str:
     key = name.upper().replace("-", "_")
     text: str = environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}", "")
     return text
+
+
+def _status(status: int) -> str:
+    return f"{status} {HTTPStatus(status).phrase}"
+
+
+def _reply(reply: Reply, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response(_status(reply.status), reply.all_headers)
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
 
 
 class _Responder:
@@ -170,10 +200,10 @@ class _Responder:
         except Exception as error:
             # The last line of the door: what is no ServedError is a defect of ours.
             reply = refusal(error, self._request_id)
-        start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", reply.all_headers)
         if isinstance(reply, Reply):
-            return [b"" if self._environ["REQUEST_METHOD"] == "HEAD" else reply.body]
+            return _reply(reply, self._environ, start_response)
         assert events is not None
+        start_response(_status(reply.status), reply.all_headers)
         return events
 
     def _asked(self, path: str) -> Asked:
@@ -195,13 +225,7 @@ class _Responder:
             raise InvalidRequest("content-length must be a number")
         if told and int(told) > limit:
             raise TooLarge(f"the body is larger than {limit} bytes")
-        # Without a length only a server that ends the input itself says how much there is: gunicorn does.
-        left = int(told) if told else (limit + 1 if self._environ.get("wsgi.input_terminated") else 0)
-        parts: list[bytes] = []
-        while left and (part := self._environ["wsgi.input"].read(min(left, READ_BYTES))):
-            parts.append(part)
-            left -= len(part)
-        body = b"".join(parts)
+        body = read(self._environ, expected(self._environ, limit + 1))
         if len(body) > limit:
             raise TooLarge(f"the body is larger than {limit} bytes")
         return body

@@ -187,6 +187,25 @@ class Billing:
         retry = self._settings.retry
         return retry.deadline_s + (retry.stream_deadline_s if stream else 0.0) + LEASE_MARGIN_S
 
+    async def admit(self, caller: Caller) -> Bill:
+        """Counts a request of the app's own endpoint at the rate limits, and sees that no budget is used up. Keeps
+        nothing reserved: what the app's own client spends is not known here. Raises ServedError."""
+        caller = replace(caller, admitted=False)
+        rates = tuple(claim for claim in self._terms.rates(caller) if claim.unit == "requests")
+        bill = Bill(rates=rates, budgets=self._terms.budgets(caller, self._clock.time()), offers=(("cheap", 1),))
+        if not (bill.rates or bill.budgets):
+            return bill
+        entry = await self._gate.enter(bill.on(Ask(lease_s=LEASE_MARGIN_S)))
+        bill.entered(entry)
+        verdict = entry.verdict
+        if isinstance(verdict, RateRefused | BudgetRefused):
+            error = refusal(verdict)
+            error.headers = (*error.headers, *bill.headers)
+            raise error
+        if isinstance(verdict, Lead):
+            await self._gate.leave(Settlement(key=None, lease=verdict.lease, budgets=bill.budgets))
+        return bill
+
     # ----------------------------------------------------------------------------------------- on the way
 
     def ease(self, bill: Bill) -> float:

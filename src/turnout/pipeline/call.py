@@ -25,6 +25,14 @@ from turnout.upstream.order import Trip
 from turnout.wire import ChatRequest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetIn:
+    """A request of the app's own endpoint that was let in. headers: of the rate limits that apply."""
+
+    decision: Decision | None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(slots=True, kw_only=True)
 class Call:
     """One request on its way. `outcome` is set once, when it is over."""

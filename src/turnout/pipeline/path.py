@@ -31,6 +31,7 @@ from turnout.pipeline.billing import Billing, refusal
 from turnout.pipeline.call import (
     Call,
     Flown,
+    LetIn,
     Whole,
     fallback_reason,
     plain_answer,
@@ -139,6 +140,16 @@ class Pipeline:
     async def decide(self, request: ChatRequest, around: Circumstances) -> Decision:
         """The decision alone: nothing is called, counted or stored. Raises ServedError."""
         return self._decide(request, self._catalog.find(request.model), around, observe=False)
+
+    async def admit(self, request: ChatRequest | None, around: Circumstances) -> LetIn:
+        """Lets a request of the app's own endpoint in: counted, and decided where there is something to score. The
+        decision counts for the share that is kept: the app's own client will act on it. Raises ServedError."""
+        bill = await self._billing.admit(around.caller)
+        decision = None
+        if request is not None:
+            ease = self._billing.ease(bill)
+            decision = self._decide(request, self._catalog.find(request.model), around, ease=ease)
+        return LetIn(decision=decision, headers=bill.headers)
 
     async def drain(self) -> None:
         """Waits until every call of this loop is over and settled."""

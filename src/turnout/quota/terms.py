@@ -43,11 +43,12 @@ class Terms:
         if not self.limited:
             return ()
         user, endpoint = user_key(caller.user), endpoint_key(caller.endpoint)
-        return (
+        claims = (
             *_rate_claims("user", user, self._limits.per_user),
             *_rate_claims("endpoint", endpoint, self._own(caller).rate or self._limits.per_endpoint),
             *_rate_claims("user-endpoint", f"{user} {endpoint}", self._limits.per_user_endpoint),
         )
+        return tuple(claim for claim in claims if claim.unit == "tokens") if caller.admitted else claims
 
     def budgets(self, caller: Caller, now: float) -> tuple[BudgetClaim, ...]:
         """The budgets that apply, their calendar windows around now (seconds since 1970)."""

@@ -1,0 +1,164 @@
+"""Every fault of a real provider over real HTTP, plain and streamed: failed over, told to the circuit, left closed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import time
+from typing import Any
+
+import pytest
+
+from tests.support.provider import MODES, LoopbackProvider
+from turnout.assembly import Turnout
+from turnout.errors import AttemptTimeout, ServedError
+from turnout.ports import ProviderCall
+from turnout.settings import Settings
+from turnout.upstream.provider import LiteLLMProvider
+
+SICK, WELL = "openai/sick", "openai/well"
+FAULTS = [mode for mode in MODES if mode not in ("ok", "slow", "no_usage", "endless")]
+
+
+def config(provider: LoopbackProvider, **sections: Any) -> dict[str, Any]:
+    called = {
+        "params": {"api_base": provider.base_url},
+        "timeout_s": 0.5,
+        "first_token_timeout_s": 0.4,
+        "chunk_timeout_s": 0.4,
+        "connect_timeout_s": 0.3,
+    }
+    return {
+        "tiers": {"cheap": {"models": [SICK, WELL]}, "expensive": {"models": ["openai/dear"]}},
+        "models": {SICK: called, WELL: called},
+        "routing": {"threshold": 0.99},
+        "retry": {"attempts": 1, "base_s": 0.001, "cap_s": 0.01},
+        **sections,
+    }
+
+
+async def asked(turnout: Turnout, text: str, *, stream: bool) -> Any:
+    """The outcome of a request, read to its end."""
+    if not stream:
+        return (await turnout.complete(text)).outcome
+    chunks = turnout.stream(text)
+    try:
+        async for _ in chunks:
+            pass
+    except ServedError:
+        assert chunks.outcome is not None
+    return chunks.outcome
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("mode", [*FAULTS, "500", "503:60"])
+def test_every_fault_counts_and_before_any_content_another_model_answers(
+    provider: LoopbackProvider, mode: str, stream: bool
+) -> None:
+    """The circuit takes each for a failure; what has begun ends as an error, what has not fails over; no call
+    is left running at the provider."""
+
+    async def scenario() -> None:
+        async with Turnout(config(provider)) as turnout:
+            provider.modes["sick"] = mode
+            outcome = await asked(turnout, "x", stream=stream)
+            begun = stream and mode in (
+                *("truncated", "cut", "half_frame", "hang_between", "drip_between", "reset_between"),
+            )
+            assert (outcome.model, outcome.error is not None) == ((SICK, True) if begun else (WELL, False))
+            assert turnout.admission.guard.state(turnout.admission.circuit(SICK)).failures == 1
+            await _until(lambda: provider.active["sick"] == 0)
+
+    asyncio.run(scenario())
+
+
+def test_an_address_that_swallows_connections_ends_by_the_connect_timeout() -> None:
+    """A listener whose backlog is full: nothing answers, not even a reset."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(0)
+    full = [socket.socket() for _ in range(3)]
+    for each in full:
+        each.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            each.connect(listening.getsockname())
+    base = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+
+    async def scenario() -> float:
+        settings = Settings.from_mapping(
+            {
+                "tiers": {"cheap": {"models": [SICK]}, "expensive": {"models": [WELL]}},
+                "models": {SICK: {"params": {"api_base": base}}},
+            }
+        )
+        provider = LiteLLMProvider(settings)
+        await provider.load()
+        call = ProviderCall(
+            model=SICK, messages=({"role": "user", "content": "x"},), timeout_s=20.0, connect_timeout_s=0.3
+        )
+        began = time.monotonic()
+        with pytest.raises(AttemptTimeout):
+            await provider.complete(call)
+        await provider.close()
+        return time.monotonic() - began
+
+    assert asyncio.run(scenario()) < 5.0
+    for each in (*full, listening):
+        each.close()
+
+
+# litellm makes its coroutine in a thread and drops it where the call is cancelled meanwhile: nothing was sent yet.
+@pytest.mark.filterwarnings("ignore:coroutine 'OpenAIChatCompletion:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:.*coroutine object OpenAIChatCompletion:pytest.PytestUnraisableExceptionWarning")
+def test_three_hundred_requests_leave_no_connection_open(provider: LoopbackProvider) -> None:
+    """Random faults, cancellations and departures over real HTTP: no call, slot, task or connection is left."""
+    chance = random.Random(3)
+
+    async def one(turnout: Turnout, number: int) -> None:
+        with contextlib.suppress(ServedError):
+            if chance.random() < 0.5:
+                await turnout.complete(f"question {number}")
+                return
+            async with turnout.stream(f"question {number}") as chunks:
+                left = chance.choice([1, 2, 100])
+                async for _ in chunks:
+                    left -= 1
+                    if not left:
+                        break
+
+    async def scenario() -> None:
+        limits = {"breaker": {"failures": 5, "reset_s": 0.2}}
+        async with Turnout(config(provider, **limits)) as turnout:
+            for number in range(0, 300, 20):
+                provider.modes["sick"] = chance.choice([*FAULTS, "ok", "ok", "500@0.5", "429:0.2"])
+                provider.modes["well"] = chance.choice(["ok", "ok", "500@0.3", "slow:0.1"])
+                crowd = [asyncio.ensure_future(one(turnout, number + index)) for index in range(20)]
+                await asyncio.sleep(0.02)
+                for each in crowd:
+                    if chance.random() < 0.2:
+                        each.cancel()
+                await asyncio.wait(crowd)
+                for each in crowd:
+                    assert each.cancelled() or each.exception() is None
+            for name in (SICK, WELL):
+                assert turnout.admission.busy(name) == 0
+            provider.modes["sick"] = provider.modes["well"] = "ok"
+            await asyncio.sleep(0.3)
+            for name in (SICK, WELL):
+                assert (await turnout.complete(f"again {name}", model=name)).outcome.model == name
+                assert turnout.admission.look(name) is None
+        await _until(lambda: provider.connections == 0)
+        assert not provider.active.total()
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(scenario())
+
+
+async def _until(true: Any) -> None:
+    for _ in range(300):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("still not so after 3 s")

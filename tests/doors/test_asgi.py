@@ -15,8 +15,9 @@ from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from websockets.sync.client import connect
 
-from tests.support.apps import settings
+from tests.support.apps import served, settings
 from tests.support.provider import LoopbackProvider
 from turnout.asgi import TurnoutMiddleware
 from turnout.errors import SettingsError
@@ -119,3 +120,20 @@ def test_mounting_without_settings_says_what_to_do() -> None:
     """A clear error, not Python's own about arguments."""
     with pytest.raises(SettingsError, match=r'config="turnout\.toml"'):
         TurnoutMiddleware(Starlette())
+
+
+def test_a_websocket_over_a_real_server_passes_untouched(provider: LoopbackProvider) -> None:
+    """Its handler finds Turnout in its state as any other does."""
+    app = FastAPI()
+    app.add_middleware(TurnoutMiddleware, config=settings(provider.base_url))
+
+    @app.websocket("/ws")
+    async def ws(socket: WebSocket) -> None:
+        await socket.accept()
+        answer = await socket.state.turnout.complete(await socket.receive_text())
+        await socket.send_text(answer.text.strip())
+        await socket.close()
+
+    with served(app) as url, connect(url.replace("http", "ws") + "/ws") as socket:
+        socket.send("hi")
+        assert socket.recv(10) == "It is four."

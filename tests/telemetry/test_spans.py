@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+import httpx
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -16,6 +18,7 @@ from starlette.testclient import TestClient
 from tests.support.apps import settings
 from tests.support.provider import LoopbackProvider
 from turnout.asgi import TurnoutMiddleware
+from turnout.wsgi import TurnoutMiddleware as WsgiMiddleware
 
 EXPORTER = InMemorySpanExporter()
 SECRET = "the secret recipe"
@@ -103,3 +106,32 @@ def test_an_app_that_is_already_instrumented_gets_no_second_server_span(client: 
         asyncio.run(_with_server_span(app)({"type": "http"}, None, None))  # type: ignore[arg-type]
     assert asked == ["app"]
     assert {span.name for span in EXPORTER.get_finished_spans()} <= {"theirs"}
+
+
+def test_the_wsgi_door_has_the_same_descent_across_the_portal(provider: LoopbackProvider) -> None:
+    """Its own paths, and a call made inside a handler: server, route and attempt, each the parent of the next."""
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [environ["turnout"].complete("inside").text.encode()]
+
+    config = settings(provider.base_url, telemetry={"server_span": True})
+    with httpx.Client(transport=httpx.WSGITransport(WsgiMiddleware(app, config)), base_url="http://app") as client:
+        asked = {"messages": [{"role": "user", "content": SECRET}]}
+        for answer in (
+            lambda: client.post("/v1/chat/completions", json=asked),
+            lambda: client.post("/v1/chat/completions", json={**asked, "stream": True}),
+            lambda: client.get("/handler"),
+        ):
+            EXPORTER.clear()
+            assert answer().status_code == 200
+            spans = EXPORTER.get_finished_spans()
+            assert len(spans) == 3
+            server = next(span for span in spans if span.kind is SpanKind.SERVER)
+            route = next(span for span in spans if span.name == "turnout.route")
+            attempt = next(span for span in spans if span.kind is SpanKind.CLIENT)
+            assert route.parent is not None
+            assert attempt.parent is not None
+            assert route.parent.span_id == server.context.span_id
+            assert attempt.parent.span_id == route.context.span_id
+            assert (route.attributes or {})["turnout.inference_seconds"]

@@ -16,7 +16,7 @@ ROOT = Path(turnout.__file__).parent
 FLOORS = {
     1: ("errors", "messages", "wire", "replies", "settings", "outcome", "pricing", "caller", "completion"),
     2: ("ports",),
-    3: ("telemetry", "stores", "clock", "portal", "testing"),
+    3: ("telemetry", "stores", "webhooks", "clock", "portal", "testing"),
     4: ("routing", "caching", "quota", "upstream", "jobs"),
     5: ("pipeline", "answering"),
     6: ("assembly", "training"),

@@ -22,6 +22,7 @@ from turnout.errors import ArtifactError, InvalidRequest, SettingsError
 from turnout.messages import Message
 from turnout.outcome import Decision, Outcome
 from turnout.pipeline import Pipeline
+from turnout.pipeline.alarms import Alarms
 from turnout.pipeline.billing import Billing
 from turnout.pipeline.call import LetIn
 from turnout.ports import Clock, Gate, Observer, Provider, Scorer, Switchboard
@@ -40,6 +41,9 @@ from turnout.upstream.admission import Admission
 from turnout.upstream.chain import Chain
 from turnout.upstream.prices import PriceBook
 from turnout.upstream.provider import LiteLLMProvider
+from turnout.webhooks.guard import Forbidden, checked_url
+from turnout.webhooks.sender import Sender
+from turnout.webhooks.signing import key_of
 from turnout.wire import ChatRequest, from_call
 
 if TYPE_CHECKING:
@@ -52,7 +56,7 @@ DEFAULT_SHARE = 0.3
 # What the default scorer, which can promise no quality, makes of a wish for quality.
 DEFAULT_SCORER_SHARE = 0.5
 # Sections that are read and checked, but that nothing acts on yet.
-NOT_BUILT = ("queue", "webhooks", "alerts", "status")
+NOT_BUILT = ("queue", "status")
 
 
 class Turnout:
@@ -84,6 +88,7 @@ class Turnout:
         self._stores = stores_of(settings, self.clock, partial(_store_told, observer))
         if gate is not None:
             self._stores = replace(self._stores, gate=gate)
+        self._sender = _sender(settings, self.clock)
         self._prices = PriceBook(settings)
         self._billing = Billing(
             settings=settings, clock=self.clock, gate=self._stores.gate, catalog=self.catalog, prices=self._prices
@@ -123,6 +128,13 @@ class Turnout:
             admission=self.admission,
             observer=observer,
             billing=self._billing,
+            alarms=Alarms(
+                shares=settings.budgets.alert_at,
+                once=self._stores.switchboard,
+                clock=self.clock,
+                observer=observer,
+                send=self._sender.send if self._sender is not None else None,
+            ),
         )
 
     @classmethod
@@ -154,6 +166,8 @@ class Turnout:
         """Waits for the calls in progress, then closes what is open."""
         running.end(self)
         await self._pipeline.drain()
+        if self._sender is not None:
+            await self._sender.close()
         await self._provider.close()
         await self._stores.gate.close()
         if self._log is not None:
@@ -291,6 +305,24 @@ class TextStream:
     @property
     def outcome(self) -> Outcome | None:
         return self._answer.outcome if self._answer is not None else None
+
+
+def _sender(settings: Settings, clock: Clock) -> Sender | None:
+    """What sends alerts, where that is configured. Raises SettingsError."""
+    url, told = settings.alerts.webhook_url, settings.webhooks
+    if not url:
+        return None
+    try:
+        checked_url(url, told.allow_hosts)
+    except Forbidden as error:
+        raise SettingsError(f'alerts.webhook_url = "{url}": {error}') from error
+    secret = os.environ.get(told.secret_env, "")
+    if not secret:
+        raise SettingsError(
+            f'alerts.webhook_url is set, and webhooks.secret_env = "{told.secret_env}" names no environment variable '
+            "that is set: set it, so that who receives an alert can tell that it is ours"
+        )
+    return Sender(url=url, key=key_of(secret), allow_hosts=told.allow_hosts, clock=clock)
 
 
 def _request_log(settings: Settings, clock: Clock) -> RequestLog | None:

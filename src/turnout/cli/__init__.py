@@ -18,6 +18,7 @@ COMMANDS = {
     "score": "score one text: tier, expected gain and the reasons",
     "label": "make labelled logs: replay prompts on both tiers, judge the answers",
     "cache": "purge stored answers from the cache that the workers share",
+    "spend": "what is spent, reserved and left of each budget",
     "check": "check a settings file, and say what it means",
 }
 

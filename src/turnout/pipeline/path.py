@@ -27,6 +27,7 @@ from turnout.errors import (
     UpstreamUnavailable,
 )
 from turnout.outcome import CacheState, Decision, Outcome, Usage
+from turnout.pipeline.alarms import Alarms
 from turnout.pipeline.billing import Billing, refusal
 from turnout.pipeline.call import (
     Call,
@@ -100,6 +101,7 @@ class Pipeline:
         observer: Observer,
         relay: Relay | None = None,
         billing: Billing,
+        alarms: Alarms | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -112,6 +114,7 @@ class Pipeline:
         self._observer = observer
         self._relay = relay or Alone()
         self._billing = billing
+        self._alarms = alarms
         self._flights: Flights[StoredAnswer, Flown] = Flights()
 
     # ------------------------------------------------------------------------------------------ the verbs
@@ -285,7 +288,8 @@ class Pipeline:
             await self._settle(
                 self._billing.settlement(
                     call.bill, call.request, flight.head.trip, key=call.key, lease=lease or call.bill.lease, store=store
-                )
+                ),
+                call.token,
             )
             self._flights.remove(call.key, flight)
 
@@ -390,9 +394,14 @@ class Pipeline:
             endpoint=caller.endpoint,
         )
 
-    async def _settle(self, settlement: Settlement) -> None:
+    async def _leave(self, settlement: Settlement, token: Any) -> None:
+        states = await self._gate.leave(settlement)
+        if states and self._alarms is not None:
+            await self._alarms.look(states, token)
+
+    async def _settle(self, settlement: Settlement, token: Any = None) -> None:
         """Leaves the gate whatever happens: a cancellation waits for it, bounded."""
-        leaving = asyncio.ensure_future(self._gate.leave(settlement))
+        leaving = asyncio.ensure_future(self._leave(settlement, token))
         try:
             await asyncio.shield(leaving)
         except asyncio.CancelledError:

@@ -61,6 +61,17 @@ class Terms:
             *self._claims("total", "total", self._budgets.total, now),
         )
 
+    def of_key(self, key: str, now: float) -> tuple[BudgetClaim, ...]:
+        """The budgets of whoever this key stands for, as they are set now."""
+        policy, _, name = key.partition(":")
+        own = self._endpoints.get(name) or _NOTHING
+        budgets = {
+            "user": self._budgets.per_user,
+            "endpoint": own.budget or self._budgets.per_endpoint,
+            "total": self._budgets.total,
+        }
+        return tuple(self._claims(policy, key, budgets.get(policy, ()), now))
+
     def _own(self, caller: Caller) -> Endpoint:
         return self._endpoints.get(caller.endpoint) or _NOTHING
 

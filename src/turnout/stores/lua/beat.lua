@@ -5,7 +5,8 @@
 -- Returns {Redis' own name: another one means that it came back empty, processes seen, index (from 1, among the
 -- followed) of each that nobody holds any more, ...}
 local now, hold = clock_ms(), tonumber(ARGV[2])
-redis.call('SET', ROOT .. ':name', ARGV[1], 'NX')
+-- The time is in it: the process that named the Redis that was lost may be the first to meet the new one.
+redis.call('SET', ROOT .. ':name', ARGV[1] .. ' ' .. table.concat(redis.call('TIME'), '.'), 'NX')
 local seen = ROOT .. ':workers'
 redis.call('ZADD', seen, now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', seen, '-inf', now - tonumber(ARGV[3]))

@@ -1,0 +1,95 @@
+"""`turnout spend --config turnout.toml`: what is spent, reserved and left, by user, endpoint and in total."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from turnout.clock import SystemClock
+from turnout.errors import StoreUnavailable
+from turnout.ports import BudgetState, Settlement
+from turnout.pricing import usd
+from turnout.quota.terms import Terms, user_key
+from turnout.settings import Redis, Settings
+
+HELP = "what is spent, reserved and left of each budget"
+# Accounts asked for in one step.
+AT_ONCE = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", required=True, metavar="FILE", help="the settings file, turnout.toml")
+    parser.add_argument("--user", metavar="NAME", help="only this user's; keys hold a hash, so names are not listed")
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    settings = Settings.from_toml(args.config)
+    if not Terms(settings).budgeted:
+        return _nothing("no budget is set in this file")
+    if settings.redis is None:
+        return _nothing("no [redis] in this file: the figures live in the app's own process, and end with it")
+    rows = asyncio.run(_rows(settings, settings.redis, args.user))
+    if args.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        _table(rows, ZoneInfo(settings.budgets.time_zone))
+    return 0
+
+
+def _nothing(why: str) -> int:
+    print(f"turnout: {why}", file=sys.stderr)
+    return 1
+
+
+async def _rows(settings: Settings, redis: Redis, user: str | None) -> list[dict[str, Any]]:
+    # Imported here: the other commands need no Redis.
+    from turnout.stores.line import LineDown
+    from turnout.stores.redis import Bounds, RedisGate
+    from turnout.stores.seats import Seats
+    from turnout.stores.spending import spenders
+
+    seats = Seats(url=redis.url, prefix=redis.prefix, timeout_s=max(1.0, redis.timeout_s))
+    gate = RedisGate(seats, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
+    terms, now = Terms(settings), SystemClock().time()
+    try:
+        keys = await spenders(seats) if user is None else [user_key(user)]
+        claims = [claim for key in keys for claim in terms.of_key(key, now)]
+        states: list[BudgetState] = []
+        for start in range(0, len(claims), AT_ONCE):
+            some = tuple(claims[start : start + AT_ONCE])
+            states += await gate.leave(Settlement(key=None, lease="", budgets=some))
+    except LineDown as down:
+        raise StoreUnavailable(f"Redis cannot be asked: {down}") from down
+    finally:
+        await gate.close()
+    return [_row(state) for state in states]
+
+
+def _row(state: BudgetState) -> dict[str, Any]:
+    claim = state.claim
+    return {
+        "of": claim.key,
+        "limit_usd": f"{usd(claim.limit):f}",
+        "spent_usd": f"{usd(state.spent):f}",
+        "reserved_usd": f"{usd(state.reserved):f}",
+        "remaining_usd": f"{usd(claim.limit - state.spent - state.reserved):f}",
+        "rolling_s": claim.rolling_s,
+        "start": int(state.start),
+        "end": int(state.end),
+    }
+
+
+def _table(rows: list[dict[str, Any]], zone: ZoneInfo) -> None:
+    if not rows:
+        print("nothing is spent yet")
+    for row in rows:
+        until = "until " + datetime.fromtimestamp(row["end"], zone).isoformat(" ", "minutes")
+        window = f"in the last {row['rolling_s']} s" if row["rolling_s"] else until
+        amounts = (f"{float(row[name]):12.6f}" for name in ("spent_usd", "reserved_usd", "remaining_usd"))
+        print("{:40} spent {} reserved {} left {} of {} USD, {}".format(row["of"], *amounts, row["limit_usd"], window))

@@ -1,0 +1,92 @@
+"""Tells of budgets that run out: once a window, whoever of the workers finds it first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from turnout.ports import BudgetState, Clock, Observer
+from turnout.pricing import usd
+from turnout.quota.alerts import Alert, due
+from turnout.telemetry import names
+from turnout.telemetry.alerts import budget_alerts
+
+log = logging.getLogger("turnout")
+
+# Alerts remembered as told, here; beyond them the store is asked again.
+REMEMBERED = 10_000
+
+
+class Once(Protocol):
+    """Who does what is to be done once."""
+
+    async def claim(self, name: str, lease_s: float) -> bool:
+        """Whether it is ours to do, for all workers, within so many seconds."""
+        ...
+
+
+class Alarms:
+    """Looks at budgets as they stand after a settlement. send: where a webhook is configured."""
+
+    def __init__(
+        self,
+        *,
+        shares: Sequence[float],
+        once: Once,
+        clock: Clock,
+        observer: Observer,
+        send: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> None:
+        self._shares = shares
+        self._once = once
+        self._clock = clock
+        self._observer = observer
+        self._send = send
+        self._told: dict[str, float] = {}
+
+    async def look(self, states: Sequence[BudgetState], token: Any) -> None:
+        now = self._clock.time()
+        for alert in due(states, self._shares, now):
+            if self._told.get(alert.name, 0.0) > now:
+                continue
+            if len(self._told) >= REMEMBERED:
+                self._told.clear()
+            self._told[alert.name] = now + alert.lasts_s(now)
+            if await self._once.claim(alert.name, alert.lasts_s(now)):
+                self._tell(alert, token, now)
+
+    def _tell(self, alert: Alert, token: Any, now: float) -> None:
+        claim, state = alert.state.claim, alert.state
+        if alert.kind == "spent":
+            log.warning("the budget of %s: %g of %s USD is spent", claim.key, alert.share, f"{usd(claim.limit):f}")
+        else:
+            log.warning("the budget of %s will be used up in %.0f s, before its window ends", claim.key, alert.at - now)
+        self._observer.event(
+            token,
+            names.EVENT_BUDGET_ALERT,
+            {
+                names.BUDGET_POLICY: claim.policy,
+                names.BUDGET_ALERT: alert.kind,
+                names.BUDGET_SHARE: alert.share,
+            },
+        )
+        budget_alerts().add(1, {names.BUDGET_POLICY: claim.policy, names.BUDGET_ALERT: alert.kind})
+        if self._send is not None:
+            self._send(
+                {
+                    "type": f"turnout.budget.{alert.kind}",
+                    "timestamp": int(now),
+                    "data": {
+                        "policy": claim.policy,
+                        "key": claim.key,
+                        "share": alert.share,
+                        "limit_usd": f"{usd(claim.limit):f}",
+                        "spent_usd": f"{usd(state.spent):f}",
+                        "reserved_usd": f"{usd(state.reserved):f}",
+                        "window_start": int(state.start),
+                        "window_end": int(state.end),
+                        "exhausted_at": int(alert.at),
+                    },
+                }
+            )

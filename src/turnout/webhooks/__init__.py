@@ -1,0 +1,1 @@
+"""Signed webhooks (Standard Webhooks): sent off the request path, never to where they should not go."""

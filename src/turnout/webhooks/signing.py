@@ -1,0 +1,31 @@
+"""Standard Webhooks: how a message is signed. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+
+from turnout.errors import SettingsError
+
+
+def key_of(secret: str) -> bytes:
+    """The key in a secret: base64 behind `whsec_`, else the text itself. Raises SettingsError."""
+    if not secret.startswith("whsec_"):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error as error:
+        raise SettingsError("the webhook secret begins with whsec_, and what follows is not base64") from error
+
+
+def signed(key: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """The three headers."""
+    content = b".".join((message_id.encode(), str(timestamp).encode(), body))
+    signature = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": f"v1,{signature}",
+    }

@@ -27,3 +27,12 @@ def test_more_steps_score_higher() -> None:
     scores = [PRIOR.score(Query.from_text(text)).score for text in told]
     assert scores == sorted(scores)
     assert scores[0] < 0.3 < scores[-1]
+
+
+def test_it_tells_its_reasons_and_its_limits() -> None:
+    """Words of negation and logic raise the score, and are named; what it was worth is told beside."""
+    plain = PRIOR.score(Query.from_text("Name the capital of France and its river")).score
+    logical = Query.from_text("If not all of them lie then which statement is never false")
+    assert PRIOR.score(logical).score > plain
+    assert any("negation" in reason for reason in PRIOR.explain(logical))
+    assert "APGR" in PRIOR.limits

@@ -1,58 +1,66 @@
 """The default scorer: a plain prior for the first day, before there are logs of the app's own.
 
-A handful of signs that a request takes many steps, weighed by hand and squashed into [0, 1]. It was trained on
-nothing and promises nothing: routing does not transfer between kinds of traffic, so train on your own logs.
+Which kinds of words a request is made of, weighed by what they said alike on several public sources. Its numbers
+lie in default.json, written by benchmarks/train_default.py, with what it was worth on sources left out of its
+training. Routing does not transfer between kinds of traffic: train on your own logs.
 """
 
 from __future__ import annotations
 
-import math
+import hashlib
+import json
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
+from turnout.errors import ArtifactError
 from turnout.ports import Query, Score
-from turnout.routing.features import FEATURE_VERSION, NAMES, describe, read
+from turnout.routing.features import FEATURE_VERSION, NAMES, Floats, read
 
-# Feature (a logged count or a share) -> weight. Length and numbers first: the two that never misled much.
-WEIGHTS: Mapping[str, float] = {
-    "words": 0.25,
-    "numbers": 0.30,
-    "count of maths words": 0.35,
-    "count of logic words": 0.25,
-    "count of code words": 0.25,
-    "count of compare words": 0.15,
-    "count of quantity words": 0.15,
-    "count of portion words": 0.30,
-    "options": 0.20,
-    "code_fences": 0.30,
-    "fractions": 0.40,
-    "turns": 0.15,
-    "tools": 0.20,
-}
-# The sum at which a request is as hard as easy: that of a plain question of some twenty words.
-MIDDLE = 1.6
+FILE = "default.json"
+
+
+@cache
+def _shipped() -> tuple[str, Mapping[str, Any]]:
+    text = files("turnout.routing").joinpath(FILE).read_text(encoding="utf-8")
+    told = json.loads(text)
+    if told["features"] != FEATURE_VERSION:
+        raise ArtifactError(f"{FILE} is of other features; write it anew with benchmarks/train_default.py")
+    return hashlib.sha256(text.encode()).hexdigest()[:12], told
 
 
 class PriorScorer:
-    """Implements Scorer without any training."""
+    """Implements Scorer by the numbers that ship with the library."""
 
-    version = f"prior-1-{FEATURE_VERSION}"
     is_default = True
 
     def __init__(self) -> None:
-        self._weights = np.zeros(len(NAMES))
-        for name, weight in WEIGHTS.items():
-            self._weights[NAMES.index(name)] = weight
+        digest, told = _shipped()
+        self.version = f"prior-{digest}"
+        self.limits: str = told["limits"]
+        self._names: list[str] = told["names"]
+        self._at = np.array([NAMES.index(name) for name in self._names], dtype=np.intp)
+        # [knots, names]: a number's rank is the share of its knots that it is above.
+        self._knots: Floats = np.array(told["knots"], dtype=np.float64).T
+        self._weights: Floats = np.array(told["weights"], dtype=np.float64)
+        self._middle: Floats = np.array(told["middle"], dtype=np.float64)
+        self._ranks: Floats = np.array(told["ranks"], dtype=np.float64)
+        self._levels: Floats = np.array(told["levels"], dtype=np.float64)
 
     def score(self, query: Query) -> Score:
-        """A guess at the expected gain's rank; the gain itself is not known, and told as 0."""
-        total = float(read(query).structure @ self._weights)
-        return Score(score=1.0 / (1.0 + math.exp(MIDDLE - total)), expected_gain=0.0)
+        """The guessed gain's rank among the public sources; the gain itself is not known, and told as 0."""
+        total = float(self._parts(query).sum())
+        return Score(score=float(np.interp(total, self._ranks, self._levels)), expected_gain=0.0)
 
     def explain(self, query: Query, count: int = 5) -> list[str]:
         """The strongest reasons in words, the strongest first."""
-        structure = read(query).structure
-        parts = [(name, float(structure[NAMES.index(name)]), weight) for name, weight in WEIGHTS.items()]
-        strongest = sorted(parts, key=lambda part: -part[1] * part[2])[:count]
-        return [f"+{value * weight:.3f}  {name} ({describe(value)})" for name, value, weight in strongest if value]
+        parts = self._parts(query)
+        strongest = np.argsort(-np.abs(parts), kind="stable")[:count]
+        return [f"{'+' if parts[at] > 0 else '-'}{abs(parts[at]):.3f}  {self._names[at]}" for at in strongest]
+
+    def _parts(self, query: Query) -> Floats:
+        numbers = read(query).structure[self._at]
+        return np.asarray(((numbers > self._knots).mean(axis=0) - self._middle) * self._weights)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from turnout.errors import InvalidRequest
 from turnout.outcome import Outcome
+
+T = TypeVar("T")
 
 ANONYMOUS = "anonymous"
 
@@ -106,11 +109,21 @@ def _deadline(text: str) -> float:
     return seconds
 
 
+async def patiently(long: Awaitable[T]) -> T:
+    """Waits as long as it takes."""
+    return await long
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """One request's own: its id, its caller, its directives and when it began (by the clock's monotonic)."""
+    """One request's own: its id, its caller, its directives and when it began (by the clock's monotonic).
+
+    waits: how its caller waits for what may take long. A door ends it there when the caller hangs up (raising
+    CallerGone), so that what is there at once, a hit or a refusal, needs nobody to watch the caller meanwhile.
+    """
 
     request_id: str
     started: float
     caller: Caller = field(default_factory=Caller)
     directives: Directives = DEFAULT_DIRECTIVES
+    waits: Callable[[Awaitable[Any]], Awaitable[Any]] = patiently

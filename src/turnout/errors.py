@@ -3,6 +3,7 @@
 TurnoutError
 ├── SettingsError                 refused at start: key, value, what to do
 ├── UsageError                    called in a way that cannot work (sync on the loop, no Turnout mounted)
+├── CallerGone                    the caller hung up: nobody is left to be told anything
 ├── ArtifactError                 a scorer file that is damaged, foreign or too new
 ├── LogError                      labelled logs that cannot be trained on
 ├── StoreUnavailable              Redis cannot be asked, where nothing else would do
@@ -49,6 +50,10 @@ class SettingsError(TurnoutError):
 
 class UsageError(TurnoutError):
     """A call that cannot work where it was made. The message says what to do instead."""
+
+
+class CallerGone(TurnoutError):
+    """The caller hung up; nobody is left to be told anything."""
 
 
 class ArtifactError(TurnoutError):

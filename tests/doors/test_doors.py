@@ -267,7 +267,7 @@ def test_old_sdk_code_in_a_handler_is_routed_in_process(url: str, door: str, run
 
 def test_a_lower_deadline_is_kept(url: str, running: LoopbackProvider) -> None:
     """504 in OpenAI's shape, near the time asked for."""
-    running.modes["small"] = "slow"
+    running.modes["small"] = "hang"
     headers = {**ANN, "x-turnout-deadline-ms": "100"}
     answer = httpx.post(url + CHAT, json=body("late"), headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")

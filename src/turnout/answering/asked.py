@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from turnout.answering.headers import Pairs, error_headers, outcome_headers
-from turnout.caller import Caller, Circumstances
+from turnout.caller import Caller, Circumstances, patiently
 from turnout.completion import AnswerStream, Completion
 from turnout.errors import InternalError, ServedError
 from turnout.ports import Clock
@@ -44,7 +44,7 @@ class Asked:
 
     path: below where the app is mounted. header: a header's text by its lower-case name, "" where absent.
     body: empty unless the method is POST. started: by the clock's monotonic. named: what a model's name that the
-    body asks by is taken for; None: for itself.
+    body asks by is taken for; None: for itself. waits: how the caller waits for what may take long.
     """
 
     method: str
@@ -55,6 +55,7 @@ class Asked:
     request_id: str
     started: float
     named: Callable[[str], str] | None = None
+    waits: Callable[[Awaitable[Any]], Awaitable[Any]] = patiently
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,7 @@ class OwnPaths:
             started=asked.started,
             caller=asked.caller,
             directives=parse_directives(asked.header("cache-control"), asked.header("x-turnout-deadline-ms")),
+            waits=asked.waits,
         )
         request = parse(asked.body)
         if asked.named is not None:

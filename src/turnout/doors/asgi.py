@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from turnout.answering.asked import Answer, Asked, Events, Reply, refusal
 from turnout.answering.own_paths import OwnPaths
@@ -20,18 +20,15 @@ from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import Admitted, Endpoints, is_read, prompt_at
 from turnout.doors.identity import UserOf, user_id
 from turnout.doors.mounting import Config, mounted
-from turnout.errors import TooLarge
+from turnout.errors import CallerGone, TooLarge
 from turnout.settings import Endpoint
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+T = TypeVar("T")
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-class ClientGone(Exception):
-    """The client hung up; nobody is left to be told anything."""
 
 
 class TurnoutMiddleware:
@@ -187,7 +184,7 @@ class _Responder:
         """Reads the request, has it answered, sends what came of it."""
         try:
             reply = await self._replied(answer, path)
-        except ClientGone:
+        except CallerGone:
             return
         except Exception as error:
             # The last line of the door: what is no ServedError is a defect of ours.
@@ -207,8 +204,9 @@ class _Responder:
             caller=_caller(self._turnout, self._user_of, self._scope),
             request_id=self._request_id,
             started=self._started,
+            waits=self._unless_gone,
         )
-        return await self._unless_gone(answer(asked))
+        return await answer(asked)
 
     async def _body(self) -> bytes:
         limit = self._turnout.settings.server.max_body_bytes
@@ -220,7 +218,7 @@ class _Responder:
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise ClientGone
+                raise CallerGone
             part = message.get("body", b"")
             size += len(part)
             if size > limit:
@@ -229,20 +227,16 @@ class _Responder:
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def _unless_gone(self, work: Awaitable[Reply | Events]) -> Reply | Events:
-        """What the work gives; ClientGone, with the work cancelled, where the client hangs up first."""
+    async def _unless_gone(self, work: Awaitable[T]) -> T:
+        """What the work gives; CallerGone, with the work cancelled, where the client hangs up first."""
         working = asyncio.ensure_future(work)
-        # A hit and a refusal are there after one turn of the loop: no need to watch the client meanwhile.
-        await asyncio.sleep(0)
-        if working.done():
-            return working.result()
         leaving = asyncio.ensure_future(self._left())
         both: set[asyncio.Future[Any]] = {working, leaving}
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return working.result()
-            raise ClientGone
+            raise CallerGone
         finally:
             for task in both:
                 if not task.done():
@@ -260,7 +254,7 @@ class _Responder:
         try:
             await self._send(_start(events))
             await self._send_events(events, leaving)
-        except ClientGone:
+        except CallerGone:
             return
         finally:
             leaving.cancel()
@@ -276,7 +270,7 @@ class _Responder:
                 either: set[asyncio.Future[Any]] = {following, leaving}
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 if not following.done():
-                    raise ClientGone
+                    raise CallerGone
             finally:
                 if not following.done():
                     following.cancel()

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, assert_never
+from typing import Any, TypeVar, assert_never, cast
 
 from turnout.caching.entries import StoredAnswer, pack, unpack
 from turnout.caching.flights import Flight, Flights, Listener
@@ -21,6 +21,7 @@ from turnout.caching.keys import Keys
 from turnout.caller import Circumstances
 from turnout.completion import AnswerStream, Completion
 from turnout.errors import (
+    CallerGone,
     DeadlineExceeded,
     Overloaded,
     ServedError,
@@ -80,6 +81,7 @@ SETTLE_S = 5.0
 # Failures that a stale or a plain answer is better than.
 OUTAGES = (UpstreamUnavailable, Overloaded, DeadlineExceeded)
 
+T = TypeVar("T")
 _Flight = Flight[StoredAnswer, Flown]
 _Listener = Listener[StoredAnswer, Flown]
 
@@ -124,7 +126,9 @@ class Pipeline:
         call = self._begin(request, around)
         try:
             found = await self._enter(call)
-            whole, listened_s = await self._landed(call, found) if isinstance(found, Listener) else (found, 0.0)
+            whole, listened_s = (
+                await self._waited(call, found, self._landed) if isinstance(found, Listener) else (found, 0.0)
+            )
         except BaseException as error:
             raise self._failed(call, error) from error.__cause__
         return Completion(whole.answer.body, self._given(call, whole, listened_s, streamed=False))
@@ -135,7 +139,7 @@ class Pipeline:
         try:
             found = await self._enter(call)
             if isinstance(found, Listener):
-                return await self._listened(call, found)
+                return await self._waited(call, found, self._listened)
         except BaseException as error:
             raise self._failed(call, error) from error.__cause__
         return await self._replayed(call, found, 0.0)
@@ -410,6 +414,15 @@ class Pipeline:
 
     # ---------------------------------------------------------------------------------------- listening
 
+    async def _waited(self, call: Call, listener: _Listener, listening: Callable[[Call, _Listener], Awaitable[T]]) -> T:
+        """What the listening gives, for as long as this caller waits for it. Raises CallerGone."""
+        try:
+            return cast(T, await call.around.waits(listening(call, listener)))
+        except BaseException:
+            # A caller that went before the listening began: leaving twice changes nothing.
+            listener.leave()
+            raise
+
     async def _landed(self, call: Call, listener: _Listener) -> tuple[Whole, float]:
         since = self._clock.monotonic()
         try:
@@ -523,7 +536,7 @@ class Pipeline:
     def _failed(self, call: Call, error: BaseException) -> BaseException:
         """Ends the request in an error, and gives the error to raise."""
         code = error.told_code if isinstance(error, ServedError) else "cancelled"
-        if not isinstance(error, ServedError | asyncio.CancelledError | GeneratorExit):
+        if not isinstance(error, ServedError | CallerGone | asyncio.CancelledError | GeneratorExit):
             code = "internal_error"
         spent = times(call, self._clock.monotonic(), 0.0)
         self._end(call, refused_outcome(call, spent, code))

@@ -20,9 +20,10 @@ import os
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from turnout.asgi import TurnoutMiddleware
+from turnout.errors import ServedError
 
 app = FastAPI()
 app.add_middleware(TurnoutMiddleware, config=os.environ.get("TURNOUT_CONFIG", "turnout.toml"))
@@ -37,10 +38,21 @@ async def ask(question: str, request: Request) -> dict[str, str]:
 
 @app.get("/tell")
 async def tell(question: str, request: Request) -> StreamingResponse:
-    """The answer word by word."""
+    """The answer word by word. Begun before the response is, so that an outage can still be told with its status."""
+    stream = request.state.turnout.stream(question)
+    await stream.begin()
 
     async def words() -> AsyncIterator[str]:
-        async for chunk in request.state.turnout.stream(question):
-            yield chunk.text
+        try:
+            async for chunk in stream:
+                yield chunk.text
+        finally:
+            await stream.aclose()
 
     return StreamingResponse(words(), media_type="text/plain")
+
+
+@app.exception_handler(ServedError)
+async def told(request: Request, error: ServedError) -> JSONResponse:
+    """What could not be answered, with its status and when to come back."""
+    return JSONResponse(error.to_openai(), error.told_status, dict(error.told_headers))

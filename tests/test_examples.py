@@ -54,11 +54,16 @@ def example(tmp_path: Path, provider: LoopbackProvider, monkeypatch: pytest.Monk
 Q = {"question": "hi"}
 
 
-def test_the_fastapi_example(example: Callable[[str], Any]) -> None:
-    """Both its routes answer."""
+def test_the_fastapi_example(example: Callable[[str], Any], provider: LoopbackProvider) -> None:
+    """Both its routes answer, and tell of an outage with its status."""
     with TestClient(example("fastapi_app").app) as client:
         assert client.get("/ask", params=Q).json()["answer"] == "It is four."
         assert client.get("/tell", params=Q).text.strip() == "It is four."
+        provider.modes["small"] = provider.modes["large"] = "500"
+        for path in ("/ask", "/tell"):
+            outage = client.get(path, params={"question": "and now?"})
+            assert (outage.status_code, outage.json()["error"]["code"]) == (503, "upstream_unavailable")
+            assert int(outage.headers["retry-after"]) >= 1
 
 
 def test_the_flask_example(example: Callable[[str], Any]) -> None:
@@ -117,10 +122,13 @@ def test_the_readmes_app(tmp_path: Path, provider: LoopbackProvider, monkeypatch
     (tmp_path / "turnout.toml").write_text(TOML.format(url=provider.base_url))
     monkeypatch.chdir(tmp_path)
     block = next(block for block in _blocks("python") if "add_middleware" in block)
-    (tmp_path / "app.py").write_text(block)
+    handler = next(block for block in _blocks("python") if "exception_handler" in block)
+    (tmp_path / "app.py").write_text(block + handler)
     app: Any = runpy.run_path(str(tmp_path / "app.py"))["app"]
     with TestClient(app) as client:
         assert client.get("/ask", params={"question": "hi"}).json()["answer"] == "It is four."
+        provider.modes["small"] = provider.modes["large"] = "500"
+        assert client.get("/ask", params={"question": "and now?"}).status_code == 503
 
 
 def test_the_readmes_flask_app(tmp_path: Path, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -283,6 +283,11 @@ class TextStream:
             self._answer = await self._turnout.streamed(self._request, self._around)
         return self._answer
 
+    async def begin(self) -> None:
+        """Returns once the first content is here: until then a failure can still be told with a status. Raises
+        ServedError."""
+        await self._begun()
+
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self
 

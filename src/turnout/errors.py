@@ -37,6 +37,7 @@ TurnoutError
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any, ClassVar
 
 
@@ -97,6 +98,13 @@ class ServedError(TurnoutError):
         self.told_status = status or self.status
         self.retry_after_s = retry_after_s
         self.headers = headers
+
+    @property
+    def told_headers(self) -> tuple[tuple[str, str], ...]:
+        """What is sent beside the body: the error's own headers and when to come back, in whole seconds."""
+        if self.retry_after_s is None:
+            return self.headers
+        return (*self.headers, ("retry-after", str(max(1, math.ceil(self.retry_after_s)))))
 
     def headed(self, headers: tuple[tuple[str, str], ...]) -> ServedError:
         """The same error with these headers more. A copy: callers of one flight share one error."""

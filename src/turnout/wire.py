@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from turnout.errors import InvalidRequest
+from turnout.errors import InvalidRequest, UsageError
 from turnout.messages import Messages, as_messages, check_messages
 
 Check = Callable[[Any], str | None]
@@ -192,7 +192,10 @@ def from_mapping(value: Mapping[str, Any]) -> ChatRequest:
 
 
 def from_call(prompt: str | Any, *, stream: bool, params: Mapping[str, Any]) -> ChatRequest:
-    """The request of `complete("text" or messages, **params)`. Raises InvalidRequest."""
+    """The request of `complete("text" or messages, **params)`. Raises InvalidRequest, and UsageError."""
+    for name, instead in (("messages", "give them in place of the text"), ("stream", "call stream()")):
+        if name in params:
+            raise UsageError(f"{name}= is no parameter here: {instead}")
     extension = params.get("turnout")
     rest = {name: value for name, value in params.items() if name not in ("turnout", "tag")}
     if "tag" in params:

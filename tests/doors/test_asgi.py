@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,3 +140,19 @@ def test_a_websocket_over_a_real_server_passes_untouched(provider: LoopbackProvi
     with served(app) as url, connect(url.replace("http", "ws") + "/ws") as socket:
         socket.send("hi")
         assert socket.recv(10) == "It is four."
+
+
+def test_a_wrong_setting_fails_the_start_of_a_server_that_builds_the_app_late(tmp_path: Path) -> None:
+    """Starlette builds its middleware at the first message; uvicorn must not serve on as if nothing were wrong."""
+    app = tmp_path / "badly_set.py"
+    app.write_text(
+        "from starlette.applications import Starlette\n"
+        "from turnout.asgi import TurnoutMiddleware\n"
+        "tiers = {'cheap': {'models': ['openai/a']}, 'expensive': {'models': ['openai/b']}}\n"
+        "app = Starlette()\n"
+        "app.add_middleware(TurnoutMiddleware, config={'tiers': tiers, 'cache': {'tl_s': 5}})\n"
+    )
+    command = [sys.executable, "-m", "uvicorn", "badly_set:app", "--port", "0", "--app-dir", str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode != 0
+    assert "cache.tl_s = 5: unknown setting; did you mean ttl_s" in told.stderr

@@ -430,3 +430,22 @@ def test_a_stream_without_its_finish_is_a_break() -> None:
         assert (await w.ask()).outcome.cache == "miss_stored"
 
     run(scenario)
+
+
+def test_who_leaves_a_stream_is_told_of_with_what_it_cost() -> None:
+    """The attempt and what was received of it stand in the outcome, once the provider's call has ended."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Says("one two three four", between_s=1))
+        stream = await w.open_stream()
+        await anext(stream)
+        await w.clock.advance(1.0)
+        await anext(stream)
+        await stream.aclose()
+        await settle()
+        outcome = stream.outcome
+        assert (outcome.error, len(outcome.attempts)) == ("cancelled", 1)
+        assert outcome.usage.completion_tokens > 0
+        assert outcome.cost_usd > 0
+
+    run(scenario)

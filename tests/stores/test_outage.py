@@ -151,7 +151,8 @@ def test_a_hundred_at_once_wait_for_a_hanging_redis_only_once(server: RedisServe
             server.pause()
             began = time.monotonic()
             await asyncio.gather(*[here.ask(f"b{number}") for number in range(100)])
-            assert time.monotonic() - began < 3 * 0.25
+            # One after another they would wait 25 s.
+            assert time.monotonic() - began < 5
             assert here.alone
             server.resume()
 

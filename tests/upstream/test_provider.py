@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.support.apps import settings
 from tests.support.provider import LoopbackProvider
 from turnout import portal
+from turnout.errors import SettingsError
 from turnout.ports import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import
@@ -34,3 +37,14 @@ def test_closing_one_loops_clients_leaves_another_loops_alone(provider: Loopback
     assert portal.run(portal.portal_loop(), call) == before
     portal.run(portal.portal_loop(), out.close)
     assert provider.calls == {"small": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("opnai/gpt-4o", r'did you mean "openai/gpt-4o"'), ("gpt4mini", r'write it as "openai/gpt4mini"')],
+)
+def test_a_model_of_no_known_provider_is_refused_at_start(name: str, told: str) -> None:
+    """Before the first request, by name and with the nearest right one; never told to a caller as its fault."""
+    tiers = {"cheap": {"models": [name]}, "expensive": {"models": ["openai/large"]}}
+    with pytest.raises(SettingsError, match=told):
+        asyncio.run(LiteLLMProvider(Settings.of({"tiers": tiers}), {}).load())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from turnout.errors import ServedError
@@ -59,7 +58,4 @@ def _timing(outcome: Outcome) -> str:
 
 def error_headers(error: ServedError, request_id: str) -> Pairs:
     """The request id, the error's own headers and when to come back."""
-    pairs: Pairs = [("x-request-id", request_id), *error.headers]
-    if error.retry_after_s is not None:
-        pairs.append(("retry-after", str(max(1, math.ceil(error.retry_after_s)))))
-    return pairs
+    return [("x-request-id", request_id), *error.told_headers]

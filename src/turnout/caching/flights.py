@@ -141,6 +141,13 @@ class Flight(Generic[Landed, Head]):
     def moved(self) -> None:
         self._room.ring()
 
+    def when_ended(self, then: Callable[[], object]) -> None:
+        """Calls `then` once its task has ended and every attempt is on record."""
+        if self._task is None or self._task.done():
+            then()
+        else:
+            self._task.add_done_callback(lambda _: then())
+
     async def ended(self) -> None:
         """Returns when its task has ended, settlement and all."""
         if self._task is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
+
+from turnout.cli.hushed import hushed
 
 NAME = "demo"
 HELP = "see it work: loopback providers, a real app, real traffic, a summary; no keys, no network"
@@ -20,8 +21,8 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 0 when no request failed, else 1."""
     from turnout.demo import run as demo
 
-    logging.getLogger("turnout").setLevel(logging.ERROR)
-    summary = demo.run(seed=args.seed, quiet=args.json, serve=args.serve)
+    with hushed():
+        summary = demo.run(seed=args.seed, quiet=args.json, serve=args.serve)
     if args.json:
         print(json.dumps(summary))
     return 0 if summary["errors"] == 0 else 1

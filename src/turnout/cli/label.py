@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from turnout.cli import progress
+from turnout.cli.hushed import hushed
 from turnout.cli.label_arguments import count, function, rate, usd
 from turnout.errors import UsageError
 
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
+@hushed()
 def run(args: argparse.Namespace) -> int:
     """Exit code 0: the rows are labelled, as far as the budget goes; 1: every row failed, or it had to stop."""
     from turnout.cli.models import TurnoutModels, replaying
@@ -54,7 +55,6 @@ def run(args: argparse.Namespace) -> int:
     from turnout.training.labelling.plan import Asking, planned
     from turnout.training.labelling.prompts import Reading, read
 
-    logging.getLogger("turnout").setLevel(logging.ERROR)
     check = function(args.check) if args.check else None
     settings = replaying(Settings.from_toml(args.config), args.judge or "")
     file = LabelledFile(Path(args.output))

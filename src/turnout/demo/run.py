@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+import shlex
 import sys
 import tempfile
 import threading
@@ -87,7 +88,7 @@ def run(*, seed: int, quiet: bool, serve: bool) -> dict[str, Any]:
             if not quiet:
                 out.print(told(summary), markup=False, soft_wrap=True)
             if serve:
-                _leave_up(url, out)
+                _leave_up(url, out, _one_of_each(held_out, traffic))
     return summary
 
 
@@ -217,11 +218,19 @@ def _timing(answer: httpx.Response, name: str) -> float:
 # -------------------------------------------------------------------------------------------------- serve
 
 
-def _leave_up(url: str, out: Console) -> None:
-    ask = '{"model": "auto", "messages": [{"role": "user", "content": "What is 17 + 4?"}]}'
+def _one_of_each(tasks: Sequence[Task], traffic: Sequence[Answered]) -> list[str]:
+    """The shortest prompt that went to each tier, the cheap one's first."""
+    went = {answered.task: answered.tier for answered in traffic}
+    prompts = sorted(((went[task.id], task.prompt) for task in tasks if task.id in went), key=lambda one: len(one[1]))
+    return [next(prompt for at, prompt in prompts if at == tier) for tier in sorted({at for at, _ in prompts})]
+
+
+def _leave_up(url: str, out: Console, prompts: Sequence[str]) -> None:
+    bodies = [{"model": "auto", "messages": [{"role": "user", "content": prompt}]} for prompt in prompts]
+    headers = "-H 'content-type: application/json' -H 'x-user-id: me'"
+    asks = [f"  curl -i {url}/v1/chat/completions {headers} -d {shlex.quote(json.dumps(body))}\n\n" for body in bodies]
     out.print(
-        f"\nThe app is up at {url}. Try:\n\n"
-        f"  curl -i {url}/v1/chat/completions -H 'content-type: application/json' -H 'x-user-id: me' -d '{ask}'\n"
+        f"\nThe app is up at {url}. Try an easy one, a hard one, and either again:\n\n{''.join(asks)}"
         f"  curl {url}/v1/models\n\nEnd with Ctrl-C.",
         markup=False,
         soft_wrap=True,

@@ -42,6 +42,9 @@ def summarise(
         if not answered.hit:
             first.setdefault(answered.task, answered)
     distinct = list(first.values())
+    # What failed counts on neither side.
+    cheap = {task: cheap[task] for task in first}
+    expensive = {task: expensive[task] for task in first}
     share = _mean([answered.tier == "expensive" for answered in distinct])
     quality = _mean([answered.good for answered in distinct])
     quality_cheap = _mean([asked.good for asked in cheap.values()])

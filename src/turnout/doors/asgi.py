@@ -20,7 +20,7 @@ from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import Admitted, Endpoints, is_read, prompt_at
 from turnout.doors.identity import UserOf, user_id
 from turnout.doors.mounting import Config, mounted
-from turnout.errors import CallerGone, TooLarge
+from turnout.errors import CallerGone, SettingsError, TooLarge
 from turnout.settings import Endpoint
 
 Scope = MutableMapping[str, Any]
@@ -35,7 +35,8 @@ class TurnoutMiddleware:
     """`app.add_middleware(TurnoutMiddleware, config="turnout.toml")`, under FastAPI, Starlette or any ASGI app.
 
     config: a path, a mapping or Settings; or `turnout`, one that is already built. user: a callable of the
-    scope that gives the user's id or None. Raises SettingsError at once where the settings are wrong.
+    scope that gives the user's id or None. Raises SettingsError at once where the settings are wrong; built by a
+    server that runs already, as Starlette does at the first message, it fails the server's start-up with it.
     """
 
     def __init__(
@@ -46,13 +47,21 @@ class TurnoutMiddleware:
         user: UserOf | None = None,
         turnout: Turnout | None = None,
     ) -> None:
-        self.turnout = turnout = turnout or mounted(config)
+        try:
+            turnout = turnout or mounted(config)
+        except SettingsError as error:
+            if not _in_loop():
+                raise
+            # A server takes an error of this constructor for an app without lifespan, and serves on.
+            self._entry: App = partial(_refused, error)
+            return
+        self.turnout = turnout
         self._app = app
         self._user_of = user
         self._own = OwnPaths(turnout)
         endpoints = turnout.settings.endpoints
         self._endpoints = Endpoints(endpoints) if endpoints else None
-        self._entry: App = _with_server_span(self._serve) if turnout.settings.telemetry.server_span else self._serve
+        self._entry = _with_server_span(self._serve) if turnout.settings.telemetry.server_span else self._serve
         turnout.mount()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,6 +123,22 @@ class TurnoutMiddleware:
             await send(message)
 
         await self._app(scope, receive, told)
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def _refused(error: SettingsError, scope: Scope, receive: Receive, send: Send) -> None:
+    """In place of an app whose settings are wrong: the server is told not to start."""
+    if scope["type"] != "lifespan":
+        raise error
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": f"turnout: {error}"})
 
 
 def _path(scope: Scope) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.caching.entries import StoredAnswer
+from turnout.caching.flights import Flight
 from turnout.caller import Circumstances
 from turnout.outcome import (
     SERVED_FROM_CACHE,
@@ -45,6 +46,8 @@ class Call:
     token: Any
     bill: Bill = field(default_factory=Bill)
     flown: Flown | None = None
+    # The flight that this request pays for.
+    flight: Flight[StoredAnswer, Flown] | None = None
     outcome: Outcome | None = None
 
 
@@ -127,6 +130,12 @@ def _trip(call: Call) -> Trip | None:
 def _attempts(call: Call) -> tuple[Attempt, ...]:
     trip = _trip(call)
     return tuple(trip.attempts) if trip is not None else ()
+
+
+def received(call: Call) -> Usage:
+    """What came of an answer that never came whole, as far as this request pays for it."""
+    attempts = _attempts(call)
+    return (attempts[-1].usage if attempts else None) or Usage()
 
 
 def whole_outcome(call: Call, whole: Whole, spent: Times, *, streamed: bool) -> Outcome:

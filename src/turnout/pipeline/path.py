@@ -37,6 +37,7 @@ from turnout.pipeline.call import (
     Whole,
     fallback_reason,
     plain_answer,
+    received,
     refused_outcome,
     stream_outcome,
     times,
@@ -266,6 +267,7 @@ class Pipeline:
     def _fly(self, call: Call, lease: str | None) -> _Listener:
         call.flown = Flown()
         flight: _Flight = Flight(call.flown, streamed=call.request.stream)
+        call.flight = flight
         self._flights.add(call.key if lease is not None else None, flight)
         listener = flight.listen()
         flight.start(partial(self._flight, call, lease))
@@ -514,8 +516,12 @@ class Pipeline:
         spent = times(call, self._clock.monotonic(), head.inference_s)
         # The head's times are what the caller waited for; the rest of a stream is the reader's own pace.
         spent = spent.up_to(head)
-        usage = landed.usage if landed is not None else Usage()
-        self._end(call, stream_outcome(call, spent, usage=usage, error=error))
+
+        def outcome() -> Outcome:
+            usage = landed.usage if landed is not None else received(call)
+            return stream_outcome(call, spent, usage=usage, error=error)
+
+        self._end_with_flight(call, outcome)
 
     async def _replayed(self, call: Call, whole: Whole, listened_s: float) -> AnswerStream:
         """A whole answer as a stream."""
@@ -539,9 +545,16 @@ class Pipeline:
         if not isinstance(error, ServedError | CallerGone | asyncio.CancelledError | GeneratorExit):
             code = "internal_error"
         spent = times(call, self._clock.monotonic(), 0.0)
-        self._end(call, refused_outcome(call, spent, code))
+        self._end_with_flight(call, lambda: refused_outcome(call, spent, code))
         headers = call.bill.headers
         return error.headed(headers) if isinstance(error, ServedError) and headers else error
+
+    def _end_with_flight(self, call: Call, outcome: Callable[[], Outcome]) -> None:
+        """Whoever leaves a call that it pays for is told of when that call is over: what it cost is known then."""
+        if call.flight is not None and not call.flight.over:
+            call.flight.when_ended(lambda: self._end(call, outcome()))
+        else:
+            self._end(call, outcome())
 
     def _end(self, call: Call, outcome: Outcome) -> Outcome:
         if call.outcome is None:

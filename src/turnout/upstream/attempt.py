@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.errors import AttemptError, AttemptTimeout, CutShort
+from turnout.errors import AttemptError, AttemptTimeout, CutShort, Misconfigured
 from turnout.messages import text_of
 from turnout.outcome import Attempt, Usage
 from turnout.ports import Clock, Observer, ProviderCall
@@ -41,6 +41,7 @@ class Try:
         price: Price | None,
         token: Any,
         deadline_s: float,
+        warned: set[str],
     ) -> None:
         self.turn = turn
         self.model = model
@@ -53,6 +54,7 @@ class Try:
         self._price = price
         self._token = token
         self._deadline_s = deadline_s
+        self._warned = warned
         self._fair = True
         self._error: AttemptError | None = None
         self._error_kind: str | None = None
@@ -100,8 +102,21 @@ class Try:
         self._error_kind = error.kind
         self._error = error
         self.turn.permit.failed(error)
-        log.info("attempt of %s failed: %s: %s", self.call.model, error.kind, error)
+        self._log(error)
         return error
+
+    def _log(self, error: AttemptError) -> None:
+        """Ours to mend is told as a warning, once a model; a provider's own trouble is in spans and metrics."""
+        ours = isinstance(error, Misconfigured) and self.call.model not in self._warned
+        if ours:
+            self._warned.add(self.call.model)
+        log.log(
+            logging.WARNING if ours else logging.INFO,
+            "attempt of %s failed: %s: %s",
+            self.call.model,
+            error.kind,
+            error,
+        )
 
     def told(self, usage: Usage | None, body: Mapping[str, Any]) -> None:
         """The whole answer is here; where it tells no usage, we count."""

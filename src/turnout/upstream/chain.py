@@ -46,6 +46,8 @@ class Chain:
         self._prices = prices
         self._rng = rng
         self._recent = retry_budget.Recent()
+        # Models of whose misconfiguration the log was told.
+        self._warned: set[str] = set()
 
     # ---------------------------------------------------------------------------------------- the verbs
 
@@ -216,4 +218,5 @@ class Chain:
             price=self._prices().get(name),
             token=self._observer.attempt_started(order.token, call, tier=turn.candidate.tier, stream=stream),
             deadline_s=self._settings.retry.deadline_s,
+            warned=self._warned,
         )

@@ -12,6 +12,7 @@ from turnout.errors import (
     AttemptTimeout,
     CallerFault,
     DeadlineExceeded,
+    Misconfigured,
     Overloaded,
     ServedError,
     UpstreamUnavailable,
@@ -111,6 +112,8 @@ class Failures:
         """Retry-After is when the first candidate may be worth asking again."""
         if past_deadline:
             return DeadlineExceeded("no model answered within the deadline")
+        if isinstance(self.last, Misconfigured) and not self._come_back:
+            return UpstreamUnavailable("no model is set up so that it can answer; the app's log says what is wrong")
         come_back = min(self._come_back, default=COME_BACK_S)
         if self.last is None and self._full:
             return Overloaded("every model is busy; try again later", retry_after_s=come_back)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
 from turnout.errors import AttemptError, MalformedReply, SettingsError
@@ -19,11 +20,24 @@ class LiteLLMProvider:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
         environ = os.environ if environ is None else environ
+        self._known = False
         self._arguments = {name: _arguments(settings, name, environ) for name in settings.model_names}
 
     async def load(self) -> None:
         if not litellm_import.loaded():
             await asyncio.wrap_future(litellm_import.start())
+        if not self._known:
+            self._check(litellm_import.load())
+            self._known = True
+
+    def _check(self, litellm: Any) -> None:
+        """Raises SettingsError for a model's name of which litellm knows no provider."""
+        for name, arguments in self._arguments.items():
+            given = {key: arguments[key] for key in ("api_base", "custom_llm_provider") if key in arguments}
+            try:
+                litellm.get_llm_provider(name, **given)
+            except litellm.BadRequestError as error:
+                raise SettingsError(_unknown(name, litellm.provider_list)) from error
 
     async def complete(self, call: ProviderCall) -> Body:
         answer = await self._ask(call, stream=False)
@@ -83,6 +97,16 @@ class LiteLLMProvider:
             closing = kept.pop(key).close()
             if asyncio.iscoroutine(closing):
                 await closing
+
+
+def _unknown(name: str, providers: Iterable[Any]) -> str:
+    prefix, slash, rest = name.partition("/")
+    if not slash:
+        return f'the model "{name}" names no provider that litellm knows; write it as "openai/{name}"'
+    known = [str(getattr(provider, "value", provider)) for provider in providers]
+    near = difflib.get_close_matches(prefix, known, n=1)
+    hint = f'did you mean "{near[0]}/{rest}"?' if near else "its documentation lists them"
+    return f'the model "{name}" names the provider "{prefix}", which litellm does not know; {hint}'
 
 
 def _arguments(settings: Settings, name: str, environ: Mapping[str, str]) -> dict[str, Any]:

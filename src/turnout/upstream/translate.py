@@ -34,6 +34,7 @@ _CALLERS = frozenset({400, 413, 422})
 _OURS = frozenset({401, 402, 403, 404, 405})
 # litellm's words for our own mistakes and for replies that are no JSON: it gives both a 500.
 _NO_KEY = ("Missing credentials", "api_key client option must be set")
+_NO_PROVIDER = "LLM Provider NOT provided"
 _NOT_JSON = ("Expecting ", "Unterminated string", "invalid response from LLM endpoint", "Extra data:")
 
 
@@ -47,6 +48,8 @@ def attempt_error(error: Exception) -> AttemptError:
     status = _status(error)
     if any(words in text for words in _NO_KEY):
         return Misconfigured("no key is configured for this model", status=status)
+    if _NO_PROVIDER in text:
+        return Misconfigured("litellm knows no provider of this model's name", status=status)
     if name in _BY_CLASS:
         return _BY_CLASS[name](text, status=status)
     if status == 429:

@@ -13,6 +13,7 @@ import pytest
 from tests.support.redis_server import RedisServer
 from turnout.assembly import Turnout
 from turnout.caller import Caller
+from turnout.errors import BudgetUnavailable, RateLimitExceeded
 from turnout.testing import FixedScorer, ScriptedProvider
 
 ANN = Caller(user="ann", endpoint="/ask")
@@ -43,9 +44,10 @@ def config(server: RedisServer, timeout_s: float = 0.25) -> dict[str, Any]:
 class Process:
     """A Turnout as one process has it, and what it told of its store."""
 
-    def __init__(self, server: RedisServer, **settings: Any) -> None:
+    def __init__(self, server: RedisServer, timeout_s: float = 0.25, **sections: Any) -> None:
         self.provider = ScriptedProvider()
-        self.turnout = Turnout(config(server, **settings), provider=self.provider, scorer=FixedScorer(0.1))
+        settings = {**config(server, timeout_s), **sections}
+        self.turnout = Turnout(settings, provider=self.provider, scorer=FixedScorer(0.1))
 
     async def ask(self, prompt: str) -> str:
         """Where the answer came from; told when it is stored."""
@@ -205,6 +207,68 @@ def test_a_lease_that_came_too_late_blocks_nobody(server: RedisServer) -> None:
         assert other.provider.calls.total() <= 1
         for process in (here, other):
             await process.turnout.aclose()
+
+    run(scenario)
+
+
+def test_budgets_refuse_in_an_outage_unless_they_may_go_on(server: RedisServer) -> None:
+    """503 `budget_unavailable`, but what is cached is served; "local": calls are made."""
+
+    async def scenario() -> None:
+        async with (
+            (strict := Process(server, budgets={"total": "1/day"})).turnout,
+            (loose := Process(server, budgets={"total": "1/day", "on_outage": "local"})).turnout,
+        ):
+            await strict.ask("a")
+            await loose.ask("b")
+            server.kill()
+            for _ in range(3):
+                with pytest.raises(BudgetUnavailable) as told:
+                    await strict.ask("c")
+                assert told.value.told_status == 503
+            assert strict.provider.calls.total() == 1
+            assert await loose.ask("d") == "miss_stored"
+            assert await loose.ask("d") == "hit"
+            server.start()
+            await until(lambda: not strict.alone)
+            assert await strict.ask("c") == "miss_stored"
+
+    run(scenario)
+
+
+def test_a_limit_is_shared_out_among_the_workers_in_an_outage(server: RedisServer) -> None:
+    """Two workers, ten a minute: five each."""
+
+    async def scenario() -> None:
+        limits = {"per_user": "10/minute"}
+        async with (
+            (one := Process(server, limits=limits)).turnout,
+            (two := Process(server, limits=limits)).turnout,
+        ):
+            for process in (one, two, one):
+                gate: Any = process.turnout._stores.gate
+                await gate._shared.reach()
+            server.kill()
+            for process in (one, two):
+                told = await asyncio.gather(*[process.ask(f"q{n}") for n in range(10)], return_exceptions=True)
+                assert sum(isinstance(answer, str) for answer in told) == 5
+                assert sum(isinstance(answer, RateLimitExceeded) for answer in told) == 5
+
+    run(scenario)
+
+
+def test_an_outage_that_began_on_another_loop_ends_too(server: RedisServer) -> None:
+    """A server without a lifespan may run each request on a loop of its own."""
+    here = Process(server)
+    server.kill()
+    asyncio.run(here.ask("a"))
+    assert here.alone
+    server.start()
+
+    async def scenario() -> None:
+        await here.ask("b")
+        await until(lambda: not here.alone)
+        await here.turnout.aclose()
 
     run(scenario)
 

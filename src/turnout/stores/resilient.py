@@ -130,10 +130,10 @@ class ResilientGate:
             raise StoreUnavailable(f"Redis cannot be asked ({down}): its answers were not purged") from down
 
     async def close(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._looking
+        looking = self._looking
+        if looking is not None and looking.get_loop() is asyncio.get_running_loop():
+            looking.cancel()
+            await asyncio.wait({looking})
         await self._shared.close()
         await self._local.close()
 
@@ -166,7 +166,9 @@ class ResilientGate:
         return self._health.open
 
     def _watch(self) -> None:
-        if self._looking is None or self._looking.done():
+        looking = self._looking
+        # One that began on a loop that is gone, or before a fork, never ends and finds nothing.
+        if looking is None or looking.done() or looking.get_loop() is not asyncio.get_running_loop():
             self._looking = asyncio.create_task(self._look(), name="turnout.redis.look")
 
     def _failed(self, down: LineDown) -> None:

@@ -85,6 +85,8 @@ VALUES: dict[str, some.SearchStrategy[Any]] = {
     "safety_identifier": WORDS,
     "prompt_cache_key": WORDS,
 }
+# Said here again, so that no field leaves the key by a slip elsewhere.
+SHAPE_NOTHING = {"user", "service_tier", "metadata", "store", "safety_identifier", "prompt_cache_key"}
 OTHERS = some.fixed_dictionaries({}, optional=VALUES)
 
 
@@ -106,7 +108,7 @@ def test_a_field_is_part_of_the_key_if_it_shapes_the_answer(name: str, data: som
     rest = {other: value for other, value in data.draw(OTHERS).items() if other != name}
     one, other = data.draw(VALUES[name]), data.draw(VALUES[name])
     assume(json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True) and _plain(one) != _plain(other))
-    shapes = name not in SHAPELESS
+    shapes = name not in SHAPE_NOTHING
     assert (_key({**rest, name: one}) != _key({**rest, name: other})) is shapes
     assert (_key({**rest, name: one}) != _key(rest)) is shapes
     assert _key({**rest, name: one}) == _key(dict(reversed({**rest, name: one}.items())))

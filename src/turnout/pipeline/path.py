@@ -77,6 +77,7 @@ from turnout.wire import ChatRequest
 STORABLE = frozenset({"stop", "tool_calls", "function_call"})
 # How much longer a caller that set no deadline of its own listens than the flight may take.
 LISTEN_GRACE_S = 0.5
+CUT = (b"length", b"content_filter")
 # How long settling may take when the loop is already closing.
 SETTLE_S = 5.0
 # Failures that a stale or a plain answer is better than.
@@ -576,7 +577,7 @@ def _hit(stored: Stored, state: CacheState) -> Whole | None:
 
 
 def _told(call: Call, answer: StoredAnswer) -> Whole:
-    complete = b'"finish_reason":"length"' not in answer.body
+    complete = not any(b'"finish_reason":"%b"' % cut in answer.body for cut in CUT)
     return Whole(
         answer=answer,
         cache=call.cache if complete else _unstored(call.cache),

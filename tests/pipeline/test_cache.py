@@ -1,0 +1,104 @@
+"""What is stored and what never is; one entry serves a stream and a whole answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pipeline.test_path import CHEAP, SPARE, World, run
+from turnout.errors import CallerFault, MalformedReply, ProviderFailed, ServedError
+from turnout.testing import Says
+
+
+def test_one_entry_serves_both_forms() -> None:
+    """A stream from a whole answer and a whole answer from a stream, usage and age with them."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Says("one two three"))
+        asked = await w.ask("whole first")
+        stream = await w.open_stream("whole first")
+        assert await w.read(stream) == "one two three"
+        assert await w.read(await w.open_stream("stream first")) == "one two three"
+        await w.clock.advance(7)
+        hit = await w.ask("stream first")
+        assert (hit.text, hit.outcome.cache, hit.outcome.age_s) == ("one two three", "hit", 7)
+        assert hit.usage == asked.usage
+        assert w.provider.calls.total() == 2
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "failure", [ProviderFailed("no", status=500), MalformedReply("no"), CallerFault("no", status=400)]
+)
+def test_errors_are_never_stored(failure: ProviderFailed) -> None:
+    """The next one asks again."""
+
+    async def scenario(w: World) -> None:
+        for model in (CHEAP, SPARE):
+            w.provider.say(model, failure)
+        with pytest.raises(ServedError):
+            await w.ask("a")
+        w.provider.say(CHEAP, "well")
+        assert (await w.ask("a")).outcome.cache == "miss_stored"
+
+    run(scenario, retry={"attempts": 1})
+
+
+def test_a_stream_that_breaks_off_or_is_left_is_never_stored() -> None:
+    """Nor is half an answer anybody's hit."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Says("one two", breaks=ProviderFailed("cut")), "well")
+        with pytest.raises(ServedError):
+            await w.read(await w.open_stream("a"))
+        assert (await w.ask("a")).outcome.cache == "miss_stored"
+
+        w.provider.say(CHEAP, Says("one two three", between_s=1))
+        left = await w.open_stream("b")
+        await left.aclose()
+        await w.turnout._pipeline.drain()
+        w.provider.say(CHEAP, "well")
+        assert (await w.ask("b")).outcome.cache == "miss_stored"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+def test_an_answer_that_was_cut_is_not_stored_as_a_stream_either(finish: str) -> None:
+    """Whatever form it was asked for in."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Says("cut", finish=finish))
+        await w.read(await w.open_stream("a"))
+        assert (await w.ask("a")).outcome.cache == "miss"
+        assert w.provider.calls.total() == 2
+
+    run(scenario)
+
+
+def test_no_store_is_neither_looked_up_nor_stored() -> None:
+    """`no-cache` is not looked up, but stored anew."""
+
+    async def scenario(w: World) -> None:
+        await w.ask("a")
+        assert (await w.ask("a", no_store=True)).outcome.cache == "request"
+        assert (await w.ask("b", no_store=True)).outcome.cache == "request"
+        assert (await w.ask("b")).outcome.cache == "miss_stored"
+        w.provider.say(CHEAP, "new")
+        assert (await w.ask("a", no_cache=True)).outcome.cache == "request_stored"
+        assert (await w.ask("a")).text == "new"
+
+    run(scenario)
+
+
+def test_purging_is_told_how_many() -> None:
+    """By user; the others' answers stay."""
+
+    async def scenario(w: World) -> None:
+        for user in ("ann", "bob"):
+            await w.ask("a", user=user)
+        assert await w.turnout.purge(user="ann") == 1
+        assert (await w.ask("a", user="ann")).outcome.cache == "miss_stored"
+        assert (await w.ask("a", user="bob")).outcome.cache == "hit"
+
+    run(scenario)

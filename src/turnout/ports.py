@@ -59,12 +59,15 @@ class Score:
 
     score: the expected gain's rank among the training logs, in [0, 1]. expected_gain: in [-1, 1].
     novelty: 0 (like the logs) to 1. novel: unlike enough that the score must not be trusted.
+    tag_score, tag_gain: what the tag alone tells; of an unknown tag the middle, and the logs' mean gain.
     """
 
     score: float
     expected_gain: float
     novelty: float = 0.0
     novel: bool = False
+    tag_score: float = 0.5
+    tag_gain: float = 0.0
 
 
 class Scorer(Protocol):

@@ -276,12 +276,14 @@ class FixedScorer:
         version: str = "fixed",
         is_default: bool = False,
         novel: bool = False,
+        tag_scores: Mapping[str, float] | None = None,
     ) -> None:
         self._default = default
         self._scores = dict(scores or {})
         self._version = version
         self._is_default = is_default
         self._novel = novel
+        self._tag_scores = dict(tag_scores or {})
         self.asked = 0
 
     @property
@@ -296,4 +298,9 @@ class FixedScorer:
         self.asked += 1
         text = str(query.messages[-1].get("content", ""))
         value = next((score for key, score in self._scores.items() if key in text), self._default)
-        return Score(score=value, expected_gain=value - 0.5, novelty=float(self._novel), novel=self._novel)
+        by_tag = self._tag_scores.get(query.tag, 0.5)
+        return Score(
+            score=value, expected_gain=value - 0.5,
+            novelty=float(self._novel), novel=self._novel,
+            tag_score=by_tag, tag_gain=by_tag - 0.5,
+        )  # fmt: skip

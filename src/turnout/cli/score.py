@@ -24,22 +24,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints score, expected gain and tier: by the file's threshold for 0.95, or the default scorer's 0.5."""
+    """Prints score, expected gain and tier as a request would get them: by the file's threshold for 0.95, or the
+    default scorer's 0.5. text_score: the text's own, which a novel request is not decided by."""
     from turnout.routing.prior import PriorScorer
+    from turnout.routing.router import decisive
     from turnout.routing.scorer import load
 
     default = args.scorer == "default"
     scorer: Any = PriorScorer() if default else load(args.scorer)
     query = Query.from_text(args.text, args.group)
     score = scorer.score(query)
+    deciding, gain = decisive(score)
     threshold = 1.0 - DEFAULT_SHARE if default else scorer.threshold_for_quality(KEEP)
     told = {
-        "score": score.score,
-        "expected_gain": score.expected_gain,
+        "score": deciding,
+        "expected_gain": gain,
         "threshold": threshold,
-        "tier": "expensive" if score.score >= threshold else "cheap",
+        "tier": "expensive" if deciding >= threshold else "cheap",
         "novelty": score.novelty,
         "novel": score.novel,
+        "text_score": score.score,
         "scorer": args.scorer,
         "reasons": [in_words(reason) for reason in scorer.explain(query)],
         "limits": _limits(scorer, default),
@@ -59,7 +63,12 @@ def _limits(scorer: Any, default: bool) -> str:
 
 
 def _text(told: dict[str, Any]) -> str:
-    novel = ", unlike the training logs" if told["novel"] else ""
+    novel = (
+        f", unlike the training logs: decided by its group's mean gain or, unknown, the middle "
+        f"(its text alone would score {told['text_score']:.4f})"
+        if told["novel"]
+        else ""
+    )
     wish = f"a share of {DEFAULT_SHARE:g}" if told["scorer"] == "default" else f"keep_quality = {KEEP:g}"
     lines = [
         f"{told['tier']}: score {told['score']:.4f}, threshold {told['threshold']:.4f} (for {wish})",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from turnout.outcome import Decision, Reason, Tier
-from turnout.ports import Query, Scorer
+from turnout.ports import Query, Score, Scorer
 from turnout.routing.catalog import Catalog
 from turnout.routing.quantile import NEVER, ShareKeeper
 
@@ -16,6 +16,13 @@ def raised(threshold: float, ease: float) -> float:
     if ease >= 1.0:
         return threshold
     return 1.0 - ease * (1.0 - threshold) if ease > 0.0 else NEVER
+
+
+def decisive(told: Score) -> tuple[float, float]:
+    """The score and the expected gain to decide by. A novel request's text tells nothing, so its tag's mean gain
+    stands for it; where the tag is unknown too, the middle: it goes where most of the logs go under this wish, to
+    the cheap tier where under half of the calls may be expensive, to the expensive one where quality needs more."""
+    return (told.tag_score, told.tag_gain) if told.novel else (told.score, told.expected_gain)
 
 
 class Router:
@@ -41,28 +48,32 @@ class Router:
         """The decision of a routed request. No I/O. observe: whether it counts for the share that is kept.
         ease: what pacing leaves of the wish for the expensive tier, 1 all of it, 0 nothing."""
         told = self._scorer.score(query)
+        score, gain = decisive(told)
         if observe:
+            # The text's score: whether the traffic leaves the logs is asked of what the scorer reads.
             self._seen(told.score)
         wish = self._wish
         if isinstance(wish, ShareKeeper):
-            threshold, expensive = wish.decide(told.score, ease)
-            paced = ease < 1.0 and not expensive and wish.expensive(told.score)
+            threshold, expensive = wish.decide(score, ease)
+            paced = ease < 1.0 and not expensive and wish.expensive(score)
             if observe:
-                wish.observe(told.score, expensive, ease)
+                wish.observe(score, expensive, ease)
         else:
             threshold = raised(wish, ease)
-            expensive = told.score >= threshold
-            paced = not expensive and told.score >= wish
+            expensive = score >= threshold
+            paced = not expensive and score >= wish
         tier: Tier = "expensive" if expensive else "cheap"
         reason: Reason = "default_scorer" if self._scorer.is_default else "scored"
+        if told.novel:
+            reason = "novel"
         if paced:
             reason = "pacing"
         return Decision(
             tier=tier,
             reason=reason,
             candidates=self._catalog.route(tier),
-            score=told.score,
-            expected_gain=told.expected_gain,
+            score=score,
+            expected_gain=gain,
             threshold=threshold,
             novelty=told.novelty,
             tag=query.tag,

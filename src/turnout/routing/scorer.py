@@ -23,6 +23,7 @@ from turnout.ports import Query, Score, Scorer
 from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import COUNTED, NAMES, Floats, Hashes, Reading, describe, read
+from turnout.routing.novelty import Novelty
 
 # Each hashed view's table has 2**BITS weights.
 BITS = 15
@@ -31,6 +32,8 @@ HASHED_VIEWS = ("words", "letters")
 KNOTS = 16
 # Far more than any tree is deep: a file that says more is not ours.
 MOST_LEVELS = 64
+# The score of a request of which nothing is known: it goes where most of the logs go.
+MIDDLE = 0.5
 _SHIFT = np.uint64(64 - BITS)
 
 
@@ -65,6 +68,8 @@ class FileScorer:
             self._tags = dict(zip(header["tags"], (float(mean) for mean in arrays["tag_means"]), strict=True))
             self._tag_share = float(header["tag_share"])
             self._keep = [(float(q), float(t)) for q, t in header["keep_quality"]]
+            self._novelty = Novelty(arrays, header["novelty"])
+            self._mean_gain = float(header["mean_gain"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ArtifactError(f"a damaged scorer file: {error}; train it again with `turnout train`") from error
         fits = (
@@ -75,9 +80,16 @@ class FileScorer:
         ordered = len(self._ranks) == len(self._levels) >= 2 and all(
             low < high for told in (self._ranks, self._levels) for low, high in pairwise(told)
         )
-        shares = [*self._levels, *(share for row in self._keep for share in row)]
+        shares = [*self._levels, *(share for row in self._keep for share in row), abs(self._mean_gain)]
         if not (fits and ordered and self._trees.sound and all(0.0 <= share <= 1.0 for share in shares)):
             raise ArtifactError("a damaged scorer file: its arrays have the wrong sizes; train it again")
+        self._by_tag = {tag: self._of_gain(self._mean_gain + mean) for tag, mean in self._tags.items()}
+
+    def _of_gain(self, gain: float) -> tuple[float, float]:
+        """The score of a request that this gain is expected of, and the gain."""
+        slope, intercept = self._gain
+        score = self.rank((gain - intercept) / slope) if slope > 0.0 else MIDDLE
+        return score, max(-1.0, min(1.0, gain))
 
     @cached_property
     def version(self) -> str:
@@ -107,10 +119,20 @@ class FileScorer:
         return np.asarray((structure > self._knots).sum(axis=0) - self._middle)
 
     def score(self, query: Query) -> Score:
-        """The rank in [0, 1] and the calibrated gain in [-1, 1]."""
-        raw = self.raw(read(query))
+        """The rank in [0, 1] and the calibrated gain in [-1, 1]; how novel it is, and what its tag alone tells."""
+        reading = read(query)
+        raw = self.raw(reading)
         slope, intercept = self._gain
-        return Score(score=self.rank(raw), expected_gain=max(-1.0, min(1.0, slope * raw + intercept)))
+        novelty = self._novelty.of(reading)
+        tag_score, tag_gain = self._by_tag.get(reading.tag, (MIDDLE, self._mean_gain))
+        return Score(
+            score=self.rank(raw),
+            expected_gain=max(-1.0, min(1.0, slope * raw + intercept)),
+            novelty=novelty,
+            novel=novelty > self._novelty.limit,
+            tag_score=tag_score,
+            tag_gain=tag_gain,
+        )
 
     def explain(self, query: Query, count: int = 5) -> list[str]:
         """The strongest reasons in words, the strongest first: what raised the gain told, and what lowered it."""

@@ -24,6 +24,7 @@ from turnout.routing.scorer import FileScorer
 from turnout.training.blend import FOLDS, Told, chosen, divisions, out_of_fold, tags_out_of_fold
 from turnout.training.curves import figures
 from turnout.training.labelled_logs import Logs
+from turnout.training.novelty import seen_of
 from turnout.training.scorer_file import artifact_of
 from turnout.training.views import PENALTIES, TEXT_VIEWS, Rows, View, fit_view, tag_means, views_of
 
@@ -98,8 +99,9 @@ def train(logs: Logs, *, seed: int = 0, progress: Progress | None = None) -> Fit
 
 def _train(logs: Logs, used: Logs, warnings: tuple[str, ...], seed: int, progress: Progress | None) -> Fitted:
     gain, tags = used.gain, used.groups
-    views = views_of([read(query) for query in used.queries])
-    folded = divisions(used, seed)
+    readings = [read(query) for query in used.queries]
+    views, folded = views_of(readings), divisions(used, seed)
+    seen = seen_of(readings)
     steps = iter(range(1, (len(folded) + 1) * len(TEXT_VIEWS) + 1))
 
     def done() -> None:
@@ -124,7 +126,7 @@ def _train(logs: Logs, used: Logs, warnings: tuple[str, ...], seed: int, progres
         "penalties": penalties,
         "shares": dict(zip((*TEXT_VIEWS, "tag"), map(float, shares), strict=True)),
     }
-    file = artifact_of(fitted, shares, tag_means(gain, tags), repeats, used, summary)
+    file = artifact_of(fitted, shares, tag_means(gain, tags), repeats, used, seen, summary)
     return Fitted(FileScorer(file), file, repeats, warnings, used, fitted, shares)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats
 from turnout.training.labelled_logs import Logs
+from turnout.training.novelty import Seen
 from turnout.training.views import TEXT_VIEWS, Forest, Linear, Ranked, View, flattened
 
 # The wishes that a file holds a threshold for.
@@ -23,6 +24,7 @@ def artifact_of(
     means: Mapping[str, float],
     repeats: Floats,
     logs: Logs,
+    seen: Seen,
     summary: Mapping[str, Any],
 ) -> Artifact:
     """The arrays and the header of a scorer. shares: of the views, then of the tag."""
@@ -45,8 +47,11 @@ def artifact_of(
     slope = max(0.0, float(np.cov(told, gain, bias=True)[0, 1] / spread)) if spread > 1e-18 else 0.0
     tags = sorted(means)
     arrays["tag_means"] = np.array([means[tag] for tag in tags], dtype=np.float64)
+    arrays |= {f"seen_{view}": bits for view, bits in seen.bits.items()}
     header = {
         "intercept": intercept,
+        "mean_gain": mean,
+        "novelty": seen.told,
         "gain_slope": slope,
         "gain_intercept": float(gain.mean() - slope * told.mean()),
         "tree_depth": max(forest.depth for forest, _ in forests),

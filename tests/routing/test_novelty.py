@@ -1,0 +1,122 @@
+"""Requests unlike the training logs are marked, and the text's score is not believed for them."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from turnout.demo.tasks import generate
+from turnout.errors import ArtifactError
+from turnout.ports import Query, Score
+from turnout.routing.artifact import Artifact
+from turnout.routing.scorer import MIDDLE, FileScorer, load
+from turnout.training import fit
+from turnout.training.labelled_logs import Logs
+
+TAGS = ("shop", "school")
+
+
+def prompts(count: int, seed: int, family: str = "inventory") -> list[str]:
+    """Of one family of tasks, the others left out."""
+    return [task.prompt for task in generate(8 * count, seed) if task.family == family]
+
+
+@cache
+def fitted() -> fit.Fitted:
+    """An app of one job and two endpoints: at school the expensive tier is worth much, in the shop little."""
+    rng = random.Random(3)
+    rows = [
+        {
+            "prompt": prompt,
+            "group": (tag := rng.choice(TAGS)),
+            "cheap_quality": float(rng.random() < (0.9 if tag == "shop" else 0.3)),
+            "expensive_quality": 1.0,
+        }
+        for prompt in prompts(700, seed=1)
+    ]
+    return fit.train(Logs.from_rows(rows))
+
+
+def marked(texts: list[str]) -> float:
+    """The share of these that is novel."""
+    told = [fitted().scorer.score(Query.from_text(text)) for text in texts]
+    assert all(0.0 <= score.novelty <= 1.0 for score in told)
+    return sum(score.novel for score in told) / len(told)
+
+
+def test_traffic_like_the_logs_is_hardly_ever_marked() -> None:
+    """About one in a hundred, on 1,500 tasks of the same kind that were never seen."""
+    texts = sorted(set(prompts(1_500, seed=2)) - set(prompts(700, seed=1)))
+    assert len(texts) > 1_000
+    assert marked(texts) < 0.025
+
+
+def test_the_limit_is_what_one_in_a_hundred_passes() -> None:
+    """Rows of words drawn at random, so that the shares unseen are spread: 1 % of unseen rows, give or take."""
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz"), 5)) for _ in range(3_000)]
+    chance = 1.0 / np.arange(1, 3_001)
+    texts = [" ".join(rng.choice(words, 40, p=chance / chance.sum())) for _ in range(4_000)]
+    logs = [{"prompt": text, "cheap_quality": i % 2, "expensive_quality": 1} for i, text in enumerate(texts[:1_000])]
+    scorer = fit.train(Logs.from_rows(logs)).scorer
+    share = np.mean([scorer.score(Query.from_text(text)).novel for text in texts[1_000:]])
+    assert 0.003 < share < 0.02
+
+
+@pytest.mark.parametrize("family", ["logic", "dates", "words"])
+def test_other_jobs_are_mostly_marked(family: str) -> None:
+    """The same language, another kind of task."""
+    assert marked(prompts(60, seed=5, family=family)) > 0.8
+
+
+def test_other_languages_and_noise_are_marked() -> None:
+    """German, Japanese, random letters and random bytes."""
+    rng = random.Random(1)
+    german = "Schreiben Sie bitte eine kurze Zusammenfassung des Vertrags und nennen Sie alle Fristen."
+    noise = ["".join(chr(rng.randint(33, 126)) for _ in range(120)) for _ in range(20)]
+    odd = [bytes(rng.randrange(256) for _ in range(200)).decode("latin-1") for _ in range(20)]
+    assert marked([german, "東京から大阪までの距離はどのくらいですか。計算してください。", *noise, *odd]) == 1.0
+
+
+def test_a_text_that_says_nothing_is_not_novel() -> None:
+    """No words, no letters: nothing in it is unlike the logs."""
+    assert marked(["", "  "]) == 0.0
+
+
+def test_the_tag_alone_is_told() -> None:
+    """As a rank and as the measured gain; of an unknown tag the middle and the mean of all."""
+    shop, school, new = (fitted().scorer.score(Query.from_text("?", tag=tag)) for tag in (*TAGS, "new"))
+    assert shop.tag_score < MIDDLE < school.tag_score
+    assert shop.tag_gain == pytest.approx(0.1, abs=0.05)
+    assert school.tag_gain == pytest.approx(0.7, abs=0.05)
+    assert (new.tag_score, new.tag_gain) == (MIDDLE, pytest.approx(fitted().logs.gain.mean()))
+
+
+def test_the_file_holds_it(tmp_path: Path) -> None:
+    """Saved and loaded, novelty is the same to the last bit, and the file stays small."""
+    file = tmp_path / "scorer"
+    fitted().save(file)
+    query = Query.from_text("Schreiben Sie einen Brief", tag="shop")
+    told: Score = load(file).score(query)
+    assert told == fitted().scorer.score(query)
+    assert told.novel
+    assert file.stat().st_size < 2_000_000
+
+
+def test_a_file_whose_novelty_is_damaged_is_refused() -> None:
+    """Without its bits, with too few of them, with a limit that is none."""
+    good = fitted().artifact
+    few = {**good.arrays, "seen_letters": good.arrays["seen_letters"][:-1]}
+    none = {name: array for name, array in good.arrays.items() if name != "seen_words"}
+    limit = {**good.header, "novelty": {**good.header["novelty"], "limit": float("nan")}}
+    for damaged in (
+        Artifact(header=good.header, arrays=few),
+        Artifact(header=good.header, arrays=none),
+        Artifact(header=limit, arrays=good.arrays),
+    ):
+        with pytest.raises(ArtifactError, match="damaged"):
+            FileScorer(damaged)

@@ -114,8 +114,8 @@ def main(folder: Path) -> None:
     print(f"{'mean':<24} APGR {mean:.3f}   random 0.500 +- {error:.3f}")
     limits = (
         f"the default scorer: APGR {low:.2f} to {high:.2f}, {mean:.3f} on average over {len(table)} public logs, each "
-        f"asked of a prior trained without it (random: 0.500 +- {error:.3f}); {len(FAMILIES)} of them train the one that "
-        "ships, and its kind was chosen with all in view, which flatters it; train on your own logs"
+        f"asked of a prior trained without it (random: 0.500 +- {error:.3f}); {len(FAMILIES)} of them train the one "
+        "that ships, and its kind was chosen with all in view, which flatters it; train on your own logs"
     )
     prior = fit([data[name] for name in FAMILIES])
     shipped: dict[str, Any] = {"features": FEATURE_VERSION, "limits": limits, "names": [NAMES[at] for at in READ]}

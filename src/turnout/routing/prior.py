@@ -1,8 +1,8 @@
 """The default scorer: a plain prior for the first day, before there are logs of the app's own.
 
-Which kinds of words a request is made of, weighed by what they said alike on several public sources. Its numbers
-lie in default.json, written by benchmarks/train_default.py, with what it was worth on sources left out of its
-training. Routing does not transfer between kinds of traffic: train on your own logs.
+Which kinds of words a request is made of, weighed by what they said alike on six public logs. Its numbers
+lie in default.json, written by benchmarks/train_default.py, with what priors made the same way were worth on logs left
+out of their training. Routing does not transfer between kinds of traffic: train on your own logs.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ one is installed (`--proxy PATH` to its `litellm` command, an environment of its
 Closed loop: rounds of each server at 1, 16 and 64 connections, interleaved; the load comes from wrk (Debian's
 package) and the figures are medians of the rounds: the server process's own CPU a request, throughput, p50, p99.
 Open loop: 20 requests a second to a provider that takes 300 ms, Turnout and the bare handler in turn; what a
-user feels is what is added to the 300 ms. p99 of a saturated closed loop is starvation, not service time.
+user feels is what is added to the 300 ms. Last, what passes through on a path that is not ours: pass_through.py's
+figures, in the same run. p99 of a saturated closed loop is starvation, not service time.
 
     python benchmarks/overhead.py [--rounds 7] [--seconds 1] [--proxy PATH]
 """
@@ -35,6 +36,8 @@ from typing import Any
 
 import httpx
 import psutil
+
+import pass_through
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -271,6 +274,7 @@ def run(rounds: int, seconds: float, proxy: str | None) -> dict[str, Any]:
         "seconds": seconds,
         "closed_loop": closed,
         "open_loop_added": opened,
+        "pass_through": pass_through.run(100_000, 5000),
         "ratios": _ratios(closed, opened),
     }
 
@@ -313,6 +317,9 @@ def main() -> None:
             )
     for name, figures in told["open_loop_added"].items():
         print(f"{name:<20} adds {figures['p50_ms']:.2f} ms p50, {figures['p99_ms']:.2f} ms p99 to 300 ms")
+    for door in ("asgi", "wsgi"):
+        passed = told["pass_through"][door]
+        print(f"{door}: {passed['added_us']:.2f} us for what passes, {passed['share']:.2%} of a bare HTTP request")
     for name, value in told["ratios"].items():
         print(f"{value:>8.3f}  {name}")
 

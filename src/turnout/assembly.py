@@ -409,8 +409,9 @@ def _warn(settings: Settings, scorer: Scorer) -> None:
     told = [name for name in NOT_BUILT if getattr(settings, name) != getattr(plain, name)]
     if settings.cache.semantic.enabled:
         told.append("cache.semantic")
+    told += [f'endpoints."{path}".heavy' for path, endpoint in settings.endpoints.items() if endpoint.heavy]
     if told:
-        log.warning("these sections are checked but not acted on in this version: %s", ", ".join(told))
+        log.warning("these settings are checked but not acted on in this version: %s", ", ".join(told))
 
 
 __all__ = ["TextStream", "Turnout"]

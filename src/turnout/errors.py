@@ -29,7 +29,8 @@ TurnoutError
     ├── ProviderRateLimited       429: a pause, not a failure
     ├── AttemptTimeout            connect, first token, between chunks or the whole attempt
     │   └── CutShort              our own deadline left it too little time: says nothing of the provider
-    ├── ConnectionFailed          refused, reset, DNS
+    ├── ConnectionFailed          reset, or lost on the way
+    │   └── NotConnected          refused, unresolved, never accepted: nothing was sent, so nothing is billed
     ├── ProviderFailed            5xx
     └── MalformedReply            not JSON, no choices, an error inside a 200, a stream cut short
 """
@@ -280,6 +281,10 @@ class ConnectionFailed(AttemptError):
     kind = "connection"
     retryable = True
     counts = True
+
+
+class NotConnected(ConnectionFailed):
+    kind = "not_connected"
 
 
 class ProviderFailed(AttemptError):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
 from tests.support.apps import settings
 from tests.support.provider import LoopbackProvider
 from turnout import portal
-from turnout.errors import SettingsError
+from turnout.errors import NotConnected, SettingsError
 from turnout.ports import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import
@@ -48,3 +49,20 @@ def test_a_model_of_no_known_provider_is_refused_at_start(name: str, told: str) 
     tiers = {"cheap": {"models": [name]}, "expensive": {"models": ["openai/large"]}}
     with pytest.raises(SettingsError, match=told):
         asyncio.run(LiteLLMProvider(Settings.of({"tiers": tiers}), {}).load())
+
+
+def test_a_refused_connection_is_told_apart_from_a_lost_one() -> None:
+    """Nothing was sent, so a budget is not charged for it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        base = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    plug = LiteLLMProvider(Settings.of(settings(base)), {})
+
+    async def scenario() -> None:
+        try:
+            await plug.complete(ProviderCall(model="openai/small", messages=({"role": "user", "content": "x"},)))
+        finally:
+            await plug.close()
+
+    with pytest.raises(NotConnected):
+        asyncio.run(scenario())

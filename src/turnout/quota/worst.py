@@ -11,8 +11,8 @@ from turnout.pricing import Price, nano
 from turnout.quota.bounds import Size, output_bound, output_cap
 from turnout.settings import Model
 
-# Refused before a model saw it, so never billed: our key or name was wrong, or the provider had no room.
-UNBILLED = frozenset({"rate_limited", "misconfigured"})
+# Never seen by a model, so never billed: our key or name was wrong, the provider had no room, or was not reached.
+UNBILLED = frozenset({"rate_limited", "misconfigured", "not_connected"})
 # Refused for what it says: some providers bill the reading of it (Azure does), none an answer.
 READ_ONLY = frozenset({"caller_fault"})
 

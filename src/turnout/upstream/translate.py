@@ -14,6 +14,7 @@ from turnout.errors import (
     ConnectionFailed,
     MalformedReply,
     Misconfigured,
+    NotConnected,
     ProviderFailed,
     ProviderRateLimited,
 )
@@ -34,6 +35,9 @@ _CALLERS = frozenset({400, 413, 422})
 _OURS = frozenset({401, 402, 403, 404, 405})
 # litellm's words for our own mistakes and for replies that are no JSON: it gives both a 500.
 _NO_KEY = ("Missing credentials", "api_key client option must be set")
+# httpx's and aiohttp's own words for a request that was never sent, and how deep litellm wraps them.
+_NO_CONNECTION = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError"})
+_DEPTH = 8
 _NO_PROVIDER = "LLM Provider NOT provided"
 _NOT_JSON = ("Expecting ", "Unterminated string", "invalid response from LLM endpoint", "Extra data:")
 
@@ -48,6 +52,8 @@ def attempt_error(error: Exception) -> AttemptError:
     status = _status(error)
     if any(words in text for words in _NO_KEY):
         return Misconfigured("no key is configured for this model", status=status)
+    if _never_connected(error):
+        return NotConnected(text, status=status)
     if _NO_PROVIDER in text:
         return Misconfigured("litellm knows no provider of this model's name", status=status)
     if name in _BY_CLASS:
@@ -65,6 +71,18 @@ def attempt_error(error: Exception) -> AttemptError:
     if status is None or any(words in text for words in _NOT_JSON):
         return MalformedReply(text, status=status)
     return ProviderFailed(text, status=status, retry_after_s=retry_after(_headers(error)))
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Whether an HTTP client below litellm says that it never had a connection to send the request on."""
+    below: BaseException | None = error
+    for _ in range(_DEPTH):
+        if below is None:
+            return False
+        if any(kind.__name__ in _NO_CONNECTION for kind in type(below).__mro__):
+            return True
+        below = below.__cause__ or below.__context__
+    return False
 
 
 def _status(error: Exception) -> int | None:

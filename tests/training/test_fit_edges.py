@@ -1,0 +1,107 @@
+"""Logs at the edge: each trains sensibly, or is refused with the reason."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turnout.errors import LogError
+from turnout.ports import Query
+from turnout.training import fit, labelled_logs
+
+Row = list[Any]
+EASY, HARD = "Please add 4 and 5", "Please add 4 and 5 and 6 and 7 and 8 and 9 and 11 and 12"
+
+
+def rows(count: int, seed: int = 1) -> list[Row]:
+    """Sums: the cheap tier fails at the long ones."""
+    rng = random.Random(seed)
+    told = []
+    for _ in range(count):
+        numbers = [str(rng.randint(1, 99)) for _ in range(rng.randint(2, 9))]
+        cheap = int(rng.random() < (0.95 if len(numbers) < 5 else 0.1))
+        told.append(["Please add " + " and ".join(numbers), cheap, 1, rng.choice("ab")])
+    return told
+
+
+def trained(path: Path, told: list[Row], most: int = fit.MOST_ROWS) -> fit.Fitted:
+    """As the command trains: written as CSV, read, fitted."""
+    file = path / "logs.csv"
+    with file.open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows([["prompt", "cheap_quality", "expensive_quality", "group"], *told])
+    return fit.train(labelled_logs.read([file], most=most))
+
+
+def learnt(fitted: fit.Fitted) -> bool:
+    """Whether a long sum scores above a short one."""
+    easy, hard = (fitted.scorer.score(Query.from_text(text)).score for text in (EASY, HARD))
+    return easy < 0.5 < hard
+
+
+def test_fifty_rows_train_and_are_called_few(tmp_path: Path) -> None:
+    """What is plain is learnt; that the figures will move is said."""
+    fitted = trained(tmp_path, rows(50))
+    assert learnt(fitted)
+    assert any("50 rows are few" in warning for warning in fitted.warnings)
+
+
+@pytest.mark.parametrize(("cheap", "expensive", "gain"), [(0, 1, "1"), (1, 0, "-1"), (1, 1, "0"), (0.5, 0.5, "0")])
+def test_one_class_is_refused(tmp_path: Path, cheap: float, expensive: float, gain: str) -> None:
+    """Both qualities the same in every row: the reason names the gain."""
+    told = [[prompt, cheap, expensive, group] for prompt, _, _, group in rows(50)]
+    with pytest.raises(LogError, match=f"is {gain} in every row"):
+        trained(tmp_path, told)
+
+
+def test_one_constant_quality_is_enough_where_the_other_tells(tmp_path: Path) -> None:
+    """The expensive tier always 0.6: the gain still differs from row to row."""
+    fitted = trained(tmp_path, [[prompt, cheap * 0.6, 0.6, group] for prompt, cheap, _, group in rows(100)])
+    assert learnt(fitted)
+    assert fitted.scorer.score(Query.from_text(HARD)).expected_gain <= 0.7
+
+
+def test_a_single_row_that_gains_promises_no_more_than_it_knows(tmp_path: Path) -> None:
+    """All alike but one: it trains, says that the gap is too small, and keeps nearly all on the cheap tier."""
+    told = [[prompt, int(at != 7), 1, group] for at, (prompt, _, _, group) in enumerate(rows(60))]
+    fitted = trained(tmp_path, told)
+    assert any("too small to promise" in warning for warning in fitted.warnings)
+    assert fitted.scorer.threshold_for_quality(0.95) == 1.0
+
+
+def test_empty_prompts_are_skipped_and_counted(tmp_path: Path) -> None:
+    """The rest trains; with nothing but empty ones the first is named."""
+    told = rows(90)
+    for at in range(0, 90, 3):
+        told[at][0] = "" if at % 2 else "  \n "
+    fitted = trained(tmp_path, told)
+    assert (fitted.scorer.summary["rows"], fitted.scorer.summary["skipped"]) == (60, 30)
+    assert learnt(fitted)
+    with pytest.raises(LogError, match=r"no good row.*logs\.csv:2: prompt is empty"):
+        trained(tmp_path, [["", *row[1:]] for row in told])
+
+
+def test_swapped_columns_are_asked_about(tmp_path: Path) -> None:
+    """Trained all the same, for a cheap tier may be better; then nothing needs the expensive one."""
+    fitted = trained(tmp_path, [[prompt, expensive, cheap, group] for prompt, cheap, expensive, group in rows(100)])
+    assert "swapped" in fitted.warnings[0]
+    assert fitted.scorer.threshold_for_quality(0.99) == 1.0
+
+
+def test_one_prompt_over_and_over_teaches_nothing_but_trains(tmp_path: Path) -> None:
+    """The same text in every row, its worth a toss: finite figures, and no gain told beyond the mean's reach."""
+    fitted = trained(tmp_path, [["Hello there", at % 2, 1, "a"] for at in range(100)])
+    assert fitted.scorer.score(Query.from_text("Hello there")).expected_gain == pytest.approx(0.5, abs=0.1)
+
+
+def test_two_hundred_thousand_rows_are_all_read_and_a_sample_is_learnt_from(tmp_path: Path) -> None:
+    """Every row is checked, so a bad last one is counted; 400 stand for the 20,000 that the command would hold."""
+    ten_thousand = rows(10_000)
+    told = [[f"{prompt} ({copy})", *rest] for copy in range(20) for prompt, *rest in ten_thousand]
+    fitted = trained(tmp_path, [*told, ["Please add", 7, 1, "a"]], most=400)
+    summary = fitted.scorer.summary
+    assert (summary["rows"], summary["rows_used"], summary["skipped"]) == (200_000, 400, 1)
+    assert learnt(fitted)

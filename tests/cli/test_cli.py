@@ -51,6 +51,25 @@ def test_train_evaluate_and_score(file: Path, tmp_path: Path, capsys: pytest.Cap
     assert "default scorer" in capsys.readouterr().out
 
 
+def test_score_says_when_a_text_is_unlike_the_logs(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its tier is what its group's mean makes of it, else the middle; the text's own score stands beside."""
+    scorer = tmp_path / "s"
+    assert main(["train", str(file), "-o", str(scorer)]) == 0
+    capsys.readouterr()
+    german = ["score", "Schreiben Sie bitte einen Brief an das Amt", "--scorer", str(scorer)]
+    assert main([*german, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["novel"], told["score"]) == (True, 0.5)
+    assert told["text_score"] != 0.5
+    assert told["tier"] == ("expensive" if told["threshold"] <= 0.5 else "cheap")
+    assert main(german) == 0
+    assert "unlike the training logs" in capsys.readouterr().out
+    assert main(["score", "Please add 1 and 2 and 3", "--scorer", str(scorer)]) == 0
+    assert "unlike" not in capsys.readouterr().out
+
+
 def test_train_tells_what_each_wish_gives(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A table on standard output, doubts on standard error, the picture a PNG; no bar in a pipe."""
     assert main(["train", str(file), "-o", str(tmp_path / "s"), "--plot", str(tmp_path / "p.png")]) == 0

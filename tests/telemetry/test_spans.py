@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,9 +16,11 @@ from opentelemetry.trace import SpanKind
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from tests.routing.test_scorer import logs
 from tests.support.apps import settings
 from tests.support.provider import LoopbackProvider
 from turnout.asgi import TurnoutMiddleware
+from turnout.training import fit
 from turnout.wsgi import TurnoutMiddleware as WsgiMiddleware
 
 EXPORTER = InMemorySpanExporter()
@@ -47,6 +50,22 @@ def _ask(client: TestClient, **more: object) -> dict[str, ReadableSpan]:
     headers = {"x-user-id": "ann", "authorization": "Bearer sk-private"}
     assert client.post("/v1/chat/completions", json=body, headers=headers).status_code == 200
     return {span.name: span for span in EXPORTER.get_finished_spans()}
+
+
+def test_a_novel_request_says_so_in_span_and_header(provider: LoopbackProvider, tmp_path: Path) -> None:
+    """Through the door, by a scorer file: the middle decides, under a threshold above it for the cheap tier."""
+    fit.train(logs(120)).save(tmp_path / "s")
+    config = settings(provider.base_url, routing={"scorer": str(tmp_path / "s"), "threshold": 0.6})
+    body = {"model": "auto", "messages": [{"role": "user", "content": "Schreiben Sie einen Brief an das Amt"}]}
+    with TestClient(TurnoutMiddleware(Starlette(), config)) as running:
+        EXPORTER.clear()
+        reply = running.post("/v1/chat/completions", json=body)
+    told = [reply.headers[f"x-turnout-{name}"] for name in ("reason", "tier", "score")]
+    assert told == ["novel", "cheap", "0.5000"]
+    route = next(span for span in EXPORTER.get_finished_spans() if span.name == "turnout.route")
+    assert route.attributes is not None
+    assert route.attributes["turnout.reason"] == "novel"
+    assert float(str(route.attributes["turnout.novelty"])) > 0.3
 
 
 def test_a_miss_is_server_route_and_one_client_span(client: TestClient) -> None:

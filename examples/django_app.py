@@ -22,8 +22,10 @@ from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
+from django.utils.deprecation import MiddlewareMixin
 
 from turnout.asgi import TurnoutMiddleware as AsgiTurnout
+from turnout.errors import ServedError
 from turnout.wsgi import TurnoutMiddleware as WsgiTurnout
 
 CONFIG = os.environ.get("TURNOUT_CONFIG", "turnout.toml")
@@ -47,6 +49,15 @@ def ask_in_a_thread(request: Any) -> JsonResponse:
     return JsonResponse({"answer": answer.text, "tier": answer.outcome.tier})
 
 
+class Told(MiddlewareMixin):  # type: ignore[misc]  # Django ships no types
+    """What could not be answered, with its status and when to come back."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> JsonResponse | None:
+        if not isinstance(error, ServedError):
+            return None
+        return JsonResponse(error.to_openai(), status=error.told_status, headers=dict(error.told_headers))
+
+
 def home(request: HttpRequest) -> JsonResponse:
     """What is not Turnout's passes untouched."""
     return JsonResponse({"path": request.path})
@@ -54,7 +65,9 @@ def home(request: HttpRequest) -> JsonResponse:
 
 urlpatterns = [path("", home), path("ask", ask), path("ask-async", ask_async), path("ask-thread", ask_in_a_thread)]
 
-settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="of-an-example", MIDDLEWARE=[])
+settings.configure(
+    ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="of-an-example", MIDDLEWARE=[f"{__name__}.Told"]
+)
 django.setup()
 
 wsgi = WsgiTurnout(get_wsgi_application(), config=CONFIG)

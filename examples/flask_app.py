@@ -21,6 +21,7 @@ from collections.abc import Iterator
 
 from flask import Flask, Response, request
 
+from turnout.errors import ServedError
 from turnout.wsgi import TurnoutMiddleware
 
 app = Flask(__name__)
@@ -47,3 +48,9 @@ def tell() -> Response:
                 yield chunk.text
 
     return Response(words(), mimetype="text/plain")
+
+
+@app.errorhandler(ServedError)
+def told(error: ServedError) -> tuple[dict[str, object], int, dict[str, str]]:
+    """What could not be answered, with its status and when to come back."""
+    return error.to_openai(), error.told_status, dict(error.told_headers)

@@ -66,11 +66,15 @@ def test_the_fastapi_example(example: Callable[[str], Any], provider: LoopbackPr
             assert int(outage.headers["retry-after"]) >= 1
 
 
-def test_the_flask_example(example: Callable[[str], Any]) -> None:
-    """Both its routes answer."""
+def test_the_flask_example(example: Callable[[str], Any], provider: LoopbackProvider) -> None:
+    """Both its routes answer, and tell of an outage with its status."""
     client = example("flask_app").app.test_client()
     assert client.get("/ask", query_string=Q).json["answer"] == "It is four."
     assert client.get("/tell", query_string=Q).text.strip() == "It is four."
+    provider.modes["small"] = provider.modes["large"] = "500"
+    for path in ("/ask", "/tell"):
+        outage = client.get(path, query_string={"question": "and now?"})
+        assert (outage.status_code, int(outage.headers["retry-after"]) >= 1) == (503, True)
 
 
 def test_the_django_example(tmp_path: Path, provider: LoopbackProvider) -> None:

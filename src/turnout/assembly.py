@@ -159,6 +159,7 @@ class Turnout:
         self.home = asyncio.get_running_loop()
         running.begin(self)
         await self._provider.load()
+        await self._stores.open()
         if self._billing.budgeted:
             self._prices.require_all()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -23,7 +24,9 @@ from websockets.sync.client import connect
 from tests.support.apps import served, settings
 from tests.support.provider import LoopbackProvider
 from turnout.asgi import TurnoutMiddleware
+from turnout.assembly import Turnout
 from turnout.errors import SettingsError
+from turnout.testing import FixedScorer, ManualClock, Says, ScriptedProvider, settle
 from turnout.upstream import litellm_import
 
 CHAT = "/v1/chat/completions"
@@ -156,3 +159,39 @@ def test_a_wrong_setting_fails_the_start_of_a_server_that_builds_the_app_late(tm
     told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert told.returncode != 0
     assert "cache.tl_s = 5: unknown setting; did you mean ttl_s" in told.stderr
+
+
+def test_a_stream_that_never_pauses_ends_when_its_reader_leaves() -> None:
+    """The next event is always there; that nobody is has to be looked at first."""
+
+    async def scenario() -> None:
+        said = [f"w{number} " for number in range(5000)]
+        provider = ScriptedProvider({"openai/a": [Says("-", chunks=said)]})
+        config = {"tiers": {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}}}
+        app = TurnoutMiddleware(
+            Starlette(), turnout=Turnout(config, provider=provider, scorer=FixedScorer(0.0), clock=ManualClock())
+        )
+        asked = json.dumps({"model": "cheap", "stream": True, "messages": [{"role": "user", "content": "x"}]})
+        gone = asyncio.Event()
+        came = [{"type": "http.request", "body": asked.encode()}]
+        sent = 0
+
+        async def receive() -> Any:
+            if came:
+                return came.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            nonlocal sent
+            sent += message["type"] == "http.response.body"
+            if sent == 5:
+                gone.set()
+
+        scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
+        await app(scope, receive, send)
+        await settle()
+        assert sent < 20
+        assert provider.open == 0
+
+    asyncio.run(scenario())

@@ -273,7 +273,9 @@ class _Responder(BaseHTTPRequestHandler):
         half = sent[: len(sent) * 3 // 4]
         match mode.name:
             case "error_in_200":
-                self._send(200, json.dumps({"error": ERROR}).encode())
+                # Without a code: litellm makes a 422, the caller's own fault, of it.
+                bare = {name: value for name, value in ERROR.items() if name != "code"}
+                self._send(200, json.dumps({"error": bare}).encode())
             case "truncated":
                 self._send(200, half)
             case "cut" | "half_frame":

@@ -108,7 +108,11 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 def _whole(reply: Reply) -> httpx.Response:
-    return httpx.Response(reply.status, headers=reply.all_headers, content=reply.body)
+    headers = reply.all_headers
+    if reply.status >= 400:
+        # The SDK's own retries would hold the handler, and multiply ours.
+        headers.append(("x-should-retry", "false"))
+    return httpx.Response(reply.status, headers=headers, content=reply.body)
 
 
 def _streamed(events: Events, pieces: httpx.AsyncByteStream | httpx.SyncByteStream) -> httpx.Response:

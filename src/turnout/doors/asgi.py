@@ -294,7 +294,8 @@ class _Responder:
             try:
                 either: set[asyncio.Future[Any]] = {following, leaving}
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-                if not following.done():
+                # Looked at first: of a stream that never pauses, the next event is always there.
+                if leaving.done() or not following.done():
                     raise CallerGone
             finally:
                 if not following.done():

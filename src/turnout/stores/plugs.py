@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from turnout.ports import Alone, Clock, Gate, Relay, Shelf, Switchboard
@@ -21,6 +21,8 @@ class Stores:
     relay: Relay
     shelf: Shelf
     switchboard: Switchboard
+    # Opens what takes a while, so that no request waits for it; never raises.
+    open: Callable[[], Awaitable[None]]
 
 
 def stores_of(settings: Settings, clock: Clock, told: Callable[[bool, str], None]) -> Stores:
@@ -28,7 +30,11 @@ def stores_of(settings: Settings, clock: Clock, told: Callable[[bool, str], None
     if settings.redis is not None:
         return _redis(settings, settings.redis, clock, told)
     gate = _memory_gate(settings, clock)
-    return Stores(gate=gate, relay=Alone(), shelf=gate, switchboard=MemorySwitchboard(clock=clock))
+    return Stores(gate=gate, relay=Alone(), shelf=gate, switchboard=MemorySwitchboard(clock=clock), open=_nothing)
+
+
+async def _nothing() -> None:
+    return None
 
 
 def _memory_gate(settings: Settings, clock: Clock) -> MemoryGate:
@@ -58,4 +64,4 @@ def _redis(settings: Settings, redis: Redis, clock: Clock, told: Callable[[bool,
         budgets_local=settings.budgets.on_outage == "local",
         told=told,
     )
-    return Stores(gate=gate, relay=gate, shelf=gate, switchboard=RedisSwitchboard(seats))
+    return Stores(gate=gate, relay=gate, shelf=gate, switchboard=RedisSwitchboard(seats), open=gate.open)

@@ -58,6 +58,11 @@ class ResilientGate:
 
     # ------------------------------------------------------------------------------------------- the Gate
 
+    async def open(self) -> None:
+        """Connects ahead of the first request, where Redis is there."""
+        with suppress(LineDown):
+            await self._shared.reach()
+
     async def enter(self, ask: Ask) -> Entry:
         if not self._away:
             try:

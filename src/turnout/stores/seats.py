@@ -28,6 +28,9 @@ Restore = Callable[[Line], Awaitable[None]]
 PATIENCE = 0.8
 # The longest that opening a connection may take, in the background.
 OPEN_S = 2.0
+# What a process' very first request waits for its first connection: a worker that has just begun is slow itself,
+# and one that goes on alone for that would refuse budgets and double limits beside a healthy Redis.
+FIRST_S = 0.5
 
 
 async def _nothing(_: Line) -> None:
@@ -79,6 +82,7 @@ class Seat:
         self._line: Line | None = None
         self._mailbox: Mailbox | None = None
         self._opening: asyncio.Task[Line] | None = None
+        self._first = True
 
     def new_name(self) -> str:
         return f"{self.name}.{next(self._numbers)}"
@@ -104,8 +108,8 @@ class Seat:
     async def line(self) -> Line:
         """The open connection, the mailbox beside it. Raises LineDown.
 
-        Nobody waits longer than the patience for it to open; the opening itself may take longer, so that a
-        distant Redis with a slow greeting is used from the second request on.
+        Nobody waits longer than the patience for it to open (but FIRST_S for a seat's first); the opening itself
+        may take longer, so that a distant Redis with a slow greeting is used from the second request on.
         """
         line = self._line
         if line is not None and line.down is None:
@@ -113,7 +117,9 @@ class Seat:
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._open(), name="turnout.redis.open")
             self._opening.add_done_callback(_seen)
-        await asyncio.wait({self._opening}, timeout=self._seats.patience_s)
+        patience_s = max(FIRST_S, self._seats.patience_s) if self._first else self._seats.patience_s
+        await asyncio.wait({self._opening}, timeout=patience_s)
+        self._first = False
         if not self._opening.done():
             raise LineDown("no connection within the time allowed", hung=True)
         return self._opening.result()

@@ -37,6 +37,8 @@ _OURS = frozenset({401, 402, 403, 404, 405})
 _NO_KEY = ("Missing credentials", "api_key client option must be set")
 # httpx's and aiohttp's own words for a request that was never sent, and how deep litellm wraps them.
 _NO_CONNECTION = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError"})
+# An answer whose status was an error; litellm makes up a 422 for a 200 that holds an error object.
+_HTTP_ERRORS = frozenset({"APIStatusError", "HTTPStatusError"})
 _DEPTH = 8
 _NO_PROVIDER = "LLM Provider NOT provided"
 _NOT_JSON = ("Expecting ", "Unterminated string", "invalid response from LLM endpoint", "Extra data:")
@@ -52,7 +54,7 @@ def attempt_error(error: Exception) -> AttemptError:
     status = _status(error)
     if any(words in text for words in _NO_KEY):
         return Misconfigured("no key is configured for this model", status=status)
-    if _never_connected(error):
+    if _any_below(error, _NO_CONNECTION):
         return NotConnected(text, status=status)
     if _NO_PROVIDER in text:
         return Misconfigured("litellm knows no provider of this model's name", status=status)
@@ -60,6 +62,8 @@ def attempt_error(error: Exception) -> AttemptError:
         return _BY_CLASS[name](text, status=status)
     if status == 429:
         return ProviderRateLimited(text, status=429, retry_after_s=retry_after(_headers(error)))
+    if status == 422 and not _any_below(error, _HTTP_ERRORS):
+        return MalformedReply(text)
     if status in _CALLERS:
         body = getattr(error, "body", None)
         told = body if isinstance(body, Mapping) else {}
@@ -73,13 +77,13 @@ def attempt_error(error: Exception) -> AttemptError:
     return ProviderFailed(text, status=status, retry_after_s=retry_after(_headers(error)))
 
 
-def _never_connected(error: BaseException) -> bool:
-    """Whether an HTTP client below litellm says that it never had a connection to send the request on."""
-    below: BaseException | None = error
+def _any_below(error: BaseException, names: frozenset[str]) -> bool:
+    """Whether a class of one of these names stands in what this error was raised from."""
+    below = error.__cause__ or error.__context__
     for _ in range(_DEPTH):
         if below is None:
             return False
-        if any(kind.__name__ in _NO_CONNECTION for kind in type(below).__mro__):
+        if any(kind.__name__ in names for kind in type(below).__mro__):
             return True
         below = below.__cause__ or below.__context__
     return False

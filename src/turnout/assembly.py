@@ -33,6 +33,7 @@ from turnout.routing.router import Router
 from turnout.settings import Routing, Settings
 from turnout.stores.plugs import stores_of
 from turnout.telemetry import names
+from turnout.telemetry.metrics import MetricsObserver
 from turnout.telemetry.observers import Observers
 from turnout.telemetry.request_log import RequestLog
 from turnout.telemetry.spans import SpanObserver
@@ -337,8 +338,8 @@ def _request_log(settings: Settings, clock: Clock) -> RequestLog | None:
 
 
 def _observer(settings: Settings, log: RequestLog | None) -> Observer:
-    spans = SpanObserver(settings)
-    return spans if log is None else Observers(spans, log)
+    told: list[Observer] = [SpanObserver(settings), MetricsObserver(settings)]
+    return Observers(*told) if log is None else Observers(*told, log)
 
 
 def _store_told(observer: Observer, up: bool, why: str) -> None:

@@ -82,6 +82,23 @@ STATUS_CODE: Final = "http.response.status_code"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 
+# Metrics. Of our own; then of an attempt, by today's conventions and by those of v1.41.
+REQUESTS: Final = "turnout.requests"
+COST: Final = "turnout.cost"
+OWN_DURATION: Final = "turnout.own.duration"
+INFERENCE_DURATION: Final = "gen_ai.client.inference.duration"
+INFERENCE_FIRST_CHUNK: Final = "gen_ai.client.inference.time_to_first_chunk"
+INFERENCE_INPUT: Final = "gen_ai.client.inference.usage.input_tokens"
+INFERENCE_OUTPUT: Final = "gen_ai.client.inference.usage.output_tokens"
+OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
+OPERATION_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
+TOKEN_USAGE: Final = "gen_ai.client.token.usage"
+TOKEN_TYPE: Final = "gen_ai.token.type"
+# Bucket bounds: the conventions' of seconds; ours of a library's own seconds, and of a score.
+SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+OWN_SECONDS_BOUNDS: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1.0)
+SCORE_BOUNDS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
 # OpenAI's parameter -> the attribute that tells it.
 REQUEST_PARAMETERS: Final[Mapping[str, str]] = {
     "max_tokens": "gen_ai.request.max_tokens",

@@ -1,0 +1,133 @@
+"""The Observer that counts and measures, by OpenTelemetry's GenAI conventions and under names of our own.
+
+Only `opentelemetry-api` is called; without an SDK every instrument is a no-op. No user, prompt or request id stands
+in an attribute: series stay few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from opentelemetry import metrics
+
+from turnout.outcome import Attempt, Outcome, Tier
+from turnout.ports import ProviderCall
+from turnout.settings import Settings
+from turnout.telemetry import names
+
+Attributes = dict[str, str | int | float | bool]
+
+# What an event may say of itself in a counter: words of short lists, and the app's own few names.
+_FEW = frozenset(
+    {names.CIRCUIT, names.STATE, names.OLD_STATE, names.MODEL, names.ERROR_TYPE, names.SKIP_REASON, names.BUDGET_POLICY}
+)
+
+
+class MetricsObserver:
+    """Implements the Observer port. `meter_provider` defaults to the global one."""
+
+    def __init__(self, settings: Settings, meter_provider: metrics.MeterProvider | None = None) -> None:
+        self._meter = meter = metrics.get_meter(names.SCOPE, meter_provider=meter_provider)
+        latest = settings.telemetry.semconv == "latest"
+        self._requests = meter.create_counter(names.REQUESTS, "{request}", "Requests, by how they were answered")
+        self._cost = meter.create_counter(names.COST, "USD", "What answers cost, in USD")
+
+        def histogram(name: str, unit: str, told: str, bounds: tuple[float, ...]) -> metrics.Histogram:
+            return meter.create_histogram(name, unit, told, explicit_bucket_boundaries_advisory=bounds)
+
+        duration, first_chunk = (
+            (names.INFERENCE_DURATION, names.INFERENCE_FIRST_CHUNK)
+            if latest
+            else (names.OPERATION_DURATION, names.OPERATION_FIRST_CHUNK)
+        )
+        self._own = histogram(names.OWN_DURATION, "s", "Turnout's own time", names.OWN_SECONDS_BOUNDS)
+        self._score = histogram(names.SCORE, "1", "Uniform on the training logs' traffic", names.SCORE_BOUNDS)
+        self._duration = histogram(duration, "s", "One attempt of one model", names.SECONDS)
+        self._first_chunk = histogram(first_chunk, "s", "Time to the first chunk", names.SECONDS)
+        self._tokens = _Tokens(meter, latest=latest)
+        self._events: dict[str, metrics.Counter] = {}
+
+    def request_started(self, request_id: str) -> None:
+        return None
+
+    def request_ended(self, token: None, outcome: Outcome) -> None:
+        told = _outcome_attributes(outcome)
+        self._requests.add(1, told)
+        self._own.record(outcome.turnout_s, {names.CACHE: outcome.cache})
+        if outcome.cost_usd:
+            self._cost.add(float(outcome.cost_usd), told)
+        decision = outcome.decision
+        if decision is not None and decision.score is not None and outcome.reason != "cache":
+            self._score.record(decision.score, {names.ENDPOINT: outcome.endpoint})
+
+    def attempt_started(self, token: None, call: ProviderCall, *, tier: Tier, stream: bool) -> None:
+        return None
+
+    def attempt_ended(self, token: None, attempt: Attempt) -> None:
+        told = _attempt_attributes(attempt)
+        self._duration.record(attempt.duration_s, told)
+        if attempt.first_chunk_s is not None:
+            self._first_chunk.record(attempt.first_chunk_s, told)
+        if attempt.usage is not None:
+            self._tokens.add(attempt.usage.prompt_tokens, attempt.usage.completion_tokens, told)
+
+    def event(self, token: None, name: str, attributes: Mapping[str, str | int | float | bool]) -> None:
+        if name == names.EVENT_BUDGET_ALERT:
+            # Counted where it is told, once over all workers (alerts.py).
+            return
+        counter = self._events.get(name)
+        if counter is None:
+            counter = self._events[name] = self._meter.create_counter(name, "{event}", f"How often: {name}")
+        counter.add(1, {key: value for key, value in attributes.items() if key in _FEW})
+
+
+class _Tokens:
+    """Two counters by today's conventions; one histogram with a type by those of v1.41."""
+
+    def __init__(self, meter: metrics.Meter, *, latest: bool) -> None:
+        self._counters: tuple[metrics.Counter, metrics.Counter] | None = None
+        self._histogram: metrics.Histogram | None = None
+        if latest:
+            self._counters = (
+                meter.create_counter(names.INFERENCE_INPUT, "{token}", "Input tokens"),
+                meter.create_counter(names.INFERENCE_OUTPUT, "{token}", "Output tokens"),
+            )
+        else:
+            self._histogram = meter.create_histogram(names.TOKEN_USAGE, "{token}", "Tokens of one attempt")
+
+    def add(self, prompt: int, completion: int, told: Attributes) -> None:
+        if self._counters is not None:
+            self._counters[0].add(prompt, told)
+            self._counters[1].add(completion, told)
+        if self._histogram is not None:
+            self._histogram.record(prompt, {**told, names.TOKEN_TYPE: "input"})
+            self._histogram.record(completion, {**told, names.TOKEN_TYPE: "output"})
+
+
+def _outcome_attributes(outcome: Outcome) -> Attributes:
+    told: Attributes = {names.TIER: outcome.tier, names.CACHE: outcome.cache, names.ENDPOINT: outcome.endpoint}
+    for name, value in (
+        (names.MODEL, outcome.model),
+        (names.REASON, outcome.reason),
+        (names.ERROR_TYPE, outcome.error),
+    ):
+        if value:
+            told[name] = value
+    return told
+
+
+def _attempt_attributes(attempt: Attempt) -> Attributes:
+    told: Attributes = {
+        names.OPERATION: names.CHAT,
+        names.PROVIDER: names.provider_name(attempt.model),
+        names.REQUEST_MODEL: names.request_model(attempt.model),
+        names.TIER: attempt.tier,
+    }
+    if attempt.response_model:
+        told[names.RESPONSE_MODEL] = attempt.response_model
+    if attempt.error:
+        told[names.ERROR_TYPE] = attempt.error
+    return told
+
+
+__all__ = ["MetricsObserver"]

@@ -1,0 +1,78 @@
+"""What is counted and measured, under the conventions' names, with few series."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from turnout.assembly import Turnout
+from turnout.caller import Caller
+from turnout.errors import ProviderFailed, ServedError
+from turnout.settings import Settings
+from turnout.telemetry.metrics import MetricsObserver
+from turnout.testing import FixedScorer, ManualClock, ScriptedProvider, settle
+
+CONFIG: dict[str, Any] = {
+    "tiers": {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}},
+    "models": {"openai/a": {"input_usd_per_million": 1, "output_usd_per_million": 1}},
+    "retry": {"attempts": 1},
+    "breaker": {"failures": 1},
+}
+
+
+def _points(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
+    data = reader.get_metrics_data()
+    assert data is not None
+    scopes = [scope for resource in data.resource_metrics for scope in resource.scope_metrics]
+    return {metric.name: list(metric.data.data_points) for scope in scopes for metric in scope.metrics}
+
+
+def _played(semconv: str) -> dict[str, list[Any]]:
+    """A miss, a hit of it, and a failure that opens the circuit."""
+    reader = InMemoryMetricReader()
+    settings = Settings.of({**CONFIG, "telemetry": {"semconv": semconv}})
+    provider = ScriptedProvider({"openai/a": ["four"]})
+    observer = MetricsObserver(settings, MeterProvider([reader], shutdown_on_exit=False))
+    turnout = Turnout(settings, clock=ManualClock(), provider=provider, scorer=FixedScorer(0.0), observer=observer)
+
+    async def scenario() -> None:
+        ann = Caller(user="ann", endpoint="/ask")
+        await turnout.complete("two and two", caller=ann)
+        await settle()
+        await turnout.complete("two and two", caller=ann)
+        provider.say("openai/a", ProviderFailed("x", status=500))
+        with pytest.raises(ServedError):
+            await turnout.complete("three", caller=ann)
+        await turnout.aclose()
+
+    asyncio.run(scenario())
+    return _points(reader)
+
+
+def test_requests_cost_and_attempts_are_told_by_todays_names() -> None:
+    """One series for each way of answering; no user in any attribute."""
+    points = _played("latest")
+    caches = sorted(point.attributes["turnout.cache"] for point in points["turnout.requests"])
+    assert caches == ["hit", "miss", "miss_stored"]
+    assert sum(point.value for point in points["turnout.cost"]) > 0
+    durations = points["gen_ai.client.inference.duration"]
+    assert sorted(point.attributes.get("error.type", "") for point in durations) == ["", "provider_error"]
+    assert durations[0].explicit_bounds[0] == 0.01
+    assert points["gen_ai.client.inference.usage.input_tokens"][0].value == 10
+    assert points["turnout.circuit.changed"][0].value == 1
+    assert "ann" not in str(points)
+
+
+def test_the_older_names_stand_where_they_are_asked_for() -> None:
+    """v1.41: another duration, and tokens as one histogram with a type."""
+    points = _played("v1.41")
+    assert "gen_ai.client.inference.duration" not in points
+    assert {point.attributes["gen_ai.token.type"] for point in points["gen_ai.client.token.usage"]} == {
+        "input",
+        "output",
+    }
+    assert points["gen_ai.client.operation.duration"]

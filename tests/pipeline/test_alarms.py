@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from turnout.pipeline.alarms import Alarms
@@ -66,5 +67,21 @@ def test_each_alert_is_told_once_a_window_by_one_of_the_workers() -> None:
         assert len(sent) == 6
         assert sent[1]["type"] == "turnout.budget.spent"
         assert sent[1]["data"]["spent_usd"] == "0.0000008"
+
+    asyncio.run(scenario())
+
+
+def test_a_budget_whose_rest_fits_no_call_is_told_as_exhausted() -> None:
+    """Worst cases are held before each call, so it stops short of 100 %; once a window, not while something is out."""
+
+    async def scenario() -> None:
+        clock, events = ManualClock(0.0), Events()
+        once = MemorySwitchboard(clock=clock)
+        alarms = Alarms(shares=(1.0,), once=once, clock=clock, observer=events)  # type: ignore[arg-type]
+        await alarms.refused([replace(state(810), reserved=1)], CLAIM, None)
+        assert events.told == []
+        for _ in range(2):
+            await alarms.refused([state(810)], CLAIM, None)
+        assert [told["turnout.budget.alert.kind"] for told in events.told] == ["exhausted"]
 
     asyncio.run(scenario())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from turnout.ports import BudgetState, Clock, Observer
+from turnout.ports import BudgetClaim, BudgetState, Clock, Observer
 from turnout.pricing import usd
-from turnout.quota.alerts import Alert, due
+from turnout.quota.alerts import Alert, due, exhausted
 from turnout.telemetry import names
 from turnout.telemetry.alerts import budget_alerts
 
@@ -47,7 +47,15 @@ class Alarms:
 
     async def look(self, states: Sequence[BudgetState], token: Any) -> None:
         now = self._clock.time()
-        for alert in due(states, self._shares, now):
+        await self._tell_once(due(states, self._shares, now), token, now)
+
+    async def refused(self, states: Sequence[BudgetState], refusing: BudgetClaim, token: Any) -> None:
+        """Looks at a budget that refused a call."""
+        now = self._clock.time()
+        await self._tell_once(exhausted(states, refusing, now), token, now)
+
+    async def _tell_once(self, alerts: Iterable[Alert], token: Any, now: float) -> None:
+        for alert in alerts:
             if self._told.get(alert.name, 0.0) > now:
                 continue
             if len(self._told) >= REMEMBERED:
@@ -60,6 +68,8 @@ class Alarms:
         claim, state = alert.state.claim, alert.state
         if alert.kind == "spent":
             log.warning("the budget of %s: %g of %s USD is spent", claim.key, alert.share, f"{usd(claim.limit):f}")
+        elif alert.kind == "exhausted":
+            log.warning("the budget of %s, %s USD, has no room for another call", claim.key, f"{usd(claim.limit):f}")
         else:
             log.warning("the budget of %s will be used up in %.0f s, before its window ends", claim.key, alert.at - now)
         self._observer.event(

@@ -239,6 +239,8 @@ class Pipeline:
                 raise
         self._admission.absorb(entry.circuits, asked_at)
         call.bill.entered(entry)
+        if isinstance(entry.verdict, BudgetRefused) and self._alarms is not None:
+            await self._alarms.refused(entry.budgets, entry.verdict.claim, call.token)
         return entry.verdict
 
     async def _fly_apart(self, call: Call) -> _Listener:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from turnout.ports import BudgetState
+from turnout.ports import BudgetClaim, BudgetState
 
 # Before so much of the window is over, or of the budget spent, a forecast is a guess.
 EARLY = 0.05
@@ -15,9 +15,10 @@ LITTLE = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """share: of the budget that was reached; of a forecast 1. at: when it is, or will be, seconds since 1970."""
+    """share: of the budget that was reached; of a forecast 1. at: when it is, or will be, seconds since 1970.
+    exhausted: what is left has no room for a call, and nothing is reserved that may be given back."""
 
-    kind: Literal["spent", "forecast"]
+    kind: Literal["spent", "forecast", "exhausted"]
     state: BudgetState
     share: float
     at: float
@@ -33,6 +34,13 @@ class Alert:
         """For how long it is not told again: until its window ends."""
         rolling = self.state.claim.rolling_s
         return float(rolling) if rolling is not None else max(1.0, self.state.end - now)
+
+
+def exhausted(states: Iterable[BudgetState], refusing: BudgetClaim, now: float) -> Iterator[Alert]:
+    """What a refusal by this budget calls for: worst cases are held, so one that is used up stops short of 100 %."""
+    for state in states:
+        if state.claim == refusing and not state.reserved:
+            yield Alert(kind="exhausted", state=state, share=1.0, at=now)
 
 
 def due(states: Iterable[BudgetState], shares: Sequence[float], now: float) -> Iterator[Alert]:

@@ -47,6 +47,8 @@ def _played(semconv: str) -> dict[str, list[Any]]:
         provider.say("openai/a", ProviderFailed("x", status=500))
         with pytest.raises(ServedError):
             await turnout.complete("three", caller=ann)
+        told = {"turnout.budget.policy": "total", "turnout.budget.alert.kind": "spent", "turnout.budget.share": 0.5}
+        observer.event(None, "turnout.budget.alert", told)
         await turnout.aclose()
 
     asyncio.run(scenario())
@@ -64,6 +66,8 @@ def test_requests_cost_and_attempts_are_told_by_todays_names() -> None:
     assert durations[0].explicit_bounds[0] == 0.01
     assert points["gen_ai.client.inference.usage.input_tokens"][0].value == 10
     assert points["turnout.circuit.changed"][0].value == 1
+    (alert,) = points["turnout.budget.alerts"]
+    assert dict(alert.attributes) == {"turnout.budget.policy": "total", "turnout.budget.alert.kind": "spent"}
     assert "ann" not in str(points)
 
 

@@ -10,7 +10,6 @@ from turnout.ports import BudgetClaim, BudgetState, Clock, Observer
 from turnout.pricing import usd
 from turnout.quota.alerts import Alert, due, exhausted
 from turnout.telemetry import names
-from turnout.telemetry.alerts import budget_alerts
 
 log = logging.getLogger("turnout")
 
@@ -81,7 +80,6 @@ class Alarms:
                 names.BUDGET_SHARE: alert.share,
             },
         )
-        budget_alerts().add(1, {names.BUDGET_POLICY: claim.policy, names.BUDGET_ALERT: alert.kind})
         if self._send is not None:
             self._send(
                 {

@@ -484,9 +484,6 @@ class Pipeline:
             listener.leave()
             whole = await self._fallen_back(call, error)
             return await self._replayed(call, whole, self._clock.monotonic() - since)
-        except BaseException:
-            listener.leave()
-            raise
         head = self._head(call, since)
         chunks = self._chunks(call, listener, first, head)
         # Begun at once: a generator that was never begun runs none of its own clean-up.

@@ -115,7 +115,6 @@ _SENTENCE = re.compile(rb"[.?!](?=\s)")
 _MARK_BYTES = tuple(_MARKS.values())
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_ODD2 = np.uint64(0xBF58476D1CE4E5B9)
 _STEP = np.uint64(1_000_003)
 _FOLD = np.uint64(31)
 
@@ -133,12 +132,6 @@ class Reading:
     def words(self) -> Hashes:
         """One hash a word."""
         return self.word_codes * _ODD
-
-    @cached_property
-    def word_pairs(self) -> Hashes:
-        """One hash for each two words that follow each other."""
-        codes = self.word_codes
-        return (codes[:-1] * _ODD2 + codes[1:]) * _ODD
 
     @cached_property
     def letters(self) -> Hashes:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from turnout.errors import ArtifactError
-from turnout.ports import Query, Score, Scorer
+from turnout.ports import Query, Score
 from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import COUNTED, NAMES, Floats, Hashes, Reading, describe, read
@@ -211,13 +211,6 @@ class _Trees:
         for _ in range(self._depth):
             at = self._children[2 * at + (numbers[self._features[at]] > self._cuts[at])]
         return float(self._values[at].sum())
-
-
-def default_scorer() -> Scorer:
-    """The scorer for the first day, before there are logs of the app's own."""
-    from turnout.routing.prior import PriorScorer
-
-    return PriorScorer()
 
 
 def load(path: str | os.PathLike[str]) -> FileScorer:

@@ -19,7 +19,16 @@ Attributes = dict[str, str | int | float | bool]
 
 # What an event may say of itself in a counter: words of short lists, and the app's own few names.
 _FEW = frozenset(
-    {names.CIRCUIT, names.STATE, names.OLD_STATE, names.MODEL, names.ERROR_TYPE, names.SKIP_REASON, names.BUDGET_POLICY}
+    {
+        names.CIRCUIT,
+        names.STATE,
+        names.OLD_STATE,
+        names.MODEL,
+        names.ERROR_TYPE,
+        names.SKIP_REASON,
+        names.BUDGET_POLICY,
+        names.BUDGET_ALERT,
+    }
 )
 
 
@@ -72,12 +81,10 @@ class MetricsObserver:
             self._tokens.add(attempt.usage.prompt_tokens, attempt.usage.completion_tokens, told)
 
     def event(self, token: None, name: str, attributes: Mapping[str, str | int | float | bool]) -> None:
-        if name == names.EVENT_BUDGET_ALERT:
-            # Counted where it is told, once over all workers (alerts.py).
-            return
         counter = self._events.get(name)
         if counter is None:
-            counter = self._events[name] = self._meter.create_counter(name, "{event}", f"How often: {name}")
+            counted = names.COUNTED_AS.get(name, name)
+            counter = self._events[name] = self._meter.create_counter(counted, "{event}", f"How often: {name}")
         counter.add(1, {key: value for key, value in attributes.items() if key in _FEW})
 
 

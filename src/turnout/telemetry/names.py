@@ -47,7 +47,6 @@ EVENT_BUDGET_ALERT: Final = "turnout.budget.alert"
 BUDGET_POLICY: Final = "turnout.budget.policy"
 BUDGET_ALERT: Final = "turnout.budget.alert.kind"
 BUDGET_SHARE: Final = "turnout.budget.share"
-METRIC_BUDGET_ALERTS: Final = "turnout.budget.alerts"
 EVENT_DRIFT: Final = "turnout.drift"
 DRIFT_DISTANCE: Final = "turnout.drift.distance"
 DRIFTED: Final = "turnout.drift.drifted"
@@ -94,6 +93,8 @@ OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
 OPERATION_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
 TOKEN_USAGE: Final = "gen_ai.client.token.usage"
 TOKEN_TYPE: Final = "gen_ai.token.type"
+# Counters that are not named as the event that they count.
+COUNTED_AS: Final[Mapping[str, str]] = {EVENT_BUDGET_ALERT: "turnout.budget.alerts"}
 # Bucket bounds: the conventions' of seconds; ours of a library's own seconds, and of a score.
 SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 OWN_SECONDS_BOUNDS: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1.0)

@@ -60,28 +60,6 @@ class Fitted:
         slope, intercept = float(self.artifact.header["gain_slope"]), float(self.artifact.header["gain_intercept"])
         return np.clip(slope * told + intercept, -1.0, 1.0)
 
-    def expectations(self, wishes: Sequence[float]) -> list[dict[str, float]]:
-        """For each wish to keep quality: the share of expensive calls and the quality kept, out of fold, with
-        one standard error of the latter."""
-        scores = np.array([[self.scorer.rank(float(gain)) for gain in row] for row in self.repeats])
-        whole = float(self.logs.expensive.mean()) or 1.0
-        table = []
-        for wish in wishes:
-            at = self.scorer.threshold_for_quality(wish)
-            taken = scores >= at
-            # Repeats are of the same rows: they make the figure steadier, not surer.
-            lost = np.where(taken, 0.0, -self.logs.gain).mean(axis=0)
-            table.append(
-                {
-                    "keep_quality": wish,
-                    "threshold": at,
-                    "expensive_share": float(taken.mean()),
-                    "quality_kept": 1.0 + float(lost.mean()) / whole,
-                    "standard_error": float(lost.std() / np.sqrt(len(lost)) / whole),
-                }
-            )
-        return table
-
     def save(self, path: str | Path) -> None:
         """Writes exactly this path."""
         artifact.save(self.artifact, Path(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pipeline.test_path import CHEAP, SPARE, World, run
+from tests.pipeline.world import CHEAP, SPARE, World, run
 from turnout.errors import CallerFault, MalformedReply, ProviderFailed, ServedError
 from turnout.testing import Says
 
@@ -100,5 +100,47 @@ def test_purging_is_told_how_many() -> None:
         assert await w.turnout.purge(user="ann") == 1
         assert (await w.ask("a", user="ann")).outcome.cache == "miss_stored"
         assert (await w.ask("a", user="bob")).outcome.cache == "hit"
+
+    run(scenario)
+
+
+def test_users_share_no_answers_unless_told_so() -> None:
+    """Scope "user" keeps them apart, scope "app" does not; anonymous callers share none under "user"."""
+
+    async def apart(w: World) -> None:
+        await w.ask(user="ann")
+        assert (await w.ask(user="bob")).outcome.cache == "miss_stored"
+        assert (await w.ask(user="anonymous")).outcome.cache == "bypass"
+        assert (await w.ask(user="anonymous")).outcome.cache == "bypass"
+
+    async def together(w: World) -> None:
+        await w.ask(user="ann")
+        assert (await w.ask(user="bob")).outcome.cache == "hit"
+
+    run(apart)
+    run(together, cache={"scope": "app"})
+
+
+def test_directives_of_the_caller_are_honoured() -> None:
+    """no-store stores nothing; no-cache asks anew and stores; max-age refuses what is older."""
+
+    async def scenario(w: World) -> None:
+        assert (await w.ask(no_store=True)).outcome.cache == "request"
+        assert (await w.ask()).outcome.cache == "miss_stored"
+        assert (await w.ask(no_cache=True)).outcome.cache == "request_stored"
+        await w.clock.advance(10)
+        assert (await w.ask(max_age_s=20)).outcome.cache == "hit"
+        assert (await w.ask(max_age_s=5)).outcome.cache == "miss_stored"
+
+    run(scenario)
+
+
+def test_a_truncated_answer_is_not_stored() -> None:
+    """Finish reason `length`: told as a miss that is not stored, and asked again."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Says("cut", finish="length"))
+        assert (await w.ask()).outcome.cache == "miss"
+        assert (await w.ask()).outcome.cache == "miss"
 
     run(scenario)

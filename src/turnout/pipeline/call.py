@@ -1,4 +1,4 @@
-"""One request on its way, and what is told of it when it is over. Values and pure functions."""
+"""One request on its way. Values and pure functions."""
 
 from __future__ import annotations
 
@@ -6,22 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.caching.entries import StoredAnswer
-from turnout.caching.flights import Flight
+from turnout.caching.flights import Flight, Flights, Listener
 from turnout.caller import Circumstances
-from turnout.outcome import (
-    SERVED_FROM_CACHE,
-    Attempt,
-    CacheState,
-    Decision,
-    Outcome,
-    Reason,
-    ServedTier,
-    Usage,
-)
-from turnout.pipeline.billing import Bill
-from turnout.pricing import total
-from turnout.replies import Body, dumps
+from turnout.outcome import CacheState, Decision, Outcome
+from turnout.pipeline.bill import Bill
 from turnout.routing.catalog import Target
+from turnout.settings import Settings
 from turnout.upstream.order import Trip
 from turnout.wire import ChatRequest
 
@@ -47,7 +37,7 @@ class Call:
     bill: Bill = field(default_factory=Bill)
     flown: Flown | None = None
     # The flight that this request pays for.
-    flight: Flight[StoredAnswer, Flown] | None = None
+    flight: AnswerFlight | None = None
     outcome: Outcome | None = None
 
 
@@ -59,154 +49,25 @@ class Flown:
     trip: Trip = field(default_factory=Trip)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
-    """A whole answer at hand, and where it came from."""
-
-    answer: StoredAnswer
-    cache: CacheState
-    reason: Reason
-    tier: ServedTier
-    age_s: float | None = None
+AnswerFlight = Flight[StoredAnswer, Flown]
+AnswerFlights = Flights[StoredAnswer, Flown]
+AnswerListener = Listener[StoredAnswer, Flown]
 
 
-def fallback_reason(decision: Decision, model: str) -> Reason:
-    """The decision's reason, unless another than the preferred candidate answered."""
-    return decision.reason if model == decision.candidates[0] else "fallback"
+def miss_state(settings: Settings, around: Circumstances) -> CacheState:
+    """What a miss will be told as."""
+    if not settings.cache.enabled:
+        return "off"
+    if around.directives.no_store:
+        return "request"
+    shared = settings.cache.scope == "app" or settings.identity.anonymous_cache
+    if around.caller.anonymous and not shared:
+        return "bypass"
+    return "request_stored" if around.directives.no_cache else "miss_stored"
 
 
-def plain_answer(text: str, call: Call, created: float) -> StoredAnswer:
-    """The configured plain answer, in the shape of a model's."""
-    body: Body = {
-        "id": f"chatcmpl-{call.around.request_id}",
-        "object": "chat.completion",
-        "created": int(created),
-        "model": "turnout/fallback-answer",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-        "usage": Usage().to_openai(),
-    }
-    decision = call.flown.decision if call.flown else None
-    return StoredAnswer(
-        body=dumps(body),
-        decision=decision or Decision(tier="cheap", reason="fallback_answer", candidates=()),
-        tier="cheap",
-        model="",
-        usage=Usage(),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """Where one request's time went, in seconds."""
-
-    own: float
-    inference: float
-    waited: float
-
-    def up_to(self, head: Outcome) -> Times:
-        """These times as they stood at the head of a stream: what its caller waited for."""
-        return Times(own=head.turnout_s, inference=head.inference_s, waited=head.waited_s)
-
-
-def times(call: Call, now: float, listened_s: float) -> Times:
-    """This library's own time is what is left of the whole after inference and waiting.
-
-    A follower's inference is its listening, `listened_s`; a leader's is its trip's.
-    """
-    whole = max(0.0, now - call.around.started)
-    trip = _trip(call)
-    if trip is not None:
-        inference, waited = trip.inference_s(now), trip.waiting_s(now)
-    else:
-        inference, waited = listened_s, 0.0
-    return Times(own=max(0.0, whole - inference - waited), inference=inference, waited=waited)
-
-
-def _trip(call: Call) -> Trip | None:
-    """The trip that this request pays for: none for a hit or for a follower."""
-    return call.flown.trip if call.flown is not None and call.cache != "collapsed" else None
-
-
-def _attempts(call: Call) -> tuple[Attempt, ...]:
-    trip = _trip(call)
-    return tuple(trip.attempts) if trip is not None else ()
-
-
-def received(call: Call) -> Usage:
-    """What came of an answer that never came whole, as far as this request pays for it."""
-    attempts = _attempts(call)
-    return (attempts[-1].usage if attempts else None) or Usage()
-
-
-def whole_outcome(call: Call, whole: Whole, spent: Times, *, streamed: bool) -> Outcome:
-    """The outcome of a request that was given a whole answer."""
-    from_cache = whole.cache in SERVED_FROM_CACHE
-    return _outcome(
-        call,
-        spent,
-        decision=whole.answer.decision,
-        tier=whole.tier,
-        model=whole.answer.model,
-        reason=whole.reason,
-        cache=whole.cache,
-        usage=Usage() if from_cache and not whole.answer.model else whole.answer.usage,
-        streamed=streamed,
-        age_s=whole.age_s,
-    )
-
-
-def stream_outcome(call: Call, spent: Times, *, usage: Usage, error: str | None) -> Outcome:
-    """The outcome of a stream: of its head while it runs, of the whole when it is over."""
-    flown = call.flown
-    serving = flown.trip.serving if flown else None
-    decision = flown.decision if flown else None
-    if serving is None or decision is None:
-        return refused_outcome(call, spent, error or "internal_error")
-    return _outcome(
-        call,
-        spent,
-        decision=decision,
-        tier=serving.tier,
-        model=serving.model,
-        reason=fallback_reason(decision, serving.model),
-        cache=call.cache,
-        usage=usage,
-        streamed=True,
-        error=error,
-    )
-
-
-def refused_outcome(call: Call, spent: Times, error: str) -> Outcome:
-    """The outcome of a request that was told an error."""
-    decision = call.flown.decision if call.flown else None
-    return _outcome(
-        call,
-        spent,
-        decision=decision,
-        tier="none",
-        model="",
-        reason=decision.reason if decision else None,
-        cache="miss" if call.cache == "miss_stored" else call.cache,
-        usage=Usage(),
-        streamed=call.request.stream,
-        error=error,
-    )
-
-
-def _outcome(call: Call, spent: Times, **told: Any) -> Outcome:
-    attempts, trip = _attempts(call), _trip(call)
-    firsts = [attempt.first_chunk_s for attempt in attempts if attempt.first_chunk_s is not None]
-    return Outcome(
-        request_id=call.around.request_id,
-        attempts=attempts,
-        skipped=tuple(trip.skipped) if trip is not None else (),
-        cost_usd=total(attempt.cost_usd for attempt in attempts),
-        turnout_s=spent.own,
-        inference_s=spent.inference,
-        waited_s=spent.waited,
-        first_chunk_s=firsts[-1] if firsts else None,
-        user=call.around.caller.user,
-        endpoint=call.around.caller.endpoint,
-        limits=call.bill.headers,
-        **told,
-    )
+def unstored(cache: CacheState) -> CacheState:
+    """What a miss is told as whose answer is not stored."""
+    if cache == "miss_stored":
+        return "miss"
+    return "request" if cache == "request_stored" else cache

@@ -15,16 +15,15 @@ from typing import Any
 
 from turnout import errors
 from turnout.caching.entries import StoredAnswer, decision_of, pack, unpack
-from turnout.caching.flights import Flight
 from turnout.errors import InternalError, ServedError
-from turnout.pipeline.call import Flown
+from turnout.pipeline.call import AnswerFlight, Flown
 from turnout.replies import chunks_of
 from turnout.upstream.order import Candidate
 
 _HEAD, _CHUNKS, _LANDED, _FAILED = b"H", b"C", b"L", b"E"
 
 
-async def told(flight: Flight[StoredAnswer, Flown], chunks: bool) -> AsyncGenerator[bytes, None]:
+async def told(flight: AnswerFlight, chunks: bool) -> AsyncGenerator[bytes, None]:
     """What one listener hears of this flight, from the first on; no frame where it missed the beginning."""
     if not flight.joinable:
         return
@@ -46,7 +45,7 @@ async def told(flight: Flight[StoredAnswer, Flown], chunks: bool) -> AsyncGenera
         listener.leave()
 
 
-async def heard(frames: AsyncIterator[bytes], flight: Flight[StoredAnswer, Flown]) -> bool:
+async def heard(frames: AsyncIterator[bytes], flight: AnswerFlight) -> bool:
     """Flies this flight by another's frames. False: it could not be heard from its first frame on, and nothing
     was. Raises ServedError, as the other flight did, and FlightLost."""
     async for frame in frames:
@@ -66,7 +65,7 @@ async def heard(frames: AsyncIterator[bytes], flight: Flight[StoredAnswer, Flown
     return False
 
 
-async def landed(answer: StoredAnswer, flight: Flight[StoredAnswer, Flown]) -> None:
+async def landed(answer: StoredAnswer, flight: AnswerFlight) -> None:
     """Lands this flight with a whole answer, as chunks first where its listeners may want chunks."""
     flight.head.decision = answer.decision
     flight.head.trip.serving = Candidate(model=answer.model, tier=answer.tier)

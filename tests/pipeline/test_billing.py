@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.test_path import CHEAP, DEAR, PRICES, SPARE, World, run
+from tests.pipeline.world import CHEAP, DEAR, PRICES, SPARE, World, run
 from turnout.assembly import Turnout
 from turnout.caller import Caller
 from turnout.errors import (

@@ -59,8 +59,7 @@ class TurnoutMiddleware:
         self._app = app
         self._user_of = user
         self._own = OwnPaths(turnout)
-        endpoints = turnout.settings.endpoints
-        self._endpoints = Endpoints(endpoints) if endpoints else None
+        self._endpoints = Endpoints(turnout.settings.endpoints)
         self._entry = _with_server_span(self._serve) if turnout.settings.telemetry.server_span else self._serve
         turnout.mount()
 
@@ -75,7 +74,7 @@ class TurnoutMiddleware:
             if answer is not None:
                 await _Responder(self.turnout, self._user_of, scope, receive, send).serve(answer, path)
                 return
-            if self._endpoints is not None and (found := self._endpoints.find(path)) is not None:
+            if (found := self._endpoints.find(path)) is not None:
                 await self._admit(*found, scope, receive, send)
                 return
         elif kind == "lifespan":

@@ -53,8 +53,7 @@ class TurnoutMiddleware:
         self._app = app
         self._user_of = user
         self._own = OwnPaths(turnout)
-        endpoints = turnout.settings.endpoints
-        self._endpoints = Endpoints(endpoints) if endpoints else None
+        self._endpoints = Endpoints(turnout.settings.endpoints)
         self._entry: App = _with_server_span(self._serve) if turnout.settings.telemetry.server_span else self._serve
         turnout.mount()
 
@@ -66,7 +65,7 @@ class TurnoutMiddleware:
         answer = self._own.find(path)
         if answer is not None:
             return _Responder(self.turnout, self._user_of, environ).serve(answer, path, start_response)
-        if self._endpoints is not None and (found := self._endpoints.find(path)) is not None:
+        if (found := self._endpoints.find(path)) is not None:
             return self._admit(*found, environ, start_response)
         bound = BoundTurnout(self.turnout, partial(_caller, self.turnout, self._user_of, environ), None)
         return self._pass_on(bound, environ, start_response)

@@ -23,15 +23,12 @@ from turnout.quota.refusals import budget_exceeded, no_room
 from turnout.quota.terms import Terms
 from turnout.quota.worst import Worst, cost_of, default_cap, tokens_of, worst_of
 from turnout.routing.catalog import Catalog, Target
-from turnout.settings import Settings
+from turnout.settings import LEASE_MARGIN_S, Settings
 from turnout.upstream.order import Candidate, Trip
 from turnout.upstream.prices import HOW_TO_PRICE
 from turnout.wire import ChatRequest
 
 log = logging.getLogger("turnout")
-
-# Longer than any flight may last: a reservation that outlives this was never given back.
-LEASE_MARGIN_S = 60.0
 
 
 class Billing:
@@ -114,11 +111,6 @@ class Billing:
         default = self._settings.budgets.default_max_output_tokens
         caps = {name: default_cap(self._settings.model(name), default, request.params) for name in models}
         return {name: {"max_tokens": cap} for name, cap in caps.items() if cap is not None}
-
-    def lease_s(self, stream: bool) -> float:
-        """How long a reservation stands that nobody comes back for."""
-        retry = self._settings.retry
-        return retry.deadline_s + (retry.stream_deadline_s if stream else 0.0) + LEASE_MARGIN_S
 
     async def admit(self, caller: Caller) -> Bill:
         """Counts a request of the app's own endpoint at the rate limits, and sees that no budget is used up. Keeps

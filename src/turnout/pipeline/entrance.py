@@ -7,9 +7,9 @@ from typing import Any
 
 from turnout.pipeline.alarms import Alarms
 from turnout.pipeline.bill import refusal
-from turnout.pipeline.billing import Billing
 from turnout.pipeline.call import Call
 from turnout.ports import Ask, BudgetRefused, Clock, Gate, Lead, RateRefused, Settlement, Verdict
+from turnout.settings import Settings
 from turnout.upstream.admission import Admission
 
 # How long settling may take when the loop is already closing.
@@ -20,12 +20,12 @@ class Entrance:
     """Every request's way through the gate."""
 
     def __init__(
-        self, *, clock: Clock, gate: Gate, admission: Admission, billing: Billing, alarms: Alarms | None
+        self, *, settings: Settings, clock: Clock, gate: Gate, admission: Admission, alarms: Alarms | None
     ) -> None:
+        self._settings = settings
         self._clock = clock
         self._gate = gate
         self._admission = admission
-        self._billing = billing
         self._alarms = alarms
 
     async def enter(self, call: Call, ask: Ask) -> Verdict:
@@ -55,7 +55,9 @@ class Entrance:
     async def reserve_apart(self, call: Call) -> None:
         """Reserves for a call that nobody may join. Its request is counted already. Raises what refuses it."""
         if call.bill.bounded:
-            verdict = await self.enter(call, call.bill.again(Ask(lease_s=self._billing.lease_s(call.request.stream))))
+            verdict = await self.enter(
+                call, call.bill.again(Ask(lease_s=self._settings.retry.lease_s(stream=call.request.stream)))
+            )
             if isinstance(verdict, RateRefused | BudgetRefused):
                 raise refusal(verdict)
 

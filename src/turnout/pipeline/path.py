@@ -65,7 +65,7 @@ class Pipeline:
         self._billing = billing
         relay = relay or Alone()
         self._flights: AnswerFlights = Flights()
-        self._entrance = Entrance(clock=clock, gate=gate, admission=admission, billing=billing, alarms=alarms)
+        self._entrance = Entrance(settings=settings, clock=clock, gate=gate, admission=admission, alarms=alarms)
         self._flying = Flying(
             settings=settings,
             clock=clock,
@@ -151,13 +151,12 @@ class Pipeline:
         directives = call.around.directives
         fresh = not directives.no_cache
         bill = call.bill = self._billing.open(call.request, call.target, call.around.caller)
-        lease_s = self._billing.lease_s(call.request.stream)
         ask = Ask(
             key=call.key,
             lookup=fresh,
             collapse=fresh,
             max_age_s=directives.max_age_s,
-            lease_s=lease_s,
+            lease_s=self._settings.retry.lease_s(stream=call.request.stream),
             circuits=self._admission.shared,
         )
         verdict = await self._entrance.enter(call, bill.on(ask))

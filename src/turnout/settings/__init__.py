@@ -5,6 +5,7 @@
 
 from turnout.settings.notation import Budget, Rate
 from turnout.settings.sections import (
+    LEASE_MARGIN_S,
     Alerts,
     Breaker,
     Budgets,
@@ -30,6 +31,7 @@ from turnout.settings.sections import (
 )
 
 __all__ = [
+    "LEASE_MARGIN_S",
     "Alerts",
     "Breaker",
     "Budget",

@@ -19,6 +19,8 @@ from turnout.settings.reader import NO_VALUE, nearest, read, require
 
 # What a caller may ask for besides configured names; never a model's own name.
 VIRTUAL_MODELS = ("auto", "cheap", "expensive")
+# Beyond how long a call may last: what is still held then was never given back.
+LEASE_MARGIN_S = 60.0
 
 
 def _positive(section: Any, *keys: str) -> None:
@@ -252,6 +254,10 @@ class Retry:
         _positive(self, "attempts", "base_s", "cap_s", "deadline_s", "stream_deadline_s")
         _share(self, "budget")
         require(self.cap_s >= self.base_s, "cap_s", self.cap_s, f"must be at least base_s ({self.base_s})")
+
+    def lease_s(self, *, stream: bool) -> float:
+        """How long what a call holds stands that nobody comes back for: longer than the call may last."""
+        return self.deadline_s + (self.stream_deadline_s if stream else 0.0) + LEASE_MARGIN_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

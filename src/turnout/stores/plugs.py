@@ -9,9 +9,6 @@ from turnout.ports import Alone, Clock, Gate, Relay, Shelf, Switchboard
 from turnout.settings import Redis, Settings
 from turnout.stores.memory import MemoryGate, MemorySwitchboard
 
-# Longer than any flight may last: a lease that outlives this was never given back.
-LEASE_MARGIN_S = 60.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
@@ -42,7 +39,7 @@ def _memory_gate(settings: Settings, clock: Clock) -> MemoryGate:
         clock=clock,
         max_entries=settings.cache.max_entries,
         max_bytes=settings.cache.max_bytes,
-        lease_s=settings.retry.deadline_s + settings.retry.stream_deadline_s + LEASE_MARGIN_S,
+        lease_s=settings.retry.lease_s(stream=True),
     )
 
 

@@ -16,7 +16,7 @@ from turnout.upstream.order import COME_BACK_S, Candidate, Trip
 from turnout.upstream.slots import Slots
 
 # How much longer a probe's lease is than its call may take.
-LEASE_MARGIN_S = 5.0
+PROBE_MARGIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class Admission:
 
     def _lease_s(self, model: str) -> float:
         # A stream's probe is over with its first chunk, so no call is a probe for longer than an attempt.
-        return min(self._settings.model(model).timeout_s, self._settings.retry.deadline_s) + LEASE_MARGIN_S
+        return min(self._settings.model(model).timeout_s, self._settings.retry.deadline_s) + PROBE_MARGIN_S
 
     # -------------------------------------------------------------------------------- what the guard tells
 

@@ -8,12 +8,12 @@ listener that leaves. A beat keeps what is held alive and finds out what is foll
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from turnout.ports import FlightLost, Tell
+from turnout.stores.inbox import Inbox
 from turnout.stores.line import LineDown
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ BEAT_S = 1.0
 # Between two beats of a process that neither holds nor follows anything: it is only counted.
 IDLE_BEATS = 10
 SEEN_S = 60.0
-# What a follower may have unread before it is cut off.
-INBOX_BYTES = 1_048_576
 
 
 class Station:
@@ -39,7 +37,7 @@ class Station:
         # Leases that we were given and have not given back; None until the flight is shared.
         self._held: dict[str, _Held] = {}
         self._pumps: dict[str, asyncio.Task[None]] = {}
-        self._inboxes: dict[str, _Inbox] = {}
+        self._inboxes: dict[str, Inbox] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._beat: asyncio.Task[None] | None = None
 
@@ -110,7 +108,7 @@ class Station:
 
     async def follow(self, key: bytes, lease: str, *, chunks: bool) -> AsyncGenerator[bytes, None]:
         follower = self._seat.new_name()
-        inbox = self._inboxes[follower] = _Inbox(key, lease)
+        inbox = self._inboxes[follower] = Inbox(key, lease)
         try:
             await self._join(follower, inbox, chunks)
             while (frame := await inbox.next()) is not None:
@@ -120,7 +118,7 @@ class Station:
             if not inbox.over:
                 self._errand(self._part(lease, follower))
 
-    async def _join(self, follower: str, inbox: _Inbox, chunks: bool) -> None:
+    async def _join(self, follower: str, inbox: Inbox, chunks: bool) -> None:
         letter = f"join {inbox.lease} {follower} {int(chunks)}\n".encode() + inbox.key
         try:
             await self._seat.listen()
@@ -238,51 +236,3 @@ class _Held:
         self.key: bytes | None = None
         self.tell: Tell | None = None
         self.early: list[tuple[str, bool]] = []
-
-
-class _Inbox:
-    """Frames as they come, in order, none missing."""
-
-    def __init__(self, key: bytes, lease: str) -> None:
-        self.key = key
-        self.lease = lease
-        self.over = False
-        self._frames: deque[bytes] = deque()
-        self._bytes = 0
-        self._expected = 0
-        self._lost: str | None = None
-        self._news = asyncio.Event()
-
-    def put(self, number: int, frame: bytes | None) -> None:
-        if number != self._expected:
-            return self.lose("a part of it was lost")
-        self._expected += 1
-        if frame is None:
-            self.over = True
-        else:
-            self._frames.append(frame)
-            self._bytes += len(frame)
-        if self._bytes > INBOX_BYTES:
-            self.lose("this reader fell too far behind")
-        self._news.set()
-        return None
-
-    def lose(self, why: str) -> None:
-        if not self.over:
-            self._lost = why
-            self._frames.clear()
-            self._news.set()
-
-    async def next(self) -> bytes | None:
-        """The next frame; None at the end. Raises FlightLost."""
-        while True:
-            if self._lost is not None:
-                raise FlightLost(self._lost)
-            if self._frames:
-                frame = self._frames.popleft()
-                self._bytes -= len(frame)
-                return frame
-            if self.over:
-                return None
-            self._news.clear()
-            await self._news.wait()

@@ -213,8 +213,8 @@ class Turnout:
     def transport(self, *, model: str | None = "auto") -> Transport:
         """A transport for `httpx.Client` and `httpx.AsyncClient` that leads here, from code on any LLM SDK.
 
-        model: what the model's name is replaced by that the code asks for, unless it is auto, cheap, expensive or
-        a configured full name; None keeps every name.
+        model: what the model's name is replaced by that the code asks for, unless it is auto, cheap, expensive, a
+        configured full name or an alias; None keeps every name.
         """
         # Imported here: httpx takes a while, and importing turnout is light.
         from turnout.answering.transport import Transport

@@ -125,6 +125,31 @@ def test_a_models_name_is_replaced_unless_it_is_one_of_ours(model: str | None, a
     assert answer.headers["x-turnout-reason"] == ("forced" if tier == "expensive" else "scored")
 
 
+@pytest.mark.parametrize("model", ["auto", "cheap", None])
+@pytest.mark.parametrize("target", ["expensive", "openai/large"])
+def test_an_alias_is_one_of_our_names(model: str | None, target: str) -> None:
+    """What the settings say that a name means is no name of old code's to be replaced."""
+    t, _ = built(routing={"threshold": 0.5, "aliases": {"gpt-4o": target}})
+    with httpx.Client(transport=t.transport(model=model)) as http:
+        answer = http.post("http://turnout/v1/chat/completions", json={"model": "gpt-4o", "messages": ASK})
+    assert (answer.headers["x-turnout-tier"], answer.headers["x-turnout-reason"]) == ("expensive", "forced")
+    assert answer.headers["x-turnout-model"] == "openai/large"
+
+
+def test_an_alias_of_the_cheap_tier_keeps_a_hard_request_there() -> None:
+    """The tier was asked for, by the name that the app gave it; a name without a meaning here is routed."""
+    t, _ = built(routing={"threshold": 0.5, "aliases": {"mini": "cheap"}})
+    hard: Any = [{"role": "user", "content": "hard"}]
+    with httpx.Client(transport=t.transport(model="auto")) as http:
+        tiers = [
+            http.post("http://turnout/v1/chat/completions", json={"model": name, "messages": hard}).headers[
+                "x-turnout-tier"
+            ]
+            for name in ("mini", "gpt-4o")
+        ]
+    assert tiers == ["cheap", "expensive"]
+
+
 def test_a_name_that_is_kept_must_exist() -> None:
     """`model=None`: the SDK's typed error, as over HTTP."""
     t, _ = built()

@@ -71,4 +71,4 @@ def test_a_reader_that_waits_is_woken_by_the_next_frame() -> None:
         with pytest.raises(FlightLost, match="gone"):
             await reading
 
-    asyncio.run(scenario())
+    asyncio.run(asyncio.wait_for(scenario(), 5))

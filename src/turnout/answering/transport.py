@@ -28,7 +28,7 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """For `httpx.Client` and `httpx.AsyncClient` alike, any number of them.
 
     find: the Turnout that is meant; raises UsageError where none is. model: what any model's name is replaced by,
-    but for auto, cheap, expensive and configured full names; None keeps it. The request's read timeout holds
+    but for auto, cheap, expensive, configured full names and aliases; None keeps it. The request's read timeout holds
     until the status line and between the pieces of a stream. Errors are HTTP statuses, as over a network.
     """
 
@@ -78,8 +78,11 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         )
 
     def _named(self, turnout: Running, model: str) -> str:
-        kept = self._model is None or model in VIRTUAL_MODELS or model in turnout.settings.model_names
-        return model if kept else self._model or model
+        if self._model is None or model in VIRTUAL_MODELS:
+            return model
+        settings = turnout.settings
+        # Of the short names only aliases: what `gpt-4o` means in old code is for the app to say, not for us to guess.
+        return model if model in settings.model_names or model in settings.routing.aliases else self._model
 
     async def _answered(self, turnout: Running, asked: Asked, request: httpx.Request) -> Reply | Events:
         answer = OwnPaths(turnout).find_below(asked.path)

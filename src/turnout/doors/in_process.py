@@ -16,9 +16,9 @@ def transport(config: Config | None = None, *, model: str | None = "auto") -> Tr
     hand, else to the one of `config` (a path, a mapping or Settings; built when first needed), else to the only one
     mounted.
 
-    model: what the model's name is replaced by that the code asks for, unless it is auto, cheap, expensive or a
-    configured full name; None keeps every name. Raises SettingsError; a request raises UsageError where no Turnout
-    is meant.
+    model: what the model's name is replaced by that the code asks for, unless it is auto, cheap, expensive, a
+    configured full name or an alias; None keeps every name. Raises SettingsError; a request raises UsageError where
+    no Turnout is meant.
     """
     if config is None:
         return Transport(meant, model)

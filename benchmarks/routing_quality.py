@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.messages import last_user_text
-from turnout.training import curves, evaluate, labelled_logs
+from turnout.training import curves, embedding, evaluate, labelled_logs
 from turnout.training.evaluate import Scored
 from turnout.training.labelled_logs import Logs
 
@@ -126,9 +126,10 @@ def measured(name: str, logs: Logs, heuristics: dict[str, Callable[[str], float]
         told[title] = figures(plain, asked_of(score, logs))
     if name in PUBLISHED:
         told[ROUTELLM] = dict(PUBLISHED[name])
-    told[TEXT] = figures(plain, evaluate.cross_validated(plain))
+    meaning = embedding.installed()
+    told[TEXT] = figures(plain, evaluate.cross_validated(plain, embedding=meaning))
     if len(set(logs.groups)) > 1:
-        told[TAG] = figures(plain, evaluate.cross_validated(logs))
+        told[TAG] = figures(plain, evaluate.cross_validated(logs, embedding=meaning))
     return {"rows": len(logs), "tags": len(set(logs.groups)), "policies": told}
 
 

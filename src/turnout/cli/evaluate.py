@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
     parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
+    reading.add_embedding(parser)
     parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
@@ -53,10 +54,11 @@ def run(args: argparse.Namespace) -> int:
 
     # Before the logs are read, which may take long: a file that is no scorer should be told at once.
     scorer = None if args.scorer is None else PriorScorer() if args.scorer == "default" else load(args.scorer)
+    embedding = reading.embedding(args.embedding) if scorer is None else None
     logs = reading.read(args.logs, strict=args.strict, most=evaluate.MOST_ROWS, seed=args.seed)
     with progress.shown("cross-validating" if scorer is None else "scoring") as bar:
         if scorer is None:
-            told = evaluate.cross_validated(logs, seed=args.seed, progress=bar)
+            told = evaluate.cross_validated(logs, seed=args.seed, embedding=embedding, progress=bar)
         else:
             told = evaluate.with_scorer(logs, scorer, bar)
     report = evaluate.report(logs, told, seed=args.seed)

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from turnout.cli import progress
+
+EMBEDDINGS = ("auto", "wordllama", "none")
+
+
+def add_embedding(parser: argparse.ArgumentParser) -> None:
+    """The option of the commands that train."""
+    parser.add_argument(
+        "--embedding",
+        choices=EMBEDDINGS,
+        default="auto",
+        help="what words mean, by a static embedding; asked at training alone (default: auto, where it is installed)",
+    )
+
+
+def embedding(choice: str) -> Any:
+    """The embedding, or None. Raises LogError, which tells what to install, where one is asked for in vain."""
+    from turnout.training import embedding
+
+    if choice == "none":
+        return None
+    return embedding.load() if choice == "wordllama" else embedding.installed()
 
 
 def read(paths: Sequence[str], *, strict: bool, most: int, seed: int = 0) -> Any:

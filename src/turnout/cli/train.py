@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the scorer file to write")
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
     parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
+    reading.add_embedding(parser)
     parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
@@ -25,9 +26,10 @@ def run(args: argparse.Namespace) -> int:
     """Trains, writes exactly the file named, and says what to expect of it."""
     from turnout.training import fit, wishes
 
+    embedding = reading.embedding(args.embedding)
     logs = reading.read(args.logs, strict=args.strict, most=fit.MOST_ROWS, seed=args.seed)
     with progress.shown("training") as bar:
-        fitted = fit.train(logs.evened(args.seed), seed=args.seed, progress=bar)
+        fitted = fit.train(logs.evened(args.seed), seed=args.seed, embedding=embedding, progress=bar)
     fitted.save(args.output)
     used = fitted.logs
     # One scorer on the rows it was trained on would flatter itself: the table is out of fold.
@@ -55,8 +57,10 @@ def _draw(path: str, fitted: Any, made: list[dict[str, Any]]) -> None:
 def _table(summary: dict[str, Any]) -> str:
     used = f", {summary['rows_used']} of them used" if summary["rows_used"] < summary["rows"] else ""
     costs = any(line["saving"] is not None for line in summary["expected"])
+    meaning = summary["scorer"]["embedding"] or "not used (pip install 'turnout[semantic]' adds it)"
     lines = [
         f"trained on {summary['rows']} rows ({summary['skipped']} skipped{used}), wrote {summary['file']}",
+        f"what words mean: {meaning}",
         "",
         "what each wish gives on rows put aside, with the middle 95 % of the bootstrap:",
         f"  {'[routing]':<27}{'  expensive':<27}{'  kept of the quality':<27}{'of the gap':<13}"

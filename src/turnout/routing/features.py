@@ -121,9 +121,11 @@ _FOLD = np.uint64(31)
 
 @dataclass(frozen=True)
 class Reading:
-    """One request as numbers. `structure` is [len(NAMES)]; hashes are uint64, to be cut to a table's bits."""
+    """One request as numbers. `structure` is [len(NAMES)]; `data` is the text, its ends where it is
+    long; `folded` the same without case; hashes are uint64, to be cut to a table's bits."""
 
     structure: Floats
+    data: bytes
     folded: bytes
     word_codes: Hashes
     tag: str
@@ -163,7 +165,7 @@ def read(query: Query) -> Reading:
     words = _WORD.findall(folded)
     structure = _structure(data, length, words, context)
     codes = np.array(list(map(crc32, words)), np.uint64)
-    return Reading(structure, folded, codes, query.tag)
+    return Reading(structure, data, folded, codes, query.tag)
 
 
 def _ends(text: str) -> tuple[bytes, int]:

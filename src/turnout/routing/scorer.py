@@ -1,7 +1,7 @@
 """Serves a trained scorer from plain arrays: no estimator, no scikit-learn, nothing executed out of the file.
 
 gain = intercept + weights . (ranks of the numbers - their middle) + sum of hashed weights / sqrt(count), per view
-       + the leaves of the trees + the tag's mean x its share
+       + the mean of the tokens' weights + the leaves of the trees + the tag's mean x its share
 score = the gain's rank among the out-of-fold gains of the training logs
 """
 
@@ -24,6 +24,7 @@ from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import COUNTED, NAMES, Floats, Hashes, Reading, describe, read
 from turnout.routing.novelty import Novelty
+from turnout.routing.tokens import Vocabulary, unpacked
 
 # Each hashed view's table has 2**BITS weights.
 BITS = 15
@@ -62,6 +63,7 @@ class FileScorer:
             self._tables = [arrays[view].astype(np.float64) for view in HASHED_VIEWS]
             self._ranks = [float(rank) for rank in arrays["ranks"]]
             self._levels = [float(level) for level in arrays["levels"]]
+            self._meaning = _Meaning(arrays) if "meaning" in arrays else None
             self._trees = _Trees(arrays, int(header["tree_depth"]))
             self._intercept = float(header["intercept"])
             self._gain = (float(header["gain_slope"]), float(header["gain_intercept"]))
@@ -111,6 +113,8 @@ class FileScorer:
         total = self._intercept + float(self._above(reading.structure) @ self._ranked)
         for hashes, table in zip((reading.words, reading.letters), self._tables, strict=True):
             total += float(table[slots(hashes)].sum()) * scale(len(hashes))
+        if self._meaning is not None:
+            total += self._meaning.told(reading.data)
         mean: float = self._tags.get(reading.tag, 0.0)
         return total + self._trees.told(reading.structure, mean) + mean * self._tag_share
 
@@ -147,6 +151,8 @@ class FileScorer:
             ("its words", "its letters"), (reading.words, reading.letters), self._tables, strict=True
         ):
             parts[name] = float(table[slots(hashes)].sum()) * scale(len(hashes))
+        if self._meaning is not None:
+            parts["what its words mean"] = self._meaning.told(reading.data)
         mean = self._tags.get(reading.tag, 0.0)
         parts["several signs together"] = self._trees.told(reading.structure, mean) - self._trees.middle
         if reading.tag in self._tags:
@@ -173,6 +179,22 @@ class FileScorer:
             if kept >= quality:
                 return threshold
         return 0.0
+
+
+class _Meaning:
+    """One weight for each token of a static embedding. Raises KeyError or ValueError for arrays that do not fit."""
+
+    def __init__(self, arrays: Mapping[str, Any]) -> None:
+        tokens = unpacked(arrays)
+        self._weights: Floats = arrays["meaning"].astype(np.float64)
+        if self._weights.shape != (len(tokens),):
+            raise ValueError("its tokens have not one weight each")
+        self._vocabulary = Vocabulary(tokens)
+
+    def told(self, data: bytes) -> float:
+        """The mean of the tokens' weights; 0 without tokens."""
+        places = self._vocabulary.read(data)
+        return float(self._weights[places].sum()) / len(places) if places else 0.0
 
 
 class _Trees:

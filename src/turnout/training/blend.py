@@ -17,7 +17,7 @@ from scipy.optimize import nnls
 from turnout.messages import last_user_text
 from turnout.routing.features import Floats
 from turnout.training.labelled_logs import Logs
-from turnout.training.views import TEXT_VIEWS, Rows, fit_view, tag_means
+from turnout.training.views import Rows, fit_view, tag_means
 
 FOLDS = 5
 # Under this many rows one division into folds is a matter of luck: three are made.
@@ -54,7 +54,7 @@ class Told:
 
     def columns(self, best: Sequence[int]) -> Floats:
         """[rows, views + tag] at these penalties."""
-        told = [self.tried[name][at] for name, at in zip(TEXT_VIEWS, best, strict=True)]
+        told = [tried[at] for tried, at in zip(self.tried.values(), best, strict=True)]
         return np.column_stack([*told, self.tagged])
 
     def blended(self) -> Floats:
@@ -62,7 +62,7 @@ class Told:
         told = np.zeros(len(self.gain))
         for fold in range(FOLDS):
             outside = self.folds == fold
-            columns = self.columns([int(np.argmin(self.errors(name, ~outside))) for name in TEXT_VIEWS])
+            columns = self.columns([int(np.argmin(self.errors(name, ~outside))) for name in self.tried])
             told[outside] = columns[outside] @ shares(columns[~outside], self.gain[~outside])
         return told + float(self.gain.mean())
 
@@ -89,13 +89,13 @@ def tags_out_of_fold(gain: Floats, tags: Sequence[str], folds: Rows) -> Floats:
 
 def chosen(told: Sequence[Told]) -> tuple[list[int], Floats]:
     """The place of each view's penalty, and the shares of the views and of the tag, by all divisions together."""
-    best = [int(np.mean([each.errors(name) for each in told], axis=0).argmin()) for name in TEXT_VIEWS]
+    best = [int(np.mean([each.errors(name) for each in told], axis=0).argmin()) for name in told[0].tried]
     return best, np.mean([shares(each.columns(best), each.gain) for each in told], axis=0)
 
 
 def shares(columns: Floats, gain: Floats) -> Floats:
     """Each column's share, 0 or more: least squares, drawn towards equal views and half the tag's mean."""
-    equal = np.full(columns.shape[1], 1.0 / len(TEXT_VIEWS))
+    equal = np.full(columns.shape[1], 1.0 / (columns.shape[1] - 1))
     equal[-1] = 0.5
     pull = np.sqrt(PRIOR_ROWS) * columns.std(axis=0)
     told, _ = nnls(np.vstack((columns, np.diag(pull))), np.concatenate((gain - gain.mean(), pull * equal)))

@@ -26,6 +26,7 @@ from turnout.training.curves import (
     quality_figures,
     threshold_figures,
 )
+from turnout.training.embedding import Embedding
 from turnout.training.labelled_logs import Logs
 
 Floats = NDArray[np.float64]
@@ -65,13 +66,16 @@ def with_scorer(logs: Logs, scorer: Scorer, progress: Progress | None = None) ->
     return Scored(score, gain, (score >= threshold).astype(np.float64), took)
 
 
-def cross_validated(logs: Logs, *, seed: int = 0, progress: Progress | None = None) -> Scored:
+def cross_validated(
+    logs: Logs, *, seed: int = 0, embedding: Embedding | None = None, progress: Progress | None = None
+) -> Scored:
     """Each row scored by a scorer that was trained without it, nor on the same text: train's own defaults."""
     if len(logs) < 2 * fit.FEWEST_ROWS:
         raise LogError(f"{len(logs)} good rows are too few to cross-validate; label at least {2 * fit.FEWEST_ROWS}")
     parts = [np.zeros(len(logs)) for _ in range(4)]
     for done, (inside, outside) in enumerate(folds(logs, seed), 1):
-        told = with_scorer(logs.part(outside), fit.train(logs.part(inside).evened(seed), seed=seed).scorer)
+        fitted = fit.train(logs.part(inside).evened(seed), seed=seed, embedding=embedding)
+        told = with_scorer(logs.part(outside), fitted.scorer)
         for whole, part in zip(parts, (told.score, told.gain, told.sent, told.took_us), strict=True):
             whole[outside] = part
         if progress is not None:

@@ -23,10 +23,11 @@ from turnout.routing.features import Floats, read
 from turnout.routing.scorer import FileScorer
 from turnout.training.blend import FOLDS, Told, chosen, divisions, out_of_fold, tags_out_of_fold
 from turnout.training.curves import figures
+from turnout.training.embedding import Embedding
 from turnout.training.labelled_logs import Logs
 from turnout.training.novelty import seen_of
 from turnout.training.scorer_file import artifact_of
-from turnout.training.views import PENALTIES, TEXT_VIEWS, Rows, View, fit_view, tag_means, views_of
+from turnout.training.views import PENALTIES, Rows, View, fit_view, tag_means, views_of
 
 FEWEST_ROWS = 20
 # Rows beyond this many teach a scorer this small little more, and would take minutes.
@@ -65,46 +66,55 @@ class Fitted:
         artifact.save(self.artifact, Path(path))
 
 
-def train(logs: Logs, *, seed: int = 0, progress: Progress | None = None) -> Fitted:
-    """Fits a scorer. Raises LogError, with the reason, for logs that nothing can be learnt from."""
+def train(logs: Logs, *, seed: int = 0, embedding: Embedding | None = None, progress: Progress | None = None) -> Fitted:
+    """Fits a scorer. embedding: what words mean (`embedding.installed()`), one view more; the scorer is served without.
+    Raises LogError, with the reason, for logs that nothing can be learnt from."""
     _check(logs)
     warnings = _warnings(logs)
     used = logs.part(_sampled(len(logs), seed))
     # One thread: sums in one order, so that the same logs give the same scorer; and no faster with more.
     with threadpool_limits(1):
-        return _train(logs, used, warnings, seed, progress)
+        return _train(logs, used, warnings, seed, embedding, progress)
 
 
-def _train(logs: Logs, used: Logs, warnings: tuple[str, ...], seed: int, progress: Progress | None) -> Fitted:
+def _train(
+    logs: Logs,
+    used: Logs,
+    warnings: tuple[str, ...],
+    seed: int,
+    embedding: Embedding | None,
+    progress: Progress | None,
+) -> Fitted:
     gain, tags = used.gain, used.groups
     readings = [read(query) for query in used.queries]
-    views, folded = views_of(readings), divisions(used, seed)
+    views, folded = views_of(readings, embedding), divisions(used, seed)
     seen = seen_of(readings)
-    steps = iter(range(1, (len(folded) + 1) * len(TEXT_VIEWS) + 1))
+    steps = iter(range(1, (len(folded) + 1) * len(views) + 1))
 
     def done() -> None:
         if progress is not None:
-            progress(next(steps), (len(folded) + 1) * len(TEXT_VIEWS))
+            progress(next(steps), (len(folded) + 1) * len(views))
 
     told, fitted = [], dict[str, View]()
     for folds in folded:
         tried = {}
-        for name in TEXT_VIEWS:
+        for name in views:
             tried[name] = [out_of_fold(name, views[name], gain, p, folds, seed) for p in PENALTIES[name]]
             done()
         told.append(Told(folds, gain, tried, tags_out_of_fold(gain, tags, folds)))
     best, shares = chosen(told)
-    penalties = {name: PENALTIES[name][at] for name, at in zip(TEXT_VIEWS, best, strict=True)}
-    for name in TEXT_VIEWS:
+    penalties = {name: PENALTIES[name][at] for name, at in zip(views, best, strict=True)}
+    for name in views:
         fitted[name] = fit_view(name, views[name], gain, penalties[name], seed)
         done()
     repeats = np.stack([each.blended() for each in told])
     summary = _summary(logs, used, repeats, warnings) | {
         "seed": seed,
+        "embedding": None if embedding is None else embedding.name,
         "penalties": penalties,
-        "shares": dict(zip((*TEXT_VIEWS, "tag"), map(float, shares), strict=True)),
+        "shares": dict(zip((*views, "tag"), map(float, shares), strict=True)),
     }
-    file = artifact_of(fitted, shares, tag_means(gain, tags), repeats, used, seen, summary)
+    file = artifact_of(fitted, shares, tag_means(gain, tags), repeats, used, seen, summary, embedding)
     return Fitted(FileScorer(file), file, repeats, warnings, used, fitted, shares)
 
 

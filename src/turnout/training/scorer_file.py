@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats
+from turnout.routing.tokens import packed
+from turnout.training.embedding import Embedding
 from turnout.training.labelled_logs import Logs
 from turnout.training.novelty import Seen
-from turnout.training.views import TEXT_VIEWS, Forest, Linear, Ranked, View, flattened
+from turnout.training.views import Forest, Linear, Ranked, View, flattened
 
 # The wishes that a file holds a threshold for.
 QUALITIES = tuple(round(0.5 + 0.005 * step, 3) for step in range(101))
@@ -26,9 +28,10 @@ def artifact_of(
     logs: Logs,
     seen: Seen,
     summary: Mapping[str, Any],
+    embedding: Embedding | None = None,
 ) -> Artifact:
     """The arrays and the header of a scorer. shares: of the views, then of the tag."""
-    share = dict(zip(TEXT_VIEWS, map(float, shares[:-1]), strict=True))
+    share = dict(zip(fitted, map(float, shares[:-1]), strict=True))
     mean = float(logs.gain.mean())
     intercept, arrays = mean, dict[str, NDArray[Any]]()
     forests = [(view, share[name]) for name, view in fitted.items() if isinstance(view, Forest)]
@@ -47,6 +50,8 @@ def artifact_of(
     slope = max(0.0, float(np.cov(told, gain, bias=True)[0, 1] / spread)) if spread > 1e-18 else 0.0
     tags = sorted(means)
     arrays["tag_means"] = np.array([means[tag] for tag in tags], dtype=np.float64)
+    if embedding is not None:
+        arrays |= packed(embedding.tokens)
     arrays |= {f"seen_{view}": bits for view, bits in seen.bits.items()}
     header = {
         "intercept": intercept,

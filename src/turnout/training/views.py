@@ -4,6 +4,7 @@ ranks       ridge on where each number stands among the training rows, in sixtee
 words, letters   ridge on hashed counts, each slot weighed by how rare it is
 trees       extremely randomised shallow trees on the numbers
 tagged_trees  the same on the numbers and the tag's mean: what a sign means may hang on the endpoint
+meaning     ridge on the mean vector of a static embedding, where there is one; kept as one weight a token
 tag         the tag's mean, shrunk towards the mean of all by how little its rows tell (empirical Bayes)
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from sklearn.linear_model import Ridge
 
 from turnout.routing.features import Floats, Reading
 from turnout.routing.scorer import BITS, HASHED_VIEWS, KNOTS, scale, slots
+from turnout.training.embedding import Embedding
 
 Rows = NDArray[np.intp]
 
@@ -33,8 +36,8 @@ PENALTIES = {
     # Rows in a leaf, at least.
     "trees": (10.0, 25.0),
     "tagged_trees": (10.0, 25.0),
+    "meaning": (3.0, 10.0, 30.0, 100.0),
 }
-TEXT_VIEWS = tuple(PENALTIES)
 # Two views of 64 trees of depth 7 cost 30 microseconds to serve; three times as many gained less than .002 APGR.
 TREES = 64
 DUAL_ROWS = 2_000
@@ -80,6 +83,29 @@ class Tagged:
     def with_means(self, means: Mapping[str, float]) -> Floats:
         """[rows, names + 1]: the tag's mean is the last number."""
         return np.column_stack((self.numbers, [means.get(tag, 0.0) for tag in self.tags])).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Meant:
+    """Texts by their tokens. means: each row's tokens, their shares adding up to 1, [rows, tokens]; vectors: the mean
+    vector of each row, [rows, dimensions]."""
+
+    means: csr_matrix
+    vectors: Floats
+    embedding: Embedding
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and dimensions."""
+        rows, dimensions = self.vectors.shape
+        return rows, dimensions
+
+    def __getitem__(self, rows: Any) -> Meant:
+        return Meant(self.means[rows], self.vectors[rows], self.embedding)
+
+    def __matmul__(self, weights: Floats) -> Floats:
+        """[rows]: the mean of the tokens' weights."""
+        return np.asarray(self.means @ weights, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -131,15 +157,27 @@ def flattened(forests: Sequence[tuple[Forest, float]]) -> dict[str, NDArray[Any]
     }
 
 
-def views_of(readings: Sequence[Reading]) -> dict[str, Any]:
-    """One matrix of as many rows for each view; those of the hashes are sparse."""
+def views_of(readings: Sequence[Reading], embedding: Embedding | None = None) -> dict[str, Any]:
+    """One matrix of as many rows for each view; those of the hashes are sparse. Without an embedding, no meaning."""
     structure = np.stack([reading.structure for reading in readings])
     tags = np.array([reading.tag for reading in readings], dtype=object)
     views: dict[str, Any] = {"ranks": structure, "trees": structure.astype(np.float32)}
     views["tagged_trees"] = Tagged(structure, tags)
     for name in HASHED_VIEWS:
         views[name] = _hashed([getattr(reading, name) for reading in readings])
-    return {name: views[name] for name in TEXT_VIEWS}
+    if embedding is not None:
+        views["meaning"] = _meant([embedding.vocabulary.read(reading.data) for reading in readings], embedding)
+    return {name: views[name] for name in PENALTIES if name in views}
+
+
+def _meant(rows: Sequence[Sequence[int]], embedding: Embedding) -> Meant:
+    lengths = np.array([len(row) for row in rows])
+    values = np.repeat(1.0 / np.maximum(lengths, 1), lengths)
+    columns = np.fromiter(chain.from_iterable(rows), np.intp)
+    bounds = np.concatenate(([0], np.cumsum(lengths)))
+    means = csr_matrix((values, columns, bounds), shape=(len(rows), len(embedding.tokens)))
+    means.sum_duplicates()
+    return Meant(means, np.asarray(means @ embedding.vectors), embedding)
 
 
 def _hashed(rows: Sequence[NDArray[np.uint64]]) -> csr_matrix:
@@ -164,6 +202,8 @@ def fit_view(name: str, view: Any, target: Floats, penalty: float, seed: int) ->
         return Forest(forest.fit(view.with_means(means), target), means)
     if name == "ranks":
         return _ranked(view, target, penalty)
+    if name == "meaning":
+        return _of_meaning(view, target, penalty)
     rarity = np.log((1.0 + view.shape[0]) / (1.0 + np.bincount(view.indices, minlength=view.shape[1]))) + 1.0
     # With few rows exactly, by the products of rows; with many by conjugate gradients.
     solver = "cholesky" if view.shape[0] <= DUAL_ROWS else "sparse_cg"
@@ -180,6 +220,15 @@ def _ranked(numbers: Floats, target: Floats, penalty: float) -> Ranked:
     if kept.any():
         weights[kept] = Ridge(alpha=penalty).fit(ranks[:, kept], target).coef_
     return Ranked(knots, weights, ranks.mean(axis=0), float(target.mean()))
+
+
+def _of_meaning(view: Meant, target: Floats, penalty: float) -> Linear:
+    """The penalty holds for rows of length 1 about their middle, however long the embedding's vectors are."""
+    middle = view.vectors.mean(axis=0)
+    rows = view.vectors - middle
+    length = max(float(np.sqrt((rows**2).sum(axis=1).mean())), 1e-12)
+    along = np.asarray(Ridge(alpha=penalty).fit(rows / length, target).coef_, dtype=np.float64) / length
+    return Linear((view.embedding.vectors - middle) @ along, float(target.mean()))
 
 
 def tag_means(gain: Floats, tags: Sequence[str]) -> dict[str, float]:

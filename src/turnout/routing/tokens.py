@@ -1,0 +1,83 @@
+"""Cuts a text into the tokens of a static embedding: the mean of their vectors times a weight vector is the mean of
+one weight a token, so what was learnt from an embedding is served without it.
+
+The longest token that fits is taken, piece by piece (a word with the blank before it, a run of digits or of marks).
+Training and serving cut alike, which the tokenizer that the embedding was made with need not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, chain, pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Bytes read at each end of a long text; more of it moved no file's figures.
+END_BYTES = 1_000
+# Pieces whose tokens are remembered: far more than the words that an app's users know.
+REMEMBERED = 65_536
+_PIECE = re.compile(rb" ?[A-Za-z\x80-\xff]+| ?[0-9]+| ?[^\sA-Za-z0-9\x80-\xff]+|\n")
+
+
+class Vocabulary:
+    """tokens: distinct byte strings, none empty; a word's first one begins with a blank. remembered: most pieces."""
+
+    def __init__(self, tokens: Sequence[bytes], *, remembered: int = REMEMBERED) -> None:
+        self._place = {token: place for place, token in enumerate(tokens)}
+        # By its first two bytes, how long a token can be: most beginnings are tried but a few times.
+        self._longest: dict[bytes, int] = {}
+        for token in self._place:
+            self._longest[token[:2]] = max(len(token), self._longest.get(token[:2], 1))
+        self._remembered = _Remembered(self, remembered)
+
+    def read(self, data: bytes) -> list[int]:
+        """The places of the text's tokens. It begins as if after a blank; a byte that no token tells is left out."""
+        if len(data) > 2 * END_BYTES:
+            data = data[:END_BYTES] + b"\n" + data[-END_BYTES:]
+        return list(chain.from_iterable(map(self._remembered.__getitem__, _PIECE.findall(b" " + data))))
+
+    def cut(self, piece: bytes) -> tuple[int, ...]:
+        """The places of one piece's tokens: the longest that fits, then on from its end."""
+        places, start, end = [], 0, len(piece)
+        while start < end:
+            stop = min(end, start + self._longest.get(piece[start : start + 2], 1))
+            while stop > start and (place := self._place.get(piece[start:stop])) is None:
+                stop -= 1
+            if stop > start and place is not None:
+                places.append(place)
+            start = max(stop, start + 1)
+        return tuple(places)
+
+
+class _Remembered(dict[bytes, tuple[int, ...]]):
+    """The tokens of pieces that were cut before."""
+
+    def __init__(self, vocabulary: Vocabulary, most: int) -> None:
+        super().__init__()
+        self._vocabulary, self._most = vocabulary, most
+
+    def __missing__(self, piece: bytes) -> tuple[int, ...]:
+        places = self._vocabulary.cut(piece)
+        if len(self) < self._most:
+            self[piece] = places
+        return places
+
+
+def packed(tokens: Sequence[bytes]) -> dict[str, NDArray[Any]]:
+    """The tokens as a scorer file holds them: their bytes in a row, and the length of each."""
+    lengths = np.array([len(token) for token in tokens], dtype=np.uint8)
+    return {"token_bytes": np.frombuffer(b"".join(tokens), np.uint8), "token_lengths": lengths}
+
+
+def unpacked(arrays: Mapping[str, NDArray[Any]]) -> list[bytes]:
+    """The tokens of a scorer file. Raises ValueError for arrays that do not fit together."""
+    whole, lengths = arrays["token_bytes"].tobytes(), [int(length) for length in arrays["token_lengths"]]
+    if sum(lengths) != len(whole) or min(lengths, default=0) < 1:
+        raise ValueError("the lengths of its tokens do not add up")
+    tokens = [whole[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
+    if len(set(tokens)) != len(tokens):
+        raise ValueError("it holds a token twice")
+    return tokens

@@ -1,0 +1,69 @@
+"""The cut of a text into an embedding's tokens: the longest first, whatever the text, remembered within bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.routing.tokens import END_BYTES, Vocabulary, packed, unpacked
+
+TOKENS = (b" the", b" th", b"e", b" ", b"cat", b"c", b"a", b"t", b"s", b"1", b"!!", b"!", b"\n", "é".encode())
+
+
+def told(text: str) -> list[bytes]:
+    """The tokens of a text, as bytes."""
+    return [TOKENS[place] for place in Vocabulary(TOKENS).read(text.encode())]
+
+
+def test_the_longest_token_that_fits_is_taken() -> None:
+    """A word begins with its blank, also the text's first; a piece that is no token is cut on."""
+    assert told("the cats") == [b" the", b" ", b"cat", b"s"]
+    assert told("11!!!\né") == [b" ", b"1", b"1", b"!!", b"!", b"\n", "é".encode()]
+    assert told("thcat") == [b" th", b"cat"]
+
+
+def test_what_no_token_tells_is_left_out() -> None:
+    """Bytes unknown to the embedding, and a text of nothing else."""
+    assert told("xcat") == [b" ", b"cat"]
+    assert Vocabulary((b"a",)).read(b"") == []
+
+
+def test_a_long_text_is_read_at_its_ends() -> None:
+    """As many tokens as its ends hold, and its last words among them."""
+    places = Vocabulary(TOKENS).read(b"a" * 100_000 + b"s")
+    assert len(places) == 2 * END_BYTES + 2
+    assert TOKENS[places[-1]] == b"s"
+
+
+def test_pieces_are_remembered_within_bounds() -> None:
+    """More distinct pieces than are kept are told all the same."""
+    vocabulary = Vocabulary(TOKENS, remembered=10)
+    text = b" ".join(b"a" * count for count in range(1, 60))
+    assert vocabulary.read(text) == vocabulary.read(text) == Vocabulary(TOKENS).read(text)
+    assert len(vocabulary._remembered) == 10
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_cut_alike_twice(data: bytes) -> None:
+    """Nothing raises, and what is remembered is what was cut."""
+    vocabulary = Vocabulary(TOKENS)
+    assert vocabulary.read(data) == vocabulary.read(data) == Vocabulary(TOKENS).read(data)
+
+
+def test_packed_tokens_come_back() -> None:
+    """The same, in the same order."""
+    assert unpacked(packed(TOKENS)) == list(TOKENS)
+
+
+def test_damaged_tokens_are_refused() -> None:
+    """Lengths that do not add up, an empty token, one twice."""
+    good = packed(TOKENS)
+    cut = {**good, "token_bytes": good["token_bytes"][:-1]}
+    empty = packed((b"a", b""))
+    for arrays in (cut, empty):
+        with pytest.raises(ValueError, match="add up"):
+            unpacked(arrays)
+    with pytest.raises(ValueError, match="twice"):
+        unpacked({"token_bytes": np.frombuffer(b"aa", np.uint8), "token_lengths": np.array([1, 1], np.uint8)})

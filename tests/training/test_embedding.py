@@ -1,0 +1,158 @@
+"""What words mean: an installed embedding, and a scorer trained with it that is served without it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import Ridge
+
+from turnout.errors import ArtifactError
+from turnout.ports import Query
+from turnout.routing import artifact
+from turnout.routing.artifact import Artifact
+from turnout.routing.features import read
+from turnout.routing.scorer import FileScorer, load
+from turnout.training import embedding, fit
+from turnout.training.embedding import Embedding
+from turnout.training.labelled_logs import Logs
+from turnout.training.views import Meant, fit_view, tag_means, views_of
+
+ANIMALS = ["cat", "dog", "horse", "cow", "sheep", "goat", "pig", "hen", "duck", "goose", "rabbit", "donkey"]
+TOOLS = ["hammer", "saw", "drill", "spanner", "screw", "nail", "chisel", "pliers", "axe", "shovel", "rake", "bolt"]
+
+
+def logs(animals: list[str], tools: list[str], rows: int = 160) -> Logs:
+    """Requests about animals are hard for the cheap tier, those about tools are not."""
+    rng = np.random.default_rng(0)
+    told = []
+    for row in range(rows):
+        words, cheap = (animals, 0.0) if row % 2 else (tools, 1.0)
+        asked = " and the ".join(rng.choice(words, 2))
+        told.append({"prompt": f"Tell of the {asked}", "cheap_quality": cheap, "expensive_quality": 1.0})
+    return Logs.from_rows(told)
+
+
+@pytest.fixture(scope="module")
+def known() -> Embedding:
+    """The embedding that the test environment holds."""
+    found = embedding.installed()
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def fitted(known: Embedding) -> fit.Fitted:
+    """Trained once, on two thirds of the words."""
+    return fit.train(logs(ANIMALS[:8], TOOLS[:8]), embedding=known)
+
+
+def test_words_that_mean_the_like_weigh_alike(fitted: fit.Fitted, known: Embedding) -> None:
+    """Animals that the logs never told are told to gain, tools that they never told are not."""
+
+    def meant(word: str) -> float:
+        view = views_of([read(Query.from_text(f"Tell of the {word} and the {word}"))], known)["meaning"]
+        return float(fitted.views["meaning"].predict(view)[0])
+
+    assert min(map(meant, ANIMALS[8:])) > max(map(meant, TOOLS[8:])) + 0.05
+
+
+def test_it_is_served_from_the_file_alone(fitted: fit.Fitted, tmp_path: Path) -> None:
+    """Within 1e-9 of the fitted estimators, and in a process that cannot import the embedding's package."""
+    file = tmp_path / "scorer"
+    fitted.save(file)
+    text = "Tell of the donkey, 12 (!) nails\nand the \ud800 日本語"
+    readings = [read(Query.from_text(told)) for told in (text, "", "x" * 50_000)]
+    mean = float(fitted.logs.gain.mean())
+    known = embedding.load()
+    views = views_of(readings, known)
+    assert list(views)[-1] == "meaning"
+    told = mean + sum(
+        share * (fitted.views[name].predict(view) - mean)
+        for (name, view), share in zip(views.items(), fitted.shares, strict=False)
+    )
+    served = load(file)
+    assert np.abs(np.array([served.raw(reading) for reading in readings]) - told).max() < 1e-9
+    assert tag_means(fitted.logs.gain, fitted.logs.groups) == {}
+    alone = (
+        "import sys; sys.modules['wordllama'] = None\n"
+        "from turnout.routing.scorer import load; from turnout.ports import Query\n"
+        f"print(load({str(file)!r}).score(Query.from_text('Tell of the donkey')).score)"
+    )
+    there = subprocess.run([sys.executable, "-c", alone], capture_output=True, text=True, check=True, timeout=60)
+    assert float(there.stdout) == served.score(Query.from_text("Tell of the donkey")).score
+
+
+def test_the_embeddings_vectors_are_the_fits(known: Embedding) -> None:
+    """The mean of the tokens' weights is the mean vector times the fitted weights: no token is left out."""
+    reading = read(Query.from_text("The quick brown fox jumps over 13 lazy dogs."))
+    view = views_of([reading], known)["meaning"]
+    places = known.vocabulary.read(reading.data)
+    assert b"".join(known.tokens[place] for place in places) == b" " + reading.data
+    assert np.allclose(view.vectors[0], known.vectors[places].mean(axis=0))
+
+
+def test_a_weight_a_token_is_ridge_on_the_mean_vectors(known: Embedding) -> None:
+    """As scikit-learn fits and predicts it; a text without a token is told the mean."""
+    told = logs(ANIMALS, TOOLS)
+    view = views_of([read(query) for query in told.queries], known)["meaning"]
+    rows = view.vectors - view.vectors.mean(axis=0)
+    rows = rows / np.sqrt((rows**2).sum(axis=1).mean())
+    fitted = fit_view("meaning", view, told.gain, 3.0, 0)
+    assert np.allclose(fitted.predict(view), Ridge(alpha=3.0).fit(rows, told.gain).predict(rows))
+    empty = views_of([read(Query.from_text(""))], known)["meaning"]
+    assert len(known.vocabulary.read(b"")) == empty.means.nnz
+    nothing = Meant(csr_matrix((1, len(known.tokens))), np.zeros((1, 256)), known)
+    assert fitted.predict(nothing)[0] == pytest.approx(told.gain.mean())
+
+
+def test_the_reasons_name_it(fitted: fit.Fitted) -> None:
+    """Of a request about an animal that the logs never told: it raises the gain."""
+    reasons = fitted.scorer.explain(Query.from_text("Tell of the donkey and the rabbit"), count=50)
+    assert any(reason.startswith("+") and reason.endswith("what its words mean") for reason in reasons)
+
+
+def test_the_summary_names_the_embedding(fitted: fit.Fitted) -> None:
+    """With its version; None without one."""
+    assert str(fitted.scorer.summary["embedding"]).startswith("wordllama 0.")
+    plain = fit.train(logs(ANIMALS, TOOLS, 60))
+    assert plain.scorer.summary["embedding"] is None
+    assert "meaning" not in plain.artifact.arrays
+
+
+def test_a_damaged_table_is_refused(fitted: fit.Fitted, tmp_path: Path) -> None:
+    """Fewer weights than tokens."""
+    arrays = dict(fitted.artifact.arrays)
+    arrays["meaning"] = arrays["meaning"][:-1]
+    artifact.save(Artifact(header=fitted.artifact.header, arrays=arrays), tmp_path / "damaged")
+    with pytest.raises(ArtifactError, match="one weight each"):
+        load(tmp_path / "damaged")
+    with pytest.raises(ArtifactError, match="damaged"):
+        FileScorer(Artifact(header=fitted.artifact.header, arrays={**arrays, "token_bytes": np.zeros(3, np.uint8)}))
+
+
+def test_without_its_package_training_says_what_to_install(tmp_path: Path) -> None:
+    """Asked for by name it is an error with the command; by default training goes on and tells."""
+    rows = "".join(f"Tell of {word},{row % 2},1\n" for row, word in enumerate((ANIMALS + TOOLS) * 2))
+    (tmp_path / "logs.csv").write_text("prompt,cheap_quality,expensive_quality\n" + rows)
+    hidden = (
+        "import sys, importlib.util as util; sys.modules['wordllama'] = None; found = util.find_spec\n"
+        "util.find_spec = lambda name, *rest: None if name == 'wordllama' else found(name, *rest)\n"
+        "from turnout.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+
+    def train(*more: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-c", hidden, "train", "logs.csv", "-o", "scorer", *more]
+        return subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)
+
+    asked = train("--embedding", "wordllama")
+    assert asked.returncode != 0
+    assert "pip install 'turnout[semantic]'" in asked.stderr
+    assert not (tmp_path / "scorer").exists()
+    went_on = train()
+    assert went_on.returncode == 0, went_on.stderr
+    assert "pip install 'turnout[semantic]'" in went_on.stdout

@@ -25,7 +25,9 @@ TurnoutError
 │   └── InternalError         500 internal_error
 └── AttemptError                  one try of one model failed; never leaves upstream/ but as one of the above
     ├── CallerFault               the request is to blame (400, 413, 422, content policy): told, not retried
-    ├── Misconfigured             our key, model name or URL is to blame (401, 403, 404): next candidate
+    ├── Misconfigured             our key or model name is to blame (401, none): next candidate, and left alone
+    │   ├── Denied                402, 403, 404, 405: ours to mend, unless it is this request's doing
+    │   └── Unsupported           this model takes not what this request asks for: says nothing of the next one
     ├── ProviderRateLimited       429: a pause, not a failure
     ├── AttemptTimeout            connect, first token, between chunks or the whole attempt
     │   └── CutShort              our own deadline left it too little time: says nothing of the provider
@@ -254,9 +256,20 @@ class CallerFault(AttemptError):
 
 
 class Misconfigured(AttemptError):
-    """The provider refuses our key, model name or URL. Another model may still serve."""
+    """The provider refuses our key, or the model's name is nobody's. Another model may still serve; this one fails
+    every request until it is mended, so its breaker opens at once."""
 
     kind = "misconfigured"
+
+
+class Denied(Misconfigured):
+    """Refused as a wrong name, address, account or permission is; but some providers answer so to a flagged input, to
+    a feature that a model lacks or to a request that is too dear, as well. Of a model that has answered well before
+    it counts as a failure; of any other its breaker opens at once."""
+
+
+class Unsupported(Misconfigured):
+    """The model does not know a parameter of this request. Without the parameter it may answer."""
 
 
 class ProviderRateLimited(AttemptError):

@@ -124,6 +124,7 @@ class Attempt:
 
 SkipReason = Literal[
     "open",  # its circuit is open
+    "misconfigured",  # its circuit is open because it refuses our key, its name or its address
     "paused",  # it answered 429 and asked to be left alone
     "full",  # as many calls as allowed are under way, and as many more wait
     "budget",  # its worst case does not fit the reservation

@@ -100,6 +100,36 @@ def test_429s_that_say_nothing_pause_only_when_they_keep_coming() -> None:
     assert breaker.throttled(State(), 0, 0.0, 1e9, RULES).paused_until == LONGEST_PAUSE_S
 
 
+def test_a_wrong_key_opens_at_once_and_a_probe_finds_it_mended() -> None:
+    """Whatever was before: the next call would be refused as well. What was admitted earlier says nothing."""
+    for before in (State(), State(proven=True), State(failures=1)):
+        state = breaker.misconfigured(before, before.term, 10.0, RULES)
+        assert breaker.admit(state, 12.0) == Refused(reason="misconfigured", retry_after_s=28.0)
+        assert breaker.misconfigured(state, before.term, 20.0, RULES) == state
+        out = breaker.probing(state, 40.0, 5.0)
+        assert breaker.admit(out, 40.0) == Refused(reason="misconfigured", retry_after_s=breaker.PROBING_S)
+        again = breaker.misconfigured(out, out.term, 41.0, RULES)
+        assert breaker.admit(again, 41.0) == Refused(reason="misconfigured", retry_after_s=RULES.reset_s)
+        assert breaker.succeeded(out, out.term).free
+        down = breaker.failed(out, out.term, 41.0, RULES)
+        assert breaker.admit(down, 41.0) == Refused(reason="open", retry_after_s=RULES.reset_s)
+
+
+def test_a_denial_opens_at_once_until_the_model_has_answered_well() -> None:
+    """After that it has to come as often in a row as any failure; a model that opened has to prove itself again."""
+    state = breaker.denied(State(), 0, 0.0, RULES)
+    assert breaker.admit(state, 0.0) == Refused(reason="misconfigured", retry_after_s=RULES.reset_s)
+    state = breaker.succeeded(State(), 0)
+    for _ in range(RULES.failures - 1):
+        state = breaker.denied(state, state.term, 0.0, RULES)
+        assert breaker.admit(state, 0.0) == "pass"
+    assert breaker.succeeded(state, state.term) == State(proven=True)
+    state = breaker.denied(state, state.term, 0.0, RULES)
+    assert breaker.admit(state, 0.0) == Refused(reason="misconfigured", retry_after_s=RULES.reset_s)
+    out = breaker.probing(state, 30.0, 5.0)
+    assert breaker.denied(out, out.term, 31.0, RULES).open_until == 61.0
+
+
 def test_other_processes_are_believed() -> None:
     """An open one opens, a closed one closes, a pause pauses; what is the same moment again is no news."""
     state = breaker.absorbed(State(), Circuit(open=True, open_for_s=20.0), 100.0)
@@ -158,7 +188,11 @@ class Life(RuleBasedStateMachine):
         self.calls.append((self.state.term, verdict == "probe", self.now + lease))
 
     @precondition(lambda self: self.calls)
-    @rule(which=st.integers(0, 10_000), event=st.sampled_from(["good", "bad", "gone", "429"]), told=st.none() | SECONDS)
+    @rule(
+        which=st.integers(0, 10_000),
+        event=st.sampled_from(["good", "bad", "gone", "401", "404", "429"]),
+        told=st.none() | SECONDS,
+    )
     def a_call_ends(self, which: int, event: str, told: float | None) -> None:
         term, _, _ = self.calls.pop(which % len(self.calls))
         before = self.state
@@ -167,6 +201,10 @@ class Life(RuleBasedStateMachine):
                 self.state = breaker.succeeded(before, term)
             case "bad":
                 self.state = breaker.failed(before, term, self.now, RULES)
+            case "401":
+                self.state = breaker.misconfigured(before, term, self.now, RULES)
+            case "404":
+                self.state = breaker.denied(before, term, self.now, RULES)
             case "gone":
                 self.state = breaker.released(before, term)
                 assert self.state.phase == before.phase
@@ -193,7 +231,12 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def closed_means_free_of_an_opening(self) -> None:
-        assert self.state.phase != "closed" or self.state.failures < RULES.failures
+        closed = self.state.phase == "closed"
+        assert not closed or (self.state.failures < RULES.failures and not self.state.misconfigured)
+
+    @invariant()
+    def proven_means_closed(self) -> None:
+        assert self.state.phase == "closed" or not self.state.proven
 
 
 TestLife = Life.TestCase
@@ -211,4 +254,4 @@ def test_a_term_never_comes_back() -> None:
         seen |= {out.term, state.term}
     closed = breaker.succeeded(out, out.term)
     assert closed.term not in seen - {state.term}
-    assert replace(closed, term=0) == State()
+    assert replace(closed, term=0) == State(proven=True)

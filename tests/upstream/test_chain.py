@@ -14,19 +14,22 @@ from turnout.errors import (
     CallerFault,
     ConnectionFailed,
     DeadlineExceeded,
+    Denied,
     MalformedReply,
     Misconfigured,
     Overloaded,
     ProviderFailed,
     ProviderRateLimited,
     ServedError,
+    Unsupported,
     UpstreamUnavailable,
 )
 from turnout.outcome import Attempt
 from turnout.ports import ProviderCall
 from turnout.settings import Settings
+from turnout.telemetry import names
 from turnout.testing import Hangs, ManualClock, Says, ScriptedProvider, settle
-from turnout.upstream.admission import Admission
+from turnout.upstream.admission import Admission, Turn
 from turnout.upstream.chain import Chain
 from turnout.upstream.order import Candidate, Order, Trip
 
@@ -301,12 +304,14 @@ def test_a_short_retry_after_is_waited_for() -> None:
         (AttemptTimeout("x"), True),
         (MalformedReply("x"), True),
         (ProviderRateLimited("x", status=429), False),
-        (Misconfigured("x", status=401), False),
+        (Misconfigured("x", status=401), True),
+        (Denied("x", status=404), True),
+        (Unsupported("x"), False),
         (CallerFault("x", status=400), False),
     ],
 )
 def test_which_faults_open_a_circuit(fault: AttemptError, opens: bool) -> None:
-    """Those that are the provider's; a 429 pauses instead, the caller's and our own count neither way."""
+    """Those that are the provider's, and our own; a 429 pauses instead, the request's count neither way."""
 
     async def scenario() -> None:
         w = World(retry={"attempts": 1})
@@ -315,6 +320,83 @@ def test_which_faults_open_a_circuit(fault: AttemptError, opens: bool) -> None:
             with pytest.raises(ServedError):
                 await w.complete(w.order(FIRST))
         assert (w.admission.guard.state(w.admission.circuit(FIRST)).phase == "open") == opens
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("fault", "check"),
+    [
+        (Misconfigured("no key is configured"), "api_key_env"),
+        (Misconfigured("wrong key", status=401), "api_key_env"),
+        (Denied("not yours", status=403), "what its key is allowed"),
+        (Denied("no such model", status=404), "api_base"),
+    ],
+)
+def test_a_model_set_up_wrong_costs_one_failed_call_an_opening(
+    fault: Misconfigured, check: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Then it is skipped and told as such; the log says at each opening, and only then, what to check."""
+
+    async def scenario() -> None:
+        w = World()
+        w.provider.say(FIRST, fault, fault, "ok")
+        for opening in (1, 2):
+            for _ in range(10):
+                assert (await w.complete(w.order()))["model"] == "second"
+            assert w.provider.calls[FIRST] == opening
+            told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+            assert len(told) == opening
+            assert FIRST in told[-1]
+            assert check in told[-1]
+            await w.clock.advance(30)
+        assert [(skip.model, skip.reason) for skip in w.trip.skipped] == [(FIRST, "misconfigured")] * 18
+        assert (await w.complete(w.order()))["model"] == "first"
+
+    asyncio.run(scenario())
+
+
+def test_where_no_model_is_set_up_right_the_caller_is_told_that_it_is_ours_to_mend() -> None:
+    """On the first request and on those that call nobody; with when to come back. Not where another is only down."""
+
+    async def scenario() -> None:
+        w = World()
+        for model in (FIRST, SECOND):
+            w.provider.say(model, Misconfigured("wrong key", status=401))
+        for _ in range(2):
+            with pytest.raises(UpstreamUnavailable, match="the app's log says") as told:
+                await w.complete(w.order())
+        assert told.value.retry_after_s == 30.0
+        assert w.provider.calls.total() == 2
+        w.provider.say("openai/dear", ProviderFailed("down", status=500))
+        with pytest.raises(UpstreamUnavailable, match="try again later"):
+            await w.complete(w.order(FIRST, "openai/dear"))
+
+    asyncio.run(scenario())
+
+
+def test_an_opening_for_ours_to_mend_is_told_apart_from_an_outage() -> None:
+    """By the error type on the event, which is counted by it."""
+
+    class Hearing(Silent):
+        def __init__(self) -> None:
+            self.heard: list[tuple[str, Any, Any]] = []
+
+        def event(self, token: Any, name: str, attributes: Any) -> None:
+            if name == names.CIRCUIT_CHANGED:
+                told = attributes.get(names.STATE), attributes.get(names.ERROR_TYPE)
+                self.heard.append((attributes[names.CIRCUIT], *told))
+
+    async def scenario() -> None:
+        w, hearing = World(retry={"attempts": 5}), Hearing()
+        admission = Admission(settings=w.settings, clock=w.clock, observer=hearing)
+        for model, fault, times in ((FIRST, Misconfigured("x", status=401), 1), (SECOND, ProviderFailed("x"), 5)):
+            for _ in range(times):
+                turn = await admission.enter(Candidate(model=model, tier="cheap"), 60.0, w.trip)
+                assert isinstance(turn, Turn)
+                with turn:
+                    turn.permit.failed(fault)
+        assert hearing.heard == [(FIRST, "open", "misconfigured"), (SECOND, "open", None)]
 
     asyncio.run(scenario())
 

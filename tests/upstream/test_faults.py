@@ -17,6 +17,7 @@ from turnout.assembly import Turnout
 from turnout.errors import NotConnected, ServedError
 from turnout.ports import ProviderCall
 from turnout.settings import Settings
+from turnout.testing import ManualClock
 from turnout.upstream.provider import LiteLLMProvider
 
 SICK, WELL = "openai/sick", "openai/well"
@@ -71,6 +72,46 @@ def test_every_fault_counts_and_before_any_content_another_model_answers(
             assert (outcome.model, outcome.error is not None) == ((SICK, True) if begun else (WELL, False))
             assert turnout.admission.guard.state(turnout.admission.circuit(SICK)).failures == 1
             await _until(lambda: provider.active["sick"] == 0)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", ["401", "402", "403", "404", "405"])
+def test_a_model_set_up_wrong_is_asked_once_and_then_left_alone(
+    provider: LoopbackProvider, status: str, stream: bool
+) -> None:
+    """Another answers at once, and the log says what to check; when the probe's time comes it is found mended."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        async with Turnout(config(provider), clock=clock) as turnout:
+            provider.modes["sick"] = status
+            outcomes = [await asked(turnout, f"x{number}", stream=stream) for number in range(5)]
+            assert [outcome.model for outcome in outcomes] == [WELL] * 5
+            assert outcomes[0].attempts[0].error == "misconfigured"
+            assert [skip.reason for skip in outcomes[-1].skipped] == ["misconfigured"]
+            assert provider.calls == {"sick": 1, "well": 5}
+            provider.modes["sick"] = "ok"
+            await clock.advance(30)
+            assert (await asked(turnout, "mended", stream=stream)).model == SICK
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("status", "left_alone"), [("401", True), ("403", False), ("404", False)])
+def test_one_denied_request_does_not_take_a_model_that_answers_from_the_others(
+    provider: LoopbackProvider, status: str, left_alone: bool
+) -> None:
+    """Some providers answer so to what the request holds; a key that is refused is refused for all."""
+
+    async def scenario() -> None:
+        async with Turnout(config(provider), clock=ManualClock()) as turnout:
+            assert (await asked(turnout, "well", stream=False)).model == SICK
+            provider.modes["sick"] = status
+            assert (await asked(turnout, "flagged", stream=False)).model == WELL
+            provider.modes["sick"] = "ok"
+            assert (await asked(turnout, "well again", stream=False)).model == (WELL if left_alone else SICK)
 
     asyncio.run(scenario())
 

@@ -10,7 +10,7 @@ import sys
 import pybreaker
 import pytest
 
-from turnout.errors import CallerFault, Misconfigured, ProviderFailed, ProviderRateLimited
+from turnout.errors import CallerFault, Denied, Misconfigured, ProviderFailed, ProviderRateLimited, Unsupported
 from turnout.ports import Circuit
 from turnout.stores.memory import MemorySwitchboard
 from turnout.testing import ManualClock, settle
@@ -130,9 +130,10 @@ def test_a_probe_that_never_came_back_is_replaced_when_its_lease_ends() -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("fault", [CallerFault("bad image"), Misconfigured("wrong key", status=401), None])
-def test_what_is_not_the_providers_fault_counts_neither_way(fault: CallerFault | Misconfigured | None) -> None:
-    """A caller's 400, our own 401 and a cancellation neither open a circuit, nor close it, nor reset its count."""
+@pytest.mark.parametrize("fault", [CallerFault("bad image"), Unsupported("no logit_bias"), None])
+def test_what_is_not_the_providers_fault_counts_neither_way(fault: CallerFault | Unsupported | None) -> None:
+    """A caller's 400, a parameter that the model does not know and a cancellation neither open a circuit, nor close
+    it, nor reset its count."""
 
     async def scenario() -> None:
         clock = ManualClock()
@@ -153,6 +154,54 @@ def test_what_is_not_the_providers_fault_counts_neither_way(fault: CallerFault |
         await neutral()
         assert guard.circuit(NAME).current_state == "half-open"
         assert (await admitted(guard)).probe
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("fault", [Misconfigured("wrong key", status=401), Denied("no such model", status=404)])
+def test_what_is_ours_to_mend_opens_at_once_and_the_probe_gets_it_back(fault: Misconfigured) -> None:
+    """One refusal, and nobody else asks until the probe; whoever was told with it opens nothing anew."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        guard = Guard(clock=clock, rules=RULES)
+        crowd = [await admitted(guard) for _ in range(20)]
+        assert [permit.failed(fault) for permit in crowd] == [True] + [False] * 19
+        assert await guard.ask(NAME, 10.0) == Refused(reason="misconfigured", retry_after_s=30.0)
+        await clock.advance(30)
+        assert (await admitted(guard)).failed(fault)
+        await clock.advance(30)
+        (await admitted(guard)).succeeded()
+        assert guard.state(NAME).free
+
+    asyncio.run(scenario())
+
+
+def test_a_denial_of_one_request_does_not_take_a_model_that_answers_from_the_others() -> None:
+    """A flagged input, a feature that the model lacks: it has to come in a row, with no good answer between."""
+
+    async def scenario() -> None:
+        guard = Guard(clock=ManualClock(), rules=RULES)
+        for _ in range(10):
+            (await admitted(guard)).succeeded()
+            for _ in range(RULES.failures - 1):
+                assert not (await admitted(guard)).failed(Denied("flagged", status=403))
+        assert (await admitted(guard)).failed(Denied("flagged", status=403))
+
+    asyncio.run(scenario())
+
+
+def test_other_processes_do_not_ask_a_model_that_is_set_up_wrong() -> None:
+    """The opening is posted as any other."""
+
+    async def scenario() -> None:
+        here = Processes()
+        first, second = here.guards
+        (await admitted(first)).failed(Misconfigured("wrong key", status=401))
+        await here.entry(second)
+        assert isinstance(await second.ask(NAME, 10.0), Refused)
+        for guard in here.guards:
+            await guard.drain()
 
     asyncio.run(scenario())
 

@@ -18,11 +18,13 @@ from turnout.errors import (
     AttemptError,
     CallerFault,
     ConnectionFailed,
+    Denied,
     MalformedReply,
     Misconfigured,
     ProviderFailed,
     ProviderRateLimited,
     ServedError,
+    Unsupported,
 )
 from turnout.ports import ProviderCall
 from turnout.testing import FixedScorer, Hangs, ManualClock, Says, ScriptedProvider, Step
@@ -55,10 +57,13 @@ class Sickly(ScriptedProvider):
             ProviderRateLimited("x", status=429, retry_after_s=draw.choice([0.0, 1.0, 20.0])),
             ConnectionFailed("x"),
             MalformedReply("x"),
-            Misconfigured("x", status=401),
+            Denied("x", status=404),
+            Unsupported("x"),
             CallerFault("x"),
         )
         kind = draw.random()
+        if kind < 0.002:
+            return Misconfigured("x", status=401)
         if kind < 0.35:
             return draw.choice(faults)
         if kind < 0.40:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from turnout.errors import Misconfigured
 from turnout.outcome import SkipReason
 from turnout.ports import Circuit, Clock, Observer, Switchboard
 from turnout.settings import Model, Settings
@@ -109,6 +110,8 @@ class Admission:
 
     def _changed(self, circuit: str, old: Phase, new: Phase) -> None:
         told = {names.CIRCUIT: circuit, names.OLD_STATE: old, names.STATE: new}
+        if new == "open" and self.guard.state(circuit).misconfigured:
+            told[names.ERROR_TYPE] = Misconfigured.kind
         self._observer.event(None, names.CIRCUIT_CHANGED, told)
 
     def _shut(self, circuit: str, pause_s: float) -> None:

@@ -21,6 +21,15 @@ log = logging.getLogger("turnout.upstream")
 
 # An attempt that our deadline left less than this part of its own time is not the provider's to answer for.
 FAIR = 0.5
+# What a provider refuses us for, by its status.
+_TO_CHECK: Mapping[int | None, str] = {
+    401: "its key (api_key_env)",
+    402: "the credit of its account",
+    403: "what its key is allowed, and its name",
+    404: "its name, and its address (api_base)",
+    405: "its address (api_base)",
+    None: "its key (api_key_env) and its name",
+}
 
 
 class Try:
@@ -101,22 +110,21 @@ class Try:
             raise error
         self._error_kind = error.kind
         self._error = error
-        self.turn.permit.failed(error)
-        self._log(error)
+        self._log(error, opened=self.turn.permit.failed(error))
         return error
 
-    def _log(self, error: AttemptError) -> None:
-        """Ours to mend is told as a warning, once a model; a provider's own trouble is in spans and metrics."""
-        ours = isinstance(error, Misconfigured) and self.call.model not in self._warned
-        if ours:
-            self._warned.add(self.call.model)
-        log.log(
-            logging.WARNING if ours else logging.INFO,
-            "attempt of %s failed: %s: %s",
-            self.call.model,
-            error.kind,
-            error,
-        )
+    def _log(self, error: AttemptError, *, opened: bool) -> None:
+        """Ours to mend is told as a warning, at each opening of the circuit and else once a model; a provider's own
+        trouble is in spans and metrics."""
+        name = self.call.model
+        if opened:
+            told = "%s refuses us and is left alone, but for a probe every [breaker] reset_s: check %s. It said: %s"
+            log.warning(told, name, _TO_CHECK.get(error.status, _TO_CHECK[None]), error)
+        else:
+            ours = isinstance(error, Misconfigured) and name not in self._warned
+            log.log(logging.WARNING if ours else logging.INFO, "attempt of %s failed: %s: %s", name, error.kind, error)
+        if isinstance(error, Misconfigured):
+            self._warned.add(name)
 
     def told(self, usage: Usage | None, body: Mapping[str, Any]) -> None:
         """The whole answer is here; where it tells no usage, we count."""

@@ -4,7 +4,8 @@ closed -> (`failures` in a row) -> open -> (`reset_s` later) -> half-open, one p
 
 Beside it stands the pause: a provider that answers 429 is not broken, it asks to be left alone for a while.
 Its end too is felt out by one probe, not by everybody at once. What is neither success nor failure (a
-cancellation, the caller's own fault) only gives a probe back.
+cancellation, the caller's own fault) only gives a probe back. A model whose key or name is wrong answers nobody:
+one such refusal opens, as `failures` others do.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Literal
 from turnout.ports import Circuit
 
 Phase = Literal["closed", "open", "half-open"]
+Reason = Literal["open", "misconfigured", "paused"]
 
 # No provider's word keeps a model out for longer than this; a daily quota is then felt out hourly.
 LONGEST_PAUSE_S = 3600.0
@@ -38,14 +40,17 @@ class Rules:
 class State:
     """One circuit. Times are values of one monotonic clock; 0: not.
 
-    failures, throttled: failures, and 429s that told no time, in a row. probe_until: the lease of the probe
-    that is out; elsewhere: it is another process's. term: counts the changes; a call admitted in an earlier
-    term says nothing about this one.
+    failures, throttled: failures, and 429s that told no time, in a row. proven: it has answered well since it
+    last opened. misconfigured: it is not closed because it refused our key, its name or its address. probe_until: the
+    lease of the probe that is out; elsewhere: it is another process's. term: counts the changes; a call admitted in
+    an earlier term says nothing about this one.
     """
 
     phase: Phase = "closed"
     failures: int = 0
     throttled: int = 0
+    proven: bool = False
+    misconfigured: bool = False
     open_until: float = 0.0
     paused_until: float = 0.0
     probe_until: float = 0.0
@@ -57,12 +62,19 @@ class State:
         """Closed, with nothing to wait for and nothing to feel out."""
         return self.phase == "closed" and not self.paused_until
 
+    @property
+    def reason(self) -> Reason:
+        """Why a call is refused, where one is."""
+        if self.phase == "closed":
+            return "paused"
+        return "misconfigured" if self.misconfigured else "open"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """Not now. `retry_after_s`: when the next probe may be let through."""
 
-    reason: Literal["open", "paused"]
+    reason: Reason
     retry_after_s: float
 
 
@@ -73,12 +85,11 @@ def admit(state: State, now: float) -> Verdict:
     """Whether a call may pass, must first be made the probe, or is refused."""
     if state.free:
         return "pass"
-    reason: Literal["open", "paused"] = "paused" if state.phase == "closed" else "open"
     ready = max(state.paused_until, state.open_until if state.phase == "open" else 0.0)
     if now < ready:
-        return Refused(reason="paused" if now < state.paused_until else reason, retry_after_s=ready - now)
+        return Refused(reason="paused" if now < state.paused_until else state.reason, retry_after_s=ready - now)
     if now < state.probe_until:
-        return Refused(reason=reason, retry_after_s=min(PROBING_S, state.probe_until - now))
+        return Refused(reason=state.reason, retry_after_s=min(PROBING_S, state.probe_until - now))
     return "probe"
 
 
@@ -93,9 +104,10 @@ def succeeded(state: State, term: int) -> State:
     if term != state.term:
         return state
     if state.free:
-        return replace(state, failures=0, throttled=0) if state.failures or state.throttled else state
+        known = state.proven and not (state.failures or state.throttled)
+        return state if known else replace(state, failures=0, throttled=0, proven=True)
     # A call that was let through before the pause began says nothing against it.
-    return State(term=state.term + 1) if state.probe_until else state
+    return State(proven=True, term=state.term + 1) if state.probe_until else state
 
 
 def failed(state: State, term: int, now: float, rules: Rules) -> State:
@@ -105,6 +117,20 @@ def failed(state: State, term: int, now: float, rules: Rules) -> State:
     if state.phase == "closed" and state.failures + 1 < rules.failures:
         return replace(state, failures=state.failures + 1, probe_until=0.0)
     return opened(state, now + rules.reset_s)
+
+
+def misconfigured(state: State, term: int, now: float, rules: Rules) -> State:
+    """A call admitted in this term was refused for what is ours: the next one would be refused as well."""
+    return replace(opened(state, now + rules.reset_s), misconfigured=True) if term == state.term else state
+
+
+def denied(state: State, term: int, now: float, rules: Rules) -> State:
+    """A call admitted in this term was refused for what is ours or the request's own. Of a model that has answered
+    well, one user's requests must not take it from all others: as a failure, it has to come in a row."""
+    if not state.proven:
+        return misconfigured(state, term, now, rules)
+    after = failed(state, term, now, rules)
+    return after if after.phase == state.phase else replace(after, misconfigured=True)
 
 
 def opened(state: State, until: float) -> State:
@@ -150,7 +176,7 @@ def absorbed(state: State, circuit: Circuit, now: float) -> State:
     if circuit.open and (state.phase == "closed" or until > max(state.open_until, now) + SAME_S):
         return opened(state, until)
     if not circuit.open and state.phase != "closed":
-        return State(paused_until=pause, term=state.term + 1)
+        return State(proven=True, paused_until=pause, term=state.term + 1)
     return state
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from turnout.errors import AttemptError, ProviderRateLimited
+from turnout.errors import AttemptError, Denied, Misconfigured, ProviderRateLimited, Unsupported
 from turnout.ports import Circuit, Clock, Switchboard
 from turnout.upstream import breaker
 from turnout.upstream.breaker import Phase, Refused, Rules, State
@@ -52,24 +52,32 @@ class Permit:
     def succeeded(self) -> None:
         self._tell("succeeded")
 
-    def failed(self, fault: AttemptError) -> None:
-        """What the fault means for the circuit: a failure, a pause, or nothing."""
-        if isinstance(fault, ProviderRateLimited):
-            self._tell("throttled", fault.retry_after_s)
-        else:
-            self._tell("failed" if fault.counts else "released")
+    def failed(self, fault: AttemptError) -> bool:
+        """What the fault means for the circuit: a failure, a pause, or nothing. Whether it opened for ours to mend."""
+        match fault:
+            case ProviderRateLimited():
+                return self._tell("throttled", fault.retry_after_s)
+            case Unsupported():
+                return self._tell("released")
+            case Denied():
+                return self._tell("denied")
+            case Misconfigured():
+                return self._tell("misconfigured")
+            case _:
+                return self._tell("failed" if fault.counts else "released")
 
     def released(self) -> None:
         """Ended in a way that says nothing about the provider."""
         self._tell("released")
 
-    def _tell(self, event: Event, retry_after_s: float | None = None) -> None:
-        if not self._told:
-            self._told = True
-            self._guard.tell(self._name, self._term, event, retry_after_s)
+    def _tell(self, event: Event, retry_after_s: float | None = None) -> bool:
+        if self._told:
+            return False
+        self._told = True
+        return self._guard.tell(self._name, self._term, event, retry_after_s)
 
 
-Event = Literal["succeeded", "failed", "throttled", "released"]
+Event = Literal["succeeded", "failed", "misconfigured", "denied", "throttled", "released"]
 
 
 class Guard:
@@ -124,7 +132,7 @@ class Guard:
         held = self.state(name)
         if held.term == state.term:
             self._move(name, breaker.probing(held, self._clock.monotonic(), CLAIM_AGAIN_S, elsewhere=True))
-        return Refused(reason="open" if held.phase != "closed" else "paused", retry_after_s=CLAIM_AGAIN_S)
+        return Refused(reason=held.reason, retry_after_s=CLAIM_AGAIN_S)
 
     async def _claimed(self, switchboard: Switchboard, name: str, lease_s: float, term: int) -> bool:
         claiming = asyncio.ensure_future(switchboard.claim(name, lease_s))
@@ -142,14 +150,18 @@ class Guard:
 
     # -------------------------------------------------------------------------------------- after the call
 
-    def tell(self, name: str, term: int, event: Event, retry_after_s: float | None = None) -> None:
-        """How a call went that was admitted in this term."""
+    def tell(self, name: str, term: int, event: Event, retry_after_s: float | None = None) -> bool:
+        """How a call went that was admitted in this term. Whether it opened the circuit for ours to mend."""
         state, now = self.state(name), self._clock.monotonic()
         match event:
             case "succeeded":
                 after = breaker.succeeded(state, term)
             case "failed":
                 after = breaker.failed(state, term, now, self._rules)
+            case "misconfigured":
+                after = breaker.misconfigured(state, term, now, self._rules)
+            case "denied":
+                after = breaker.denied(state, term, now, self._rules)
             case "throttled":
                 after = breaker.throttled(state, term, now, retry_after_s, self._rules)
             case "released":
@@ -158,6 +170,7 @@ class Guard:
             self._move(name, after)
             ours = term == state.term and now < state.probe_until
             self._share(name, news=_news(state) != _news(after), release=ours and not after.probe_until)
+        return after is not state and after.phase == "open" and after.misconfigured
 
     # ------------------------------------------------------------------------------------------ what it is
 
@@ -189,7 +202,9 @@ class Guard:
     def _told(self, name: str, old: Phase, new: Phase) -> None:
         state, now = self.state(name), self._clock.monotonic()
         if new == "open":
-            log.warning("the circuit of %s is open; first probe in %.3g s", name, max(0.0, state.open_until - now))
+            # Of one that is ours to mend, the attempt warns: it knows what to say.
+            level = logging.INFO if state.misconfigured else logging.WARNING
+            log.log(level, "the circuit of %s is open; first probe in %.3g s", name, max(0.0, state.open_until - now))
         elif new == "closed":
             log.warning("the circuit of %s is closed again", name)
         else:

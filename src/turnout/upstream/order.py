@@ -93,6 +93,8 @@ class Failures:
     def __init__(self) -> None:
         self.last: AttemptError | None = None
         self._full = False
+        # Whether anything went wrong that is not ours to mend.
+        self._theirs = False
         self._come_back: list[float] = []
 
     def add(self, fault: AttemptError) -> None:
@@ -100,11 +102,13 @@ class Failures:
         if isinstance(fault, CallerFault):
             raise fault.served() from fault
         self.last = fault
+        self._theirs = self._theirs or not isinstance(fault, Misconfigured)
         if fault.retry_after_s is not None:
             self._come_back.append(fault.retry_after_s)
 
     def skipped(self, reason: SkipReason, retry_after_s: float | None) -> None:
         self._full = self._full or reason == "full"
+        self._theirs = self._theirs or reason != "misconfigured"
         if retry_after_s is not None:
             self._come_back.append(retry_after_s)
 
@@ -112,9 +116,10 @@ class Failures:
         """Retry-After is when the first candidate may be worth asking again."""
         if past_deadline:
             return DeadlineExceeded("no model answered within the deadline")
-        if isinstance(self.last, Misconfigured) and not self._come_back:
-            return UpstreamUnavailable("no model is set up so that it can answer; the app's log says what is wrong")
         come_back = min(self._come_back, default=COME_BACK_S)
+        if not self._theirs:
+            told = "no model is set up so that it can answer; the app's log says what is wrong"
+            return UpstreamUnavailable(told, retry_after_s=come_back)
         if self.last is None and self._full:
             return Overloaded("every model is busy; try again later", retry_after_s=come_back)
         return UpstreamUnavailable("no model could answer; try again later", retry_after_s=come_back)

@@ -12,11 +12,13 @@ from turnout.errors import (
     AttemptTimeout,
     CallerFault,
     ConnectionFailed,
+    Denied,
     MalformedReply,
     Misconfigured,
     NotConnected,
     ProviderFailed,
     ProviderRateLimited,
+    Unsupported,
 )
 from turnout.replies import Body
 
@@ -27,12 +29,16 @@ _BY_CLASS: Mapping[str, type[AttemptError]] = {
     "APIConnectionError": ConnectionFailed,
     "APIResponseValidationError": MalformedReply,
     "JSONSchemaValidationError": MalformedReply,
-    "UnsupportedParamsError": Misconfigured,
+    "UnsupportedParamsError": Unsupported,
     "LiteLLMUnknownProvider": Misconfigured,
-    "PaymentRequiredError": Misconfigured,
+    "PaymentRequiredError": Denied,
 }
 _CALLERS = frozenset({400, 413, 422})
-_OURS = frozenset({401, 402, 403, 404, 405})
+_OURS: Mapping[int, type[AttemptError]] = {
+    401: Misconfigured,
+    # OpenRouter's 402, 403 and 404 are also what a request's length, content and tools get.
+    **dict.fromkeys((402, 403, 404, 405), Denied),
+}
 # litellm's words for our own mistakes and for replies that are no JSON: it gives both a 500.
 _NO_KEY = ("Missing credentials", "api_key client option must be set")
 # httpx's and aiohttp's own words for a request that was never sent, and how deep litellm wraps them.
@@ -68,8 +74,8 @@ def attempt_error(error: Exception) -> AttemptError:
         body = getattr(error, "body", None)
         told = body if isinstance(body, Mapping) else {}
         return CallerFault(_bare(text), status=status, code=_text(told.get("code")), param=_text(told.get("param")))
-    if status in _OURS:
-        return Misconfigured(text, status=status)
+    if status is not None and (ours := _OURS.get(status)):
+        return ours(text, status=status)
     if status == 408:
         return AttemptTimeout(text, status=status)
     if status is None or any(words in text for words in _NOT_JSON):

@@ -116,6 +116,23 @@ def test_one_denied_request_does_not_take_a_model_that_answers_from_the_others(
     asyncio.run(scenario())
 
 
+def test_a_parameter_that_a_model_does_not_know_says_nothing_about_the_model(provider: LoopbackProvider) -> None:
+    """litellm refuses it before it calls; the next model answers, and the first is asked again."""
+    strict = "anthropic/strict"
+
+    async def scenario() -> None:
+        sections = config(provider)
+        sections["tiers"] = {"cheap": {"models": [strict, WELL]}, "expensive": {"models": ["openai/dear"]}}
+        sections["models"] = {strict: sections["models"][SICK], WELL: sections["models"][WELL]}
+        async with Turnout(sections) as turnout:
+            for number in range(3):
+                outcome = (await turnout.complete(f"x{number}", logit_bias={"1": 1})).outcome
+                assert (outcome.model, outcome.attempts[0].error) == (WELL, "misconfigured")
+                assert (outcome.attempts[0].model, outcome.skipped) == (strict, ())
+
+    asyncio.run(scenario())
+
+
 def test_an_address_that_swallows_connections_ends_by_the_connect_timeout() -> None:
     """A listener whose backlog is full: nothing answers, not even a reset."""
     listening = socket.socket()

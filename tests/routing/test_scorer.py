@@ -65,11 +65,31 @@ def test_serving_equals_scikit_learn(fitted: fit.Fitted) -> None:
     mean = float(fitted.logs.gain.mean())
     means = tag_means(fitted.logs.gain, fitted.logs.groups)
     told = mean + fitted.shares[-1] * np.array([means.get(query.tag, 0.0) for query in unseen])
-    for (name, view), share in zip(views_of(readings).items(), fitted.shares, strict=False):
-        told = told + share * (fitted.views[name].predict(view) - mean)
+    views = views_of(readings)
+    assert "tagged_words" in fitted.views
+    for (name, view), share in zip(fitted.views.items(), fitted.shares[:-1], strict=True):
+        told = told + share * (view.predict(views[name]) - mean)
     served = np.array([fitted.scorer.raw(reading) for reading in readings])
     assert np.abs(served - told).max() < 1e-9
     assert np.ptp(served) > 0.1
+
+
+def test_what_a_word_means_may_hang_on_the_tag() -> None:
+    """Sorting is hard for the shop, counting for the school: words unknown to any list, tags alike on average."""
+    rows = []
+    for at in range(160):
+        group, word = ("shop", "school")[at % 2], ("zworten", "kounten")[at // 2 % 2]
+        cheap = float((group == "shop") == (word == "kounten"))
+        rows.append({"prompt": f"{word} parcel {at}", "cheap_quality": cheap, "expensive_quality": 1.0, "group": group})
+    scorer = fit.train(Logs.from_rows(rows)).scorer
+    told = {
+        (word, group): scorer.raw(read(Query.from_text(f"{word} parcel 500", tag=group)))
+        for word in ("zworten", "kounten")
+        for group in ("shop", "school")
+    }
+    hard = (told["zworten", "shop"], told["kounten", "school"])
+    easy = (told["kounten", "shop"], told["zworten", "school"])
+    assert min(hard) > max(easy) + 0.2
 
 
 def test_training_is_deterministic() -> None:

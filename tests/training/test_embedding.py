@@ -72,8 +72,8 @@ def test_it_is_served_from_the_file_alone(fitted: fit.Fitted, tmp_path: Path) ->
     views = views_of(readings, known)
     assert list(views)[-1] == "meaning"
     told = mean + sum(
-        share * (fitted.views[name].predict(view) - mean)
-        for (name, view), share in zip(views.items(), fitted.shares, strict=False)
+        share * (view.predict(views[name]) - mean)
+        for (name, view), share in zip(fitted.views.items(), fitted.shares[:-1], strict=True)
     )
     served = load(file)
     assert np.abs(np.array([served.raw(reading) for reading in readings]) - told).max() < 1e-9

@@ -117,6 +117,8 @@ _MARK_BYTES = tuple(_MARKS.values())
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _STEP = np.uint64(1_000_003)
 _FOLD = np.uint64(31)
+# A word's code has 32 bits: a tag's goes above them.
+_TAG = np.uint64(32)
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,11 @@ class Reading:
     def words(self) -> Hashes:
         """One hash a word."""
         return self.word_codes * _ODD
+
+    @cached_property
+    def tagged_words(self) -> Hashes:
+        """One hash a word, another one for each tag; without a tag, its words."""
+        return np.asarray((self.word_codes ^ (np.uint64(crc32(self.tag.encode("utf-8", "replace"))) << _TAG)) * _ODD)
 
     @cached_property
     def letters(self) -> Hashes:

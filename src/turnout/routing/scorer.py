@@ -28,7 +28,7 @@ from turnout.routing.tokens import Vocabulary, unpacked
 
 # Each hashed view's table has 2**BITS weights.
 BITS = 15
-HASHED_VIEWS = ("words", "letters")
+HASHED_VIEWS = {"words": "its words", "letters": "its letters", "tagged_words": "its words under its tag"}
 # A number's rank is told in this many steps.
 KNOTS = 16
 # Far more than any tree is deep: a file that says more is not ours.
@@ -60,7 +60,8 @@ class FileScorer:
             self._knots: Floats = np.ascontiguousarray(arrays["knots"].astype(np.float64).T)
             self._ranked: Floats = arrays["rank_weights"].astype(np.float64) / KNOTS
             self._middle: Floats = arrays["rank_middle"].astype(np.float64) * KNOTS
-            self._tables = [arrays[view].astype(np.float64) for view in HASHED_VIEWS]
+            # Those that the blend gave a share.
+            self._tables = {view: arrays[view].astype(np.float64) for view in header["hashed"]}
             self._ranks = [float(rank) for rank in arrays["ranks"]]
             self._levels = [float(level) for level in arrays["levels"]]
             self._meaning = _Meaning(arrays) if "meaning" in arrays else None
@@ -77,7 +78,7 @@ class FileScorer:
         fits = (
             self._knots.shape == (KNOTS, len(NAMES))
             and self._ranked.shape == self._middle.shape == (len(NAMES),)
-            and all(table.shape == (1 << BITS,) for table in self._tables)
+            and all(view in HASHED_VIEWS and table.shape == (1 << BITS,) for view, table in self._tables.items())
         )
         ordered = len(self._ranks) == len(self._levels) >= 2 and all(
             low < high for told in (self._ranks, self._levels) for low, high in pairwise(told)
@@ -111,12 +112,16 @@ class FileScorer:
     def raw(self, reading: Reading) -> float:
         """The predicted gain before calibration."""
         total = self._intercept + float(self._above(reading.structure) @ self._ranked)
-        for hashes, table in zip((reading.words, reading.letters), self._tables, strict=True):
-            total += float(table[slots(hashes)].sum()) * scale(len(hashes))
+        for view in self._tables:
+            total += self._hashed(view, reading)
         if self._meaning is not None:
             total += self._meaning.told(reading.data)
         mean: float = self._tags.get(reading.tag, 0.0)
         return total + self._trees.told(reading.structure, mean) + mean * self._tag_share
+
+    def _hashed(self, view: str, reading: Reading) -> float:
+        hashes: Hashes = getattr(reading, view)
+        return float(self._tables[view][slots(hashes)].sum()) * scale(len(hashes))
 
     def _above(self, structure: Floats) -> Floats:
         """How many of its knots each number is above, less the middle of the training rows, [names]."""
@@ -147,10 +152,8 @@ class FileScorer:
                 NAMES, reading.structure, self._above(reading.structure) * self._ranked, strict=True
             )
         }
-        for name, hashes, table in zip(
-            ("its words", "its letters"), (reading.words, reading.letters), self._tables, strict=True
-        ):
-            parts[name] = float(table[slots(hashes)].sum()) * scale(len(hashes))
+        for view in self._tables:
+            parts[HASHED_VIEWS[view]] = self._hashed(view, reading)
         if self._meaning is not None:
             parts["what its words mean"] = self._meaning.told(reading.data)
         mean = self._tags.get(reading.tag, 0.0)

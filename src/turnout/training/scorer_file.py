@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats
+from turnout.routing.scorer import HASHED_VIEWS
 from turnout.routing.tokens import packed
 from turnout.training.embedding import Embedding
 from turnout.training.labelled_logs import Logs
@@ -30,7 +31,8 @@ def artifact_of(
     summary: Mapping[str, Any],
     embedding: Embedding | None = None,
 ) -> Artifact:
-    """The arrays and the header of a scorer. shares: of the views, then of the tag."""
+    """The arrays and the header of a scorer. shares: of the views, then of the tag. A view that the blend gives nothing
+    to is left out, for serving to spare its time."""
     share = dict(zip(fitted, map(float, shares[:-1]), strict=True))
     mean = float(logs.gain.mean())
     intercept, arrays = mean, dict[str, NDArray[Any]]()
@@ -40,7 +42,7 @@ def artifact_of(
         intercept -= mean * share[name]
         if isinstance(view, Ranked):
             arrays |= {"knots": view.knots, "rank_weights": view.weights * share[name], "rank_middle": view.middle}
-        elif isinstance(view, Linear):
+        elif isinstance(view, Linear) and share[name] > 0:
             arrays[name] = view.weights * share[name]
         if not isinstance(view, Forest):
             intercept += view.intercept * share[name]
@@ -50,7 +52,7 @@ def artifact_of(
     slope = max(0.0, float(np.cov(told, gain, bias=True)[0, 1] / spread)) if spread > 1e-18 else 0.0
     tags = sorted(means)
     arrays["tag_means"] = np.array([means[tag] for tag in tags], dtype=np.float64)
-    if embedding is not None:
+    if embedding is not None and "meaning" in arrays:
         arrays |= packed(embedding.tokens)
     arrays |= {f"seen_{view}": bits for view, bits in seen.bits.items()}
     header = {
@@ -59,6 +61,7 @@ def artifact_of(
         "novelty": seen.told,
         "gain_slope": slope,
         "gain_intercept": float(gain.mean() - slope * told.mean()),
+        "hashed": [name for name in HASHED_VIEWS if name in arrays],
         "tree_depth": max(forest.depth for forest, _ in forests),
         "tag_share": float(shares[-1]),
         "tags": tags,

@@ -4,6 +4,7 @@ ranks       ridge on where each number stands among the training rows, in sixtee
 words, letters   ridge on hashed counts, each slot weighed by how rare it is
 trees       extremely randomised shallow trees on the numbers
 tagged_trees  the same on the numbers and the tag's mean: what a sign means may hang on the endpoint
+tagged_words  ridge on hashed counts of words under their tag: what a word means may hang on it too
 meaning     ridge on the mean vector of a static embedding, where there is one; kept as one weight a token
 tag         the tag's mean, shrunk towards the mean of all by how little its rows tell (empirical Bayes)
 """
@@ -36,12 +37,14 @@ PENALTIES = {
     # Rows in a leaf, at least.
     "trees": (10.0, 25.0),
     "tagged_trees": (10.0, 25.0),
+    "tagged_words": (10.0, 40.0, 150.0, 600.0),
     "meaning": (3.0, 10.0, 30.0, 100.0),
 }
 # Two views of 64 trees of depth 7 cost 30 microseconds to serve; three times as many gained less than .002 APGR.
 TREES = 64
 DUAL_ROWS = 2_000
 DEPTH = 7
+UNTAGGED = tuple(name for name in HASHED_VIEWS if name != "tagged_words")
 # A number that is the same in nearly all rows tells chance alone.
 LEAST_SPREAD = 0.05
 
@@ -158,12 +161,13 @@ def flattened(forests: Sequence[tuple[Forest, float]]) -> dict[str, NDArray[Any]
 
 
 def views_of(readings: Sequence[Reading], embedding: Embedding | None = None) -> dict[str, Any]:
-    """One matrix of as many rows for each view; those of the hashes are sparse. Without an embedding, no meaning."""
+    """One matrix of as many rows for each view; those of the hashes are sparse. Without an embedding, no meaning;
+    where all rows have one tag, no tagged words: they would be the words again."""
     structure = np.stack([reading.structure for reading in readings])
     tags = np.array([reading.tag for reading in readings], dtype=object)
     views: dict[str, Any] = {"ranks": structure, "trees": structure.astype(np.float32)}
     views["tagged_trees"] = Tagged(structure, tags)
-    for name in HASHED_VIEWS:
+    for name in HASHED_VIEWS if len(set(tags)) > 1 else UNTAGGED:
         views[name] = _hashed([getattr(reading, name) for reading in readings])
     if embedding is not None:
         views["meaning"] = _meant([embedding.vocabulary.read(reading.data) for reading in readings], embedding)

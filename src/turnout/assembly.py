@@ -25,9 +25,10 @@ from turnout.pipeline import Pipeline
 from turnout.pipeline.alarms import Alarms
 from turnout.pipeline.billing import Billing
 from turnout.pipeline.call import LetIn
-from turnout.ports import Clock, Gate, Observer, Provider, Scorer, Switchboard
+from turnout.ports import Clock, Gate, Observer, Provider, Scorer, Switchboard, Tally
 from turnout.routing.catalog import Catalog
 from turnout.routing.drift import DRIFTED, WINDOW, Drift
+from turnout.routing.fleet import Fleet, SharedKeeper
 from turnout.routing.quantile import ShareKeeper
 from turnout.routing.router import Router
 from turnout.settings import Routing, Settings
@@ -75,6 +76,7 @@ class Turnout:
         scorer: Scorer | None = None,
         gate: Gate | None = None,
         switchboard: Switchboard | None = None,
+        tally: Tally | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.settings = settings = Settings.of(config)
@@ -103,6 +105,8 @@ class Turnout:
         if switchboard is None and settings.redis is not None:
             # Alone in its process, a breaker has nobody to share with.
             switchboard = self._stores.switchboard
+        wish = _wish(settings, scorer)
+        self._fleet = _fleet(wish, scorer, tally or self._stores.tally, self.clock)
         self.admission = Admission(settings=settings, clock=self.clock, observer=observer, switchboard=switchboard)
         self._pipeline = Pipeline(
             settings=settings,
@@ -114,8 +118,9 @@ class Turnout:
             router=Router(
                 catalog=self.catalog,
                 scorer=scorer,
-                wish=_wish(settings, scorer),
+                wish=wish if self._fleet is None else self._fleet.keeper,
                 seen=partial(_watch, self.drift, observer),
+                fleet=self._fleet,
             ),
             chain=Chain(
                 provider=self._provider,
@@ -161,6 +166,8 @@ class Turnout:
         running.begin(self)
         await self._provider.load()
         await self._stores.open()
+        if self._fleet is not None:
+            await self._fleet.meet()
         if self._billing.budgeted:
             self._prices.require_all()
 
@@ -171,6 +178,8 @@ class Turnout:
         if self._sender is not None:
             await self._sender.close()
         await self._provider.close()
+        if self._fleet is not None:
+            await self._fleet.close()
         await self._stores.gate.close()
         if self._log is not None:
             await asyncio.to_thread(self._log.close)
@@ -398,6 +407,14 @@ def _wish(settings: Settings, scorer: Scorer) -> float | ShareKeeper:
         return ShareKeeper(DEFAULT_SCORER_SHARE)
     threshold: float = promised(routing.keep_quality)
     return threshold
+
+
+def _fleet(wish: float | ShareKeeper, scorer: Scorer, tally: Tally | None, clock: Clock) -> Fleet | None:
+    """Who keeps the share with the app's other processes: those that score alike and want the same."""
+    if tally is None or not isinstance(wish, ShareKeeper):
+        return None
+    keeper = SharedKeeper(wish.share)
+    return Fleet(keeper=keeper, tally=tally, name=f"{scorer.version}:{wish.share:g}", clock=clock)
 
 
 def _warn(settings: Settings, scorer: Scorer) -> None:

@@ -192,6 +192,7 @@ class Ask:
     is reserved.
     lease_s: how long the lease and its reservation stand where they are never given back.
     circuits: the names whose shared breaker state the Entry should tell.
+    tally: the name of the Tally whose debt the Entry should tell; "": none.
     """
 
     key: bytes | None = None
@@ -203,6 +204,7 @@ class Ask:
     worst: tuple[int, ...] = ()
     lease_s: float = 720.0
     circuits: tuple[str, ...] = ()
+    tally: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,12 +297,16 @@ Verdict = Hit | Follow | Lead | Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The store's answer to an Ask: the verdict, and what changes slowly and rides along."""
+    """The store's answer to an Ask: the verdict, and what changes slowly and rides along.
+
+    debt: what the named Tally stands at; None where nothing is shared, now or ever.
+    """
 
     verdict: Verdict
     rates: tuple[RateState, ...] = ()
     budgets: tuple[BudgetState, ...] = ()
     circuits: Mapping[str, Circuit] = field(default_factory=dict)
+    debt: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -423,7 +429,43 @@ class Switchboard(Protocol):
         ...
 
 
+# How many of the newest scores a Tally keeps: a share is kept by as many.
+TALLIED = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """What one process adds to a Tally: the scores that it decided on, the newest last (of more than TALLIED the
+    newest are kept), and the debt: how many of its decisions were expensive beyond the share, or (negative) short
+    of it."""
+
+    scores: tuple[float, ...] = ()
+    debt: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tallied:
+    """How a Tally stands after an addition. debt: of all processes. count: scores ever added. scores: of what was
+    added before it and `since`, the newest TALLIED, the newest last. processes: how many use the store."""
+
+    debt: float
+    count: int
+    scores: tuple[float, ...] = ()
+    processes: int = 1
+
+
+class Tally(Protocol):
+    """Where the processes of an app keep one share of expensive calls together. Never asked on a request's way:
+    its debt rides back on the Entry."""
+
+    async def add(self, name: str, routed: Routed, since: int) -> Tallied | None:
+        """Adds, and tells what others did. since: the count that was told last, 0 at first; one that the Tally has
+        not reached (it was lost) counts as 0. None where the store cannot be asked; never raises."""
+        ...
+
+
 __all__ = [
+    "TALLIED",
     "Alone",
     "Ask",
     "BudgetClaim",
@@ -447,6 +489,7 @@ __all__ = [
     "RateState",
     "Refused",
     "Relay",
+    "Routed",
     "Score",
     "Scorer",
     "Settlement",
@@ -454,6 +497,8 @@ __all__ = [
     "Store",
     "Stored",
     "Switchboard",
+    "Tallied",
+    "Tally",
     "Tell",
     "Verdict",
 ]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnout.routing.quantile import MOST_DEBT, SEED, SUMMARY, WINDOW, ShareKeeper, Summary, merged
+from turnout.routing.quantile import MOST_DEBT, SEED, WINDOW, ShareKeeper
 
 SHARES = [0.0, 0.05, 0.1, 0.3, 0.5, 0.9, 1.0]
 Source = Callable[[random.Random, ShareKeeper], Iterator[float]]
@@ -136,25 +136,10 @@ def test_memory_is_bounded() -> None:
     assert len(keeper._ordered) == len(keeper._recent) == WINDOW
 
 
-def test_what_one_has_seen_starts_another_at_the_right_threshold() -> None:
-    """A summary of easy traffic: the newcomer's threshold is there at once, not at 0.7."""
-    rng, old = random.Random(1), ShareKeeper(0.3)
-    _sent(old, TRAFFIC["all easy"](rng, old), 800)
-    assert ShareKeeper(0.3).threshold == pytest.approx(0.7, abs=0.03)
-    new = ShareKeeper(0.3, old.summary())
-    assert new.threshold == pytest.approx(0.007, abs=0.001)
-    assert len(old.summary().quantiles) == SUMMARY
-
-
-def test_summaries_are_weighed_by_what_they_stand_for() -> None:
-    """Three hundred easy scores and a hundred hard ones: a quarter is hard. Of none: none."""
-    easy = Summary(quantiles=tuple(0.01 * n / SUMMARY for n in range(SUMMARY)), count=300)
-    hard = Summary(quantiles=tuple(0.9 + 0.1 * n / SUMMARY for n in range(SUMMARY)), count=100)
-    both = merged([easy, hard])
-    assert both is not None
-    assert both.count == 400
-    assert len(both.quantiles) == SUMMARY
-    assert list(both.quantiles) == sorted(both.quantiles)
-    assert sum(q >= 0.9 for q in both.quantiles) / SUMMARY == pytest.approx(0.25, abs=0.03)
-    assert merged([]) is None
-    assert merged([Summary(quantiles=(), count=0)]) is None
+def test_scores_that_others_decided_on_move_the_threshold_not_the_debt() -> None:
+    """Easy traffic elsewhere: the threshold is there at once, not at 0.7."""
+    rng, keeper = random.Random(1), ShareKeeper(0.3)
+    assert keeper.threshold == pytest.approx(0.7, abs=0.03)
+    keeper.see(islice(TRAFFIC["all easy"](rng, keeper), WINDOW))
+    assert keeper.threshold == pytest.approx(0.007, abs=0.001)
+    assert keeper.debt == 0.0

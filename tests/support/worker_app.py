@@ -73,6 +73,7 @@ app = TurnoutMiddleware(
     turnout=Turnout(
         json.loads(os.environ["WORKER_CONFIG"]),
         provider=HttpProvider(os.environ["WORKER_PROVIDER"]),
-        scorer=FixedScorer(0.1),
+        # A text that holds "[73]" scores 0.73.
+        scorer=FixedScorer(0.1, scores={f"[{number:02d}]": number / 100 for number in range(100)}),
     ),
 )

@@ -9,6 +9,7 @@ from turnout.pipeline.alarms import Alarms
 from turnout.pipeline.bill import refusal
 from turnout.pipeline.call import Call
 from turnout.ports import Ask, BudgetRefused, Clock, Gate, Lead, RateRefused, Settlement, Verdict
+from turnout.routing.router import Router
 from turnout.settings import Settings
 from turnout.upstream.admission import Admission
 
@@ -20,13 +21,21 @@ class Entrance:
     """Every request's way through the gate."""
 
     def __init__(
-        self, *, settings: Settings, clock: Clock, gate: Gate, admission: Admission, alarms: Alarms | None
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        gate: Gate,
+        admission: Admission,
+        alarms: Alarms | None,
+        router: Router,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._gate = gate
         self._admission = admission
         self._alarms = alarms
+        self._router = router
 
     async def enter(self, call: Call, ask: Ask) -> Verdict:
         """The gate's verdict. Whoever leaves while it is asked leaves no reservation behind."""
@@ -47,6 +56,8 @@ class Entrance:
                     await self.settle(Settlement(key=ask.key, lease=lead.lease))
                 raise
         self._admission.absorb(entry.circuits, asked_at)
+        if ask.tally:
+            self._router.heard(entry.debt)
         call.bill.entered(entry)
         if isinstance(entry.verdict, BudgetRefused) and self._alarms is not None:
             await self._alarms.refused(entry.budgets, entry.verdict.claim, call.token)

@@ -65,7 +65,9 @@ class Pipeline:
         self._billing = billing
         relay = relay or Alone()
         self._flights: AnswerFlights = Flights()
-        self._entrance = Entrance(settings=settings, clock=clock, gate=gate, admission=admission, alarms=alarms)
+        self._entrance = Entrance(
+            settings=settings, clock=clock, gate=gate, admission=admission, alarms=alarms, router=router
+        )
         self._flying = Flying(
             settings=settings,
             clock=clock,
@@ -158,6 +160,7 @@ class Pipeline:
             max_age_s=directives.max_age_s,
             lease_s=self._settings.retry.lease_s(stream=call.request.stream),
             circuits=self._admission.shared,
+            tally=self._router.tally,
         )
         verdict = await self._entrance.enter(call, bill.on(ask))
         match verdict:

@@ -7,8 +7,7 @@ while it is small, so that on steady traffic the score decides, and all the way 
 that by more than one call. So in any stretch of n requests, of whatever scores, even of somebody who knows the
 threshold, the expensive ones are off the share by at most 2 x (MOST_DEBT + 1): 2.8 points in 500, 1.4 in 1,000.
 
-Deterministic, bounded, no clock. Each process keeps its own share of its own traffic, so together they keep it too;
-what is worth sharing is only the quantiles (`Summary`), for a process that has seen little.
+Deterministic, bounded, no clock. What several processes keep together is routing/fleet.py's.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import math
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 # Long enough that the quantile of steady traffic moves little (2 points), short enough to be all new before 500.
 WINDOW = 400
@@ -25,49 +23,18 @@ WINDOW = 400
 SEED = 50
 # In calls. 2 x (6 + 1) = 14 of 500 requests are 2.8 points: below the 3 that are promised.
 MOST_DEBT = 6.0
-# How many quantiles stand for a window: steps of 3 points.
-SUMMARY = 33
 # No score reaches it.
 NEVER = 1.0 + 1e-9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What one process tells others of its recent scores: SUMMARY evenly spaced quantiles, ascending, and how many
-    scores they stand for. Some 300 bytes."""
-
-    quantiles: tuple[float, ...]
-    count: int
-
-
-def merged(summaries: Iterable[Summary]) -> Summary | None:
-    """The summary of all together, each weighed by what it stands for; None of none."""
-    told = [summary for summary in summaries if summary.count and summary.quantiles]
-    points = sorted((q, s.count / len(s.quantiles)) for s in told for q in s.quantiles)
-    if not points:
-        return None
-    total = sum(weight for _, weight in points)
-    quantiles, passed, wanted = [], 0.0, 0
-    for value, weight in points:
-        passed += weight
-        while wanted < SUMMARY and passed >= (wanted + 0.5) / SUMMARY * total - 1e-9:
-            quantiles.append(value)
-            wanted += 1
-    return Summary(quantiles=tuple(quantiles), count=sum(summary.count for summary in told))
-
-
 class ShareKeeper:
-    """Decides score by score. `share` in [0, 1] is that of expensive calls. summary: what is known of the traffic
-    so far, by others."""
+    """Decides score by score. `share` in [0, 1] is that of expensive calls."""
 
-    def __init__(self, share: float, summary: Summary | None = None) -> None:
+    def __init__(self, share: float) -> None:
         self.share = share
-        known = _spread(summary.quantiles) if summary is not None else ()
-        scores = sorted(known) or [(number + 0.5) / SEED for number in range(SEED)]
+        self._ordered = [(number + 0.5) / SEED for number in range(SEED)]
         # Interleaved, so that what is forgotten first is spread over the whole range.
-        self._recent = deque(scores[::2] + scores[1::2])
-        self._ordered = list(scores)
-        self._observed = 0
+        self._recent = deque(self._ordered[::2] + self._ordered[1::2])
         self._debt = 0.0
 
     @property
@@ -87,9 +54,10 @@ class ShareKeeper:
 
     def _target(self, share: float) -> float:
         """The share of the recent scores that would be expensive: the wish, less what the debt takes off."""
-        room = share if self._debt > 0 else 1.0 - share
+        debt = self.debt
+        room = share if debt > 0 else 1.0 - share
         # To the third power: 0.2 % of the room at a debt of 0.75 calls, 12 % at 3, all of it at 6.
-        return share - room * (self._debt / MOST_DEBT) ** 3
+        return share - room * (debt / MOST_DEBT) ** 3
 
     def _quantile(self, target: float) -> float:
         ordered = self._ordered
@@ -109,24 +77,21 @@ class ShareKeeper:
         if score != threshold or target >= 1.0:
             return threshold, score >= threshold
         # One more of the expensive ones would bring the debt to at most half a call.
-        expensive = self._debt + 1.0 - share <= 0.5
+        expensive = self.debt + 1.0 - share <= 0.5
         return (threshold, True) if expensive else (math.nextafter(score, 2.0), False)
 
     def observe(self, score: float, expensive: bool, ease: float = 1.0) -> None:
         """Takes one decision into account, made at this ease: the debt is to the share that was wished for then."""
-        self._debt += expensive - self.share * ease
-        self._observed += 1
-        self._recent.append(score)
-        insort(self._ordered, score)
-        if len(self._recent) > WINDOW:
-            del self._ordered[bisect_left(self._ordered, self._recent.popleft())]
+        self._owe(expensive - self.share * ease)
+        self.see((score,))
 
-    def summary(self) -> Summary:
-        """What others may be told. Pure: changes nothing."""
-        ordered = self._ordered
-        at = [int((number + 0.5) / SUMMARY * len(ordered)) for number in range(SUMMARY)]
-        return Summary(quantiles=tuple(ordered[place] for place in at), count=min(self._observed, WINDOW))
+    def _owe(self, debt: float) -> None:
+        self._debt += debt
 
-
-def _spread(quantiles: Iterable[float]) -> tuple[float, ...]:
-    return tuple(score for score in quantiles if math.isfinite(score))
+    def see(self, scores: Iterable[float]) -> None:
+        """Takes scores of the traffic into account, whoever decided on them, the newest last."""
+        for score in scores:
+            self._recent.append(score)
+            insort(self._ordered, score)
+            if len(self._recent) > WINDOW:
+                del self._ordered[bisect_left(self._ordered, self._recent.popleft())]

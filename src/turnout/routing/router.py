@@ -7,6 +7,7 @@ from collections.abc import Callable
 from turnout.outcome import Decision, Reason, Tier
 from turnout.ports import Query, Score, Scorer
 from turnout.routing.catalog import Catalog
+from turnout.routing.fleet import Fleet
 from turnout.routing.quantile import NEVER, ShareKeeper
 
 
@@ -29,6 +30,7 @@ class Router:
     """Decides by a fixed threshold, or by one that keeps a share: a score that reaches it is expensive.
 
     seen: is told each score that was decided on, such as to watch whether the traffic leaves the logs.
+    fleet: who keeps the share with other processes, where somebody does.
     """
 
     def __init__(
@@ -38,11 +40,23 @@ class Router:
         scorer: Scorer,
         wish: float | ShareKeeper,
         seen: Callable[[float], None] = lambda score: None,
+        fleet: Fleet | None = None,
     ) -> None:
         self._catalog = catalog
         self._scorer = scorer
         self._wish = wish
         self._seen = seen
+        self._fleet = fleet
+
+    @property
+    def tally(self) -> str:
+        """The share that other processes keep too, for an Ask to name; "": none."""
+        return self._fleet.name if self._fleet is not None else ""
+
+    def heard(self, debt: float | None) -> None:
+        """What the Entry told of it."""
+        if self._fleet is not None:
+            self._fleet.heard(debt)
 
     def decide(self, query: Query, *, observe: bool = True, ease: float = 1.0) -> Decision:
         """The decision of a routed request. No I/O. observe: whether it counts for the share that is kept.
@@ -58,6 +72,8 @@ class Router:
             paced = ease < 1.0 and not expensive and wish.expensive(score)
             if observe:
                 wish.observe(score, expensive, ease)
+                if self._fleet is not None:
+                    self._fleet.routed()
         else:
             threshold = raised(wish, ease)
             expensive = score >= threshold

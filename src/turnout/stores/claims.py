@@ -10,11 +10,13 @@ from turnout.ports import Ask, BudgetClaim, BudgetRefused, BudgetState, Circuit,
 
 # What rides along: the keyword arguments of an Entry beside its verdict.
 States = dict[str, Any]
+# A Tally's debts are whole numbers in Redis, in millionths of a call: sums of them are exact.
+MILLIONTHS = 1_000_000
 
 
 def packed_claims(ask: Ask) -> str:
     """The claims as one JSON object, "" where there are none."""
-    if not (ask.rates or ask.budgets or ask.circuits):
+    if not (ask.rates or ask.budgets or ask.circuits or ask.tally):
         return ""
     return json.dumps(
         {
@@ -23,6 +25,7 @@ def packed_claims(ask: Ask) -> str:
             "worst": ask.worst,
             "lease_ms": round(ask.lease_s * 1000),
             "circuits": ask.circuits,
+            "tally": ask.tally,
         },
         separators=(",", ":"),
     )
@@ -63,6 +66,7 @@ def states(ask: Ask, told: bytes) -> States:
             name: Circuit(open=is_open == "1", open_for_s=int(open_ms) / 1000, paused_for_s=int(paused_ms) / 1000)
             for name, is_open, open_ms, paused_ms in value["circuits"]
         },
+        "debt": int(value["debt"]) / MILLIONTHS if ask.tally else None,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from turnout.ports import Alone, Clock, Gate, Relay, Shelf, Switchboard
+from turnout.ports import Alone, Clock, Gate, Relay, Shelf, Switchboard, Tally
 from turnout.settings import Redis, Settings
 from turnout.stores.memory import MemoryGate, MemorySwitchboard
 
@@ -18,6 +18,8 @@ class Stores:
     relay: Relay
     shelf: Shelf
     switchboard: Switchboard
+    # None: this process has nobody to keep a share with.
+    tally: Tally | None
     # Opens what takes a while, so that no request waits for it; never raises.
     open: Callable[[], Awaitable[None]]
 
@@ -27,7 +29,8 @@ def stores_of(settings: Settings, clock: Clock, told: Callable[[bool, str], None
     if settings.redis is not None:
         return _redis(settings, settings.redis, clock, told)
     gate = _memory_gate(settings, clock)
-    return Stores(gate=gate, relay=Alone(), shelf=gate, switchboard=MemorySwitchboard(clock=clock), open=_nothing)
+    board = MemorySwitchboard(clock=clock)
+    return Stores(gate=gate, relay=Alone(), shelf=gate, switchboard=board, tally=None, open=_nothing)
 
 
 async def _nothing() -> None:
@@ -50,6 +53,7 @@ def _redis(settings: Settings, redis: Redis, clock: Clock, told: Callable[[bool,
     from turnout.stores.resilient import ResilientGate
     from turnout.stores.seats import Seats
     from turnout.stores.switchboard import RedisSwitchboard
+    from turnout.stores.tally import RedisTally
 
     seats = Seats(url=redis.url, prefix=redis.prefix, timeout_s=redis.timeout_s)
     bounds = Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes)
@@ -61,4 +65,11 @@ def _redis(settings: Settings, redis: Redis, clock: Clock, told: Callable[[bool,
         budgets_local=settings.budgets.on_outage == "local",
         told=told,
     )
-    return Stores(gate=gate, relay=gate, shelf=gate, switchboard=RedisSwitchboard(seats), open=gate.open)
+    return Stores(
+        gate=gate,
+        relay=gate,
+        shelf=gate,
+        switchboard=RedisSwitchboard(seats),
+        tally=RedisTally(seats),
+        open=gate.open,
+    )

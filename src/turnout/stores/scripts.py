@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 # In this order: a local function is known to what follows it.
-FUNCTIONS = ("clock", "answers", "flights", "ledger", "rates", "budgets", "circuits", "restores")
+FUNCTIONS = ("clock", "answers", "flights", "ledger", "rates", "budgets", "circuits", "tallies", "restores")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@
 --            worst     [nano-USD, ...] dearest first
 --            lease_ms  how long a reservation stands that is never settled
 --            circuits  [name, ...]
+--            tally     the share whose debt is told, "": none
 --          Numbers in it are exact up to 2^53. Going back they are text by string.format('%.0f'), because
 --          cjson.encode rounds to 14 digits.
 --
@@ -21,10 +22,10 @@
 --   2 lead           detail: which of `worst` is reserved, from 0
 --   3 rate refused   detail: "<index from 1> <ms>"
 --   4 budget refused detail: "<index from 1> <ms>"
---   states: "" or JSON {rates = rates_states, budgets = budgets_states, circuits = circuits_states}
+--   states: "" or JSON {rates = rates_states, budgets = budgets_states, circuits = circuits_states, debt = tally_debt}
 --
 -- The functions are in the files that are loaded before this one: clock, answers, flights, ledger, rates, budgets,
--- circuits. `claims` is always the list as it came; a budget refused must leave no rate taken, so rates are
+-- circuits, tallies. `claims` is always the list as it came; a budget refused must leave no rate taken, so rates are
 -- taken last. A hit and a follower take requests; tokens are asked for and reserved where a call must be made.
 local HIT, FOLLOW, LEAD, RATE_REFUSED, BUDGET_REFUSED = 0, 1, 2, 3, 4
 
@@ -40,6 +41,7 @@ local function reply(verdict, detail, packed)
       rates = rates_states(now, claims.rates),
       budgets = budgets_states(now, claims.budgets),
       circuits = circuits_states(now, claims.circuits),
+      debt = claims.tally ~= '' and tally_debt(claims.tally) or nil,
     })
   end
   return {verdict, detail, states, packed or ''}

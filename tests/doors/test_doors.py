@@ -259,7 +259,8 @@ def test_old_sdk_code_in_a_handler_is_routed_in_process(url: str, door: str, run
     """The openai SDK's own client of each door, streaming and tools, for a model that is none here."""
     told = httpx.get(f"{url}/sdk", headers=ANN, timeout=30).json()
     assert told == {"streamed": "It is four.", "called": "add"}
-    assert running.calls == {"small": 2}
+    # Which tier hangs on what this server decided before: the share of expensive calls is kept.
+    assert running.calls.total() == 2
     if door == "uvicorn":
         told = httpx.get(f"{url}/sdk-thread", headers=ANN, timeout=30).json()
         assert told == {"sdk": "It is four.", "verb": "It is four.", "user": "ann"}

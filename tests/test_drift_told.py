@@ -56,9 +56,13 @@ def test_a_drift_is_told_once_with_its_figure(caplog: pytest.LogCaptureFixture) 
     told = [record.getMessage() for record in caplog.records if "left the scorer's training logs" in record.message]
     assert len(told) == 1
     assert "turnout label, turnout train" in told[0]
-    assert [name for name, _ in observer.events] == [names.EVENT_DRIFT]
-    assert observer.events[0][1][names.DRIFTED] is True
-    assert observer.events[0][1][names.DRIFT_DISTANCE] == pytest.approx(0.7, abs=0.021)
+    crossings = [told for name, told in observer.events if name == names.EVENT_DRIFT]
+    assert len(crossings) == 1
+    assert crossings[0][names.DRIFTED] is True
+    assert crossings[0][names.DRIFT_DISTANCE] == pytest.approx(0.7, abs=0.021)
+    measured = [told for name, told in observer.events if name == names.EVENT_DRIFT_MEASURED]
+    assert len(measured) == 5
+    assert measured[-1] == {names.DRIFT_DISTANCE: turnout.drift.distance if turnout.drift else None}
     assert turnout.drift is not None
     assert turnout.drift.distance == pytest.approx(0.7, abs=0.021)
 

@@ -356,22 +356,21 @@ def _store_told(observer: Observer, up: bool, why: str) -> None:
 
 
 def _watch(drift: Drift | None, observer: Observer, score: float) -> None:
-    crossing = drift.observe(score) if drift is not None else None
-    if crossing is None:
+    look = drift.observe(score) if drift is not None else None
+    if look is None:
         return
-    if crossing.drifted:
+    observer.event(None, names.EVENT_DRIFT_MEASURED, {names.DRIFT_DISTANCE: look.distance})
+    if look.crossed is None:
+        return
+    if look.crossed:
         log.warning(
             "the traffic has left the scorer's training logs: its last %d scores are %.2f off (told from %s on); "
             "label what is asked now and train again: turnout label, turnout train",
-            *(WINDOW, crossing.distance, DRIFTED),
+            *(WINDOW, look.distance, DRIFTED),
         )
     else:
-        log.info("the traffic is like the scorer's training logs again: %.2f", crossing.distance)
-    observer.event(
-        None,
-        names.EVENT_DRIFT,
-        {names.DRIFT_DISTANCE: crossing.distance, names.DRIFTED: crossing.drifted},
-    )
+        log.info("the traffic is like the scorer's training logs again: %.2f", look.distance)
+    observer.event(None, names.EVENT_DRIFT, {names.DRIFT_DISTANCE: look.distance, names.DRIFTED: look.crossed})
 
 
 def _scorer(settings: Settings) -> Scorer:

@@ -6,11 +6,13 @@ import random
 
 import pytest
 
-from turnout.routing.drift import BACK, DRIFTED, EVERY, WINDOW, Crossing, Drift
+from turnout.routing.drift import BACK, DRIFTED, EVERY, WINDOW, Drift, Look
 
 
-def _watched(drift: Drift, scores: list[float]) -> list[Crossing]:
-    return [crossing for score in scores if (crossing := drift.observe(score)) is not None]
+def _watched(drift: Drift, scores: list[float]) -> list[Look]:
+    """The crossings alone."""
+    looks = [look for score in scores if (look := drift.observe(score)) is not None]
+    return [look for look in looks if look.crossed is not None]
 
 
 def test_uniform_scores_are_no_drift() -> None:
@@ -27,18 +29,18 @@ def test_traffic_of_another_kind_is_told_once_and_so_is_its_end(low: float) -> N
     rng, drift = random.Random(1), Drift()
     assert _watched(drift, [rng.random() for _ in range(1000)]) == []
     left = _watched(drift, [low + 0.5 * rng.random() for _ in range(2000)])
-    assert [crossing.drifted for crossing in left] == [True]
+    assert [look.crossed for look in left] == [True]
     assert DRIFTED <= left[0].distance < DRIFTED + 0.1
     assert drift.distance == pytest.approx(0.5 if low == 0.0 else 0.4, abs=0.02)
     back = _watched(drift, [rng.random() for _ in range(2000)])
-    assert [crossing.drifted for crossing in back] == [False]
+    assert [look.crossed for look in back] == [False]
     assert back[0].distance < BACK
 
 
 def test_one_score_for_all_is_as_far_as_can_be() -> None:
     """A scorer that says the same of everything tells nothing apart."""
     drift = Drift()
-    assert [c.drifted for c in _watched(drift, [0.0] * WINDOW)] == [True]
+    assert [look.crossed for look in _watched(drift, [0.0] * WINDOW)] == [True]
     assert drift.distance == pytest.approx(0.98)
 
 
@@ -49,3 +51,12 @@ def test_few_scores_say_nothing() -> None:
     assert drift.distance is None
     _watched(drift, [0.5] * (10 * WINDOW + EVERY))
     assert sum(drift._counts) == len(drift._recent) == WINDOW
+
+
+def test_the_figure_is_told_whenever_it_is_made() -> None:
+    """Every EVERY scores once the window is full, crossed or not."""
+    rng, drift = random.Random(1), Drift()
+    looks = [look for _ in range(WINDOW + 4 * EVERY) if (look := drift.observe(rng.random())) is not None]
+    assert len(looks) == 5
+    assert [look.crossed for look in looks] == [None] * 5
+    assert looks[-1].distance == drift.distance

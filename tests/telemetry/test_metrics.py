@@ -80,3 +80,38 @@ def test_the_older_names_stand_where_they_are_asked_for() -> None:
         "output",
     }
     assert points["gen_ai.client.operation.duration"]
+
+
+def test_drift_is_a_gauge_of_the_last_figure() -> None:
+    """And only its crossings are counted."""
+    reader = InMemoryMetricReader()
+    observer = MetricsObserver(Settings.of(CONFIG), MeterProvider([reader], shutdown_on_exit=False))
+    for distance in (0.1, 0.3):
+        observer.event(None, "turnout.drift.measured", {"turnout.drift.distance": distance})
+    observer.event(None, "turnout.drift", {"turnout.drift.distance": 0.3, "turnout.drift.drifted": True})
+    points = _points(reader)
+    (gauge,) = points["turnout.drift.distance"]
+    assert (gauge.value, dict(gauge.attributes)) == (0.3, {})
+    assert points["turnout.drift"][0].value == 1
+    assert "turnout.drift.measured" not in points
+
+
+def test_a_running_turnout_feeds_the_gauge() -> None:
+    """Six hundred equal scores: the figure that its drift watch holds."""
+    reader = InMemoryMetricReader()
+    settings = Settings.of({**CONFIG, "cache": {"enabled": False}, "routing": {"threshold": 0.5}})
+    observer = MetricsObserver(settings, MeterProvider([reader], shutdown_on_exit=False))
+    turnout = Turnout(
+        settings, clock=ManualClock(), provider=ScriptedProvider(), scorer=FixedScorer(0.3), observer=observer
+    )
+
+    async def scenario() -> None:
+        for _ in range(600):
+            await turnout.complete("x")
+        await turnout.aclose()
+
+    asyncio.run(scenario())
+    assert turnout.drift is not None
+    (gauge,) = _points(reader)["turnout.drift.distance"]
+    assert gauge.value == turnout.drift.distance
+    assert gauge.value > 0.6

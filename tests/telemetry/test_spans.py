@@ -20,6 +20,8 @@ from tests.routing.test_scorer import logs
 from tests.support.apps import settings
 from tests.support.provider import LoopbackProvider
 from turnout.asgi import TurnoutMiddleware
+from turnout.settings import Settings
+from turnout.telemetry.spans import SpanObserver
 from turnout.training import fit
 from turnout.wsgi import TurnoutMiddleware as WsgiMiddleware
 
@@ -154,3 +156,14 @@ def test_the_wsgi_door_has_the_same_descent_across_the_portal(provider: Loopback
             assert route.parent.span_id == server.context.span_id
             assert attempt.parent.span_id == route.context.span_id
             assert (route.attributes or {})["turnout.inference_seconds"]
+
+
+def test_what_is_only_measured_is_no_span_event() -> None:
+    """A figure told every few requests would fill spans of requests that it says nothing of."""
+    observer = SpanObserver(Settings.of(settings("http://127.0.0.1:1")))
+    EXPORTER.clear()
+    with trace.get_tracer("app").start_as_current_span("a request"):
+        observer.event(None, "turnout.drift.measured", {"turnout.drift.distance": 0.1})
+        observer.event(None, "turnout.drift", {"turnout.drift.distance": 0.3, "turnout.drift.drifted": True})
+    (span,) = EXPORTER.get_finished_spans()
+    assert [event.name for event in span.events] == ["turnout.drift"]

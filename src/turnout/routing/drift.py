@@ -23,11 +23,12 @@ EVERY = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crossing:
-    """The figure passed DRIFTED upwards (`drifted`), or fell back below BACK."""
+class Look:
+    """The figure as it was just made. crossed: True: it passed DRIFTED upwards; False: it fell back below BACK;
+    None: neither."""
 
-    drifted: bool
     distance: float
+    crossed: bool | None = None
 
 
 class Drift:
@@ -40,8 +41,8 @@ class Drift:
         self.distance: float | None = None
         self.drifted = False
 
-    def observe(self, score: float) -> Crossing | None:
-        """Takes one score into account; tells of a crossing when it happens, and only then."""
+    def observe(self, score: float) -> Look | None:
+        """Takes one score into account; tells the figure when it is made anew, and a crossing once."""
         place = min(BINS - 1, max(0, int(score * BINS)))
         self._recent.append(place)
         self._counts[place] += 1
@@ -52,13 +53,13 @@ class Drift:
             return None
         self._since = 0
         self.distance = _distance(self._counts)
-        return self._crossed(self.distance)
+        return Look(distance=self.distance, crossed=self._crossed(self.distance))
 
-    def _crossed(self, distance: float) -> Crossing | None:
+    def _crossed(self, distance: float) -> bool | None:
         if self.drifted == (distance >= (BACK if self.drifted else DRIFTED)):
             return None
         self.drifted = not self.drifted
-        return Crossing(drifted=self.drifted, distance=distance)
+        return self.drifted
 
 
 def _distance(counts: list[int]) -> float:

@@ -55,6 +55,10 @@ class MetricsObserver:
         self._first_chunk = histogram(first_chunk, "s", "Time to the first chunk", names.SECONDS)
         self._tokens = _Tokens(meter, latest=latest)
         self._events: dict[str, metrics.Counter] = {}
+        self._gauges = {
+            event: meter.create_gauge(name, "1", "How far the last scores are from those of the training logs")
+            for event, name in names.GAUGES.items()
+        }
 
     def request_started(self, request_id: str) -> None:
         return None
@@ -81,6 +85,9 @@ class MetricsObserver:
             self._tokens.add(attempt.usage.prompt_tokens, attempt.usage.completion_tokens, told)
 
     def event(self, token: None, name: str, attributes: Mapping[str, str | int | float | bool]) -> None:
+        if name in self._gauges:
+            self._gauges[name].set(float(attributes[names.GAUGES[name]]))
+            return
         counter = self._events.get(name)
         if counter is None:
             counted = names.COUNTED_AS.get(name, name)

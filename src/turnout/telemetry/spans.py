@@ -82,6 +82,8 @@ class SpanObserver:
         span.end()
 
     def event(self, token: Span | None, name: str, attributes: Mapping[str, str | int | float | bool]) -> None:
+        if name in names.GAUGES:
+            return
         span = token if token is not None else trace.get_current_span()
         if span.is_recording():
             span.add_event(name, dict(attributes))

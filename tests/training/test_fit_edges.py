@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from turnout.errors import LogError
 from turnout.ports import Query
 from turnout.training import fit, labelled_logs
+from turnout.training.labelled_logs import Logs
 
 Row = list[Any]
 EASY, HARD = "Please add 4 and 5", "Please add 4 and 5 and 6 and 7 and 8 and 9 and 11 and 12"
@@ -105,3 +108,42 @@ def test_two_hundred_thousand_rows_are_all_read_and_a_sample_is_learnt_from(tmp_
     summary = fitted.scorer.summary
     assert (summary["rows"], summary["rows_used"], summary["skipped"]) == (200_000, 400, 1)
     assert learnt(fitted)
+
+
+def costly(*, told: bool) -> Logs:
+    """Two kinds of request gain the same; of the one the expensive answer costs ten times as much extra."""
+    rng = random.Random(5)
+    rows = []
+    for row in range(200):
+        kind, extra = (("ledger", 0.010), ("letter", 0.001))[row % 2]
+        cost = {"cheap_usd": 0.001, "expensive_usd": 0.001 + extra} if told else {}
+        cheap = float(rng.random() < 0.5)
+        rows.append({"prompt": f"{kind} {row}", "cheap_quality": cheap, "expensive_quality": 1, "group": kind, **cost})
+    return Logs.from_rows(rows)
+
+
+def test_where_costs_are_told_a_request_is_ranked_by_what_its_dollars_buy() -> None:
+    """The same gain for a tenth of the extra cost comes first; the gain that is told stays the gain."""
+    fitted = fit.train(costly(told=True))
+    dear, cheap = (fitted.scorer.score(Query.from_text(f"{kind} 500", tag=kind)) for kind in ("ledger", "letter"))
+    assert dear.score < 0.5 < cheap.score
+    assert dear.tag_score < 0.5 < cheap.tag_score
+    mean = float(fitted.logs.gain.mean())
+    assert all(abs(told - mean) < 0.15 for told in (dear.expected_gain, cheap.expected_gain, dear.tag_gain))
+    assert fitted.scorer.summary["costs"] is True
+
+
+def test_without_costs_or_a_gap_the_gain_alone_ranks() -> None:
+    """Not every cost told, an expensive tier that costs no more, one that is no better."""
+    logs = costly(told=True)
+    some = logs.cheap_usd.copy()
+    some[3] = np.nan
+    for same in (
+        costly(told=False),
+        replace(logs, cheap_usd=some),
+        replace(logs, cheap_usd=logs.expensive_usd, expensive_usd=logs.cheap_usd),
+        replace(logs, cheap=logs.expensive, expensive=logs.cheap),
+    ):
+        assert np.array_equal(same.net_gain, same.gain)
+    assert np.isclose(logs.net_gain.mean(), logs.gain.mean())
+    assert not np.array_equal(logs.net_gain, logs.gain)

@@ -2,7 +2,8 @@
 
 gain = intercept + weights . (ranks of the numbers - their middle) + sum of hashed weights / sqrt(count), per view
        + the mean of the tokens' weights + the leaves of the trees + the tag's mean x its share
-score = the gain's rank among the out-of-fold gains of the training logs
+       (of the gain net of extra cost, where the logs told costs)
+score = its rank among the out-of-fold gains of the training logs
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class FileScorer:
             self._intercept = float(header["intercept"])
             self._gain = (float(header["gain_slope"]), float(header["gain_intercept"]))
             self._tags = dict(zip(header["tags"], (float(mean) for mean in arrays["tag_means"]), strict=True))
+            gains = dict(zip(header["tags"], (float(gain) for gain in arrays["tag_gains"]), strict=True))
             self._tag_share = float(header["tag_share"])
             self._keep = [(float(q), float(t)) for q, t in header["keep_quality"]]
             self._novelty = Novelty(arrays, header["novelty"])
@@ -86,13 +88,10 @@ class FileScorer:
         shares = [*self._levels, *(share for row in self._keep for share in row), abs(self._mean_gain)]
         if not (fits and ordered and self._trees.sound and all(0.0 <= share <= 1.0 for share in shares)):
             raise ArtifactError("a damaged scorer file: its arrays have the wrong sizes; train it again")
-        self._by_tag = {tag: self._of_gain(self._mean_gain + mean) for tag, mean in self._tags.items()}
-
-    def _of_gain(self, gain: float) -> tuple[float, float]:
-        """The score of a request that this gain is expected of, and the gain."""
-        slope, intercept = self._gain
-        score = self.rank((gain - intercept) / slope) if slope > 0.0 else MIDDLE
-        return score, max(-1.0, min(1.0, gain))
+        self._by_tag = {
+            tag: (self.rank(self._mean_gain + net), max(-1.0, min(1.0, self._mean_gain + gains[tag])))
+            for tag, net in self._tags.items()
+        }
 
     @cached_property
     def version(self) -> str:

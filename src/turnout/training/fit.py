@@ -1,4 +1,5 @@
-"""Fits a scorer on labelled logs: what the expensive tier's answer is expected to be better by.
+"""Fits a scorer on labelled logs: what the expensive tier's answer is expected to be better by, and where the logs
+tell costs, less what its extra cost buys elsewhere.
 
 Each view of a request (views.py) has an estimator of the gain. They are blended by non-negative least squares on
 out-of-fold predictions, drawn towards equal shares where rows are few. Penalties, shares, ranks, calibration and
@@ -27,7 +28,7 @@ from turnout.training.embedding import Embedding
 from turnout.training.labelled_logs import Logs
 from turnout.training.novelty import seen_of
 from turnout.training.scorer_file import artifact_of
-from turnout.training.views import PENALTIES, Rows, View, fit_view, tag_means, views_of
+from turnout.training.views import PENALTIES, Rows, View, fit_view, views_of
 
 FEWEST_ROWS = 20
 # Rows beyond this many teach a scorer this small little more, and would take minutes.
@@ -85,7 +86,7 @@ def _train(
     embedding: Embedding | None,
     progress: Progress | None,
 ) -> Fitted:
-    gain, tags = used.gain, used.groups
+    gain, tags = used.net_gain, used.groups
     readings = [read(query) for query in used.queries]
     views, folded = views_of(readings, embedding), divisions(used, seed)
     seen = seen_of(readings)
@@ -110,11 +111,12 @@ def _train(
     repeats = np.stack([each.blended() for each in told])
     summary = _summary(logs, used, repeats, warnings) | {
         "seed": seed,
+        "costs": bool(np.any(used.net_gain != used.gain)),
         "embedding": None if embedding is None else embedding.name,
         "penalties": penalties,
         "shares": dict(zip((*views, "tag"), map(float, shares), strict=True)),
     }
-    file = artifact_of(fitted, shares, tag_means(gain, tags), repeats, used, seen, summary, embedding)
+    file = artifact_of(fitted, shares, repeats, used, seen, summary, embedding)
     return Fitted(FileScorer(file), file, repeats, warnings, used, fitted, shares)
 
 

@@ -64,6 +64,20 @@ class Logs:
         return self.expensive - self.cheap
 
     @property
+    def net_gain(self) -> Floats:
+        """The gain less what the expensive answer's extra cost buys elsewhere, [n]; its mean is the gain's.
+
+        A dollar is worth the quality that it buys on average over these rows. The gain itself where not every row
+        tells its costs, where the expensive tier costs no more, and where it is no better.
+        """
+        if not self.has_costs:
+            return self.gain
+        extra, mean = self.expensive_usd - self.cheap_usd, float(self.gain.mean())
+        if extra.mean() <= 0 or mean <= 0:
+            return self.gain
+        return np.asarray(self.gain - mean * (extra / extra.mean() - 1.0))
+
+    @property
     def groups(self) -> list[str]:
         return [query.tag for query in self.queries]
 

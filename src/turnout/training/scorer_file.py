@@ -15,7 +15,7 @@ from turnout.routing.tokens import packed
 from turnout.training.embedding import Embedding
 from turnout.training.labelled_logs import Logs
 from turnout.training.novelty import Seen
-from turnout.training.views import Forest, Linear, Ranked, View, flattened
+from turnout.training.views import Forest, Linear, Ranked, View, flattened, tag_means
 
 # The wishes that a file holds a threshold for.
 QUALITIES = tuple(round(0.5 + 0.005 * step, 3) for step in range(101))
@@ -24,7 +24,6 @@ QUALITIES = tuple(round(0.5 + 0.005 * step, 3) for step in range(101))
 def artifact_of(
     fitted: Mapping[str, View],
     shares: Floats,
-    means: Mapping[str, float],
     repeats: Floats,
     logs: Logs,
     seen: Seen,
@@ -50,8 +49,10 @@ def artifact_of(
     arrays["ranks"], arrays["levels"] = _ranks(told)
     spread = float(told.var())
     slope = max(0.0, float(np.cov(told, gain, bias=True)[0, 1] / spread)) if spread > 1e-18 else 0.0
+    means, gains = (tag_means(values, logs.groups) for values in (logs.net_gain, logs.gain))
     tags = sorted(means)
     arrays["tag_means"] = np.array([means[tag] for tag in tags], dtype=np.float64)
+    arrays["tag_gains"] = np.array([gains.get(tag, 0.0) for tag in tags], dtype=np.float64)
     if embedding is not None and "meaning" in arrays:
         arrays |= packed(embedding.tokens)
     arrays |= {f"seen_{view}": bits for view, bits in seen.bits.items()}

@@ -115,7 +115,7 @@ def asked_of(score: Callable[[str], float], logs: Logs) -> Scored:
         told.append(score(prompt))
         took.append((time.perf_counter() - began) * 1e6)
     nothing = np.zeros(len(logs))
-    return Scored(np.array(told), nothing, nothing, np.array(took))
+    return Scored(np.array(told), nothing, nothing, np.array(took), nothing)
 
 
 def measured(name: str, logs: Logs, heuristics: dict[str, Callable[[str], float]]) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.routing.test_router import CATALOG
 from tests.routing.test_scorer import logs
 from turnout.errors import LogError
+from turnout.routing.router import Router
 from turnout.testing import FixedScorer
-from turnout.training import evaluate
+from turnout.training import evaluate, fit
 from turnout.training.better import auc, chances
 from turnout.training.labelled_logs import Logs
 
@@ -40,6 +42,39 @@ def test_a_scorer_that_knows_is_worth_all_there_is() -> None:
     assert report["keep95_saving_usd"] == pytest.approx(90)
     assert report["brier"] < 0.05
     assert report["groups"] == {}
+
+
+def test_novel_rows_are_decided_as_in_service() -> None:
+    """By their tag's score, or by the middle: not by a text that is not believed."""
+    tags = ("good", "bad", "")
+    whole = Logs.from_rows(
+        {"prompt": f"{n}", "cheap_quality": 1, "expensive_quality": 1, "group": tags[n % 3]} for n in range(90)
+    )
+    scores = {"good": 0.1, "bad": 0.8}
+    told = evaluate.with_scorer(whole, FixedScorer(0.9, novel=True, tag_scores=scores))
+    assert told.score.tolist() == [scores.get(tags[n % 3], 0.5) for n in range(90)]
+    assert told.gain == pytest.approx(told.score - 0.5)
+    assert told.sent.tolist() == [float(score >= 0.5) for score in told.score]
+    report = evaluate.report(whole, told)
+    assert report["novel_share"] == report["groups"]["bad"]["novel_share"] == 1.0
+    known = evaluate.with_scorer(whole, FixedScorer(0.9, tag_scores=scores))
+    assert set(known.score.tolist()) == {0.9}
+    assert evaluate.report(whole, known)["novel_share"] == 0.0
+
+
+def test_a_file_is_asked_on_other_traffic_as_in_service() -> None:
+    """Its decisions on another language are its router's, row by row."""
+    scorer = fit.train(logs(120)).scorer
+    other = Logs.from_rows(
+        {"prompt": f"Schreiben Sie bitte {n} Briefe an das Amt", "cheap_quality": n % 2, "expensive_quality": 1}
+        for n in range(40)
+    )
+    told = evaluate.with_scorer(other, scorer)
+    router = Router(catalog=CATALOG, scorer=scorer, wish=scorer.threshold)
+    decided = [router.decide(query) for query in other.queries]
+    assert told.sent.tolist() == [float(each.tier == "expensive") for each in decided]
+    assert told.score.tolist() == [each.score for each in decided]
+    assert told.novel.mean() > 0.9
 
 
 def test_groups_have_the_same_figures_and_reasons_of_their_own() -> None:

@@ -82,3 +82,23 @@ def test_few_rows_are_doubted_with_the_number_that_would_do() -> None:
     assert 800 <= wanted <= 8000
     many = _rows()
     assert doubts(many, table(many)) == []
+
+
+def test_swapped_columns_ask_for_no_rows() -> None:
+    """The cheap tier is better, so the wish is surely kept: whatever is wrong, more rows do not mend it."""
+    rows = _rows(200)
+    swapped = Rows(rows.told, rows.expensive, rows.cheap, NONE[:200], NONE[:200])
+    made = table(swapped)
+    low, high = next(line for line in made if line.get("keep_quality") == 0.95)["intervals"]["quality_kept"]
+    assert high - low > 0.1
+    assert low > 1.0
+    assert doubts(swapped, made) == []
+
+
+def test_tiers_that_are_alike_are_doubted_without_a_number() -> None:
+    """Two coins: how many rows would do hangs on a gap that may not be there."""
+    rng = np.random.default_rng(3)
+    cheap, expensive = ((rng.random(200) > 0.5).astype(float) for _ in range(2))
+    rows = Rows(rng.random((1, 200)), cheap, expensive, NONE[:200], NONE[:200])
+    (told,) = doubts(rows, table(rows))
+    assert told.endswith("the tiers are too alike on them to tell how many would do")

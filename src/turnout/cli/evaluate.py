@@ -26,6 +26,7 @@ LINES = (
     ("aiq_no_router", "AIQ of the two tiers alone"),
     ("auc", "AUC (expensive is better)"),
     ("brier", "Brier (expensive is better)"),
+    ("novel_share", "novel: decided by tag or the middle"),
     ("cheap_quality", "all-cheap quality"),
     ("expensive_quality", "all-expensive quality"),
     ("score_us_p50", "time of a score, p50, us"),

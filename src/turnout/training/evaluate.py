@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from turnout.errors import LogError
 from turnout.messages import last_user_text
 from turnout.ports import Query, Scorer
+from turnout.routing.router import decisive
 from turnout.routing.scorer import FileScorer
 from turnout.training import fit
 from turnout.training.better import auc, chances
@@ -44,26 +45,28 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores and told gains of every row, [n]; sent: 1 where the row is expensive at the scorer's own threshold
-    for keeping 95 %, [n]; took_us: the time of each score in microseconds, [n]."""
+    """Scores and told gains of every row, [n], as they decide in service: a novel row's are its tag's, or the
+    middle. sent: 1 where the row is expensive at the scorer's own threshold for keeping 95 %, [n]; took_us: the time
+    of each score in microseconds, [n]; novel: 1 where the row is unlike the scorer's logs, [n]."""
 
     score: Floats
     gain: Floats
     sent: Floats
     took_us: Floats
+    novel: Floats
 
     def part(self, rows: NDArray[np.intp]) -> Scored:
-        return Scored(self.score[rows], self.gain[rows], self.sent[rows], self.took_us[rows])
+        return Scored(self.score[rows], self.gain[rows], self.sent[rows], self.took_us[rows], self.novel[rows])
 
 
 def with_scorer(logs: Logs, scorer: Scorer, progress: Progress | None = None) -> Scored:
     """The rows scored by one scorer. The default scorer promises no quality: a share of 0.5."""
-    score, gain, took = _scored(scorer, logs.queries, progress)
+    score, gain, took, novel = _scored(scorer, logs.queries, progress)
     if isinstance(scorer, FileScorer):
         threshold = scorer.threshold_for_quality(KEEP)
     else:
         threshold = float(np.quantile(score, 1.0 - DEFAULT_SCORER_SHARE))
-    return Scored(score, gain, (score >= threshold).astype(np.float64), took)
+    return Scored(score, gain, (score >= threshold).astype(np.float64), took, novel)
 
 
 def cross_validated(
@@ -72,11 +75,11 @@ def cross_validated(
     """Each row scored by a scorer that was trained without it, nor on the same text: train's own defaults."""
     if len(logs) < 2 * fit.FEWEST_ROWS:
         raise LogError(f"{len(logs)} good rows are too few to cross-validate; label at least {2 * fit.FEWEST_ROWS}")
-    parts = [np.zeros(len(logs)) for _ in range(4)]
+    parts = [np.zeros(len(logs)) for _ in range(5)]
     for done, (inside, outside) in enumerate(folds(logs, seed), 1):
         fitted = fit.train(logs.part(inside).evened(seed), seed=seed, embedding=embedding)
         told = with_scorer(logs.part(outside), fitted.scorer)
-        for whole, part in zip(parts, (told.score, told.gain, told.sent, told.took_us), strict=True):
+        for whole, part in zip(parts, (told.score, told.gain, told.sent, told.took_us, told.novel), strict=True):
             whole[outside] = part
         if progress is not None:
             progress(done, FOLDS)
@@ -94,7 +97,8 @@ def folds(logs: Logs, seed: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
 
 
-def _scored(scorer: Scorer, queries: Sequence[Query], progress: Progress | None) -> tuple[Floats, Floats, Floats]:
+def _scored(scorer: Scorer, queries: Sequence[Query], progress: Progress | None) -> tuple[Floats, ...]:
+    """What decides (score, gain), the time, and whether it was novel: [n] each."""
     told, took = [], []
     for number, query in enumerate(queries, 1):
         began = time.perf_counter()
@@ -102,7 +106,8 @@ def _scored(scorer: Scorer, queries: Sequence[Query], progress: Progress | None)
         took.append((time.perf_counter() - began) * 1e6)
         if progress is not None and number % 1000 == 0:
             progress(number, len(queries))
-    return np.array([t.score for t in told]), np.array([t.expected_gain for t in told]), np.array(took)
+    score, gain = np.array([decisive(each) for each in told], dtype=np.float64).reshape(-1, 2).T
+    return score, gain, np.array(took), np.array([float(each.novel) for each in told])
 
 
 # -------------------------------------------------------------------------------------------- the report
@@ -151,6 +156,7 @@ def _figures(logs: Logs, told: Scored, chance: Floats, draws: int, seed: int) ->
         **figures,
         "auc": auc(told.score, better, logs.weight),
         "brier": float(np.average((chance - better) ** 2, weights=logs.weight)) if logs.weight.sum() > 0 else None,
+        "novel_share": float(np.average(told.novel, weights=logs.weight)) if logs.weight.sum() > 0 else None,
         "score_us_p50": float(np.quantile(told.took_us, 0.5)),
         "score_us_p99": float(np.quantile(told.took_us, 0.99)),
         "apgr_standard_error": float(np.std(drawn["apgr"])) if "apgr" in drawn else None,

@@ -116,17 +116,30 @@ PROMISE = 0.01
 
 
 def doubts(rows: Rows, made: Sequence[dict[str, Any]]) -> list[str]:
-    """Why the table promises little: how wide its intervals are, and how many rows would make them a point."""
+    """Why the table promises little: how wide its intervals are, and how many rows would make them a point. Where
+    the expensive tier is not surely better no number of rows is told: it would hang on what may be chance."""
     told = []
     for line in made:
-        if line.get("keep_quality") != 0.95 or "quality_kept" not in line["intervals"]:
+        wish = line.get("keep_quality")
+        if wish != 0.95 or "quality_kept" not in line["intervals"]:
             continue
         low, high = line["intervals"]["quality_kept"]
         half = (high - low) / 2
-        if half > 2 * PROMISE:
-            wanted = int(np.ceil(len(rows.cheap) * (half / PROMISE) ** 2 / 100) * 100)
-            told.append(
-                f"{len(rows.cheap)} rows promise little: keep_quality = 0.95 kept between {low:.1%} and {high:.1%}; "
-                f"for a point to either side label about {wanted:,}"
-            )
+        # However wide: what is surely kept is kept, as a cheap tier that is better keeps it.
+        if half <= 2 * PROMISE or low >= wish:
+            continue
+        doubt = (
+            f"{len(rows.cheap)} rows promise little: keep_quality = {wish:g} kept between {low:.1%} and {high:.1%}; "
+        )
+        if not _gap_is_sure(rows):
+            told.append(doubt + "the tiers are too alike on them to tell how many would do")
+            continue
+        wanted = int(np.ceil(len(rows.cheap) * (half / PROMISE) ** 2 / 100) * 100)
+        told.append(doubt + f"for a point to either side label about {wanted:,}")
     return told
+
+
+def _gap_is_sure(rows: Rows) -> bool:
+    """Whether the expensive tier is better by more than two standard errors."""
+    gain = rows.expensive - rows.cheap
+    return bool(gain.mean() > 2 * gain.std() / np.sqrt(len(gain)))

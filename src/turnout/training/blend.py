@@ -24,6 +24,8 @@ FOLDS = 5
 FEW_ROWS = 600
 # The shares start out equal, as if this many rows had said so (0 to 3,000 differ by .005 over all nine files).
 PRIOR_ROWS = 300
+# In gain, which is in [-1, 1]: predictions that differ less do not differ.
+ROUNDING = 1e-9
 
 
 def divisions(logs: Logs, seed: int) -> list[Rows]:
@@ -97,6 +99,8 @@ def shares(columns: Floats, gain: Floats) -> Floats:
     """Each column's share, 0 or more: least squares, drawn towards equal views and half the tag's mean."""
     equal = np.full(columns.shape[1], 1.0 / (columns.shape[1] - 1))
     equal[-1] = 0.5
+    # What a view says of everything alike is rounding, which a share of 1e13 would make the loudest of all.
+    columns = columns * (columns.std(axis=0) > ROUNDING)
     pull = np.sqrt(PRIOR_ROWS) * columns.std(axis=0)
     told, _ = nnls(np.vstack((columns, np.diag(pull))), np.concatenate((gain - gain.mean(), pull * equal)))
     return np.asarray(told, dtype=np.float64)

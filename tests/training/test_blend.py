@@ -1,0 +1,41 @@
+"""The blend: what each view is worth, and none of it made up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from turnout.training.blend import shares
+from turnout.training.fit import train
+from turnout.training.labelled_logs import Logs
+
+
+def test_a_view_that_knows_gets_its_share() -> None:
+    """And one that does not, next to none of it, with rows enough."""
+    rng = np.random.default_rng(1)
+    gain = rng.normal(size=20_000)
+    told = shares(np.column_stack([0.5 * gain, rng.normal(size=20_000), np.zeros(20_000)]), gain)
+    assert told[0] == pytest.approx(2.0, abs=0.05)
+    assert told[1] < 0.03
+    assert told[2] == 0.0
+
+
+def test_rounding_is_no_prediction() -> None:
+    """A view that differs by 1e-15 could reach any gain with a share of 1e15."""
+    rng = np.random.default_rng(1)
+    gain = rng.normal(size=500)
+    told = shares(np.column_stack([0.5 * gain, 1e-15 * gain, np.zeros(500)]), gain)
+    assert told[1] == 0.0
+    assert 1.0 < told[0] < 2.5
+
+
+def test_texts_that_share_no_word_but_one_teach_nothing_absurd() -> None:
+    """Which row is easy hangs on the group alone; a number seen before must not turn that over."""
+    told = Logs.from_rows(
+        {"prompt": f"number {at}", "group": "ab"[at % 2], "cheap_quality": at % 2, "expensive_quality": 1.0}
+        for at in range(200)
+    )
+    fitted = train(told)
+    assert fitted.shares.max() < 10
+    scores = [fitted.scorer.score(query) for query in told.queries]
+    assert min(s.score for s in scores[::2]) > max(s.score for s in scores[1::2])

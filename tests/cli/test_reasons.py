@@ -16,7 +16,8 @@ from turnout.routing.features import NAMES
         ("+0.120  count of maths words (3)", "towards expensive by 0.120: maths words (3)"),
         ("-0.005  longest_word (10)", "towards cheap by 0.005: length of its longest word (10)"),
         ("-0.067  the group 'high_school'", "towards cheap by 0.067: the group 'high_school'"),
-        ("+0.010  system_bytes (40)", "towards expensive by 0.010: length of the system, in bytes (40)"),
+        ("+0.100  the system prompt 'system:0a'", "towards expensive by 0.100: the system prompt 'system:0a'"),
+        ("+0.010  system_bytes (40)", "towards expensive by 0.010: length of the system prompt, in bytes (40)"),
         ("something else", "something else"),
     ],
 )

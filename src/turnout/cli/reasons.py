@@ -16,6 +16,7 @@ _PATTERNS = (
 # Names that say too little by themselves.
 _WORDS = {
     "bytes": "its length, in bytes",
+    "system_bytes": "length of the system prompt, in bytes",
     "words": "its length, in words",
     "gaps": "gaps to fill in",
     "defs": "function definitions",
@@ -58,4 +59,4 @@ def _named(name: str) -> str:
         if pattern.fullmatch(name):
             return pattern.sub(words, name).replace("_", " ")
     # A group's name is the user's own.
-    return name if name.startswith("the group ") else name.replace("_", " ")
+    return name if name.startswith(("the group ", "the system prompt ")) else name.replace("_", " ")

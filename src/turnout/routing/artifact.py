@@ -1,6 +1,6 @@
 """A scorer file: a zip of plain arrays and one JSON header. Nothing in it is ever executed.
 
-    turnout.json    {"format": "turnout-scorer", "schema": 4, "features": 1, "header": {...}}
+    turnout.json    {"format": "turnout-scorer", "schema": 5, "features": 1, "header": {...}}
     <name>.npy      one array each, of numbers only
 
 Reading checks before it believes: the format's name, the versions, the sizes, every array's kind.
@@ -24,7 +24,7 @@ from turnout.errors import ArtifactError
 from turnout.routing.features import FEATURE_VERSION
 
 FORMAT = "turnout-scorer"
-SCHEMA = 4
+SCHEMA = 5
 HEADER_MEMBER = "turnout.json"
 
 # A file as we write it is under 5 MB unpacked: anything far beyond is not ours, or a zip bomb.

@@ -25,6 +25,7 @@ from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import COUNTED, NAMES, Floats, Hashes, Reading, describe, read
 from turnout.routing.novelty import Novelty
+from turnout.routing.tags import SYSTEM, with_known_tag
 from turnout.routing.tokens import Vocabulary, unpacked
 
 # Each hashed view's table has 2**BITS weights.
@@ -72,6 +73,7 @@ class FileScorer:
             self._tags = dict(zip(header["tags"], (float(mean) for mean in arrays["tag_means"]), strict=True))
             gains = dict(zip(header["tags"], (float(gain) for gain in arrays["tag_gains"]), strict=True))
             self._tag_share = float(header["tag_share"])
+            self._known_tags = frozenset(str(tag) for tag in header["known_tags"])
             self._keep = [(float(q), float(t)) for q, t in header["keep_quality"]]
             self._novelty = Novelty(arrays, header["novelty"])
             self._mean_gain = float(header["mean_gain"])
@@ -108,6 +110,10 @@ class FileScorer:
         """The file's own threshold: the one for keeping 95 % of all-expensive's quality."""
         return self.threshold_for_quality(0.95)
 
+    def _read(self, query: Query) -> Reading:
+        """Read under a tag of the logs, where they knew it."""
+        return read(with_known_tag(query, self._known_tags))
+
     def raw(self, reading: Reading) -> float:
         """The predicted gain before calibration."""
         total = self._intercept + float(self._above(reading.structure) @ self._ranked)
@@ -128,7 +134,7 @@ class FileScorer:
 
     def score(self, query: Query) -> Score:
         """The rank in [0, 1] and the calibrated gain in [-1, 1]; how novel it is, and what its tag alone tells."""
-        reading = read(query)
+        reading = self._read(query)
         raw = self.raw(reading)
         slope, intercept = self._gain
         novelty = self._novelty.of(reading)
@@ -144,7 +150,7 @@ class FileScorer:
 
     def explain(self, query: Query, count: int = 5) -> list[str]:
         """The strongest reasons in words, the strongest first: what raised the gain told, and what lowered it."""
-        reading = read(query)
+        reading = self._read(query)
         parts = {
             f"{name} ({describe(value)})" if name in COUNTED else name: float(part)
             for name, value, part in zip(
@@ -158,7 +164,8 @@ class FileScorer:
         mean = self._tags.get(reading.tag, 0.0)
         parts["several signs together"] = self._trees.told(reading.structure, mean) - self._trees.middle
         if reading.tag in self._tags:
-            parts[f"the group {reading.tag!r}"] = mean * self._tag_share
+            whose = "the system prompt" if reading.tag.startswith(SYSTEM) else "the group"
+            parts[f"{whose} {reading.tag!r}"] = mean * self._tag_share
         strongest = sorted(parts.items(), key=lambda part: -abs(part[1]))[:count]
         return [f"{'+' if weight > 0 else '-'}{abs(weight):.3f}  {name}" for name, weight in strongest]
 

@@ -17,6 +17,7 @@ from turnout.messages import last_user_text
 from turnout.ports import Query, Scorer
 from turnout.routing.router import decisive
 from turnout.routing.scorer import FileScorer
+from turnout.routing.tags import SYSTEM
 from turnout.training import fit
 from turnout.training.better import auc, chances
 from turnout.training.curves import (
@@ -118,8 +119,11 @@ def report(logs: Logs, told: Scored, *, seed: int = 0) -> dict[str, Any]:
     chance = chances(told.gain, told.score, logs.gain > 0, logs.weight, seed)
     draws = 500 if len(logs) <= 20_000 else 100
     whole = _figures(logs, told, chance, draws, seed)
-    tags = np.array(logs.groups, dtype=object)
-    counted = Counter(logs.groups) if any(logs.groups) else Counter[str]()
+    counted = Counter(logs.groups)
+    # Of system prompts that were sent a few times there may be thousands.
+    rare = {tag for tag, count in counted.items() if tag.startswith(SYSTEM) and count < FEWEST_SURE}
+    tags = np.array(["" if tag in rare else tag for tag in logs.groups], dtype=object)
+    counted = Counter(tags) if any(tags) else Counter[str]()
     groups = {}
     for tag in sorted(counted):
         rows = np.flatnonzero(tags == tag)

@@ -72,7 +72,7 @@ def train(logs: Logs, *, seed: int = 0, embedding: Embedding | None = None, prog
     Raises LogError, with the reason, for logs that nothing can be learnt from."""
     _check(logs)
     warnings = _warnings(logs)
-    used = logs.part(_sampled(len(logs), seed))
+    used = logs.part(_sampled(len(logs), seed)).tagged()
     # One thread: sums in one order, so that the same logs give the same scorer; and no faster with more.
     with threadpool_limits(1):
         return _train(logs, used, warnings, seed, embedding, progress)

@@ -7,8 +7,9 @@ CSV (also .gz), JSON lines (also .gz) or Parquet. Required: `prompt` (or `messag
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from numpy.typing import NDArray
 
 from turnout.errors import LogError
 from turnout.ports import Query
+from turnout.routing.tags import identity
 from turnout.training.log_files import Broken, Row, need, rows_of
 from turnout.training.log_rows import Numbers, numbers_of, prompt_or_messages, query_of
 
 Floats = NDArray[np.float64]
 
+# Rows of one tag, at least, to learn of it.
+COMMON = 2
 # How many bad rows are named one by one.
 NAMED = 20
 REQUIRED = (("prompt", "messages"), ("cheap_quality",), ("expensive_quality",))
@@ -93,6 +97,20 @@ class Logs:
             self.cheap[at], self.expensive[at], self.cheap_usd[at], self.expensive_usd[at],
             weights=None if self.weights is None else self.weights[at],
         )  # fmt: skip
+
+    def tagged(self) -> Logs:
+        """The same rows under the tags that something can be learnt of. A group that all rows share tells nothing,
+        such as the one endpoint of a gateway: their system prompts are the tags then, where at least two kinds are
+        common. A tag that no other row has is left out, so that a scorer file does not hold thousands of system
+        prompts that were sent once."""
+        tags = self.groups
+        if len(set(tags)) == 1 and tags[0]:
+            named = [identity(query.messages) for query in self.queries]
+            tags = named if sum(count >= COMMON for count in Counter(named).values()) > 1 else tags
+        counted = Counter(tags)
+        told = [tag if counted[tag] >= COMMON else "" for tag in tags]
+        queries = [q if q.tag == tag else replace(q, tag=tag) for q, tag in zip(self.queries, told, strict=True)]
+        return replace(self, queries=queries)
 
     def evened(self, seed: int = 0) -> Logs:
         """As many rows, each counting the same: a row of twice the mean weight stands there twice.

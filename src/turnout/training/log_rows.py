@@ -10,6 +10,7 @@ from typing import Any
 from turnout.errors import InvalidRequest
 from turnout.messages import as_messages, canonical_json
 from turnout.ports import Query
+from turnout.routing.tags import identity
 
 # cheap and expensive quality, cheap and expensive cost, weight.
 Numbers = tuple[float, float, float, float, float]
@@ -48,11 +49,12 @@ def _unicode(text: str, name: str) -> str:
 
 
 def query_of(prompt: Any, row: Mapping[str, Any]) -> Query:
-    """The query of a checked prompt and of the row's group. Raises ValueError."""
+    """The query of a checked prompt and of the row's group, else of its system prompt. Raises ValueError."""
     try:
         if not isinstance(prompt, str):
             canonical_json(prompt)
-        return Query(messages=as_messages(prompt), tag=group_of(row))
+        messages = as_messages(prompt)
+        return Query(messages=messages, tag=group_of(row) or identity(messages))
     except InvalidRequest as error:
         raise ValueError(error.message) from error
 

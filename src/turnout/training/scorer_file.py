@@ -66,6 +66,7 @@ def artifact_of(
         "tree_depth": max(forest.depth for forest, _ in forests),
         "tag_share": float(shares[-1]),
         "tags": tags,
+        "known_tags": sorted({tag for tag in logs.groups if tag}),
         "keep_quality": keep_table(told, arrays, *(np.tile(q, len(repeats)) for q in (logs.cheap, logs.expensive))),
         "summary": summary,
     }

@@ -1,0 +1,46 @@
+"""The tag of a request: what the app says (its `tag`, its endpoint), else which system prompt it carries. Pure.
+
+One rule for logs and service. A scorer knows some tags: an app's word that it knows wins; else the system prompt
+where it knows that; else the request has no tag, as rows of the logs without one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from turnout.messages import Message, system_text
+from turnout.ports import Query
+
+SYSTEM = "system:"
+# Characters read at each end of a system prompt. What varies from user to user is mostly in between, or a number.
+END_CHARACTERS = 1_000
+_DIGITS = b"0123456789"
+
+
+def identity(messages: Iterable[Message]) -> str:
+    """`system:<12 hex digits>` of the system prompt, its digits left out (dates, times, numbers of accounts); "" where
+    there is none. A prompt that names its user or the weekday is another one each time: then it is in too few rows
+    of the logs to be known."""
+    text = system_text(messages)
+    if not text:
+        return ""
+    if len(text) > 2 * END_CHARACTERS:
+        text = f"{text[:END_CHARACTERS]}\n{text[-END_CHARACTERS:]}"
+    told = text.encode("utf-8", "replace").translate(None, _DIGITS)
+    return SYSTEM + hashlib.blake2b(told, digest_size=6).hexdigest()
+
+
+def known_tag(query: Query, known: Collection[str]) -> str:
+    """The tag that a scorer which knows these reads the request with; "" where it knows neither."""
+    if query.tag in known:
+        return query.tag
+    told = identity(query.messages)
+    return told if told in known else ""
+
+
+def with_known_tag(query: Query, known: Collection[str]) -> Query:
+    """The request under that tag."""
+    tag = known_tag(query, known)
+    return query if tag == query.tag else replace(query, tag=tag)

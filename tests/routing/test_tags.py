@@ -1,0 +1,201 @@
+"""Which tag a request has: the app's word, else its system prompt; the same in training and in service."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turnout.assembly import Turnout
+from turnout.caller import Caller
+from turnout.messages import Message
+from turnout.ports import Query
+from turnout.routing.features import read
+from turnout.routing.scorer import FileScorer, load
+from turnout.routing.tags import END_CHARACTERS, identity, known_tag
+from turnout.testing import ScriptedProvider
+from turnout.training import evaluate, fit
+from turnout.training.labelled_logs import Logs
+
+# Of one length: what tells them apart is which they are.
+TUTOR, CLERK = "You are a patient tutor of mathematics.", "You sort the letters for the town hall."
+
+
+def chat(system: str, text: str) -> tuple[Message, ...]:
+    return ({"role": "system", "content": system}, {"role": "user", "content": text})
+
+
+def rows(count: int = 200, systems: tuple[str, str] = (TUTOR, CLERK), **more: Any) -> list[dict[str, Any]]:
+    """The text says nothing; the cheap tier fails the first system prompt's requests nine times in ten."""
+    rng = random.Random(1)
+    told = []
+    for at in range(count):
+        system = systems[at % 2]
+        cheap = float(rng.random() < (0.1 if system == systems[0] else 0.9))
+        text = f"Please see to number {rng.randrange(10_000)}"
+        told.append(
+            {"messages": [*chat(system, text)], "cheap_quality": cheap, "expensive_quality": 1.0, "id": str(at), **more}
+        )
+    return told
+
+
+@pytest.fixture(scope="module")
+def trained() -> fit.Fitted:
+    """On conversations without groups."""
+    return fit.train(Logs.from_rows(rows()))
+
+
+# ------------------------------------------------------------------------------------------------ the rule
+
+
+def test_a_system_prompt_is_known_by_its_ends_without_its_digits() -> None:
+    """Dates and what is in the middle do not matter; its words do. None, none."""
+    assert identity(chat(TUTOR, "x")) == identity(chat(TUTOR, "another question"))
+    assert identity(chat(TUTOR, "x")) != identity(chat(CLERK, "x"))
+    assert identity(chat("Today is 2026-11-24.", "x")) == identity(chat("Today is 2026-1-9.", "x"))
+    head, tail = "a" * END_CHARACTERS, "z" * END_CHARACTERS
+    assert identity(chat(head + "ann" + tail, "x")) == identity(chat(head + "bob, who pays" + tail, "x"))
+    assert identity(chat("b" + head + tail, "x")) != identity(chat(head + tail + "b", "x"))
+    assert identity(({"role": "user", "content": "x"},)) == ""
+    assert identity(chat("\ud800", "x")).startswith("system:")
+    developer: Message = {"role": "developer", "content": [{"type": "text", "text": TUTOR}]}
+    assert identity((developer, {"role": "user", "content": "x"})) == identity(chat(TUTOR, "x"))
+
+
+def test_the_apps_own_word_wins_where_it_is_known() -> None:
+    """Else the system prompt's identity where that is known; else there is no tag."""
+    query, told = Query(messages=chat(TUTOR, "x"), tag="/ask"), identity(chat(TUTOR, "x"))
+    assert known_tag(query, {"/ask", told}) == "/ask"
+    assert known_tag(query, {"/other", told}) == told
+    assert known_tag(query, {"/other"}) == ""
+    assert known_tag(Query.from_text("x", tag="/ask"), {told}) == ""
+
+
+# ----------------------------------------------------------------------------------------------- the logs
+
+
+def test_logs_without_groups_are_tagged_by_system_prompt() -> None:
+    """A row's own group wins; a row with neither has none."""
+    told = Logs.from_rows(
+        [
+            *rows(2),
+            {**rows(1)[0], "group": "shop"},
+            {"prompt": "a text", "cheap_quality": 1, "expensive_quality": 1},
+        ]
+    )
+    assert told.groups == [identity(chat(TUTOR, "")), identity(chat(CLERK, "")), "shop", ""]
+
+
+def test_one_group_for_all_tells_nothing_so_the_system_prompt_does() -> None:
+    """The one endpoint of a gateway. Of two groups, or where the prompts do not differ either, groups stay."""
+    gateway = Logs.from_rows(rows(20, group="/v1/chat/completions"))
+    assert set(gateway.groups) == {"/v1/chat/completions"}
+    assert set(gateway.tagged().groups) == {identity(chat(TUTOR, "")), identity(chat(CLERK, ""))}
+    alike = Logs.from_rows(rows(20, systems=(TUTOR, TUTOR), group="g"))
+    assert set(alike.tagged().groups) == {"g"}
+    two = Logs.from_rows([*rows(20, group="a"), *rows(20, group="b")])
+    assert set(two.tagged().groups) == {"a", "b"}
+
+
+def test_a_system_prompt_that_was_sent_once_is_not_kept() -> None:
+    """A name in each of them: no tag at all, in the file neither; those that come again are."""
+    names = [f"{first}{second}{third}" for first in "abcdefg" for second in "abcdefg" for third in "abcde"]
+    told = [
+        {**row, "messages": [*chat(f"You help {name}.", "hello")]} for row, name in zip(rows(200), names, strict=False)
+    ]
+    once = fit.train(Logs.from_rows(told))
+    assert once.artifact.header["known_tags"] == once.artifact.header["tags"] == []
+    both = fit.train(Logs.from_rows([*told, *rows(200)]))
+    assert set(both.artifact.header["known_tags"]) == {identity(chat(TUTOR, "")), identity(chat(CLERK, ""))}
+    report = evaluate.report(Logs.from_rows([*told, *rows(200)]), evaluate.with_scorer(both.logs, both.scorer))
+    assert set(report["groups"]) == {"", *both.artifact.header["known_tags"]}
+
+
+# -------------------------------------------------------------------------------------- train and serve
+
+
+def test_it_learns_which_system_prompt_needs_the_expensive_tier(trained: fit.Fitted) -> None:
+    """Never seen texts: the tutor's gain, the clerk's do not; an unseen prompt is in between."""
+    gains = {
+        system: trained.scorer.score(Query(messages=chat(system, "Please see to number 1"))).expected_gain
+        for system in (TUTOR, CLERK, "You write poems.")
+    }
+    assert gains[TUTOR] > 0.6
+    assert gains[CLERK] < 0.3
+    assert gains[CLERK] < gains["You write poems."] < gains[TUTOR]
+
+
+def test_an_endpoint_that_the_logs_did_not_know_changes_nothing(trained: fit.Fitted, tmp_path: Path) -> None:
+    """What was trained without groups serves under an endpoint: equal, through the file, on every row of the logs."""
+    trained.save(tmp_path / "s")
+    served = load(tmp_path / "s")
+    for query in trained.logs.queries[:50]:
+        bare = Query(messages=query.messages)
+        assert query.tag.startswith("system:")
+        assert served.score(bare) == trained.scorer.score(query)
+        assert served.score(Query(messages=query.messages, tag="/v1/chat/completions")) == trained.scorer.score(query)
+        assert served.raw(read(query)) == trained.scorer.raw(read(query))
+
+
+def test_groups_of_the_logs_serve_as_endpoints_whatever_the_system_prompt() -> None:
+    """Explicit ones win in training, and so in service."""
+    told = [
+        {"messages": [*chat((TUTOR, CLERK)[at // 2 % 2], f"number {at}")], "group": ("/hard", "/easy")[at % 2],
+         "cheap_quality": at % 2, "expensive_quality": 1.0}
+        for at in range(200)
+    ]  # fmt: skip
+    scorer = fit.train(Logs.from_rows(told)).scorer
+    gains = [
+        scorer.score(Query(messages=chat(system, "number 7"), tag=tag)).expected_gain
+        for tag in ("/hard", "/easy")
+        for system in (TUTOR, CLERK)
+    ]
+    assert min(gains[:2]) > max(gains[2:]) + 0.5
+
+
+def test_a_novel_request_is_decided_by_its_system_prompts_mean(trained: fit.Fitted) -> None:
+    """Its text tells nothing, whose it is does."""
+    told = {
+        system: trained.scorer.score(Query(messages=chat(system, "Schreiben Sie dem Amt"), tag="/chat"))
+        for system in (TUTOR, CLERK)
+    }
+    assert all(score.novel for score in told.values())
+    assert told[TUTOR].tag_score > 0.5 > told[CLERK].tag_score
+
+
+def test_it_is_told_as_a_reason(trained: fit.Fitted) -> None:
+    """By its own name, not as a group."""
+    reasons = trained.scorer.explain(Query(messages=chat(TUTOR, "Please see to number 1")), 9)
+    assert any(f"the system prompt '{identity(chat(TUTOR, ''))}'" in reason for reason in reasons)
+
+
+async def _tier(turnout: Turnout, system: str) -> str:
+    messages = [*chat(system, "Please see to number 77")]
+    return (await turnout.complete(messages, caller=Caller(endpoint="/v1/chat/completions"))).outcome.tier
+
+
+def test_a_running_turnout_decides_by_it(tmp_path: Path) -> None:
+    """The request log's groups are all one endpoint: trained on such logs, served behind that endpoint."""
+    import asyncio
+
+    fit.train(Logs.from_rows(rows(group="/v1/chat/completions"))).save(tmp_path / "s")
+    config = {
+        "tiers": {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}},
+        "routing": {"scorer": str(tmp_path / "s"), "threshold": 0.5},
+    }
+
+    async def scenario() -> None:
+        turnout = Turnout(config, provider=ScriptedProvider())
+        assert await _tier(turnout, TUTOR) == "expensive"
+        assert await _tier(turnout, CLERK) == "cheap"
+        await turnout.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_the_file_says_which_tags_it_knows(trained: fit.Fitted) -> None:
+    """One that knows none by mistake is damaged."""
+    assert isinstance(trained.scorer, FileScorer)
+    assert trained.artifact.header["known_tags"] == sorted({query.tag for query in trained.logs.queries})

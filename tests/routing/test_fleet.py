@@ -99,6 +99,19 @@ def test_a_burst_at_all_at_once_is_known_for_one() -> None:
     assert all_of.worst() <= 0.03
 
 
+def test_a_burst_at_a_worker_that_has_just_begun_is_no_exception() -> None:
+    """It knows neither the traffic nor how many there are: a hundred hard requests before it hears anything."""
+    keeper = SharedKeeper(0.3)
+    keeper.join(0.0)
+    sent = 0
+    for number in range(100):
+        score = 0.9 + number / 1_000
+        expensive = keeper.decide(score)[1]
+        keeper.observe(score, expensive)
+        sent += expensive
+    assert abs(sent - 30) <= 3
+
+
 def test_the_expensive_calls_go_where_the_hard_requests_are() -> None:
     """One process has the hard ones, another the easy ones: nearly all goes to the hardest 30 % of both."""
     rng, all_of = random.Random(1), Simulated(0.3, 2, late=2)

@@ -31,7 +31,8 @@ class SharedKeeper(ShareKeeper):
         super().__init__(share)
         # The debt of all as it was told last; None: this process keeps its own share.
         self._shared: float | None = None
-        self._processes = 1
+        # Until it was told how many there are, this process takes care as if they were many.
+        self._processes = round(MOST_DEBT)
         self._since = 0
         # Of our own decisions the Tally knows neither what is untold nor, for all we know, what is being told.
         self._untold = 0.0

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from turnout.cli import progress, reading
+from turnout.cli import progress, reading, writing
 
 NAME = "evaluate"
 HELP = "what a scorer is worth on labelled logs"
@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from turnout.routing.scorer import load
     from turnout.training import evaluate, plots
 
+    writing.check_plot(args.plot, args.logs)
     # Before the logs are read, which may take long: a file that is no scorer should be told at once.
     scorer = None if args.scorer is None else PriorScorer() if args.scorer == "default" else load(args.scorer)
     embedding = reading.embedding(args.embedding) if scorer is None else None
@@ -67,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         at = (report["keep95_threshold_share"], report["keep95_quality"])
         chosen = None if at[1] is None else plots.Chosen("keep_quality = 0.95", *at)
-        plots.curve_and_calibration(args.plot, logs, told.score, told.gain, chosen)
+        with writing.written(args.plot):
+            plots.curve_and_calibration(args.plot, logs, told.score, told.gain, chosen)
     print(json.dumps(report) if args.json else _text(report))
     return 0
 

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from turnout.cli import progress, reading
+from turnout.cli import progress, reading, writing
 
 NAME = "train"
 HELP = "train a scorer from your own labelled logs"
@@ -26,11 +26,14 @@ def run(args: argparse.Namespace) -> int:
     """Trains, writes exactly the file named, and says what to expect of it."""
     from turnout.training import fit, wishes
 
+    writing.check_scorer(args.output, args.logs)
+    writing.check_plot(args.plot, args.logs)
     embedding = reading.embedding(args.embedding)
     logs = reading.read(args.logs, strict=args.strict, most=fit.MOST_ROWS, seed=args.seed)
     with progress.shown("training") as bar:
         fitted = fit.train(logs.evened(args.seed), seed=args.seed, embedding=embedding, progress=bar)
-    fitted.save(args.output)
+    with writing.written(args.output):
+        fitted.save(args.output)
     used = fitted.logs
     # One scorer on the rows it was trained on would flatter itself: the table is out of fold.
     rows = wishes.Rows(fitted.repeats, used.cheap, used.expensive, used.cheap_usd, used.expensive_usd)
@@ -38,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     warnings = [*fitted.warnings, *wishes.doubts(rows, made)]
     reading.warn(warnings)
     if args.plot:
-        _draw(args.plot, fitted, made)
+        with writing.written(args.plot):
+            _draw(args.plot, fitted, made)
     summary = {"file": args.output, "rows": logs.rows, "rows_used": len(used), "skipped": logs.skipped,
                "expected": made, "warnings": warnings, "scorer": dict(fitted.scorer.summary)}  # fmt: skip
     print(json.dumps(summary) if args.json else _table(summary))

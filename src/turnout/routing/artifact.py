@@ -56,22 +56,38 @@ class Artifact:
 
 
 def save(artifact: Artifact, path: Path) -> None:
-    """Writes exactly this path, whole or not at all."""
+    """Writes exactly this path, whole or not at all. Raises OSError."""
     top = {"format": FORMAT, "schema": SCHEMA, "features": FEATURE_VERSION, "header": dict(artifact.header)}
     part = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    try:
+        _write(part, top, artifact.arrays)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write(path: Path, top: Mapping[str, Any], arrays: Arrays) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_member(HEADER_MEMBER), json.dumps(top, indent=1, sort_keys=True, allow_nan=False))
-        for name in sorted(artifact.arrays):
+        for name in sorted(arrays):
             packed = io.BytesIO()
-            np.save(packed, np.ascontiguousarray(artifact.arrays[name]), allow_pickle=False)
+            np.save(packed, np.ascontiguousarray(arrays[name]), allow_pickle=False)
             archive.writestr(_member(f"{name}.npy"), packed.getvalue())
-    part.replace(path)
 
 
 def _member(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, _EPOCH)
     info.compress_type = zipfile.ZIP_DEFLATED
     return info
+
+
+def is_ours(path: Path) -> bool:
+    """Whether the file is a scorer file by its looks, of whatever version: what may be written over by another."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return HEADER_MEMBER in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def load(path: Path) -> Artifact:

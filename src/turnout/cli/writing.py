@@ -1,0 +1,52 @@
+"""Where a command may write its file: known before the work is done, and never over what is something else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from turnout.errors import TurnoutError, UsageError
+
+_PNG = b"\x89PNG"
+
+
+def check_scorer(path: str, logs: Sequence[str]) -> None:
+    """Raises UsageError where a scorer file cannot or should not be written."""
+    from turnout.routing import artifact
+
+    _check(Path(path), logs, "-o", "a scorer file", artifact.is_ours)
+
+
+def check_plot(path: str | None, logs: Sequence[str]) -> None:
+    """Raises UsageError where a picture cannot or should not be written. None: none is asked for."""
+    if path is not None:
+        _check(Path(path), logs, "--plot", "a PNG picture", _is_png)
+
+
+@contextmanager
+def written(path: str) -> Iterator[None]:
+    """Raises TurnoutError, which names the file, where writing it fails all the same."""
+    try:
+        yield
+    except OSError as error:
+        raise TurnoutError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _check(path: Path, logs: Sequence[str], option: str, kind: str, ours: Callable[[Path], bool]) -> None:
+    another = f"name another file with {option}"
+    if any(Path(log).exists() and path.exists() and path.samefile(log) for log in logs):
+        raise UsageError(f"{path} is one of the logs; {another}")
+    folder = path.parent
+    if path.is_dir() or not folder.is_dir():
+        raise UsageError(f"{path if path.is_dir() else folder} is {'' if path.is_dir() else 'not '}a folder; {another}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"{path} cannot be written here; {another}")
+    if path.exists() and path.stat().st_size and not ours(path):
+        raise UsageError(f"{path} exists and is not {kind}; remove it, or {another}")
+
+
+def _is_png(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_PNG)) == _PNG

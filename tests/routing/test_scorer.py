@@ -13,8 +13,9 @@ import pytest
 
 from turnout.errors import ArtifactError, LogError
 from turnout.ports import Query
+from turnout.routing.artifact import Artifact
 from turnout.routing.features import read
-from turnout.routing.scorer import load
+from turnout.routing.scorer import FileScorer, load
 from turnout.training import fit
 from turnout.training.labelled_logs import Logs
 from turnout.training.views import tag_means, views_of
@@ -92,6 +93,13 @@ def test_what_a_word_means_may_hang_on_the_tag() -> None:
     assert min(hard) > max(easy) + 0.2
 
 
+def test_unknown_tags_are_scored_alike() -> None:
+    """Whatever their names: as a request without a tag."""
+    scorer = fit.train(logs()).scorer
+    alike = {scorer.raw(scorer._read(Query.from_text("Please add 1 and 2", tag=f"new {at}"))) for at in range(30)}
+    assert alike == {scorer.raw(read(Query.from_text("Please add 1 and 2")))}
+
+
 def test_training_is_deterministic() -> None:
     """The same logs give the same scorer."""
     assert fit.train(logs(60)).scorer.version == fit.train(logs(60)).scorer.version
@@ -163,3 +171,41 @@ def _pickled(whole: bytes, path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(path, "w") as new:
         for name in old.namelist():
             new.writestr(name, packed.getvalue() if name == "words.npy" else old.read(name))
+
+
+def test_a_scorer_file_with_any_bit_flipped_loads_or_is_refused(fitted: fit.Fitted, tmp_path: Path) -> None:
+    """Never another error."""
+    fitted.save(tmp_path / "good")
+    whole, rng = (tmp_path / "good").read_bytes(), random.Random(3)
+    refused = 0
+    for _ in range(150):
+        at, garbled = rng.randrange(len(whole)), bytearray(whole)
+        garbled[at : at + 16] = rng.randbytes(16)
+        (tmp_path / "bad").write_bytes(garbled)
+        try:
+            load(tmp_path / "bad")
+        except ArtifactError:
+            refused += 1
+    assert refused > 100
+
+
+@pytest.mark.parametrize("name", ["intercept", "gain_slope", "gain_intercept", "tag_share"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_header_that_is_not_finite_is_refused(fitted: fit.Fitted, name: str, value: float) -> None:
+    """It would score, and say nothing."""
+    header = {**fitted.artifact.header, name: value}
+    with pytest.raises(ArtifactError, match="do not fit together"):
+        FileScorer(Artifact(header=header, arrays=fitted.artifact.arrays))
+
+
+@pytest.mark.parametrize("name", ["tree_roots", "tree_cuts", "levels", "words", "ranks"])
+def test_an_array_that_was_cut_or_left_out_is_refused(fitted: fit.Fitted, name: str) -> None:
+    """Rather than scored without."""
+    arrays = dict(fitted.artifact.arrays)
+    assert name in arrays
+    short = {**arrays, name: arrays[name][:-1]}
+    column = {**arrays, name: arrays[name][:, None]}
+    missing = {other: array for other, array in arrays.items() if other != name}
+    for damaged in (short, column, missing):
+        with pytest.raises(ArtifactError, match="damaged"):
+            FileScorer(Artifact(header=fitted.artifact.header, arrays=damaged))

@@ -57,6 +57,16 @@ def test_a_threshold_is_never_chosen_by_the_row_itself() -> None:
     assert sent(rows, Wish("keep_quality", 1.0), 0)[4] == 0.0
 
 
+def test_of_equal_gains_a_share_takes_as_many_as_it_needs() -> None:
+    """As service does: two kinds of row, and a wish for fewer than the better kind has, and for more."""
+    told = np.where(np.arange(400) < 200, 0.5, 0.1)[None]
+    rows = Rows(told, np.zeros(400), np.ones(400), NONE[:400], NONE[:400])
+    for share in (0.1, 0.3, 0.5, 0.7):
+        given = sent(rows, Wish("max_expensive_share", share), 0)
+        assert given.mean() == pytest.approx(share, abs=0.02)
+        assert given[:200].mean() == pytest.approx(min(1.0, share * 2), abs=0.04)
+
+
 def test_repeats_are_averaged() -> None:
     """Three tellings of the same rows: a row may be expensive in one of three."""
     taken = sent(_rows(300, informed=0.5, repeats=3), Wish("max_expensive_share", 0.3), 0)

@@ -1,6 +1,6 @@
 """A scorer file: a zip of plain arrays and one JSON header. Nothing in it is ever executed.
 
-    turnout.json    {"format": "turnout-scorer", "schema": 5, "features": 1, "header": {...}}
+    turnout.json    {"format": "turnout-scorer", "schema": 6, "features": 2, "header": {...}}
     <name>.npy      one array each, of numbers only
 
 Reading checks before it believes: the format's name, the versions, the sizes, every array's kind.
@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from turnout.errors import ArtifactError
 from turnout.routing.features import FEATURE_VERSION
 
 FORMAT = "turnout-scorer"
-SCHEMA = 5
+SCHEMA = 6
 HEADER_MEMBER = "turnout.json"
 
 # A file as we write it is under 5 MB unpacked: anything far beyond is not ours, or a zip bomb.
@@ -99,7 +100,7 @@ def load(path: Path) -> Artifact:
         raise ArtifactError(f"{path}: no such file; write one with `turnout train LOGS -o {path}`") from error
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         raise ArtifactError(
             f"{path}: not a scorer file, or a damaged one; train it again with `turnout train`"
         ) from error
@@ -147,7 +148,7 @@ def _header(archive: zipfile.ZipFile, path: Path) -> Mapping[str, Any]:
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
     try:
         array = np.load(io.BytesIO(archive.read(info)), allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, MemoryError) as error:
         raise ArtifactError(f"{path}: {info.filename} is not an array of plain numbers") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in _KINDS:
         raise ArtifactError(f"{path}: {info.filename} is not an array of plain numbers")

@@ -63,11 +63,12 @@ class FileScorer:
             self._ranked: Floats = arrays["rank_weights"].astype(np.float64) / KNOTS
             self._middle: Floats = arrays["rank_middle"].astype(np.float64) * KNOTS
             # Those that the blend gave a share.
-            self._tables = {view: arrays[view].astype(np.float64) for view in header["hashed"]}
+            served = [str(view) for view in header["served"]]
+            self._tables = {view: arrays[view].astype(np.float64) for view in served if view != "meaning"}
             self._ranks = [float(rank) for rank in arrays["ranks"]]
             self._levels = [float(level) for level in arrays["levels"]]
-            self._meaning = _Meaning(arrays) if "meaning" in arrays else None
-            self._trees = _Trees(arrays, int(header["tree_depth"]))
+            self._meaning = _Meaning(arrays) if "meaning" in served else None
+            self._trees = _Trees(arrays, int(header["tree_depth"]), int(header["trees"]))
             self._intercept = float(header["intercept"])
             self._gain = (float(header["gain_slope"]), float(header["gain_intercept"]))
             self._tags = dict(zip(header["tags"], (float(mean) for mean in arrays["tag_means"]), strict=True))
@@ -88,8 +89,9 @@ class FileScorer:
             low < high for told in (self._ranks, self._levels) for low, high in pairwise(told)
         )
         shares = [*self._levels, *(share for row in self._keep for share in row), abs(self._mean_gain)]
-        if not (fits and ordered and self._trees.sound and all(0.0 <= share <= 1.0 for share in shares)):
-            raise ArtifactError("a damaged scorer file: its arrays have the wrong sizes; train it again")
+        finite = all(map(math.isfinite, (self._intercept, *self._gain, self._tag_share)))
+        if not (fits and ordered and finite and self._trees.sound and all(0.0 <= share <= 1.0 for share in shares)):
+            raise ArtifactError("a damaged scorer file: its numbers do not fit together; train it again")
         self._by_tag = {
             tag: (self.rank(self._mean_gain + net), max(-1.0, min(1.0, self._mean_gain + gains[tag])))
             for tag, net in self._tags.items()
@@ -209,14 +211,14 @@ class _Meaning:
 class _Trees:
     """All trees as one list of nodes; a leaf leads to itself, so all are walked at once for as many levels."""
 
-    def __init__(self, arrays: Mapping[str, Any], depth: int) -> None:
+    def __init__(self, arrays: Mapping[str, Any], depth: int, count: int) -> None:
         self._features = arrays["tree_features"].astype(np.intp)
         self._cuts = arrays["tree_cuts"].astype(np.float64)
         # Flat, [2 x nodes]: one look-up goes to the left (even) or to the right child (odd).
         self._children = arrays["tree_children"].astype(np.intp).reshape(-1)
         self._values: Floats = arrays["tree_values"].astype(np.float64)
         self._roots = arrays["tree_roots"].astype(np.intp)
-        self._depth = depth
+        self._depth, self._count = depth, count
         self.middle = float(self._values[self._roots].sum()) if self.sound else 0.0
 
     @property
@@ -229,6 +231,8 @@ class _Trees:
         return (
             sizes
             and 0 <= self._depth <= MOST_LEVELS
+            and self._cuts.ndim == self._values.ndim == 1
+            and len(self._roots) == self._count
             and all(told.ndim == 1 and ((told >= 0) & (told < end)).all() for told, end in within)
         )
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 # Bytes read at each end of a long text; more of it moved no file's figures.
 END_BYTES = 1_000
-# Pieces whose tokens are remembered: far more than the words that an app's users know.
-REMEMBERED = 65_536
+# Pieces whose tokens are remembered at a time, and how long one is at most, in bytes: some 5 MB when full.
+REMEMBERED = 20_000
+LONGEST_REMEMBERED = 32
 _PIECE = re.compile(rb" ?[A-Za-z\x80-\xff]+| ?[0-9]+| ?[^\sA-Za-z0-9\x80-\xff]+|\n")
 
 
@@ -61,7 +62,10 @@ class _Remembered(dict[bytes, tuple[int, ...]]):
 
     def __missing__(self, piece: bytes) -> tuple[int, ...]:
         places = self._vocabulary.cut(piece)
-        if len(self) < self._most:
+        if len(piece) <= LONGEST_REMEMBERED:
+            # Begun anew when full: the words of the day come back at once.
+            if len(self) >= self._most:
+                self.clear()
             self[piece] = places
         return places
 

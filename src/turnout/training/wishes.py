@@ -65,27 +65,42 @@ def sent(rows: Rows, wish: Wish, seed: int) -> Floats:
     for repeat, told in enumerate(rows.told):
         for number in range(int(fold.max()) + 1):
             outside = fold == number
-            expensive[repeat, outside] = told[outside] >= chosen(told[~outside], ~outside)
+            threshold, of_ties = chosen(told[~outside], ~outside)
+            expensive[repeat, outside] = np.where(
+                told[outside] == threshold, of_ties, (told[outside] > threshold).astype(np.float64)
+            )
     mean: Floats = expensive.mean(axis=0)
     return mean
 
 
-def _by_share(share: float) -> Callable[[Floats, NDArray[np.bool_]], float]:
-    return lambda told, _: float(np.quantile(told, 1.0 - share))
+# The told gains of some rows, and which rows they are -> the threshold that they choose, and the share of those just
+# there that is expensive.
+Chosen = Callable[[Floats, NDArray[np.bool_]], tuple[float, float]]
 
 
-def _by_quality(rows: Rows, quality: float) -> Callable[[Floats, NDArray[np.bool_]], float]:
+def _by_share(share: float) -> Chosen:
+    """In service a share is kept whatever the scores: of equal ones, as many as it takes."""
+
+    def chosen(told: Floats, _: NDArray[np.bool_]) -> tuple[float, float]:
+        threshold = float(np.quantile(told, 1.0 - share, method="lower"))
+        above, equal = int((told > threshold).sum()), int((told == threshold).sum())
+        return threshold, min(1.0, max(0.0, (share * len(told) - above) / equal))
+
+    return chosen
+
+
+def _by_quality(rows: Rows, quality: float) -> Chosen:
     """The threshold of the smallest share that keeps this much of all-expensive's quality, on these rows."""
 
-    def chosen(told: Floats, inside: NDArray[np.bool_]) -> float:
+    def chosen(told: Floats, inside: NDArray[np.bool_]) -> tuple[float, float]:
         cheap, expensive = rows.cheap[inside], rows.expensive[inside]
         order = np.argsort(-told, kind="stable")
         kept = np.concatenate(([cheap.sum()], cheap.sum() + np.cumsum((expensive - cheap)[order])))
         reached = np.flatnonzero(kept >= quality * expensive.sum() - 1e-12)
         if not len(reached):
-            return -np.inf
+            return -np.inf, 1.0
         at = int(reached[0])
-        return float(np.inf if at == 0 else told[order][at - 1])
+        return float(np.inf if at == 0 else told[order][at - 1]), 1.0
 
     return chosen
 

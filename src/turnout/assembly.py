@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -17,8 +17,8 @@ from turnout.answering import litellm_provider, running
 from turnout.caching.keys import Keys, policy_digest
 from turnout.caller import DEFAULT_DIRECTIVES, Caller, Circumstances, Directives, current_request, new_request_id
 from turnout.clock import SystemClock
-from turnout.completion import AnswerStream, Chunk, Completion
-from turnout.errors import ArtifactError, InvalidRequest, SettingsError
+from turnout.completion import AnswerStream, Completion, TextStream
+from turnout.errors import InvalidRequest
 from turnout.messages import Message
 from turnout.outcome import Decision, Outcome
 from turnout.pipeline import Pipeline
@@ -27,25 +27,18 @@ from turnout.pipeline.billing import Billing
 from turnout.pipeline.call import LetIn
 from turnout.ports import Clock, Gate, Observer, Provider, Scorer, Switchboard, Tally
 from turnout.routing.catalog import Catalog
-from turnout.routing.drift import DRIFTED, WINDOW, Drift
-from turnout.routing.fleet import Fleet, SharedKeeper
-from turnout.routing.quantile import ShareKeeper
+from turnout.routing.drift import Drift
+from turnout.routing.plugs import DEFAULT_SHARE, fleet_of, scorer_of, watch, wish_of
 from turnout.routing.router import Router
 from turnout.settings import Routing, Settings
 from turnout.stores.plugs import stores_of
-from turnout.telemetry import names
-from turnout.telemetry.metrics import MetricsObserver
-from turnout.telemetry.observers import Observers
-from turnout.telemetry.request_log import RequestLog
-from turnout.telemetry.spans import SpanObserver
+from turnout.telemetry.plugs import observer_of, request_log_of, store_told
 from turnout.upstream import litellm_import
 from turnout.upstream.admission import Admission
 from turnout.upstream.chain import Chain
 from turnout.upstream.prices import PriceBook
 from turnout.upstream.provider import LiteLLMProvider
-from turnout.webhooks.guard import Forbidden, checked_url
-from turnout.webhooks.sender import Sender
-from turnout.webhooks.signing import key_of
+from turnout.webhooks.plugs import sender_of
 from turnout.wire import ChatRequest, from_call
 
 if TYPE_CHECKING:
@@ -53,10 +46,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("turnout")
 
-# What no wish means: three in ten to the expensive tier.
-DEFAULT_SHARE = 0.3
-# What the default scorer, which can promise no quality, makes of a wish for quality.
-DEFAULT_SCORER_SHARE = 0.5
 # Sections that are read and checked, but that nothing acts on yet.
 NOT_BUILT = ("queue", "status")
 
@@ -86,27 +75,27 @@ class Turnout:
         self._own_provider = provider is None
         self._provider = provider or LiteLLMProvider(settings)
         self.catalog = Catalog(settings)
-        self._log = _request_log(settings, self.clock) if observer is None else None
-        observer = observer or _observer(settings, self._log)
-        self._stores = stores_of(settings, self.clock, partial(_store_told, observer))
+        self._log = request_log_of(settings, self.clock) if observer is None else None
+        observer = observer or observer_of(settings, self._log)
+        self._stores = stores_of(settings, self.clock, partial(store_told, observer))
         if gate is not None:
             self._stores = replace(self._stores, gate=gate)
-        self._sender = _sender(settings, self.clock)
+        self._sender = sender_of(settings, self.clock)
         self._prices = PriceBook(settings)
         self._billing = Billing(
             settings=settings, clock=self.clock, gate=self._stores.gate, catalog=self.catalog, prices=self._prices
         )
         if self._billing.budgeted:
             self._prices.require_all()
-        scorer = scorer or _scorer(settings)
+        scorer = scorer or scorer_of(settings)
         _warn(settings, scorer)
         # The default scorer was trained on no logs of this app: its scores are uniform on no traffic.
         self.drift = None if scorer.is_default else Drift()
         if switchboard is None and settings.redis is not None:
             # Alone in its process, a breaker has nobody to share with.
             switchboard = self._stores.switchboard
-        wish = _wish(settings, scorer)
-        self._fleet = _fleet(wish, scorer, tally or self._stores.tally, self.clock)
+        wish = wish_of(settings, scorer)
+        self._fleet = fleet_of(wish, scorer, tally or self._stores.tally, self.clock)
         self.admission = Admission(settings=settings, clock=self.clock, observer=observer, switchboard=switchboard)
         self._pipeline = Pipeline(
             settings=settings,
@@ -119,7 +108,7 @@ class Turnout:
                 catalog=self.catalog,
                 scorer=scorer,
                 wish=wish if self._fleet is None else self._fleet.keeper,
-                seen=partial(_watch, self.drift, observer),
+                seen=partial(watch, self.drift, observer),
                 fleet=self._fleet,
             ),
             chain=Chain(
@@ -208,7 +197,7 @@ class Turnout:
     def stream(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> TextStream:
         """The answer chunk by chunk: `async for chunk in t.stream("..."): chunk.text`. Raises ServedError."""
         request = from_call(prompt, stream=True, params=params)
-        return TextStream(self, request, self.around(caller))
+        return TextStream(partial(self.streamed, request, self.around(caller)))
 
     async def decide(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""
@@ -280,142 +269,6 @@ def _note(outcome: Outcome) -> None:
         handled.note(outcome)
 
 
-class TextStream:
-    """A stream that begins when it is first read. `outcome` is known once it has begun."""
-
-    def __init__(self, turnout: Turnout, request: ChatRequest, around: Circumstances) -> None:
-        self._turnout = turnout
-        self._request = request
-        self._around = around
-        self._answer: AnswerStream | None = None
-
-    async def _begun(self) -> AnswerStream:
-        if self._answer is None:
-            self._answer = await self._turnout.streamed(self._request, self._around)
-        return self._answer
-
-    async def begin(self) -> None:
-        """Returns once the first content is here: until then a failure can still be told with a status. Raises
-        ServedError."""
-        await self._begun()
-
-    def __aiter__(self) -> AsyncIterator[Chunk]:
-        return self
-
-    async def __anext__(self) -> Chunk:
-        answer = self._answer or await self._begun()
-        return Chunk(await anext(answer))
-
-    async def __aenter__(self) -> TextStream:
-        await self._begun()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Ends the listening early; where nobody else listens, the provider's call too."""
-        if self._answer is not None:
-            await self._answer.aclose()
-
-    @property
-    def outcome(self) -> Outcome | None:
-        return self._answer.outcome if self._answer is not None else None
-
-
-def _sender(settings: Settings, clock: Clock) -> Sender | None:
-    """What sends alerts, where that is configured. Raises SettingsError."""
-    url, told = settings.alerts.webhook_url, settings.webhooks
-    if not url:
-        return None
-    try:
-        checked_url(url, told.allow_hosts)
-    except Forbidden as error:
-        raise SettingsError(f'alerts.webhook_url = "{url}": {error}') from error
-    secret = os.environ.get(told.secret_env, "")
-    if not secret:
-        raise SettingsError(
-            f'alerts.webhook_url is set, and webhooks.secret_env = "{told.secret_env}" names no environment variable '
-            "that is set: set it, so that who receives an alert can tell that it is ours"
-        )
-    return Sender(url=url, key=key_of(secret), allow_hosts=told.allow_hosts, clock=clock)
-
-
-def _request_log(settings: Settings, clock: Clock) -> RequestLog | None:
-    told = settings.log
-    return RequestLog(told.path, content=told.content, wall=clock.time) if told.path else None
-
-
-def _observer(settings: Settings, log: RequestLog | None) -> Observer:
-    told: list[Observer] = [SpanObserver(settings), MetricsObserver(settings)]
-    return Observers(*told) if log is None else Observers(*told, log)
-
-
-def _store_told(observer: Observer, up: bool, why: str) -> None:
-    observer.event(None, names.EVENT_STORE_FOUND if up else names.EVENT_STORE_LOST, {names.STORE_REASON: why})
-
-
-def _watch(drift: Drift | None, observer: Observer, score: float) -> None:
-    look = drift.observe(score) if drift is not None else None
-    if look is None:
-        return
-    observer.event(None, names.EVENT_DRIFT_MEASURED, {names.DRIFT_DISTANCE: look.distance})
-    if look.crossed is None:
-        return
-    if look.crossed:
-        log.warning(
-            "the traffic has left the scorer's training logs: its last %d scores are %.2f off (told from %s on); "
-            "label what is asked now and train again: turnout label, turnout train",
-            *(WINDOW, look.distance, DRIFTED),
-        )
-    else:
-        log.info("the traffic is like the scorer's training logs again: %.2f", look.distance)
-    observer.event(None, names.EVENT_DRIFT, {names.DRIFT_DISTANCE: look.distance, names.DRIFTED: look.crossed})
-
-
-def _scorer(settings: Settings) -> Scorer:
-    # Imported here: numpy takes a while, and importing turnout is light.
-    if settings.routing.scorer == "default":
-        from turnout.routing.prior import PriorScorer
-
-        return PriorScorer()
-    from turnout.routing.scorer import load
-
-    try:
-        return load(settings.routing.scorer)
-    except ArtifactError as error:
-        raise SettingsError(f'routing.scorer = "{settings.routing.scorer}": {error}') from error
-
-
-def _wish(settings: Settings, scorer: Scorer) -> float | ShareKeeper:
-    """What decides: a fixed threshold, or one that moves to keep a share."""
-    routing = settings.routing
-    if routing.threshold is not None:
-        return routing.threshold
-    if routing.max_expensive_share is not None:
-        return ShareKeeper(routing.max_expensive_share)
-    if routing.keep_quality is None:
-        return ShareKeeper(DEFAULT_SHARE)
-    promised = getattr(scorer, "threshold_for_quality", None)
-    if promised is None or scorer.is_default:
-        log.warning(
-            "routing.keep_quality: the default scorer can promise no quality; serving a share of %s expensive. "
-            "Train a scorer on your own logs: turnout train LOGS -o FILE",
-            DEFAULT_SCORER_SHARE,
-        )
-        return ShareKeeper(DEFAULT_SCORER_SHARE)
-    threshold: float = promised(routing.keep_quality)
-    return threshold
-
-
-def _fleet(wish: float | ShareKeeper, scorer: Scorer, tally: Tally | None, clock: Clock) -> Fleet | None:
-    """Who keeps the share with the app's other processes: those that score alike and want the same."""
-    if tally is None or not isinstance(wish, ShareKeeper):
-        return None
-    keeper = SharedKeeper(wish.share)
-    return Fleet(keeper=keeper, tally=tally, name=f"{scorer.version}:{wish.share:g}", clock=clock)
-
-
 def _warn(settings: Settings, scorer: Scorer) -> None:
     if settings.routing == Routing():
         log.warning(
@@ -430,6 +283,3 @@ def _warn(settings: Settings, scorer: Scorer) -> None:
     told += [f'endpoints."{path}".heavy' for path, endpoint in settings.endpoints.items() if endpoint.heavy]
     if told:
         log.warning("these settings are checked but not acted on in this version: %s", ", ".join(told))
-
-
-__all__ = ["TextStream", "Turnout"]

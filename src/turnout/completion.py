@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from turnout.outcome import Outcome, Usage
@@ -98,3 +98,44 @@ class AnswerStream:
     async def aclose(self) -> None:
         """Ends the listening; where nobody else listens, the provider's call too."""
         await self._chunks.aclose()
+
+
+class TextStream:
+    """A stream that begins when it is first read. `outcome` is known once it has begun."""
+
+    def __init__(self, begin: Callable[[], Awaitable[AnswerStream]]) -> None:
+        self._begin = begin
+        self._answer: AnswerStream | None = None
+
+    async def _begun(self) -> AnswerStream:
+        if self._answer is None:
+            self._answer = await self._begin()
+        return self._answer
+
+    async def begin(self) -> None:
+        """Returns once the first content is here: until then a failure can still be told with a status. Raises
+        ServedError."""
+        await self._begun()
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        answer = self._answer or await self._begun()
+        return Chunk(await anext(answer))
+
+    async def __aenter__(self) -> TextStream:
+        await self._begun()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Ends the listening early; where nobody else listens, the provider's call too."""
+        if self._answer is not None:
+            await self._answer.aclose()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self._answer.outcome if self._answer is not None else None

@@ -70,6 +70,24 @@ def test_score_says_when_a_text_is_unlike_the_logs(
     assert "unlike" not in capsys.readouterr().out
 
 
+def test_a_system_prompt_is_a_tag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the logs hold system prompts and no groups, the same text scores by the one that it is sent with."""
+    logs, rows = tmp_path / "logs.jsonl", []
+    for at in range(80):
+        system, cheap = (("You check contracts.", 0), ("You greet people.", 1))[at % 2]
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": f"Look at number {at}"}]
+        rows.append(json.dumps({"messages": messages, "cheap_quality": cheap, "expensive_quality": 1}))
+    logs.write_text("\n".join(rows))
+    assert main(["train", str(logs), "-o", str(tmp_path / "s")]) == 0
+    told = []
+    for system in ("You check contracts.", "You greet people."):
+        capsys.readouterr()
+        argv = ["score", "Look at number 500", "--scorer", str(tmp_path / "s"), "--system", system, "--json"]
+        assert main(argv) == 0
+        told.append(json.loads(capsys.readouterr().out)["score"])
+    assert told[0] > 0.5 > told[1]
+
+
 def test_train_tells_what_each_wish_gives(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A table on standard output, doubts on standard error, the picture a PNG; no bar in a pipe."""
     assert main(["train", str(file), "-o", str(tmp_path / "s"), "--plot", str(tmp_path / "p.png")]) == 0

@@ -8,19 +8,24 @@ from typing import Any
 
 from turnout.cli.reasons import in_words
 from turnout.ports import Query
+from turnout.routing.plugs import DEFAULT_SCORER_SHARE
 
 NAME = "score"
 HELP = "score one text: tier, expected gain and the reasons"
 KEEP = 0.95
-# The default scorer can promise no quality: the wish is served as this share.
-DEFAULT_SHARE = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help="the prompt")
     parser.add_argument("--scorer", metavar="FILE", default="default", help="a file that `turnout train` wrote")
     parser.add_argument("--group", default="", metavar="G", help="the request's tag, where the logs had groups")
+    parser.add_argument("--system", default="", metavar="TEXT", help="the system prompt that it would be sent with")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def _query(text: str, system: str, group: str) -> Query:
+    messages = [{"role": "system", "content": system}] if system else []
+    return Query(messages=(*messages, {"role": "user", "content": text}), tag=group)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,10 +37,10 @@ def run(args: argparse.Namespace) -> int:
 
     default = args.scorer == "default"
     scorer: Any = PriorScorer() if default else load(args.scorer)
-    query = Query.from_text(args.text, args.group)
+    query = _query(args.text, args.system, args.group)
     score = scorer.score(query)
     deciding, gain = decisive(score)
-    threshold = 1.0 - DEFAULT_SHARE if default else scorer.threshold_for_quality(KEEP)
+    threshold = 1.0 - DEFAULT_SCORER_SHARE if default else scorer.threshold_for_quality(KEEP)
     told = {
         "score": deciding,
         "expected_gain": gain,
@@ -69,7 +74,7 @@ def _text(told: dict[str, Any]) -> str:
         if told["novel"]
         else ""
     )
-    wish = f"a share of {DEFAULT_SHARE:g}" if told["scorer"] == "default" else f"keep_quality = {KEEP:g}"
+    wish = f"a share of {DEFAULT_SCORER_SHARE:g}" if told["scorer"] == "default" else f"keep_quality = {KEEP:g}"
     lines = [
         f"{told['tier']}: score {told['score']:.4f}, threshold {told['threshold']:.4f} (for {wish})",
         f"expected gain {told['expected_gain']:+.3f}, novelty {told['novelty']:.2f}{novel}",

@@ -9,9 +9,9 @@ from typing import Any
 
 from turnout import portal
 from turnout.answering.running import loop_of
-from turnout.assembly import TextStream, Turnout
+from turnout.assembly import Turnout
 from turnout.caller import Caller
-from turnout.completion import Chunk, Completion
+from turnout.completion import Chunk, Completion, TextStream
 from turnout.outcome import Decision, Outcome
 
 FindCaller = Callable[[], Caller]

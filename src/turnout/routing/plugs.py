@@ -1,0 +1,83 @@
+"""What the settings choose to decide with: the scorer, the wish, and who keeps a share together."""
+
+from __future__ import annotations
+
+import logging
+
+from turnout.errors import ArtifactError, SettingsError
+from turnout.ports import Clock, Observer, Scorer, Tally
+from turnout.routing.drift import DRIFTED, WINDOW, Drift
+from turnout.routing.fleet import Fleet, SharedKeeper
+from turnout.routing.quantile import ShareKeeper
+from turnout.settings import Settings
+from turnout.telemetry import names
+
+log = logging.getLogger("turnout")
+
+# What no wish means: three in ten to the expensive tier.
+DEFAULT_SHARE = 0.3
+# What the default scorer, which can promise no quality, makes of a wish for quality.
+DEFAULT_SCORER_SHARE = 0.5
+
+
+def scorer_of(settings: Settings) -> Scorer:
+    """The scorer of the settings. Raises SettingsError."""
+    # Imported here: numpy takes a while, and importing turnout is light.
+    if settings.routing.scorer == "default":
+        from turnout.routing.prior import PriorScorer
+
+        return PriorScorer()
+    from turnout.routing.scorer import load
+
+    try:
+        return load(settings.routing.scorer)
+    except ArtifactError as error:
+        raise SettingsError(f'routing.scorer = "{settings.routing.scorer}": {error}') from error
+
+
+def wish_of(settings: Settings, scorer: Scorer) -> float | ShareKeeper:
+    """What decides: a fixed threshold, or one that moves to keep a share."""
+    routing = settings.routing
+    if routing.threshold is not None:
+        return routing.threshold
+    if routing.max_expensive_share is not None:
+        return ShareKeeper(routing.max_expensive_share)
+    if routing.keep_quality is None:
+        return ShareKeeper(DEFAULT_SHARE)
+    promised = getattr(scorer, "threshold_for_quality", None)
+    if promised is None or scorer.is_default:
+        log.warning(
+            "routing.keep_quality: the default scorer can promise no quality; serving a share of %s expensive. "
+            "Train a scorer on your own logs: turnout train LOGS -o FILE",
+            DEFAULT_SCORER_SHARE,
+        )
+        return ShareKeeper(DEFAULT_SCORER_SHARE)
+    threshold: float = promised(routing.keep_quality)
+    return threshold
+
+
+def fleet_of(wish: float | ShareKeeper, scorer: Scorer, tally: Tally | None, clock: Clock) -> Fleet | None:
+    """Who keeps the share with the app's other processes: those that score alike and want the same."""
+    if tally is None or not isinstance(wish, ShareKeeper):
+        return None
+    keeper = SharedKeeper(wish.share)
+    return Fleet(keeper=keeper, tally=tally, name=f"{scorer.version}:{wish.share:g}", clock=clock)
+
+
+def watch(drift: Drift | None, observer: Observer, score: float) -> None:
+    """Tells how far the scores are from those of the training logs, and once when they have left them."""
+    look = drift.observe(score) if drift is not None else None
+    if look is None:
+        return
+    observer.event(None, names.EVENT_DRIFT_MEASURED, {names.DRIFT_DISTANCE: look.distance})
+    if look.crossed is None:
+        return
+    if look.crossed:
+        log.warning(
+            "the traffic has left the scorer's training logs: its last %d scores are %.2f off (told from %s on); "
+            "label what is asked now and train again: turnout label, turnout train",
+            *(WINDOW, look.distance, DRIFTED),
+        )
+    else:
+        log.info("the traffic is like the scorer's training logs again: %.2f", look.distance)
+    observer.event(None, names.EVENT_DRIFT, {names.DRIFT_DISTANCE: look.distance, names.DRIFTED: look.crossed})

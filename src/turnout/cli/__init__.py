@@ -10,7 +10,8 @@ from importlib import import_module
 from turnout import __version__
 from turnout.errors import TurnoutError, UsageError
 
-# Name -> what it does. Each is a module here with HELP, add_arguments(parser) and run(args) -> exit code.
+# Name -> what it does: told here, so that the list of them imports none. Each is a module here with
+# add_arguments(parser) and run(args) -> exit code.
 COMMANDS = {
     "demo": "see it work: loopback providers, a real app, real traffic, a summary; no keys, no network",
     "train": "train a scorer from your own labelled logs",

@@ -9,9 +9,6 @@ import json
 from turnout.errors import StoreUnavailable, UsageError
 from turnout.settings import Settings
 
-NAME = "cache"
-HELP = "purge stored answers from the cache that the workers share"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["purge"], help="purge: drop stored answers")

@@ -6,9 +6,6 @@ import argparse
 
 from turnout.assembly import Turnout
 
-NAME = "check"
-HELP = "check a settings file, and say what it means"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, metavar="FILE", help="the settings file, turnout.toml")

@@ -7,9 +7,6 @@ import json
 
 from turnout.cli.hushed import hushed
 
-NAME = "demo"
-HELP = "see it work: loopback providers, a real app, real traffic, a summary; no keys, no network"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

@@ -8,9 +8,6 @@ from typing import Any
 
 from turnout.cli import progress, reading, writing
 
-NAME = "evaluate"
-HELP = "what a scorer is worth on labelled logs"
-
 # What the table tells, in this order, and how.
 LINES = (
     ("rows", "rows"),

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from turnout.training.labelling.purse import Purse
     from turnout.training.labelling.replay import Replay
 
-NAME = "label"
-HELP = "make labelled logs: replay prompts on both tiers, judge the answers"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("log", metavar="LOG", help="the request log, or any .csv, .jsonl or .parquet with prompts")

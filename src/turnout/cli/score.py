@@ -10,8 +10,6 @@ from turnout.cli.reasons import in_words
 from turnout.ports import Query
 from turnout.routing.plugs import DEFAULT_SCORER_SHARE
 
-NAME = "score"
-HELP = "score one text: tier, expected gain and the reasons"
 KEEP = 0.95
 
 

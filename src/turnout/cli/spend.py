@@ -17,7 +17,6 @@ from turnout.pricing import usd
 from turnout.quota.terms import Terms, user_key
 from turnout.settings import Redis, Settings
 
-HELP = "what is spent, reserved and left of each budget"
 # Accounts asked for in one step.
 AT_ONCE = 100
 

@@ -8,9 +8,6 @@ from typing import Any
 
 from turnout.cli import progress, reading, writing
 
-NAME = "train"
-HELP = "train a scorer from your own labelled logs"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("logs", nargs="+", metavar="LOGS", help="labelled logs: .csv(.gz), .jsonl(.gz) or .parquet")

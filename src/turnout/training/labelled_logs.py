@@ -19,15 +19,16 @@ from numpy.typing import NDArray
 from turnout.errors import LogError
 from turnout.ports import Query
 from turnout.routing.tags import identity
+from turnout.training.bad_rows import BadRows
 from turnout.training.log_files import Broken, Row, need, rows_of
-from turnout.training.log_rows import Numbers, numbers_of, prompt_or_messages, query_of
+from turnout.training.log_rows import Numbers, group_of, numbers_of, prompt_or_messages, query_of
 
 Floats = NDArray[np.float64]
 
 # Rows of one tag, at least, to learn of it.
 COMMON = 2
-# How many bad rows are named one by one.
-NAMED = 20
+# Files named in a message that is about all of them.
+FILES_NAMED = 3
 REQUIRED = (("prompt", "messages"), ("cheap_quality",), ("expensive_quality",))
 
 
@@ -36,8 +37,8 @@ class Logs:
     """queries: [n]. cheap, expensive: qualities, [n]. cheap_usd, expensive_usd: [n], nan where not told.
 
     bad: the first rows that were skipped, as `file:line: reason`; skipped: how many. good: how many good rows
-    were read, where only a sample of them is held (0: all are). weight: what a row counts for, [n]; all 1
-    where the logs tell none.
+    were read, where only a sample of them is held (0: all are). most_bad: what is wrong with most rows, where more
+    were skipped than are good; else "". weight: what a row counts for, [n]; all 1 where the logs tell none.
     """
 
     queries: list[Query]
@@ -49,6 +50,7 @@ class Logs:
     skipped: int = 0
     good: int = 0
     weights: Floats | None = None
+    most_bad: str = ""
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -122,10 +124,7 @@ class Logs:
         ends = np.cumsum(self.weights) / self.weights.sum() * len(self)
         points = np.arange(len(self)) + np.random.default_rng(seed).random()
         even = self.part(np.searchsorted(ends, points).clip(0, len(self) - 1))
-        return Logs(
-            even.queries, even.cheap, even.expensive, even.cheap_usd, even.expensive_usd,
-            self.bad, self.skipped, self.good,
-        )  # fmt: skip
+        return replace(even, weights=None, bad=self.bad, skipped=self.skipped, good=self.good, most_bad=self.most_bad)
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Logs:
@@ -156,10 +155,24 @@ def read(
             gathering.take(str(path), line, row)
             if progress is not None and line % 5000 == 0:
                 progress(gathering.seen, 0)
-    logs = gathering.logs()
-    if not len(logs):
-        raise LogError("no good row in these logs" + (f"; the first bad one: {logs.bad[0]}" if logs.bad else ""))
+    try:
+        logs = gathering.logs()
+        if not len(logs):
+            raise LogError(_no_good_row(logs))
+    except LogError as error:
+        raise LogError(f"{_named(paths)}: {error}") from None
     return logs
+
+
+def _named(paths: Sequence[str | Path]) -> str:
+    more = len(paths) - FILES_NAMED
+    return ", ".join(map(str, paths[:FILES_NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _no_good_row(logs: Logs) -> str:
+    if not logs.skipped:
+        return "no good row in these logs; there is no row at all"
+    return f"no good row in these logs; the first bad one: {logs.bad[0]}; {logs.most_bad}"
 
 
 class _Gathering:
@@ -170,8 +183,7 @@ class _Gathering:
         self._most = most
         self._chance = random.Random(seed)
         self._held: list[tuple[int, Query, Numbers]] = []
-        self._bad: list[str] = []
-        self._skipped = 0
+        self._bad = BadRows()
         self._good = 0
 
     def take(self, name: str, line: int, row: Row | Broken) -> None:
@@ -179,34 +191,29 @@ class _Gathering:
             if isinstance(row, Broken):
                 raise ValueError(row.reason)
             numbers = numbers_of(row)
-            prompt = prompt_or_messages(row)
+            prompt, group = prompt_or_messages(row), group_of(row)
             # Of a plain text nothing more can be wrong; a conversation is looked into even where it is not kept.
-            query = None if isinstance(prompt, str) else query_of(prompt, row)
+            query = None if isinstance(prompt, str) else query_of(prompt, group)
         except ValueError as error:
-            self._refuse(f"{name}:{line}: {error}", error)
+            if self._strict:
+                raise LogError(f"{name}:{line}: {error}") from error
+            self._bad.add(f"{name}:{line}", str(error))
             return
         at = self._place()
         self._good += 1
         if at is not None:
-            held = (self._good, query or query_of(prompt, row), numbers)
+            held = (self._good, query or query_of(prompt, group), numbers)
             self._held[at : at + 1] = [held]
 
     @property
     def seen(self) -> int:
-        return self._good + self._skipped
+        return self._good + self._bad.skipped
 
     def _place(self) -> int | None:
         if self._most is None or len(self._held) < self._most:
             return len(self._held)
         at = self._chance.randrange(self._good + 1)
         return at if at < self._most else None
-
-    def _refuse(self, where: str, error: ValueError) -> None:
-        if self._strict:
-            raise LogError(where) from error
-        self._skipped += 1
-        if len(self._bad) < NAMED:
-            self._bad.append(where)
 
     def logs(self) -> Logs:
         held = sorted(self._held, key=lambda row: row[0])
@@ -218,5 +225,5 @@ class _Gathering:
         return Logs(
             [query for _, query, _ in held],
             cheap, expensive, cheap_usd, expensive_usd,
-            self._bad, self._skipped, self._good, weights,
+            self._bad.named, self._bad.skipped, self._good, weights, self._bad.told(self._good),
         )  # fmt: skip

@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from turnout.errors import LogError
 # A prompt may be a megabyte long; csv's own limit is 128 KiB.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
-
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 # JSON rows may differ, so a name counts as missing when none of this many first ones has it.
 NAMING = 100
@@ -57,8 +58,10 @@ def rows_of(path: Path, columns: Columns) -> Iterator[tuple[int, Row | Broken]]:
             f"{path}: the compressed file is cut short after line {line}; get the whole file, "
             f"or keep what is there: gzip -dc {path.name} > whole.{name.rsplit('.', 1)[-1]}"
         ) from error
-    except UnicodeError as error:
-        raise LogError(f"{path}: is not UTF-8; convert it first, as with iconv -t UTF-8") from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise LogError(
+            f"{path}: the compressed file is damaged after line {line}, or no gzip; cannot be read: {error}"
+        ) from error
     except (OSError, csv.Error) as error:
         told = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise LogError(f"{path}: cannot be read: {told}") from error
@@ -72,6 +75,8 @@ def need(names: Sequence[str], wanted: Sequence[tuple[str, ...]]) -> None:
     if not missing:
         return
     told = ", ".join(" or ".join(options) for options in missing)
+    if len(names) == 1 and (word := next((DELIMITERS[each] for each in DELIMITERS if each in names[0]), None)):
+        raise LogError(f"no column {told}; the header is one field, separated by {word}? Write the file with commas")
     lower = {name.lower().strip(): name for name in names}
     near = [
         f"{lower[found]!r} for {options[0]!r}"
@@ -140,8 +145,10 @@ def _json_lines(file: IO[str], columns: Columns) -> Iterator[tuple[int, Row | Br
 def _object(line: str) -> Row | Broken:
     try:
         row = json.loads(line)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return Broken(f"not JSON ({error})")
+    except RecursionError:
+        return Broken("not JSON (nested too deep)")
     return row if isinstance(row, dict) else Broken("not a JSON object")
 
 
@@ -157,5 +164,8 @@ def _parquet(path: Path, columns: Columns) -> Iterator[tuple[int, Row | Broken]]
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row
-    except pyarrow.lib.ArrowException as error:
-        raise LogError(f"not a Parquet file that can be read: {error}") from error
+    except (pyarrow.lib.ArrowException, UnicodeError, OSError) as error:
+        # A missing file is told by its errno; what Arrow finds damaged has none.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise LogError(f"damaged, or not a Parquet file: {error}") from error

@@ -14,23 +14,39 @@ from turnout.routing.tags import identity
 
 # cheap and expensive quality, cheap and expensive cost, weight.
 Numbers = tuple[float, float, float, float, float]
+# The largest weight and cost: a sum of millions of them, and its square, still is a number.
+MOST = 1e9
+# Characters told of a value that is wrong.
+SHOWN = 60
+
+
+def nothing(value: Any) -> bool:
+    """Whether a value is not told: null, an empty cell, or the NaN that pandas writes for either."""
+    return value is None or (isinstance(value, str) and not value) or (isinstance(value, float) and math.isnan(value))
 
 
 def prompt_or_messages(row: Mapping[str, Any]) -> Any:
     """The text or the message list of a row. Raises ValueError."""
     told = row.get("messages")
-    if told is None or told == "":
+    if nothing(told):
         told = row.get("prompt")
         if isinstance(told, str):
             return _text(told)
-    if told is None or (isinstance(told, str | list) and not told):
+    if nothing(told) or (isinstance(told, list) and not told):
         raise ValueError("prompt is empty")
-    if isinstance(told, str):
-        try:
-            return json.loads(told)
-        except ValueError as error:
-            raise ValueError(f"messages is not JSON ({error})") from None
-    return told
+    if not isinstance(told, str):
+        return told
+    read = _json(told)
+    return _text(read) if isinstance(read, str) else read
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"messages is not JSON ({error})") from None
+    except RecursionError:
+        raise ValueError("messages is not JSON (nested too deep)") from None
 
 
 def _text(prompt: str) -> str:
@@ -48,30 +64,38 @@ def _unicode(text: str, name: str) -> str:
     return text
 
 
-def query_of(prompt: Any, row: Mapping[str, Any]) -> Query:
-    """The query of a checked prompt and of the row's group, else of its system prompt. Raises ValueError."""
+def query_of(prompt: Any, group: str) -> Query:
+    """The query of a checked prompt and of its row's group, else of its system prompt. Raises ValueError."""
     try:
         if not isinstance(prompt, str):
             canonical_json(prompt)
         messages = as_messages(prompt)
-        return Query(messages=messages, tag=group_of(row) or identity(messages))
+        return Query(messages=messages, tag=group or identity(messages))
     except InvalidRequest as error:
         raise ValueError(error.message) from error
+    except RecursionError:
+        # What is written as JSON within the limit may be beyond it where it is told of.
+        raise ValueError("messages is nested too deep") from None
 
 
 def group_of(row: Mapping[str, Any]) -> str:
     """The tag; "" where there is none. Raises ValueError."""
     tag = row.get("group")
-    return "" if tag is None else _unicode(str(tag), "group")
+    if nothing(tag):
+        return ""
+    if isinstance(tag, list | dict | bytes):
+        raise ValueError(f"group is a {type(tag).__name__}, not a text")
+    return _unicode(str(tag), "group")
 
 
 def prompt_of(row: Mapping[str, Any]) -> Any:
     """The checked text (a string) or messages (a tuple) of a row of any logs, labelled or not. Raises ValueError."""
     prompt = prompt_or_messages(row)
-    return prompt if isinstance(prompt, str) else query_of(prompt, {}).messages
+    return prompt if isinstance(prompt, str) else query_of(prompt, "").messages
 
 
 def numbers_of(row: Mapping[str, Any]) -> Numbers:
+    """The numbers of a row; costs nan where they are not told. Raises ValueError."""
     weight = _optional(row, "weight")
     return (
         _quality(row, "cheap_quality"),
@@ -83,7 +107,12 @@ def numbers_of(row: Mapping[str, Any]) -> Numbers:
 
 
 def _quality(row: Mapping[str, Any], name: str) -> float:
-    number = _number(row.get(name), name)
+    value = row.get(name)
+    if nothing(value):
+        raise ValueError(f"{name} is missing")
+    number = _number(value, name)
+    if 1.0 < number < math.inf:
+        raise ValueError(f"{name} is {number:g}, outside [0, 1]; if your scale is 0 to 100, divide by 100")
     if not 0.0 <= number <= 1.0:
         raise ValueError(f"{name} is {number:g}, outside [0, 1]")
     return number
@@ -91,18 +120,23 @@ def _quality(row: Mapping[str, Any], name: str) -> float:
 
 def _optional(row: Mapping[str, Any], name: str) -> float:
     value = row.get(name)
-    if value is None or value == "":
+    if nothing(value):
         return math.nan
     number = _number(value, name)
-    if number < 0 or not math.isfinite(number):
+    if number > MOST:
+        raise ValueError(f"{name} is {number:g}, above {MOST:g}")
+    if not number >= 0:
         raise ValueError(f"{name} is {number:g}; it is 0 or more")
     return number
 
 
 def _number(value: Any, name: str) -> float:
-    if value is None or value == "":
-        raise ValueError(f"{name} is missing")
     try:
         return float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {value!r}, not a number") from None
+    except OverflowError:
+        raise ValueError(f"{name} is too large") from None
+    except ValueError:
+        shown = str(value) if len(value) <= SHOWN else f"{value[:SHOWN]}..."
+        raise ValueError(f"{name} is {shown!r}, not a number") from None
+    except TypeError:
+        raise ValueError(f"{name} is a {type(value).__name__}, not a number") from None

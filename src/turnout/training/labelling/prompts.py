@@ -10,9 +10,9 @@ from typing import Any
 
 from turnout.errors import LogError
 from turnout.messages import Messages, as_messages, canonical_json
-from turnout.training.labelled_logs import NAMED
+from turnout.training.bad_rows import NAMED
 from turnout.training.log_files import Broken, Row, need, rows_of
-from turnout.training.log_rows import group_of, prompt_of
+from turnout.training.log_rows import group_of, nothing, prompt_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def _prompt(where: str, row: Row | Broken) -> Prompt:
         raise ValueError(row.reason)
     told, group = prompt_of(row), group_of(row)
     own = row.get("id")
-    return Prompt(where=where, prompt=plain(told), group=group, own_id="" if own is None else str(own), row=row)
+    return Prompt(where=where, prompt=plain(told), group=group, own_id="" if nothing(own) else str(own), row=row)
 
 
 def plain(prompt: str | Messages) -> str | Messages:

@@ -11,7 +11,7 @@ from typing import Any
 from turnout.ports import Clock
 from turnout.pricing import FREE
 from turnout.settings import Rate
-from turnout.training.labelled_logs import NAMED
+from turnout.training.bad_rows import NAMED
 from turnout.training.labelling.judges import Judge
 from turnout.training.labelling.labelled_file import LabelledFile
 from turnout.training.labelling.models import Answer, Models, RowFailed

@@ -94,16 +94,6 @@ def test_groups_have_the_same_figures_and_reasons_of_their_own() -> None:
     assert "no gap" in report["groups"]["worse"]["reason"]
 
 
-def test_swapped_columns_are_suspected() -> None:
-    """Of qualities and of costs."""
-    good = logs(100)
-    swapped = Logs(good.queries, good.expensive, good.cheap, np.full(100, 5.0), np.full(100, 1.0))
-    told = evaluate.warnings(swapped)
-    assert "quality columns swapped" in told[0]
-    assert "cost columns swapped" in told[1]
-    assert evaluate.warnings(good) == []
-
-
 def test_no_text_is_trained_on_and_asked() -> None:
     """Rows of one text are in one fold."""
     rows = Logs.from_rows(

@@ -8,35 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from turnout.messages import last_user_text
 from turnout.routing.features import Floats
-from turnout.training.labelled_logs import Logs
+from turnout.training.folds import FOLDS
 from turnout.training.views import Rows, fit_view, tag_means
 
-FOLDS = 5
-# Under this many rows one division into folds is a matter of luck: three are made.
-FEW_ROWS = 600
 # The shares start out equal, as if this many rows had said so (0 to 3,000 differ by .005 over all nine files).
 PRIOR_ROWS = 300
 # In gain, which is in [-1, 1]: predictions that differ less do not differ.
 ROUNDING = 1e-9
-
-
-def divisions(logs: Logs, seed: int) -> list[Rows]:
-    """For each repeat the fold of each row. The same text is never in two folds, or it would be known by heart."""
-    texts = [crc32(last_user_text(query.messages).encode("utf-8", "replace")) for query in logs.queries]
-    distinct, which = np.unique(texts, return_inverse=True)
-    if len(distinct) < 4 * FOLDS:
-        distinct, which = np.arange(len(texts)), np.arange(len(texts))
-    rng = np.random.default_rng(seed)
-    repeats = 3 if len(texts) < FEW_ROWS else 1
-    return [(rng.permutation(len(distinct)) % FOLDS)[which] for _ in range(repeats)]
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import LogError
-from turnout.messages import last_user_text
 from turnout.ports import Query, Scorer
 from turnout.routing.router import decisive
 from turnout.routing.scorer import FileScorer
@@ -28,11 +26,12 @@ from turnout.training.curves import (
     quality_figures,
     threshold_figures,
 )
+from turnout.training.doubts import doubts, with_reason
 from turnout.training.embedding import Embedding
+from turnout.training.folds import FOLDS, divisions
 from turnout.training.labelled_logs import Logs
 
 Floats = NDArray[np.float64]
-FOLDS = 5
 KEEP = 0.95
 # The share that the default scorer, which can promise no quality, makes of a wish for it.
 DEFAULT_SCORER_SHARE = 0.5
@@ -75,7 +74,8 @@ def cross_validated(
 ) -> Scored:
     """Each row scored by a scorer that was trained without it, nor on the same text: train's own defaults."""
     if len(logs) < 2 * fit.FEWEST_ROWS:
-        raise LogError(f"{len(logs)} good rows are too few to cross-validate; label at least {2 * fit.FEWEST_ROWS}")
+        refusal = f"{len(logs)} good rows are too few to cross-validate; label at least {2 * fit.FEWEST_ROWS}"
+        raise LogError(with_reason(refusal, logs))
     parts = [np.zeros(len(logs)) for _ in range(5)]
     for done, (inside, outside) in enumerate(folds(logs, seed), 1):
         fitted = fit.train(logs.part(inside).evened(seed), seed=seed, embedding=embedding)
@@ -89,11 +89,7 @@ def cross_validated(
 
 def folds(logs: Logs, seed: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Rows to train on and rows to ask, five times. The same text is never in both, or it would be known by heart."""
-    texts = [crc32(last_user_text(query.messages).encode("utf-8", "replace")) for query in logs.queries]
-    distinct, which = np.unique(texts, return_inverse=True)
-    if len(distinct) < 4 * FOLDS:
-        distinct, which = np.arange(len(texts)), np.arange(len(texts))
-    fold = (np.random.default_rng(seed).permutation(len(distinct)) % FOLDS)[which]
+    (fold,) = divisions(logs, seed)
     for number in range(FOLDS):
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
 
@@ -129,20 +125,7 @@ def report(logs: Logs, told: Scored, *, seed: int = 0) -> dict[str, Any]:
         rows = np.flatnonzero(tags == tag)
         sure = 200 if len(rows) >= FEWEST_SURE else 0
         groups[tag] = _figures(logs.part(rows), told.part(rows), chance[rows], sure, seed)
-    return {**whole, "rows_read": logs.rows, "skipped": logs.skipped, "warnings": warnings(logs), "groups": groups}
-
-
-def warnings(logs: Logs) -> list[str]:
-    """What makes one doubt the logs."""
-    told = []
-    gap, error = float(logs.gain.mean()), float(logs.gain.std() / np.sqrt(len(logs)))
-    if gap < -2 * error and error > 0:
-        told.append(f"the cheap tier is better on average ({-gap:.3f}): are the quality columns swapped?")
-    elif abs(gap) <= 2 * error:
-        told.append(f"the gap between the tiers is {gap:.3f} +- {error:.3f}: too small to tell routing from luck")
-    if logs.has_costs and float(logs.cheap_usd.sum()) > float(logs.expensive_usd.sum()):
-        told.append("the cheap tier costs more than the expensive one: are the cost columns swapped?")
-    return told
+    return {**whole, "rows_read": logs.rows, "skipped": logs.skipped, "warnings": doubts(logs), "groups": groups}
 
 
 def _figures(logs: Logs, told: Scored, chance: Floats, draws: int, seed: int) -> dict[str, Any]:

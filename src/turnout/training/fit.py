@@ -22,15 +22,19 @@ from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats, read
 from turnout.routing.scorer import FileScorer
-from turnout.training.blend import FOLDS, Told, chosen, divisions, out_of_fold, tags_out_of_fold
+from turnout.training.blend import Told, chosen, out_of_fold, tags_out_of_fold
 from turnout.training.curves import figures
+from turnout.training.doubts import doubts, with_reason
 from turnout.training.embedding import Embedding
+from turnout.training.folds import FOLDS, divisions
 from turnout.training.labelled_logs import Logs
 from turnout.training.novelty import seen_of
 from turnout.training.scorer_file import artifact_of
 from turnout.training.views import PENALTIES, Rows, View, fit_view, views_of
 
 FEWEST_ROWS = 20
+# Under this many rows one division into folds is a matter of luck: three are made.
+FEW_ROWS = 600
 # Rows beyond this many teach a scorer this small little more, and would take minutes.
 MOST_ROWS = 20_000
 
@@ -88,7 +92,7 @@ def _train(
 ) -> Fitted:
     gain, tags = used.net_gain, used.groups
     readings = [read(query) for query in used.queries]
-    views, folded = views_of(readings, embedding), divisions(used, seed)
+    views, folded = views_of(readings, embedding), divisions(used, seed, 3 if len(used) < FEW_ROWS else 1)
     seen = seen_of(readings)
     steps = iter(range(1, (len(folded) + 1) * len(views) + 1))
 
@@ -121,22 +125,18 @@ def _train(
 
 
 def _check(logs: Logs) -> None:
+    refusal = ""
     if len(logs) < FEWEST_ROWS:
-        raise LogError(f"{len(logs)} good rows are too few to learn from; label at least {FEWEST_ROWS}, better 500")
-    if np.ptp(logs.gain) == 0:
-        raise LogError(f"expensive minus cheap quality is {logs.gain[0]:g} in every row: nothing tells requests apart")
+        refusal = f"{len(logs)} good rows are too few to learn from; label at least {FEWEST_ROWS}, better 500"
+    elif np.ptp(logs.gain) == 0:
+        refusal = f"expensive minus cheap quality is {logs.gain[0]:g} in every row: nothing tells requests apart"
+    if refusal:
+        raise LogError(with_reason(refusal, logs))
 
 
 def _warnings(logs: Logs) -> tuple[str, ...]:
-    told = []
-    gap, error = float(logs.gain.mean()), float(logs.gain.std() / np.sqrt(len(logs)))
-    if gap < -2 * error:
-        told.append("the cheap tier is better on average: are the quality columns swapped?")
-    elif gap < 2 * error:
-        told.append(f"the gap between the tiers is {gap:.3f} +- {error:.3f}: too small to promise any quality")
-    if len(logs) < 200:
-        told.append(f"{len(logs)} rows are few: expect the figures to move by several points on new requests")
-    return tuple(told)
+    few = f"{len(logs)} rows are few: expect the figures to move by several points on new requests"
+    return (*doubts(logs), *([few] if len(logs) < 200 else []))
 
 
 def _sampled(count: int, seed: int) -> Rows:

@@ -1,0 +1,24 @@
+"""Rows divided into folds, so that what is trained on is never what is asked. Deterministic."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.messages import last_user_text
+from turnout.training.labelled_logs import Logs
+
+FOLDS = 5
+
+
+def divisions(logs: Logs, seed: int, repeats: int = 1) -> list[NDArray[np.intp]]:
+    """For each repeat the fold of each row, [n]. The same text is never in two folds, or it would be known by heart;
+    where there are too few texts for that, rows are divided one by one."""
+    texts = [crc32(last_user_text(query.messages).encode("utf-8", "replace")) for query in logs.queries]
+    distinct, which = np.unique(texts, return_inverse=True)
+    if len(distinct) < 4 * FOLDS:
+        distinct, which = np.arange(len(texts)), np.arange(len(texts))
+    rng = np.random.default_rng(seed)
+    return [(rng.permutation(len(distinct)) % FOLDS)[which] for _ in range(repeats)]

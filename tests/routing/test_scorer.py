@@ -18,7 +18,8 @@ from turnout.routing.features import read
 from turnout.routing.scorer import FileScorer, load
 from turnout.training import fit
 from turnout.training.labelled_logs import Logs
-from turnout.training.views import tag_means, views_of
+from turnout.training.tag_means import tag_means
+from turnout.training.views import views_of
 
 
 def logs(rows: int = 200, seed: int = 1) -> Logs:

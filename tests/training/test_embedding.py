@@ -19,8 +19,10 @@ from turnout.routing.features import read
 from turnout.routing.scorer import FileScorer, load
 from turnout.training import embedding, fit
 from turnout.training.embedding import Embedding
+from turnout.training.estimators import fit_view
 from turnout.training.labelled_logs import Logs
-from turnout.training.views import Meant, fit_view, tag_means, views_of
+from turnout.training.tag_means import tag_means
+from turnout.training.views import Meant, views_of
 
 ANIMALS = ["cat", "dog", "horse", "cow", "sheep", "goat", "pig", "hen", "duck", "goose", "rabbit", "donkey"]
 TOOLS = ["hammer", "saw", "drill", "spanner", "screw", "nail", "chisel", "pliers", "axe", "shovel", "rake", "bolt"]

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from turnout.routing.features import Floats
-from turnout.training.folds import FOLDS
-from turnout.training.views import Rows, fit_view, tag_means
+from turnout.training.estimators import fit_view
+from turnout.training.folds import FOLDS, RowNumbers
+from turnout.training.tag_means import tag_means
 
 # The shares start out equal, as if this many rows had said so (0 to 3,000 differ by .005 over all nine files).
 PRIOR_ROWS = 300
@@ -27,7 +28,7 @@ ROUNDING = 1e-9
 class Told:
     """Out-of-fold predictions of one division, less the mean: of each view at each penalty, and of the tags."""
 
-    folds: Rows
+    folds: RowNumbers
     gain: Floats
     tried: dict[str, list[Floats]]
     tagged: Floats
@@ -53,7 +54,7 @@ class Told:
         return told + float(self.gain.mean())
 
 
-def out_of_fold(name: str, view: Any, gain: Floats, penalty: float, folds: Rows, seed: int) -> Floats:
+def out_of_fold(name: str, view: Any, gain: Floats, penalty: float, folds: RowNumbers, seed: int) -> Floats:
     """A view's predictions. Less the mean that was learnt, which is low just where the fold's own is high."""
     told = np.zeros(len(gain))
     for fold in range(FOLDS):
@@ -63,7 +64,7 @@ def out_of_fold(name: str, view: Any, gain: Floats, penalty: float, folds: Rows,
     return told
 
 
-def tags_out_of_fold(gain: Floats, tags: Sequence[str], folds: Rows) -> Floats:
+def tags_out_of_fold(gain: Floats, tags: Sequence[str], folds: RowNumbers) -> Floats:
     """The tags' shrunken means from the other folds; 0 for a tag that is not there."""
     told = np.zeros(len(gain))
     for fold in range(FOLDS):

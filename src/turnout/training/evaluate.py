@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from turnout.errors import LogError
 from turnout.ports import Query, Scorer
+from turnout.routing.plugs import DEFAULT_SCORER_SHARE
 from turnout.routing.router import decisive
 from turnout.routing.scorer import FileScorer
 from turnout.routing.tags import SYSTEM
@@ -33,8 +34,6 @@ from turnout.training.labelled_logs import Logs
 
 Floats = NDArray[np.float64]
 KEEP = 0.95
-# The share that the default scorer, which can promise no quality, makes of a wish for it.
-DEFAULT_SCORER_SHARE = 0.5
 # More rows than these are sampled: at 100,000 the standard error of an APGR is about .003.
 MOST_ROWS = 100_000
 # Of smaller groups the figures are told, but not how sure they are: nobody knows.

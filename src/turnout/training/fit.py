@@ -26,11 +26,12 @@ from turnout.training.blend import Told, chosen, out_of_fold, tags_out_of_fold
 from turnout.training.curves import figures
 from turnout.training.doubts import doubts, with_reason
 from turnout.training.embedding import Embedding
-from turnout.training.folds import FOLDS, divisions
+from turnout.training.estimators import PENALTIES, View, fit_view
+from turnout.training.folds import FOLDS, RowNumbers, divisions
 from turnout.training.labelled_logs import Logs
 from turnout.training.novelty import seen_of
 from turnout.training.scorer_file import artifact_of
-from turnout.training.views import PENALTIES, Rows, View, fit_view, views_of
+from turnout.training.views import views_of
 
 FEWEST_ROWS = 20
 # Under this many rows one division into folds is a matter of luck: three are made.
@@ -139,7 +140,7 @@ def _warnings(logs: Logs) -> tuple[str, ...]:
     return (*doubts(logs), *([few] if len(logs) < 200 else []))
 
 
-def _sampled(count: int, seed: int) -> Rows:
+def _sampled(count: int, seed: int) -> RowNumbers:
     if count <= MOST_ROWS:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, MOST_ROWS, replace=False))

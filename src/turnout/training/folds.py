@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from turnout.messages import last_user_text
 from turnout.training.labelled_logs import Logs
 
+# A number for each row: the fold that it is in, or the place that it has in the logs.
+RowNumbers = NDArray[np.intp]
+
 FOLDS = 5
 
 
-def divisions(logs: Logs, seed: int, repeats: int = 1) -> list[NDArray[np.intp]]:
+def divisions(logs: Logs, seed: int, repeats: int = 1) -> list[RowNumbers]:
     """For each repeat the fold of each row, [n]. The same text is never in two folds, or it would be known by heart;
     where there are too few texts for that, rows are divided one by one."""
     texts = [crc32(last_user_text(query.messages).encode("utf-8", "replace")) for query in logs.queries]

@@ -13,9 +13,10 @@ from turnout.routing.features import Floats
 from turnout.routing.scorer import HASHED_VIEWS
 from turnout.routing.tokens import packed
 from turnout.training.embedding import Embedding
+from turnout.training.estimators import Forest, Linear, RankLinear, View, flattened
 from turnout.training.labelled_logs import Logs
 from turnout.training.novelty import Seen
-from turnout.training.views import Forest, Linear, Ranked, View, flattened, tag_means
+from turnout.training.tag_means import tag_means
 
 # The wishes that a file holds a threshold for.
 QUALITIES = tuple(round(0.5 + 0.005 * step, 3) for step in range(101))
@@ -39,7 +40,7 @@ def artifact_of(
     arrays |= flattened(forests)
     for name, view in fitted.items():
         intercept -= mean * share[name]
-        if isinstance(view, Ranked):
+        if isinstance(view, RankLinear):
             arrays |= {"knots": view.knots, "rank_weights": view.weights * share[name], "rank_middle": view.middle}
         elif isinstance(view, Linear) and share[name] > 0:
             arrays[name] = view.weights * share[name]

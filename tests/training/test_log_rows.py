@@ -69,6 +69,9 @@ def test_any_depth_is_a_bad_row(tmp_path: Path) -> None:
         for name in ("messages", "prompt", "cheap_quality", "group", "weight"):
             told = {**{name: json.dumps(value) for name, value in GOOD.items()}, name: nest}
             rows.append("{" + ", ".join(f'"{name}": {value}' for name, value in told.items()) + "}")
+    # Somewhere among these a role can just be read as JSON, but not be looked at further down.
+    for deep in range(700, 1000):
+        nest = "[" * deep + "]" * deep
         rows.append(f'{{"messages": [{{"role": {nest}}}], "cheap_quality": 0, "expensive_quality": 1}}')
     logs = read([json_lines(tmp_path / "deep.jsonl", *rows)])
     assert (len(logs), logs.skipped) == (2, len(rows))

@@ -68,14 +68,12 @@ def query_of(prompt: Any, group: str) -> Query:
     """The query of a checked prompt and of its row's group, else of its system prompt. Raises ValueError."""
     try:
         if not isinstance(prompt, str):
+            # First of all: what is nested too deep for it is too deep for the check of the messages.
             canonical_json(prompt)
         messages = as_messages(prompt)
         return Query(messages=messages, tag=group or identity(messages))
     except InvalidRequest as error:
         raise ValueError(error.message) from error
-    except RecursionError:
-        # What is written as JSON within the limit may be beyond it where it is told of.
-        raise ValueError("messages is nested too deep") from None
 
 
 def group_of(row: Mapping[str, Any]) -> str:

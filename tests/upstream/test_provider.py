@@ -25,9 +25,9 @@ def test_closing_one_loops_clients_leaves_another_loops_alone(provider: Loopback
 
     async def call() -> set[int]:
         assert (await out.complete(CALL))["choices"]
-        mine = f"-{id(asyncio.get_running_loop())}"
-        kept = litellm_import.load().in_memory_llm_clients_cache.cache_dict
-        return {id(client) for key, client in kept.items() if key.endswith(mine)}
+        cache = litellm_import.load().in_memory_llm_clients_cache
+        mine = cache.update_cache_key_with_event_loop("")
+        return {id(client) for key, client in cache.cache_dict.items() if key.endswith(mine)}
 
     async def other() -> None:
         assert await call()

@@ -90,9 +90,10 @@ class LiteLLMProvider:
         """Closes the HTTP clients that litellm keeps for this loop, and no other loop's: those are in use."""
         if not litellm_import.loaded():
             return
-        kept = litellm_import.load().in_memory_llm_clients_cache.cache_dict
-        # litellm's own way of telling them apart.
-        mine = f"-{id(asyncio.get_running_loop())}"
+        cache = litellm_import.load().in_memory_llm_clients_cache
+        kept = cache.cache_dict
+        # litellm's own way of telling them apart, which is another in each of its versions.
+        mine = cache.update_cache_key_with_event_loop("")
         for key in [key for key in list(kept) if key.endswith(mine)]:
             closing = kept.pop(key).close()
             if asyncio.iscoroutine(closing):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import openai
@@ -26,9 +27,9 @@ from turnout.asgi import TurnoutMiddleware
 app = FastAPI()
 app.add_middleware(TurnoutMiddleware, config=os.environ.get("TURNOUT_CONFIG", "turnout.toml"))
 
-client = openai.AsyncOpenAI(
-    api_key="-", base_url="http://turnout/v1", http_client=httpx.AsyncClient(transport=turnout.transport())
-)
+# The SDK's version 3 names the type of httpx2 and takes this client as well.
+http_client: Any = httpx.AsyncClient(transport=turnout.transport())
+client = openai.AsyncOpenAI(api_key="-", base_url="http://turnout/v1", http_client=http_client)
 
 
 @app.get("/ask")

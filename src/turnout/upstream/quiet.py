@@ -115,7 +115,9 @@ async def rehearse(litellm: Any, quiet: Quieted) -> None:
 
     model, messages = "openai/gpt-4o-mini", [{"role": "user", "content": "-"}]
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        client = openai.AsyncOpenAI(api_key="-", base_url="http://rehearsal.invalid/v1", http_client=http)
+        # The openai SDK 3 names httpx2's type and takes httpx's client as well.
+        given: Any = http
+        client = openai.AsyncOpenAI(api_key="-", base_url="http://rehearsal.invalid/v1", http_client=given)
         for stream in (False, True):
             told = await litellm.acompletion(
                 model=model, messages=messages, stream=stream, client=client, max_retries=0,

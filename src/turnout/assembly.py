@@ -28,7 +28,7 @@ from turnout.pipeline.call import LetIn
 from turnout.ports import Clock, Gate, Observer, Provider, Scorer, Switchboard, Tally
 from turnout.routing.catalog import Catalog
 from turnout.routing.drift import Drift
-from turnout.routing.plugs import DEFAULT_SHARE, fleet_of, scorer_of, watch, wish_of
+from turnout.routing.plugs import DEFAULT_SHARE, fleet_of, rows_of, scorer_of, watch, wish_of
 from turnout.routing.router import Router
 from turnout.settings import Routing, Settings
 from turnout.stores.plugs import stores_of
@@ -90,7 +90,7 @@ class Turnout:
         scorer = scorer or scorer_of(settings)
         _warn(settings, scorer)
         # The default scorer was trained on no logs of this app: its scores are uniform on no traffic.
-        self.drift = None if scorer.is_default else Drift()
+        self.drift = None if scorer.is_default else Drift(rows_of(scorer))
         if switchboard is None and settings.redis is not None:
             # Alone in its process, a breaker has nobody to share with.
             switchboard = self._stores.switchboard

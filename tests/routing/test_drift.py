@@ -60,3 +60,17 @@ def test_the_figure_is_told_whenever_it_is_made() -> None:
     assert len(looks) == 5
     assert [look.crossed for look in looks] == [None] * 5
     assert looks[-1].distance == drift.distance
+
+
+def test_few_rows_are_given_more_room() -> None:
+    """A quarter off is a drift from the logs of 10,000 rows, none from those of 300; half off is one of both."""
+
+    def crossed(rows: int, off: float) -> bool:
+        drift = Drift(rows)
+        for at in range(WINDOW):
+            drift.observe(off + (1 - off) * at / WINDOW)
+        return drift.drifted
+
+    assert crossed(10_000, 0.25)
+    assert not crossed(300, 0.25)
+    assert crossed(300, 0.5)

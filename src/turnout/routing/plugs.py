@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from turnout.errors import ArtifactError, SettingsError
 from turnout.ports import Clock, Observer, Scorer, Tally
-from turnout.routing.drift import DRIFTED, WINDOW, Drift
+from turnout.routing.drift import WINDOW, Drift
 from turnout.routing.fleet import Fleet, SharedKeeper
 from turnout.routing.quantile import ShareKeeper
 from turnout.settings import Settings
@@ -64,6 +65,13 @@ def fleet_of(wish: float | ShareKeeper, scorer: Scorer, tally: Tally | None, clo
     return Fleet(keeper=keeper, tally=tally, name=f"{scorer.version}:{wish.share:g}", clock=clock)
 
 
+def rows_of(scorer: Scorer) -> int:
+    """How many rows the scorer was trained on; 0 where it does not say."""
+    summary = getattr(scorer, "summary", None)
+    told = summary.get("rows_used") if isinstance(summary, Mapping) else None
+    return told if isinstance(told, int) and told > 0 else 0
+
+
 def watch(drift: Drift | None, observer: Observer, score: float) -> None:
     """Tells how far the scores are from those of the training logs, and once when they have left them."""
     look = drift.observe(score) if drift is not None else None
@@ -72,11 +80,11 @@ def watch(drift: Drift | None, observer: Observer, score: float) -> None:
     observer.event(None, names.EVENT_DRIFT_MEASURED, {names.DRIFT_DISTANCE: look.distance})
     if look.crossed is None:
         return
-    if look.crossed:
+    if look.crossed and drift is not None:
         log.warning(
             "the traffic has left the scorer's training logs: its last %d scores are %.2f off (told from %s on); "
             "label what is asked now and train again: turnout label, turnout train",
-            *(WINDOW, look.distance, DRIFTED),
+            *(WINDOW, look.distance, round(drift.limit, 2)),
         )
     else:
         log.info("the traffic is like the scorer's training logs again: %.2f", look.distance)

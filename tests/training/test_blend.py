@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from turnout.training.blend import shares
+from turnout.routing.features import Floats
+from turnout.training.blend import Told, out_of_fold, shares, tags_out_of_fold
 from turnout.training.fit import train
+from turnout.training.folds import FOLDS
 from turnout.training.labelled_logs import Logs
 
 
@@ -39,3 +41,29 @@ def test_texts_that_share_no_word_but_one_teach_nothing_absurd() -> None:
     assert fitted.shares.max() < 10
     scores = [fitted.scorer.score(query) for query in told.queries]
     assert min(s.score for s in scores[::2]) > max(s.score for s in scores[1::2])
+
+
+def test_no_rows_prediction_comes_from_that_row() -> None:
+    """With other gains in one fold, that fold is told just the same: views, tags, penalties and shares."""
+    rng = np.random.default_rng(2)
+    folds, numbers = np.arange(300) % FOLDS, rng.normal(size=(300, 3))
+    tags = [("a", "b", "c")[at] for at in rng.integers(0, 3, 300)]
+    gain = numbers[:, 0] + np.array([tag == "a" for tag in tags]) + rng.normal(size=300)
+    mine = folds == 1
+    other = np.where(mine, -5.0 * rng.permutation(gain), gain)
+
+    def told(gain: Floats, tried: dict[str, list[Floats]]) -> list[Floats]:
+        view = out_of_fold("ranks", numbers, gain, 30.0, folds, 0)
+        blended = Told(folds, gain, tried, fixed).blended() - gain.mean()
+        return [view[mine], tags_out_of_fold(gain, tags, folds)[mine], blended[mine]]
+
+    # Two penalties of each view: which one is best, and what it is worth, must not hang on the fold that is told.
+    noise = [rng.normal(size=300) for _ in range(4)]
+    fixed = rng.normal(size=300)
+    tried = {
+        "ranks": [0.5 * np.where(mine, other, gain) + noise[0], 0.5 * gain + noise[1]],
+        "words": [0.1 * np.where(mine, other, gain) + noise[2], noise[3]],
+    }
+    for before, after in zip(told(gain, tried), told(other, tried), strict=True):
+        assert np.allclose(before, after, atol=1e-12)
+        assert np.ptp(before) > 0

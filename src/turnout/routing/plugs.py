@@ -74,13 +74,12 @@ def rows_of(scorer: Scorer) -> int:
 
 def watch(drift: Drift | None, observer: Observer, score: float) -> None:
     """Tells how far the scores are from those of the training logs, and once when they have left them."""
-    look = drift.observe(score) if drift is not None else None
-    if look is None:
+    if drift is None or (look := drift.observe(score)) is None:
         return
     observer.event(None, names.EVENT_DRIFT_MEASURED, {names.DRIFT_DISTANCE: look.distance})
     if look.crossed is None:
         return
-    if look.crossed and drift is not None:
+    if look.crossed:
         log.warning(
             "the traffic has left the scorer's training logs: its last %d scores are %.2f off (told from %s on); "
             "label what is asked now and train again: turnout label, turnout train",

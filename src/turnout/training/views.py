@@ -19,11 +19,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from turnout.routing.features import Floats, Reading
-from turnout.routing.scorer import BITS, HASHED_VIEWS, scale, slots
+from turnout.routing.scorer import BITS, scale, slots
 from turnout.training.embedding import Embedding
-
-ORDER = ("ranks", "words", "letters", "trees", "tagged_trees", "tagged_words", "meaning")
-UNTAGGED = tuple(name for name in HASHED_VIEWS if name != "tagged_words")
 
 
 @dataclass(frozen=True)
@@ -69,13 +66,18 @@ def views_of(readings: Sequence[Reading], embedding: Embedding | None = None) ->
     where all rows have one tag, no tagged words: they would be the words again."""
     structure = np.stack([reading.structure for reading in readings])
     tags = np.array([reading.tag for reading in readings], dtype=object)
-    views: dict[str, Any] = {"ranks": structure, "trees": structure.astype(np.float32)}
-    views["tagged_trees"] = Tagged(structure, tags)
-    for name in HASHED_VIEWS if len(set(tags)) > 1 else UNTAGGED:
-        views[name] = _hashed([getattr(reading, name) for reading in readings])
+    views: dict[str, Any] = {
+        "ranks": structure,
+        "words": _hashed([reading.words for reading in readings]),
+        "letters": _hashed([reading.letters for reading in readings]),
+        "trees": structure.astype(np.float32),
+        "tagged_trees": Tagged(structure, tags),
+    }
+    if len(set(tags)) > 1:
+        views["tagged_words"] = _hashed([reading.tagged_words for reading in readings])
     if embedding is not None:
         views["meaning"] = _meant([embedding.vocabulary.read(reading.data) for reading in readings], embedding)
-    return {name: views[name] for name in ORDER if name in views}
+    return views
 
 
 def _meant(rows: Sequence[Sequence[int]], embedding: Embedding) -> Meant:

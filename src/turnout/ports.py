@@ -41,10 +41,13 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What the scorer sees of a request: its messages, the app's tag ("" unknown), how many tools are offered."""
+    """What the scorer sees of a request: its messages, the app's own word for whose it is (tag, "" none), the
+    endpoint that it came from, which stands for a tag that is none or that the scorer does not know, and how many
+    tools are offered."""
 
     messages: tuple[Message, ...]
     tag: str = ""
+    endpoint: str = ""
     tools: int = 0
 
     @classmethod

@@ -298,7 +298,7 @@ class FixedScorer:
         self.asked += 1
         text = str(query.messages[-1].get("content", ""))
         value = next((score for key, score in self._scores.items() if key in text), self._default)
-        by_tag = self._tag_scores.get(query.tag, 0.5)
+        by_tag = self._tag_scores.get(query.tag, self._tag_scores.get(query.endpoint, 0.5))
         return Score(
             score=value, expected_gain=value - 0.5,
             novelty=float(self._novel), novel=self._novel,

@@ -41,6 +41,15 @@ def test_a_novel_request_is_decided_by_its_tag(tag: str, tier: str) -> None:
     assert told.expected_gain == TAGS[tag] - 0.5
 
 
+def test_an_unknown_word_of_the_app_leaves_its_endpoint() -> None:
+    """The decision still tells the app's word."""
+    query = Query(messages=({"role": "user", "content": "?"},), tag="never seen", endpoint="hard")
+    told = router(0.7).decide(query)
+    assert (told.tier, told.score, told.tag) == ("expensive", TAGS["hard"], "never seen")
+    told = router(0.7).decide(Query(messages=query.messages, endpoint="hard"))
+    assert (told.tier, told.tag) == ("expensive", "hard")
+
+
 @pytest.mark.parametrize(("threshold", "tier"), [(0.4, "expensive"), (0.6, "cheap")])
 def test_a_novel_request_of_no_known_tag_goes_where_most_go(threshold: float, tier: str) -> None:
     """The middle: expensive where more than half of the logs are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,10 @@ def test_a_system_prompt_is_known_by_its_ends_without_its_digits() -> None:
 
 
 def test_the_apps_own_word_wins_where_it_is_known() -> None:
-    """Else the system prompt's identity where that is known; else there is no tag."""
+    """Else its endpoint, else the system prompt's identity where that is known; else there is no tag."""
     query, told = Query(messages=chat(TUTOR, "x"), tag="/ask"), identity(chat(TUTOR, "x"))
+    assert known_tag(replace(query, endpoint="/here"), {"/ask", "/here", told}) == "/ask"
+    assert known_tag(replace(query, endpoint="/here"), {"/here", told}) == "/here"
     assert known_tag(query, {"/ask", told}) == "/ask"
     assert known_tag(query, {"/other", told}) == told
     assert known_tag(query, {"/other"}) == ""

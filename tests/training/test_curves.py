@@ -7,13 +7,11 @@ import pytest
 
 from turnout.training.curves import (
     Ranked,
-    apgr_error,
     bootstrap,
     cost_figures,
     figures,
     interval,
     quality_figures,
-    recovered,
     threshold_figures,
 )
 
@@ -33,7 +31,8 @@ def test_ties_are_shared_out() -> None:
     """One score for all is random routing, whatever the order of the rows."""
     told = figures(np.zeros(4), CHEAP, EXPENSIVE)
     assert (told["apgr"], told["cpt50"], told["cpt80"]) == pytest.approx((0.5, 0.5, 0.8))
-    share, quality = recovered(np.zeros(4), CHEAP, EXPENSIVE)
+    ranked = Ranked.of(np.zeros(4), CHEAP, EXPENSIVE)
+    share, quality = ranked.curve(ranked.even)
     assert (share.tolist(), quality.tolist()) == ([0, 1], [0.5, 1.0])
 
 
@@ -110,7 +109,7 @@ def test_the_error_shrinks_with_rows() -> None:
     errors = []
     for rows in (100, 1000):
         score = rng.random(rows)
-        errors.append(apgr_error(score, np.zeros(rows), (rng.random(rows) < score).astype(float)))
-    assert errors[0] is not None
-    assert errors[1] is not None
+        ranked = Ranked.of(score, np.zeros(rows), (rng.random(rows) < score).astype(float))
+        drawn = bootstrap(lambda w, r=ranked: quality_figures(r, w), ranked.even, draws=200)  # type: ignore[misc]
+        errors.append(np.std(drawn["apgr"]))
     assert errors[1] < 0.6 * errors[0]

@@ -123,3 +123,21 @@ def test_chances_are_calibrated_and_auc_knows_when_to_be_silent() -> None:
     assert np.mean((sure - better) ** 2) < 0.01
     assert auc(rng.random(10), np.ones(10, dtype=bool), np.ones(10)) is None
     assert chances(np.zeros(10), np.zeros(10), np.ones(10, dtype=bool), np.ones(10), 0).max() < 1
+
+
+def test_rows_that_the_scorer_was_trained_on_are_told() -> None:
+    """A file asked about its own logs knows some of them by heart; rows put aside are no matter."""
+    whole = logs(200)
+    scorer = fit.train(whole.part(range(150))).scorer
+    for rows, known, words in (
+        (range(150), 1.0, "these rows are just what the scorer was trained on"),
+        (range(100, 200), 0.5, "50% of these rows are what the scorer was trained on"),
+        (range(150, 200), 0.0, ""),
+    ):
+        asked = whole.part(rows)
+        report = evaluate.report(asked, evaluate.with_scorer(asked, scorer))
+        assert report["trained_on_share"] == known
+        assert [told.split(",")[0] for told in report["warnings"] if "trained on" in told] == ([words] if words else [])
+    whole_run = evaluate.report(whole, evaluate.cross_validated(whole))
+    assert whole_run["trained_on_share"] is None
+    assert not any("trained on" in told for told in whole_run["warnings"])

@@ -94,6 +94,12 @@ def test_swapped_columns_are_asked_about(tmp_path: Path) -> None:
     assert fitted.scorer.threshold_for_quality(0.99) == 1.0
 
 
+def test_an_expensive_tier_that_is_always_wrong_is_never_needed(tmp_path: Path) -> None:
+    """Any part of no quality is kept by the cheap tier alone."""
+    fitted = trained(tmp_path, [[prompt, cheap, 0, group] for prompt, cheap, _, group in rows(100)])
+    assert fitted.scorer.threshold_for_quality(0.95) == 1.0
+
+
 def test_one_prompt_over_and_over_teaches_nothing_but_trains(tmp_path: Path) -> None:
     """The same text in every row, its worth a toss: finite figures, and no gain told beyond the mean's reach."""
     fitted = trained(tmp_path, [["Hello there", at % 2, 1, "a"] for at in range(100)])

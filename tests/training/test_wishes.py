@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from turnout.training.wishes import WISHES, Rows, Wish, doubts, sent, table
+from turnout.training.wishes import WISHES, Rows, Wish, sent, table, too_wide
 
 NONE = np.full(4000, np.nan)
 
@@ -86,12 +86,12 @@ def test_no_gap_and_no_quality_are_told_as_none() -> None:
 def test_few_rows_are_doubted_with_the_number_that_would_do() -> None:
     """Of 200 rows the promise is several points wide; of 4,000 it is not."""
     few = _rows(200)
-    told = doubts(few, table(few))
+    told = too_wide(few, table(few))
     assert "200 rows promise little: keep_quality = 0.95 kept between" in told[0]
     wanted = int(told[0].rsplit(" ", 1)[1].replace(",", ""))
     assert 800 <= wanted <= 8000
     many = _rows()
-    assert doubts(many, table(many)) == []
+    assert too_wide(many, table(many)) == []
 
 
 def test_swapped_columns_ask_for_no_rows() -> None:
@@ -102,7 +102,7 @@ def test_swapped_columns_ask_for_no_rows() -> None:
     low, high = next(line for line in made if line.get("keep_quality") == 0.95)["intervals"]["quality_kept"]
     assert high - low > 0.1
     assert low > 1.0
-    assert doubts(swapped, made) == []
+    assert too_wide(swapped, made) == []
 
 
 def test_tiers_that_are_alike_are_doubted_without_a_number() -> None:
@@ -110,5 +110,5 @@ def test_tiers_that_are_alike_are_doubted_without_a_number() -> None:
     rng = np.random.default_rng(3)
     cheap, expensive = ((rng.random(200) > 0.5).astype(float) for _ in range(2))
     rows = Rows(rng.random((1, 200)), cheap, expensive, NONE[:200], NONE[:200])
-    (told,) = doubts(rows, table(rows))
+    (told,) = too_wide(rows, table(rows))
     assert told.endswith("the tiers are too alike on them to tell how many would do")

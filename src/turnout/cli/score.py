@@ -10,8 +10,6 @@ from turnout.cli.reasons import in_words
 from turnout.ports import Query
 from turnout.routing.plugs import DEFAULT_SCORER_SHARE
 
-KEEP = 0.95
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help="the prompt")
@@ -31,14 +29,15 @@ def run(args: argparse.Namespace) -> int:
     default scorer's 0.5. text_score: the text's own, which a novel request is not decided by."""
     from turnout.routing.prior import PriorScorer
     from turnout.routing.router import decisive
-    from turnout.routing.scorer import load
+    from turnout.routing.scorer import KEPT_QUALITY, load
 
     default = args.scorer == "default"
     scorer: Any = PriorScorer() if default else load(args.scorer)
     query = _query(args.text, args.system, args.group)
     score = scorer.score(query)
     deciding, gain = decisive(score)
-    threshold = 1.0 - DEFAULT_SCORER_SHARE if default else scorer.threshold_for_quality(KEEP)
+    wish = f"a share of {DEFAULT_SCORER_SHARE:g}" if default else f"keep_quality = {KEPT_QUALITY:g}"
+    threshold = 1.0 - DEFAULT_SCORER_SHARE if default else scorer.threshold
     told = {
         "score": deciding,
         "expected_gain": gain,
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         "reasons": [in_words(reason) for reason in scorer.explain(query)],
         "limits": _limits(scorer, default),
     }
-    print(json.dumps(told) if args.json else _text(told))
+    print(json.dumps(told) if args.json else _text(told, wish))
     return 0
 
 
@@ -65,14 +64,13 @@ def _limits(scorer: Any, default: bool) -> str:
     return "" if apgr is None else f"trained on {rows} rows; APGR out of fold {apgr:.3f} (random 0.5)"
 
 
-def _text(told: dict[str, Any]) -> str:
+def _text(told: dict[str, Any], wish: str) -> str:
     novel = (
         f", unlike the training logs: decided by its group's mean gain or, unknown, the middle "
         f"(its text alone would score {told['text_score']:.4f})"
         if told["novel"]
         else ""
     )
-    wish = f"a share of {DEFAULT_SCORER_SHARE:g}" if told["scorer"] == "default" else f"keep_quality = {KEEP:g}"
     lines = [
         f"{told['tier']}: score {told['score']:.4f}, threshold {told['threshold']:.4f} (for {wish})",
         f"expected gain {told['expected_gain']:+.3f}, novelty {told['novelty']:.2f}{novel}",

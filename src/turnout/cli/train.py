@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     # One scorer on the rows it was trained on would flatter itself: the table is out of fold.
     rows = wishes.Rows(fitted.repeats, used.cheap, used.expensive, used.cheap_usd, used.expensive_usd)
     made = wishes.table(rows, seed=args.seed)
-    warnings = [*fitted.warnings, *wishes.doubts(rows, made)]
+    warnings = [*fitted.warnings, *wishes.too_wide(rows, made)]
     reading.warn(warnings)
     if args.plot:
         with writing.written(args.plot):

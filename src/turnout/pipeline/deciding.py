@@ -28,5 +28,6 @@ def decide(
     ease: what pacing leaves of the wish for the expensive tier."""
     if target.tier is not None:
         return Decision(tier=target.tier, reason="forced", candidates=target.candidates)
-    query = Query(messages=request.messages, tag=tag_of(request, around), tools=request.tools)
+    endpoint = around.caller.endpoint
+    query = Query(messages=request.messages, tag=request.tag, endpoint=endpoint, tools=request.tools)
     return router.decide(query, observe=observe, ease=ease)

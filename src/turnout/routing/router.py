@@ -92,6 +92,6 @@ class Router:
             expected_gain=gain,
             threshold=threshold,
             novelty=told.novelty,
-            tag=query.tag,
+            tag=query.tag or query.endpoint,
             scorer_version=self._scorer.version,
         )

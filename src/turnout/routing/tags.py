@@ -1,7 +1,7 @@
 """The tag of a request: what the app says (its `tag`, its endpoint), else which system prompt it carries. Pure.
 
-One rule for logs and service. A scorer knows some tags: an app's word that it knows wins; else the system prompt
-where it knows that; else the request has no tag, as rows of the logs without one.
+One rule for logs and service. A scorer knows some tags, and the first of these that it knows is the request's: the
+app's word, the endpoint, the system prompt; else the request has no tag, as rows of the logs without one.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ def identity(messages: Iterable[Message]) -> str:
 
 
 def known_tag(query: Query, known: Collection[str]) -> str:
-    """The tag that a scorer which knows these reads the request with; "" where it knows neither."""
-    if query.tag in known:
-        return query.tag
+    """The tag that a scorer which knows these reads the request with; "" where it knows none of its."""
+    for named in (query.tag, query.endpoint):
+        if named in known:
+            return named
     told = identity(query.messages)
     return told if told in known else ""
 

@@ -20,6 +20,7 @@ END_BYTES = 1_000
 # Pieces whose tokens are remembered at a time, and how long one is at most, in bytes: some 5 MB when full.
 REMEMBERED = 20_000
 LONGEST_REMEMBERED = 32
+Floats = NDArray[np.float64]
 _PIECE = re.compile(rb" ?[A-Za-z\x80-\xff]+| ?[0-9]+| ?[^\sA-Za-z0-9\x80-\xff]+|\n")
 
 
@@ -68,6 +69,22 @@ class _Remembered(dict[bytes, tuple[int, ...]]):
                 self.clear()
             self[piece] = places
         return places
+
+
+class Meaning:
+    """One weight for each token of a static embedding. Raises KeyError or ValueError for arrays that do not fit."""
+
+    def __init__(self, arrays: Mapping[str, Any]) -> None:
+        tokens = unpacked(arrays)
+        self._weights: Floats = arrays["meaning"].astype(np.float64)
+        if self._weights.shape != (len(tokens),):
+            raise ValueError("its tokens have not one weight each")
+        self._vocabulary = Vocabulary(tokens)
+
+    def told(self, data: bytes) -> float:
+        """The mean of the tokens' weights; 0 without tokens."""
+        places = self._vocabulary.read(data)
+        return float(self._weights[places].sum()) / len(places) if places else 0.0
 
 
 def packed(tokens: Sequence[bytes]) -> dict[str, NDArray[Any]]:

@@ -85,12 +85,6 @@ class Ranked:
         return mixed
 
 
-def recovered(score: Floats, cheap: Floats, expensive: Floats) -> tuple[Floats, Floats]:
-    """The curve: share of expensive calls and mean quality, each [knots], from all-cheap to all-expensive."""
-    ranked = Ranked.of(score, cheap, expensive)
-    return ranked.curve(ranked.even)
-
-
 def figures(score: Floats, cheap: Floats, expensive: Floats) -> dict[str, Any]:
     """apgr, cpt50, cpt80: None, with a `reason`, where the expensive tier is not better on average."""
     ranked = Ranked.of(score, cheap, expensive)
@@ -117,6 +111,13 @@ def quality_figures(ranked: Ranked, weight: Floats) -> dict[str, Any]:
         told["cpt50"], told["cpt80"] = reached(share, gained, 0.5), reached(share, gained, 0.8)
     told["keep95_expensive_share"] = reached(share, quality, 0.95 * high)
     return told
+
+
+def by_taken(told: Floats, cheap: Floats, expensive: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """The rows in the order of their told gain, the highest first, [n], and the total quality when the first 0, 1,
+    ... n of them are expensive, [n + 1]. What a wish for quality chooses its threshold by."""
+    order = np.argsort(-told, kind="stable")
+    return order, np.concatenate(([cheap.sum()], cheap.sum() + np.cumsum((expensive - cheap)[order])))
 
 
 def reached(share: Floats, value: Floats, wanted: float) -> float | None:
@@ -206,10 +207,3 @@ def bootstrap(told: Figures, weight: Floats, *, draws: int, seed: int = 0) -> di
 def interval(values: list[float]) -> list[float]:
     """The middle 95 % of the draws."""
     return [float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))]
-
-
-def apgr_error(score: Floats, cheap: Floats, expensive: Floats, *, draws: int = 200, seed: int = 0) -> float | None:
-    """One standard error of the APGR, by bootstrap over the rows; None where most draws have no gap."""
-    ranked = Ranked.of(score, cheap, expensive)
-    drawn = bootstrap(lambda weight: quality_figures(ranked, weight), ranked.even, draws=draws, seed=seed)
-    return float(np.std(drawn["apgr"])) if "apgr" in drawn else None

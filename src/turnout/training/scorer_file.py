@@ -12,8 +12,10 @@ from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats
 from turnout.routing.scorer import HASHED_VIEWS
 from turnout.routing.tokens import packed
+from turnout.training.curves import by_taken
 from turnout.training.embedding import Embedding
 from turnout.training.estimators import Forest, Linear, RankLinear, View, flattened
+from turnout.training.known_rows import sample_of
 from turnout.training.labelled_logs import Logs
 from turnout.training.novelty import Seen
 from turnout.training.tag_means import tag_means
@@ -57,6 +59,7 @@ def artifact_of(
     if embedding is not None and "meaning" in arrays:
         arrays |= packed(embedding.tokens)
     arrays |= {f"seen_{view}": bits for view, bits in seen.bits.items()}
+    arrays["trained_on"] = sample_of(logs.queries)
     header = {
         "intercept": intercept,
         "mean_gain": mean,
@@ -90,12 +93,10 @@ def _ranks(told: Floats) -> tuple[Floats, Floats]:
 def keep_table(told: Floats, arrays: dict[str, NDArray[Any]], cheap: Floats, expensive: Floats) -> list[list[float]]:
     """Rows of (quality kept, threshold): the smallest share of expensive calls whose quality on these logs,
     decided by out-of-fold predictions, is that share of all-expensive's."""
-    order = np.argsort(-told, kind="stable")
-    quality = np.concatenate(([cheap.sum()], cheap.sum() + np.cumsum((expensive - cheap)[order])))
-    whole = float(expensive.sum())
+    order, quality = by_taken(told, cheap, expensive)
     table = []
-    for wish in QUALITIES if whole > 0 else ():
-        reached = np.flatnonzero(quality >= wish * whole - 1e-12)
+    for wish in QUALITIES:
+        reached = np.flatnonzero(quality >= wish * expensive.sum() - 1e-12)
         if not len(reached):
             break
         table.append([wish, _threshold(told[order], arrays, int(reached[0]))])

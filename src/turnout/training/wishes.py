@@ -13,11 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.training.curves import bootstrap, interval
+from turnout.training.curves import bootstrap, by_taken, interval
 
 Floats = NDArray[np.float64]
 Kind = Literal["keep_quality", "max_expensive_share"]
-FOLDS = 10
+# Parts of the rows: each is held against a threshold that the other nine chose.
+PARTS = 10
 DRAWS = 400
 
 
@@ -60,7 +61,7 @@ def table(rows: Rows, wishes: Sequence[Wish] = WISHES, *, seed: int = 0) -> list
 def sent(rows: Rows, wish: Wish, seed: int) -> Floats:
     """The share of the repeats in which each row is expensive, [n], by a threshold that other rows chose."""
     chosen = _by_quality(rows, wish.value) if wish.kind == "keep_quality" else _by_share(wish.value)
-    fold = np.random.default_rng(seed).permutation(len(rows.cheap)) % min(FOLDS, len(rows.cheap))
+    fold = np.random.default_rng(seed).permutation(len(rows.cheap)) % min(PARTS, len(rows.cheap))
     expensive = np.zeros_like(rows.told)
     for repeat, told in enumerate(rows.told):
         for number in range(int(fold.max()) + 1):
@@ -94,8 +95,7 @@ def _by_quality(rows: Rows, quality: float) -> Chosen:
 
     def chosen(told: Floats, inside: NDArray[np.bool_]) -> tuple[float, float]:
         cheap, expensive = rows.cheap[inside], rows.expensive[inside]
-        order = np.argsort(-told, kind="stable")
-        kept = np.concatenate(([cheap.sum()], cheap.sum() + np.cumsum((expensive - cheap)[order])))
+        order, kept = by_taken(told, cheap, expensive)
         reached = np.flatnonzero(kept >= quality * expensive.sum() - 1e-12)
         if not len(reached):
             return -np.inf, 1.0
@@ -130,7 +130,7 @@ def _figures(rows: Rows, expensive: Floats, seed: int) -> dict[str, Any]:
 PROMISE = 0.01
 
 
-def doubts(rows: Rows, made: Sequence[dict[str, Any]]) -> list[str]:
+def too_wide(rows: Rows, made: Sequence[dict[str, Any]]) -> list[str]:
     """Why the table promises little: how wide its intervals are, and how many rows would make them a point. Where
     the expensive tier is not surely better no number of rows is told: it would hang on what may be chance."""
     told = []

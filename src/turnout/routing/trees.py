@@ -1,0 +1,53 @@
+"""Serves shallow trees over a request's numbers and its tag's mean, all walked at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from turnout.routing.features import NAMES, Floats
+
+# Far more than any tree is deep: a file that says more is not ours.
+MOST_LEVELS = 64
+
+
+class Trees:
+    """All trees as one list of nodes; a leaf leads to itself, so all are walked at once for as many levels."""
+
+    def __init__(self, arrays: Mapping[str, Any], depth: int, count: int) -> None:
+        self._features = arrays["tree_features"].astype(np.intp)
+        self._cuts = arrays["tree_cuts"].astype(np.float64)
+        # Flat, [2 x nodes]: one look-up goes to the left (even) or to the right child (odd).
+        self._children = arrays["tree_children"].astype(np.intp).reshape(-1)
+        self._values: Floats = arrays["tree_values"].astype(np.float64)
+        self._roots = arrays["tree_roots"].astype(np.intp)
+        self._depth, self._count = depth, count
+        self.middle = float(self._values[self._roots].sum()) if self.sound else 0.0
+
+    @property
+    def sound(self) -> bool:
+        """Whether every node leads to a node and asks for a feature that there is."""
+        nodes = len(self._values)
+        sizes = (len(self._features), len(self._cuts), len(self._children) // 2) == (nodes, nodes, nodes)
+        # The last number is the tag's mean.
+        within = [(self._features, len(NAMES) + 1), (self._children, nodes), (self._roots, nodes)]
+        return (
+            sizes
+            and 0 <= self._depth <= MOST_LEVELS
+            and self._cuts.ndim == self._values.ndim == 1
+            and len(self._roots) == self._count
+            and all(told.ndim == 1 and ((told >= 0) & (told < end)).all() for told, end in within)
+        )
+
+    def told(self, structure: Floats, tag_mean: float) -> float:
+        """The sum of the leaves. Numbers are held against the cuts in single precision, as they were learnt."""
+        numbers = np.empty(len(structure) + 1, np.float32)
+        numbers[:-1] = structure
+        numbers[-1] = tag_mean
+        numbers = numbers.astype(np.float64)
+        at = self._roots
+        for _ in range(self._depth):
+            at = self._children[2 * at + (numbers[self._features[at]] > self._cuts[at])]
+        return float(self._values[at].sum())

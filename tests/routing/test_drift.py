@@ -37,6 +37,20 @@ def test_traffic_of_another_kind_is_told_once_and_so_is_its_end(low: float) -> N
     assert back[0].distance < BACK
 
 
+def _off(by: float) -> list[float]:
+    """A window of scores of which so many are 0, the rest even."""
+    return [0.0 if at * by % 1.0 < by else (at * 7919 % WINDOW) / WINDOW for at in range(WINDOW)]
+
+
+def test_a_figure_that_trembles_at_the_limit_is_one_event() -> None:
+    """Above 0.2 and back to 0.17, three times over: told once; from well below on it would be told again."""
+    drift, told = Drift(), []
+    for by in (0.23, 0.17, 0.23, 0.17, 0.23, 0.17, 0.0, 0.23):
+        told.append([look.crossed for look in _watched(drift, _off(by))])
+        assert drift.distance == pytest.approx(by, abs=0.025)
+    assert told == [[True], [], [], [], [], [], [False], [True]]
+
+
 def test_one_score_for_all_is_as_far_as_can_be() -> None:
     """A scorer that says the same of everything tells nothing apart."""
     drift = Drift()

@@ -82,6 +82,53 @@ def test_pacing_is_told_of_a_novel_request_too() -> None:
     assert decided(router(0.7), "hard", ease=0.0).reason == "pacing"
 
 
+def test_a_score_that_reaches_a_fixed_threshold_is_expensive() -> None:
+    """At it too; all of them at 0."""
+    wishes = (0.9, 0.9 + 1e-9, 0.0)
+    assert [decided(router(wish, novel=False)).tier for wish in wishes] == ["expensive", "cheap", "expensive"]
+
+
+@pytest.mark.parametrize(("wish", "ease", "reason"), [
+    (0.9, 1.0, "scored"), (0.8, 0.5, "scored"), (0.81, 0.5, "pacing"), (0.9, 0.99, "pacing"), (0.95, 0.5, "scored"),
+    (0.0, 0.1, "scored"), (0.0, 0.09, "pacing"), (0.0, 0.0, "pacing"), (1.0, 0.0, "scored"),
+])  # fmt: skip
+def test_pacing_leaves_so_much_of_what_a_fixed_threshold_takes(wish: float, ease: float, reason: str) -> None:
+    """Of scores, which are ranks, the highest part: half of the highest 0.2 is the highest 0.1, which 0.9 reaches.
+    "pacing" is told just where the wish alone would have been expensive."""
+    told = decided(router(wish, novel=False), ease=ease)
+    assert told.reason == reason
+    assert told.tier == ("expensive" if wish <= 0.9 and reason == "scored" else "cheap")
+
+
+def test_where_pacing_leaves_nothing_no_score_is_high_enough() -> None:
+    """Nor is one where the share is owed calls."""
+    keeper = ShareKeeper(0.3)
+    for _ in range(15):
+        keeper.observe(0.5, expensive=False)
+    assert keeper.debt < -4
+    for wish in (0.0, 1.0, keeper):
+        assert decided(router(wish, novel=False, text=1.0)).tier == "expensive"
+        told = decided(router(wish, novel=False, text=1.0), ease=0.0)
+        assert (told.tier, told.reason) == ("cheap", "pacing")
+        assert told.threshold > 1.0
+
+
+@pytest.mark.parametrize("ease", [0.0, 0.5, 1.0])
+def test_pacing_leaves_so_much_of_a_share(ease: float) -> None:
+    """Within 3 points, of the hardest; "pacing" is told of none that the whole share would not have taken."""
+    rng = random.Random(4)
+    keeper, scorer = ShareKeeper(0.4), FixedScorer(scores={f"#{at:03}": at / 1000 for at in range(1000)})
+    asked = Router(catalog=CATALOG, scorer=scorer, wish=keeper)
+    told = [asked.decide(Query.from_text(f"#{rng.randrange(1000):03}"), ease=ease) for _ in range(1_000)]
+    tiers = [each.tier for each in told]
+    assert tiers.count("expensive") / 1_000 == pytest.approx(0.4 * ease, abs=0.03)
+    paced = [each.score for each in told[100:] if each.reason == "pacing"]
+    assert len(paced) / 900 == pytest.approx(0.4 * (1 - ease), abs=0.08)
+    assert all(each.tier == "cheap" for each in told if each.reason == "pacing")
+    assert min(paced, default=1.0) > 0.35
+    assert all(each.reason == "scored" for each in told if each.tier == "expensive")
+
+
 def test_drift_is_asked_of_the_text() -> None:
     """What watches the traffic is told what the scorer made of it, not the tag's stand-in."""
     seen: list[float] = []

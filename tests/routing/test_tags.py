@@ -58,7 +58,8 @@ def test_a_system_prompt_is_known_by_its_ends_without_its_digits() -> None:
     assert identity(chat("Today is 2026-11-24.", "x")) == identity(chat("Today is 2026-1-9.", "x"))
     head, tail = "a" * END_CHARACTERS, "z" * END_CHARACTERS
     assert identity(chat(head + "ann" + tail, "x")) == identity(chat(head + "bob, who pays" + tail, "x"))
-    assert identity(chat("b" + head + tail, "x")) != identity(chat(head + tail + "b", "x"))
+    ends = ("b" + head[1:], tail), (head[1:] + "b", tail), (head, "b" + tail[1:]), (head, tail[1:] + "b"), (head, tail)
+    assert len({identity(chat(f"{first}ann{last}", "x")) for first, last in ends}) == 5
     assert identity(({"role": "user", "content": "x"},)) == ""
     assert identity(chat("\ud800", "x")).startswith("system:")
     developer: Message = {"role": "developer", "content": [{"type": "text", "text": TUTOR}]}

@@ -118,9 +118,15 @@ def _read(archive: zipfile.ZipFile, path: Path) -> Artifact:
     return Artifact(header=header, arrays=arrays)
 
 
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """No more of a member than it was told to hold: `ZipFile.read` would unpack all that is there, then cut it."""
+    with archive.open(info) as member:
+        return member.read(info.file_size)
+
+
 def _header(archive: zipfile.ZipFile, path: Path) -> Mapping[str, Any]:
     try:
-        top = json.loads(archive.read(HEADER_MEMBER))
+        top = json.loads(_unpacked(archive, archive.getinfo(HEADER_MEMBER)))
     except (KeyError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: not a scorer file (it holds no readable {HEADER_MEMBER})") from error
     if not isinstance(top, dict) or top.get("format") != FORMAT:
@@ -147,7 +153,7 @@ def _header(archive: zipfile.ZipFile, path: Path) -> Mapping[str, Any]:
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
     try:
-        array = np.load(io.BytesIO(archive.read(info)), allow_pickle=False)
+        array = np.load(io.BytesIO(_unpacked(archive, info)), allow_pickle=False)
     except (ValueError, MemoryError) as error:
         raise ArtifactError(f"{path}: {info.filename} is not an array of plain numbers") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in _KINDS:

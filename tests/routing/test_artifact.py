@@ -1,0 +1,93 @@
+"""The file around a scorer's arrays: written whole or not at all, and read within bounds whatever it claims."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import tracemalloc
+import zipfile
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pytest
+
+from turnout.errors import ArtifactError
+from turnout.routing.artifact import MAX_UNPACKED_BYTES, Artifact, load, save
+
+SMALL = Artifact(header={"a": 1}, arrays={"numbers": np.arange(3.0)})
+
+
+def test_what_is_written_is_read_and_named_by_what_can_change_a_score(tmp_path: Path) -> None:
+    """The same bytes every time; the version hangs on the arrays and the header, not on what is told of training."""
+    for name in ("one", "two"):
+        save(SMALL, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    read = load(tmp_path / "one")
+    assert (dict(read.header), read.arrays["numbers"].tolist()) == ({"a": 1}, [0.0, 1.0, 2.0])
+    told = Artifact(header={"a": 1, "summary": {"date": "today"}}, arrays=SMALL.arrays)
+    assert read.version == SMALL.version == told.version
+    others = [
+        Artifact(header={"a": 2}, arrays=SMALL.arrays),
+        Artifact(header=SMALL.header, arrays={"numbers": np.arange(3.0) + 1e-9}),
+        Artifact(header=SMALL.header, arrays={"number": np.arange(3.0)}),
+    ]
+    assert len({SMALL.version, *(other.version for other in others)}) == 4
+
+
+def test_what_cannot_be_written_leaves_the_older_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    """A header with a NaN, an array of objects: found half-way through."""
+    file = tmp_path / "s"
+    save(SMALL, file)
+    before = file.read_bytes()
+    for broken in (
+        Artifact(header={"a": float("nan")}, arrays=SMALL.arrays),
+        Artifact(header={"a": 2}, arrays={"a": np.arange(3.0), "b": np.array([{}], dtype=object)}),
+    ):
+        with pytest.raises(ValueError, match=r"not JSON compliant|allow_pickle"):
+            save(broken, file)
+        assert [path.name for path in tmp_path.iterdir()] == ["s"]
+        assert file.read_bytes() == before
+
+
+def _claiming(path: Path, name: str, data: bytes, size: int) -> None:
+    """SMALL with this member, whose size is told as this one."""
+    save(SMALL, path)
+    with zipfile.ZipFile(path) as archive:
+        members = {other: archive.read(other) for other in archive.namelist()}
+    members.pop(name, None)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for other, content in [*members.items(), (name, data)]:
+            archive.writestr(other, content)
+    whole = bytearray(path.read_bytes())
+    directory = whole.rindex(b"PK\x01\x02")
+    # What is told beside it has to fit, or it would be refused for that.
+    struct.pack_into("<L", whole, directory + 16, crc32(data[:size]))
+    struct.pack_into("<L", whole, directory + 24, size)
+    path.write_bytes(whole)
+
+
+def test_a_file_that_unpacks_to_more_than_any_scorer_is_refused(tmp_path: Path) -> None:
+    """By the sizes that it tells, before a byte is unpacked; to just as much it would be read."""
+    packed = io.BytesIO()
+    np.save(packed, np.arange(3.0))
+    _claiming(tmp_path / "bomb", "more.npy", packed.getvalue(), MAX_UNPACKED_BYTES)
+    with pytest.raises(ArtifactError, match="unpacks to more than"):
+        load(tmp_path / "bomb")
+
+
+def test_a_file_that_tells_too_small_a_size_is_not_unpacked_beyond_it(tmp_path: Path) -> None:
+    """A file of 70 KB whose array, or header, says that it holds some 200 bytes, and holds 64 MB."""
+    zeros = bytes(64_000_000)
+    packed = io.BytesIO()
+    np.save(packed, np.zeros(10))
+    for name in ("more.npy", "turnout.json"):
+        _claiming(tmp_path / "liar", name, packed.getvalue() + zeros, len(packed.getvalue()))
+        tracemalloc.start()
+        try:
+            with contextlib.suppress(ArtifactError):
+                load(tmp_path / "liar")
+            assert tracemalloc.get_traced_memory()[1] < 4_000_000
+        finally:
+            tracemalloc.stop()

@@ -17,6 +17,8 @@ import pytest
 from tests.support.provider import LoopbackProvider
 from turnout.cli import main
 from turnout.training.labelled_logs import read
+from turnout.training.labelling.account import Account
+from turnout.training.labelling.labelled_file import LabelledFile
 
 # The loopback provider tells 7 prompt and 4 output tokens a call; prices as in the settings below.
 CHEAP_USD = (7 * 1 + 4 * 2) / 1e6
@@ -51,6 +53,8 @@ models = ["openai/large"]
 attempts = 2
 base_s = 0.001
 cap_s = 0.002
+[breaker]
+reset_s = 0.2
 """
     for model, price in (("small", 1), ("large", 10)):
         toml += f"""
@@ -121,21 +125,75 @@ def test_nothing_is_asked_in_a_dry_run_or_without_a_yes(
 def test_the_budget_is_never_exceeded_even_when_usage_never_comes(
     place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Half of the calls fail after they were perhaps billed; the rows stop where the next worst case does not fit."""
+    """Half of the calls fail after they were perhaps billed; the rows stop where the next worst case does not fit.
+    That is the end that was asked for: code 0, and a line that says how to go on."""
+    _many(place, 40)
     provider.modes = {"*": "no_choices@0.5"}
     # A row's worst: two tries of both models, some 120 tokens by bytes and 20 of answer each.
-    assert _label("--json", "--budget", "0.006", "--max-tokens", "20") == 0
-    told = _summary(capsys)
-    assert 0 < told["labelled"] < 12
-    assert "budget" in told["stopped"]
+    assert _label("--json", "--budget", "0.02", "--max-tokens", "20") == 0
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert 0 < told["labelled"] < 40
+    assert told["ended"] == "budget"
     assert told["left"] > 0
-    assert told["cost_usd"] <= 0.006
+    assert f"{told['left']} rows left: the budget is spent; raise --budget and run the same command" in err
+    assert told["cost_usd"] <= 0.02
     done = told["labelled"]
     provider.modes = {}
     assert _label("--json") == 0
     told = _summary(capsys)
     assert told["already"] == done
-    assert len(read([place / "out.jsonl"], strict=True)) == 12
+    assert len(read([place / "out.jsonl"], strict=True)) == 40
+
+
+def test_the_budget_is_of_all_runs_together(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Answers, judging, failed rows: the same command again spends what is left, not the budget anew."""
+    provider.says["nobody"] = lambda body: "A: 8, B: 9"
+    budget = ("--budget", "1.1", "--max-tokens", "20", "--concurrency", "2")
+    assert _judged(place, *budget, "--limit", "2") == 0
+    first = _summary(capsys)
+    assert (first["labelled"], first["ended"], first["spent_before_usd"]) == (2, "", 0)
+    spent = first["cost_usd"]
+    assert spent == pytest.approx(2 * (CHEAP_USD + DEAR_USD) + 4 * (7 * 5 + 4 * 6) / 1e6)
+    # Nothing readable, yet paid for.
+    provider.says["nobody"] = lambda body: "Both are fine."
+    assert _label("--judge", "openai/nobody", "--json", *budget, "--limit", "1") == 1
+    second = _summary(capsys)
+    assert second["spent_before_usd"] == pytest.approx(spent)
+    spent += second["cost_usd"]
+    assert second["cost_usd"] == pytest.approx(CHEAP_USD + DEAR_USD + 2 * (7 * 5 + 4 * 6) / 1e6)
+    calls = sum(provider.calls.values())
+    assert _label("--judge", "openai/nobody", "--json", "--budget", f"{spent + 0.001:.6f}", "--max-tokens", "20") in (
+        0,
+        2,
+    )
+    assert sum(provider.calls.values()) == calls
+    capsys.readouterr()
+    # An account that is gone: what stands in the rows still counts.
+    (place / "out.jsonl.account").unlink()
+    assert _label("--judge", "openai/nobody", "--json", "--dry-run") == 0
+    assert _summary(capsys)["spent_before_usd"] == pytest.approx(2 * (CHEAP_USD + DEAR_USD))
+
+
+def test_rows_without_a_bound_on_their_cost_are_told_before_and_left_out_under_a_budget(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody can say what an image costs: such rows are neither asked nor called failed."""
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    row = {"messages": [{"role": "user", "content": [{"type": "text", "text": "question 9"}, image]}], "key": "9"}
+    with (place / "log.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    assert _label("--dry-run", "--budget", "1") == 0
+    told = capsys.readouterr().out
+    assert "12 rows to label" in told
+    assert "1 rows with images have no bound on their cost and are left out under a budget" in told
+    assert _label("--json", "--budget", "1") == 0
+    ended = _summary(capsys)
+    assert (ended["labelled"], ended["failed"], ended["left"], ended["unbounded"]) == (12, 0, 0, 1)
+    assert _label("--dry-run") == 0
+    assert "1 rows to label" in capsys.readouterr().out
 
 
 def test_a_budget_that_cannot_be_kept_is_refused_before_the_first_call(
@@ -178,18 +236,101 @@ def test_rows_that_fail_are_named_and_lose_nothing(
     assert "a bool or a number in [0, 1]" in _summary(capsys)["failures"][0]
 
 
-def test_a_sick_provider_stops_the_work_early(
+# ------------------------------------------------------------------------------------------------ outages
+
+
+def _many(place: Path, rows: int) -> None:
+    (place / "log.jsonl").write_text(
+        "".join(json.dumps({"prompt": f"question {n}", "key": str(n)}) + "\n" for n in range(rows))
+    )
+
+
+@pytest.mark.parametrize("mode", ["500", "429:0.3", "reset", "no_choices"])
+def test_an_outage_is_waited_out_and_no_answer_bought_twice(
+    place: Path, provider: LoopbackProvider, mode: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The expensive model is out for a second in the middle: every row is labelled, for one cheap answer each."""
+    _many(place, 60)
+    provider.play("large", (0.25, "ok"), (1.0, mode), (0.0, "ok"))
+    assert _label("--json") == 0
+    told = _summary(capsys)
+    assert (told["labelled"], told["failed"], told["left"], told["ended"]) == (60, 0, 0, "")
+    assert provider.calls["small"] == 60
+    assert provider.calls["large"] > 60
+
+
+def test_a_provider_that_stays_away_ends_the_work_with_its_cause_and_keeps_what_was_bought(
     place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Twenty failures in a row are no accident; the reason is the provider's, which its circuit soon leaves alone."""
-    (place / "log.jsonl").write_text("".join(json.dumps({"prompt": f"question {n}"}) + "\n" for n in range(60)))
-    provider.modes = {"small": "500"}
+    """Code 1 when the patience ends; no row counts as failed; the next run buys only what is missing."""
+    provider.modes = {"large": "500"}
+    assert _label("--json", "--patience", "0.02", "--concurrency", "3") == 1
+    told = _summary(capsys)
+    assert (told["labelled"], told["failed"], told["left"], told["ended"]) == (0, 0, 12, "outage")
+    assert "openai/large: provider_error (500): no; out for" in told["stopped"]
+    assert "longer than --patience, 1.2 s" in told["stopped"]
+    bought = provider.calls["small"]
+    assert 0 < bought < 12
+    provider.modes = {}
+    assert _label("--json") == 0
+    told = _summary(capsys)
+    assert told["labelled"] == 12
+    assert provider.calls["small"] == 12
+    assert told["cost_usd"] == pytest.approx(12 * DEAR_USD + (12 - bought) * CHEAP_USD)
+    assert told["spent_before_usd"] == pytest.approx(bought * CHEAP_USD)
+    assert len(read([place / "out.jsonl"], strict=True)) == 12
+
+
+@pytest.mark.parametrize("mode", ["hang", "drip", "hang_between"])
+def test_a_provider_that_never_answers_ends_by_its_timeout(
+    place: Path, provider: LoopbackProvider, mode: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Named as what it is; a run that hangs would hang this test."""
+    settings = (place / "turnout.toml").read_text().replace("input_usd", "timeout_s = 0.3\ninput_usd")
+    (place / "turnout.toml").write_text(settings)
+    provider.modes = {"small": mode}
+    assert _label("--json", "--patience", "0.02") == 1
+    told = _summary(capsys)
+    assert told["ended"] == "outage"
+    assert "openai/small gave no answer within 0.3 s" in told["stopped"]
+    # It may have been billed: some 120 bytes and 1024 tokens of answer, each time.
+    assert told["cost_usd"] >= 0.002 * provider.calls["small"]
+
+
+@pytest.mark.parametrize(("mode", "check"), [("401", "its key (api_key_env)"), ("404", "its name, and its address")])
+def test_a_refused_key_or_name_ends_the_work_at_once(
+    place: Path, provider: LoopbackProvider, mode: str, check: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No patience for what nobody mends by waiting: one call, and the cause with what to look at."""
+    provider.modes = {"large": mode}
     assert _label("--json", "--concurrency", "1") == 1
     told = _summary(capsys)
-    assert (told["failed"], told["left"]) == (20, 40)
-    assert "[provider_error (500), provider_error (500)]" in told["failures"][0]
-    assert told["cost_usd"] == 0
-    assert provider.calls == {"small": 5}
+    assert (told["ended"], told["failed"], told["left"]) == ("refused", 0, 12)
+    assert told["stopped"].startswith(f"openai/large refuses us ({mode}): check {check}")
+    assert told["stopped"].endswith("it said: no")
+    assert provider.calls == {"small": 1, "large": 1}
+
+
+def test_one_row_that_its_provider_never_answers_costs_no_other_row(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tried again after the others, then named as failed, its cheap answer kept; one row at a time, too."""
+
+    def says(body: dict[str, Any]) -> str:
+        if _number(body) == "3":
+            raise BrokenPipeError
+        return _number(body)
+
+    provider.says["large"] = says
+    assert _label("--json", "--concurrency", "1") == 0
+    told = _summary(capsys)
+    assert (told["labelled"], told["failed"], told["left"]) == (11, 1, 0)
+    assert "log.jsonl:4: openai/large: " in told["failures"][0]
+    assert "while other rows were answered" in told["failures"][0]
+    assert provider.calls["small"] == 12
+
+
+# ----------------------------------------------------------------------------------------------- the judge
 
 
 def test_a_judge_is_asked_in_both_orders(
@@ -214,14 +355,56 @@ def test_a_judge_that_says_nothing_readable_fails_the_row(
     assert provider.calls["nobody"] == 2
 
 
+def test_a_judge_of_no_tier_has_its_own_address_and_price(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its calls are counted at its price; the app itself still refuses the settings of a model that it never asks."""
+    provider.says["nobody"] = lambda body: "A: 8, B: 9"
+    assert _judged(place, "--budget", "20") == 0
+    told = _summary(capsys)
+    judged = 24 * (7 * 5 + 4 * 6) / 1e6
+    assert told["cost_usd"] == pytest.approx(12 * (CHEAP_USD + DEAR_USD) + judged)
+    assert main(["check", "--config", "turnout.toml"]) == 1
+    assert 'models."openai/nobody": is in no tier' in capsys.readouterr().err
+
+
+def test_an_outage_of_the_judge_buys_no_grade_twice(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its first verdict is kept while the second is waited for, within a run and over the end of one."""
+    verdicts: list[int] = []
+
+    def says(body: dict[str, Any]) -> str:
+        verdicts.append(len(verdicts))
+        if len(verdicts) >= 2:
+            provider.modes["nobody"] = "500"
+        return "A: 8, B: 9"
+
+    provider.says["nobody"] = says
+    assert _judged(place, "--limit", "2", "--concurrency", "2", "--patience", "0.02") == 1
+    assert _summary(capsys)["ended"] == "outage"
+    assert len(verdicts) == 2
+    provider.modes.clear()
+    provider.says["nobody"] = lambda body: verdicts.append(0) or "A: 8, B: 9"  # type: ignore[func-returns-value]
+    assert _label("--judge", "openai/nobody", "--json", "--limit", "2") == 0
+    assert len(verdicts) == 4
+    assert (provider.calls["small"], provider.calls["large"]) == (2, 2)
+
+
 def _judged(place: Path, *more: str) -> int:
     settings = (place / "turnout.toml").read_text()
     base = settings.split('api_base = "')[1].split('"')[0]
-    # A judge needs its own address here: it stands in the settings as a tier's last model.
-    settings = settings.replace('["openai/large"]', '["openai/large", "openai/nobody"]')
-    settings += f'''\n[models."openai/nobody"]\nparams = {{ api_base = "{base}" }}\n'''
+    settings += f'''
+[models."openai/nobody"]
+params = {{ api_base = "{base}" }}
+input_usd_per_million = 5
+output_usd_per_million = 6
+'''
     (place / "turnout.toml").write_text(settings)
     return _label("--judge", "openai/nobody", "--json", *more)
+
+
+# ------------------------------------------------------------------------------------------------- the logs
 
 
 def test_turnouts_own_request_log_is_read(
@@ -245,6 +428,37 @@ def test_turnouts_own_request_log_is_read(
     (place / "log.jsonl").write_text(json.dumps(lines[1]))
     assert _label() == 1
     assert "content = true" in capsys.readouterr().err
+
+
+def test_rows_that_share_an_id_are_all_labelled(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Logs of two sources number their rows alike: the content tells them apart, now and when gone on with."""
+    rows = [{"id": "1", "prompt": "question 1", "key": "1"}, {"id": "1", "prompt": "question 4", "key": "4"}]
+    (place / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert _label("--json", "--limit", "1") == 0
+    assert _summary(capsys)["repeated"] == 0
+    assert _label("--json") == 0
+    told = _summary(capsys)
+    assert (told["already"], told["labelled"]) == (1, 1)
+    written = [json.loads(line) for line in (place / "out.jsonl").read_text().splitlines()]
+    assert [(row["id"], row["prompt"]) for row in written] == [("1", "question 1"), ("1", "question 4")]
+
+
+def test_the_log_and_other_files_are_never_written_over(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """-o onto the log itself, or onto a file that is no labelled log: refused, not a byte of it changed."""
+    log = (place / "log.jsonl").read_bytes().rstrip(b"\n")[:-3]
+    (place / "log.jsonl").write_bytes(log)
+    assert _label(out="log.jsonl") == 2
+    assert "is the log itself" in capsys.readouterr().err
+    (place / "other.jsonl").write_bytes(log)
+    (place / "other.csv").write_bytes(b'a,b\n1,"2')
+    for other in ("other.jsonl", "other.csv"):
+        before = (place / other).read_bytes()
+        assert _label(out=other) == 1
+        assert "name a new file with -o" in capsys.readouterr().err
+        assert (place / other).read_bytes() == before
+    assert (place / "log.jsonl").read_bytes() == log
 
 
 def test_wrong_use_is_told_before_anything_is_read(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -280,9 +494,29 @@ def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: Loopb
     rows = len(read([out], strict=True))
     assert 2 <= rows == summary["labelled"] < 12
     assert b"goes on where it ended" in errors
+    # The call that was broken off may have been billed: the account says so, at its worst.
+    account = Account(out, LabelledFile(out).done)
+    assert float(account.spent) == pytest.approx(summary["cost_usd"] + summary["uncertain_usd"])
+    assert summary["uncertain_usd"] > 0
     provider.latency_s = 0.0
     assert _label() == 0
     assert len(read([out], strict=True)) == 12
+
+
+def test_what_a_killed_run_may_have_spent_is_counted(place: Path, provider: LoopbackProvider) -> None:
+    """Killed without a word in the middle of a row: the next run's budget holds that row's worst case for spent."""
+    provider.modes = {"small": "hang"}
+    command = [sys.executable, "-m", "turnout", "label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:right",
+               "--concurrency", "1", "--yes", "--json"]  # fmt: skip
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | _path())
+    for _ in range(3000):
+        if provider.calls["small"]:
+            break
+        time.sleep(0.01)
+    running.kill()
+    running.wait(timeout=30)
+    # Two tries of both models, 1024 tokens of answer at most.
+    assert Account(place / "out.jsonl", {}).spent > 2 * 1024 * (2 + 20) / 1_000_000
 
 
 def _path() -> dict[str, str]:

@@ -103,3 +103,25 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     broken.write_text("[tiers")
     with pytest.raises(SettingsError, match=r"broken\.toml is not valid TOML"):
         Settings.from_toml(broken)
+
+
+def test_a_command_may_ask_models_of_no_tier_that_the_file_tells_of(tmp_path: Path) -> None:
+    """A judge with a price and an address; without the command the same file is refused, as is any other model."""
+    file = tmp_path / "turnout.toml"
+    text = """
+[tiers]
+cheap = { models = ["openai/a"] }
+expensive = { models = ["openai/b"] }
+[models."openai/judge"]
+timeout_s = 7
+"""
+    file.write_text(text)
+    settings = Settings.from_toml(file, also=("openai/judge", "openai/a"))
+    assert settings.model_names == ("openai/a", "openai/b", "openai/judge")
+    assert settings.model("openai/judge").timeout_s == 7
+    for also in ((), ("openai/other",)):
+        with pytest.raises(SettingsError, match=r'models."openai/judge": is in no tier'):
+            Settings.from_toml(file, also=also)
+    file.write_text("tiers = 3")
+    with pytest.raises(SettingsError, match="tiers = 3: must be a table"):
+        Settings.from_toml(file, also=("openai/judge",))

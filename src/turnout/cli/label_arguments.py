@@ -60,3 +60,14 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def minutes(text: str) -> float:
+    """In seconds."""
+    try:
+        told = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes") from None
+    if not 0 <= told < float("inf"):
+        raise argparse.ArgumentTypeError("patience is 0 minutes or more")
+    return told * 60

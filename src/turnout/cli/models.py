@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any
 
 from turnout.assembly import Turnout
-from turnout.errors import ServedError
+from turnout.cli.causes import Causes
+from turnout.errors import (
+    AttemptError,
+    DeadlineExceeded,
+    Misconfigured,
+    Overloaded,
+    ServedError,
+    UpstreamUnavailable,
+)
 from turnout.messages import Message
 from turnout.outcome import Attempt, Outcome, Tier
 from turnout.ports import Provider, ProviderCall
 from turnout.pricing import FREE, Price
-from turnout.settings import Cache, Fallback, Routing, Settings, TierModels, Tiers
-from turnout.training.labelling.models import Answer, RowFailed
+from turnout.settings import Cache, Fallback, Routing, Settings
+from turnout.training.labelling.models import Answer, AskFailed, Outage, Refused, RowFailed
 from turnout.training.labelling.purse import billed, most_tokens
 from turnout.upstream import litellm_import
+from turnout.upstream.order import COME_BACK_S
 from turnout.upstream.prices import price_table
+from turnout.upstream.provider import LiteLLMProvider
 from turnout.wire import from_call
 
 
-def replaying(settings: Settings, judge: str = "") -> Settings:
-    """The app's models and retries, and nothing else of it: no cache, no limits, no fallback. A judge that is in
-    no tier is added behind the expensive ones; since each model is asked by its name, it answers nothing else."""
-    tiers = settings.tiers
-    if judge and judge not in settings.model_names:
-        tiers = Tiers(cheap=tiers.cheap, expensive=TierModels(models=(*tiers.expensive.models, judge)))
+def replaying(settings: Settings) -> Settings:
+    """The app's models and retries, and nothing else of it: no cache, no limits, no fallback. Each model is asked by
+    its name, so one that stands behind a tier's others answers nothing else."""
     return Settings(
-        tiers=tiers,
+        tiers=settings.tiers,
         models=settings.models,
         retry=settings.retry,
+        breaker=settings.breaker,
         cache=Cache(enabled=False),
         fallback=Fallback(other_tier="none"),
         # Every call names its model: the scorer is never asked, so none need be loaded.
@@ -52,22 +61,54 @@ class TurnoutModels:
         self._records = _Records()
         self._retries = settings.retry.attempts
         self._prices = prices(settings)
-        self.turnout = Turnout(settings, provider=provider, observer=self._records)
+        self._causes = Causes(settings)
+        heard = _Heard(provider or LiteLLMProvider(settings))
+        self.turnout = Turnout(settings, provider=heard, observer=self._records)
 
     async def ask(self, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
-        request = from_call(messages, stream=False, params={"model": model, "max_tokens": max_tokens})
         around = self.turnout.around()
         tokens = (most_tokens(messages) or 0, max_tokens)
         self._records.expect(around.request_id, self._prices.get(model), tokens)
+        faults: list[AttemptError] = []
+        token = _faults.set(faults)
         try:
+            request = from_call(messages, stream=False, params={"model": model, "max_tokens": max_tokens})
             completion = await self.turnout.completed(request, around)
         except ServedError as error:
             outcome, spent = self._records.take(around.request_id)
-            raise RowFailed(_why(model, error, outcome), spent) from error
+            raise self._failure(model, error, outcome, spent, faults) from error
+        except BaseException:
+            self._records.take(around.request_id)
+            raise
+        finally:
+            _faults.reset(token)
         _, spent = self._records.take(around.request_id)
         attempt = completion.outcome.attempts[-1]
         cost = attempt.cost_usd if model in self._prices and attempt.usage is not None else None
         return Answer(text=completion.text, cost_usd=cost, spent_usd=spent, cut=attempt.finish_reason == "length")
+
+    def _failure(
+        self, model: str, error: ServedError, outcome: Outcome | None, spent: Decimal, faults: Sequence[AttemptError]
+    ) -> AskFailed:
+        shut = self.turnout.admission.look(model)
+        fault = faults[-1] if faults else None
+        if shut is not None and shut.reason == "misconfigured":
+            return Refused(self._causes.refusal(model, fault), spent)
+        told = self._causes.failure(model, error, outcome, faults)
+        # Refused though its circuit is closed: it answers others, so it is this request that it refuses.
+        if isinstance(fault, Misconfigured) or not isinstance(
+            error, UpstreamUnavailable | Overloaded | DeadlineExceeded
+        ):
+            return RowFailed(told, spent)
+        asked = outcome is not None and bool(outcome.attempts)
+        return Outage(told, spent, asked=asked, wait_s=self.wait_s(model))
+
+    def wait_s(self, model: str) -> float:
+        shut = self.turnout.admission.look(model)
+        # Of one that is ours to mend nothing is to be waited for: whoever asks is told so.
+        if shut is None or shut.reason == "misconfigured":
+            return 0.0
+        return COME_BACK_S if shut.retry_after_s is None else shut.retry_after_s
 
     def worst(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
         price = self._prices.get(model)
@@ -78,13 +119,26 @@ class TurnoutModels:
         return None if price is None else price.worst_case(prompt_tokens, max_tokens)
 
 
-def _why(model: str, error: ServedError, outcome: Outcome | None) -> str:
-    kinds = [
-        f"{attempt.error} ({attempt.status})" if attempt.status else str(attempt.error)
-        for attempt in (outcome.attempts if outcome else ())
-        if attempt.error
-    ]
-    return f"{model}: {error.message}" + (f" [{', '.join(kinds)}]" if kinds else "")
+# What the provider said of the ask that is being made; a list of each ask's own, also in the tasks that it begins.
+_faults: ContextVar[list[AttemptError] | None] = ContextVar("faults", default=None)
+
+
+class _Heard:
+    """Implements the Provider port by another: keeps the words of its errors, which apps are told by their log."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self.load = provider.load
+        self.stream = provider.stream
+        self.close = provider.close
+
+    async def complete(self, call: ProviderCall) -> dict[str, Any]:
+        try:
+            return await self._provider.complete(call)
+        except AttemptError as fault:
+            if (faults := _faults.get()) is not None:
+                faults.append(fault)
+            raise
 
 
 class _Records:

@@ -389,15 +389,19 @@ class Settings:
         raise SettingsError(f"config must be a path, a mapping or Settings, not {type(config).__name__}")
 
     @classmethod
-    def from_toml(cls, path: str | os.PathLike[str]) -> Settings:
-        """The settings in this TOML file. Raises SettingsError, which names the file."""
+    def from_toml(cls, path: str | os.PathLike[str], *, also: tuple[str, ...] = ()) -> Settings:
+        """The settings in this TOML file. Raises SettingsError, which names the file.
+
+        also: models that a command asks by name besides, so that the file may tell of them in [models]. Those that
+        are in no tier come to stand behind the expensive one's.
+        """
         file = Path(path)
         try:
             text = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"cannot read the settings file {file}: {error}") from error
         try:
-            return cls.from_mapping(tomllib.loads(text))
+            return cls.from_mapping(_with(tomllib.loads(text), also))
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{file} is not valid TOML: {error}") from error
         except SettingsError as error:
@@ -424,3 +428,16 @@ class Settings:
 
     def tier_of(self, name: str) -> Tier:
         return "cheap" if name in self.tiers.cheap.models else "expensive"
+
+
+def _with(mapping: dict[str, Any], also: tuple[str, ...]) -> Mapping[str, Any]:
+    """The same settings with these models too. Tiers of a wrong shape stay as they are, for the check to say so."""
+    try:
+        cheap, dear = mapping["tiers"]["cheap"]["models"], mapping["tiers"]["expensive"]["models"]
+        more = [name for name in also if name not in cheap and name not in dear]
+        return {
+            **mapping,
+            "tiers": {**mapping["tiers"], "expensive": {**mapping["tiers"]["expensive"], "models": [*dear, *more]}},
+        }
+    except (KeyError, TypeError):
+        return mapping

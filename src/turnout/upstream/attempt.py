@@ -32,6 +32,11 @@ _TO_CHECK: Mapping[int | None, str] = {
 }
 
 
+def to_check(status: int | None) -> str:
+    """What to look at where a provider refuses us with this status, or without one."""
+    return _TO_CHECK.get(status, _TO_CHECK[None])
+
+
 class Try:
     """One try. Ended exactly once, whatever happened: recorded, told to the observer and to the circuit.
 
@@ -119,7 +124,7 @@ class Try:
         name = self.call.model
         if opened:
             told = "%s refuses us and is left alone, but for a probe every [breaker] reset_s: check %s. It said: %s"
-            log.warning(told, name, _TO_CHECK.get(error.status, _TO_CHECK[None]), error)
+            log.warning(told, name, to_check(error.status), error)
         else:
             ours = isinstance(error, Misconfigured) and name not in self._warned
             log.log(logging.WARNING if ours else logging.INFO, "attempt of %s failed: %s: %s", name, error.kind, error)

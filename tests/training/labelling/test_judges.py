@@ -55,30 +55,37 @@ class _Scripted:
         self.asked.append(messages)
         return Answer(text=self.texts.pop(0), spent_usd=Decimal("0.01"))
 
+    def wait_s(self, model: str) -> float:
+        return 0.0
+
     def worst(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
         return Decimal(prompt_tokens)
 
     likely = worst
 
 
+async def _nobody(model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
+    raise AssertionError("a check asks no model")
+
+
 def test_both_orders_are_asked_and_averaged() -> None:
     """The cheap answer stands first, then second; a judge that prefers a place is evened out."""
     models = _Scripted("A: 8, B: 6", "A: 10, B: 4")
-    verdict = asyncio.run(ModelJudge(models, "m").judge(PROMPT, "four", "4"))
+    verdict = asyncio.run(ModelJudge(models, "m").judge(PROMPT, "four", "4", models.ask))
     assert (verdict.cheap, verdict.expensive) == pytest.approx((0.6, 0.8))
-    assert verdict.spent_usd == Decimal("0.02")
     first, second = (str(messages[-1]["content"]) for messages in models.asked)
     assert first.index("four") < first.index(">\n4")
     assert second.index(">\n4") < second.index("four")
 
 
-def test_an_unreadable_verdict_is_asked_once_more_and_still_paid_for() -> None:
-    """Then the row fails, and tells what was spent in vain."""
-    verdict = asyncio.run(ModelJudge(_Scripted("hm", "A: 5, B: 5", "A: 5, B: 5"), "m").judge(PROMPT, "a", "b"))
-    assert verdict.spent_usd == Decimal("0.03")
-    with pytest.raises(RowFailed, match="cannot be read") as failed:
-        asyncio.run(ModelJudge(_Scripted("A: 5, B: 5", "hm", "ha"), "m").judge(PROMPT, "a", "b"))
-    assert failed.value.spent_usd == Decimal("0.03")
+def test_an_unreadable_verdict_is_asked_for_once_more() -> None:
+    """Then the row fails, with its last words."""
+    models = _Scripted("hm", "A: 5, B: 5", "A: 5, B: 5")
+    asyncio.run(ModelJudge(models, "m").judge(PROMPT, "a", "b", models.ask))
+    assert len(models.asked) == 3
+    models = _Scripted("A: 5, B: 5", "hm", "ha")
+    with pytest.raises(RowFailed, match="the judge: its verdict cannot be read: 'ha'"):
+        asyncio.run(ModelJudge(models, "m").judge(PROMPT, "a", "b", models.ask))
 
 
 @pytest.mark.parametrize("text", ["x" * 100_000, '"\n' * 50_000, "é" * 50_000, "\U0001f600" * 20_000])
@@ -101,10 +108,10 @@ def test_a_check_may_be_async_or_not_and_sees_the_row() -> None:
     async def slowly(prompt: Any, answer: str, row: Any) -> bool:
         return bool(answer == row["key"])
 
-    verdict = asyncio.run(CheckJudge(slowly).judge(PROMPT, "5", "4"))
+    verdict = asyncio.run(CheckJudge(slowly).judge(PROMPT, "5", "4", _nobody))
     assert (verdict.cheap, verdict.expensive) == (0.0, 1.0)
-    verdict = asyncio.run(CheckJudge(lambda p, a, r: len(a) / 10).judge(PROMPT, "12", "1234"))
+    verdict = asyncio.run(CheckJudge(lambda p, a, r: len(a) / 10).judge(PROMPT, "12", "1234", _nobody))
     assert (verdict.cheap, verdict.expensive) == (0.2, 0.4)
     for nonsense in (None, "good", float("nan"), 2):
         with pytest.raises(RowFailed, match="a bool or a number"):
-            asyncio.run(CheckJudge(lambda p, a, r, n=nonsense: n).judge(PROMPT, "a", "b"))  # type: ignore[misc]
+            asyncio.run(CheckJudge(lambda p, a, r, n=nonsense: n).judge(PROMPT, "a", "b", _nobody))  # type: ignore[misc]

@@ -1,38 +1,15 @@
-"""The pace, and what a prompt is: the parts of a replay that need no provider."""
+"""What a prompt is, and the file that labelled rows are added to: the parts of a replay that need no provider."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import json
 from pathlib import Path
 
 import pytest
 
 from turnout.errors import LogError
-from turnout.settings import Rate
-from turnout.testing import ManualClock
 from turnout.training.labelling.labelled_file import LabelledFile
 from turnout.training.labelling.prompts import Reading, digest_of, plain, read
-from turnout.training.labelling.replay import Pace
-
-
-def test_the_rate_is_kept_from_the_first_call_on() -> None:
-    """Thirty calls at 10 a second by ten callers at once take 2.9 s, evenly spaced: no burst."""
-    clock = ManualClock()
-    pace, times = Pace(Rate.parse("10/second"), clock), []
-
-    async def caller() -> None:
-        for _ in range(3):
-            await pace.turn()
-            times.append(clock.monotonic())
-
-    async def all_of_them() -> None:
-        await clock.run(asyncio.ensure_future(asyncio.gather(*(caller() for _ in range(10)))))  # type: ignore[arg-type]
-
-    asyncio.run(all_of_them())
-    gaps = [b - a for a, b in itertools.pairwise(times)]
-    assert gaps == pytest.approx([0.1] * 29)
 
 
 def test_a_prompt_is_the_same_in_every_shape_and_another_in_another_group() -> None:
@@ -45,20 +22,21 @@ def test_a_prompt_is_the_same_in_every_shape_and_another_in_another_group() -> N
 
 
 def test_rows_that_are_done_or_repeated_are_not_read_twice(tmp_path: Path) -> None:
-    """By id or by prompt; the same prompt in another group is another row."""
+    """By prompt and group, whatever their ids: another prompt of the same id is another row."""
     file = tmp_path / "log.jsonl"
     rows = [
         {"prompt": "a"},
         {"prompt": "a"},
         {"prompt": "a", "group": "g"},
         {"prompt": "b", "id": "7"},
-        {"prompt": "c"},
+        {"prompt": "d", "id": "7"},
+        {"prompt": "c", "id": "8"},
     ]
     file.write_text("\n".join(json.dumps(row) for row in rows))
     reading = Reading()
     told = list(read(file, frozenset({"7", digest_of("c", "")}), reading))
-    assert [(prompt.prompt, prompt.group) for prompt in told] == [("a", ""), ("a", "g")]
-    assert (reading.rows, reading.repeated, reading.already) == (5, 1, 2)
+    assert [(prompt.prompt, prompt.group) for prompt in told] == [("a", ""), ("a", "g"), ("b", ""), ("d", "")]
+    assert (reading.rows, reading.repeated, reading.already) == (6, 1, 1)
 
 
 def test_a_file_of_other_columns_is_not_added_to(tmp_path: Path) -> None:
@@ -71,6 +49,38 @@ def test_a_file_of_other_columns_is_not_added_to(tmp_path: Path) -> None:
     (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
     with pytest.raises(LogError, match="no column"):
         LabelledFile(tmp_path / "other.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("other.csv", 'prompt,key\na,1\nb,"2'),
+        ("other.csv", "prompt"),
+        ("other.csv", 'pro"'),
+        ("other.jsonl", '{"id": "a", "cache": "off", "messages": []}\n{"id": "b", "cac'),
+        ("other.jsonl", '{"id": "a", "cache": "off"}'),
+        ("other.jsonl", "# notes to keep"),
+        ("other.jsonl", '{"prompt": "a", "cheap_quality": 0, "expensive_quality": 1}\n# notes to keep'),
+    ],
+)
+def test_nobody_elses_last_line_is_ever_cut_off(tmp_path: Path, name: str, text: str) -> None:
+    """A file that is not ours may well end without a line end."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(LogError, match="name a new file"):
+        LabelledFile(tmp_path / name)
+    assert (tmp_path / name).read_text() == text
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_a_file_cut_off_in_its_very_first_line_is_begun_anew(tmp_path: Path, name: str) -> None:
+    """Wherever the first write was interrupted."""
+    file = LabelledFile(tmp_path / name)
+    file.append({"id": "1", "prompt": "a", "cheap_quality": 0, "expensive_quality": 1})
+    file.close()
+    whole = (tmp_path / name).read_bytes()
+    for end in range(1, whole.index(b"\n")):
+        (tmp_path / name).write_bytes(whole[:end])
+        assert LabelledFile(tmp_path / name).done == {}
 
 
 def test_a_last_row_without_its_line_end_is_kept(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from turnout.messages import Message, Messages, text_of
 from turnout.pricing import FREE
-from turnout.training.labelling.models import Models, RowFailed
+from turnout.training.labelling.models import Ask, Models, RowFailed
 from turnout.training.labelling.prompts import Prompt
 
 Check = Callable[[Any, str, Any], Any]
@@ -22,20 +22,20 @@ Check = Callable[[Any, str, Any], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Qualities in [0, 1], and what judging cost in USD."""
+    """Qualities in [0, 1]."""
 
     cheap: float
     expensive: float
-    spent_usd: Decimal = FREE
 
 
 class Judge(Protocol):
-    """Says how good two answers are. calls: how many calls of a model a row takes."""
+    """Says how good two answers are. calls: how many calls of a model a row takes; models: which ones."""
 
     calls: int
+    models: tuple[str, ...]
 
-    async def judge(self, prompt: Prompt, cheap: str, expensive: str) -> Verdict:
-        """Raises RowFailed."""
+    async def judge(self, prompt: Prompt, cheap: str, expensive: str, ask: Ask) -> Verdict:
+        """ask: how a model is asked on this row's account. Raises RowFailed, and whatever ask raises."""
         ...
 
     def worst(self, prompt_tokens: int, answer_tokens: int) -> Decimal | None:
@@ -57,11 +57,12 @@ class CheckJudge:
     """
 
     calls = 0
+    models: tuple[str, ...] = ()
 
     def __init__(self, check: Check) -> None:
         self._check = check
 
-    async def judge(self, prompt: Prompt, cheap: str, expensive: str) -> Verdict:
+    async def judge(self, prompt: Prompt, cheap: str, expensive: str, ask: Ask) -> Verdict:
         return Verdict(cheap=await self._quality(prompt, cheap), expensive=await self._quality(prompt, expensive))
 
     async def _quality(self, prompt: Prompt, answer: str) -> float:
@@ -113,47 +114,37 @@ class ModelJudge:
 
     calls = 2
 
-    def __init__(self, models: Models, model: str) -> None:
-        self._models = models
+    def __init__(self, prices: Models, model: str) -> None:
+        self._prices = prices
         self._model = model
+        self.models: tuple[str, ...] = (model,)
 
-    async def judge(self, prompt: Prompt, cheap: str, expensive: str) -> Verdict:
-        spent = FREE
-        told = []
-        for first, second in ((cheap, expensive), (expensive, cheap)):
-            try:
-                grades, cost = await self._grades(prompt, first, second)
-            except RowFailed as error:
-                raise RowFailed(f"the judge: {error}", spent + error.spent_usd) from error
-            spent += cost
-            told.append(grades)
-        (cheap_first, dear_second), (dear_first, cheap_second) = told
-        return Verdict(
-            cheap=(cheap_first + cheap_second) / 2, expensive=(dear_first + dear_second) / 2, spent_usd=spent
-        )
+    async def judge(self, prompt: Prompt, cheap: str, expensive: str, ask: Ask) -> Verdict:
+        try:
+            cheap_first, dear_second = await self._grades(prompt, cheap, expensive, ask)
+            dear_first, cheap_second = await self._grades(prompt, expensive, cheap, ask)
+        except RowFailed as error:
+            raise RowFailed(f"the judge: {error}", error.spent_usd) from error
+        return Verdict(cheap=(cheap_first + cheap_second) / 2, expensive=(dear_first + dear_second) / 2)
 
-    async def _grades(self, prompt: Prompt, first: str, second: str) -> tuple[tuple[float, float], Decimal]:
-        """The grades of both, and their cost. Asked once more where they cannot be read."""
-        spent, text = FREE, ""
+    async def _grades(self, prompt: Prompt, first: str, second: str, ask: Ask) -> tuple[float, float]:
+        """The grades of both. Asked once more where they cannot be read."""
         for _ in range(2):
-            try:
-                answer = await self._models.ask(self._model, question(prompt.messages, first, second), JUDGE_TOKENS)
-            except RowFailed as error:
-                raise RowFailed(str(error), spent + error.spent_usd) from error
-            spent, text = spent + answer.spent_usd, answer.text
-            grades = read_grades(text)
+            answer = await ask(self._model, question(prompt.messages, first, second), JUDGE_TOKENS)
+            grades = read_grades(answer.text)
             if grades is not None:
-                return grades, spent
-        raise RowFailed(f"its verdict cannot be read: {text[-80:]!r}", spent)
+                return grades
+        raise RowFailed(f"its verdict cannot be read: {answer.text[-80:]!r}")
 
     def worst(self, prompt_tokens: int, answer_tokens: int) -> Decimal | None:
-        # Three texts of at most SHOWN_BYTES, no token shorter than a byte; each order asked at most twice.
-        told = self._models.worst(self._model, 3 * SHOWN_BYTES + 4 * len(INSTRUCTION), JUDGE_TOKENS)
-        return None if told is None else 4 * told
+        # No token is shorter than a byte. Each order asked once: what a second asking needs is held when it comes.
+        shown = min(prompt_tokens, SHOWN_BYTES) + 2 * SHOWN_BYTES + 4 * len(INSTRUCTION)
+        told = self._prices.worst(self._model, shown, JUDGE_TOKENS)
+        return None if told is None else 2 * told
 
     def likely(self, prompt_tokens: int, answer_tokens: int) -> Decimal | None:
         asked = prompt_tokens + 2 * answer_tokens + len(INSTRUCTION) // 4
-        told = self._models.likely(self._model, asked, 80)
+        told = self._prices.likely(self._model, asked, 80)
         return None if told is None else 2 * told
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from turnout.errors import LogError
+from turnout.pricing import FREE
 from turnout.training.labelling.prompts import digest_of
 from turnout.training.log_files import Broken, need, rows_of
 from turnout.training.log_rows import group_of, prompt_of
@@ -24,7 +27,8 @@ COLUMNS = (
 class LabelledFile:
     """Appends rows to a .jsonl or .csv file. Raises LogError where it cannot be written or holds something else.
 
-    healed: whether a half-written last row was cut off. done: the ids and digests of the rows that are there.
+    healed: whether a half-written last row was cut off. done: the rows that are there, by digest, and what the two
+    answers of each cost in USD.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,7 +39,7 @@ class LabelledFile:
         self.healed = False
         try:
             self.healed = path.exists() and self._heal()
-            self.done = frozenset(self._read()) if path.exists() and path.stat().st_size else frozenset[str]()
+            self.done = self._read() if path.exists() and path.stat().st_size else {}
         except OSError as error:
             raise LogError(f"{path}: cannot be read: {error.strerror or error}") from error
         self._file: int | None = None
@@ -46,7 +50,7 @@ class LabelledFile:
             if self._file is None:
                 self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
                 if self._csv and not os.fstat(self._file).st_size:
-                    self._write(_csv_line({name: name for name in COLUMNS}))
+                    self._write(HEADER)
             self._write(_csv_line(row) if self._csv else _json_line(row))
         except OSError as error:
             raise LogError(f"{self._path}: cannot be written: {error.strerror or error}") from error
@@ -71,6 +75,8 @@ class LabelledFile:
         """Cuts off what follows the last whole row: an interrupted write, never more than one row."""
         end, quotes, size = 0, 0, 0
         with self._path.open("rb") as file:
+            first = file.readline()
+            file.seek(0)
             for line in file:
                 size += len(line)
                 quotes += line.count(b'"') if self._csv else 0
@@ -82,39 +88,61 @@ class LabelledFile:
         with self._path.open("r+b") as file:
             file.seek(end)
             rest = file.read()
-            if self._whole(rest):
+            if not self._csv and _is_row(rest):
                 file.write(b"\n")
                 return False
+            if not self._ours(first if end else b"", rest):
+                raise LogError(f"{self._path}: is not what labelling wrote; name a new file with -o")
             file.truncate(end)
         return True
 
-    def _whole(self, rest: bytes) -> bool:
-        """Whether a last line without its line end is a row all the same, as an editor may leave it."""
+    def _ours(self, first: bytes, rest: bytes) -> bool:
+        """Whether a file of this first line may end in a half-written row of ours. Nobody else's is ever cut."""
         if self._csv:
-            return False
-        try:
-            return "expensive_quality" in json.loads(rest)
-        except (ValueError, TypeError):
-            return False
+            return first == HEADER or (not first and HEADER.startswith(rest))
+        return (_is_row(first) or not first) and rest.startswith(ROW_BEGINS[: len(rest)]) and not _is_json(rest)
 
-    def _read(self) -> set[str]:
-        done: set[str] = set()
+    def _read(self) -> dict[str, Decimal]:
+        done: dict[str, Decimal] = {}
         wanted = (("prompt", "messages"), ("cheap_quality",), ("expensive_quality",))
         for _, row in rows_of(self._path, lambda names: self._columns(names, wanted)):
             if isinstance(row, Broken):
                 continue
             try:
-                done.add(digest_of(prompt_of(row), group_of(row)))
+                digest = digest_of(prompt_of(row), group_of(row))
             except ValueError:
                 continue
-            if row.get("id"):
-                done.add(str(row["id"]))
+            done[digest] = _usd(row.get("cheap_usd")) + _usd(row.get("expensive_usd"))
         return done
 
     def _columns(self, names: Any, wanted: Any) -> None:
         need(names, wanted)
         if self._csv and tuple(names) != COLUMNS:
             raise LogError("has other columns than labelling writes; name a new file with -o")
+
+
+def _usd(told: Any) -> Decimal:
+    try:
+        number = float(told)
+    except (TypeError, ValueError):
+        return FREE
+    return Decimal(repr(number)) if math.isfinite(number) and number > 0 else FREE
+
+
+def _is_row(line: bytes) -> bool:
+    """Whether the line is a whole row, though its line end may be missing, as an editor leaves it."""
+    try:
+        return "expensive_quality" in json.loads(line)
+    except (ValueError, TypeError):
+        return False
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _json_line(row: Mapping[str, Any]) -> bytes:
@@ -133,3 +161,7 @@ def _field(value: Any) -> Any:
     if value is None:
         return ""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+
+
+HEADER = _csv_line({name: name for name in COLUMNS})
+ROW_BEGINS = b'{"id": "'

@@ -1,8 +1,8 @@
-"""What labelling needs of the models: one answer of one named model, and what asking cost, answered or not."""
+"""What labelling needs of the models: one answer of one named model, what asking cost, and why none came."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -22,19 +22,47 @@ class Answer:
     cut: bool = False
 
 
-class RowFailed(Exception):
-    """This row cannot be labelled; the message says why. spent_usd: what was spent in vain."""
+class AskFailed(Exception):
+    """No answer; the message says why, and names the model. spent_usd: what was spent in vain."""
 
     def __init__(self, message: str, spent_usd: Decimal = FREE) -> None:
         super().__init__(message)
         self.spent_usd = spent_usd
 
 
+class RowFailed(AskFailed):
+    """This row cannot be labelled; others can."""
+
+
+class Outage(AskFailed):
+    """The model takes no calls for a while, or gave no answer to this one though it should have.
+
+    asked: whether it was called at all, not only its circuit. wait_s: until it may be worth asking again.
+    """
+
+    def __init__(self, message: str, spent_usd: Decimal = FREE, *, asked: bool = True, wait_s: float = 0.0) -> None:
+        super().__init__(message, spent_usd)
+        self.asked = asked
+        self.wait_s = wait_s
+
+
+class Refused(AskFailed):
+    """The model answers nobody until its user mends what the message says: a key, a name, an address."""
+
+
+# Asks this model these messages, for an answer of at most so many tokens. Raises AskFailed.
+Ask = Callable[[str, Sequence[Message], int], Awaitable[Answer]]
+
+
 class Models(Protocol):
     """The way to the models. Costs in USD."""
 
     async def ask(self, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
-        """Raises RowFailed."""
+        """Raises RowFailed, Outage or Refused."""
+        ...
+
+    def wait_s(self, model: str) -> float:
+        """Seconds until the model may be asked; 0 where it may be now."""
         ...
 
     def worst(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:

@@ -22,14 +22,15 @@ CHARACTERS_A_TOKEN = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """Whom to ask: one model of each tier, its first, so that a label is never a fallback's. retries are theirs."""
+    """Whom to ask: one model of each tier, its first, so that a label is never a fallback's."""
 
     cheap: str
     expensive: str
     max_tokens: int
 
     def worst(self, prompt: Prompt, models: Models, judge: Judge) -> Decimal | None:
-        """The most that labelling this row may cost, in USD; None where nobody can say."""
+        """The most that labelling this row may cost, in USD; None where nobody can say. Failures that are waited out
+        and a judge that must be asked again are not foreseen: what they need is held when they come."""
         tokens = most_tokens(prompt.messages)
         if tokens is None:
             return None
@@ -59,7 +60,7 @@ def _sum(*costs: Decimal | None) -> Decimal | None:
 class Plan:
     """rows and calls to make; USD: likely, worst and the dearest row's worst, None where a price is not known.
 
-    unbounded: rows whose worst case nobody can say, such as those with images: left out under a budget.
+    unbounded: rows whose worst case nobody can say, those with images: under a budget left out of all the others.
     """
 
     rows: int = 0
@@ -75,19 +76,27 @@ class Plan:
             "estimated_usd": None if self.likely_usd is None else float(self.likely_usd),
             "worst_usd": None if self.worst_usd is None else float(self.worst_usd),
         }
-        return {"to_label": self.rows, "calls": self.calls, **usd}
+        return {"to_label": self.rows, "unbounded": self.unbounded, "calls": self.calls, **usd}
 
 
-def planned(prompts: Iterable[Prompt], asking: Asking, models: Models, judge: Judge) -> Plan:
+def unbounded(prompt: Prompt) -> bool:
+    """Whether nobody can say how many tokens it makes at most."""
+    return most_tokens(prompt.messages) is None
+
+
+def planned(prompts: Iterable[Prompt], asking: Asking, models: Models, judge: Judge, *, budgeted: bool) -> Plan:
     """Reads all prompts and holds none."""
     plan = Plan()
     for prompt in prompts:
+        boundless = unbounded(prompt)
+        plan.unbounded += boundless
+        if boundless and budgeted:
+            continue
         plan.rows += 1
         plan.calls += 2 + judge.calls
         worst = asking.worst(prompt, models, judge)
         plan.likely_usd = _sum(plan.likely_usd, asking.likely(prompt, models, judge))
         if worst is None:
-            plan.unbounded += 1
             plan.worst_usd = None
             continue
         plan.worst_usd = _sum(plan.worst_usd, worst)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,11 @@ class Reading:
             self.bad.append(where)
 
 
-def read(path: Path, done: frozenset[str], reading: Reading) -> Iterator[Prompt]:
-    """The prompts that are not labelled yet, each once. done: ids and digests of labelled rows. Raises LogError."""
+def read(path: Path, done: Container[str], reading: Reading) -> Iterator[Prompt]:
+    """The prompts that are not labelled yet, each once. done: digests of labelled rows. Raises LogError.
+
+    A row is known by its messages and group alone: logs of several sources share ids, and an edited prompt keeps its.
+    """
     seen: set[str] = set()
     for line, row in rows_of(path, lambda names: need(names, (("prompt", "messages", "cache"),))):
         reading.rows += 1
@@ -76,12 +79,13 @@ def read(path: Path, done: frozenset[str], reading: Reading) -> Iterator[Prompt]
         except ValueError as error:
             reading.refuse(f"{path}:{line}: {error}")
             continue
-        if prompt.digest in done or (prompt.own_id and prompt.own_id in done):
+        digest = prompt.digest
+        if digest in done:
             reading.already += 1
-        elif prompt.digest in seen or (prompt.own_id and prompt.own_id in seen):
+        elif digest in seen:
             reading.repeated += 1
         else:
-            seen |= {prompt.digest, prompt.own_id} - {""}
+            seen.add(digest)
             yield prompt
     if reading.rows and reading.without == reading.rows:
         raise LogError(f"{path}: no row holds a prompt; the request log writes them with [log] content = true")

@@ -12,8 +12,9 @@ from turnout.pricing import FREE, Price, total
 
 # What a chat format adds around each message, and around all: OpenAI's own counts are 3 to 4 tokens and 3.
 MESSAGE_TOKENS = 16
-# Errors that a provider answers instead of working; any other attempt may have been billed though it told nothing.
-NEVER_BILLED = frozenset({"rate_limited", "provider_error", "misconfigured", "caller_fault"})
+# A request that was never sent, and errors that a provider answers instead of working; any other attempt may have
+# been billed though it told nothing.
+NEVER_BILLED = frozenset({"rate_limited", "provider_error", "misconfigured", "caller_fault", "not_connected"})
 
 
 class PurseEmpty(Exception):
@@ -21,11 +22,12 @@ class PurseEmpty(Exception):
 
 
 class Purse:
-    """limit: in USD; None: no end. Never more than the limit is held and spent together. One event loop's."""
+    """limit: in USD; None: no end. Never more than the limit is held and spent together, what was spent before
+    included. One event loop's."""
 
-    def __init__(self, limit: Decimal | None) -> None:
+    def __init__(self, limit: Decimal | None, spent: Decimal = FREE) -> None:
         self.limit = limit
-        self.spent = FREE
+        self.spent = spent
         self.held = FREE
         self._settled = asyncio.Condition()
 
@@ -40,6 +42,14 @@ class Purse:
                     raise PurseEmpty
                 await self._settled.wait()
             self.held += worst
+
+    def top_up(self, more: Decimal) -> bool:
+        """Holds more for who holds already, or says that it does not fit. Never waits: who waited for others while
+        holding could be what they wait for."""
+        if not self._fits(more):
+            return False
+        self.held += more
+        return True
 
     async def settle(self, worst: Decimal, cost: Decimal) -> None:
         """Gives back what was held, less what it cost."""

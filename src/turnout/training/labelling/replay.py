@@ -6,47 +6,40 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from turnout.ports import Clock
 from turnout.pricing import FREE
-from turnout.settings import Rate
 from turnout.training.bad_rows import NAMED
+from turnout.training.labelling.account import Account, Bought
 from turnout.training.labelling.judges import Judge
 from turnout.training.labelling.labelled_file import LabelledFile
-from turnout.training.labelling.models import Answer, Models, RowFailed
-from turnout.training.labelling.plan import Asking
+from turnout.training.labelling.models import AskFailed, Refused
+from turnout.training.labelling.pace import Ended
+from turnout.training.labelling.plan import Asking, unbounded
 from turnout.training.labelling.prompts import Prompt
-from turnout.training.labelling.purse import Purse, PurseEmpty
+from turnout.training.labelling.purse import PurseEmpty
+from turnout.training.labelling.sheet import BUDGET_SPENT, Desk, PutAside, Sheet
 
-# This many rows failing one after another is a wrong key or a wrong name, not bad luck.
+# This many rows failing one after another is a wrong check or a wrong judge, not bad luck.
 HOPELESS = 20
-
-
-class Pace:
-    """Evenly spaced turns: no more than the rate in any of its windows, and no burst at the beginning."""
-
-    def __init__(self, rate: Rate, clock: Clock) -> None:
-        self._spacing = rate.window_s / rate.limit
-        self._clock = clock
-        self._next = clock.monotonic()
-
-    async def turn(self) -> None:
-        now = self._clock.monotonic()
-        at = max(now, self._next)
-        self._next = at + self._spacing
-        if at > now:
-            await self._clock.sleep(at - now)
 
 
 @dataclass(slots=True)
 class Labelled:
-    """How far it has come. stopped: why it ended before the rows did; cut: answers that ran into the limit."""
+    """How far it has come.
+
+    cut: answers that ran into the limit. spent: USD; uncertain: what calls that were broken off may cost besides.
+    ended: why it ended before the rows did, in one word: budget, outage, refused or failures; stopped: in words.
+    """
 
     labelled: int = 0
     failed: int = 0
     cut: int = 0
     failures: list[str] = field(default_factory=list)
+    spent: Decimal = FREE
+    uncertain: Decimal = FREE
+    ended: str = ""
     stopped: str = ""
     failed_in_a_row: int = 0
 
@@ -64,73 +57,134 @@ class Replay:
         self,
         *,
         asking: Asking,
-        models: Models,
         judge: Judge,
+        desk: Desk,
         file: LabelledFile,
-        purse: Purse,
-        pace: Pace,
+        account: Account,
         progress: Callable[[int], None] = lambda done: None,
     ) -> None:
         self._asking = asking
-        self._models = models
         self._judge = judge
+        self._desk = desk
         self._file = file
-        self._purse = purse
-        self._pace = pace
+        self._account = account
         self._progress = progress
+        # Rows that were put aside, with what their sheet knew of the models.
+        self._again: list[tuple[Prompt, dict[str, int]]] = []
         self.told = Labelled()
 
     async def run(self, prompts: Iterator[Prompt], *, concurrency: int) -> None:
-        """Labels until the prompts, the budget or all hope ends. Raises LogError where the file fails."""
-        workers = [asyncio.ensure_future(self._work(prompts)) for _ in range(concurrency)]
+        """Labels until the prompts, the budget, all patience or all hope ends. Raises LogError where a file fails."""
+        try:
+            await self._all((Sheet(prompt, {}) for prompt in prompts), concurrency)
+            again, self._again = self._again, []
+            await self._all((Sheet(prompt, {}, before=before, last=True) for prompt, before in again), concurrency)
+        finally:
+            self._file.close()
+            self._account.close()
+
+    async def _all(self, sheets: Iterator[Sheet], concurrency: int) -> None:
+        workers = [asyncio.ensure_future(self._work(sheets)) for _ in range(concurrency)]
         try:
             await asyncio.gather(*workers)
         finally:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-            self._file.close()
 
-    async def _work(self, prompts: Iterator[Prompt]) -> None:
-        for prompt in prompts:
-            if self.told.stopped:
-                return
-            await self._row(prompt)
-            self._progress(self.told.labelled + self.told.failed)
-            if self.told.failed_in_a_row >= HOPELESS and not self.told.stopped:
-                self.told.stopped = f"{HOPELESS} rows failed one after another"
-
-    async def _row(self, prompt: Prompt) -> None:
-        worst = self._asking.worst(prompt, self._models, self._judge)
-        if worst is None and self._purse.limit is not None:
-            self.told.fail(prompt.where, "what it may cost cannot be bounded (images); left out under a budget")
-            return
-        held = worst or FREE
+    async def _work(self, sheets: Iterator[Sheet]) -> None:
         try:
-            await self._purse.hold(held)
+            for sheet in sheets:
+                if self.told.ended:
+                    return
+                await self._row(sheet)
+                self._progress(self.told.labelled + self.told.failed)
+                if self.told.failed_in_a_row >= HOPELESS:
+                    self._end("failures", f"{HOPELESS} rows failed one after another")
+        except asyncio.CancelledError:
+            if not self._desk.sent_home():
+                raise
+
+    def _end(self, how: str, why: str) -> None:
+        if not self.told.ended:
+            self.told.ended, self.told.stopped = how, why
+            self._desk.send_home()
+
+    # --------------------------------------------------------------------------------------------- one row
+
+    async def _row(self, sheet: Sheet) -> None:
+        purse, row = self._desk.purse, sheet.prompt.digest
+        if purse.limit is not None and unbounded(sheet.prompt):
+            return
+        try:
+            await self._let_in(sheet)
+        except Ended as ended:
+            self._end(ended.how, str(ended))
+        if self.told.ended:
+            return
+        sheet.bought = self._account.bought(row)
+        self._account.begun(row, sheet.held)
+        await self._settled(sheet)
+        await purse.settle(sheet.held, sheet.spent)
+
+    async def _let_in(self, sheet: Sheet) -> None:
+        """Returns when the row can be paid for, and nobody whom it needs is known to be out: or its first answers
+        would be bought for nothing. Raises Ended."""
+        worst = self._asking.worst(sheet.prompt, self._desk.models, self._judge) or FREE
+        await self._desk.open(self._asking.cheap, self._asking.expensive, *self._judge.models)
+        try:
+            with self._desk.idle():
+                await self._desk.purse.hold(worst)
         except PurseEmpty:
-            self.told.stopped = "the budget is used up: the next row's worst case does not fit"
-            return
-        bill = _Bill()
+            raise Ended("budget", BUDGET_SPENT) from None
+        sheet.held = sheet.rest = worst
+
+    async def _settled(self, sheet: Sheet) -> None:
+        """Labels the row, or writes down why not and what it left."""
         try:
-            row = await self._labelled(prompt, bill)
-        except RowFailed as error:
-            bill.usd += error.spent_usd
-            self.told.fail(prompt.where, str(error))
+            self._file.append(await self._labelled(sheet))
+        except PutAside as why:
+            self._left(sheet, str(why), sheet.bought)
+            self._again.append((sheet.prompt, sheet.before))
+        except Ended as ended:
+            self._left(sheet, str(ended), sheet.bought)
+            self._end(ended.how, str(ended))
+        except AskFailed as failed:
+            sheet.spent += failed.spent_usd
+            sheet.under_way = FREE
+            # A judge that said nothing readable is to be asked anew, the tiers are not.
+            self._left(sheet, str(failed), self._of_the_tiers(sheet))
+            if isinstance(failed, Refused):
+                self._end("refused", str(failed))
+            else:
+                self.told.fail(sheet.prompt.where, str(failed))
+        except BaseException as error:
+            # Interrupted, or the file cannot be written.
+            self._left(sheet, f"interrupted: {type(error).__name__}", sheet.bought)
+            raise
         else:
-            self._file.append(row)
             self.told.labelled += 1
             self.told.failed_in_a_row = 0
-        # Not after an interruption: nobody knows what a call under way will cost, so its worst case stays held.
-        await self._purse.settle(held, bill.usd)
+            self.told.spent += sheet.spent
+            self._account.finished(sheet.prompt.digest, sheet.spent)
 
-    async def _labelled(self, prompt: Prompt, bill: _Bill) -> dict[str, Any]:
-        cheap = await self._answer(self._asking.cheap, prompt, bill)
-        dear = await self._answer(self._asking.expensive, prompt, bill)
-        for _ in range(self._judge.calls):
-            await self._pace.turn()
-        verdict = await self._judge.judge(prompt, cheap.text, dear.text)
-        bill.usd += verdict.spent_usd
+    def _left(self, sheet: Sheet, why: str, bought: Bought) -> None:
+        self.told.spent += sheet.spent
+        self.told.uncertain += sheet.under_way
+        self._account.left(sheet.prompt.digest, sheet.spent, sheet.under_way, why, bought)
+
+    def _of_the_tiers(self, sheet: Sheet) -> Bought:
+        asked = Sheet(sheet.prompt, {})
+        messages, most = sheet.prompt.messages, self._asking.max_tokens
+        digests = [asked.digest(model, messages, most) for model in (self._asking.cheap, self._asking.expensive)]
+        return {digest: sheet.bought[digest] for digest in digests if digest in sheet.bought}
+
+    async def _labelled(self, sheet: Sheet) -> dict[str, Any]:
+        prompt, most = sheet.prompt, self._asking.max_tokens
+        ask = partial(self._desk.ask, sheet)
+        cheap = await ask(self._asking.cheap, prompt.messages, most)
+        dear = await ask(self._asking.expensive, prompt.messages, most)
+        verdict = await self._judge.judge(prompt, cheap.text, dear.text, ask)
         self.told.cut += cheap.cut or dear.cut
         told = prompt.prompt
         return {
@@ -146,17 +200,6 @@ class Replay:
             "expensive_answer": dear.text,
         }
 
-    async def _answer(self, model: str, prompt: Prompt, bill: _Bill) -> Answer:
-        await self._pace.turn()
-        answer = await self._models.ask(model, prompt.messages, self._asking.max_tokens)
-        bill.usd += answer.spent_usd
-        return answer
 
-
-@dataclass(slots=True)
-class _Bill:
-    usd: Decimal = FREE
-
-
-def _float(usd: Decimal | None) -> float | None:
-    return None if usd is None else float(usd)
+def _float(answer_usd: Decimal | None) -> float | None:
+    return None if answer_usd is None else float(answer_usd)

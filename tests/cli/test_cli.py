@@ -36,7 +36,7 @@ def test_train_evaluate_and_score(file: Path, tmp_path: Path, capsys: pytest.Cap
     assert main(["train", str(file), "-o", str(scorer), "--plot", str(tmp_path / "c.png"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 120
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.png", "logs.csv", "my.scorer"]
-    for more in ([], ["--scorer", str(scorer)], ["--scorer", "default"]):
+    for more in (["--scorer", str(scorer)], ["--scorer", "default"]):
         assert main(["evaluate", str(file), "--json", *more]) == 0
         told = json.loads(capsys.readouterr().out)
         assert set(told) >= KEYS

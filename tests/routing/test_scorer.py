@@ -6,6 +6,7 @@ import io
 import json
 import random
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,22 +24,28 @@ from turnout.training.views import views_of
 
 
 def logs(rows: int = 200, seed: int = 1) -> Logs:
-    """Sums of two to nine numbers: the more numbers, the surer the cheap tier fails; one group is easier."""
+    """Sums of two to nine numbers: the more numbers, the surer the cheap tier fails; and more often at school."""
     rng = random.Random(seed)
     told = []
     for _ in range(rows):
         count = rng.randint(2, 9)
         group = rng.choice(["shop", "school"])
         prompt = "Please add " + " and ".join(str(rng.randint(1, 99)) for _ in range(count))
-        cheap = float(rng.random() < (0.95 if count < 5 else 0.2))
+        cheap = float(rng.random() < (0.95 if count < 5 else 0.2) - (0.2 if group == "school" else 0.0))
         told.append({"prompt": prompt, "cheap_quality": cheap, "expensive_quality": 1.0, "group": group})
     return Logs.from_rows(told)
 
 
-@pytest.fixture(scope="module")
-def fitted() -> fit.Fitted:
-    """Trained once."""
+@cache
+def trained() -> fit.Fitted:
+    """Trained once, for other modules' tests too."""
     return fit.train(logs())
+
+
+@pytest.fixture
+def fitted() -> fit.Fitted:
+    """That one."""
+    return trained()
 
 
 def test_it_learns_what_makes_requests_hard(fitted: fit.Fitted) -> None:
@@ -94,9 +101,9 @@ def test_what_a_word_means_may_hang_on_the_tag() -> None:
     assert min(hard) > max(easy) + 0.2
 
 
-def test_unknown_tags_are_scored_alike() -> None:
+def test_unknown_tags_are_scored_alike(fitted: fit.Fitted) -> None:
     """Whatever their names: as a request without a tag."""
-    scorer = fit.train(logs()).scorer
+    scorer = fitted.scorer
     alike = {scorer.raw(scorer._read(Query.from_text("Please add 1 and 2", tag=f"new {at}"))) for at in range(30)}
     assert alike == {scorer.raw(read(Query.from_text("Please add 1 and 2")))}
 
@@ -104,6 +111,37 @@ def test_unknown_tags_are_scored_alike() -> None:
 def test_training_is_deterministic() -> None:
     """The same logs give the same scorer."""
     assert fit.train(logs(60)).scorer.version == fit.train(logs(60)).scorer.version
+
+
+def test_of_two_gains_the_higher_ranks_higher_however_far_beyond_the_logs(fitted: fit.Fitted) -> None:
+    """No two alike, none beyond 0 or 1, and no jump at the logs' lowest and highest; equal ones rank in the middle."""
+    low, high = float(fitted.repeats.min()), float(fitted.repeats.max())
+    raws = np.linspace(low - 3 * (high - low), high + 3 * (high - low), 2_001)
+    ranks = np.array([fitted.scorer.rank(raw) for raw in raws])
+    assert (np.diff(ranks) > 0).all()
+    assert 0.0 < ranks[0] < 0.001
+    assert 0.999 < ranks[-1] < 1.0
+    for end in (low, high):
+        below, above = (fitted.scorer.rank(end + step) for step in (-1e-9, 1e-9))
+        assert above - below < 1e-6
+    told = np.array([fitted.scorer.rank(raw) for raw in fitted.repeats.ravel()])
+    assert np.sort(told) == pytest.approx((np.arange(len(told)) + 0.5) / len(told), abs=0.01)
+
+
+@pytest.mark.parametrize("slope", [0.0, 50.0])
+def test_no_gain_is_told_beyond_what_a_gain_can_be(fitted: fit.Fitted, slope: float) -> None:
+    """By the text or by the tag: never below -1 nor above 1."""
+    good = fitted.artifact
+    steep = Artifact(
+        header={**good.header, "gain_slope": slope, "gain_intercept": -0.5 * slope},
+        arrays={**good.arrays, "tag_gains": np.array([-slope, slope])},
+    )
+    texts = ("Please add 4 and 5", "Please add 4 and 5 and 6 and 7 and 8 and 9 and 11 and 12")
+    told = [FileScorer(steep).score(Query.from_text(text, tag=tag)) for text in texts for tag in good.header["tags"]]
+    assert len(good.header["tags"]) == 2
+    assert {each.expected_gain for each in told} == ({-1.0, 1.0} if slope else {0.0})
+    mean = float(good.header["mean_gain"])
+    assert {each.tag_gain for each in told} == ({-1.0, 1.0} if slope else {mean})
 
 
 def test_a_wish_for_quality_is_a_threshold(fitted: fit.Fitted) -> None:
@@ -134,13 +172,6 @@ def test_logs_that_tell_nothing_apart_are_refused() -> None:
     rows = [{"prompt": f"p{i}", "cheap_quality": 1, "expensive_quality": 1} for i in range(50)]
     with pytest.raises(LogError, match="in every row"):
         fit.train(Logs.from_rows(rows))
-
-
-def test_swapped_columns_are_noticed() -> None:
-    """The cheap tier better on average is worth a question."""
-    good = logs(100)
-    swapped = Logs(good.queries, good.expensive, good.cheap, good.cheap_usd, good.expensive_usd)
-    assert "swapped" in fit.train(swapped).warnings[0]
 
 
 def test_a_file_that_is_not_ours_is_refused(fitted: fit.Fitted, tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def chances(gain: Floats, score: Floats, better: NDArray[np.bool_], weight: Floa
         if min(known.sum(), (~known).sum()) < FOLDS:
             told[outside] = (known.sum() + 0.5) / (len(known) + 1.0)
             continue
-        fitted = LogisticRegression().fit(signs[inside], known, sample_weight=weight[inside])
+        # Less its unit, or light rows would be drawn to their mean by the regression's penalty.
+        counts = weight[inside] / weight[inside].mean()
+        fitted = LogisticRegression().fit(signs[inside], known, sample_weight=counts)
         told[outside] = fitted.predict_proba(signs[outside])[:, 1]
     return told

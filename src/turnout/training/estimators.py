@@ -91,8 +91,9 @@ def ranks_of(numbers: Floats, knots: Floats) -> Floats:
 
 def flattened(forests: Sequence[tuple[Forest, float]]) -> dict[str, NDArray[Any]]:
     """All trees as one list of nodes; a leaf leads to itself. Beside each forest what its values are worth."""
-    features, cuts, lefts, rights, values, roots = [], [], [], [], [], []
-    start = 0
+    # There may be no forest.
+    features, cuts, lefts, rights, values = ([np.zeros(0)] for _ in range(5))
+    roots, start = [], 0
     for forest, share in forests:
         for each in forest.estimator.estimators_:
             tree = each.tree_

@@ -68,8 +68,15 @@ def with_scorer(logs: Logs, scorer: Scorer, progress: Progress | None = None) ->
     if isinstance(scorer, FileScorer):
         threshold, known = scorer.threshold, share_known(logs.queries, scorer.trained_on)
     else:
-        threshold = float(np.quantile(score, 1.0 - DEFAULT_SCORER_SHARE))
+        threshold = _reached_by(DEFAULT_SCORER_SHARE, score, logs.weight)
     return Scored(score, gain, (score >= threshold).astype(np.float64), took, novel, known)
+
+
+def _reached_by(share: float, score: Floats, weight: Floats) -> float:
+    """The highest score that this share of the rows reaches, by what they count for."""
+    order = np.argsort(-score, kind="stable")
+    reached = np.cumsum(weight[order])
+    return float(score[order][np.searchsorted(reached, share * reached[-1] * (1.0 - 1e-12))])
 
 
 def cross_validated(

@@ -35,7 +35,7 @@ def curve_and_calibration(path: str | Path, logs: Logs, score: Floats, gain: Flo
     plt = _pyplot()
     if np.ptp(gain) > 0:
         figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5), dpi=120, layout="constrained", width_ratios=(7, 5))
-        _calibration(right, gain, logs.gain)
+        _calibration(right, gain, logs.gain, logs.weight)
     else:
         figure, left = plt.subplots(figsize=(7.5, 5), dpi=120, layout="constrained")
     _curve(left, logs, score, chosen)
@@ -78,13 +78,15 @@ def _weighted(score: Floats, logs: Logs) -> tuple[Floats, Floats]:
     return ranked.curve(logs.weight[ranked.order])
 
 
-def _calibration(axes: Any, told: Floats, gain: Floats) -> None:
+def _calibration(axes: Any, told: Floats, gain: Floats, weight: Floats) -> None:
     """Told against measured gain by tenths of the told; bars are two standard errors."""
-    bins = max(2, min(10, len(told) // ROWS_A_BIN))
-    parts = [part for part in np.array_split(np.argsort(told, kind="stable"), bins) if len(part)]
-    x = np.array([told[part].mean() for part in parts])
-    y = np.array([gain[part].mean() for part in parts])
-    error = np.array([2 * gain[part].std() / np.sqrt(len(part)) for part in parts])
+    counts = np.flatnonzero(weight > 0)
+    order = counts[np.argsort(told[counts], kind="stable")]
+    bins = max(2, min(10, len(order) // ROWS_A_BIN))
+    middle = np.cumsum(weight[order]) - weight[order] / 2
+    which = (middle / weight.sum() * bins).astype(int)
+    parts = [order[which == number] for number in range(bins) if (which == number).any()]
+    x, y, error = np.array([_point(told[part], gain[part], weight[part] / weight[part].sum()) for part in parts]).T
     ends = np.array([min(x.min(), y.min()), max(x.max(), y.max())])
     axes.plot(ends, ends, color=RANDOM, linestyle="--", linewidth=1.2, label="what is told comes true")
     axes.errorbar(x, y, yerr=error, fmt="o", color=OURS, capsize=3, label=f"measured, {len(parts)} equal parts")
@@ -93,3 +95,10 @@ def _calibration(axes: Any, told: Floats, gain: Floats) -> None:
     axes.set_title("Do the expected gains come true?")
     axes.grid(alpha=0.25)
     axes.legend(loc="upper left", frameon=False)
+
+
+def _point(told: Floats, gain: Floats, weight: Floats) -> tuple[float, float, float]:
+    """The mean told and measured gain, and two standard errors of the latter. weight: adds up to 1."""
+    mean = float(np.dot(weight, gain))
+    error = float(np.sqrt(np.dot(weight, (gain - mean) ** 2) * np.dot(weight, weight)))
+    return float(np.dot(weight, told)), mean, 2 * error

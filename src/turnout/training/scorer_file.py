@@ -34,11 +34,11 @@ def artifact_of(
     embedding: Embedding | None = None,
 ) -> Artifact:
     """The arrays and the header of a scorer. shares: of the views, then of the tag. A view that the blend gives nothing
-    to is left out, for serving to spare its time."""
+    to is left out, for serving to spare its time; but for the ranks, which cost next to none."""
     share = dict(zip(fitted, map(float, shares[:-1]), strict=True))
     mean = float(logs.gain.mean())
     intercept, arrays = mean, dict[str, NDArray[Any]]()
-    forests = [(view, share[name]) for name, view in fitted.items() if isinstance(view, Forest)]
+    forests = [(view, share[name]) for name, view in fitted.items() if isinstance(view, Forest) and share[name] > 0]
     arrays |= flattened(forests)
     for name, view in fitted.items():
         intercept -= mean * share[name]
@@ -68,7 +68,7 @@ def artifact_of(
         "gain_intercept": float(gain.mean() - slope * told.mean()),
         "served": [name for name in (*HASHED_VIEWS, "meaning") if name in arrays],
         "trees": len(arrays["tree_roots"]),
-        "tree_depth": max(forest.depth for forest, _ in forests),
+        "tree_depth": max((forest.depth for forest, _ in forests), default=0),
         "tag_share": float(shares[-1]),
         "tags": tags,
         "known_tags": sorted({tag for tag in logs.groups if tag}),

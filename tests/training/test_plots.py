@@ -1,0 +1,90 @@
+"""The pictures show the figures: the chosen point on its curve, and told gains against those that came true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from turnout.training import plots
+from turnout.training.labelled_logs import Logs
+
+
+@pytest.fixture
+def axes() -> Iterator[Any]:
+    """To draw on, with nobody watching."""
+    plt = plots._pyplot()
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def logs(weights: tuple[float, ...] = (1, 1, 1, 1)) -> Logs:
+    """The cheap tier fails the first two of four, and the expensive one is good for 0.8; the longest are the last."""
+    return Logs.from_rows(
+        {"prompt": "x" * (at + 1), "cheap_quality": 0.8 * (at > 1), "expensive_quality": 0.8, "weight": weights[at]}
+        for at in range(4)
+    )
+
+
+def points(axes: Any, label: str) -> list[tuple[float, float]]:
+    """Of the line that the legend calls so."""
+    (line,) = [line for line in axes.lines if str(line.get_label()).startswith(label)]
+    return [(pytest.approx(x), pytest.approx(y)) for x, y in line.get_xydata()]
+
+
+SCORE = np.array([0.9, 0.8, 0.2, 0.1])
+
+
+def test_the_curve_goes_from_all_cheap_to_all_expensive_through_the_chosen_point(axes: Any) -> None:
+    """Half of the calls bring the whole gap, the longest prompts first nothing until then."""
+    plots._curve(axes, logs(), SCORE, plots.Chosen("keep_quality = 0.95", 0.45, 0.95))
+    assert points(axes, "Turnout") == [(0, 0.4), (25, 0.6), (50, 0.8), (75, 0.8), (100, 0.8)]
+    assert points(axes, "longest") == [(0, 0.4), (25, 0.4), (50, 0.4), (75, 0.6), (100, 0.8)]
+    assert points(axes, "random") == [(0, 0.4), (100, 0.8)]
+    assert points(axes, "all cheap (0.400)") == [(0, 0.4)]
+    assert points(axes, "all expensive (0.800)") == [(100, 0.8)]
+    # 0.45 of the calls are 0.9 of the way to half of them: 0.76 is 95 % of 0.8, and lies on the curve.
+    assert points(axes, "keep_quality = 0.95: 45% expensive, 95.0% kept") == [(45, 0.76)]
+
+
+def test_the_curve_is_of_what_rows_count_for(axes: Any) -> None:
+    """The first row three times, the last not at all."""
+    plots._curve(axes, logs((3, 1, 1, 0)), SCORE, None)
+    assert points(axes, "Turnout") == [(0, 0.16), (60, 0.64), (80, 0.8), (100, 0.8), (100, 0.8)]
+
+
+def test_told_gains_are_held_against_those_that_came_true(axes: Any) -> None:
+    """Where they do, every point is on the line, each of as much as another; their bars are two standard errors."""
+    rng = np.random.default_rng(1)
+    told = rng.random(4_000)
+    plots._calibration(axes, told, (rng.random(4_000) < told).astype(float), np.ones(4_000))
+    (drawn,) = axes.containers
+    x, y = drawn.lines[0].get_data()
+    assert x == pytest.approx((np.arange(10) + 0.5) / 10, abs=0.02)
+    assert y == pytest.approx(x, abs=0.08)
+    bars = [bar[1, 1] - bar[0, 1] for bar in drawn.lines[2][0].get_segments()]
+    assert bars[5] == pytest.approx(4 * 0.5 / 400**0.5, rel=0.05)
+
+
+def test_rows_that_count_nothing_move_no_point_and_others_by_their_weight(axes: Any) -> None:
+    """As everywhere else: a row of weight 2 is two rows."""
+    rng = np.random.default_rng(2)
+    told, came, weight = rng.random(900), rng.random(900), rng.integers(0, 3, 900)
+    plots._calibration(axes, told, came, weight.astype(float))
+    plots._calibration(axes, *(np.repeat(values, weight) for values in (told, came)), np.ones(weight.sum()))
+    weighed, repeated = (drawn.lines[0].get_xydata() for drawn in axes.containers)
+    assert weighed == pytest.approx(repeated, abs=0.02)
+    plots._calibration(axes, told, np.where(weight > 0, came, 1.0), weight.astype(float))
+    assert axes.containers[2].lines[0].get_xydata() == pytest.approx(weighed)
+
+
+@pytest.mark.parametrize("gain", [SCORE, np.zeros(4)])
+def test_a_picture_is_written_to_just_that_path(tmp_path: Path, gain: Any) -> None:
+    """Without the calibration where every told gain is the same."""
+    plots.curve_and_calibration(tmp_path / "a.b", logs(), SCORE, gain, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.b"]
+    assert (tmp_path / "a.b").read_bytes().startswith(b"\x89PNG")

@@ -197,7 +197,7 @@ def test_what_a_sick_provider_sends_is_not_passed_on(url: str, running: Loopback
 @pytest.mark.parametrize("mode", ["cut", "half_frame"])
 def test_a_stream_that_breaks_off_says_so(http: httpx.Client, running: LoopbackProvider, mode: str) -> None:
     """One error event, no [DONE], nothing cached: not taken for a finished answer."""
-    running.modes["small"] = mode
+    running.modes["small"] = running.modes["large"] = mode
     answer = http.post(CHAT, json=body(f"break {mode}", stream=True))
     events = [line for line in answer.text.split("\n\n") if line]
     assert '"error"' in events[-1]
@@ -209,7 +209,7 @@ def test_a_stream_that_breaks_off_says_so(http: httpx.Client, running: LoopbackP
 
 def test_usage_is_counted_where_the_provider_tells_none(url: str, running: LoopbackProvider) -> None:
     """The body holds it all the same."""
-    running.modes["small"] = "no_usage"
+    running.modes["small"] = running.modes["large"] = "no_usage"
     told = httpx.post(url + CHAT, json=body("count me"), headers=ANN).json()["usage"]
     assert told["completion_tokens"] == 3
     assert told["prompt_tokens"] >= 2
@@ -217,7 +217,7 @@ def test_usage_is_counted_where_the_provider_tells_none(url: str, running: Loopb
 
 def test_a_client_that_leaves_ends_the_providers_call(url: str, running: LoopbackProvider) -> None:
     """In mid-stream: the provider sees its connection closed, soon."""
-    running.modes["small"] = "endless"
+    running.modes["small"] = running.modes["large"] = "endless"
     running.gone.clear()
     with httpx.stream("POST", url + CHAT, json=body("endless", stream=True), headers=ANN) as answer:
         assert next(answer.iter_lines()).startswith("data:")
@@ -226,7 +226,7 @@ def test_a_client_that_leaves_ends_the_providers_call(url: str, running: Loopbac
 
 def test_a_slow_client_holds_the_provider_back(url: str, running: LoopbackProvider) -> None:
     """What the provider may send ahead is bounded."""
-    running.modes["small"] = "endless"
+    running.modes["small"] = running.modes["large"] = "endless"
     running.sent = 0
     with httpx.stream("POST", url + CHAT, json=body("slow reader", stream=True), headers=ANN) as answer:
         next(answer.iter_lines())
@@ -268,7 +268,7 @@ def test_old_sdk_code_in_a_handler_is_routed_in_process(url: str, door: str, run
 
 def test_a_lower_deadline_is_kept(url: str, running: LoopbackProvider) -> None:
     """504 in OpenAI's shape, near the time asked for."""
-    running.modes["small"] = "hang"
+    running.modes["small"] = running.modes["large"] = "hang"
     headers = {**ANN, "x-turnout-deadline-ms": "100"}
     answer = httpx.post(url + CHAT, json=body("late"), headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from turnout.cli import progress, reading, writing
+
+# What the table tells of each wish.
+COLUMNS = (
+    ("expensive_share", " expensive"),
+    ("quality_kept", " kept of the quality"),
+    ("gap_recovered", " of the gap"),
+    ("saving", " saved"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,29 +67,22 @@ def _draw(path: str, fitted: Any, made: list[dict[str, Any]]) -> None:
 def _table(summary: dict[str, Any]) -> str:
     used = f", {summary['rows_used']} of them used" if summary["rows_used"] < summary["rows"] else ""
     costs = any(line["saving"] is not None for line in summary["expected"])
+    columns = COLUMNS if costs else COLUMNS[:-1]
     meaning = summary["scorer"]["embedding"] or "not used (pip install 'turnout[semantic]' adds it)"
     lines = [
         f"trained on {summary['rows']} rows ({summary['skipped']} skipped{used}), wrote {summary['file']}",
         f"what words mean: {meaning}",
         "",
         "what each wish gives on rows put aside, with the middle 95 % of the bootstrap:",
-        f"  {'[routing]':<27}{'  expensive':<27}{'  kept of the quality':<27}{'of the gap':<13}"
-        + ("saved" if costs else ""),
+        f"  {'[routing]':<27}{''.join(f'{words:<21}' for _, words in columns)}".rstrip(),
     ]
-    lines += [_line(line, costs) for line in summary["expected"]]
+    lines += [_line(line, columns) for line in summary["expected"]]
     return "\n".join(lines)
 
 
-def _line(line: dict[str, Any], costs: bool) -> str:
-    sure = line["intervals"]
-    told = [
-        f"  {line['wish']:<27}",
-        f"{_percent(line['expensive_share'])} {_range(sure.get('expensive_share')):<20}",
-        f"{_percent(line['quality_kept'])} {_range(sure.get('quality_kept')):<20}",
-        f"{_percent(line['gap_recovered']):<13}",
-        _percent(line["saving"]) if costs else "",
-    ]
-    return "".join(told).rstrip()
+def _line(line: dict[str, Any], columns: Sequence[tuple[str, str]]) -> str:
+    told = "".join(f"{_percent(line[name]) + _range(line['intervals'].get(name)):<21}" for name, _ in columns)
+    return f"  {line['wish']:<27}{told}".rstrip()
 
 
 def _percent(share: float | None) -> str:
@@ -88,4 +90,4 @@ def _percent(share: float | None) -> str:
 
 
 def _range(interval: list[float] | None) -> str:
-    return "" if interval is None else f"({interval[0]:.1%} to {interval[1]:.1%})"
+    return "" if interval is None else f" ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})"

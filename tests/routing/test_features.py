@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from turnout.ports import Query
-from turnout.routing.features import END_BYTES, END_ITEMS, NAMES, Reading, read
+from turnout.routing.conversation import END_BYTES, END_ITEMS
+from turnout.routing.features import NAMES, Reading, read
 
 
 def number(reading: Reading, name: str) -> float:

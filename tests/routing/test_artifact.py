@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import struct
 import tracemalloc
 import zipfile
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 
 from turnout.errors import ArtifactError
-from turnout.routing.artifact import MAX_UNPACKED_BYTES, Artifact, load, save
+from turnout.routing.artifact import FORMAT, HEADER_MEMBER, MAX_UNPACKED_BYTES, SCHEMA, Artifact, load, save
+from turnout.routing.features import FEATURE_VERSION
 
 SMALL = Artifact(header={"a": 1}, arrays={"numbers": np.arange(3.0)})
 
@@ -91,3 +93,32 @@ def test_a_file_that_tells_too_small_a_size_is_not_unpacked_beyond_it(tmp_path: 
             assert tracemalloc.get_traced_memory()[1] < 4_000_000
         finally:
             tracemalloc.stop()
+
+
+def test_what_is_not_finite_not_numbers_or_older_is_refused(tmp_path: Path) -> None:
+    """By its name, with what to do; what is read cannot be changed."""
+    for name, array, told in (
+        ("nan", np.array([1.0, np.nan]), "values that are not finite"),
+        ("words", np.array(["a"]), "not an array of plain numbers"),
+        ("dates", np.array(["2026-01-01"], dtype="datetime64[D]"), "not an array of plain numbers"),
+    ):
+        save(Artifact(header={}, arrays={name: array}), tmp_path / "s")
+        with pytest.raises(ArtifactError, match=rf"s: {name}\.npy (is|holds) {told}"):
+            load(tmp_path / "s")
+    save(SMALL, tmp_path / "s")
+    with pytest.raises(ValueError, match="read-only"):
+        load(tmp_path / "s").arrays["numbers"][0] = 9.0
+    for key, version, told in (
+        ("schema", SCHEMA - 1, "an older Turnout .*train again"),
+        ("features", FEATURE_VERSION - 1, "an older Turnout .*train again"),
+        ("schema", SCHEMA + 1, "a newer Turnout .*upgrade Turnout"),
+        ("features", FEATURE_VERSION + 1, "a newer Turnout .*upgrade Turnout"),
+        ("features", None, "no features version"),
+        ("format", "other", "does not say 'turnout-scorer'"),
+        ("header", [], "no header"),
+    ):
+        top = {"format": FORMAT, "schema": SCHEMA, "features": FEATURE_VERSION, "header": {}, key: version}
+        with zipfile.ZipFile(tmp_path / "s", "w") as archive:
+            archive.writestr(HEADER_MEMBER, json.dumps(top))
+        with pytest.raises(ArtifactError, match=told):
+            load(tmp_path / "s")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
 import pytest
 
 from turnout.ports import Query
+from turnout.routing import lexicon
 from turnout.routing.conversation import END_BYTES, END_ITEMS
-from turnout.routing.features import NAMES, Reading, read
+from turnout.routing.features import FEATURE_VERSION, NAMES, Reading, read
 
 
 def number(reading: Reading, name: str) -> float:
@@ -81,3 +83,53 @@ def test_words_under_a_tag_are_others_under_another() -> None:
     assert len(told[0]) == len(told[1]) == 3
     assert not set(told[0].tolist()) & set(told[1].tolist())
     assert len(told[2]) == 0
+
+
+def test_each_number_is_what_its_name_says() -> None:
+    """Worked out by hand on one text; whatever is not named is 0."""
+    text = "What is the sum of 12 and 345?\n(A) Not 3\nB. something else\n\n    return x == `y`"
+    counted = {
+        "count of lower": 39, "count of upper": 4, "count of digit": 6, "count of blank": 18, "count of line_end": 4,
+        "count of full_stop": 1, "count of question_mark": 1, "count of parenthesis": 1, "count of equals": 2,
+        "count of backtick": 2, "count of what words": 1, "count of negation words": 1, "count of maths words": 1,
+        "count of code words": 1, "count of function_word words": 5, "paragraphs": 1, "indents": 1, "returns": 1,
+        "equalities": 1, "bytes": 79, "words": 17, "sentences": 3, "lines": 5, "numbers": 3, "capitalised": 4,
+        "options": 2, "option_bytes": (9 + 17) / 2, "stem_bytes": 79 - 26, "last_line_bytes": 19,
+        "first_line_bytes": 30, "longest_word": 9, "longest_number": 3, "long_words": 1, "turns": 1,
+    }  # fmt: skip
+    shares = {name.replace("count", "share"): count / 79 for name, count in counted.items() if "count of" in name}
+    shares |= {name: share * 79 / 17 for name, share in shares.items() if name.endswith("words")}
+    ratios = {
+        "word_length": 49 / 17, "words_per_sentence": 17 / 3, "long_word_share": 1 / 17, "distinct_word_share": 1,
+        "number_share": 3 / 17, "capitalised_share": 4 / 17, "begins_with_capital": 1, "begins with a what word": 1,
+    }  # fmt: skip
+    told = read(Query.from_text(text))
+    wanted = {name: float(np.log1p(count)) for name, count in counted.items()} | shares | ratios
+    assert {name: value for name, value in zip(NAMES, told.structure, strict=True) if value} == pytest.approx(wanted)
+    assert (len(told.words), len(told.letters)) == (17, 79 - 3)
+    assert number(read(Query.from_text("Is it? ")), "sentences") == pytest.approx(2)
+    assert read(Query.from_text("Is it? ")).structure[NAMES.index("ends_with_question")] == 1
+
+
+def test_what_is_read_is_that_of_the_version() -> None:
+    """A scorer file of this version was trained on just these numbers and hashes, so they stand still: whoever
+    changes a feature, a word list or a bound raises FEATURE_VERSION, and writes this anew."""
+    texts = [
+        "",
+        "Is it? ",
+        "Why do cats purr?",
+        "def f(x):\n    return x == 1",
+        "日本語 café",
+        "word, " * 3_000 + "end",
+    ]
+    texts.append("\n".join(lexicon.CATEGORIES.values()))
+    said = [Query.from_text(text, tag="g") for text in texts]
+    said.append(Query(messages=({"role": "system", "content": "Be kind."}, user("a"), user([*parts("b c"), IMAGE]))))
+    told = [read(query) for query in said]
+    hashed = hashlib.sha256()
+    for each in told:
+        for hashes in (each.words, each.tagged_words, each.letters):
+            hashed.update(hashes.tobytes())
+        # Rounded: the last digits of a logarithm are the machine's.
+        hashed.update((np.round(each.structure, 6) + 0.0).tobytes())
+    assert {FEATURE_VERSION: hashed.hexdigest()[:16]} == {2: "956e7885beb03b77"}

@@ -13,9 +13,12 @@ from turnout.demo.tasks import generate
 from turnout.errors import ArtifactError
 from turnout.ports import Query, Score
 from turnout.routing.artifact import Artifact
+from turnout.routing.features import read
+from turnout.routing.novelty import Novelty
 from turnout.routing.scorer import MIDDLE, FileScorer, load
 from turnout.training import fit
 from turnout.training.labelled_logs import Logs
+from turnout.training.novelty import seen_of
 
 TAGS = ("shop", "school")
 
@@ -65,6 +68,23 @@ def test_the_limit_is_what_one_in_a_hundred_passes() -> None:
     scorer = fit.train(Logs.from_rows(logs)).scorer
     share = np.mean([scorer.score(Query.from_text(text)).novel for text in texts[1_000:]])
     assert 0.003 < share < 0.02
+
+
+def test_one_new_word_in_a_template_is_no_novelty() -> None:
+    """Logs of one template hold all of its words: one name that they never held is no other job."""
+    template = (
+        "You sort the letters of the town hall. Say in one word which office the letter below is for, and nothing "
+        "else at all; where it is for none of them say so. The letter was written by {} and is signed by {}."
+    )
+    names = ("Ann", "Bob", "Cy", "Dan")
+    rows = [template.format(one, other) for one in names for other in names]
+    seen = seen_of([read(Query.from_text(text)) for text in rows])
+    novelty = Novelty({f"seen_{view}": bits for view, bits in seen.bits.items()}, seen.told)
+    known, new, other = (
+        novelty.of(read(Query.from_text(text)))
+        for text in (rows[0], template.format("Ann", "Eve"), "What is the sum of 3 and 4?")
+    )
+    assert 0.0 <= known < new <= novelty.limit < other
 
 
 @pytest.mark.parametrize("family", ["logic", "dates", "words"])

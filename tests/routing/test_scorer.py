@@ -128,6 +128,30 @@ def test_of_two_gains_the_higher_ranks_higher_however_far_beyond_the_logs(fitted
     assert np.sort(told) == pytest.approx((np.arange(len(told)) + 0.5) / len(told), abs=0.01)
 
 
+def test_the_reasons_add_up_to_what_they_explain(fitted: fit.Fitted) -> None:
+    """All of them together tell two requests as far apart as their gains are; the strongest come first."""
+    queries = [Query.from_text("Please add 4 and 5", tag="shop"), *logs(40, seed=5).queries]
+    sums, raws = [], [fitted.scorer.raw(read(query)) for query in queries]
+    for query in queries:
+        told = [float(reason.split()[0]) for reason in fitted.scorer.explain(query, 10_000)]
+        assert [abs(each) for each in told] == sorted(map(abs, told), reverse=True)
+        assert fitted.scorer.explain(query) == fitted.scorer.explain(query, 10_000)[:5]
+        sums.append(sum(told))
+    assert np.ptp(raws) > 0.2
+    # They are told against the logs' own middle: of all requests together about as much raises as lowers.
+    assert np.mean(sums[1:]) == pytest.approx(0.0, abs=0.2)
+    # Each is told to three digits.
+    assert np.array(sums) - sums[0] == pytest.approx(np.array(raws) - raws[0], abs=0.02)
+
+
+def test_a_reason_tells_a_count_as_one(fitted: fit.Fitted) -> None:
+    """Not its logarithm; shares go without."""
+    told = " ".join(fitted.scorer.explain(Query.from_text("Please add 4 and 5 and 66"), 10_000))
+    assert "numbers (3)" in told
+    assert "share of digit (" not in told
+    assert "share of digit" in told
+
+
 @pytest.mark.parametrize("slope", [0.0, 50.0])
 def test_no_gain_is_told_beyond_what_a_gain_can_be(fitted: fit.Fitted, slope: float) -> None:
     """By the text or by the tag: never below -1 nor above 1."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from turnout.routing.features import Floats
-from turnout.training.blend import Told, out_of_fold, shares, tags_out_of_fold
+from turnout.training.blend import Told, chosen, out_of_fold, shares, tags_out_of_fold
 from turnout.training.fit import train
 from turnout.training.folds import FOLDS
 from turnout.training.labelled_logs import Logs
@@ -20,6 +20,46 @@ def test_a_view_that_knows_gets_its_share() -> None:
     assert told[0] == pytest.approx(2.0, abs=0.05)
     assert told[1] < 0.03
     assert told[2] == 0.0
+
+
+def test_few_rows_leave_the_views_equal_and_the_tag_half() -> None:
+    """Twenty rows of noise say next to nothing of it."""
+    rng = np.random.default_rng(3)
+    told = shares(rng.normal(size=(20, 4)), rng.normal(size=20))
+    assert told == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0.5], abs=0.05)
+
+
+def test_the_penalty_that_errs_least_is_chosen() -> None:
+    """Over all divisions, by the square: not the one whose errors cancel out, nor the one best in one of them."""
+    rng = np.random.default_rng(4)
+    folds, gain = np.arange(100) % FOLDS, rng.normal(size=100)
+    centred, noise = gain - gain.mean(), rng.normal(size=100)
+    right, never, first = (
+        [centred + 0.1 * noise, centred + 0.1 * noise], [noise - noise.mean(), noise - noise.mean()],
+        [centred, noise],
+    )  # fmt: skip
+    told = [Told(folds, gain, {"ranks": [never[at], first[at], right[at]]}, np.zeros(100)) for at in range(2)]
+    assert chosen(told)[0] == [2]
+
+
+def test_the_other_folds_all_teach() -> None:
+    """With other gains in any one of them a fold is told otherwise: by views, by tags and by the blend."""
+    rng = np.random.default_rng(5)
+    folds, numbers, tags = np.arange(200) % FOLDS, rng.normal(size=(200, 3)), ["ab"[at // 5 % 2] for at in range(200)]
+    gain = numbers[:, 0] + np.array([tag == "a" for tag in tags])
+
+    def told(gain: Floats) -> list[Floats]:
+        view = out_of_fold("ranks", numbers, gain, 30.0, folds, 0)
+        of_tags = tags_out_of_fold(gain, tags, folds)
+        # The views stand: what is asked is what the others' gains make of them.
+        blended = Told(folds, gain, {"ranks": [0.5 * numbers[:, 0]]}, fixed).blended() - gain.mean()
+        return [each[folds == 1] for each in (view, of_tags, blended)]
+
+    fixed = tags_out_of_fold(gain, tags, folds)
+    before = told(gain)
+    for fold in (0, 2, 3, 4):
+        after = told(np.where(folds == fold, gain[::-1], gain))
+        assert all(np.abs(each - was).max() > 1e-6 for each, was in zip(after, before, strict=True))
 
 
 def test_rounding_is_no_prediction() -> None:

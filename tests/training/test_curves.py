@@ -76,6 +76,55 @@ def test_aiq_is_the_area_under_the_non_decreasing_hull() -> None:
     assert cost_figures(bad, bad.even)["aiq"] == pytest.approx(0.75)
 
 
+def test_whoever_pays_more_need_not_get_less() -> None:
+    """Of two rows the expensive tier mends one and spoils the other: the hull is level from its best point on."""
+    costs = (np.ones(2), np.full(2, 10.0))
+    ranked = Ranked.of(np.array([2.0, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 0.0]), costs=costs)
+    told = cost_figures(ranked, ranked.even)
+    assert told["aiq"] == pytest.approx((4.5 * 0.75 + 4.5 * 1.0) / 9)
+    assert told["aiq_no_router"] == pytest.approx(0.5)
+    # All-expensive worse than all-cheap, and no order that helps: all-cheap's quality, whatever is paid.
+    worse = Ranked.of(np.array([2.0, 1.0]), np.array([0.6, 0.9]), np.zeros(2), costs=costs)
+    assert cost_figures(worse, worse.even) == pytest.approx({"aiq": 0.75, "aiq_no_router": 0.75})
+
+
+def _least_hull(cost: np.ndarray, quality: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The least non-decreasing concave function above the points, by trying all pairs."""
+    told = np.array([quality[cost <= x].max() for x in at])
+    for left in range(len(cost)):
+        for right in range(len(cost)):
+            if cost[left] < cost[right]:
+                within = (at >= cost[left]) & (at <= cost[right])
+                slope = (quality[right] - quality[left]) / (cost[right] - cost[left])
+                told[within] = np.maximum(told, quality[left] + slope * (at - cost[left]))[within]
+    return told
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_aiq_is_that_of_all_mixtures_of_two_points(seed: int) -> None:
+    """On any rows, the dearer tier's answers better or not: as found by trying all pairs, not by a hull."""
+    rng = np.random.default_rng(seed)
+    cheap, dear = rng.random(12), rng.random(12) + 0.3 * (seed % 3 - 1)
+    costs = (rng.random(12), 1.0 + rng.random(12))
+    ranked = Ranked.of(rng.random(12), cheap, dear, costs=costs)
+    cost, quality = ranked.costs(ranked.even), ranked.curve(ranked.even)[1]
+    at = np.linspace(cost[0], cost[-1], 4_001)
+    wanted = np.trapezoid(_least_hull(cost, quality, at), at) / (cost[-1] - cost[0])
+    assert cost_figures(ranked, ranked.even)["aiq"] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_costs_may_be_in_any_unit() -> None:
+    """A millionth of a dollar a call saves the same share."""
+    score, sent = np.array([0.9, 0.5, 0.4, 0.1]), np.array([1.0, 1.0, 0.0, 0.0])
+    told = []
+    for unit in (1.0, 1e-6):
+        ranked = Ranked.of(score, CHEAP, EXPENSIVE, sent=sent, costs=(np.full(4, unit), np.full(4, 10 * unit)))
+        told.append({**threshold_figures(ranked, ranked.even), **cost_figures(ranked, ranked.even)})
+        assert told[-1].pop("keep95_saving_usd") == pytest.approx(18 * unit)
+        assert told[-1].pop("expensive_usd") == pytest.approx(40 * unit)
+    assert told[0] == pytest.approx(told[1])
+
+
 def test_a_weight_counts_like_so_many_rows() -> None:
     """The curve of weighted rows is that of the rows repeated; a row of weight 0 is not there."""
     rng = np.random.default_rng(5)

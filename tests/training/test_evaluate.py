@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from tests.routing.test_router import CATALOG
 from tests.routing.test_scorer import logs, trained
 from turnout.errors import LogError
+from turnout.ports import Query, Score
 from turnout.routing.router import Router
 from turnout.testing import FixedScorer
 from turnout.training import evaluate, fit
@@ -92,9 +94,18 @@ def test_the_default_scorer_is_asked_at_half_of_the_rows(count: int, taken: int)
 
 def test_a_scores_time_is_told_by_its_middle_and_by_the_slowest_in_a_hundred() -> None:
     """In microseconds, as they were measured."""
-    rows = _rows(201)
-    scored = evaluate.with_scorer(rows, FixedScorer(scores={"hard": 0.9, "easy": 0.1}))
-    assert (scored.took_us > 0).all()
+
+    class Slow(FixedScorer):
+        def score(self, query: Query) -> Score:
+            began = time.perf_counter()
+            while time.perf_counter() < began + 1e-4:
+                pass
+            return super().score(query)
+
+    rows, began = _rows(201), time.perf_counter()
+    scored = evaluate.with_scorer(rows, Slow(scores={"hard": 0.9, "easy": 0.1}))
+    assert scored.took_us.min() >= 100
+    assert scored.took_us.sum() <= 1e6 * (time.perf_counter() - began)
     told = evaluate.report(rows, replace(scored, took_us=np.arange(201.0)))
     assert (told["score_us_p50"], told["score_us_p99"]) == (100.0, 198.0)
 
@@ -112,7 +123,9 @@ def test_groups_have_the_same_figures_and_reasons_of_their_own() -> None:
     assert set(report["groups"]) == {"a", "b", "worse"}
     assert set(report["groups"]["a"]) >= KEYS
     assert report["groups"]["b"]["apgr"] == pytest.approx(0.75)
+    assert report["groups"]["b"]["intervals"]["apgr"][0] < 0.75 < report["groups"]["b"]["intervals"]["apgr"][1]
     assert report["groups"]["worse"]["apgr"] is None
+    assert report["groups"]["worse"]["intervals"] == {}
     assert "no gap" in report["groups"]["worse"]["reason"]
 
 

@@ -88,12 +88,6 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content:
         read([tmp_path / name])
 
 
-def test_a_missing_file_says_so(tmp_path: Path) -> None:
-    """By its path."""
-    with pytest.raises(LogError, match=r"none\.csv: cannot be read"):
-        read([tmp_path / "none.csv"])
-
-
 def test_a_conversation_can_be_a_row(tmp_path: Path) -> None:
     """`messages` instead of `prompt`, also as JSON text in a CSV."""
     messages = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]

@@ -74,3 +74,17 @@ def test_a_missing_column_is_not_blamed_on_the_delimiter(tmp_path: Path) -> None
     with pytest.raises(LogError) as told:
         read([path])
     assert "separated" not in str(told.value)
+
+
+def test_a_prompt_of_a_megabyte_is_read(tmp_path: Path) -> None:
+    """From a CSV too, whose own limit is an eighth of that."""
+    path = tmp_path / "long.csv"
+    path.write_text("prompt,cheap_quality,expensive_quality\n" + "long " * 200_000 + ",0,1\n")
+    assert len(str(read([path]).queries[0].messages[0]["content"])) == 1_000_000
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.jsonl.gz", "none.parquet"])
+def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path, name: str) -> None:
+    """Not as a damaged one, of whatever format."""
+    with pytest.raises(LogError, match=rf"{name}: cannot be read: .*No such file or directory$"):
+        read([tmp_path / name])

@@ -133,3 +133,9 @@ def test_a_quality_of_another_scale_is_told_of_the_scale(quality: float) -> None
         Logs.from_rows([{**GOOD, "cheap_quality": quality}])
     with pytest.raises(LogError, match=r"outside \[0, 1\]$"):
         Logs.from_rows([{**GOOD, "cheap_quality": -1}])
+
+
+def test_a_weight_that_is_not_told_is_one(tmp_path: Path) -> None:
+    """Among rows that tell theirs; 0 is told."""
+    path = json_lines(tmp_path / "a.jsonl", line(weight=2.5), line(weight=None), line(weight=0))
+    assert read([path]).weight.tolist() == [1.0, 2.5, 1.0, 0.0, 1.0]

@@ -26,3 +26,23 @@ def test_few_rows_are_believed_less_than_many() -> None:
 def test_tags_that_tell_nothing_are_left_out(tags: list[str]) -> None:
     """One for all, one a row, and two whose rows gain alike."""
     assert tag_means(np.repeat(np.arange(25.0), 2), tags) == {}
+
+
+def test_by_hand() -> None:
+    """Two tags of two rows and two without: the variance between them over that and the noise of their means."""
+    gain, tags = np.array([1.0, 0.8, 0.0, 0.2, 0.5, 0.5]), ["a", "a", "b", "b", "", ""]
+    # Within: 0.04 over 3 degrees of freedom. Between: (2 x 0.16 + 2 x 0.16) / 2, less that, over 2 rows a tag.
+    within = 0.04 / 3
+    between = (0.32 - within) / 2
+    kept = between / (between + within / 2)
+    assert tag_means(gain, tags) == pytest.approx({"a": 0.4 * kept, "b": -0.4 * kept})
+
+
+def test_two_tags_of_unlike_size_by_hand() -> None:
+    """Two are enough; the one of more rows is drawn less."""
+    gain, tags = np.array([1.0, 0.9, 0.8, 1.1, 0.0, 0.3]), ["a"] * 4 + ["b"] * 2
+    within = (0.05 + 0.045) / 4
+    between = ((4 * (0.95 - 4.1 / 6) ** 2 + 2 * (0.15 - 4.1 / 6) ** 2) - within) / (6 - 20 / 6)
+    told = tag_means(gain, tags)
+    assert told["a"] == pytest.approx((0.95 - 4.1 / 6) * between / (between + within / 4))
+    assert told["b"] == pytest.approx((0.15 - 4.1 / 6) * between / (between + within / 2))

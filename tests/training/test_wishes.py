@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,15 @@ def test_a_wish_is_kept_on_rows_that_did_not_choose_its_threshold() -> None:
     assert made["keep_quality = 0.9"]["expensive_share"] < made["keep_quality = 0.99"]["expensive_share"]
     # The hardest third fails with a chance of 5/6: sending 30 % recovers .51 of the gap of one half.
     assert made["max_expensive_share = 0.3"]["gap_recovered"] == pytest.approx(0.51, abs=0.03)
+
+
+def test_what_is_saved_hangs_on_no_unit() -> None:
+    """Of calls at a millionth of a dollar just as much."""
+    rows = _rows(400, costs=True)
+    small = replace(rows, cheap_usd=rows.cheap_usd * 1e-6, expensive_usd=rows.expensive_usd * 1e-6)
+    (told,), (again,) = (table(each, [Wish("max_expensive_share", 0.3)]) for each in (rows, small))
+    assert again["saving"] == pytest.approx(told["saving"])
+    assert again["intervals"]["saving"] == pytest.approx(told["intervals"]["saving"])
 
 
 def test_a_scorer_that_knows_nothing_is_told_so() -> None:
@@ -89,7 +100,10 @@ def test_few_rows_are_doubted_with_the_number_that_would_do() -> None:
     told = too_wide(few, table(few))
     assert "200 rows promise little: keep_quality = 0.95 kept between" in told[0]
     wanted = int(told[0].rsplit(" ", 1)[1].replace(",", ""))
-    assert 800 <= wanted <= 8000
+    # So many do: a point to either side.
+    (line,) = table(_rows(wanted), [Wish("keep_quality", 0.95)])
+    low, high = line["intervals"]["quality_kept"]
+    assert (high - low) / 2 == pytest.approx(0.01, abs=0.003)
     many = _rows()
     assert too_wide(many, table(many)) == []
 

@@ -70,6 +70,16 @@ def test_the_limit_is_what_one_in_a_hundred_passes() -> None:
     assert 0.003 < share < 0.02
 
 
+def test_what_is_usual_is_what_no_other_text_holds() -> None:
+    """By hand: of nine words "zz" stands in one text alone; of four letters in a row, all do, however often sent."""
+    seen = seen_of([read(Query.from_text(text)) for text in ("aa bb", "aa bb", "aa cc", "cc bb zz")])
+    assert seen.usual == pytest.approx({"words": 1 / 9, "letters": 1.0})
+    assert [int(np.unpackbits(seen.bits[view]).sum()) for view in ("words", "letters")] == [4, 9]
+    # Each row's own share stands beside so much of the usual one; 1 % of four rows is nearly the newest of them.
+    older, newest = ((unseen + 8 / 9) / (words + 8) for unseen, words in ((0, 2), (1, 3)))
+    assert seen.limit == pytest.approx(0.03 * (older + 1.0) / 2 + 0.97 * (newest + 1.0) / 2)
+
+
 def test_one_new_word_in_a_template_is_no_novelty() -> None:
     """Logs of one template hold all of its words: one name that they never held is no other job."""
     template = (

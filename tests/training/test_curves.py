@@ -138,6 +138,11 @@ def test_a_weight_counts_like_so_many_rows() -> None:
     )
 
 
+def test_an_interval_is_the_middle_ninety_five_per_cent() -> None:
+    """A fortieth of the draws to either side."""
+    assert interval([float(at) for at in range(1_001)]) == pytest.approx([25.0, 975.0])
+
+
 def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
     """Of 60 samples of rows whose APGR is 2/3 on all rows, about 95 % have it inside: at least 50."""
     inside = 0

@@ -17,7 +17,7 @@ import pytest
 from tests.support.provider import LoopbackProvider
 from turnout.cli import main
 from turnout.training.labelled_logs import read
-from turnout.training.labelling.account import Account
+from turnout.training.labelling.account import Account, alone
 from turnout.training.labelling.labelled_file import LabelledFile
 
 # The loopback provider tells 7 prompt and 4 output tokens a call; prices as in the settings below.
@@ -165,12 +165,13 @@ def test_the_budget_is_of_all_runs_together(
     spent += second["cost_usd"]
     assert second["cost_usd"] == pytest.approx(CHEAP_USD + DEAR_USD + 2 * (7 * 5 + 4 * 6) / 1e6)
     calls = sum(provider.calls.values())
-    assert _label("--judge", "openai/nobody", "--json", "--budget", f"{spent + 0.001:.6f}", "--max-tokens", "20") in (
-        0,
-        2,
-    )
+    # A budget in which a row's worst would fit, but for what the runs before spent.
+    again = ("--judge", "openai/nobody", "--json", "--max-tokens", "20", "--limit", "1")
+    assert _label(*again, "--dry-run") == 0
+    worst = _summary(capsys)["worst_usd"]
+    assert _label(*again, "--budget", f"{worst + spent / 2:.6f}") == 0
+    assert _summary(capsys)["ended"] == "budget"
     assert sum(provider.calls.values()) == calls
-    capsys.readouterr()
     # An account that is gone: what stands in the rows still counts.
     (place / "out.jsonl.account").unlink()
     assert _label("--judge", "openai/nobody", "--json", "--dry-run") == 0
@@ -251,7 +252,16 @@ def test_an_outage_is_waited_out_and_no_answer_bought_twice(
 ) -> None:
     """The expensive model is out for a second in the middle: every row is labelled, for one cheap answer each."""
     _many(place, 60)
-    provider.play("large", (0.25, "ok"), (1.0, mode), (0.0, "ok"))
+    begun: list[bool] = []
+
+    def says(body: dict[str, Any]) -> str:
+        # From its twentieth call on, whenever that is.
+        if provider.calls["large"] >= 20 and not begun:
+            begun.append(True)
+            provider.play("large", (1.0, mode), (0.0, "ok"))
+        return _number(body)
+
+    provider.says["large"] = says
     assert _label("--json") == 0
     told = _summary(capsys)
     assert (told["labelled"], told["failed"], told["left"], told["ended"]) == (60, 0, 0, "")
@@ -353,6 +363,10 @@ def test_a_judge_that_says_nothing_readable_fails_the_row(
     assert _judged(place, "--limit", "1") == 1
     assert "verdict cannot be read: 'Both are fine.'" in _summary(capsys)["failures"][0]
     assert provider.calls["nobody"] == 2
+    # Another day it says something: it is asked anew, the tiers are not.
+    provider.says["nobody"] = lambda body: "A: 8, B: 9"
+    assert _label("--judge", "openai/nobody", "--json", "--limit", "1") == 0
+    assert provider.calls == {"small": 1, "large": 1, "nobody": 4}
 
 
 def test_a_judge_of_no_tier_has_its_own_address_and_price(
@@ -459,6 +473,19 @@ def test_the_log_and_other_files_are_never_written_over(place: Path, capsys: pyt
         assert "name a new file with -o" in capsys.readouterr().err
         assert (place / other).read_bytes() == before
     assert (place / "log.jsonl").read_bytes() == log
+
+
+def test_one_run_at_a_time_adds_to_a_file(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two would each spend what one budget has left; the second is told so, and asks nothing."""
+    with alone(place / "out.jsonl"):
+        assert _label() == 1
+        assert "out.jsonl: another run is adding to it" in capsys.readouterr().err
+        assert _label("--limit", "1", out="another.jsonl") == 0
+    assert provider.calls["small"] == 1
+    assert not (place / "out.jsonl.account").exists()
+    assert _label() == 0
 
 
 def test_wrong_use_is_told_before_anything_is_read(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

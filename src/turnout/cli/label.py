@@ -66,6 +66,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 @hushed()
 def run(args: argparse.Namespace) -> int:
     """Exit code 0: the rows are labelled, as far as the budget goes; 1: every row failed, or it had to stop."""
+    from turnout.training.labelling.account import alone
+
+    _not_the_log(args)
+    # A dry run too: it may find half a row, which is another run's that is being written.
+    with alone(Path(args.output)):
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     from turnout.cli.models import TurnoutModels, replaying
     from turnout.settings import Settings
     from turnout.training.labelling.account import Account
@@ -75,7 +84,6 @@ def run(args: argparse.Namespace) -> int:
 
     check = function(args.check) if args.check else None
     settings = replaying(Settings.from_toml(args.config, also=(args.judge,) if args.judge else ()))
-    _not_the_log(args)
     file = LabelledFile(Path(args.output))
     file.check()
     account = Account(Path(args.output), file.done)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +13,15 @@ import pytest
 from turnout.messages import Message
 from turnout.settings import Rate
 from turnout.testing import ManualClock
+from turnout.training.labelling.account import Account
+from turnout.training.labelling.judges import CheckJudge
+from turnout.training.labelling.labelled_file import LabelledFile
 from turnout.training.labelling.models import Answer, Outage, RowFailed
 from turnout.training.labelling.pace import Ended, Pace, Patience
+from turnout.training.labelling.plan import Asking
 from turnout.training.labelling.prompts import Prompt
 from turnout.training.labelling.purse import Purse
+from turnout.training.labelling.replay import Replay
 from turnout.training.labelling.sheet import Desk, PutAside, Sheet
 
 MESSAGES = ({"role": "user", "content": "q"},)
@@ -129,6 +135,18 @@ def test_what_an_outage_costs_is_held_anew_before_it_is_asked_again() -> None:
         assert models.asked == 1
 
 
+def test_a_question_that_was_not_foreseen_is_held_before_it_is_asked() -> None:
+    """As of a judge that is asked once more: where it does not fit, the row waits for others to settle."""
+    models = _Models("one", "two")
+    place = _Place(models, limit=CENT)
+    sheet = _sheet()
+    place.run(lambda: place.desk.purse.hold(CENT))
+    assert place.ask(sheet).text == "one"
+    with pytest.raises(PutAside, match="the budget is spent"):
+        place.ask(sheet)
+    assert models.asked == 1
+
+
 def test_who_waits_goes_home_when_the_work_ends_and_who_calls_does_not() -> None:
     """Ten minutes of patience must not be sat out by those who wait, nor a call be paid for and dropped."""
     place = _Place(_Models())
@@ -153,3 +171,39 @@ def test_who_waits_goes_home_when_the_work_ends_and_who_calls_does_not() -> None
 
     place.run(both)
     assert ended == ["home: True", "called"]
+
+
+class _Shut(_Models):
+    """The expensive model's circuit is open until a time; tells when which model was asked."""
+
+    def __init__(self, clock: ManualClock, until: float) -> None:
+        super().__init__()
+        self.clock = clock
+        self.until = until
+        self.log: list[tuple[str, float]] = []
+
+    async def ask(self, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
+        self.log.append((model, self.clock.monotonic()))
+        return Answer(text="yes")
+
+    def wait_s(self, model: str) -> float:
+        return max(0.0, self.until - self.clock.monotonic()) if model == "dear" else 0.0
+
+
+def test_nothing_is_bought_for_a_row_while_the_other_tier_takes_no_calls(tmp_path: Path) -> None:
+    """The cheap answer would have to wait, or be for nothing."""
+    models = _Shut(ManualClock(), 0.0)
+    place = _Place(models)
+    models.clock, models.until = place.clock, place.began + 100
+    file = LabelledFile(tmp_path / "out.jsonl")
+    replay = Replay(
+        asking=Asking(cheap="cheap", expensive="dear", max_tokens=9),
+        judge=CheckJudge(lambda prompt, answer, row: True),
+        desk=place.desk,
+        file=file,
+        account=Account(tmp_path / "out.jsonl", file.done),
+    )
+    place.run(lambda: replay.run(iter([Prompt(where="f:1", prompt="q")]), concurrency=2))
+    assert replay.told.labelled == 1
+    assert [model for model, _ in models.log] == ["cheap", "dear"]
+    assert models.log[0][1] >= place.began + 100

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,38 @@ def asked_digest(model: str, messages: Sequence[Message], max_tokens: int, nth: 
     return hashlib.blake2b(told, digest_size=8).hexdigest()
 
 
+@contextmanager
+def alone(labelled: Path) -> Iterator[None]:
+    """No other run adds to this file while the block lasts: two would each spend what one budget has left. Raises
+    LogError where another is at it. Where the system has no file locks, nothing is checked."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    path = account_of(labelled)
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise LogError(f"{labelled}: cannot be written; {path.name} beside it: {error.strerror or error}") from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LogError(f"{labelled}: another run is adding to it; wait for it, or write to another -o") from error
+        try:
+            yield
+        finally:
+            if not os.fstat(lock).st_size:
+                path.unlink(missing_ok=True)
+    finally:
+        os.close(lock)
+
+
+def account_of(labelled: Path) -> Path:
+    return labelled.with_name(labelled.name + ".account")
+
+
 class Account:
     """spent: in USD, of all runs so far. Raises LogError where it cannot be read or written.
 
@@ -37,7 +70,7 @@ class Account:
     """
 
     def __init__(self, labelled: Path, done: Mapping[str, Decimal]) -> None:
-        self.path = labelled.with_name(labelled.name + ".account")
+        self.path = account_of(labelled)
         self._file: int | None = None
         self._kept: dict[str, Bought] = {}
         self._whole = True

@@ -16,6 +16,8 @@ import pytest
 
 from tests.support.provider import LoopbackProvider
 from turnout.cli import main
+from turnout.cli.models import replaying
+from turnout.settings import Settings
 from turnout.training.labelled_logs import read
 from turnout.training.labelling.account import Account, alone
 from turnout.training.labelling.labelled_file import LabelledFile
@@ -289,6 +291,13 @@ def test_a_provider_that_stays_away_ends_the_work_with_its_cause_and_keeps_what_
     assert told["cost_usd"] == pytest.approx(12 * DEAR_USD + (12 - bought) * CHEAP_USD)
     assert told["spent_before_usd"] == pytest.approx(bought * CHEAP_USD)
     assert len(read([place / "out.jsonl"], strict=True)) == 12
+
+
+def test_the_settings_say_how_soon_a_model_is_tried_again(place: Path) -> None:
+    """The app's own circuits and retries are labelling's; its cache, routing and fallback are not."""
+    settings = replaying(Settings.from_toml(place / "turnout.toml"))
+    assert (settings.breaker.reset_s, settings.retry.attempts) == (0.2, 2)
+    assert (settings.cache.enabled, settings.fallback.other_tier) == (False, "none")
 
 
 @pytest.mark.parametrize("mode", ["hang", "drip", "hang_between"])

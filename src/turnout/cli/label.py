@@ -80,7 +80,7 @@ def _run(args: argparse.Namespace) -> int:
     from turnout.training.labelling.account import Account
     from turnout.training.labelling.labelled_file import LabelledFile
     from turnout.training.labelling.plan import Asking, planned
-    from turnout.training.labelling.prompts import Reading, read
+    from turnout.training.labelling.prompts import Intake, read
 
     check = function(args.check) if args.check else None
     settings = replaying(Settings.from_toml(args.config, also=(args.judge,) if args.judge else ()))
@@ -91,12 +91,12 @@ def _run(args: argparse.Namespace) -> int:
     judge = _judge(models, check, args.judge)
     tiers = settings.tiers
     asking = Asking(cheap=tiers.cheap.models[0], expensive=tiers.expensive.models[0], max_tokens=args.max_tokens)
-    reading = Reading()
-    prompts = islice(read(Path(args.log), file.done, reading), args.limit)
+    intake = Intake()
+    prompts = islice(read(Path(args.log), file.done, intake), args.limit)
     plan = planned(prompts, asking, models, judge, budgeted=args.budget is not None)
-    told = label_telling.summary(args.output, reading, plan, account)
+    told = label_telling.summary(args.output, intake, plan, account)
     say = _speaker(args.json)
-    for line in [*reading.bad, *([f"{args.output}: cut off a half-written last row"] if file.healed else [])]:
+    for line in [*intake.bad, *([f"{args.output}: cut off a half-written last row"] if file.healed else [])]:
         print(line, file=sys.stderr)
     say(label_telling.plan_in_words(args, asking, plan, told))
     _refuse(args, plan, models, asking)
@@ -122,7 +122,7 @@ class Work:
 
 def _replayed(args: argparse.Namespace, work: Work, told: Mapping[str, Any], say: Callable[[str], None]) -> int:
     from turnout.training.labelling.pace import Pace, Patience
-    from turnout.training.labelling.prompts import Reading, read
+    from turnout.training.labelling.prompts import Intake, read
     from turnout.training.labelling.purse import Purse
     from turnout.training.labelling.replay import Replay
     from turnout.training.labelling.sheet import Desk
@@ -137,7 +137,7 @@ def _replayed(args: argparse.Namespace, work: Work, told: Mapping[str, Any], say
             asking=work.asking, judge=work.judge, desk=desk, file=work.file, account=work.account,
             progress=lambda done: bar(done, work.plan.rows),
         )  # fmt: skip
-        prompts = islice(read(Path(args.log), work.file.done, Reading()), args.limit)
+        prompts = islice(read(Path(args.log), work.file.done, Intake()), args.limit)
 
         async def all_of_it() -> None:
             async with work.models.turnout:

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from turnout.training.labelling.account import Account
     from turnout.training.labelling.plan import Asking, Plan
-    from turnout.training.labelling.prompts import Reading
+    from turnout.training.labelling.prompts import Intake
     from turnout.training.labelling.replay import Labelled
 
 
-def summary(output: str, reading: Reading, plan: Plan, account: Account) -> dict[str, Any]:
+def summary(output: str, intake: Intake, plan: Plan, account: Account) -> dict[str, Any]:
     """What --json tells in any case; money as floats, in USD. spent_before_usd: what earlier runs spent on the file."""
     return {
         "file": output,
-        "rows": reading.rows,
-        "already": reading.already,
-        "repeated": reading.repeated,
-        "without_prompt": reading.without,
-        "skipped": reading.skipped,
+        "rows": intake.rows,
+        "already": intake.already,
+        "repeated": intake.repeated,
+        "without_prompt": intake.without,
+        "skipped": intake.skipped,
         **plan.to_json(),
         "spent_before_usd": float(account.spent),
         "labelled": 0,

@@ -9,7 +9,7 @@ import pytest
 
 from turnout.errors import LogError
 from turnout.training.labelling.labelled_file import LabelledFile
-from turnout.training.labelling.prompts import Reading, digest_of, plain, read
+from turnout.training.labelling.prompts import Intake, digest_of, plain, read
 
 
 def test_a_prompt_is_the_same_in_every_shape_and_another_in_another_group() -> None:
@@ -33,10 +33,10 @@ def test_rows_that_are_done_or_repeated_are_not_read_twice(tmp_path: Path) -> No
         {"prompt": "c", "id": "8"},
     ]
     file.write_text("\n".join(json.dumps(row) for row in rows))
-    reading = Reading()
-    told = list(read(file, frozenset({"7", digest_of("c", "")}), reading))
+    intake = Intake()
+    told = list(read(file, frozenset({"7", digest_of("c", "")}), intake))
     assert [(prompt.prompt, prompt.group) for prompt in told] == [("a", ""), ("a", "g"), ("b", ""), ("d", "")]
-    assert (reading.rows, reading.repeated, reading.already) == (6, 1, 1)
+    assert (intake.rows, intake.repeated, intake.already) == (6, 1, 1)
 
 
 def test_a_file_of_other_columns_is_not_added_to(tmp_path: Path) -> None:

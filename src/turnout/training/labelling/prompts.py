@@ -47,7 +47,7 @@ def digest_of(prompt: str | Messages, group: str) -> str:
 
 
 @dataclass(slots=True)
-class Reading:
+class Intake:
     """What became of the rows that were read. without: rows of a request log that hold no prompt."""
 
     rows: int = 0
@@ -63,31 +63,31 @@ class Reading:
             self.bad.append(where)
 
 
-def read(path: Path, done: Container[str], reading: Reading) -> Iterator[Prompt]:
+def read(path: Path, done: Container[str], intake: Intake) -> Iterator[Prompt]:
     """The prompts that are not labelled yet, each once. done: digests of labelled rows. Raises LogError.
 
     A row is known by its messages and group alone: logs of several sources share ids, and an edited prompt keeps its.
     """
     seen: set[str] = set()
     for line, row in rows_of(path, lambda names: need(names, (("prompt", "messages", "cache"),))):
-        reading.rows += 1
+        intake.rows += 1
         if not isinstance(row, Broken) and _logged_without(row):
-            reading.without += 1
+            intake.without += 1
             continue
         try:
             prompt = _prompt(f"{path}:{line}", row)
         except ValueError as error:
-            reading.refuse(f"{path}:{line}: {error}")
+            intake.refuse(f"{path}:{line}: {error}")
             continue
         digest = prompt.digest
         if digest in done:
-            reading.already += 1
+            intake.already += 1
         elif digest in seen:
-            reading.repeated += 1
+            intake.repeated += 1
         else:
             seen.add(digest)
             yield prompt
-    if reading.rows and reading.without == reading.rows:
+    if intake.rows and intake.without == intake.rows:
         raise LogError(f"{path}: no row holds a prompt; the request log writes them with [log] content = true")
 
 

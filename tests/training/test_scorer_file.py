@@ -14,7 +14,7 @@ from turnout.routing.features import Floats, read
 from turnout.routing.scorer import FileScorer
 from turnout.training.estimators import Forest
 from turnout.training.novelty import seen_of
-from turnout.training.scorer_file import artifact_of
+from turnout.training.scorer_file import artifact_of, keep_table
 from turnout.training.views import views_of
 
 
@@ -51,6 +51,15 @@ def test_a_wish_between_two_that_the_file_holds_is_kept_too() -> None:
     scorer = trained().scorer
     assert scorer.threshold_for_quality(0.9001) == scorer.threshold_for_quality(0.905)
     assert scorer.threshold_for_quality(0.9001) < scorer.threshold_for_quality(0.9)
+
+
+@pytest.mark.parametrize("wish", [0.01, 0.2, 0.45])
+def test_a_wish_for_little_quality_is_kept_by_as_little(wish: float) -> None:
+    """Where the cheap tier is always wrong, just that share of the rows."""
+    rows = np.arange(1000.0)
+    arrays = {"ranks": rows, "levels": (rows + 0.5) / 1000}
+    table = dict(keep_table(rows, arrays, np.zeros(1000), np.ones(1000)))
+    assert np.mean(arrays["levels"] >= table[wish]) == wish
 
 
 def test_the_told_gains_are_those_that_came_true() -> None:

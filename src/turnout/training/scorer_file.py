@@ -20,8 +20,8 @@ from turnout.training.labelled_logs import Logs
 from turnout.training.novelty import Seen
 from turnout.training.tag_means import tag_means
 
-# The wishes that a file holds a threshold for.
-QUALITIES = tuple(round(0.5 + 0.005 * step, 3) for step in range(101))
+# The wishes that a file holds a threshold for; what is wished in between is kept as the next one above.
+QUALITIES = tuple(round(0.005 * step, 3) for step in range(201))
 
 
 def artifact_of(

@@ -11,6 +11,7 @@ from turnout.training.curves import (
     cost_figures,
     figures,
     interval,
+    mean_and_error,
     quality_figures,
     threshold_figures,
 )
@@ -167,3 +168,33 @@ def test_the_error_shrinks_with_rows() -> None:
         drawn = bootstrap(lambda w, r=ranked: quality_figures(r, w), ranked.even, draws=200)  # type: ignore[misc]
         errors.append(np.std(drawn["apgr"]))
     assert errors[1] < 0.6 * errors[0]
+
+
+def test_how_sure_a_figure_is_hangs_on_texts_and_weights() -> None:
+    """Twenty rows that weigh a hundred times the others are twenty rows, and copies are no rows more."""
+    weight = np.where(np.arange(600) < 20, 100.0, 1.0)
+    rng = np.random.default_rng(5)
+    means, told = [], []
+    for seed in range(200):
+        dear = (rng.random(600) < 0.5).astype(float)
+        means.append(np.average(dear, weights=weight))
+        if seed < 10:
+            ranked = Ranked.of(rng.random(600), np.zeros(600), dear)
+            drawn = bootstrap(  # type: ignore[misc]
+                lambda w, r=ranked: quality_figures(r, w), weight[ranked.order], draws=200, seed=seed
+            )
+            told.append(np.std(drawn["expensive_quality"]))
+    assert np.mean(told) == pytest.approx(np.std(means), rel=0.25)
+    dear, copies = (rng.random(100) < 0.5).astype(float), np.repeat(np.arange(100), 6)
+    once = bootstrap(lambda w: {"mean": float(np.average(dear, weights=w))}, np.ones(100), draws=300)
+    often = bootstrap(
+        lambda w: {"mean": float(np.average(dear[copies], weights=w))}, np.ones(600), draws=300, texts=copies
+    )
+    assert often["mean"] == pytest.approx(once["mean"])
+    mean, error = mean_and_error(dear[copies], np.ones(600), copies)
+    assert (mean, error) == pytest.approx((dear.mean(), dear.std() / 10))
+
+
+def test_a_single_text_tells_nothing_of_how_sure_it_is() -> None:
+    """Infinite, not nought."""
+    assert mean_and_error(np.array([0.0, 1.0]), np.ones(2), np.zeros(2, np.intp)) == (0.5, np.inf)

@@ -47,14 +47,13 @@ def test_swapped_columns_are_suspected() -> None:
 
 @pytest.mark.parametrize("made", [swapped, lambda: costly(lambda row: row != 7)])
 def test_training_and_evaluating_doubt_in_the_same_words(made: Callable[[], Logs]) -> None:
-    """But that rows are few is told of training alone."""
+    """That rows are few among them."""
     told = made()
     assert doubts(told)
     assert reported(told) == doubts(told) == list(fit.train(told).warnings)
     few = told.part(range(100))
-    assert list(fit.train(few).warnings) == [*doubts(few), fit.train(few).warnings[-1]]
-    assert "100 rows are few" in fit.train(few).warnings[-1]
-    assert not any("are few" in words for words in reported(few))
+    assert reported(few) == doubts(few) == list(fit.train(few).warnings)
+    assert "100 rows are few" in doubts(few)[-1]
 
 
 def test_costs_of_some_rows_alone_are_a_doubt() -> None:
@@ -102,3 +101,22 @@ def test_the_commands_tell_of_a_missing_cost(tmp_path: Path, capsys: pytest.Capt
         told = capsys.readouterr()
         assert "warning: 1 of 80 rows misses a cost" in told.err
         assert any("1 of 80 rows misses a cost" in words for words in json.loads(told.out)["warnings"])
+
+
+def test_a_cost_in_another_unit_is_asked_about() -> None:
+    """By its column, where it is a thousand times the usual; one that is only dear is not."""
+    good = costly(lambda row: True)
+    far = good.expensive_usd.copy()
+    far[3] *= 5_000
+    (told,) = doubts(replace(good, expensive_usd=far))
+    assert told.startswith("1 of 200 expensive_usd are over 1,000 times the usual ")
+    far[3] /= 20
+    assert doubts(replace(good, expensive_usd=far)) == []
+
+
+def test_a_text_that_stands_there_five_times_is_one_witness() -> None:
+    """A gap that few texts tell is doubted however often each was logged."""
+    few = logs(40)
+    often = few.part(np.tile(np.arange(40), 10))
+    gap = [told for told in doubts(few) if "too small" in told]
+    assert [told for told in doubts(often) if "too small" in told] == gap

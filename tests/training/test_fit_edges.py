@@ -94,6 +94,34 @@ def test_swapped_columns_are_asked_about(tmp_path: Path) -> None:
     assert fitted.scorer.threshold_for_quality(0.99) == 1.0
 
 
+def test_a_gain_that_differs_by_rounding_alone_is_refused(tmp_path: Path) -> None:
+    """0.1 + 0.3 is not 0.4: it is no sign of anything."""
+    with pytest.raises(LogError, match=r"expensive minus cheap quality is 0\.3 in every row"):
+        trained(tmp_path, [[prompt, at % 7 / 10, at % 7 / 10 + 0.3, group] for at, (prompt, _, _, group) in
+                           enumerate(rows(100))])  # fmt: skip
+
+
+def test_the_seed_decides_which_rows_fall_together(tmp_path: Path) -> None:
+    """Another seed, other predictions out of fold; the same seed, the same."""
+    told = Logs.from_rows(
+        {"prompt": prompt, "cheap_quality": cheap, "expensive_quality": dear} for prompt, cheap, dear, _ in rows(100)
+    )
+    one, again, other = (fit.train(told, seed=seed).repeats for seed in (1, 1, 2))
+    assert np.array_equal(one, again)
+    assert not np.allclose(one, other)
+
+
+def test_one_mistyped_cost_moves_the_scorer_little() -> None:
+    """20 USD among fractions of a cent: ranked by it, nothing else would count."""
+    told = [
+        {"prompt": prompt, "cheap_quality": cheap, "expensive_quality": dear, "cheap_usd": 0.001, "expensive_usd": 0.01}
+        for prompt, cheap, dear, _ in rows(200)
+    ]
+    good = Logs.from_rows(told)
+    told[5]["expensive_usd"] = 20
+    assert np.abs(Logs.from_rows(told).net_gain - good.net_gain).max() < 0.1
+
+
 def test_an_expensive_tier_that_is_always_wrong_is_never_needed(tmp_path: Path) -> None:
     """Any part of no quality is kept by the cheap tier alone."""
     fitted = trained(tmp_path, [[prompt, cheap, 0, group] for prompt, cheap, _, group in rows(100)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from turnout.training import evaluate
-from turnout.training.folds import FOLDS, divisions
+from turnout.training.folds import FOLDS, divisions, texts_of
 from turnout.training.labelled_logs import Logs
 
 
@@ -39,3 +39,9 @@ def test_what_is_asked_is_what_training_leaves_out() -> None:
     for number, (inside, outside) in enumerate(evaluate.folds(logs(40), 7)):
         assert outside.tolist() == np.flatnonzero(fold == number).tolist()
         assert sorted([*inside, *outside]) == list(range(200))
+
+
+def test_texts_are_numbered_as_they_come() -> None:
+    """Whatever their group."""
+    assert texts_of(logs(3, rows=7)).tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert texts_of(logs(50, rows=50)).tolist() == list(range(50))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from turnout.training.wishes import WISHES, Rows, Wish, sent, table, too_wide
+from turnout.training.wishes import WISHES, Rows, Wish, no_better, sent, table, too_wide, worth
 
 NONE = np.full(4000, np.nan)
 
@@ -126,3 +126,45 @@ def test_tiers_that_are_alike_are_doubted_without_a_number() -> None:
     rows = Rows(rng.random((1, 200)), cheap, expensive, NONE[:200], NONE[:200])
     (told,) = too_wide(rows, table(rows))
     assert told.endswith("the tiers are too alike on them to tell how many would do")
+
+
+def copied(rows: Rows, times: int) -> Rows:
+    """Each row so many times, as logs hold requests that come again."""
+    at = np.tile(np.arange(len(rows.cheap)), times)
+    parts = (part[..., at] for part in (rows.told, rows.cheap, rows.expensive, rows.cheap_usd, rows.expensive_usd))
+    return Rows(*parts, texts=at)
+
+
+def test_a_text_never_chooses_the_threshold_for_its_own_copies() -> None:
+    """The one row that gains, twice: without both of them nothing need be expensive."""
+    told = np.append(np.linspace(0.1, 0.4, 59), 0.9)[None]
+    rows = Rows(told, np.append(np.ones(59), 0.0), np.ones(60), NONE[:60], NONE[:60])
+    assert sent(copied(rows, 2), Wish("keep_quality", 1.0), 0)[[59, 119]].tolist() == [0.0, 0.0]
+
+
+def test_copies_make_the_table_no_surer() -> None:
+    """Five times the rows, the same texts: the same figures, as far from certain."""
+    rows = _rows(300, informed=0.7)
+    wish = [Wish("keep_quality", 0.9)]
+    (once,), (often,) = table(rows, wish), table(copied(rows, 5), wish)
+    assert often["quality_kept"] == pytest.approx(once["quality_kept"], abs=0.01)
+    widths = [np.diff(line["intervals"]["quality_kept"]) for line in (once, often)]
+    assert widths[1] == pytest.approx(widths[0], rel=0.15)
+
+
+def test_what_may_be_luck_is_said_to_be() -> None:
+    """Noise, and a scorer that tells all requests alike; one that knows is not doubted."""
+    noise = _rows(300, informed=0.0)
+    told = worth(noise)
+    assert told is not None
+    assert told[1][0] < 0.5 < told[1][1]
+    (doubt,) = no_better(noise, told)
+    assert doubt.startswith(f"this scorer may be no better than a coin: APGR {told[0]:.3f} (")
+    alike = replace(noise, told=np.zeros((3, 300)))
+    assert "every request scores the same" in no_better(alike, worth(alike))[0]
+    good = _rows(300)
+    assert worth(good)[0] == pytest.approx(0.68, abs=0.05)  # type: ignore[index]
+    assert no_better(good, worth(good)) == []
+    none = replace(good, expensive=good.cheap)
+    assert worth(none) is None
+    assert no_better(none, None) == []

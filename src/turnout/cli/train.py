@@ -31,25 +31,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trains, writes exactly the file named, and says what to expect of it."""
     from turnout.training import fit, wishes
+    from turnout.training.folds import texts_of
 
     writing.check_scorer(args.output, args.logs)
     writing.check_plot(args.plot, args.logs)
     embedding = reading.embedding(args.embedding)
     logs = reading.read(args.logs, strict=args.strict, most=fit.MOST_ROWS, seed=args.seed)
     with progress.shown("training") as bar:
-        fitted = fit.train(logs.evened(args.seed), seed=args.seed, embedding=embedding, progress=bar)
+        fitted = fit.train(logs, seed=args.seed, embedding=embedding, progress=bar)
     with writing.written(args.output):
         fitted.save(args.output)
     used = fitted.logs
     # One scorer on the rows it was trained on would flatter itself: the table is out of fold.
-    rows = wishes.Rows(fitted.repeats, used.cheap, used.expensive, used.cheap_usd, used.expensive_usd)
-    made = wishes.table(rows, seed=args.seed)
-    warnings = [*fitted.warnings, *wishes.too_wide(rows, made)]
+    rows = wishes.Rows(fitted.repeats, used.cheap, used.expensive, used.cheap_usd, used.expensive_usd, texts_of(used))
+    made, worth = wishes.table(rows, seed=args.seed), wishes.worth(rows, args.seed)
+    warnings = [*fitted.warnings, *wishes.no_better(rows, worth), *wishes.too_wide(rows, made)]
     reading.warn(warnings)
     if args.plot:
         with writing.written(args.plot):
             _draw(args.plot, fitted, made)
+    apgr, sure = worth or (None, None)
     summary = {"file": args.output, "rows": logs.rows, "rows_used": len(used), "skipped": logs.skipped,
+               "apgr": apgr, "intervals": {} if sure is None else {"apgr": sure},
                "expected": made, "warnings": warnings, "scorer": dict(fitted.scorer.summary)}  # fmt: skip
     print(json.dumps(summary) if args.json else _table(summary))
     return 0
@@ -72,12 +75,20 @@ def _table(summary: dict[str, Any]) -> str:
     lines = [
         f"trained on {summary['rows']} rows ({summary['skipped']} skipped{used}), wrote {summary['file']}",
         f"what words mean: {meaning}",
+        _worth(summary),
         "",
         "what each wish gives on rows put aside, with the middle 95 % of the bootstrap:",
         f"  {'[routing]':<27}{''.join(f'{words:<21}' for _, words in columns)}".rstrip(),
     ]
     lines += [_line(line, columns) for line in summary["expected"]]
     return "\n".join(lines)
+
+
+def _worth(summary: dict[str, Any]) -> str:
+    if summary["apgr"] is None:
+        return "APGR out of fold: none, for the expensive tier is not better on average"
+    low, high = summary["intervals"]["apgr"]
+    return f"APGR out of fold: {summary['apgr']:.3f} ({low:.3f} to {high:.3f}; a coin's is 0.5)"
 
 
 def _line(line: dict[str, Any], columns: Sequence[tuple[str, str]]) -> str:

@@ -1,6 +1,8 @@
 """Out-of-fold predictions of each view, and the blend of the views that they choose.
 
-No row's prediction ever comes from that row: neither its views', nor the penalties, nor the shares of the blend.
+A row's prediction comes of views that were fitted without it, at penalties and shares that other rows chose. Through
+those rows' predictions, which views fitted on it told, it has a say in penalties and shares all the same: on shuffled
+labels too small a one to be measured (a correlation of 0.008 +- 0.012 over 24 runs).
 """
 
 from __future__ import annotations

@@ -120,6 +120,14 @@ def by_taken(told: Floats, cheap: Floats, expensive: Floats) -> tuple[NDArray[np
     return order, np.concatenate(([cheap.sum()], cheap.sum() + np.cumsum((expensive - cheap)[order])))
 
 
+def midway(descending: Floats, taken: int) -> float:
+    """The threshold that just the first `taken` of these reach, halfway to the next; infinite where none does, or
+    minus that where all do."""
+    if taken == 0:
+        return np.inf
+    return -np.inf if taken == len(descending) else float((descending[taken - 1] + descending[taken]) / 2)
+
+
 def reached(share: Floats, value: Floats, wanted: float) -> float | None:
     """The smallest share at which the curve reaches the value, linear between its knots; None: nowhere."""
     above = np.flatnonzero(value >= wanted - 1e-12)
@@ -192,16 +200,32 @@ def _below(left: tuple[float, float], middle: tuple[float, float], right: tuple[
 Figures = Callable[[Floats], dict[str, Any]]
 
 
-def bootstrap(told: Figures, weight: Floats, *, draws: int, seed: int = 0) -> dict[str, list[float]]:
-    """All draws of each figure: rows are drawn anew as often as there are, each as likely as its weight is large."""
+def bootstrap(
+    told: Figures, weight: Floats, *, draws: int, seed: int = 0, texts: NDArray[np.intp] | None = None
+) -> dict[str, list[float]]:
+    """All draws of each figure. Texts are drawn anew, as many as there are and each as likely as any, and every row
+    counts for its weight as often as its text was drawn: weights and repeated rows make nothing surer.
+
+    texts: which text each row holds, [n] (folds.texts_of); None: each row its own.
+    """
     rng = np.random.default_rng(seed)
+    whose = np.arange(len(weight)) if texts is None else texts
+    count = int(whose.max()) + 1
     found: dict[str, list[float]] = {}
     for _ in range(draws):
-        drawn = rng.multinomial(len(weight), weight / weight.sum()).astype(np.float64)
-        for name, value in told(drawn).items():
+        drawn = rng.multinomial(count, np.full(count, 1.0 / count)).astype(np.float64)[whose] * weight
+        for name, value in told(drawn).items() if drawn.sum() > 0 else ():
             if isinstance(value, float):
                 found.setdefault(name, []).append(value)
     return {name: values for name, values in found.items() if len(values) > draws // 2}
+
+
+def mean_and_error(values: Floats, weight: Floats, texts: NDArray[np.intp]) -> tuple[float, float]:
+    """The weighted mean and its standard error, rows of one text being one witness; infinite for a single text."""
+    share = weight / weight.sum()
+    mean = float(np.dot(share, values))
+    apart = np.bincount(texts, weights=share * (values - mean))
+    return mean, float(np.sqrt((apart**2).sum())) if len(apart) > 1 else np.inf
 
 
 def interval(values: list[float]) -> list[float]:

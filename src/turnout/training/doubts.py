@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from turnout.training.curves import mean_and_error
+from turnout.training.folds import texts_of
 from turnout.training.labelled_logs import Logs
+
+FEW = 200
+# Prompts of one app differ in length, and so in cost, by a few hundred times.
+FAR = 1_000
 
 
 def doubts(logs: Logs) -> list[str]:
     """Each in one line; none where nothing is odd."""
-    told = [logs.most_bad, _gap(logs), _swapped_costs(logs), _missing_costs(logs)]
+    told = [logs.most_bad, _gap(logs), _swapped_costs(logs), _missing_costs(logs), _costs_apart(logs), _few(logs)]
     return [doubt for doubt in told if doubt]
 
 
@@ -19,7 +25,8 @@ def with_reason(refusal: str, logs: Logs) -> str:
 
 
 def _gap(logs: Logs) -> str:
-    gap, error = _mean(logs)
+    weight = logs.weight if logs.weight.sum() > 0 else np.ones(len(logs))
+    gap, error = mean_and_error(logs.gain, weight, texts_of(logs))
     if gap < -2 * error:
         return f"the cheap tier is better on average ({-gap:.3f}): are the quality columns swapped?"
     if gap <= 2 * error:
@@ -28,14 +35,6 @@ def _gap(logs: Logs) -> str:
             "too small to promise any quality, or to tell routing from luck"
         )
     return ""
-
-
-def _mean(logs: Logs) -> tuple[float, float]:
-    """The mean gain and its standard error, by the rows' weights; one row tells nothing of how sure it is."""
-    weight = logs.weight / logs.weight.sum() if logs.weight.sum() > 0 else np.full(len(logs), 1.0 / len(logs))
-    mean = float(np.dot(weight, logs.gain))
-    error = float(np.sqrt(np.dot(weight, (logs.gain - mean) ** 2) * np.dot(weight, weight)))
-    return mean, error if len(logs) > 1 else np.inf
 
 
 def _swapped_costs(logs: Logs) -> str:
@@ -53,3 +52,19 @@ def _missing_costs(logs: Logs) -> str:
         f"{missing} of {len(logs)} rows {'misses' if missing == 1 else 'miss'} a cost: what is saved, AIQ and ranking "
         "by cost are off; tell cheap_usd and expensive_usd in every row, or leave these rows out"
     )
+
+
+def _costs_apart(logs: Logs) -> str:
+    """One cost in another unit would outweigh all others in every figure of costs."""
+    for name, usd in (("cheap_usd", logs.cheap_usd), ("expensive_usd", logs.expensive_usd)):
+        known = usd[np.isfinite(usd)]
+        usual = float(np.median(known)) if len(known) else 0.0
+        far = int((known > FAR * usual).sum()) if usual > 0 else 0
+        if far:
+            return f"{far} of {len(known)} {name} are over {FAR:,} times the usual {usual:g}: are they all in USD?"
+    return ""
+
+
+def _few(logs: Logs) -> str:
+    few = len(logs) < FEW
+    return f"{len(logs)} rows are few: expect the figures to move by several points on new requests" if few else ""

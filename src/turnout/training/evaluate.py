@@ -30,7 +30,7 @@ from turnout.training.curves import (
 from turnout.training.doubts import doubts, with_reason
 from turnout.training.embedding import Embedding
 from turnout.training.fit import Progress
-from turnout.training.folds import FOLDS, divisions
+from turnout.training.folds import FOLDS, divisions, texts_of
 from turnout.training.known_rows import share_known
 from turnout.training.labelled_logs import Logs
 
@@ -88,7 +88,7 @@ def cross_validated(
         raise LogError(with_reason(refusal, logs))
     parts = [np.zeros(len(logs)) for _ in range(5)]
     for done, (inside, outside) in enumerate(folds(logs, seed), 1):
-        fitted = fit.train(logs.part(inside).evened(seed), seed=seed, embedding=embedding)
+        fitted = fit.train(logs.part(inside), seed=seed, embedding=embedding)
         told = with_scorer(logs.part(outside), fitted.scorer)
         for whole, part in zip(parts, (told.score, told.gain, told.sent, told.took_us, told.novel), strict=True):
             whole[outside] = part
@@ -160,7 +160,8 @@ def _figures(logs: Logs, told: Scored, chance: Floats, draws: int, seed: int) ->
     weight = logs.weight[ranked.order]
     figures = all_of(weight) if weight.sum() > 0 else all_of(ranked.even)
     better = logs.gain > 0
-    drawn = bootstrap(all_of, weight, draws=draws, seed=seed) if draws and weight.sum() > 0 else {}
+    texts = texts_of(logs)[ranked.order]
+    drawn = bootstrap(all_of, weight, draws=draws, seed=seed, texts=texts) if draws and weight.sum() > 0 else {}
     return {
         **figures,
         "auc": auc(told.score, better, logs.weight),

@@ -34,6 +34,8 @@ from turnout.training.scorer_file import artifact_of
 from turnout.training.views import views_of
 
 FEWEST_ROWS = 20
+# Gains that differ by less differ by rounding.
+SAME = 1e-9
 # Under this many rows one division into folds is a matter of luck: three are made.
 FEW_ROWS = 600
 # Rows beyond this many teach a scorer this small little more, and would take minutes.
@@ -73,11 +75,12 @@ class Fitted:
 
 
 def train(logs: Logs, *, seed: int = 0, embedding: Embedding | None = None, progress: Progress | None = None) -> Fitted:
-    """Fits a scorer. embedding: what words mean (`embedding.installed()`), one view more; the scorer is served without.
-    Raises LogError, with the reason, for logs that nothing can be learnt from."""
-    _check(logs)
-    warnings = _warnings(logs)
-    used = logs.part(_sampled(len(logs), seed)).tagged()
+    """Fits a scorer, each row counting for its weight. embedding: what words mean (`embedding.installed()`), one view
+    more; the scorer is served without. Raises LogError, with the reason, for logs that nothing can be learnt from."""
+    even = logs.evened(seed)
+    _check(even)
+    warnings = tuple(doubts(logs))
+    used = even.part(_sampled(len(even), seed)).tagged()
     # One thread: sums in one order, so that the same logs give the same scorer; and no faster with more.
     with threadpool_limits(1):
         return _train(logs, used, warnings, seed, embedding, progress)
@@ -129,15 +132,10 @@ def _check(logs: Logs) -> None:
     refusal = ""
     if len(logs) < FEWEST_ROWS:
         refusal = f"{len(logs)} good rows are too few to learn from; label at least {FEWEST_ROWS}, better 500"
-    elif np.ptp(logs.gain) == 0:
+    elif np.ptp(logs.gain) < SAME:
         refusal = f"expensive minus cheap quality is {logs.gain[0]:g} in every row: nothing tells requests apart"
     if refusal:
         raise LogError(with_reason(refusal, logs))
-
-
-def _warnings(logs: Logs) -> tuple[str, ...]:
-    few = f"{len(logs)} rows are few: expect the figures to move by several points on new requests"
-    return (*doubts(logs), *([few] if len(logs) < 200 else []))
 
 
 def _sampled(count: int, seed: int) -> RowNumbers:
@@ -157,8 +155,8 @@ def _summary(logs: Logs, used: Logs, repeats: Floats, warnings: Sequence[str]) -
         "folds": FOLDS,
         "repeats": len(repeats),
         "date": datetime.now(UTC).date().isoformat(),
-        "cheap_quality": float(logs.cheap.mean()),
-        "expensive_quality": float(logs.expensive.mean()),
+        "cheap_quality": float(np.average(logs.cheap, weights=logs.weight)),
+        "expensive_quality": float(np.average(logs.expensive, weights=logs.weight)),
         "apgr": None if None in told else float(np.mean(told)),
         "warnings": list(warnings),
     }

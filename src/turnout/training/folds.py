@@ -19,9 +19,19 @@ FOLDS = 5
 def divisions(logs: Logs, seed: int, repeats: int = 1) -> list[RowNumbers]:
     """For each repeat the fold of each row, [n]. The same text is never in two folds, or it would be known by heart;
     where there are too few texts for that, rows are divided one by one."""
-    texts = [crc32(last_user_text(query.messages).encode("utf-8", "replace")) for query in logs.queries]
-    distinct, which = np.unique(texts, return_inverse=True)
+    distinct, which = np.unique(_hashes(logs), return_inverse=True)
     if len(distinct) < 4 * FOLDS:
-        distinct, which = np.arange(len(texts)), np.arange(len(texts))
+        distinct, which = np.arange(len(logs)), np.arange(len(logs))
     rng = np.random.default_rng(seed)
     return [(rng.permutation(len(distinct)) % FOLDS)[which] for _ in range(repeats)]
+
+
+def texts_of(logs: Logs) -> RowNumbers:
+    """Which text each row holds, [n], numbered as they come. Rows of one text are no two witnesses: what is told of
+    how sure a figure is counts texts."""
+    _, first, which = np.unique(_hashes(logs), return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[which], dtype=np.intp)
+
+
+def _hashes(logs: Logs) -> list[int]:
+    return [crc32(last_user_text(query.messages).encode("utf-8", "replace")) for query in logs.queries]

@@ -79,6 +79,8 @@ class Logs:
         if not self.has_costs:
             return self.gain
         extra, mean = self.expensive_usd - self.cheap_usd, float(self.gain.mean())
+        # A cost far from all others, or in another unit, says nothing of the others.
+        extra = extra.clip(*np.quantile(extra, (0.01, 0.99)))
         if extra.mean() <= 0 or mean <= 0:
             return self.gain
         return np.asarray(self.gain - mean * (extra / extra.mean() - 1.0))

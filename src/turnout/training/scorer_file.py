@@ -12,7 +12,7 @@ from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats
 from turnout.routing.scorer import HASHED_VIEWS
 from turnout.routing.tokens import packed
-from turnout.training.curves import by_taken
+from turnout.training.curves import by_taken, midway
 from turnout.training.embedding import Embedding
 from turnout.training.estimators import Forest, Linear, RankLinear, View, flattened
 from turnout.training.known_rows import sample_of
@@ -99,15 +99,7 @@ def keep_table(told: Floats, arrays: dict[str, NDArray[Any]], cheap: Floats, exp
         reached = np.flatnonzero(quality >= wish * expensive.sum() - 1e-12)
         if not len(reached):
             break
-        table.append([wish, _threshold(told[order], arrays, int(reached[0]))])
+        raw = midway(told[order], int(reached[0]))
+        # As a rank: what no row needs is 1, what all need 0.
+        table.append([wish, float(np.interp(raw, arrays["ranks"], arrays["levels"], left=0.0, right=1.0))])
     return table
-
-
-def _threshold(descending: Floats, arrays: dict[str, NDArray[Any]], taken: int) -> float:
-    """The score from which on just the first `taken` are expensive."""
-    if taken == 0:
-        return 1.0
-    if taken == len(descending):
-        return 0.0
-    middle = (descending[taken - 1] + descending[taken]) / 2
-    return float(np.interp(middle, arrays["ranks"], arrays["levels"]))

@@ -1,25 +1,28 @@
 """What each wish would give, on rows that neither chose its threshold nor trained what scored them. Pure.
 
 A row's gain is told by a scorer that was trained on other folds; the wish's threshold is chosen on the told gains
-of other rows and held against this one's. So the table promises no more than was seen on rows put aside.
+of other texts and held against this one's. So the table promises no more than was seen on rows put aside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.training.curves import bootstrap, by_taken, interval
+from turnout.training.curves import Ranked, bootstrap, by_taken, interval, mean_and_error, midway, quality_figures
 
 Floats = NDArray[np.float64]
 Kind = Literal["keep_quality", "max_expensive_share"]
 # Parts of the rows: each is held against a threshold that the other nine chose.
 PARTS = 10
 DRAWS = 400
+# The APGR of sending requests at random.
+COIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,19 @@ WISHES = (
 
 @dataclass(frozen=True)
 class Rows:
-    """Labelled rows. told: their out-of-fold gains, [repeats, n]. The other arrays: [n]; costs nan where unknown."""
+    """Labelled rows. told: their out-of-fold gains, [repeats, n]. The other arrays: [n]; costs nan where unknown.
+    texts: which text each row holds (folds.texts_of); None: each its own."""
 
     told: Floats
     cheap: Floats
     expensive: Floats
     cheap_usd: Floats
     expensive_usd: Floats
+    texts: NDArray[np.intp] | None = None
+
+    @cached_property
+    def whose(self) -> NDArray[np.intp]:
+        return np.arange(len(self.cheap)) if self.texts is None else self.texts
 
 
 def table(rows: Rows, wishes: Sequence[Wish] = WISHES, *, seed: int = 0) -> list[dict[str, Any]]:
@@ -61,12 +70,15 @@ def table(rows: Rows, wishes: Sequence[Wish] = WISHES, *, seed: int = 0) -> list
 def sent(rows: Rows, wish: Wish, seed: int) -> Floats:
     """The share of the repeats in which each row is expensive, [n], by a threshold that other rows chose."""
     chosen = _by_quality(rows, wish.value) if wish.kind == "keep_quality" else _by_share(wish.value)
-    fold = np.random.default_rng(seed).permutation(len(rows.cheap)) % min(PARTS, len(rows.cheap))
+    count = int(rows.whose.max()) + 1
+    fold = (np.random.default_rng(seed).permutation(count) % PARTS)[rows.whose]
     expensive = np.zeros_like(rows.told)
     for repeat, told in enumerate(rows.told):
-        for number in range(int(fold.max()) + 1):
+        for number in np.unique(fold):
             outside = fold == number
-            threshold, of_ties = chosen(told[~outside], ~outside)
+            # Of a single text nobody else can choose.
+            choosing = ~outside if count > 1 else outside
+            threshold, of_ties = chosen(told[choosing], choosing)
             expensive[repeat, outside] = np.where(
                 told[outside] == threshold, of_ties, (told[outside] > threshold).astype(np.float64)
             )
@@ -97,10 +109,7 @@ def _by_quality(rows: Rows, quality: float) -> Chosen:
         cheap, expensive = rows.cheap[inside], rows.expensive[inside]
         order, kept = by_taken(told, cheap, expensive)
         reached = np.flatnonzero(kept >= quality * expensive.sum() - 1e-12)
-        if not len(reached):
-            return -np.inf, 1.0
-        at = int(reached[0])
-        return float(np.inf if at == 0 else told[order][at - 1]), 1.0
+        return midway(told[order], int(reached[0]) if len(reached) else len(told)), 1.0
 
     return chosen
 
@@ -122,8 +131,34 @@ def _figures(rows: Rows, expensive: Floats, seed: int) -> dict[str, Any]:
         }
 
     even = np.ones(len(expensive))
-    drawn = bootstrap(figures, even, draws=DRAWS, seed=seed)
+    drawn = bootstrap(figures, even, draws=DRAWS, seed=seed, texts=rows.texts)
     return {**figures(even), "intervals": {name: interval(values) for name, values in drawn.items()}}
+
+
+def worth(rows: Rows, seed: int = 0) -> tuple[float, list[float]] | None:
+    """The APGR out of fold and its 95 % interval, the mean of the repeats; None where there is no gap to recover."""
+    ranked = [Ranked.of(told, rows.cheap, rows.expensive) for told in rows.told]
+
+    def figures(weight: Floats) -> dict[str, float | None]:
+        told = [quality_figures(each, weight[each.order])["apgr"] for each in ranked]
+        return {"apgr": None if None in told else float(np.mean(told))}
+
+    even = np.ones(len(rows.cheap))
+    apgr, drawn = figures(even)["apgr"], bootstrap(figures, even, draws=DRAWS // 2, seed=seed, texts=rows.texts)
+    return None if apgr is None or "apgr" not in drawn else (apgr, interval(drawn["apgr"]))
+
+
+def no_better(rows: Rows, told: tuple[float, list[float]] | None) -> list[str]:
+    """Where nothing is surely learnt: that it may be luck. told: what the rows are worth."""
+    if told is None or told[1][0] > COIN:
+        return []
+    apgr, (low, high) = told
+    alike = "every request scores the same" if not np.ptp(rows.told, axis=1).any() else ""
+    sure = f"APGR {apgr:.3f} ({low:.3f} to {high:.3f}; a coin's is {COIN:g})"
+    return [
+        f"this scorer may be no better than a coin: {alike or sure}; label more rows, or tell each request's group "
+        "or system prompt"
+    ]
 
 
 # Half an interval that is worth calling a promise: a point.
@@ -156,5 +191,5 @@ def too_wide(rows: Rows, made: Sequence[dict[str, Any]]) -> list[str]:
 
 def _gap_is_sure(rows: Rows) -> bool:
     """Whether the expensive tier is better by more than two standard errors."""
-    gain = rows.expensive - rows.cheap
-    return bool(gain.mean() > 2 * gain.std() / np.sqrt(len(gain)))
+    mean, error = mean_and_error(rows.expensive - rows.cheap, np.ones(len(rows.cheap)), rows.whose)
+    return mean > 2 * error

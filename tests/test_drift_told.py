@@ -62,8 +62,8 @@ def test_a_drift_is_told_once_with_its_figure(caplog: pytest.LogCaptureFixture) 
     assert crossings[0][names.DRIFT_DISTANCE] == pytest.approx(0.7, abs=0.021)
     measured = [told for name, told in observer.events if name == names.EVENT_DRIFT_MEASURED]
     assert len(measured) == 5
-    assert measured[-1] == {names.DRIFT_DISTANCE: turnout.drift.distance if turnout.drift else None}
     assert turnout.drift is not None
+    assert measured[-1] == {names.DRIFT_DISTANCE: turnout.drift.distance, names.NOVEL_SHARE: 0.0}
     assert turnout.drift.distance == pytest.approx(0.7, abs=0.021)
 
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from turnout.routing.drift import BACK, DRIFTED, EVERY, WINDOW, Drift, Look
+from turnout.routing.drift import BACK, DRIFTED, EVERY, MOST_NOVEL, WINDOW, Drift, Look
 
 
 def _watched(drift: Drift, scores: list[float]) -> list[Look]:
@@ -88,3 +88,25 @@ def test_few_rows_are_given_more_room() -> None:
     assert crossed(10_000, 0.25)
     assert not crossed(300, 0.25)
     assert crossed(300, 0.5)
+
+
+def test_novel_requests_that_score_evenly_are_told() -> None:
+    """Told at a tenth of the window, once; and back when under a twentieth is left."""
+    rng, drift, told = random.Random(2), Drift(), list[tuple[int, Look]]()
+    for at in range(4 * WINDOW):
+        look = drift.observe(rng.random(), novel=WINDOW <= at < 2 * WINDOW and at % 2 == 0)
+        if look is not None and look.crossed is not None:
+            told.append((at, look))
+    assert [look.crossed for _, look in told] == [True, False]
+    (left, first), (back, last) = told
+    assert MOST_NOVEL <= first.novel <= MOST_NOVEL + EVERY / 2 / WINDOW
+    assert left < WINDOW * 1.3
+    assert last.novel < MOST_NOVEL / 2
+    assert back > WINDOW * 2.8
+    assert drift.novel == 0.0
+
+
+def test_the_few_novel_requests_of_any_traffic_are_no_drift() -> None:
+    """Two in a hundred."""
+    rng, drift = random.Random(3), Drift()
+    assert not any(look.crossed for at in range(5_000) if (look := drift.observe(rng.random(), novel=at % 50 == 0)))

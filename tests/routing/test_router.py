@@ -7,7 +7,7 @@ import random
 import pytest
 
 from turnout.outcome import Decision
-from turnout.ports import Query
+from turnout.ports import Query, Score
 from turnout.routing.catalog import Catalog
 from turnout.routing.quantile import ShareKeeper
 from turnout.routing.router import Router
@@ -131,7 +131,7 @@ def test_pacing_leaves_so_much_of_a_share(ease: float) -> None:
 
 def test_drift_is_asked_of_the_text() -> None:
     """What watches the traffic is told what the scorer made of it, not the tag's stand-in."""
-    seen: list[float] = []
+    seen: list[Score] = []
     scorer = FixedScorer(0.9, novel=True, tag_scores=TAGS)
     Router(catalog=CATALOG, scorer=scorer, wish=0.7, seen=seen.append).decide(Query.from_text("?", tag="easy"))
-    assert seen == [0.9]
+    assert [(told.score, told.novel) for told in seen] == [(0.9, True)]

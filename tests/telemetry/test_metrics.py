@@ -87,11 +87,13 @@ def test_drift_is_a_gauge_of_the_last_figure() -> None:
     reader = InMemoryMetricReader()
     observer = MetricsObserver(Settings.of(CONFIG), MeterProvider([reader], shutdown_on_exit=False))
     for distance in (0.1, 0.3):
-        observer.event(None, "turnout.drift.measured", {"turnout.drift.distance": distance})
+        told = {"turnout.drift.distance": distance, "turnout.drift.novel_share": distance / 10}
+        observer.event(None, "turnout.drift.measured", told)
     observer.event(None, "turnout.drift", {"turnout.drift.distance": 0.3, "turnout.drift.drifted": True})
     points = _points(reader)
     (gauge,) = points["turnout.drift.distance"]
     assert (gauge.value, dict(gauge.attributes)) == (0.3, {})
+    assert points["turnout.drift.novel_share"][0].value == 0.03
     assert points["turnout.drift"][0].value == 1
     assert "turnout.drift.measured" not in points
 

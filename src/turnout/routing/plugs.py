@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping
 
 from turnout.errors import ArtifactError, SettingsError
-from turnout.ports import Clock, Observer, Scorer, Tally
-from turnout.routing.drift import WINDOW, Drift
+from turnout.ports import Clock, Observer, Score, Scorer, Tally
+from turnout.routing.drift import MOST_NOVEL, WINDOW, Drift
 from turnout.routing.fleet import Fleet, SharedKeeper
 from turnout.routing.quantile import ShareKeeper
 from turnout.settings import Settings
@@ -72,19 +72,25 @@ def rows_of(scorer: Scorer) -> int:
     return told if isinstance(told, int) and told > 0 else 0
 
 
-def watch(drift: Drift | None, observer: Observer, score: float) -> None:
-    """Tells how far the scores are from those of the training logs, and once when they have left them."""
-    if drift is None or (look := drift.observe(score)) is None:
+def watch(drift: Drift | None, observer: Observer, told: Score) -> None:
+    """Tells how far the traffic is from the training logs, and once when it has left them. By the text's own score,
+    whatever decided: it is asked of what the scorer reads."""
+    if drift is None or (look := drift.observe(told.score, novel=told.novel)) is None:
         return
-    observer.event(None, names.EVENT_DRIFT_MEASURED, {names.DRIFT_DISTANCE: look.distance})
+    measured = {names.DRIFT_DISTANCE: look.distance, names.NOVEL_SHARE: look.novel}
+    observer.event(None, names.EVENT_DRIFT_MEASURED, measured)
     if look.crossed is None:
         return
     if look.crossed:
         log.warning(
-            "the traffic has left the scorer's training logs: its last %d scores are %.2f off (told from %s on); "
-            "label what is asked now and train again: turnout label, turnout train",
-            *(WINDOW, look.distance, round(drift.limit, 2)),
+            "the traffic has left the scorer's training logs: its last %d scores are %.2f off (told from %s on), and "
+            "%.0f %% of its requests are unlike any in them (told from %.0f %% on); label what is asked now and train "
+            "again: turnout label, turnout train",
+            *(WINDOW, look.distance, round(drift.limit, 2), 100 * look.novel, 100 * MOST_NOVEL),
         )
     else:
-        log.info("the traffic is like the scorer's training logs again: %.2f", look.distance)
-    observer.event(None, names.EVENT_DRIFT, {names.DRIFT_DISTANCE: look.distance, names.DRIFTED: look.crossed})
+        log.info(
+            "the traffic is like the scorer's training logs again: %.2f off, %.0f %% of it unlike them",
+            *(look.distance, 100 * look.novel),
+        )
+    observer.event(None, names.EVENT_DRIFT, {**measured, names.DRIFTED: look.crossed})

@@ -29,7 +29,7 @@ def decisive(told: Score) -> tuple[float, float]:
 class Router:
     """Decides by a fixed threshold, or by one that keeps a share: a score that reaches it is expensive.
 
-    seen: is told each score that was decided on, such as to watch whether the traffic leaves the logs.
+    seen: is told what the scorer made of each request that counts, such as to watch whether traffic leaves the logs.
     fleet: who keeps the share with other processes, where somebody does.
     """
 
@@ -39,7 +39,7 @@ class Router:
         catalog: Catalog,
         scorer: Scorer,
         wish: float | ShareKeeper,
-        seen: Callable[[float], None] = lambda score: None,
+        seen: Callable[[Score], None] = lambda told: None,
         fleet: Fleet | None = None,
     ) -> None:
         self._catalog = catalog
@@ -64,8 +64,7 @@ class Router:
         told = self._scorer.score(query)
         score, gain = decisive(told)
         if observe:
-            # The text's score: whether the traffic leaves the logs is asked of what the scorer reads.
-            self._seen(told.score)
+            self._seen(told)
         wish = self._wish
         if isinstance(wish, ShareKeeper):
             threshold, expensive = wish.decide(score, ease)

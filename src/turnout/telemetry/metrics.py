@@ -56,8 +56,8 @@ class MetricsObserver:
         self._tokens = _Tokens(meter, latest=latest)
         self._events: dict[str, metrics.Counter] = {}
         self._gauges = {
-            event: meter.create_gauge(name, "1", "How far the last scores are from those of the training logs")
-            for event, name in names.GAUGES.items()
+            event: {name: meter.create_gauge(name, "1", words) for name, words in gauges.items()}
+            for event, gauges in names.GAUGES.items()
         }
 
     def request_started(self, request_id: str) -> None:
@@ -86,7 +86,8 @@ class MetricsObserver:
 
     def event(self, token: None, name: str, attributes: Mapping[str, str | int | float | bool]) -> None:
         if name in self._gauges:
-            self._gauges[name].set(float(attributes[names.GAUGES[name]]))
+            for measured, gauge in self._gauges[name].items():
+                gauge.set(float(attributes[measured]))
             return
         counter = self._events.get(name)
         if counter is None:

@@ -49,6 +49,7 @@ BUDGET_ALERT: Final = "turnout.budget.alert.kind"
 BUDGET_SHARE: Final = "turnout.budget.share"
 EVENT_DRIFT: Final = "turnout.drift"
 DRIFT_DISTANCE: Final = "turnout.drift.distance"
+NOVEL_SHARE: Final = "turnout.drift.novel_share"
 DRIFTED: Final = "turnout.drift.drifted"
 EVENT_DRIFT_MEASURED: Final = "turnout.drift.measured"
 
@@ -96,8 +97,14 @@ TOKEN_USAGE: Final = "gen_ai.client.token.usage"
 TOKEN_TYPE: Final = "gen_ai.token.type"
 # Counters that are not named as the event that they count.
 COUNTED_AS: Final[Mapping[str, str]] = {EVENT_BUDGET_ALERT: "turnout.budget.alerts"}
-# Events that measure: the attribute that is a gauge of its own name. They happen all the time, so no span tells them.
-GAUGES: Final[Mapping[str, str]] = {EVENT_DRIFT_MEASURED: DRIFT_DISTANCE}
+# Events that measure: their attributes, each a gauge of its own name, and what it tells. They happen all the time, so
+# no span tells them.
+GAUGES: Final[Mapping[str, Mapping[str, str]]] = {
+    EVENT_DRIFT_MEASURED: {
+        DRIFT_DISTANCE: "How far the last scores are from those of the training logs",
+        NOVEL_SHARE: "The share of the last requests that are unlike the training logs",
+    }
+}
 # Bucket bounds: the conventions' of seconds; ours of a library's own seconds, and of a score.
 SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 OWN_SECONDS_BOUNDS: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1.0)

@@ -19,8 +19,9 @@ from turnout.cli import main
 from turnout.cli.models import replaying
 from turnout.settings import Settings
 from turnout.training.labelled_logs import read
-from turnout.training.labelling.account import Account, alone
+from turnout.training.labelling.account import Account
 from turnout.training.labelling.labelled_file import LabelledFile
+from turnout.training.labelling.lock import alone
 
 # The loopback provider tells 7 prompt and 4 output tokens a call; prices as in the settings below.
 CHEAP_USD = (7 * 1 + 4 * 2) / 1e6
@@ -37,6 +38,9 @@ def broken(prompt, answer, row):
 
 def conversation(prompt, answer, row):
     return isinstance(prompt, list)
+
+def never_seven(prompt, answer, row):
+    return None if row["key"] == "7" else 1
 
 def wild(prompt, answer, row):
     return 7
@@ -142,7 +146,7 @@ def test_the_budget_is_never_exceeded_even_when_usage_never_comes(
     assert told["cost_usd"] <= 0.02
     done = told["labelled"]
     provider.modes = {}
-    assert _label("--json") == 0
+    assert _label("--json", "--max-tokens", "20") == 0
     told = _summary(capsys)
     assert told["already"] == done
     assert len(read([place / "out.jsonl"], strict=True)) == 40
@@ -171,7 +175,7 @@ def test_the_budget_is_of_all_runs_together(
     again = ("--judge", "openai/nobody", "--json", "--max-tokens", "20", "--limit", "1")
     assert _label(*again, "--dry-run") == 0
     worst = _summary(capsys)["worst_usd"]
-    assert _label(*again, "--budget", f"{worst + spent / 2:.6f}") == 0
+    assert _label(*again, "--budget", f"{worst + spent / 2:.6f}") == 1
     assert _summary(capsys)["ended"] == "budget"
     assert sum(provider.calls.values()) == calls
     # An account that is gone: what stands in the rows still counts.
@@ -213,17 +217,21 @@ def test_a_budget_that_cannot_be_kept_is_refused_before_the_first_call(
 def test_a_half_written_row_is_cut_off_and_the_rest_gone_on_with(
     place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever killed the last run: whole rows stay, the broken one is asked again, none twice."""
+    """Whatever killed the last run: whole rows stay, the broken one is written again, no answer bought twice."""
     for out in ("out.jsonl", "out.csv"):
         provider.calls.clear()
         assert _label("--limit", "5", out=out) == 0
         whole = (place / out).read_bytes()
         (place / out).write_bytes(whole[:-9])
+        # Looking changes nothing.
+        assert _label("--dry-run", out=out) == 0
+        assert "half-written" in capsys.readouterr().err
+        assert (place / out).read_bytes() == whole[:-9]
         assert _label("--json", out=out) == 0
         told = capsys.readouterr()
         assert "half-written" in told.err
         assert json.loads(told.out[told.out.index("{") :])["already"] == 4
-        assert provider.calls["small"] == 5 + 8
+        assert provider.calls == {"small": 12, "large": 12}
         assert len(read([place / out], strict=True)) == 12
 
 
@@ -294,9 +302,9 @@ def test_a_provider_that_stays_away_ends_the_work_with_its_cause_and_keeps_what_
 
 
 def test_the_settings_say_how_soon_a_model_is_tried_again(place: Path) -> None:
-    """The app's own circuits and retries are labelling's; its cache, routing and fallback are not."""
+    """The app's own circuits are labelling's; its retries, cache, routing and fallback are not."""
     settings = replaying(Settings.from_toml(place / "turnout.toml"))
-    assert (settings.breaker.reset_s, settings.retry.attempts) == (0.2, 2)
+    assert (settings.breaker.reset_s, settings.retry.attempts) == (0.2, 1)
     assert (settings.cache.enabled, settings.fallback.other_tier) == (False, "none")
 
 
@@ -368,6 +376,7 @@ def test_a_judge_that_says_nothing_readable_fails_the_row(
     place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Asked once more, then the row is named."""
+    _many(place, 1)
     provider.says["nobody"] = lambda body: "Both are fine."
     assert _judged(place, "--limit", "1") == 1
     assert "verdict cannot be read: 'Both are fine.'" in _summary(capsys)["failures"][0]
@@ -449,7 +458,7 @@ def test_turnouts_own_request_log_is_read(
     assert (rows["a"]["prompt"], rows["a"]["group"], rows["a"]["cheap_quality"]) == ("question 3", "/ask", 0.0)
     assert (rows["d"]["messages"], rows["d"]["cheap_quality"]) == (lines[3]["messages"], 1.0)
     (place / "log.jsonl").write_text(json.dumps(lines[1]))
-    assert _label() == 1
+    assert _label(out="new.jsonl") == 1
     assert "content = true" in capsys.readouterr().err
 
 
@@ -539,20 +548,88 @@ def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: Loopb
     assert len(read([out], strict=True)) == 12
 
 
-def test_what_a_killed_run_may_have_spent_is_counted(place: Path, provider: LoopbackProvider) -> None:
-    """Killed without a word in the middle of a row: the next run's budget holds that row's worst case for spent."""
-    provider.modes = {"small": "hang"}
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_an_ended_run_counts_the_call_that_was_under_way_and_keeps_every_answer(
+    place: Path, provider: LoopbackProvider, sent: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the middle of a row, without a word or with one: no more than that call's worst is lost of the budget, and
+    the answers that were bought are not bought again."""
+    provider.modes = {"large": "hang"}
     command = [sys.executable, "-m", "turnout", "label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:right",
-               "--concurrency", "1", "--yes", "--json"]  # fmt: skip
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | _path())
+               "--rate", "6000/minute", "--concurrency", "1", "--yes", "--json"]  # fmt: skip
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | _path())
     for _ in range(3000):
-        if provider.calls["small"]:
+        if provider.calls["large"]:
             break
         time.sleep(0.01)
-    running.kill()
-    running.wait(timeout=30)
-    # Two tries of both models, 1024 tokens of answer at most.
-    assert Account(place / "out.jsonl", {}).spent > 2 * 1024 * (2 + 20) / 1_000_000
+    running.send_signal(sent)
+    out, err = running.communicate(timeout=30)
+    # One call of the expensive model: 1024 tokens of answer at most, and some 120 of prompt.
+    spent = float(Account(place / "out.jsonl", {}).spent)
+    assert 1024 * 20e-6 + CHEAP_USD < spent < 1200 * 20e-6
+    if sent == signal.SIGTERM:
+        assert running.returncode == 130, err
+        told = json.loads(out)
+        assert told["cost_usd"] + told["uncertain_usd"] == pytest.approx(spent)
+        assert b"interrupted; the same command goes on where it ended" in err
+    provider.modes = {}
+    assert _label("--dry-run", "--json") == 0
+    plan = _summary(capsys)
+    assert plan["calls"] == 23
+    assert plan["worst_usd"] == pytest.approx(12 * 1100 * 22e-6 - 1100 * 2e-6, rel=0.05)
+    assert _label("--json") == 0
+    assert _summary(capsys)["labelled"] == 12
+    assert provider.calls == {"small": 12, "large": 13}
+
+
+def test_a_second_row_of_bad_luck_does_not_block_the_log(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twenty-five bad rows at the head: the first run stops, the second gets to the good ones and ends well."""
+    rows = [{"prompt": f"question {n}", "key": "7" if n < 25 else str(n)} for n in range(35)]
+    (place / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert _label("--json", "--concurrency", "1", check="mychecks:never_seven") == 1
+    told = _summary(capsys)
+    assert (told["labelled"], told["failed"], told["ended"]) == (0, 20, "failures")
+    assert _label("--json", "--concurrency", "1", check="mychecks:never_seven") == 0
+    told = _summary(capsys)
+    assert (told["labelled"], told["failed"], told["left"], told["ended"]) == (10, 25, 0, "")
+    assert provider.calls == {"small": 35, "large": 35}
+    # Nothing but bad rows is left: it stops again, and another twenty begin each time.
+    for _ in range(2):
+        assert _label("--json", "--concurrency", "1", check="mychecks:never_seven") == 1
+        assert (told := _summary(capsys))["failed"] == 20
+    assert told["failures"][0].startswith("log.jsonl:16: ")
+
+
+def test_a_budget_that_is_spent_labels_nothing_and_says_so(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is left for one row is told before, not what there was; code 1, for nothing was labelled."""
+    assert _label("--json", "--limit", "3") == 0
+    spent = _summary(capsys)["cost_usd"]
+    budget = ("--budget", "0.0236")
+    assert _label("--dry-run", *budget) == 0
+    told = capsys.readouterr().out
+    assert f"earlier runs spent ${spent:.6f} on out.jsonl, which leaves ${0.0236 - spent:.6f} of the budget" in told
+    assert "that is not enough for one row, which may cost up to $0.02" in told
+    assert _label("--json", *budget) == 1
+    told = _summary(capsys)
+    assert (told["labelled"], told["left"], told["ended"]) == (0, 9, "budget")
+    assert provider.calls["small"] == 3
+    assert _label("--json", "--budget", "0.04") == 0
+
+
+def test_labels_of_other_models_judges_or_lengths_do_not_mix(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Refused before anything is asked, with what to do."""
+    assert _label("--limit", "1") == 0
+    for more, check in ((("--max-tokens", "9"), "mychecks:right"), ((), "mychecks:broken")):
+        assert _label(*more, check=check) == 2
+        assert "name a new file with -o" in capsys.readouterr().err
+    settings = (place / "turnout.toml").read_text()
+    (place / "turnout.toml").write_text(settings.replace("openai/small", "openai/tiny"))
+    assert _label() == 2
+    assert "was begun with cheap openai/small, not openai/tiny" in capsys.readouterr().err
 
 
 def _path() -> dict[str, str]:

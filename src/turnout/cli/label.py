@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnout.cli import label_telling, progress
+from turnout.cli import label_telling
 from turnout.cli.hushed import hushed
 from turnout.cli.label_arguments import count, function, minutes, rate, usd
+from turnout.cli.label_running import Work, prompts_of, replayed
 from turnout.errors import UsageError
 
 if TYPE_CHECKING:
     from turnout.cli.models import TurnoutModels
-    from turnout.training.labelling.account import Account
     from turnout.training.labelling.judges import Judge
-    from turnout.training.labelling.labelled_file import LabelledFile
     from turnout.training.labelling.plan import Asking, Plan
-    from turnout.training.labelling.replay import Labelled
 
 EXITS = """\
 exit code: 0, the rows are labelled, as far as the budget goes; 1, it had to stop (a provider that is out, a refused \
-key, twenty failures in a row) or no row could be labelled; 2, wrong use. Rows that the budget left, and single rows \
-that failed, are told and counted; the same command takes them up again. FILE.account, beside FILE, holds what all \
-runs spent, and the answers that were bought for rows which are not done."""
+key, twenty failures in a row) or no row was labelled; 2, wrong use. Rows that the budget left, and single rows that \
+failed, are told and counted; the same command takes them up again, those that failed after the others. FILE.account, \
+beside FILE, holds who was asked, what each call cost, and the answers that were bought for rows which are not done."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,10 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--budget",
         type=usd,
         metavar="USD",
-        help="all runs on FILE together never spend more: judging, retries, failures and interruptions count, and the "
+        help="all runs on FILE together never spend more: judging, failed calls and interruptions count, and the "
         "worst case of each row is held before it is asked",
     )
-    parser.add_argument("--rate", type=rate, default="60/minute", metavar="RATE", help="calls (default: 60/minute)")
+    parser.add_argument(
+        "--rate",
+        type=rate,
+        default="60/minute",
+        metavar="RATE",
+        help="calls, failed ones too (default: 60/minute)",
+    )
     parser.add_argument("--max-tokens", type=count, default=1024, metavar="N", help="of an answer (default: 1024)")
     parser.add_argument("--limit", type=count, metavar="N", help="label at most N rows in this run")
     parser.add_argument("--concurrency", type=count, default=8, metavar="N", help="rows at once (default: 8)")
@@ -65,98 +66,71 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @hushed()
 def run(args: argparse.Namespace) -> int:
-    """Exit code 0: the rows are labelled, as far as the budget goes; 1: every row failed, or it had to stop."""
-    from turnout.training.labelling.account import alone
+    """Exit code 0: the rows are labelled, as far as the budget goes; 1: none, or it had to stop; 130: ended early."""
+    from turnout.training.labelling.labelled_file import check
+    from turnout.training.labelling.lock import alone
 
     _not_the_log(args)
+    check(Path(args.output))
     # A dry run too: it may find half a row, which is another run's that is being written.
     with alone(Path(args.output)):
         return _run(args)
 
 
 def _run(args: argparse.Namespace) -> int:
-    from turnout.cli.models import TurnoutModels, replaying
-    from turnout.settings import Settings
-    from turnout.training.labelling.account import Account
-    from turnout.training.labelling.labelled_file import LabelledFile
-    from turnout.training.labelling.plan import Asking, planned
-    from turnout.training.labelling.prompts import Intake, read
+    from turnout.training.labelling.plan import planned
+    from turnout.training.labelling.prompts import Intake
 
-    check = function(args.check) if args.check else None
-    settings = replaying(Settings.from_toml(args.config, also=(args.judge,) if args.judge else ()))
-    file = LabelledFile(Path(args.output))
-    file.check()
-    account = Account(Path(args.output), file.done)
-    models = TurnoutModels(settings)
-    judge = _judge(models, check, args.judge)
-    tiers = settings.tiers
-    asking = Asking(cheap=tiers.cheap.models[0], expensive=tiers.expensive.models[0], max_tokens=args.max_tokens)
-    intake = Intake()
-    prompts = islice(read(Path(args.log), file.done, intake), args.limit)
-    plan = planned(prompts, asking, models, judge, budgeted=args.budget is not None)
-    told = label_telling.summary(args.output, intake, plan, account)
+    work, intake = _work(args), Intake()
+    prompts = prompts_of(args, work.file, work.account, intake)
+    bought = work.account.bought
+    plan = planned(prompts, work.asking, work.models, work.judge, bought=bought, budgeted=args.budget is not None)
+    told = label_telling.summary(args, intake, plan, work.account)
     say = _speaker(args.json)
-    for line in [*intake.bad, *([f"{args.output}: cut off a half-written last row"] if file.healed else [])]:
+    half = f"{args.output}: has a half-written last row, which is cut off before the next is added"
+    for line in [*intake.bad.named, *([half] if work.file.broken else [])]:
         print(line, file=sys.stderr)
-    say(label_telling.plan_in_words(args, asking, plan, told))
-    _refuse(args, plan, models, asking)
+    say(label_telling.plan_in_words(args, work.asking, plan, told))
+    _refuse(args, plan, work.models, work.asking)
     if args.dry_run or not plan.rows:
         return _end(args, told, 0)
     if not args.yes and not _confirmed():
         print("turnout: nothing asked; add --yes to go on", file=sys.stderr)
         return 2
-    return _replayed(args, Work(asking, models, judge, file, account, plan), told, say)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """All that a run needs."""
-
-    asking: Asking
-    models: TurnoutModels
-    judge: Judge
-    file: LabelledFile
-    account: Account
-    plan: Plan
-
-
-def _replayed(args: argparse.Namespace, work: Work, told: Mapping[str, Any], say: Callable[[str], None]) -> int:
-    from turnout.training.labelling.pace import Pace, Patience
-    from turnout.training.labelling.prompts import Intake, read
-    from turnout.training.labelling.purse import Purse
-    from turnout.training.labelling.replay import Replay
-    from turnout.training.labelling.sheet import Desk
-
-    clock = work.models.turnout.clock
-    purse = Purse(args.budget, work.account.spent)
-    interrupted = False
-    with progress.shown("labelling") as bar:
-        patience = Patience(clock, args.patience, lambda text: print(f"turnout: {text}", file=sys.stderr, flush=True))
-        desk = Desk(models=work.models, pace=Pace(args.rate, clock), patience=patience, purse=purse)
-        replay = Replay(
-            asking=work.asking, judge=work.judge, desk=desk, file=work.file, account=work.account,
-            progress=lambda done: bar(done, work.plan.rows),
-        )  # fmt: skip
-        prompts = islice(read(Path(args.log), work.file.done, Intake()), args.limit)
-
-        async def all_of_it() -> None:
-            async with work.models.turnout:
-                await replay.run(prompts, concurrency=args.concurrency)
-
-        try:
-            asyncio.run(all_of_it())
-        except KeyboardInterrupt:
-            interrupted = True
-    for line in replay.told.failures:
+    labelled, interrupted = replayed(args, work, plan)
+    for line in labelled.failures:
         print(f"failed {line}", file=sys.stderr)
-    told = {**told, **label_telling.outcome(replay.told, work.plan)}
+    told = {**told, **label_telling.outcome(labelled, plan)}
     say(label_telling.outcome_in_words(told, interrupted))
-    return _end(args, told, 130 if interrupted else _code(replay.told))
+    return _end(args, told, 130 if interrupted else _code(told))
 
 
-def _code(told: Labelled) -> int:
-    """A budget that ends is the end that was asked for; what else stops the work is a failure."""
-    return int(told.ended not in ("", "budget") or bool(told.failed and not told.labelled))
+def _work(args: argparse.Namespace) -> Work:
+    from turnout.cli.models import TurnoutModels, replaying
+    from turnout.settings import Settings
+    from turnout.training.labelling.account import Account
+    from turnout.training.labelling.labelled_file import LabelledFile
+    from turnout.training.labelling.plan import Asking
+
+    check = function(args.check) if args.check else None
+    settings = replaying(Settings.from_toml(args.config, also=(args.judge,) if args.judge else ()))
+    tiers = settings.tiers
+    asking = Asking(cheap=tiers.cheap.models[0], expensive=tiers.expensive.models[0], max_tokens=args.max_tokens)
+    file = LabelledFile(Path(args.output))
+    terms = {
+        "cheap": asking.cheap,
+        "expensive": asking.expensive,
+        "judge": args.judge or f"the check {args.check}",
+        "--max-tokens": asking.max_tokens,
+    }
+    account = Account(Path(args.output), file.done, terms)
+    models = TurnoutModels(settings)
+    return Work(asking, models, _judge(models, check, args.judge), file, account)
+
+
+def _code(told: Mapping[str, Any]) -> int:
+    """A budget that ends is the end that was asked for, once it labelled anything; what else stops is a failure."""
+    return int(told["ended"] not in ("", "budget") or not told["labelled"])
 
 
 def _speaker(as_json: bool) -> Callable[[str], None]:
@@ -192,8 +166,8 @@ def _refuse(args: argparse.Namespace, plan: Plan, models: TurnoutModels, asking:
             )
     if plan.dearest_usd > args.budget and not args.dry_run:
         raise UsageError(
-            f"one row may cost up to ${plan.dearest_usd:.4f} (every retry billed, every answer {args.max_tokens} "
-            f"tokens long), which is more than --budget; raise it, or lower --max-tokens or [retry] attempts"
+            f"one row may cost up to ${plan.dearest_usd:.4f} (every answer {args.max_tokens} tokens long), which is "
+            f"more than --budget; raise it, or lower --max-tokens"
         )
 
 

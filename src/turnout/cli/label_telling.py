@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from turnout.training.labelling.pace import spoken
+
 if TYPE_CHECKING:
     from turnout.training.labelling.account import Account
     from turnout.training.labelling.plan import Asking, Plan
@@ -14,17 +16,21 @@ if TYPE_CHECKING:
     from turnout.training.labelling.replay import Labelled
 
 
-def summary(output: str, intake: Intake, plan: Plan, account: Account) -> dict[str, Any]:
-    """What --json tells in any case; money as floats, in USD. spent_before_usd: what earlier runs spent on the file."""
+def summary(args: argparse.Namespace, intake: Intake, plan: Plan, account: Account) -> dict[str, Any]:
+    """What --json tells in any case; money as floats, in USD. spent_before_usd: what earlier runs spent on the file.
+    room: whether what that leaves of the budget can pay for any row at its worst."""
+    left = None if args.budget is None else max(Decimal(0), args.budget - account.spent)
     return {
-        "file": output,
+        "file": args.output,
         "rows": intake.rows,
         "already": intake.already,
         "repeated": intake.repeated,
         "without_prompt": intake.without,
-        "skipped": intake.skipped,
+        "skipped": intake.bad.skipped,
         **plan.to_json(),
         "spent_before_usd": float(account.spent),
+        "budget_left_usd": None if left is None else float(left),
+        "room": left is None or plan.least_usd is None or plan.least_usd <= left,
         "labelled": 0,
         "failed": 0,
         "left": plan.rows,
@@ -64,16 +70,18 @@ def plan_in_words(args: argparse.Namespace, asking: Asking, plan: Plan, told: Ma
         )
         if told[name]
     ]
-    minutes = plan.calls * args.rate.window_s / args.rate.limit / 60
+    lasts = spoken(plan.calls * args.rate.window_s / args.rate.limit)
     lines = [
         f"{plan.rows} rows to label" + (f" ({', '.join(left_out)})" if left_out else ""),
         f"cheap {asking.cheap}, expensive {asking.expensive}, judged by {args.judge or args.check}",
-        f"{plan.calls} calls, {minutes:.0f} minutes at the rate; estimated {_money(plan.likely_usd)}, "
+        f"{plan.calls} calls, {lasts} at the rate; estimated {_money(plan.likely_usd)}, "
         f"at worst {_money(plan.worst_usd, _no_worst(plan))}, budget {_money(args.budget, 'none')}",
     ]
     if told["spent_before_usd"]:
-        of = ", which the budget counts" if args.budget is not None else ""
+        of = f", which leaves ${told['budget_left_usd']:.6f} of the budget" if args.budget is not None else ""
         lines.append(f"earlier runs spent ${told['spent_before_usd']:.6f} on {args.output}{of}")
+    if not told["room"] and told["spent_before_usd"]:
+        lines.append(f"that is not enough for one row, which may cost up to ${plan.least_usd:.6f}; raise --budget")
     if plan.unbounded:
         does = "are left out under a budget" if args.budget is not None else "would be left out under a budget"
         lines.append(f"{plan.unbounded} rows with images have no bound on their cost and {does}")
@@ -94,9 +102,11 @@ def outcome_in_words(told: Mapping[str, Any], interrupted: bool) -> str:
         lines.append(f"{told['left']} rows left: {told['stopped']}; raise --budget and run the same command")
     elif told["ended"]:
         lines.append(f"stopped: {told['stopped']}")
+    if told["ended"] == "failures":
+        lines.append("the same command begins with the rows behind them; a check or judge that is wrong, mend first")
     if interrupted:
         lines.append("interrupted; the same command goes on where it ended")
-    elif told["ended"] not in ("", "budget"):
+    elif told["ended"] not in ("", "budget", "failures"):
         lines.append("what is done and bought is kept: the same command goes on where it ended")
     return "\n".join(lines)
 

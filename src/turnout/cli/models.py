@@ -1,9 +1,10 @@
-"""The models that `turnout label` asks, through Turnout itself: its retries and timeouts, no cache, no routing."""
+"""The models that `turnout label` asks, through Turnout itself: its timeouts and circuits, nothing else of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -32,12 +33,13 @@ from turnout.wire import from_call
 
 
 def replaying(settings: Settings) -> Settings:
-    """The app's models and retries, and nothing else of it: no cache, no limits, no fallback. Each model is asked by
-    its name, so one that stands behind a tier's others answers nothing else."""
+    """The app's models and circuits, and nothing else of it: no cache, no limits, no fallback. Each model is asked by
+    its name, so one that stands behind a tier's others answers nothing else. No retries: labelling asks again itself,
+    so that each call has its turn of the pace and its place in the account."""
     return Settings(
         tiers=settings.tiers,
         models=settings.models,
-        retry=settings.retry,
+        retry=replace(settings.retry, attempts=1),
         breaker=settings.breaker,
         cache=Cache(enabled=False),
         fallback=Fallback(other_tier="none"),
@@ -59,7 +61,6 @@ class TurnoutModels:
 
     def __init__(self, settings: Settings, *, provider: Provider | None = None) -> None:
         self._records = _Records()
-        self._retries = settings.retry.attempts
         self._prices = prices(settings)
         self._causes = Causes(settings)
         heard = _Heard(provider or LiteLLMProvider(settings))
@@ -112,7 +113,7 @@ class TurnoutModels:
 
     def worst(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
         price = self._prices.get(model)
-        return None if price is None else self._retries * price.worst_case(prompt_tokens, max_tokens)
+        return None if price is None else price.worst_case(prompt_tokens, max_tokens)
 
     def likely(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
         price = self._prices.get(model)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.errors import LogError
+from turnout.errors import LogError, UsageError
 from turnout.training.labelling.account import Account
 from turnout.training.labelling.models import Answer
 
@@ -18,57 +18,93 @@ def _opened(folder: Path, **done: Decimal) -> Account:
     return Account(folder / "out.jsonl", done)
 
 
-def test_every_end_of_a_row_is_counted_once(tmp_path: Path) -> None:
-    """Finished, failed, broken off in a call, killed: what was spent, and the worst where nobody knows."""
+def _row(account: Account, row: str, *costs: Decimal) -> None:
+    """Calls that were answered for so much, each of which might have cost 8."""
+    for n, cost in enumerate(costs):
+        account.calling(row, 8 * ONE)
+        account.answered(row, f"question {n}", Answer(text="yes", spent_usd=cost))
+
+
+def test_every_end_of_a_call_is_counted_once_and_a_kill_costs_no_more_than_the_call(tmp_path: Path) -> None:
+    """Answered, failed, killed in it: what was spent, and the worst of that call alone where nobody knows."""
     account = _opened(tmp_path)
-    for row in ("finished", "failed", "broken", "killed", "again"):
-        account.begun(row, 8 * ONE)
-    account.finished("finished", ONE)
-    account.left("failed", 2 * ONE, 0 * ONE, "the check raised", {})
-    account.left("broken", ONE, 3 * ONE, "CancelledError", {})
+    _row(account, "finished", ONE, ONE)
+    account.finished("finished")
+    account.calling("failed", 8 * ONE)
+    account.called("failed", 2 * ONE)
+    account.failed("failed", "the check raised", ())
+    _row(account, "killed", ONE)
+    account.calling("killed", 8 * ONE)
     account.close()
-    assert _opened(tmp_path).spent == 1 + 2 + 4 + 8 + 8
-    # Killed, and then finished in another run: the first go still counts.
+    assert _opened(tmp_path).spent == 2 + 2 + (1 + 8)
+    # And finished in another run: the call that was killed still counts.
     account = _opened(tmp_path)
-    account.begun("again", 8 * ONE)
-    account.finished("again", ONE)
+    assert list(account.bought("killed")) == ["question 0"]
+    _row(account, "killed", ONE)
+    account.finished("killed")
     account.close()
-    assert _opened(tmp_path).spent == 1 + 2 + 4 + 8 + (8 + 1)
+    assert _opened(tmp_path).spent == 2 + 2 + (1 + 8) + 1
 
 
 def test_rows_count_once_whether_the_account_tells_of_them_or_only_their_file(tmp_path: Path) -> None:
     """Rows labelled before there was an account count at what stands in them."""
     account = _opened(tmp_path)
-    account.begun("a", 8 * ONE)
-    account.finished("a", 5 * ONE)
+    _row(account, "a", 5 * ONE)
+    account.finished("a")
     account.close()
     assert _opened(tmp_path, a=2 * ONE, b=3 * ONE).spent == 5 + 3
 
 
 def test_what_an_unfinished_row_bought_is_found_again_until_it_is_finished(tmp_path: Path) -> None:
     """Texts, costs and all; the money for them is counted already."""
-    answer = Answer(text="four \u00e9\n", cost_usd=Decimal("0.00001"), spent_usd=Decimal("0.00002"), cut=True)
+    text = "four \u00e9\r\n\u2028\x00\ud800"
+    answer = Answer(text=text, cost_usd=Decimal("0.00001"), spent_usd=Decimal("0.00002"), cut=True)
     account = _opened(tmp_path)
-    account.begun("a", ONE)
-    account.left("a", Decimal("0.00002"), 0 * ONE, "outage", {"asked": answer})
+    account.answered("a", "asked", answer)
     account.close()
     again = _opened(tmp_path)
     kept = again.bought("a")["asked"]
-    assert (kept.text, kept.cost_usd, kept.cut, kept.spent_usd) == (answer.text, answer.cost_usd, True, 0)
+    assert (kept.text, kept.cost_usd, kept.cut, kept.spent_usd) == (text, answer.cost_usd, True, 0)
     assert again.bought("b") == {}
-    again.begun("a", ONE)
-    again.finished("a", ONE)
-    again.close()
-    assert _opened(tmp_path).bought("a") == {}
+    assert _opened(tmp_path, a=ONE).bought("a") == {}
+
+
+def test_a_row_that_failed_is_known_with_the_answers_that_are_still_good(tmp_path: Path) -> None:
+    """So that it comes last, and its judge is asked anew."""
+    account = _opened(tmp_path)
+    for _ in range(2):
+        _row(account, "a", ONE, ONE)
+        account.failed("a", "the judge said nothing", ("question 0",))
+    account.close()
+    for each in (account, _opened(tmp_path)):
+        assert each.failures == {"a": 2}
+        assert list(each.bought("a")) == ["question 0"]
+
+
+def test_a_file_that_was_begun_with_others_is_refused(tmp_path: Path) -> None:
+    """Other models, another judge: their labels do not mix. An account that only failed to begin is no beginning."""
+    terms = {"cheap": "small", "judge": "a"}
+    account = Account(tmp_path / "out.jsonl", {}, terms)
+    account.calling("a", ONE)
+    account.close()
+    Account(tmp_path / "out.jsonl", {}, terms)
+    with pytest.raises(UsageError, match=r"was begun with judge a, not b: .* name a new file with -o"):
+        Account(tmp_path / "out.jsonl", {}, {**terms, "judge": "b"})
+    whole = account.path.read_bytes()
+    for end in range(1, whole.index(b"\n")):
+        account.path.write_bytes(whole[:end])
+        again = Account(tmp_path / "out.jsonl", {}, {**terms, "judge": "b"})
+        again.calling("a", ONE)
+        again.close()
+        assert Account(tmp_path / "out.jsonl", {}, {**terms, "judge": "b"}).spent == 1
 
 
 def test_a_line_that_was_broken_off_costs_no_other_and_counts_at_its_worst(tmp_path: Path) -> None:
     """Cut anywhere in its last line, the account still counts no less than was spent, and can be added to."""
     account = _opened(tmp_path)
-    account.begun("a", 8 * ONE)
-    account.finished("a", ONE)
-    account.begun("b", 8 * ONE)
-    account.finished("b", ONE)
+    _row(account, "a", ONE)
+    account.finished("a")
+    _row(account, "b", ONE)
     account.close()
     whole = account.path.read_bytes()
     last = len(whole) - whole[:-1].rindex(b"\n") - 1
@@ -76,7 +112,8 @@ def test_a_line_that_was_broken_off_costs_no_other_and_counts_at_its_worst(tmp_p
         account.path.write_bytes(whole[:-cut])
         again = _opened(tmp_path)
         assert again.spent == 1 + 8
-        again.begun("c", ONE)
+        assert again.bought("b") == {}
+        again.calling("c", ONE)
         again.close()
         assert _opened(tmp_path).spent == 1 + 8 + 1
 

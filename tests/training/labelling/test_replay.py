@@ -89,14 +89,14 @@ def test_a_last_row_without_its_line_end_is_kept(tmp_path: Path) -> None:
     row = {"prompt": "a", "cheap_quality": 0, "expensive_quality": 1}
     path.write_text(json.dumps(row))
     file = LabelledFile(path)
-    assert not file.healed
+    assert not file.broken
     file.append({**row, "prompt": "b"})
     file.close()
     assert [json.loads(line)["prompt"] for line in path.read_text().splitlines()] == ["a", "b"]
 
 
 def test_a_line_end_inside_an_answer_ends_no_row(tmp_path: Path) -> None:
-    """A CSV row broken off inside a quoted answer is cut off whole."""
+    """A CSV row broken off inside a quoted answer is cut off whole, when the next is added and no sooner."""
     path = tmp_path / "out.csv"
     file = LabelledFile(path)
     for prompt in ("one", "two"):
@@ -106,7 +106,10 @@ def test_a_line_end_inside_an_answer_ends_no_row(tmp_path: Path) -> None:
     for cut in range(1, 20):
         path.write_bytes(whole[:-cut])
         healed = LabelledFile(path)
-        assert healed.healed
+        assert healed.broken
         assert digest_of("one", "") in healed.done
         assert digest_of("two", "") not in healed.done
-        assert path.read_text().endswith("\n")
+        assert path.read_bytes() == whole[:-cut]
+        healed.append({"prompt": "three", "cheap_quality": 0, "expensive_quality": 1})
+        healed.close()
+        assert list(LabelledFile(path).done) == [digest_of("one", ""), digest_of("three", "")]

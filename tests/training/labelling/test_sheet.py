@@ -53,13 +53,33 @@ class _Models:
     likely = worst
 
 
+class _Journal:
+    """Counts what may be spent by calls that it was told to begin, and what was."""
+
+    def __init__(self) -> None:
+        self.begun: list[Decimal] = []
+        self.ended: list[Decimal] = []
+
+    def calling(self, row: str, worst: Decimal) -> None:
+        self.begun.append(worst)
+
+    def called(self, row: str, spent: Decimal) -> None:
+        self.ended.append(spent)
+
+    def answered(self, row: str, asked: str, answer: Answer) -> None:
+        self.ended.append(answer.spent_usd)
+
+
 class _Place:
     def __init__(self, models: _Models, limit: Decimal | None = None, patience_s: float = 600) -> None:
         self.clock = ManualClock()
         self.began = self.clock.monotonic()
         self.patience = Patience(self.clock, patience_s)
         pace = Pace(Rate.parse("1000/second"), self.clock)
-        self.desk = Desk(models=models, pace=pace, patience=self.patience, purse=Purse(limit))
+        self.journal = _Journal()
+        self.desk = Desk(
+            models=models, pace=pace, patience=self.patience, purse=Purse(limit), journal=self.journal
+        )  # fmt: skip
 
     def run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         async def inside() -> Any:
@@ -89,6 +109,7 @@ def test_a_model_that_is_out_is_asked_again_when_its_circuit_lets_it() -> None:
     assert place.ask(sheet).text == "yes"
     assert place.clock.monotonic() - place.began == pytest.approx(20 + 3 * 30, abs=0.1)
     assert (sheet.tries, sheet.spent) == (1, 2 * CENT)
+    assert (place.journal.begun, place.journal.ended) == ([CENT] * 4, [CENT, Decimal(0), Decimal(0), CENT])
 
 
 def test_what_was_bought_is_not_asked_again() -> None:
@@ -104,14 +125,14 @@ def test_what_was_bought_is_not_asked_again() -> None:
 
 def test_a_row_that_fails_again_makes_room_for_others_first() -> None:
     """Then it is named as failed only if others were answered meanwhile; else it is the provider, and waited for."""
-    place = _Place(_Models(_out(), _out()))
+    place = _Place(_Models(_out(), _out(), _out()))
     first = _sheet()
     with pytest.raises(PutAside, match="m: 500"):
         place.ask(first)
     place.patience.answered("m")
-    place.desk.models = _Models(_out(), _out())
+    place.desk.models = _Models(_out(), _out(), _out())
     last = Sheet(first.prompt, {}, before=first.before, last=True)
-    with pytest.raises(RowFailed, match="2 times here, while other rows were answered"):
+    with pytest.raises(RowFailed, match="3 times here, while other rows were answered"):
         place.ask(last)
     # Nobody was answered: it goes on for as long as the patience does.
     place = _Place(_Models(*[_out(30.0)] * 30))

@@ -7,7 +7,10 @@ import inspect
 import json
 import math
 import re
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -38,12 +41,12 @@ class Judge(Protocol):
         """ask: how a model is asked on this row's account. Raises RowFailed, and whatever ask raises."""
         ...
 
-    def worst(self, prompt_tokens: int, answer_tokens: int) -> Decimal | None:
-        """The most that judging one row may cost; None where the judge has no price."""
+    def worst(self, prompt_tokens: int, calls: int) -> Decimal | None:
+        """The most that so many of its calls for one row may cost; None where the judge has no price."""
         ...
 
-    def likely(self, prompt_tokens: int, answer_tokens: int) -> Decimal | None:
-        """What judging a row of these many tokens should cost; None where the judge has no price."""
+    def likely(self, prompt_tokens: int, answer_tokens: int, calls: int) -> Decimal | None:
+        """What so many of its calls for a row of these many tokens should cost; None where the judge has no price."""
         ...
 
 
@@ -69,19 +72,48 @@ class CheckJudge:
         asked = prompt.prompt if isinstance(prompt.prompt, str) else [dict(message) for message in prompt.prompt]
         try:
             if inspect.iscoroutinefunction(self._check):
-                told = await self._check(asked, answer, dict(prompt.row))
+                told = self._check(asked, answer, dict(prompt.row))
             else:
-                told = await asyncio.to_thread(self._check, asked, answer, dict(prompt.row))
+                told = await _in_a_thread(self._check, asked, answer, dict(prompt.row))
+            # Also an object's async __call__, or a function that hands on what an async one gave.
+            told = await told if inspect.isawaitable(told) else told
         # The user's own code: whatever it raises costs this row and no other.
         except Exception as error:
             raise RowFailed(f"the check raised {type(error).__name__}: {error}") from error
         return _checked(told)
 
-    def worst(self, prompt_tokens: int, answer_tokens: int) -> Decimal | None:
+    def worst(self, prompt_tokens: int, calls: int) -> Decimal | None:
         return FREE
 
-    def likely(self, prompt_tokens: int, answer_tokens: int) -> Decimal | None:
+    def likely(self, prompt_tokens: int, answer_tokens: int, calls: int) -> Decimal | None:
         return FREE
+
+
+async def _in_a_thread(function: Check, *arguments: Any) -> Any:
+    """What it returns or raises. Unlike asyncio's own threads, one that hangs keeps no program from ending."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[tuple[Any, Exception | None]] = loop.create_future()
+
+    def tell(told: Any, error: Exception | None) -> None:
+        if not done.done():
+            done.set_result((told, error))
+
+    def work() -> None:
+        told, fault = None, None
+        try:
+            told = context.run(function, *arguments)
+        except Exception as error:
+            fault = error
+        # A loop that was closed meanwhile waits for nobody.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell, told, fault)
+
+    context = copy_context()
+    threading.Thread(target=work, daemon=True, name="check").start()
+    told, fault = await done
+    if fault is not None:
+        raise fault
+    return told
 
 
 def _checked(told: Any) -> float:
@@ -125,7 +157,7 @@ class ModelJudge:
             dear_first, cheap_second = await self._grades(prompt, expensive, cheap, ask)
         except RowFailed as error:
             raise RowFailed(f"the judge: {error}", error.spent_usd) from error
-        return Verdict(cheap=(cheap_first + cheap_second) / 2, expensive=(dear_first + dear_second) / 2)
+        return Verdict(cheap=_mean(cheap_first, cheap_second), expensive=_mean(dear_first, dear_second))
 
     async def _grades(self, prompt: Prompt, first: str, second: str, ask: Ask) -> tuple[float, float]:
         """The grades of both. Asked once more where they cannot be read."""
@@ -136,16 +168,21 @@ class ModelJudge:
                 return grades
         raise RowFailed(f"its verdict cannot be read: {answer.text[-80:]!r}")
 
-    def worst(self, prompt_tokens: int, answer_tokens: int) -> Decimal | None:
+    def worst(self, prompt_tokens: int, calls: int) -> Decimal | None:
         # No token is shorter than a byte. Each order asked once: what a second asking needs is held when it comes.
         shown = min(prompt_tokens, SHOWN_BYTES) + 2 * SHOWN_BYTES + 4 * len(INSTRUCTION)
         told = self._prices.worst(self._model, shown, JUDGE_TOKENS)
-        return None if told is None else 2 * told
+        return None if told is None else calls * told
 
-    def likely(self, prompt_tokens: int, answer_tokens: int) -> Decimal | None:
+    def likely(self, prompt_tokens: int, answer_tokens: int, calls: int) -> Decimal | None:
         asked = prompt_tokens + 2 * answer_tokens + len(INSTRUCTION) // 4
         told = self._prices.likely(self._model, asked, 80)
-        return None if told is None else 2 * told
+        return None if told is None else calls * told
+
+
+def _mean(first: float, second: float) -> float:
+    # Grades have few digits; what a float adds behind them says nothing.
+    return round((first + second) / 2, 6)
 
 
 def question(messages: Messages, first: str, second: str) -> tuple[Message, ...]:

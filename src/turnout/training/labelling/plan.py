@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from turnout.messages import text_of
 from turnout.pricing import FREE
+from turnout.training.labelling.account import Bought, Questions
 from turnout.training.labelling.judges import Judge
 from turnout.training.labelling.models import Models
 from turnout.training.labelling.prompts import Prompt
@@ -21,6 +22,14 @@ CHARACTERS_A_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """What a row has not bought yet. tiers: the models whose answer it lacks; verdicts: calls of the judge."""
+
+    tiers: tuple[str, ...]
+    verdicts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """Whom to ask: one model of each tier, its first, so that a label is never a fallback's."""
 
@@ -28,27 +37,34 @@ class Asking:
     expensive: str
     max_tokens: int
 
-    def worst(self, prompt: Prompt, models: Models, judge: Judge) -> Decimal | None:
-        """The most that labelling this row may cost, in USD; None where nobody can say. Failures that are waited out
-        and a judge that must be asked again are not foreseen: what they need is held when they come."""
+    def questions(self, prompt: Prompt) -> tuple[str, str]:
+        """The digests of what both tiers are asked."""
+        asked = Questions()
+        cheap = asked.digest(self.cheap, prompt.messages, self.max_tokens)
+        return cheap, asked.digest(self.expensive, prompt.messages, self.max_tokens)
+
+    def missing(self, prompt: Prompt, judge: Judge, bought: Bought) -> Missing:
+        """What must still be asked for this row."""
+        pairs = zip((self.cheap, self.expensive), self.questions(prompt), strict=True)
+        tiers = tuple(model for model, digest in pairs if digest not in bought)
+        judged = len(bought) - (2 - len(tiers))
+        return Missing(tiers=tiers, verdicts=max(0, judge.calls - judged))
+
+    def worst(self, prompt: Prompt, models: Models, judge: Judge, missing: Missing) -> Decimal | None:
+        """The most that labelling this row may still cost, in USD; None where nobody can say. Failures that are waited
+        out and a judge that must be asked again are not foreseen: what they need is held when they come."""
         tokens = most_tokens(prompt.messages)
         if tokens is None:
             return None
-        return _sum(
-            models.worst(self.cheap, tokens, self.max_tokens),
-            models.worst(self.expensive, tokens, self.max_tokens),
-            judge.worst(tokens, self.max_tokens),
-        )
+        asked = [models.worst(model, tokens, self.max_tokens) for model in missing.tiers]
+        return _sum(*asked, judge.worst(tokens, missing.verdicts))
 
-    def likely(self, prompt: Prompt, models: Models, judge: Judge) -> Decimal | None:
-        """What labelling this row should cost, in USD; None where a price is not known."""
+    def likely(self, prompt: Prompt, models: Models, judge: Judge, missing: Missing) -> Decimal | None:
+        """What labelling this row should still cost, in USD; None where a price is not known."""
         tokens = sum(len(text_of(message)) for message in prompt.messages) // CHARACTERS_A_TOKEN + 8
         answer = min(USUAL_ANSWER_TOKENS, self.max_tokens)
-        return _sum(
-            models.likely(self.cheap, tokens, answer),
-            models.likely(self.expensive, tokens, answer),
-            judge.likely(tokens, answer),
-        )
+        asked = [models.likely(model, tokens, answer) for model in missing.tiers]
+        return _sum(*asked, judge.likely(tokens, answer, missing.verdicts))
 
 
 def _sum(*costs: Decimal | None) -> Decimal | None:
@@ -58,7 +74,8 @@ def _sum(*costs: Decimal | None) -> Decimal | None:
 
 @dataclass(slots=True)
 class Plan:
-    """rows and calls to make; USD: likely, worst and the dearest row's worst, None where a price is not known.
+    """rows and calls to make, bought answers left out; USD: likely, worst, and the worst of the dearest and of the
+    cheapest row, None where a price is not known.
 
     unbounded: rows whose worst case nobody can say, those with images: under a budget left out of all the others.
     """
@@ -68,6 +85,7 @@ class Plan:
     likely_usd: Decimal | None = FREE
     worst_usd: Decimal | None = FREE
     dearest_usd: Decimal = FREE
+    least_usd: Decimal | None = None
     unbounded: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -84,21 +102,31 @@ def unbounded(prompt: Prompt) -> bool:
     return most_tokens(prompt.messages) is None
 
 
-def planned(prompts: Iterable[Prompt], asking: Asking, models: Models, judge: Judge, *, budgeted: bool) -> Plan:
-    """Reads all prompts and holds none."""
+def planned(
+    prompts: Iterable[Prompt],
+    asking: Asking,
+    models: Models,
+    judge: Judge,
+    *,
+    bought: Callable[[str], Bought],
+    budgeted: bool,
+) -> Plan:
+    """Reads all prompts and holds none. bought: the answers that a row has already, by its digest."""
     plan = Plan()
     for prompt in prompts:
         boundless = unbounded(prompt)
         plan.unbounded += boundless
         if boundless and budgeted:
             continue
+        missing = asking.missing(prompt, judge, bought(prompt.digest))
         plan.rows += 1
-        plan.calls += 2 + judge.calls
-        worst = asking.worst(prompt, models, judge)
-        plan.likely_usd = _sum(plan.likely_usd, asking.likely(prompt, models, judge))
+        plan.calls += len(missing.tiers) + missing.verdicts
+        worst = asking.worst(prompt, models, judge, missing)
+        plan.likely_usd = _sum(plan.likely_usd, asking.likely(prompt, models, judge, missing))
         if worst is None:
             plan.worst_usd = None
             continue
         plan.worst_usd = _sum(plan.worst_usd, worst)
         plan.dearest_usd = max(plan.dearest_usd, worst)
+        plan.least_usd = worst if plan.least_usd is None else min(plan.least_usd, worst)
     return plan

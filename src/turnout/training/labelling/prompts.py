@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from turnout.errors import LogError
+from turnout.errors import InvalidRequest, LogError
 from turnout.messages import Messages, as_messages, canonical_json
-from turnout.training.bad_rows import NAMED
+from turnout.training.bad_rows import BadRows
 from turnout.training.log_files import Broken, Row, need, rows_of
 from turnout.training.log_rows import group_of, nothing, prompt_of
 
@@ -54,13 +54,7 @@ class Intake:
     without: int = 0
     repeated: int = 0
     already: int = 0
-    bad: list[str] = field(default_factory=list)
-    skipped: int = 0
-
-    def refuse(self, where: str) -> None:
-        self.skipped += 1
-        if len(self.bad) < NAMED:
-            self.bad.append(where)
+    bad: BadRows = field(default_factory=BadRows)
 
 
 def read(path: Path, done: Container[str], intake: Intake) -> Iterator[Prompt]:
@@ -76,10 +70,10 @@ def read(path: Path, done: Container[str], intake: Intake) -> Iterator[Prompt]:
             continue
         try:
             prompt = _prompt(f"{path}:{line}", row)
-        except ValueError as error:
-            intake.refuse(f"{path}:{line}: {error}")
+            digest = prompt.digest
+        except (ValueError, InvalidRequest) as error:
+            intake.bad.add(f"{path}:{line}", str(error))
             continue
-        digest = prompt.digest
         if digest in done:
             intake.already += 1
         elif digest in seen:
@@ -89,6 +83,18 @@ def read(path: Path, done: Container[str], intake: Intake) -> Iterator[Prompt]:
             yield prompt
     if intake.rows and intake.without == intake.rows:
         raise LogError(f"{path}: no row holds a prompt; the request log writes them with [log] content = true")
+
+
+def in_turn(path: Path, done: Container[str], failures: Mapping[str, int], intake: Intake) -> Iterator[Prompt]:
+    """As `read`, but rows that failed before come last, the fewest failures first: or the bad rows at the head of a log
+    would stand before the good ones for ever. failures: how often, by digest."""
+    late: list[tuple[int, Prompt]] = []
+    for prompt in read(path, done, intake):
+        if failed := failures.get(prompt.digest, 0):
+            late.append((failed, prompt))
+        else:
+            yield prompt
+    yield from (prompt for _, prompt in sorted(late, key=lambda each: each[0]))
 
 
 def _logged_without(row: Row) -> bool:

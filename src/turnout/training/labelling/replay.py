@@ -11,7 +11,7 @@ from typing import Any
 
 from turnout.pricing import FREE
 from turnout.training.bad_rows import NAMED
-from turnout.training.labelling.account import Account, Bought
+from turnout.training.labelling.account import Account
 from turnout.training.labelling.judges import Judge
 from turnout.training.labelling.labelled_file import LabelledFile
 from turnout.training.labelling.models import AskFailed, Refused
@@ -21,7 +21,8 @@ from turnout.training.labelling.prompts import Prompt
 from turnout.training.labelling.purse import PurseEmpty
 from turnout.training.labelling.sheet import BUDGET_SPENT, Desk, PutAside, Sheet
 
-# This many rows failing one after another is a wrong check or a wrong judge, not bad luck.
+# This many rows failing one after another is a wrong check or a wrong judge, not bad luck. Rows that failed in earlier
+# runs too say nothing more once a row of this run was labelled.
 HOPELESS = 20
 
 
@@ -43,9 +44,10 @@ class Labelled:
     stopped: str = ""
     failed_in_a_row: int = 0
 
-    def fail(self, where: str, reason: str) -> None:
+    def fail(self, where: str, reason: str, before: int) -> None:
+        """before: how often the row failed in earlier runs."""
         self.failed += 1
-        self.failed_in_a_row += 1
+        self.failed_in_a_row += not (before and self.labelled)
         if len(self.failures) < NAMED:
             self.failures.append(f"{where}: {reason}")
 
@@ -113,25 +115,27 @@ class Replay:
     # --------------------------------------------------------------------------------------------- one row
 
     async def _row(self, sheet: Sheet) -> None:
-        purse, row = self._desk.purse, sheet.prompt.digest
+        purse = self._desk.purse
         if purse.limit is not None and unbounded(sheet.prompt):
             return
         try:
             await self._let_in(sheet)
         except Ended as ended:
             self._end(ended.how, str(ended))
+        except PutAside:
+            return
         if self.told.ended:
             return
-        sheet.bought = self._account.bought(row)
-        self._account.begun(row, sheet.held)
         await self._settled(sheet)
         await purse.settle(sheet.held, sheet.spent)
 
     async def _let_in(self, sheet: Sheet) -> None:
         """Returns when the row can be paid for, and nobody whom it needs is known to be out: or its first answers
-        would be bought for nothing. Raises Ended."""
-        worst = self._asking.worst(sheet.prompt, self._desk.models, self._judge) or FREE
-        await self._desk.open(self._asking.cheap, self._asking.expensive, *self._judge.models)
+        would be bought for nothing. Raises Ended, and PutAside where the work has ended meanwhile."""
+        sheet.bought = self._account.bought(sheet.prompt.digest)
+        missing = self._asking.missing(sheet.prompt, self._judge, sheet.bought)
+        worst = self._asking.worst(sheet.prompt, self._desk.models, self._judge, missing) or FREE
+        await self._desk.open(*missing.tiers, *(self._judge.models if missing.verdicts else ()))
         try:
             with self._desk.idle():
                 await self._desk.purse.hold(worst)
@@ -140,44 +144,31 @@ class Replay:
         sheet.held = sheet.rest = worst
 
     async def _settled(self, sheet: Sheet) -> None:
-        """Labels the row, or writes down why not and what it left."""
+        """Labels the row, or notes why not. What it asked and bought stands in the account already."""
         try:
             self._file.append(await self._labelled(sheet))
-        except PutAside as why:
-            self._left(sheet, str(why), sheet.bought)
+        except PutAside:
             self._again.append((sheet.prompt, sheet.before))
         except Ended as ended:
-            self._left(sheet, str(ended), sheet.bought)
             self._end(ended.how, str(ended))
+        except Refused as refused:
+            self._end("refused", str(refused))
         except AskFailed as failed:
-            sheet.spent += failed.spent_usd
-            sheet.under_way = FREE
-            # A judge that said nothing readable is to be asked anew, the tiers are not.
-            self._left(sheet, str(failed), self._of_the_tiers(sheet))
-            if isinstance(failed, Refused):
-                self._end("refused", str(failed))
-            else:
-                self.told.fail(sheet.prompt.where, str(failed))
-        except BaseException as error:
-            # Interrupted, or the file cannot be written.
-            self._left(sheet, f"interrupted: {type(error).__name__}", sheet.bought)
-            raise
+            self._failed(sheet, str(failed))
         else:
             self.told.labelled += 1
             self.told.failed_in_a_row = 0
+            self._account.finished(sheet.prompt.digest)
+        finally:
+            # Interrupted, or a file that cannot be written: it counts all the same.
             self.told.spent += sheet.spent
-            self._account.finished(sheet.prompt.digest, sheet.spent)
+            self.told.uncertain += sheet.under_way
 
-    def _left(self, sheet: Sheet, why: str, bought: Bought) -> None:
-        self.told.spent += sheet.spent
-        self.told.uncertain += sheet.under_way
-        self._account.left(sheet.prompt.digest, sheet.spent, sheet.under_way, why, bought)
-
-    def _of_the_tiers(self, sheet: Sheet) -> Bought:
-        asked = Sheet(sheet.prompt, {})
-        messages, most = sheet.prompt.messages, self._asking.max_tokens
-        digests = [asked.digest(model, messages, most) for model in (self._asking.cheap, self._asking.expensive)]
-        return {digest: sheet.bought[digest] for digest in digests if digest in sheet.bought}
+    def _failed(self, sheet: Sheet, why: str) -> None:
+        row = sheet.prompt.digest
+        self.told.fail(sheet.prompt.where, why, self._account.failures[row])
+        # A judge that said nothing readable is to be asked anew, the tiers are not.
+        self._account.failed(row, why, self._asking.questions(sheet.prompt))
 
     async def _labelled(self, sheet: Sheet) -> dict[str, Any]:
         prompt, most = sheet.prompt, self._asking.max_tokens

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Protocol
 
 from turnout.messages import Message
 from turnout.pricing import FREE
-from turnout.training.labelling.account import Bought, asked_digest
-from turnout.training.labelling.models import Answer, Models, Outage, RowFailed
+from turnout.training.labelling.account import Bought, Questions
+from turnout.training.labelling.models import Answer, AskFailed, Models, Outage, RowFailed
 from turnout.training.labelling.pace import AGAIN_S, Ended, Pace, Patience
 from turnout.training.labelling.prompts import Prompt
 from turnout.training.labelling.purse import Purse, most_tokens
 
-# Calls of one row that may fail for the provider's sake before another row is tried: it could be the row after all.
-TRIES = 2
+# How often one question may fail for the provider's sake before another row is tried: it could be the row after all.
+TRIES = 3
 BUDGET_SPENT = "the budget is spent"
 
 
@@ -31,7 +31,7 @@ class Sheet:
     """One go at one row.
 
     held: of the budget. spent: in this go. rest: what all that is not answered yet may cost at most. under_way: of
-    that, the call that is being made.
+    that, the call that is being made. tries: failures in a row of the question that is being asked.
     bought: answers by the digest of what was asked, those of earlier goes included. before: how often each model had
     answered when it first gave this row none. last: whether the row is not to be put aside any more.
     """
@@ -45,50 +45,69 @@ class Sheet:
     tries: int = 0
     before: dict[str, int] = field(default_factory=dict)
     last: bool = False
-    asked: Counter[str] = field(default_factory=Counter)
+    questions: Questions = field(default_factory=Questions)
 
-    def digest(self, model: str, messages: Sequence[Message], max_tokens: int) -> str:
-        """Of this question, counted: a judge may be asked the very same twice."""
-        first = asked_digest(model, messages, max_tokens, 0)
-        nth, self.asked[first] = self.asked[first], self.asked[first] + 1
-        return asked_digest(model, messages, max_tokens, nth) if nth else first
+
+class Journal(Protocol):
+    """Is told of each call of a row, by its digest, before it begins and when it has ended. USD."""
+
+    def calling(self, row: str, worst: Decimal) -> None: ...
+
+    def called(self, row: str, spent: Decimal) -> None:
+        """It ended without an answer."""
+        ...
+
+    def answered(self, row: str, asked: str, answer: Answer) -> None: ...
 
 
 class Desk:
-    """Where all rows ask: one pace, one patience, one budget."""
+    """Where all rows ask: one pace, one patience, one budget, one journal of all calls."""
 
-    def __init__(self, *, models: Models, pace: Pace, patience: Patience, purse: Purse) -> None:
+    def __init__(self, *, models: Models, pace: Pace, patience: Patience, purse: Purse, journal: Journal) -> None:
         self.models = models
         self.purse = purse
         self._pace = pace
         self._patience = patience
+        self._journal = journal
+        self._over = False
         self._idle: set[asyncio.Task[None]] = set()
         self._sent_home: set[asyncio.Task[None]] = set()
 
     async def ask(self, sheet: Sheet, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
         """The answer, or the one bought before. Raises RowFailed, Refused, PutAside and Ended."""
-        digest = sheet.digest(model, messages, max_tokens)
+        digest = sheet.questions.digest(model, messages, max_tokens)
         if digest in sheet.bought:
             return sheet.bought[digest]
+        sheet.tries = 0
         while True:
             await self.open(model)
             with self.idle():
                 await self._pace.turn()
-            worst = self._worst(model, messages, max_tokens)
-            # A judge that is asked once more was not foreseen.
-            self._cover(sheet, max(sheet.rest, worst))
-            sheet.under_way = worst
             try:
-                answer = await self.models.ask(model, messages, max_tokens)
+                answer = await self._called(sheet, model, messages, max_tokens)
             except Outage as outage:
-                sheet.spent, sheet.under_way = sheet.spent + outage.spent_usd, FREE
                 await self._sat_out(sheet, model, outage)
                 continue
-            sheet.spent, sheet.rest = sheet.spent + answer.spent_usd, sheet.rest - sheet.under_way
-            sheet.under_way = FREE
             sheet.bought[digest] = answer
+            self._journal.answered(sheet.prompt.digest, digest, answer)
             self._patience.answered(model)
             return answer
+
+    async def _called(self, sheet: Sheet, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
+        """One call, held for and written down before it begins. One that is broken off stays as it was written."""
+        worst = self._worst(model, messages, max_tokens)
+        # A judge that is asked once more was not foreseen.
+        self._cover(sheet, max(sheet.rest, worst))
+        self._journal.calling(sheet.prompt.digest, worst)
+        sheet.under_way = worst
+        try:
+            answer = await self.models.ask(model, messages, max_tokens)
+        except AskFailed as failed:
+            sheet.spent, sheet.under_way = sheet.spent + failed.spent_usd, FREE
+            self._journal.called(sheet.prompt.digest, failed.spent_usd)
+            raise
+        sheet.spent, sheet.rest, sheet.under_way = sheet.spent + answer.spent_usd, sheet.rest - worst, FREE
+        return answer
 
     async def open(self, *models: str) -> None:
         """Returns when each of these models takes calls. Raises Ended."""
@@ -100,7 +119,8 @@ class Desk:
                 await self._patience.wait(model, seconds)
 
     async def _sat_out(self, sheet: Sheet, model: str, outage: Outage) -> None:
-        """Returns when the model may be asked once more for this row."""
+        """Returns when the model may be asked once more for this row: never sooner than its circuit, and the pace,
+        let others ask."""
         if outage.asked:
             sheet.tries += 1
             sheet.before.setdefault(model, self._patience.answers[model])
@@ -130,7 +150,9 @@ class Desk:
 
     @contextmanager
     def idle(self) -> Iterator[None]:
-        """The block waits and has nothing under way: it may be ended at any time."""
+        """The block waits and has nothing under way: it may be ended at any time. Raises PutAside where it was."""
+        if self._over:
+            raise PutAside("the work has ended")
         task = asyncio.current_task()
         assert task is not None
         self._idle.add(task)
@@ -140,7 +162,8 @@ class Desk:
             self._idle.discard(task)
 
     def send_home(self) -> None:
-        """Ends whoever waits; who has a call under way ends with it."""
+        """Ends whoever waits; who has a call under way ends when it would wait next, so before its next call."""
+        self._over = True
         for task in self._idle - {asyncio.current_task()}:
             self._sent_home.add(task)
             task.cancel()

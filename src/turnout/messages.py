@@ -85,11 +85,6 @@ def last_user_text(messages: Iterable[Message]) -> str:
     return found if seen else last
 
 
-def system_text(messages: Iterable[Message]) -> str:
-    """The text of the system and developer messages, joined by line ends."""
-    return "\n".join(text_of(m) for m in messages if m.get("role") in ("system", "developer"))
-
-
 def count_images(messages: Iterable[Message]) -> int:
     """How many image parts the messages hold."""
     return sum(

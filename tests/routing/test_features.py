@@ -10,7 +10,7 @@ import pytest
 
 from turnout.ports import Query
 from turnout.routing import lexicon
-from turnout.routing.conversation import END_BYTES, END_ITEMS
+from turnout.routing.conversation import END_BYTES, MOST_PARTS
 from turnout.routing.features import FEATURE_VERSION, NAMES, Reading, read
 
 
@@ -38,7 +38,7 @@ def test_a_long_text_is_read_in_so_many_bytes(character: str) -> None:
     reading = read(Query.from_text(character * 100_000 + " end"))
     assert len(reading.data) == 2 * END_BYTES + 1
     assert reading.data.endswith(b" end")
-    assert number(reading, "bytes") == pytest.approx(100_004)
+    assert number(reading, "characters") == pytest.approx(100_004)
 
 
 def test_a_text_is_read_alike_as_parts() -> None:
@@ -58,8 +58,8 @@ def test_the_last_user_turn_is_read_and_the_rest_counted() -> None:
     )
     reading = read(Query(messages=messages, tools=3))
     assert reading.data == b"and now?"
-    told = {name: number(reading, name) for name in ("turns", "conversation_bytes", "system_bytes", "tools", "images")}
-    assert told == pytest.approx({"turns": 3, "conversation_bytes": 4, "system_bytes": 8, "tools": 3, "images": 2})
+    wanted = {"turns": 3, "conversation_characters": 4, "system_characters": 8, "tools": 3, "images": 2}
+    assert {name: number(reading, name) for name in wanted} == pytest.approx(wanted)
 
 
 def test_without_a_user_the_last_turn_is_read() -> None:
@@ -73,7 +73,7 @@ def test_of_many_turns_and_parts_the_first_and_last_are_read() -> None:
     assert number(turns, "turns") == pytest.approx(10_000)
     assert turns.data == b"turn 9999"
     many = read(Query(messages=(user(parts(*map(str, range(50_000)))),)))
-    assert many.data.count(b"\n") == 2 * END_ITEMS - 1
+    assert many.data.count(b"\n") == MOST_PARTS - 1
     assert many.data.endswith(b"49999")
 
 
@@ -93,8 +93,8 @@ def test_each_number_is_what_its_name_says() -> None:
         "count of full_stop": 1, "count of question_mark": 1, "count of parenthesis": 1, "count of equals": 2,
         "count of backtick": 2, "count of what words": 1, "count of negation words": 1, "count of maths words": 1,
         "count of code words": 1, "count of function_word words": 5, "paragraphs": 1, "indents": 1, "returns": 1,
-        "equalities": 1, "bytes": 79, "words": 17, "sentences": 3, "lines": 5, "numbers": 3, "capitalised": 4,
-        "options": 2, "option_bytes": (9 + 17) / 2, "stem_bytes": 79 - 26, "last_line_bytes": 19,
+        "equalities": 1, "characters": 79, "words": 17, "sentences": 3, "lines": 5, "numbers": 3, "capitalised": 4,
+        "options": 2, "option_bytes": (9 + 17) / 2, "stem_length": 79 - 26, "last_line_bytes": 19,
         "first_line_bytes": 30, "longest_word": 9, "longest_number": 3, "long_words": 1, "turns": 1,
     }  # fmt: skip
     shares = {name.replace("count", "share"): count / 79 for name, count in counted.items() if "count of" in name}

@@ -37,6 +37,7 @@ def test_nothing_may_be_missing_but_the_summary(name: str) -> None:
     [
         ("intercept", "0.1"), ("intercept", True), ("intercept", float("nan")), ("mean_gain", 1.5), ("mean_gain", None),
         ("trees", 1.0), ("trees", True), ("tree_depth", "3"),
+        ("trees", -1), ("tree_depth", -1), ("gain_slope", -0.1), ("served", ["words", "words"]), ("tags", ["a", "a"]),
         ("served", "words"), ("tags", [1]), ("known_tags", "/ask"), ("known_tags", {"/ask": 1}), ("known_tags", None),
         ("keep_quality", []), ("keep_quality", {}), ("keep_quality", [[0.5]]), ("keep_quality", [[0.5, "1"]]),
         ("keep_quality", [[0.5, 1.2]]), ("keep_quality", [[0.9, 0.1], [0.5, 0.2]]), ("keep_quality", ["ab"]),

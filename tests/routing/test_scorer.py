@@ -15,8 +15,8 @@ import pytest
 from turnout.errors import ArtifactError, LogError
 from turnout.ports import Query
 from turnout.routing.artifact import Artifact
-from turnout.routing.features import read
-from turnout.routing.scorer import FileScorer, load
+from turnout.routing.features import NAMES, read
+from turnout.routing.scorer import FileScorer, load, scale, slots
 from turnout.training import fit
 from turnout.training.labelled_logs import Logs
 from turnout.training.tag_means import tag_means
@@ -133,23 +133,47 @@ def test_the_reasons_add_up_to_what_they_explain(fitted: fit.Fitted) -> None:
     queries = [Query.from_text("Please add 4 and 5", tag="shop"), *logs(40, seed=5).queries]
     sums, raws = [], [fitted.scorer.raw(read(query)) for query in queries]
     for query in queries:
+        parts = fitted.scorer.parts(query)
         told = [float(reason.split()[0]) for reason in fitted.scorer.explain(query, 10_000)]
         assert [abs(each) for each in told] == sorted(map(abs, told), reverse=True)
         assert fitted.scorer.explain(query) == fitted.scorer.explain(query, 10_000)[:5]
-        sums.append(sum(told))
+        assert told == [
+            round(part, 3) for part in sorted(parts.values(), key=lambda part: -abs(part)) if round(part, 3)
+        ]
+        sums.append(sum(parts.values()))
     assert np.ptp(raws) > 0.2
     # They are told against the logs' own middle: of all requests together about as much raises as lowers.
     assert np.mean(sums[1:]) == pytest.approx(0.0, abs=0.2)
-    # Each is told to three digits.
-    assert np.array(sums) - sums[0] == pytest.approx(np.array(raws) - raws[0], abs=0.02)
+    assert np.array(sums) - sums[0] == pytest.approx(np.array(raws) - raws[0], abs=1e-9)
 
 
 def test_a_reason_tells_a_count_as_one(fitted: fit.Fitted) -> None:
-    """Not its logarithm; shares go without."""
-    told = " ".join(fitted.scorer.explain(Query.from_text("Please add 4 and 5 and 66"), 10_000))
+    """Not its logarithm; a share is told with it; what is no count goes without."""
+    told = " ".join(fitted.scorer.parts(Query.from_text("Please add 4 and 5 and 66")))
     assert "numbers (3)" in told
-    assert "share of digit (" not in told
-    assert "share of digit" in told
+    assert "count of digit (4)" in told
+    assert "share of digit" not in told
+    assert "word_length (" not in told
+
+
+def test_words_groups_and_trees_have_their_reasons(fitted: fit.Fitted) -> None:
+    """A word plain and under its tag, the group with what the trees made of it, a number with its trees."""
+    query, scorer = Query.from_text("Please add 4 and 5", tag="shop"), fitted.scorer
+    reading, parts = read(query), scorer.parts(query)
+    assert set(scorer._tables) >= {"tagged_words"}
+    word = sum(
+        float(scorer._tables[view][slots(getattr(reading, view)[[1]])][0]) * scale(5)
+        for view in ("words", "tagged_words")
+        if view in scorer._tables
+    )
+    assert parts["the word 'add'"] == pytest.approx(word)
+    mean = scorer._tags["shop"]
+    trees = scorer._trees.parts(reading.structure, mean)
+    assert parts["the group 'shop'"] == pytest.approx(mean * scorer._tag_share + trees[-1])
+    at = NAMES.index("numbers")
+    linear = float(scorer._above(reading.structure)[at] * scorer._ranked[at])
+    assert parts["numbers (2)"] == pytest.approx(linear + trees[at])
+    assert trees[at] != 0
 
 
 @pytest.mark.parametrize("slope", [0.0, 50.0])

@@ -170,9 +170,11 @@ def test_a_novel_request_is_decided_by_its_system_prompts_mean(trained: fit.Fitt
 
 
 def test_it_is_told_as_a_reason(trained: fit.Fitted) -> None:
-    """By its own name, not as a group."""
-    reasons = trained.scorer.explain(Query(messages=chat(TUTOR, "Please see to number 1")), 9)
-    assert any(f"the system prompt '{identity(chat(TUTOR, ''))}'" in reason for reason in reasons)
+    """In words, neither by its hash nor as a group, and the strongest where the text says nothing."""
+    reasons = trained.scorer.explain(Query(messages=chat(TUTOR, "Please see to number 1")))
+    assert reasons[0].startswith("+")
+    assert reasons[0].endswith("  its system prompt")
+    assert "system:" not in "".join(reasons)
 
 
 async def _tier(turnout: Turnout, system: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.routing.tokens import END_BYTES, LONGEST_REMEMBERED, Vocabulary, packed, unpacked
+from turnout.routing.tokens import END_BYTES, LONGEST_REMEMBERED, Meaning, Vocabulary, packed, unpacked
 
 TOKENS = (b" the", b" th", b"e", b" ", b"cat", b"c", b"a", b"t", b"s", b"1", b"!!", b"!", b"\n", "é".encode())
 
@@ -45,6 +45,17 @@ def test_pieces_are_remembered_within_bounds() -> None:
         assert vocabulary.read(text) == Vocabulary(TOKENS).read(text)
         assert 0 < len(vocabulary._remembered) <= 10
         assert max(map(len, vocabulary._remembered)) <= LONGEST_REMEMBERED
+
+
+def test_the_word_that_does_most_for_the_gain_is_named() -> None:
+    """All its tokens and all times that it stands there together; of a falling gain the one that lowers it most."""
+    weights = dict.fromkeys(TOKENS, 0.0) | {b"cat": 0.3, b"c": 0.4, b"e": -0.3, b" the": -0.2}
+    meaning = Meaning({**packed(TOKENS), "meaning": np.array([weights[token] for token in TOKENS])})
+    assert meaning.gain(b"the cat cat c") > 0
+    assert meaning.strongest(b"the cat cat c") == b"cat"
+    assert meaning.gain(b"the the eee cat") < 0
+    assert meaning.strongest(b"the the eee cat") == b"eee"
+    assert Meaning({**packed((b"a",)), "meaning": np.ones(1)}).strongest(b"") == b""
 
 
 @given(st.binary(max_size=300))

@@ -5,18 +5,35 @@ from __future__ import annotations
 import re
 
 _REASON = re.compile(r"(?P<sign>[+-])(?P<weight>\d+\.\d+)\s+(?P<name>.*?)(?: \((?P<count>[\d,.]+)\))?")
+# Kinds of characters and of words whose names say too little.
+_KINDS = {
+    "lower characters": "small letters",
+    "upper characters": "capital letters",
+    "digit characters": "digits",
+    "blank characters": "blanks",
+    "line_end characters": "line ends",
+    "sign characters": "signs such as & and #",
+    "beyond_ascii characters": "letters and signs beyond ASCII",
+    "function_word words": "small words such as 'the' and 'of'",
+    **{f"{word} words": f"words such as {word!r}" for word in ("what", "who", "when", "where", "why", "how", "which")},
+}
 _PATTERNS = (
-    (re.compile(r"count of (.+) words"), r"\1 words"),
-    (re.compile(r"share of (.+) words"), r"how many of its words are \1 words"),
+    (re.compile(r"count of (.+ words)"), r"\1"),
+    (re.compile(r"share of (.+ words)"), r"how many of its words are \1"),
     (re.compile(r"begins with an? (.+) word"), r"begins with a word of the kind: \1"),
     (re.compile(r"count of (.+)"), r"\1 characters"),
-    (re.compile(r"share of (.+)"), r"how many of its characters are \1"),
-    (re.compile(r"(.+)_bytes"), r"length of the \1, in bytes"),
+    (re.compile(r"share of (.+)"), r"how many of its characters are \1 characters"),
 )
 # Names that say too little by themselves.
 _WORDS = {
-    "bytes": "its length, in bytes",
-    "system_bytes": "length of the system prompt, in bytes",
+    "characters": "its length, in characters",
+    "conversation_characters": "length of the other turns, in characters",
+    "system_characters": "length of the system prompt, in characters",
+    "stem_length": "its length without the options",
+    "option_bytes": "length of its options, in bytes",
+    "first_line_bytes": "length of its first line, in bytes",
+    "last_line_bytes": "length of its last line, in bytes",
+    "capitalised": "capitalised words",
     "words": "its length, in words",
     "gaps": "gaps to fill in",
     "defs": "function definitions",
@@ -57,6 +74,9 @@ def _named(name: str) -> str:
         return _WORDS[name]
     for pattern, words in _PATTERNS:
         if pattern.fullmatch(name):
-            return pattern.sub(words, name).replace("_", " ")
-    # A group's name is the user's own.
-    return name if name.startswith(("the group ", "the system prompt ")) else name.replace("_", " ")
+            told = pattern.sub(words, name)
+            for kind, plain in _KINDS.items():
+                told = re.sub(rf"(?<!\w){kind}$", plain, told)
+            return told.replace("_", " ")
+    # What is in quotes is the user's own: a group, a word.
+    return name if "'" in name or '"' in name else name.replace("_", " ")

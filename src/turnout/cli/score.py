@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import Any
 
 from turnout.cli.reasons import in_words
+from turnout.errors import UsageError
 from turnout.ports import Query
 from turnout.routing.plugs import DEFAULT_SCORER_SHARE
 
@@ -26,25 +28,30 @@ def _query(text: str, system: str, group: str) -> Query:
 
 def run(args: argparse.Namespace) -> int:
     """Prints score, expected gain and tier as a request would get them: by the file's threshold for 0.95, or the
-    default scorer's 0.5. text_score: the text's own, which a novel request is not decided by."""
+    default scorer's 0.5. text_score: the text's own, which a novel request is not decided by. Of the default scorer
+    neither gain nor novelty is told: it has measured none. Raises UsageError."""
     from turnout.routing.prior import PriorScorer
     from turnout.routing.router import decisive
     from turnout.routing.scorer import KEPT_QUALITY, load
 
+    if not args.text.strip():
+        raise UsageError("the text to score is empty; give the prompt as it would be sent")
     default = args.scorer == "default"
     scorer: Any = PriorScorer() if default else load(args.scorer)
     query = _query(args.text, args.system, args.group)
+    if args.group and (default or args.group not in scorer.known_tags):
+        print(_unknown_group(args.group, default), file=sys.stderr)
     score = scorer.score(query)
     deciding, gain = decisive(score)
     wish = f"a share of {DEFAULT_SCORER_SHARE:g}" if default else f"keep_quality = {KEPT_QUALITY:g}"
     threshold = 1.0 - DEFAULT_SCORER_SHARE if default else scorer.threshold
     told = {
         "score": deciding,
-        "expected_gain": gain,
+        "expected_gain": None if default else gain,
         "threshold": threshold,
         "tier": "expensive" if deciding >= threshold else "cheap",
-        "novelty": score.novelty,
-        "novel": score.novel,
+        "novelty": None if default else score.novelty,
+        "novel": None if default else score.novel,
         "text_score": score.score,
         "scorer": args.scorer,
         "reasons": [in_words(reason) for reason in scorer.explain(query)],
@@ -52,6 +59,11 @@ def run(args: argparse.Namespace) -> int:
     }
     print(json.dumps(told) if args.json else _text(told, wish))
     return 0
+
+
+def _unknown_group(group: str, default: bool) -> str:
+    held = "the default scorer knows no groups" if default else "the scorer's logs never held it"
+    return f"turnout: the group {group!r} counts as none: {held}"
 
 
 def _limits(scorer: Any, default: bool) -> str:
@@ -65,15 +77,17 @@ def _limits(scorer: Any, default: bool) -> str:
 
 
 def _text(told: dict[str, Any], wish: str) -> str:
+    score = f"{told['tier']}: score {told['score']:.4f}, threshold {told['threshold']:.4f} (for {wish})"
+    reasons = [f"  {reason}" for reason in told["reasons"]]
+    measured = [] if told["novelty"] is None else [_measured(told)]
+    return "\n".join([score, *measured, *reasons, *filter(None, [told["limits"]])])
+
+
+def _measured(told: dict[str, Any]) -> str:
     novel = (
         f", unlike the training logs: decided by its group's mean gain or, unknown, the middle "
         f"(its text alone would score {told['text_score']:.4f})"
         if told["novel"]
         else ""
     )
-    lines = [
-        f"{told['tier']}: score {told['score']:.4f}, threshold {told['threshold']:.4f} (for {wish})",
-        f"expected gain {told['expected_gain']:+.3f}, novelty {told['novelty']:.2f}{novel}",
-        *(f"  {reason}" for reason in told["reasons"]),
-    ]
-    return "\n".join([*lines, told["limits"]] if told["limits"] else lines)
+    return f"expected gain {told['expected_gain']:+.3f}, novelty {told['novelty']:.2f}{novel}"

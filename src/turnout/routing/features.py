@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from turnout.ports import Query
 from turnout.routing import lexicon
-from turnout.routing.conversation import Context, ends, told
+from turnout.routing.conversation import Context, last_turn
 
 Floats = NDArray[np.float64]
 Hashes = NDArray[np.uint64]
@@ -67,9 +67,9 @@ _MARKS: dict[str, bytes] = {
     "code_fences": b"```",
 }
 _SCALARS = (
-    "bytes", "words", "sentences", "lines", "numbers", "capitalised", "options", "option_bytes", "stem_bytes",
+    "characters", "words", "sentences", "lines", "numbers", "capitalised", "options", "option_bytes", "stem_length",
     "last_line_bytes", "first_line_bytes", "longest_word", "longest_number", "long_words", "turns",
-    "conversation_bytes", "system_bytes", "tools", "images",
+    "conversation_characters", "system_characters", "tools", "images",
 )  # fmt: skip
 _RATIOS = (
     "word_length", "words_per_sentence", "long_word_share", "distinct_word_share", "number_share",
@@ -158,12 +158,16 @@ def grams(folded: bytes, size: int) -> Hashes:
     return np.asarray((code ^ (code >> _FOLD)) * _ODD)
 
 
+def words_of(folded: bytes) -> list[bytes]:
+    """The words and numbers of a text without case, in their order: those of Reading.word_codes."""
+    return _WORD.findall(folded)
+
+
 def read(query: Query) -> Reading:
     """The reading of a request. Never raises on any text, a lone surrogate or an empty one included."""
-    text, context = told(query)
-    data, length = ends(text)
+    data, length, context = last_turn(query)
     folded = data.lower()
-    words = _WORD.findall(folded)
+    words = words_of(folded)
     structure = _structure(data, length, words, context)
     codes = np.array(list(map(crc32, words)), np.uint64)
     return Reading(structure, data, folded, codes, query.tag)

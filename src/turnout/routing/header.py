@@ -36,13 +36,13 @@ class Header:
         return cls(
             intercept=_number(told, "intercept"),
             mean_gain=_number(told, "mean_gain"),
-            gain_slope=_number(told, "gain_slope"),
+            gain_slope=_slope(told),
             gain_intercept=_number(told, "gain_intercept"),
             tag_share=_number(told, "tag_share"),
             trees=_count(told, "trees"),
             tree_depth=_count(told, "tree_depth"),
-            served=_texts(told, "served"),
-            tags=_texts(told, "tags"),
+            served=_distinct(told, "served"),
+            tags=_distinct(told, "tags"),
             known_tags=frozenset(_texts(told, "known_tags")),
             keep_quality=_kept(told),
             novelty=_mapping(told["novelty"], "novelty"),
@@ -62,7 +62,17 @@ def _count(told: Mapping[str, Any], name: str) -> int:
     value = told[name]
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{name} is no whole number")
+    if value < 0:
+        raise ValueError(f"{name} is below 0")
     return value
+
+
+def _slope(told: Mapping[str, Any]) -> float:
+    # A falling one would tell the smallest gains of the highest scores.
+    slope = _number(told, "gain_slope")
+    if slope < 0:
+        raise ValueError("gain_slope is below 0")
+    return slope
 
 
 def _texts(told: Mapping[str, Any], name: str) -> Sequence[str]:
@@ -70,6 +80,13 @@ def _texts(told: Mapping[str, Any], name: str) -> Sequence[str]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise ValueError(f"{name} is no list of texts")
     return tuple(value)
+
+
+def _distinct(told: Mapping[str, Any], name: str) -> Sequence[str]:
+    texts = _texts(told, name)
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"{name} holds a name twice")
+    return texts
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ import numpy as np
 from turnout.errors import ArtifactError
 from turnout.ports import Query, Score
 from turnout.routing.features import FEATURE_VERSION, NAMES, Floats, read
+from turnout.routing.reasons import strongest
 
 FILE = "default.json"
 
@@ -58,8 +59,7 @@ class PriorScorer:
     def explain(self, query: Query, count: int = 5) -> list[str]:
         """The strongest reasons in words, the strongest first."""
         parts = self._parts(query)
-        strongest = np.argsort(-np.abs(parts), kind="stable")[:count]
-        return [f"{'+' if parts[at] > 0 else '-'}{abs(parts[at]):.3f}  {self._names[at]}" for at in strongest]
+        return strongest(dict(zip(self._names, map(float, parts), strict=True)), count)
 
     def _parts(self, query: Query) -> Floats:
         numbers = read(query).structure[self._at]

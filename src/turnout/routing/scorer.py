@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 import os
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -21,9 +22,9 @@ import numpy as np
 
 from turnout.errors import ArtifactError
 from turnout.ports import Query, Score
-from turnout.routing import artifact
+from turnout.routing import artifact, reasons
 from turnout.routing.artifact import Arrays, Artifact
-from turnout.routing.features import COUNTED, NAMES, Floats, Hashes, Reading, describe, read
+from turnout.routing.features import NAMES, Floats, Hashes, Reading, read
 from turnout.routing.header import Header
 from turnout.routing.novelty import Novelty
 from turnout.routing.tags import SYSTEM, with_known_tag
@@ -32,7 +33,7 @@ from turnout.routing.trees import Trees
 
 # Each hashed view's table has 2**BITS weights.
 BITS = 15
-HASHED_VIEWS = {"words": "its words", "letters": "its letters", "tagged_words": "its words under its tag"}
+HASHED_VIEWS = ("words", "letters", "tagged_words")
 # A number's rank is told in this many steps.
 KNOTS = 16
 # The wish that a scorer is judged by where none is said.
@@ -107,6 +108,11 @@ class FileScorer:
         return self._header.summary
 
     @property
+    def known_tags(self) -> Collection[str]:
+        """The tags of its logs."""
+        return self._header.known_tags
+
+    @property
     def trained_on(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
         """The smallest hashes of the texts that it was trained on (training/known_rows.py), ascending; none where
         the file holds none."""
@@ -128,9 +134,9 @@ class FileScorer:
         for view in self._tables:
             total += self._hashed(view, reading)
         if self._meaning is not None:
-            total += self._meaning.told(reading.data)
+            total += self._meaning.gain(reading.data)
         mean: float = self._tags.get(reading.tag, 0.0)
-        return total + self._trees.told(reading.structure, mean) + mean * self._tag_share
+        return total + self._trees.gain(reading.structure, mean) + mean * self._tag_share
 
     def _hashed(self, view: str, reading: Reading) -> float:
         hashes: Hashes = getattr(reading, view)
@@ -158,24 +164,34 @@ class FileScorer:
 
     def explain(self, query: Query, count: int = 5) -> list[str]:
         """The strongest reasons in words, the strongest first: what raised the gain told, and what lowered it."""
+        return reasons.strongest(self.parts(query), count)
+
+    def parts(self, query: Query) -> Mapping[str, float]:
+        """What each sign adds to the raw gain, by its name: together that gain, less what all requests have alike."""
         reading = self._read(query)
-        parts = {
-            f"{name} ({describe(value)})" if name in COUNTED else name: float(part)
-            for name, value, part in zip(
-                NAMES, reading.structure, self._above(reading.structure) * self._ranked, strict=True
-            )
-        }
-        for view in self._tables:
-            parts[HASHED_VIEWS[view]] = self._hashed(view, reading)
-        if self._meaning is not None:
-            parts["what its words mean"] = self._meaning.told(reading.data)
         mean = self._tags.get(reading.tag, 0.0)
-        parts["several signs together"] = self._trees.told(reading.structure, mean) - self._trees.middle
-        if reading.tag in self._tags:
-            whose = "the system prompt" if reading.tag.startswith(SYSTEM) else "the group"
-            parts[f"{whose} {reading.tag!r}"] = mean * self._tag_share
-        strongest = sorted(parts.items(), key=lambda part: -abs(part[1]))[:count]
-        return [f"{'+' if weight > 0 else '-'}{abs(weight):.3f}  {name}" for name, weight in strongest]
+        by_trees = self._trees.parts(reading.structure, mean)
+        parts: dict[str, float] = defaultdict(float)
+        parts[self._whose(reading.tag)] = mean * self._tag_share + float(by_trees[-1])
+        linear = self._above(reading.structure) * self._ranked
+        for name, part in reasons.of_numbers(reading.structure, linear + by_trees[:-1]):
+            parts[name] += part
+        for view in ("words", "tagged_words"):
+            # Under no tag there are no tagged words.
+            if view in self._tables and (hashes := getattr(reading, view)).size:
+                weights = self._tables[view][slots(hashes)] * scale(len(hashes))
+                for name, part in reasons.of_words(reading.folded, weights):
+                    parts[name] += part
+        if "letters" in self._tables:
+            parts["its letters"] = self._hashed("letters", reading)
+        if self._meaning is not None:
+            parts[reasons.of_meaning(self._meaning.strongest(reading.data))] = self._meaning.gain(reading.data)
+        return parts
+
+    def _whose(self, tag: str) -> str:
+        if tag.startswith(SYSTEM):
+            return "its system prompt"
+        return f"the group {tag!r}" if tag else "no group that the logs held"
 
     def rank(self, raw: float) -> float:
         """Where a gain stands among the out-of-fold gains of the logs; beyond them nearer and nearer to 0 or 1."""

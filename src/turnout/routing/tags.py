@@ -7,29 +7,35 @@ app's word, the endpoint, the system prompt; else the request has no tag, as row
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from turnout.messages import Message, system_text
+from turnout.messages import Message
 from turnout.ports import Query
+from turnout.routing.conversation import MOST_MESSAGES, SYSTEM_ROLES, both_ends, joined_ends, turns_of
 
 SYSTEM = "system:"
 # Characters read at each end of a system prompt. What varies from user to user is mostly in between, or a number.
 END_CHARACTERS = 1_000
+# System messages that are read: a request has one or two.
+MOST_SYSTEM = 40
 _DIGITS = b"0123456789"
 
 
-def identity(messages: Iterable[Message]) -> str:
+def identity(messages: Sequence[Message]) -> str:
     """`system:<12 hex digits>` of the system prompt, its digits left out (dates, times, numbers of accounts); "" where
     there is none. A prompt that names its user or the weekday is another one each time: then it is in too few rows
     of the logs to be known."""
-    text = system_text(messages)
-    if not text:
+    system = [message for message in both_ends(messages, MOST_MESSAGES) if message.get("role") in SYSTEM_ROLES]
+    if not system:
         return ""
-    if len(text) > 2 * END_CHARACTERS:
-        text = f"{text[:END_CHARACTERS]}\n{text[-END_CHARACTERS:]}"
-    told = text.encode("utf-8", "replace").translate(None, _DIGITS)
-    return SYSTEM + hashlib.blake2b(told, digest_size=6).hexdigest()
+    # A message without text is an empty line all the same.
+    texts = [text for _, said, _ in turns_of(both_ends(system, MOST_SYSTEM)) for text in said or ("",)]
+    text, length = joined_ends(texts, END_CHARACTERS)
+    if not length:
+        return ""
+    undated = text.encode("utf-8", "replace").translate(None, _DIGITS)
+    return SYSTEM + hashlib.blake2b(undated, digest_size=6).hexdigest()
 
 
 def known_tag(query: Query, known: Collection[str]) -> str:

@@ -8,6 +8,7 @@ Training and serving cut alike, which the tokenizer that the embedding was made 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, pairwise
 from typing import Any
@@ -37,9 +38,7 @@ class Vocabulary:
 
     def read(self, data: bytes) -> list[int]:
         """The places of the text's tokens. It begins as if after a blank; a byte that no token tells is left out."""
-        if len(data) > 2 * END_BYTES:
-            data = data[:END_BYTES] + b"\n" + data[-END_BYTES:]
-        return list(chain.from_iterable(map(self._remembered.__getitem__, _PIECE.findall(b" " + data))))
+        return list(chain.from_iterable(map(self._remembered.__getitem__, pieces(data))))
 
     def cut(self, piece: bytes) -> tuple[int, ...]:
         """The places of one piece's tokens: the longest that fits, then on from its end."""
@@ -52,6 +51,13 @@ class Vocabulary:
                 places.append(place)
             start = max(stop, start + 1)
         return tuple(places)
+
+
+def pieces(data: bytes) -> list[bytes]:
+    """The words with the blank before them, runs of digits and of marks that are cut, each by itself."""
+    if len(data) > 2 * END_BYTES:
+        data = data[:END_BYTES] + b"\n" + data[-END_BYTES:]
+    return _PIECE.findall(b" " + data)
 
 
 class _Remembered(dict[bytes, tuple[int, ...]]):
@@ -81,10 +87,17 @@ class Meaning:
             raise ValueError("its tokens have not one weight each")
         self._vocabulary = Vocabulary(tokens)
 
-    def told(self, data: bytes) -> float:
+    def gain(self, data: bytes) -> float:
         """The mean of the tokens' weights; 0 without tokens."""
         places = self._vocabulary.read(data)
         return float(self._weights[places].sum()) / len(places) if places else 0.0
+
+    def strongest(self, data: bytes) -> bytes:
+        """The word that does most for the gain to be what it is, whichever way; empty without tokens."""
+        gain, sums = self.gain(data), defaultdict[bytes, float](float)
+        for piece in pieces(data):
+            sums[piece.strip()] += float(self._weights[list(self._vocabulary.cut(piece))].sum())
+        return max(sums, key=lambda word: sums[word] * gain, default=b"")
 
 
 def packed(tokens: Sequence[bytes]) -> dict[str, NDArray[Any]]:

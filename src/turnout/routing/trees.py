@@ -41,13 +41,29 @@ class Trees:
             and all(told.ndim == 1 and ((told >= 0) & (told < end)).all() for told, end in within)
         )
 
-    def told(self, structure: Floats, tag_mean: float) -> float:
+    def gain(self, structure: Floats, tag_mean: float) -> float:
         """The sum of the leaves. Numbers are held against the cuts in single precision, as they were learnt."""
-        numbers = np.empty(len(structure) + 1, np.float32)
-        numbers[:-1] = structure
-        numbers[-1] = tag_mean
-        numbers = numbers.astype(np.float64)
+        numbers = _numbers(structure, tag_mean)
         at = self._roots
         for _ in range(self._depth):
             at = self._children[2 * at + (numbers[self._features[at]] > self._cuts[at])]
         return float(self._values[at].sum())
+
+    def parts(self, structure: Floats, tag_mean: float) -> Floats:
+        """What each number adds to the gain beyond `middle`, the tag's mean last: [len(structure) + 1]. Along each
+        tree's path, a step's change of value is that of the number that was asked for (Saabas' attribution)."""
+        numbers = _numbers(structure, tag_mean)
+        parts, at = np.zeros(len(numbers)), self._roots
+        for _ in range(self._depth):
+            asked = self._features[at]
+            below = self._children[2 * at + (numbers[asked] > self._cuts[at])]
+            np.add.at(parts, asked, self._values[below] - self._values[at])
+            at = below
+        return parts
+
+
+def _numbers(structure: Floats, tag_mean: float) -> Floats:
+    numbers = np.empty(len(structure) + 1, np.float32)
+    numbers[:-1] = structure
+    numbers[-1] = tag_mean
+    return numbers.astype(np.float64)

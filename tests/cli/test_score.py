@@ -1,0 +1,66 @@
+"""`turnout score`: what it says of a text, and what it was not asked rightly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.routing.test_scorer import trained
+from turnout.cli import main
+
+
+@pytest.fixture
+def scorer(tmp_path: Path) -> str:
+    """A file trained on the groups shop and school."""
+    trained().save(tmp_path / "s")
+    return str(tmp_path / "s")
+
+
+def test_the_default_scorer_tells_no_gain_and_no_novelty(capsys: pytest.CaptureFixture[str]) -> None:
+    """It has measured neither; nor are there reasons that weigh nothing."""
+    assert main(["score", "Prove it", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["expected_gain"], told["novelty"], told["novel"]) == (None, None, None)
+    assert 0.0 <= told["score"] <= 1.0
+    assert main(["score", "Prove it"]) == 0
+    text = capsys.readouterr().out
+    assert "novelty" not in text
+    assert "expected gain" not in text
+    assert "towards" in text
+    assert "0.000" not in text
+
+
+def test_a_file_tells_both(scorer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """And the words of the text among its reasons, the group too."""
+    assert main(["score", "Please add 1 and 2", "--scorer", scorer, "--group", "shop"]) == 0
+    told = capsys.readouterr()
+    assert "expected gain" in told.out
+    assert "novelty" in told.out
+    assert "the group 'shop'" in told.out
+    assert told.err == ""
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_group_that_the_logs_never_held_is_named(
+    known: bool, scorer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error; standard output stays the JSON, and the same as without a group."""
+    file = ["--scorer", scorer] if known else []
+    assert main(["score", "Please add 1 and 2", "--json", *file]) == 0
+    without = capsys.readouterr()
+    assert without.err == ""
+    assert main(["score", "Please add 1 and 2", "--json", *file, "--group", "shopp"]) == 0
+    told = capsys.readouterr()
+    assert "'shopp' counts as none" in told.err
+    assert told.out == without.out
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_text_is_wrong_use(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """2, and nothing on standard output."""
+    assert main(["score", text]) == 2
+    told = capsys.readouterr()
+    assert "empty" in told.err
+    assert told.out == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from turnout.messages import Message
 from turnout.ports import Query
 from turnout.routing.features import read
 from turnout.routing.scorer import FileScorer, load
-from turnout.routing.tags import END_CHARACTERS, identity, known_tag
+from turnout.routing.tags import END_CHARACTERS, MOST_SYSTEM, identity, known_tag
 from turnout.testing import ScriptedProvider
 from turnout.training import evaluate, fit
 from turnout.training.labelled_logs import Logs
@@ -64,6 +65,33 @@ def test_a_system_prompt_is_known_by_its_ends_without_its_digits() -> None:
     assert identity(chat("\ud800", "x")).startswith("system:")
     developer: Message = {"role": "developer", "content": [{"type": "text", "text": TUTOR}]}
     assert identity((developer, {"role": "user", "content": "x"})) == identity(chat(TUTOR, "x"))
+
+
+def test_an_identity_stands_still() -> None:
+    """Scorer files hold them: that of all texts of the system and developer messages, each on a line of its own."""
+    image = {"type": "image_url", "image_url": {}}
+    parts = [{"type": "text", "text": "Be kind."}, image, {"type": "text", "text": "2"}]
+    told: list[tuple[Message, ...]] = [
+        ({"role": "system", "content": parts}, {"role": "developer", "content": "And brief."}),
+        ({"role": "system", "content": "Be kind."}, {"role": "system", "content": [image]}),
+        ({"role": "system", "content": "é" * 3_000},),
+    ]
+    for messages, text in zip(
+        told, ["Be kind.\n\nAnd brief.", "Be kind.\n", "é" * 1_000 + "\n" + "é" * 1_000], strict=True
+    ):
+        assert identity(messages) == f"system:{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
+    assert identity(({"role": "system", "content": ""}, {"role": "user", "content": "x"})) == ""
+    assert identity(({"role": "system", "content": [image]},)) == ""
+
+
+def test_of_many_system_messages_the_first_and_last_are_read() -> None:
+    """As many as MOST_SYSTEM: what stands between them does not matter."""
+    told = [{"role": "system", "content": f"rule {chr(97 + at % 26)}"} for at in range(3 * MOST_SYSTEM)]
+    between = {"role": "system", "content": "another"}
+    half = MOST_SYSTEM // 2
+    assert identity([*told[:half], between, *told[half:]]) == identity(told)
+    assert identity([*told[: half - 1], between, *told[half:]]) != identity(told)
+    assert identity([*told[: 1 - half], between, *told[1 - half :]]) != identity(told)
 
 
 def test_the_apps_own_word_wins_where_it_is_known() -> None:

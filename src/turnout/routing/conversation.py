@@ -61,7 +61,7 @@ def both_ends(items: Sequence[T], most: int) -> Sequence[T]:
 def joined_ends(texts: Sequence[str], end: int) -> tuple[str, int]:
     """The texts joined by line ends, or the first and last `end` characters of that where it is longer; the length of
     all. What is not kept is not copied either."""
-    length = sum(map(len, texts)) + max(0, len(texts) - 1)
+    length = len(texts[0]) if len(texts) == 1 else sum(map(len, texts)) + max(0, len(texts) - 1)
     if length <= 2 * end:
         return "\n".join(texts), length
     return f"{_head(texts, end)}\n{_tail(texts, end)}", length

@@ -104,6 +104,8 @@ def test_few_rows_are_doubted_with_the_number_that_would_do() -> None:
     (line,) = table(_rows(wanted), [Wish("keep_quality", 0.95)])
     low, high = line["intervals"]["quality_kept"]
     assert (high - low) / 2 == pytest.approx(0.01, abs=0.003)
+    often = copied(few, 5)
+    assert "200 different texts promise little" in too_wide(often, table(often))[0]
     many = _rows()
     assert too_wide(many, table(many)) == []
 

@@ -178,13 +178,13 @@ def too_wide(rows: Rows, made: Sequence[dict[str, Any]]) -> list[str]:
         # However wide: what is surely kept is kept, as a cheap tier that is better keeps it.
         if half <= 2 * PROMISE or low >= wish:
             continue
-        doubt = (
-            f"{len(rows.cheap)} rows promise little: keep_quality = {wish:g} kept between {low:.1%} and {high:.1%}; "
-        )
+        count = int(rows.whose.max()) + 1
+        what = "rows" if count == len(rows.cheap) else "different texts"
+        doubt = f"{count} {what} promise little: keep_quality = {wish:g} kept between {low:.1%} and {high:.1%}; "
         if not _gap_is_sure(rows):
             told.append(doubt + "the tiers are too alike on them to tell how many would do")
             continue
-        wanted = int(np.ceil(len(rows.cheap) * (half / PROMISE) ** 2 / 100) * 100)
+        wanted = int(np.ceil(count * (half / PROMISE) ** 2 / 100) * 100)
         told.append(doubt + f"for a point to either side label about {wanted:,}")
     return told
 

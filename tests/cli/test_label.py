@@ -28,6 +28,8 @@ CHEAP_USD = (7 * 1 + 4 * 2) / 1e6
 DEAR_USD = (7 * 10 + 4 * 20) / 1e6
 
 CHECKS = """
+import time
+
 def right(prompt, answer, row):
     return answer == row["key"]
 
@@ -41,6 +43,10 @@ def conversation(prompt, answer, row):
 
 def never_seven(prompt, answer, row):
     return None if row["key"] == "7" else 1
+
+def hangs(prompt, answer, row):
+    open("hangs", "w").close()
+    time.sleep(600)
 
 def wild(prompt, answer, row):
     return 7
@@ -195,6 +201,7 @@ def test_rows_without_a_bound_on_their_cost_are_told_before_and_left_out_under_a
     assert _label("--dry-run", "--budget", "1") == 0
     told = capsys.readouterr().out
     assert "12 rows to label" in told
+    assert "24 calls, 0.24 s at the rate" in told
     assert "1 rows with images have no bound on their cost and are left out under a budget" in told
     assert _label("--json", "--budget", "1") == 0
     ended = _summary(capsys)
@@ -508,14 +515,21 @@ def test_one_run_at_a_time_adds_to_a_file(
 
 def test_wrong_use_is_told_before_anything_is_read(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A check that is not there, a rate that is none, a file that cannot be added to."""
+    (place / "folder.csv").mkdir()
     for wrong, told in (
         (["--check", "mychecks:nothing"], "mychecks:nothing: AttributeError"),
         (["--check", "nothing"], "module:function"),
     ):
         assert main(["label", "log.jsonl", "-o", "o.jsonl", *wrong]) == 2
         assert told in capsys.readouterr().err
-    assert _label(out="out.parquet") == 1
-    assert ".jsonl or .csv" in capsys.readouterr().err
+    for out, told in (
+        ("out.parquet", ".jsonl or .csv"),
+        (".", ".jsonl or .csv"),
+        ("folder.csv", "folder.csv: is a directory"),
+        ("nowhere/out.jsonl", "nowhere/out.jsonl: there is no directory nowhere"),
+    ):
+        assert _label(out=out) == 1
+        assert told in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
         main(["label", "log.jsonl", "-o", "o.jsonl", "--check", "mychecks:right", "--rate", "often"])
     assert ended.value.code == 2
@@ -546,6 +560,25 @@ def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: Loopb
     provider.latency_s = 0.0
     assert _label() == 0
     assert len(read([out], strict=True)) == 12
+
+
+def test_a_check_that_hangs_keeps_no_run_from_ending(place: Path) -> None:
+    """One Ctrl-C is enough, and the summary is told."""
+    command = [sys.executable, "-m", "turnout", "label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:hangs",
+               "--rate", "6000/minute", "--concurrency", "2", "--yes", "--json"]  # fmt: skip
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | _path())
+    for _ in range(3000):
+        if (place / "hangs").exists():
+            break
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    try:
+        out, err = running.communicate(timeout=15)
+    finally:
+        running.kill()
+    assert running.returncode == 130, err
+    assert json.loads(out)["left"] == 12
+    assert b"Traceback" not in err
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])

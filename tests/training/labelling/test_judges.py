@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -70,9 +71,10 @@ async def _nobody(model: str, messages: Sequence[Message], max_tokens: int) -> A
 
 def test_both_orders_are_asked_and_averaged() -> None:
     """The cheap answer stands first, then second; a judge that prefers a place is evened out."""
-    models = _Scripted("A: 8, B: 6", "A: 10, B: 4")
+    models = _Scripted("A: 8, B: 6", "A: 10, B: 9")
     verdict = asyncio.run(ModelJudge(models, "m").judge(PROMPT, "four", "4", models.ask))
-    assert (verdict.cheap, verdict.expensive) == pytest.approx((0.6, 0.8))
+    # Exactly: no digits that no judge gave.
+    assert (verdict.cheap, verdict.expensive) == (0.85, 0.8)
     first, second = (str(messages[-1]["content"]) for messages in models.asked)
     assert first.index("four") < first.index(">\n4")
     assert second.index(">\n4") < second.index("four")
@@ -108,8 +110,13 @@ def test_a_check_may_be_async_or_not_and_sees_the_row() -> None:
     async def slowly(prompt: Any, answer: str, row: Any) -> bool:
         return bool(answer == row["key"])
 
-    verdict = asyncio.run(CheckJudge(slowly).judge(PROMPT, "5", "4", _nobody))
-    assert (verdict.cheap, verdict.expensive) == (0.0, 1.0)
+    class Checker:
+        async def __call__(self, prompt: Any, answer: str, row: Any) -> bool:
+            return await slowly(prompt, answer, row)
+
+    for check in (slowly, Checker(), partial(Checker()), partial(slowly), lambda p, a, r: slowly(p, a, r)):
+        verdict = asyncio.run(CheckJudge(check).judge(PROMPT, "5", "4", _nobody))
+        assert (verdict.cheap, verdict.expensive) == (0.0, 1.0)
     verdict = asyncio.run(CheckJudge(lambda p, a, r: len(a) / 10).judge(PROMPT, "12", "1234", _nobody))
     assert (verdict.cheap, verdict.expensive) == (0.2, 0.4)
     for nonsense in (None, "good", float("nan"), 2):

@@ -9,7 +9,8 @@ import pytest
 
 from turnout.errors import LogError
 from turnout.training.labelling.labelled_file import LabelledFile
-from turnout.training.labelling.prompts import Intake, digest_of, plain, read
+from turnout.training.labelling.prompts import Intake, digest_of, in_turn, plain, read
+from turnout.training.log_files import Broken, rows_of
 
 
 def test_a_prompt_is_the_same_in_every_shape_and_another_in_another_group() -> None:
@@ -113,3 +114,36 @@ def test_a_line_end_inside_an_answer_ends_no_row(tmp_path: Path) -> None:
         healed.append({"prompt": "three", "cheap_quality": 0, "expensive_quality": 1})
         healed.close()
         assert list(LabelledFile(path).done) == [digest_of("one", ""), digest_of("three", "")]
+
+
+WILD = 'a\rb\r\nc\nd "e" ""\u2028\u2029\x85\x00\x0b,;\t\ufeff\'\r'
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+@pytest.mark.parametrize("told", ["prompt", "messages"])
+def test_whatever_a_text_holds_it_comes_back_the_same(tmp_path: Path, name: str, told: str) -> None:
+    """Line ends of every kind, quotes, a NUL: or the row would be broken, and bought again by every run."""
+    path = tmp_path / name
+    texts = [each for c in dict.fromkeys((*WILD, WILD)) for each in (f"x{c}y", f"x{c}")]
+    prompts = [text if told == "prompt" else ({"role": "system", "content": text},) for text in texts]
+    file = LabelledFile(path)
+    for text, prompt in zip(texts, prompts, strict=True):
+        listed = prompt if isinstance(prompt, str) else list(prompt)
+        row = {"id": text, told: listed, "cheap_quality": 0.5, "expensive_quality": 1.0, "group": "g" + text}
+        file.append({**row, "cheap_answer": text, "expensive_answer": text})
+    file.close()
+    again = LabelledFile(path)
+    assert not again.broken
+    assert list(again.done) == [digest_of(prompt, "g" + text) for text, prompt in zip(texts, prompts, strict=True)]
+    rows = [row for _, row in rows_of(path, lambda names: None) if not isinstance(row, Broken)]
+    assert [row["expensive_answer"] for row in rows] == texts
+
+
+def test_rows_that_failed_before_come_last(tmp_path: Path) -> None:
+    """Those that failed least first; the others in their order. A prompt that no UTF-8 can hold is a bad row."""
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps({"prompt": name}) + "\n" for name in ("a", "b", "c", "\ud800", "d")))
+    failures, intake = {digest_of("a", ""): 2, digest_of("c", ""): 1}, Intake()
+    assert [prompt.prompt for prompt in in_turn(path, (), failures, intake)] == ["b", "d", "c", "a"]
+    assert (intake.rows, intake.bad.skipped) == (5, 1)
+    assert intake.bad.named[0].startswith(f"{path}:4: ")

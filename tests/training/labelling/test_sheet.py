@@ -112,6 +112,13 @@ def test_a_model_that_is_out_is_asked_again_when_its_circuit_lets_it() -> None:
     assert (place.journal.begun, place.journal.ended) == ([CENT] * 4, [CENT, Decimal(0), Decimal(0), CENT])
 
 
+def test_each_question_of_a_row_has_its_own_tries() -> None:
+    """A provider that drops half of the calls puts no row aside: two failures, an answer, two more."""
+    place = _Place(_Models(_out(), _out(), "one", _out(), _out(), "two"))
+    sheet = _sheet()
+    assert [place.ask(sheet).text for _ in range(2)] == ["one", "two"]
+
+
 def test_what_was_bought_is_not_asked_again() -> None:
     """By its question, counted: the very same question asked twice in one go is two."""
     models = _Models("one", "two")

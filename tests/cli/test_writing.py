@@ -45,6 +45,21 @@ def test_the_logs_are_never_written_over(logs: Path, capsys: pytest.CaptureFixtu
     assert not logs.with_name("new").exists()
 
 
+def test_the_scorer_and_its_picture_are_two_files(
+    logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one name, by a relative one, by a link to the folder or to the file; where it is there already and not."""
+    monkeypatch.chdir(logs.parent)
+    Path("folder").symlink_to(logs.parent, target_is_directory=True)
+    Path("link").symlink_to("new")
+    Path("twin").touch()
+    Path("hard").hardlink_to("twin")
+    new = str(logs.parent / "new")
+    for scorer, picture in ((new, new), (new, "new"), ("new", "./folder/new"), ("link", new), ("twin", "hard")):
+        assert "is what -o names too" in refused(capsys, "train", "logs.csv", "-o", scorer, "--plot", picture)
+    assert not Path("new").exists()
+
+
 def test_another_file_is_not_written_over(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither by a scorer nor by a picture."""
     other = logs.with_name("app.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -25,8 +26,20 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command. Exit code 0: good; 1: the work failed; 2: wrong use."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Runs one command. Exit code 0: good; 1: the work failed, or its reader left (`| head`); 2: wrong use."""
+    try:
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            # Now, not at the interpreter's end: what a pipe refuses there, nobody can catch.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # As Python's documentation on SIGPIPE has it: what is still held goes nowhere at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="turnout", description="Every LLM call of your app on the right track.")
     parser.add_argument("--version", action="version", version=f"turnout {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

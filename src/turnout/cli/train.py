@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     writing.check_scorer(args.output, args.logs)
     writing.check_plot(args.plot, args.logs)
+    writing.check_apart(args.output, args.plot)
     embedding = reading.embedding(args.embedding)
     logs = reading.read(args.logs, strict=args.strict, most=fit.MOST_ROWS, seed=args.seed)
     with progress.shown("training") as bar:

@@ -25,6 +25,12 @@ def check_plot(path: str | None, logs: Sequence[str]) -> None:
         _check(Path(path), logs, "--plot", "a PNG picture", _is_png)
 
 
+def check_apart(scorer: str, picture: str | None) -> None:
+    """Raises UsageError where the scorer file and the picture are one file, by whatever two names."""
+    if picture is not None and _same(Path(scorer), Path(picture)):
+        raise UsageError(f"{picture} is what -o names too; name another file with --plot")
+
+
 @contextmanager
 def written(path: str) -> Iterator[None]:
     """Raises TurnoutError, which names the file, where writing it fails all the same."""
@@ -45,6 +51,12 @@ def _check(path: Path, logs: Sequence[str], option: str, kind: str, ours: Callab
         raise UsageError(f"{path} cannot be written here; {another}")
     if path.exists() and path.stat().st_size and not ours(path):
         raise UsageError(f"{path} exists and is not {kind}; remove it, or {another}")
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _is_png(path: Path) -> bool:

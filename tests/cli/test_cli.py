@@ -123,3 +123,23 @@ def test_check_says_what_the_settings_mean(tmp_path: Path, capsys: pytest.Captur
     told = capsys.readouterr().out
     assert "openai/a" in told
     assert "threshold = 0.4" in told
+
+
+def test_check_says_what_a_wish_for_quality_means_with_this_scorer(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From whatever folder it is asked: the scorer's path is relative to the settings file."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    assert main(["train", str(file), "-o", str(folder / "s.turnout"), "--embedding", "none"]) == 0
+    models = '[tiers.cheap]\nmodels = ["openai/a"]\n[tiers.expensive]\nmodels = ["openai/b"]\n'
+    monkeypatch.chdir(tmp_path)
+    for wish, words in ((0.9, "go to the expensive tier: "), (0.01, "nothing goes to"), (1.0, "to the expensive")):
+        config = folder / "turnout.toml"
+        config.write_text(f'{models}[routing]\nscorer = "s.turnout"\nkeep_quality = {wish}\n')
+        capsys.readouterr()
+        assert main(["check", "--config", "app/turnout.toml"]) == 0
+        assert words in capsys.readouterr().out
+    config.write_text(f'{models}[routing]\nscorer = "gone.turnout"\n')
+    assert main(["check", "--config", "app/turnout.toml"]) == 1
+    assert "app/gone.turnout: no such file" in capsys.readouterr().err

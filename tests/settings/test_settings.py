@@ -125,3 +125,16 @@ timeout_s = 7
     file.write_text("tiers = 3")
     with pytest.raises(SettingsError, match="tiers = 3: must be a table"):
         Settings.from_toml(file, also=("openai/judge",))
+
+
+def test_paths_in_a_settings_file_are_relative_to_its_folder(tmp_path: Path) -> None:
+    """From wherever the app is started. Absolute ones stay; so do those of a mapping."""
+    tiers = {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}}
+    text = '[tiers.cheap]\nmodels = ["openai/a"]\n[tiers.expensive]\nmodels = ["openai/b"]\n'
+    file = tmp_path / "turnout.toml"
+    for written, meant in (("s.turnout", str(tmp_path / "s.turnout")), ("/x/s", "/x/s"), ("default", "default")):
+        file.write_text(f'{text}[routing]\nscorer = "{written}"\n[log]\npath = "{written}.log"\n')
+        settings = Settings.from_toml(file)
+        assert settings.routing.scorer == meant
+        assert settings.log.path == str(tmp_path / f"{written}.log")
+    assert Settings.from_mapping({"tiers": tiers, "routing": {"scorer": "s"}}).routing.scorer == "s"

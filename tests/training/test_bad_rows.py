@@ -60,10 +60,32 @@ def test_reasons_that_never_repeat_fill_no_memory() -> None:
     assert (bad.skipped, bad.kinds) == (KINDS + 500, KINDS)
 
 
+@pytest.mark.parametrize(("end", "largest"), [(5, 5), (10, 10), (100, 100), (1000, 1000)])
+def test_another_scale_is_refused_with_its_end(tmp_path: Path, end: int, largest: int) -> None:
+    """Rows of 0 and 1 of ten would pass for wrong and right, and train."""
+    rows = [(f"p {row}", row % (end + 1), (row * 7) % (end + 1)) for row in range(20 * end)]
+    with pytest.raises(LogError, match=rf"a quality above 1, the largest {largest}: .*if your scale goes to {end}, d"):
+        read([file(tmp_path / "scale.csv", rows)])
+
+
+def test_a_scale_ends_where_either_column_does(tmp_path: Path) -> None:
+    """The first column goes to 5 by chance, the second to 10: it is a scale of 10."""
+    with pytest.raises(LogError, match=r"the largest 10: this is another scale; .* divide by 10"):
+        read([file(tmp_path / "two.csv", [(f"p {row}", 2 + row % 4, 1 + row % 10) for row in range(40)])])
+
+
+def test_a_few_qualities_above_one_are_bad_rows(tmp_path: Path) -> None:
+    """A slip of some is skipped and named."""
+    logs = read([file(tmp_path / "slips.csv", [*[(f"p {row}", row % 2, 1) for row in range(10)], ("x", 7, 1)])])
+    assert (len(logs), logs.skipped) == (10, 1)
+    assert "cheap_quality is 7, outside [0, 1]; if your scale goes to 10, divide by 10" in logs.bad[0]
+
+
 def test_most_rows_skipped_is_a_doubt_and_stands_in_the_error(tmp_path: Path) -> None:
     """ "0 in every row" alone would send one looking in the wrong place."""
-    logs = read([percent(tmp_path / "percent.csv")])
-    reason = r"252 of 312 rows were skipped, 251 of them.*cheap_quality is 2, outside \[0, 1\].*100"
+    rows = [*[(f"p {row}", 1, 1) for row in range(60)], *[(f"q {row}", "bad", 1) for row in range(252)]]
+    logs = read([file(tmp_path / "words.csv", rows)])
+    reason = r"252 of 312 rows were skipped, 252 of them.*cheap_quality is '\.\.\.', not a number"
     with pytest.raises(LogError, match=rf"is 0 in every row.*{reason}"):
         fit.train(logs)
     with pytest.raises(LogError, match=rf"is 0 in every row.*{reason}"):
@@ -83,8 +105,8 @@ def test_no_good_row_names_the_files_and_the_commonest_reason(tmp_path: Path) ->
         read(paths[:1])
     with pytest.raises(LogError, match=r"a\.csv, .*b\.csv, .*c\.csv and 4 more: no good row"):
         read(paths)
-    bad = file(tmp_path / "bad.csv", [("", 0, 1), *[("x", 50, 70)] * 3])
-    with pytest.raises(LogError, match=r"bad\.csv: no good row.*bad\.csv:2: prompt is empty.*3 of them.*is 50, outs"):
+    bad = file(tmp_path / "bad.csv", [("", 0, 1), *[("x", -50, 1)] * 3])
+    with pytest.raises(LogError, match=r"bad\.csv: no good row.*bad\.csv:2: prompt is empty.*3 of them.*is -50, outs"):
         read([bad])
 
 
@@ -100,5 +122,5 @@ def test_the_command_tells_it_once_at_the_end(tmp_path: Path, capsys: pytest.Cap
     """Below the rows that it names one by one."""
     assert main(["train", str(percent(tmp_path / "p.csv")), "-o", str(tmp_path / "s")]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    assert "252 of 312 rows were skipped" in last
-    assert "divide" in last
+    assert "251 of 312 rows have a quality above 1, the largest 100" in last
+    assert "divide by 100" in last

@@ -126,10 +126,10 @@ def test_the_largest_weights_and_costs_overflow_nothing() -> None:
     assert np.isfinite(logs.net_gain).all()
 
 
-@pytest.mark.parametrize("quality", [85, 100, 7.5])
-def test_a_quality_of_another_scale_is_told_of_the_scale(quality: float) -> None:
-    """What is out of range above may be of 0 to 100; what is below is just wrong."""
-    with pytest.raises(LogError, match=f"cheap_quality is {quality:g}, outside .0, 1.; .*divide.*100"):
+@pytest.mark.parametrize(("quality", "end"), [(4, 5), (7.5, 10), (85, 100), (100, 100), (800, 800)])
+def test_a_quality_of_another_scale_is_told_of_the_scale(quality: float, end: int) -> None:
+    """What is out of range above may be of 0 to 5, 10 or 100; what is below is just wrong."""
+    with pytest.raises(LogError, match=f"cheap_quality is {quality:g}, outside .0, 1.; .* goes to {end}, divide by "):
         Logs.from_rows([{**GOOD, "cheap_quality": quality}])
     with pytest.raises(LogError, match=r"outside \[0, 1\]$"):
         Logs.from_rows([{**GOOD, "cheap_quality": -1}])

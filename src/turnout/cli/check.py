@@ -21,7 +21,22 @@ def run(args: argparse.Namespace) -> int:
     for wish in ("keep_quality", "max_expensive_share", "threshold"):
         if (value := getattr(routing, wish)) is not None:
             print(f"wish:      {wish} = {value:g}")
+    if routing.keep_quality is not None and routing.scorer != "default":
+        print(f"           {_meant(routing.scorer, routing.keep_quality)}")
     cache = settings.cache
     print(f"cache:     {f'on, fresh for {cache.ttl_s:g} s, scope {cache.scope}' if cache.enabled else 'off'}")
     print("good")
     return 0
+
+
+def _meant(scorer: str, quality: float) -> str:
+    """What a wish for quality means with this scorer: a score is a rank among its logs."""
+    from turnout.routing.scorer import load
+
+    threshold = load(scorer).threshold_for_quality(quality)
+    if threshold >= 1.0:
+        return "on the training logs the cheap tier alone kept that: nothing goes to the expensive one"
+    if threshold <= 0.0:
+        return "on the training logs nothing less kept that: everything goes to the expensive tier"
+    share = f"{1 - threshold:.0%} of traffic like the training logs"
+    return f"scores from {threshold:.4f} on go to the expensive tier: {share}"

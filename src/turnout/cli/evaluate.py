@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the figures; exit code 0 whatever they are."""
+    from turnout.routing.plugs import DEFAULT_SCORER_SHARE
     from turnout.routing.prior import PriorScorer
     from turnout.routing.scorer import load
     from turnout.training import evaluate, plots
@@ -64,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
     reading.warn(report["warnings"])
     if args.plot:
         at = (report["keep95_threshold_share"], report["keep95_quality"])
-        chosen = None if at[1] is None else plots.Chosen("keep_quality = 0.95", *at)
+        wish = f"max_expensive_share = {DEFAULT_SCORER_SHARE:g}" if args.scorer == "default" else "keep_quality = 0.95"
+        chosen = None if at[1] is None else plots.Chosen(wish, *at)
         with writing.written(args.plot):
             plots.curve_and_calibration(args.plot, logs, told.score, told.gain, chosen)
     print(json.dumps(report) if args.json else _text(report))

@@ -390,7 +390,8 @@ class Settings:
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str], *, also: tuple[str, ...] = ()) -> Settings:
-        """The settings in this TOML file. Raises SettingsError, which names the file.
+        """The settings in this TOML file. Raises SettingsError, which names the file. A scorer's and a log's relative
+        path is relative to the file's folder, from wherever the app is started.
 
         also: models that a command asks by name besides, so that the file may tell of them in [models]. Those that
         are in no tier come to stand behind the expensive one's.
@@ -401,7 +402,7 @@ class Settings:
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"cannot read the settings file {file}: {error}") from error
         try:
-            return cls.from_mapping(_with(tomllib.loads(text), also))
+            return cls.from_mapping(_beside(_with(tomllib.loads(text), also), file.parent))
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{file} is not valid TOML: {error}") from error
         except SettingsError as error:
@@ -441,3 +442,14 @@ def _with(mapping: dict[str, Any], also: tuple[str, ...]) -> Mapping[str, Any]:
         }
     except (KeyError, TypeError):
         return mapping
+
+
+def _beside(mapping: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """The same settings, relative paths made relative to this folder."""
+    told = dict(mapping)
+    for section, name in (("routing", "scorer"), ("log", "path")):
+        part = told.get(section)
+        path = part.get(name) if isinstance(part, dict) else None
+        if isinstance(part, dict) and isinstance(path, str) and path not in ("", "default"):
+            told[section] = {**part, name: str(folder / path)}
+    return told

@@ -21,7 +21,15 @@ from turnout.ports import Query
 from turnout.routing.tags import identity
 from turnout.training.bad_rows import BadRows
 from turnout.training.log_files import Broken, Row, need, rows_of
-from turnout.training.log_rows import Numbers, group_of, numbers_of, prompt_or_messages, query_of
+from turnout.training.log_rows import (
+    Numbers,
+    OffScale,
+    group_of,
+    numbers_of,
+    prompt_or_messages,
+    query_of,
+    scale_of,
+)
 
 Floats = NDArray[np.float64]
 
@@ -186,6 +194,8 @@ class _Gathering:
         self._chance = random.Random(seed)
         self._held: list[tuple[int, Query, Numbers]] = []
         self._bad = BadRows()
+        # Rows with a quality above 1, and the largest.
+        self._off_scale, self._largest = 0, 0.0
         self._good = 0
 
     def take(self, name: str, line: int, row: Row | Broken) -> None:
@@ -199,6 +209,8 @@ class _Gathering:
         except ValueError as error:
             if self._strict:
                 raise LogError(f"{name}:{line}: {error}") from error
+            if isinstance(error, OffScale):
+                self._off_scale, self._largest = self._off_scale + 1, max(self._largest, error.value)
             self._bad.add(f"{name}:{line}", str(error))
             return
         at = self._place()
@@ -218,6 +230,12 @@ class _Gathering:
         return at if at < self._most else None
 
     def logs(self) -> Logs:
+        if self._off_scale > self._good:
+            # Rows of 0 and 1 of ten would pass for wrong and right.
+            raise LogError(
+                f"{self._off_scale} of {self.seen} rows have a quality above 1, the largest {self._largest:g}: "
+                f"this is another scale; {scale_of(self._largest)}"
+            )
         held = sorted(self._held, key=lambda row: row[0])
         columns = np.array([numbers for _, _, numbers in held], dtype=np.float64).reshape(len(held), 5)
         cheap, expensive, cheap_usd, expensive_usd, weight = (columns[:, place].copy() for place in range(5))

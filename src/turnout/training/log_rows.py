@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from turnout.errors import InvalidRequest
@@ -18,6 +18,9 @@ Numbers = tuple[float, float, float, float, float]
 MOST = 1e9
 # Characters told of a value that is wrong.
 SHOWN = 60
+# Where the scales end that people and models grade on.
+SCALES = (5.0, 10.0, 100.0)
+QUALITIES = ("cheap_quality", "expensive_quality")
 
 
 def nothing(value: Any) -> bool:
@@ -47,6 +50,20 @@ def _json(text: str) -> Any:
         raise ValueError(f"messages is not JSON ({error})") from None
     except RecursionError:
         raise ValueError("messages is not JSON (nested too deep)") from None
+
+
+class OffScale(ValueError):
+    """A quality above 1: alone a slip, in most rows another scale. value: how far it goes."""
+
+    def __init__(self, message: str, value: float) -> None:
+        super().__init__(message)
+        self.value = value
+
+
+def scale_of(largest: float) -> str:
+    """What to do with qualities that go so far."""
+    end = next((end for end in SCALES if largest <= end), largest)
+    return f"if your scale goes to {end:g}, divide by {end:g}"
 
 
 def _text(prompt: str) -> str:
@@ -95,13 +112,27 @@ def prompt_of(row: Mapping[str, Any]) -> Any:
 def numbers_of(row: Mapping[str, Any]) -> Numbers:
     """The numbers of a row; costs nan where they are not told. Raises ValueError."""
     weight = _optional(row, "weight")
+    try:
+        cheap, expensive = (_quality(row, name) for name in QUALITIES)
+    except OffScale as error:
+        error.value = max(error.value, *_told(row))
+        raise
     return (
-        _quality(row, "cheap_quality"),
-        _quality(row, "expensive_quality"),
+        cheap,
+        expensive,
         _optional(row, "cheap_usd"),
         _optional(row, "expensive_usd"),
         1.0 if math.isnan(weight) else weight,
     )
+
+
+def _told(row: Mapping[str, Any]) -> Iterator[float]:
+    """The qualities of a row that are numbers, whatever they are."""
+    for name in QUALITIES:
+        try:
+            yield min(_number(row.get(name), name), MOST)
+        except ValueError:
+            yield 0.0
 
 
 def _quality(row: Mapping[str, Any], name: str) -> float:
@@ -110,7 +141,7 @@ def _quality(row: Mapping[str, Any], name: str) -> float:
         raise ValueError(f"{name} is missing")
     number = _number(value, name)
     if 1.0 < number < math.inf:
-        raise ValueError(f"{name} is {number:g}, outside [0, 1]; if your scale is 0 to 100, divide by 100")
+        raise OffScale(f"{name} is {number:g}, outside [0, 1]; {scale_of(number)}", number)
     if not 0.0 <= number <= 1.0:
         raise ValueError(f"{name} is {number:g}, outside [0, 1]")
     return number

@@ -70,7 +70,7 @@ def _curve(axes: Any, logs: Logs, score: Floats, chosen: Chosen | None) -> None:
     axes.set_ylabel("mean quality")
     axes.set_title(f"What each share of expensive calls gives ({len(logs):,} requests)")
     axes.grid(alpha=0.25)
-    axes.legend(loc="lower right" if high >= low else "upper right", frameon=False)
+    axes.legend(loc="best", framealpha=0.9, edgecolor="none")
 
 
 def _weighted(score: Floats, logs: Logs) -> tuple[Floats, Floats]:
@@ -94,7 +94,7 @@ def _calibration(axes: Any, told: Floats, gain: Floats, weight: Floats) -> None:
     axes.set_ylabel("mean gain measured (bars: two standard errors)")
     axes.set_title("Do the expected gains come true?")
     axes.grid(alpha=0.25)
-    axes.legend(loc="upper left", frameon=False)
+    axes.legend(loc="best", framealpha=0.9, edgecolor="none")
 
 
 def _point(told: Floats, gain: Floats, weight: Floats) -> tuple[float, float, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,6 +15,7 @@ from turnout.errors import SettingsError
 from turnout.outcome import Tier
 from turnout.settings.notation import Budget, Rate
 from turnout.settings.reader import NO_VALUE, nearest, read, require
+from turnout.settings.toml_file import mapping_of
 
 # What a caller may ask for besides configured names; never a model's own name.
 VIRTUAL_MODELS = ("auto", "cheap", "expensive")
@@ -396,17 +396,11 @@ class Settings:
         also: models that a command asks by name besides, so that the file may tell of them in [models]. Those that
         are in no tier come to stand behind the expensive one's.
         """
-        file = Path(path)
+        mapping = mapping_of(Path(path), also)
         try:
-            text = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"cannot read the settings file {file}: {error}") from error
-        try:
-            return cls.from_mapping(_beside(_with(tomllib.loads(text), also), file.parent))
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"{file} is not valid TOML: {error}") from error
+            return cls.from_mapping(mapping)
         except SettingsError as error:
-            raise SettingsError(f"{file}: {error}") from None
+            raise SettingsError(f"{path}: {error}") from None
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
@@ -429,27 +423,3 @@ class Settings:
 
     def tier_of(self, name: str) -> Tier:
         return "cheap" if name in self.tiers.cheap.models else "expensive"
-
-
-def _with(mapping: dict[str, Any], also: tuple[str, ...]) -> Mapping[str, Any]:
-    """The same settings with these models too. Tiers of a wrong shape stay as they are, for the check to say so."""
-    try:
-        cheap, dear = mapping["tiers"]["cheap"]["models"], mapping["tiers"]["expensive"]["models"]
-        more = [name for name in also if name not in cheap and name not in dear]
-        return {
-            **mapping,
-            "tiers": {**mapping["tiers"], "expensive": {**mapping["tiers"]["expensive"], "models": [*dear, *more]}},
-        }
-    except (KeyError, TypeError):
-        return mapping
-
-
-def _beside(mapping: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    """The same settings, relative paths made relative to this folder."""
-    told = dict(mapping)
-    for section, name in (("routing", "scorer"), ("log", "path")):
-        part = told.get(section)
-        path = part.get(name) if isinstance(part, dict) else None
-        if isinstance(part, dict) and isinstance(path, str) and path not in ("", "default"):
-            told[section] = {**part, name: str(folder / path)}
-    return told

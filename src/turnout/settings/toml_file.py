@@ -1,0 +1,46 @@
+"""What a settings file says, before anything of it is checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from turnout.errors import SettingsError
+
+
+def mapping_of(file: Path, also: tuple[str, ...] = ()) -> Mapping[str, Any]:
+    """The file as a mapping, relative paths made relative to its folder. also: models to stand behind the expensive
+    tier's where no tier names them. Raises SettingsError, which names the file."""
+    try:
+        told = tomllib.loads(file.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the settings file {file}: {error}") from error
+    return _beside(_with(told, also), file.parent)
+
+
+def _with(mapping: dict[str, Any], also: tuple[str, ...]) -> Mapping[str, Any]:
+    """The same settings with these models too. Tiers of a wrong shape stay as they are, for the check to say so."""
+    try:
+        cheap, dear = mapping["tiers"]["cheap"]["models"], mapping["tiers"]["expensive"]["models"]
+        more = [name for name in also if name not in cheap and name not in dear]
+        return {
+            **mapping,
+            "tiers": {**mapping["tiers"], "expensive": {**mapping["tiers"]["expensive"], "models": [*dear, *more]}},
+        }
+    except (KeyError, TypeError):
+        return mapping
+
+
+def _beside(mapping: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """The same settings, relative paths made relative to this folder."""
+    told = dict(mapping)
+    for section, name in (("routing", "scorer"), ("log", "path")):
+        part = told.get(section)
+        path = part.get(name) if isinstance(part, dict) else None
+        if isinstance(part, dict) and isinstance(path, str) and path not in ("", "default"):
+            told[section] = {**part, name: str(folder / path)}
+    return told

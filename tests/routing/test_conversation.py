@@ -23,36 +23,31 @@ class Visits:
     count = 0
 
 
-class Parts(list[Any]):
+class Watched:
+    """A sequence whose items tell when they are looked at."""
+
+    visits: Visits
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in super().__iter__():  # type: ignore[misc]
+            self.visits.count += 1
+            yield item
+
+    def __getitem__(self, at: Any) -> Any:
+        self.visits.count += len(range(*at.indices(len(self)))) if isinstance(at, slice) else 1  # type: ignore[arg-type]
+        return super().__getitem__(at)  # type: ignore[misc]
+
+
+class Parts(Watched, list[Any]):
     """Parts that tell when they are looked at."""
 
     def __init__(self, items: list[Any], visits: Visits) -> None:
         super().__init__(items)
         self.visits = visits
 
-    def __iter__(self) -> Iterator[Any]:
-        for item in super().__iter__():
-            self.visits.count += 1
-            yield item
 
-    def __getitem__(self, at: Any) -> Any:
-        self.visits.count += len(range(*at.indices(len(self)))) if isinstance(at, slice) else 1
-        return super().__getitem__(at)
-
-
-class Messages(tuple[Any, ...]):
+class Messages(Watched, tuple[Any, ...]):
     """Messages that do the same."""
-
-    visits: Visits
-
-    def __iter__(self) -> Iterator[Any]:
-        for item in super().__iter__():
-            self.visits.count += 1
-            yield item
-
-    def __getitem__(self, at: Any) -> Any:
-        self.visits.count += len(range(*at.indices(len(self)))) if isinstance(at, slice) else 1
-        return super().__getitem__(at)
 
 
 def text(words: str) -> dict[str, str]:

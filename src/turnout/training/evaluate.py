@@ -160,8 +160,9 @@ def _figures(logs: Logs, told: Scored, chance: Floats, draws: int, seed: int) ->
     weight = logs.weight[ranked.order]
     figures = all_of(weight) if weight.sum() > 0 else all_of(ranked.even)
     better = logs.gain > 0
-    texts = texts_of(logs)[ranked.order]
-    drawn = bootstrap(all_of, weight, draws=draws, seed=seed, texts=texts) if draws and weight.sum() > 0 else {}
+    drawn = {}
+    if draws and weight.sum() > 0:
+        drawn = bootstrap(all_of, weight, draws=draws, seed=seed, texts=texts_of(logs)[ranked.order])
     return {
         **figures,
         "auc": auc(told.score, better, logs.weight),

@@ -94,7 +94,7 @@ async def clients(call: Any, count: int, seed: int) -> dict[str, int]:
 
 async def turnout_worker(base: str, redis_url: str, number: int) -> None:
     from turnout.assembly import Turnout
-    from turnout.caller import Caller
+    from turnout.context import Caller
     from turnout.errors import BudgetExceeded, ServedError
 
     called = {"params": {"api_base": base}, "input_usd_per_million": INPUT, "output_usd_per_million": OUTPUT}

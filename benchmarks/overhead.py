@@ -125,8 +125,8 @@ def litellm_proxy(command: str, provider: str) -> Iterator[tuple[str, psutil.Pro
         file = Path(folder) / "config.yaml"
         file.write_text(json.dumps(config))
         arguments = [command, "--config", str(file), "--port", str(port), "--host", "127.0.0.1", "--num_workers", "1"]
-        quiet = subprocess.DEVNULL
-        with subprocess.Popen(arguments, env=environment, stdout=quiet, stderr=quiet, cwd=folder) as process:
+        tuning = subprocess.DEVNULL
+        with subprocess.Popen(arguments, env=environment, stdout=tuning, stderr=tuning, cwd=folder) as process:
             os.sched_setaffinity(process.pid, {SERVER_CPU})
             try:
                 yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)

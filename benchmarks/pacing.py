@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from turnout.ports import Ask, BudgetClaim, Lead, Query, Settlement
-from turnout.quota.pacing import ease
+from turnout.quota.pacing import pacing_factor
 from turnout.routing.catalog import Catalog
-from turnout.routing.quantile import ShareKeeper
 from turnout.routing.router import Router
+from turnout.routing.share_control import ShareControl
 from turnout.settings import Settings
 from turnout.stores.memory import MemoryGate
 from turnout.testing import FixedScorer, ManualClock
@@ -49,8 +49,8 @@ async def lived(requests: list[tuple[float, float]], *, pacing: bool, cheap_afte
     """One day under one policy."""
     settings = Settings.from_mapping({"tiers": {"cheap": {"models": ["a/s"]}, "expensive": {"models": ["a/l"]}}})
     scorer = FixedScorer()
-    wish = ShareKeeper(SHARE) if share else 1 - SHARE
-    router = Router(catalog=Catalog(settings), scorer=scorer, wish=wish)
+    target = ShareControl(SHARE) if share else 1 - SHARE
+    router = Router(catalog=Catalog(settings), scorer=scorer, target=target)
     clock = ManualClock(0.0)
     gate = MemoryGate(clock=clock, max_entries=1, max_bytes=1, lease_s=100)
     claim = BudgetClaim(policy="total", key="total", limit=LIMIT, windows=((0, DAY),))
@@ -65,7 +65,7 @@ async def lived(requests: list[tuple[float, float]], *, pacing: bool, cheap_afte
             did["refused"] += 1
             continue
         scorer._default = score
-        tier = router.decide(Query.from_text("x"), ease=ease([state], at) if pacing else 1.0).tier
+        tier = router.decide(Query.from_text("x"), pacing_factor=pacing_factor([state], at) if pacing else 1.0).tier
         if tier == "expensive" and verdict.fits == 1 and not cheap_after:
             did["refused"] += 1
             await gate.leave(Settlement(key=None, lease=verdict.lease))

@@ -32,10 +32,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.messages import last_user_text
-from turnout.training import curves, embedding, evaluate, labelled_logs
+from turnout.logs import labelled as labelled_logs
+from turnout.logs.labelled import Logs
+from turnout.openai.messages import last_user_text
+from turnout.training import curves, embedding, evaluate
 from turnout.training.evaluate import Scored
-from turnout.training.labelled_logs import Logs
 
 Floats = NDArray[np.float64]
 RESULTS = Path(__file__).parent / "results"

@@ -21,12 +21,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from turnout.logs import labelled as labelled_logs
+from turnout.logs.labelled import Logs
 from turnout.ports import Query
 from turnout.routing.features import read
 from turnout.routing.scorer import FileScorer
 from turnout.routing.tags import identity
-from turnout.training import embedding, evaluate, fit, labelled_logs
-from turnout.training.labelled_logs import Logs
+from turnout.training import embedding, evaluate, fit
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = (

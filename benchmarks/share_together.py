@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from turnout.routing.fleet import SharedKeeper
-from turnout.stores.memory_tally import MemoryTally
+from turnout.routing.share_sync import SharedShareControl
+from turnout.stores.memory_tally import MemoryShareStore
 
 SHARE = 0.3
 REQUESTS = 3_000
@@ -51,18 +51,18 @@ async def sent(
     traffic: Traffic, workers: int, air: int, seed: int, *, together: bool
 ) -> tuple[list[bool], list[float]]:
     """Which requests were expensive, and their scores."""
-    rng, tally = random.Random(seed), MemoryTally(processes=workers)
-    keepers = [SharedKeeper(SHARE) for _ in range(workers)]
+    rng, share_store = random.Random(seed), MemoryShareStore(processes=workers)
+    keepers = [SharedShareControl(SHARE) for _ in range(workers)]
     for keeper in keepers if together else ():
         # As at a worker's start.
-        await _meet(keeper, tally)
+        await _meet(keeper, share_store)
     told: list[bool] = []
     scores: list[float] = []
     while len(told) < REQUESTS:
         decided = [rng.randrange(workers) for _ in range(air)]
         for worker in set(decided):
             if together:
-                keepers[worker].join(tally.debt("x"))
+                keepers[worker].join(share_store.debt("x"))
         for worker in decided:
             score = traffic(rng, len(told), worker)
             expensive = keepers[worker].decide(score)[1]
@@ -70,12 +70,12 @@ async def sent(
             told.append(expensive)
             scores.append(score)
         for worker in set(decided) if together else ():
-            await _meet(keepers[worker], tally)
+            await _meet(keepers[worker], share_store)
     return told, scores
 
 
-async def _meet(keeper: SharedKeeper, tally: MemoryTally) -> None:
-    heard = await tally.add("x", keeper.tell(), keeper.since)
+async def _meet(keeper: SharedShareControl, share_store: MemoryShareStore) -> None:
+    heard = await share_store.add("x", keeper.tell(), keeper.since)
     assert heard is not None
     keeper.hear(heard)
 

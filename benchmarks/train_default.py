@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout.logs import labelled as labelled_logs
+from turnout.logs.labelled import Logs
 from turnout.routing.features import FEATURE_VERSION, NAMES, read
-from turnout.training import labelled_logs
-from turnout.training.labelled_logs import Logs
 
 Floats = NDArray[np.float64]
 ROOT = Path(__file__).parent.parent

@@ -17,10 +17,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import openai
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 
+import openai
 import turnout
 from turnout.asgi import TurnoutMiddleware
 

@@ -14,17 +14,18 @@ import turnout
 ROOT = Path(turnout.__file__).parent
 
 FLOORS = {
-    1: ("errors", "messages", "wire", "replies", "settings", "outcome", "pricing", "caller", "completion"),
+    1: ("errors", "openai", "settings", "records", "pricing", "context"),
     2: ("ports",),
     3: ("telemetry", "stores", "webhooks", "clock", "portal", "testing"),
-    4: ("routing", "caching", "quota", "upstream", "jobs"),
-    5: ("pipeline", "answering"),
-    6: ("assembly", "training"),
-    7: ("doors",),
-    8: ("asgi", "wsgi"),
-    9: ("demo",),
-    10: ("cli",),
-    11: ("__main__",),
+    4: ("routing", "caching", "quota", "upstream"),
+    5: ("pipeline", "logs"),
+    6: ("api", "training", "labelling"),
+    7: ("assembly",),
+    8: ("doors",),
+    9: ("asgi", "wsgi"),
+    10: ("demo",),
+    11: ("cli",),
+    12: ("__main__",),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

@@ -17,7 +17,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.workers import free_port, servers, uvicorn
 from turnout.assembly import Turnout
 from turnout.ports import Query, Score
-from turnout.routing.fleet import SharedKeeper
+from turnout.routing.share_sync import SharedShareControl
 from turnout.testing import ScriptedProvider
 
 SHARE = 0.3
@@ -54,9 +54,9 @@ class Process:
         return (await self.turnout.complete(str(score))).outcome.tier == "expensive"
 
     @property
-    def keeper(self) -> SharedKeeper:
-        assert self.turnout._fleet is not None
-        return self.turnout._fleet.keeper
+    def keeper(self) -> SharedShareControl:
+        assert self.turnout._share_sync is not None
+        return self.turnout._share_sync.keeper
 
 
 @pytest.fixture

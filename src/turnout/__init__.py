@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from turnout.assembly import Turnout as Turnout
-    from turnout.completion import Chunk as Chunk
-    from turnout.completion import Completion as Completion
     from turnout.doors.in_process import transport as transport
-    from turnout.outcome import Decision as Decision
-    from turnout.outcome import Outcome as Outcome
+    from turnout.openai.completion import Chunk as Chunk
+    from turnout.openai.completion import Completion as Completion
+    from turnout.records import Decision as Decision
+    from turnout.records import Outcome as Outcome
     from turnout.settings import Settings as Settings
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Turnout": "turnout.assembly",
-    "Chunk": "turnout.completion",
-    "Completion": "turnout.completion",
-    "Decision": "turnout.outcome",
-    "Outcome": "turnout.outcome",
+    "Chunk": "turnout.openai.completion",
+    "Completion": "turnout.openai.completion",
+    "Decision": "turnout.records",
+    "Outcome": "turnout.records",
     "Settings": "turnout.settings",
     "transport": "turnout.doors.in_process",
 }

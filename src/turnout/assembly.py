@@ -13,36 +13,36 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from turnout.answering import litellm_provider, running
+from turnout.api import current, litellm_provider
 from turnout.caching.keys import Keys, policy_digest
-from turnout.caller import DEFAULT_DIRECTIVES, Caller, Circumstances, Directives, current_request, new_request_id
 from turnout.clock import SystemClock
-from turnout.completion import AnswerStream, Completion, TextStream
+from turnout.context import DEFAULT_DIRECTIVES, Caller, Directives, RequestContext, current_request, new_request_id
 from turnout.errors import InvalidRequest
-from turnout.messages import Message
-from turnout.outcome import Decision, Outcome
+from turnout.openai.completion import AnswerStream, Completion, TextStream
+from turnout.openai.messages import Message
+from turnout.openai.requests import ChatRequest, from_call
 from turnout.pipeline import Pipeline
-from turnout.pipeline.alarms import Alarms
-from turnout.pipeline.billing import Billing
-from turnout.pipeline.call import LetIn
-from turnout.ports import Clock, Gate, Observer, Provider, Scorer, Switchboard, Tally
+from turnout.pipeline.budget_alerts import BudgetAlerts
+from turnout.pipeline.call import EndpointAdmission
+from turnout.pipeline.reservation import Reservations
+from turnout.ports import CircuitStore, Clock, Gate, Observer, Provider, Scorer, ShareStore
+from turnout.records import Decision, Outcome
 from turnout.routing.catalog import Catalog
 from turnout.routing.drift import Drift
-from turnout.routing.plugs import DEFAULT_SHARE, fleet_of, rows_of, scorer_of, watch, wish_of
+from turnout.routing.factory import DEFAULT_SHARE, routing_target, scorer_from, share_sync_from, training_rows_of, watch
 from turnout.routing.router import Router
 from turnout.settings import Routing, Settings
-from turnout.stores.plugs import stores_of
-from turnout.telemetry.plugs import observer_of, request_log_of, store_told
+from turnout.stores.factory import stores_from
+from turnout.telemetry.factory import observer_from, report_store_change, request_log_from
 from turnout.upstream import litellm_import
-from turnout.upstream.admission import Admission
+from turnout.upstream.bulkhead import Bulkhead
 from turnout.upstream.chain import Chain
 from turnout.upstream.prices import PriceBook
 from turnout.upstream.provider import LiteLLMProvider
-from turnout.webhooks.plugs import sender_of
-from turnout.wire import ChatRequest, from_call
+from turnout.webhooks.factory import sender_from
 
 if TYPE_CHECKING:
-    from turnout.answering.transport import Transport
+    from turnout.api.transport import Transport
 
 log = logging.getLogger("turnout")
 
@@ -64,8 +64,8 @@ class Turnout:
         provider: Provider | None = None,
         scorer: Scorer | None = None,
         gate: Gate | None = None,
-        switchboard: Switchboard | None = None,
-        tally: Tally | None = None,
+        circuit_store: CircuitStore | None = None,
+        share_store: ShareStore | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.settings = settings = Settings.of(config)
@@ -75,41 +75,41 @@ class Turnout:
         self._own_provider = provider is None
         self._provider = provider or LiteLLMProvider(settings)
         self.catalog = Catalog(settings)
-        self._log = request_log_of(settings, self.clock) if observer is None else None
-        observer = observer or observer_of(settings, self._log)
-        self._stores = stores_of(settings, self.clock, partial(store_told, observer))
+        self._log = request_log_from(settings, self.clock) if observer is None else None
+        observer = observer or observer_from(settings, self._log)
+        self._stores = stores_from(settings, self.clock, partial(report_store_change, observer))
         if gate is not None:
             self._stores = replace(self._stores, gate=gate)
-        self._sender = sender_of(settings, self.clock)
+        self._sender = sender_from(settings, self.clock)
         self._prices = PriceBook(settings)
-        self._billing = Billing(
+        self._reservations = Reservations(
             settings=settings, clock=self.clock, gate=self._stores.gate, catalog=self.catalog, prices=self._prices
         )
-        if self._billing.budgeted:
+        if self._reservations.budgeted:
             self._prices.require_all()
-        scorer = scorer or scorer_of(settings)
+        scorer = scorer or scorer_from(settings)
         _warn(settings, scorer)
         # The default scorer was trained on no logs of this app: its scores are uniform on no traffic.
-        self.drift = None if scorer.is_default else Drift(rows_of(scorer))
-        if switchboard is None and settings.redis is not None:
+        self.drift = None if scorer.is_default else Drift(training_rows_of(scorer))
+        if circuit_store is None and settings.redis is not None:
             # Alone in its process, a breaker has nobody to share with.
-            switchboard = self._stores.switchboard
-        wish = wish_of(settings, scorer)
-        self._fleet = fleet_of(wish, scorer, tally or self._stores.tally, self.clock)
-        self.admission = Admission(settings=settings, clock=self.clock, observer=observer, switchboard=switchboard)
+            circuit_store = self._stores.circuit_store
+        wanted = routing_target(settings, scorer)
+        self._share_sync = share_sync_from(wanted, scorer, share_store or self._stores.share_store, self.clock)
+        self.bulkhead = Bulkhead(settings=settings, clock=self.clock, observer=observer, circuit_store=circuit_store)
         self._pipeline = Pipeline(
             settings=settings,
             clock=self.clock,
             gate=self._stores.gate,
-            relay=self._stores.relay,
+            flight_broker=self._stores.flight_broker,
             keys=Keys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
             catalog=self.catalog,
             router=Router(
                 catalog=self.catalog,
                 scorer=scorer,
-                wish=wish if self._fleet is None else self._fleet.keeper,
+                target=wanted if self._share_sync is None else self._share_sync.keeper,
                 seen=partial(watch, self.drift, observer),
-                fleet=self._fleet,
+                share_sync=self._share_sync,
             ),
             chain=Chain(
                 provider=self._provider,
@@ -117,15 +117,15 @@ class Turnout:
                 observer=observer,
                 settings=settings,
                 prices=self._prices,
-                admission=self.admission,
+                bulkhead=self.bulkhead,
                 rng=random.Random().random,
             ),
-            admission=self.admission,
+            bulkhead=self.bulkhead,
             observer=observer,
-            billing=self._billing,
-            alarms=Alarms(
+            reservations=self._reservations,
+            budget_alerts=BudgetAlerts(
                 shares=settings.budgets.alert_at,
-                once=self._stores.switchboard,
+                once=self._stores.circuit_store,
                 clock=self.clock,
                 observer=observer,
                 send=self._sender.send if self._sender is not None else None,
@@ -146,29 +146,29 @@ class Turnout:
 
     def mount(self) -> None:
         """From now on it is what a call outside of any request may mean. Begins what is slow in the background."""
-        running.begin(self)
+        current.begin(self)
         self.begin_loading()
 
     async def start(self) -> None:
         """Returns when nothing slow is left for the first request. This loop is now where threads' calls go."""
         self.home = asyncio.get_running_loop()
-        running.begin(self)
+        current.begin(self)
         await self._provider.load()
         await self._stores.open()
-        if self._fleet is not None:
-            await self._fleet.meet()
-        if self._billing.budgeted:
+        if self._share_sync is not None:
+            await self._share_sync.meet()
+        if self._reservations.budgeted:
             self._prices.require_all()
 
     async def aclose(self) -> None:
         """Waits for the calls in progress, then closes what is open."""
-        running.end(self)
+        current.end(self)
         await self._pipeline.drain()
         if self._sender is not None:
             await self._sender.close()
         await self._provider.close()
-        if self._fleet is not None:
-            await self._fleet.close()
+        if self._share_sync is not None:
+            await self._share_sync.close()
         await self._stores.gate.close()
         if self._log is not None:
             await asyncio.to_thread(self._log.close)
@@ -192,21 +192,21 @@ class Turnout:
 
         Raises ServedError: what would have been told over HTTP.
         """
-        return await self.completed(from_call(prompt, stream=False, params=params), self.around(caller))
+        return await self.completed(from_call(prompt, stream=False, params=params), self.context(caller))
 
     def stream(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> TextStream:
         """The answer chunk by chunk: `async for chunk in t.stream("..."): chunk.text`. Raises ServedError."""
         request = from_call(prompt, stream=True, params=params)
-        return TextStream(partial(self.streamed, request, self.around(caller)))
+        return TextStream(partial(self.streamed, request, self.context(caller)))
 
     async def decide(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""
-        return await self._pipeline.decide(from_call(prompt, stream=False, params=params), self.around(caller))
+        return await self._pipeline.decide(from_call(prompt, stream=False, params=params), self.context(caller))
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
         """Drops the stored answers of this user, of this endpoint, or of both at once; with neither, all.
         Says how many. Raises StoreUnavailable where a configured Redis cannot be asked."""
-        return await self._stores.shelf.purge(user=user, endpoint=endpoint)
+        return await self._stores.cache_admin.purge(user=user, endpoint=endpoint)
 
     def transport(self, *, model: str | None = "auto") -> Transport:
         """A transport for `httpx.Client` and `httpx.AsyncClient` that leads here, from code on any LLM SDK.
@@ -215,7 +215,7 @@ class Turnout:
         configured full name or an alias; None keeps every name.
         """
         # Imported here: httpx takes a while, and importing turnout is light.
-        from turnout.answering.transport import Transport
+        from turnout.api.transport import Transport
 
         return Transport(lambda: self, model)
 
@@ -226,19 +226,19 @@ class Turnout:
         """The names that callers may use for `model`."""
         return self.catalog.names
 
-    async def completed(self, request: ChatRequest, around: Circumstances) -> Completion:
+    async def completed(self, request: ChatRequest, context: RequestContext) -> Completion:
         """The whole answer to a parsed request."""
-        completion = await self._pipeline.complete(request, around)
+        completion = await self._pipeline.complete(request, context)
         _note(completion.outcome)
         return completion
 
-    async def streamed(self, request: ChatRequest, around: Circumstances) -> AnswerStream:
+    async def streamed(self, request: ChatRequest, context: RequestContext) -> AnswerStream:
         """The chunks of the answer to a parsed request, the first content-bearing one at hand."""
-        stream = await self._pipeline.stream(replace(request, stream=True), around)
+        stream = await self._pipeline.stream(replace(request, stream=True), context)
         _note(stream.head)
         return stream
 
-    async def admitted(self, prompt: str | Sequence[Message] | None, caller: Caller) -> LetIn:
+    async def admitted(self, prompt: str | Sequence[Message] | None, caller: Caller) -> EndpointAdmission:
         """Lets a request of the app's own endpoint in: counts it, and decides where there is a text to score.
         Raises ServedError."""
         request: ChatRequest | None = None
@@ -246,11 +246,11 @@ class Turnout:
             # What cannot be scored is the app's own to refuse.
             with contextlib.suppress(InvalidRequest):
                 request = from_call(prompt, stream=False, params={})
-        return await self._pipeline.admit(request, self.around(caller))
+        return await self._pipeline.admit(request, self.context(caller))
 
-    def around(self, caller: Caller | None = None, directives: Directives = DEFAULT_DIRECTIVES) -> Circumstances:
+    def context(self, caller: Caller | None = None, directives: Directives = DEFAULT_DIRECTIVES) -> RequestContext:
         """A new request's circumstances, by default of the caller whose request the app is handling."""
-        return Circumstances(
+        return RequestContext(
             request_id=new_request_id(),
             started=self.clock.monotonic(),
             caller=caller or _current(),

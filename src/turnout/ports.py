@@ -10,8 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from turnout.messages import Message, as_messages
-from turnout.outcome import Attempt, Decision, Outcome, Tier
+from turnout.openai.messages import Message, as_messages
+from turnout.records import Attempt, Decision, Outcome, Tier
 
 # ------------------------------------------------------------------------------------------------- time
 
@@ -207,7 +207,7 @@ class Ask:
     worst: tuple[int, ...] = ()
     lease_s: float = 720.0
     circuits: tuple[str, ...] = ()
-    tally: str = ""
+    share_store: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,8 +294,8 @@ class Circuit:
     paused_for_s: float = 0.0
 
 
-Refused = RateRefused | BudgetRefused
-Verdict = Hit | Follow | Lead | Refused
+Refusal = RateRefused | BudgetRefused
+Verdict = Hit | Follow | Lead | Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,7 +362,7 @@ class Gate(Protocol):
     async def close(self) -> None: ...
 
 
-class Shelf(Protocol):
+class CacheAdmin(Protocol):
     """The stored answers, apart from any request."""
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
@@ -379,7 +379,7 @@ class FlightLost(Exception):
 Tell = Callable[[bool], AsyncGenerator[bytes, None]]
 
 
-class Relay(Protocol):
+class FlightBroker(Protocol):
     """Carries flights between processes, in frames whose meaning is the pipeline's."""
 
     def share(self, key: bytes, lease: str, tell: Tell) -> None:
@@ -396,7 +396,7 @@ class Relay(Protocol):
         ...
 
 
-class Alone:
+class LocalFlightBroker:
     """The Relay of a process that shares with no other."""
 
     def share(self, key: bytes, lease: str, tell: Tell) -> None:
@@ -410,7 +410,7 @@ class Alone:
         yield b""
 
 
-class Switchboard(Protocol):
+class CircuitStore(Protocol):
     """Where breakers share what is rare: that a circuit opened, closed or is paused, and who probes it.
 
     What is posted rides back on every Entry whose Ask names the circuit; times run on by themselves. Never
@@ -437,7 +437,7 @@ TALLIED = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Routed:
+class ShareReport:
     """What one process adds to a Tally: the scores that it decided on, the newest last (of more than TALLIED the
     newest are kept), and the debt: how many of its decisions were expensive beyond the share, or (negative) short
     of it."""
@@ -447,7 +447,7 @@ class Routed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tallied:
+class ShareState:
     """How a Tally stands after an addition. debt: of all processes. count: scores ever added. scores: of what was
     added before it and `since`, the newest TALLIED, the newest last. processes: how many use the store."""
 
@@ -457,11 +457,11 @@ class Tallied:
     processes: int = 1
 
 
-class Tally(Protocol):
+class ShareStore(Protocol):
     """Where the processes of an app keep one share of expensive calls together. Never asked on a request's way:
     its debt rides back on the Entry."""
 
-    async def add(self, name: str, routed: Routed, since: int) -> Tallied | None:
+    async def add(self, name: str, routed: ShareReport, since: int) -> ShareState | None:
         """Adds, and tells what others did. since: the count that was told last, 0 at first; one that the Tally has
         not reached (it was lost) counts as 0. None where the store cannot be asked; never raises."""
         ...
@@ -469,20 +469,23 @@ class Tally(Protocol):
 
 __all__ = [
     "TALLIED",
-    "Alone",
     "Ask",
     "BudgetClaim",
     "BudgetRefused",
     "BudgetState",
+    "CacheAdmin",
     "Circuit",
+    "CircuitStore",
     "Clock",
     "Decision",
     "Entry",
+    "FlightBroker",
     "FlightLost",
     "Follow",
     "Gate",
     "Hit",
     "Lead",
+    "LocalFlightBroker",
     "Observer",
     "Provider",
     "ProviderCall",
@@ -490,18 +493,15 @@ __all__ = [
     "RateClaim",
     "RateRefused",
     "RateState",
-    "Refused",
-    "Relay",
-    "Routed",
+    "Refusal",
     "Score",
     "Scorer",
     "Settlement",
-    "Shelf",
+    "ShareReport",
+    "ShareState",
+    "ShareStore",
     "Store",
     "Stored",
-    "Switchboard",
-    "Tallied",
-    "Tally",
     "Tell",
     "Verdict",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from turnout.outcome import Usage
+from turnout.records import Usage
 
 MILLION = Decimal(1_000_000)
 NANO = Decimal(1_000_000_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from turnout.caching.entries import COMPRESS_ABOVE, StoredAnswer, pack, unpack
-from turnout.outcome import Decision, Usage
+from turnout.records import Decision, Usage
 
 DECISION = Decision(
     tier="expensive",

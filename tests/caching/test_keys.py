@@ -15,8 +15,8 @@ from hypothesis import strategies as some
 
 from turnout.caching.keys import Keys, policy_digest
 from turnout.errors import InvalidRequest
+from turnout.openai.requests import PARAMETERS, SHAPELESS, from_mapping
 from turnout.settings import Settings
-from turnout.wire import PARAMETERS, SHAPELESS, from_mapping
 
 TIERS = {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}}
 CONFIG: dict[str, Any] = {"tiers": TIERS, "routing": {"threshold": 0.5}}

@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.redis_server import RedisServer
 from turnout.assembly import Turnout
-from turnout.caller import Caller
 from turnout.cli import main
+from turnout.context import Caller
 from turnout.testing import FixedScorer, ScriptedProvider
 
 TIERS = '[tiers.cheap]\nmodels = ["openai/small"]\n[tiers.expensive]\nmodels = ["openai/large"]\n'

@@ -92,8 +92,8 @@ def test_train_tells_what_each_wish_gives(file: Path, tmp_path: Path, capsys: py
     """A table on standard output, doubts on standard error, the picture a PNG; no bar in a pipe."""
     assert main(["train", str(file), "-o", str(tmp_path / "s"), "--plot", str(tmp_path / "p.png")]) == 0
     told = capsys.readouterr()
-    for wish in ("keep_quality = 0.9 ", "keep_quality = 0.99", "max_expensive_share = 0.3"):
-        assert wish in told.out
+    for target in ("keep_quality = 0.9 ", "keep_quality = 0.99", "max_expensive_share = 0.3"):
+        assert target in told.out
     assert "120 rows are few" in told.err
     assert "\x1b" not in told.err + told.out
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
@@ -134,9 +134,9 @@ def test_check_says_what_a_wish_for_quality_means_with_this_scorer(
     assert main(["train", str(file), "-o", str(folder / "s.turnout"), "--embedding", "none"]) == 0
     models = '[tiers.cheap]\nmodels = ["openai/a"]\n[tiers.expensive]\nmodels = ["openai/b"]\n'
     monkeypatch.chdir(tmp_path)
-    for wish, words in ((0.9, "go to the expensive tier: "), (0.01, "nothing goes to"), (1.0, "to the expensive")):
+    for target, words in ((0.9, "go to the expensive tier: "), (0.01, "nothing goes to"), (1.0, "to the expensive")):
         config = folder / "turnout.toml"
-        config.write_text(f'{models}[routing]\nscorer = "s.turnout"\nkeep_quality = {wish}\n')
+        config.write_text(f'{models}[routing]\nscorer = "s.turnout"\nkeep_quality = {target}\n')
         capsys.readouterr()
         assert main(["check", "--config", "app/turnout.toml"]) == 0
         assert words in capsys.readouterr().out

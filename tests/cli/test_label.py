@@ -16,12 +16,12 @@ import pytest
 
 from tests.support.provider import LoopbackProvider
 from turnout.cli import main
-from turnout.cli.models import replaying
+from turnout.cli.label_models import replaying
+from turnout.labelling.journal import Journal
+from turnout.labelling.labelled_file import LabelledFile
+from turnout.labelling.lock import alone
+from turnout.logs.labelled import read
 from turnout.settings import Settings
-from turnout.training.labelled_logs import read
-from turnout.training.labelling.account import Account
-from turnout.training.labelling.labelled_file import LabelledFile
-from turnout.training.labelling.lock import alone
 
 # The loopback provider tells 7 prompt and 4 output tokens a call; prices as in the settings below.
 CHEAP_USD = (7 * 1 + 4 * 2) / 1e6
@@ -554,8 +554,8 @@ def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: Loopb
     assert 2 <= rows == summary["labelled"] < 12
     assert b"goes on where it ended" in errors
     # The call that was broken off may have been billed: the account says so, at its worst.
-    account = Account(out, LabelledFile(out).done)
-    assert float(account.spent) == pytest.approx(summary["cost_usd"] + summary["uncertain_usd"])
+    journal = Journal(out, LabelledFile(out).done)
+    assert float(journal.spent) == pytest.approx(summary["cost_usd"] + summary["uncertain_usd"])
     assert summary["uncertain_usd"] > 0
     provider.latency_s = 0.0
     assert _label() == 0
@@ -598,7 +598,7 @@ def test_an_ended_run_counts_the_call_that_was_under_way_and_keeps_every_answer(
     running.send_signal(sent)
     out, err = running.communicate(timeout=30)
     # One call of the expensive model: 1024 tokens of answer at most, and some 120 of prompt.
-    spent = float(Account(place / "out.jsonl", {}).spent)
+    spent = float(Journal(place / "out.jsonl", {}).spent)
     assert 1024 * 20e-6 + CHEAP_USD < spent < 1200 * 20e-6
     if sent == signal.SIGTERM:
         assert running.returncode == 130, err

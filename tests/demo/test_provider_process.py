@@ -6,9 +6,9 @@ import time
 
 import httpx
 import pytest
-from openai import OpenAI
 from openai.types.chat import ChatCompletionUserMessageParam
 
+from openai import OpenAI
 from turnout.demo.provider_process import ProviderProcess
 from turnout.demo.tasks import check, generate
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import openai
 import pytest
 
+import openai
 from tests.support import fastapi_app, flask_app
 from tests.support.apps import served, settings
 from tests.support.provider import LoopbackProvider

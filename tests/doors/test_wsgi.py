@@ -19,7 +19,7 @@ from tests.support.provider import LoopbackProvider
 from tests.support.scorers import hard_or_easy
 from tests.support.wsgi_servers import gunicorn
 from turnout.assembly import Turnout
-from turnout.caller import current_request
+from turnout.context import current_request
 from turnout.errors import SettingsError
 from turnout.testing import ScriptedProvider
 from turnout.wsgi import TurnoutMiddleware

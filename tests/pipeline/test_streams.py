@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.world import CHEAP, SPARE, World, run
-from turnout.caller import Caller
+from turnout.context import Caller
 from turnout.errors import (
     MalformedReply,
     UpstreamUnavailable,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from turnout.assembly import Turnout
-from turnout.caller import Caller, Circumstances, Directives
+from turnout.context import Caller, Directives, RequestContext
+from turnout.openai.requests import from_call
 from turnout.testing import FixedScorer, ManualClock, ScriptedProvider
-from turnout.wire import from_call
 
 CHEAP, SPARE, DEAR = "openai/small", "openai/spare", "openai/large"
 PRICES = {"input_usd_per_million": 1, "output_usd_per_million": 10}
@@ -25,18 +25,18 @@ class World:
     clock: ManualClock
     scorer: FixedScorer
 
-    def around(self, user: str = "ann", **directives: Any) -> Circumstances:
-        return self.turnout.around(Caller(user=user), Directives(**directives))
+    def context(self, user: str = "ann", **directives: Any) -> RequestContext:
+        return self.turnout.context(Caller(user=user), Directives(**directives))
 
     async def ask(self, text: str = "easy", user: str = "ann", params: Any = None, **directives: Any) -> Any:
         request = from_call(text, stream=False, params=params or {})
-        work = asyncio.ensure_future(self.turnout.completed(request, self.around(user, **directives)))
+        work = asyncio.ensure_future(self.turnout.completed(request, self.context(user, **directives)))
         await self.clock.run(work)
         return work.result()
 
     async def open_stream(self, text: str = "easy", **directives: Any) -> Any:
         request = from_call(text, stream=True, params={})
-        work = asyncio.ensure_future(self.turnout.streamed(request, self.around(**directives)))
+        work = asyncio.ensure_future(self.turnout.streamed(request, self.context(**directives)))
         await self.clock.run(work)
         return work.result()
 

@@ -11,14 +11,14 @@ import pytest
 
 from turnout.demo.tasks import generate
 from turnout.errors import ArtifactError
+from turnout.logs.labelled import Logs
 from turnout.ports import Query, Score
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import read
 from turnout.routing.novelty import Novelty
 from turnout.routing.scorer import MIDDLE, FileScorer, load
 from turnout.training import fit
-from turnout.training.labelled_logs import Logs
-from turnout.training.novelty import seen_of
+from turnout.training.novelty_limit import seen_of
 
 TAGS = ("shop", "school")
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from turnout.errors import ArtifactError, LogError
+from turnout.logs.labelled import Logs
 from turnout.ports import Query
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import NAMES, read
 from turnout.routing.scorer import FileScorer, load, scale, slots
 from turnout.training import fit
-from turnout.training.labelled_logs import Logs
 from turnout.training.tag_means import tag_means
 from turnout.training.views import views_of
 

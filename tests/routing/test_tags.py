@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from turnout.assembly import Turnout
-from turnout.caller import Caller
-from turnout.messages import Message
+from turnout.context import Caller
+from turnout.logs.labelled import Logs
+from turnout.openai.messages import Message
 from turnout.ports import Query
 from turnout.routing.features import read
 from turnout.routing.scorer import FileScorer, load
 from turnout.routing.tags import END_CHARACTERS, MOST_SYSTEM, identity, known_tag
 from turnout.testing import ScriptedProvider
 from turnout.training import evaluate, fit
-from turnout.training.labelled_logs import Logs
 
 # Of one length: what tells them apart is which they are.
 TUTOR, CLERK = "You are a patient tutor of mathematics.", "You sort the letters for the town hall."

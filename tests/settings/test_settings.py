@@ -132,9 +132,13 @@ def test_paths_in_a_settings_file_are_relative_to_its_folder(tmp_path: Path) -> 
     tiers = {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}}
     text = '[tiers.cheap]\nmodels = ["openai/a"]\n[tiers.expensive]\nmodels = ["openai/b"]\n'
     file = tmp_path / "turnout.toml"
-    for written, meant in (("s.turnout", str(tmp_path / "s.turnout")), ("/x/s", "/x/s"), ("default", "default")):
+    for written, current_turnout in (
+        ("s.turnout", str(tmp_path / "s.turnout")),
+        ("/x/s", "/x/s"),
+        ("default", "default"),
+    ):
         file.write_text(f'{text}[routing]\nscorer = "{written}"\n[log]\npath = "{written}.log"\n')
         settings = Settings.from_toml(file)
-        assert settings.routing.scorer == meant
+        assert settings.routing.scorer == current_turnout
         assert settings.log.path == str(tmp_path / f"{written}.log")
     assert Settings.from_mapping({"tiers": tiers, "routing": {"scorer": "s"}}).routing.scorer == "s"

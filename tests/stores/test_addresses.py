@@ -15,9 +15,9 @@ import pytest
 from tests.support.redis_server import RedisServer
 from turnout.ports import Ask, Hit, Lead, Settlement, Store
 from turnout.stores.addresses import Address
-from turnout.stores.line import LineDown
+from turnout.stores.line import StoreUnreachable
 from turnout.stores.redis import Bounds, RedisGate
-from turnout.stores.seats import Seats
+from turnout.stores.seats import RedisClient
 
 Start = Callable[..., RedisServer]
 
@@ -41,7 +41,7 @@ def _stored_and_found(url: str) -> bool:
     async def main() -> bool:
         prefix = secrets.token_hex(6)
         one, other = (
-            RedisGate(Seats(url=url, prefix=prefix, timeout_s=5.0), Bounds(max_entries=9, max_bytes=9999))
+            RedisGate(RedisClient(url=url, prefix=prefix, timeout_s=5.0), Bounds(max_entries=9, max_bytes=9999))
             for _ in range(2)
         )
         try:
@@ -70,7 +70,7 @@ def test_a_password_and_a_database(start: Start) -> None:
     """Asked for and given; without it the error says so."""
     server = start("--requirepass", "s%cret")
     assert _stored_and_found(f"redis://:s%25cret@127.0.0.1:{server.port}/3")
-    with pytest.raises(LineDown, match=r"(?i)auth"):
+    with pytest.raises(StoreUnreachable, match=r"(?i)auth"):
         _stored_and_found(server.url)
 
 
@@ -106,7 +106,7 @@ def test_a_cluster_that_holds_nothing_is_an_outage(start: Start, tmp_path: Path)
     """As any Redis that cannot be asked."""
     nodes = str(tmp_path / "nodes.conf")
     node = start("--cluster-enabled", "yes", "--cluster-config-file", nodes, port=_port_with_a_bus())
-    with pytest.raises(LineDown):
+    with pytest.raises(StoreUnreachable):
         _stored_and_found(f"cluster://127.0.0.1:{node.port}")
 
 

@@ -7,17 +7,17 @@ import asyncio
 import pytest
 
 from turnout.ports import FlightLost
-from turnout.stores.inbox import INBOX_BYTES, Inbox
+from turnout.stores.inbox import INBOX_BYTES, FrameBuffer
 
 
-def inbox(*frames: bytes | None) -> Inbox:
-    filled = Inbox(b"key", "lease")
+def inbox(*frames: bytes | None) -> FrameBuffer:
+    filled = FrameBuffer(b"key", "lease")
     for number, frame in enumerate(frames):
         filled.put(number, frame)
     return filled
 
 
-def read(filled: Inbox) -> list[bytes]:
+def read(filled: FrameBuffer) -> list[bytes]:
     """Every frame until the end. Raises FlightLost."""
 
     async def all_of_it() -> list[bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.stores.contract.conftest import STILL_CLOCK, RedisBench
 from tests.support.redis_server import RedisServer
 from turnout.ports import Ask, BudgetClaim, BudgetState, Gate, Lead, RateClaim, RateRefused, Settlement
-from turnout.stores.line import LineDown
+from turnout.stores.line import StoreUnreachable
 from turnout.stores.memory import MemoryGate
 from turnout.testing import ManualClock
 
@@ -87,7 +87,7 @@ async def met_again(gate: Gate) -> None:
     while True:
         try:
             await gate.enter(Ask())
-        except LineDown:
+        except StoreUnreachable:
             continue
         return
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.redis_server import RedisServer
 from turnout.assembly import Turnout
-from turnout.caller import Caller
+from turnout.context import Caller
 from turnout.errors import BudgetUnavailable, RateLimitExceeded
 from turnout.testing import FixedScorer, ScriptedProvider
 
@@ -175,7 +175,7 @@ def test_what_was_in_flight_when_redis_hung_is_settled_when_it_is_back(server: R
                 await let.wait()
                 return await complete(call)
 
-        here.turnout._pipeline._flying._chain._provider = Held()
+        here.turnout._pipeline._leader._chain._provider = Held()
         asked = asyncio.create_task(here.ask("a"))
         await until(lambda: any(held.key for held in gate._shared._seats.here().station._held.values()))
         server.pause()

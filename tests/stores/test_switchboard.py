@@ -16,10 +16,10 @@ import pytest
 
 from tests.stores.contract.conftest import RedisBench
 from tests.support.redis_server import RedisServer
-from turnout.ports import Ask, Circuit, Switchboard
-from turnout.stores.memory import MemorySwitchboard
+from turnout.ports import Ask, Circuit, CircuitStore
+from turnout.stores.memory import MemoryCircuitStore
 from turnout.stores.redis import Bounds, RedisGate
-from turnout.stores.switchboard import RedisSwitchboard
+from turnout.stores.switchboard import RedisCircuitStore
 from turnout.testing import ManualClock
 
 
@@ -27,7 +27,7 @@ from turnout.testing import ManualClock
 class Board:
     """A switchboard under test, with its time and what rides back from it."""
 
-    switchboard: Switchboard
+    circuit_store: CircuitStore
     told: Callable[[Iterable[str]], Awaitable[Mapping[str, Circuit]]]
     advance: Callable[[float], Awaitable[None]]
 
@@ -35,12 +35,12 @@ class Board:
 @asynccontextmanager
 async def memory() -> AsyncIterator[Board]:
     clock = ManualClock()
-    switchboard = MemorySwitchboard(clock=clock)
+    circuit_store = MemoryCircuitStore(clock=clock)
 
     async def told(names: Iterable[str]) -> Mapping[str, Circuit]:
-        return switchboard.told(names)
+        return circuit_store.told(names)
 
-    yield Board(switchboard, told, clock.advance)
+    yield Board(circuit_store, told, clock.advance)
 
 
 BOARDS: dict[str, Callable[[], AbstractAsyncContextManager[Board]]] = {"memory": memory}
@@ -55,7 +55,7 @@ async def redis(server: RedisServer) -> AsyncIterator[Board]:
     async def told(names: Iterable[str]) -> Mapping[str, Circuit]:
         return (await gate.enter(Ask(circuits=tuple(names)))).circuits
 
-    yield Board(RedisSwitchboard(seats), told, bench.pass_time)
+    yield Board(RedisCircuitStore(seats), told, bench.pass_time)
     await gate.close()
 
 
@@ -78,8 +78,8 @@ def test_what_is_posted_rides_back_with_its_time_running(run: Any) -> None:
     """Only what was asked for; the times count down to 0; open stays open until it is replaced."""
 
     async def scenario(board: Board) -> None:
-        await board.switchboard.post("a", Circuit(open=True, open_for_s=2.0, paused_for_s=1.0))
-        await board.switchboard.post("b", Circuit(paused_for_s=5.0))
+        await board.circuit_store.post("a", Circuit(open=True, open_for_s=2.0, paused_for_s=1.0))
+        await board.circuit_store.post("b", Circuit(paused_for_s=5.0))
         told = await board.told(["a", "never posted"])
         assert told["a"].open
         assert 1.5 < told["a"].open_for_s <= 2.0
@@ -95,8 +95,8 @@ def test_the_last_post_holds(run: Any) -> None:
     """A circuit that was closed is told as closed: silence would leave others with what they knew."""
 
     async def scenario(board: Board) -> None:
-        await board.switchboard.post("a", Circuit(open=True, open_for_s=30.0))
-        await board.switchboard.post("a", Circuit())
+        await board.circuit_store.post("a", Circuit(open=True, open_for_s=30.0))
+        await board.circuit_store.post("a", Circuit())
         assert await board.told(["a"]) == {"a": Circuit()}
 
     run(scenario)
@@ -106,11 +106,11 @@ def test_of_many_claims_one_is_granted(run: Any) -> None:
     """Until it is released; circuits do not know each other."""
 
     async def scenario(board: Board) -> None:
-        claims = await asyncio.gather(*(board.switchboard.claim("a", 30.0) for _ in range(50)))
+        claims = await asyncio.gather(*(board.circuit_store.claim("a", 30.0) for _ in range(50)))
         assert sum(claims) == 1
-        assert await board.switchboard.claim("b", 30.0)
-        await board.switchboard.release("a")
-        assert await board.switchboard.claim("a", 30.0)
+        assert await board.circuit_store.claim("b", 30.0)
+        await board.circuit_store.release("a")
+        assert await board.circuit_store.claim("a", 30.0)
 
     run(scenario)
 
@@ -119,9 +119,9 @@ def test_a_claim_ends_with_its_lease(run: Any) -> None:
     """Whoever died with a probe keeps it no longer than the lease."""
 
     async def scenario(board: Board) -> None:
-        assert await board.switchboard.claim("a", 1.0)
-        assert not await board.switchboard.claim("a", 1.0)
+        assert await board.circuit_store.claim("a", 1.0)
+        assert not await board.circuit_store.claim("a", 1.0)
         await board.advance(1.1)
-        assert await board.switchboard.claim("a", 1.0)
+        assert await board.circuit_store.claim("a", 1.0)
 
     run(scenario)

@@ -12,29 +12,29 @@ import pytest
 
 from tests.stores.contract.conftest import RedisBench
 from tests.support.redis_server import RedisServer
-from turnout.ports import TALLIED, Ask, Routed, Tally
-from turnout.stores.memory_tally import MemoryTally
+from turnout.ports import TALLIED, Ask, ShareReport, ShareStore
+from turnout.stores.memory_tally import MemoryShareStore
 from turnout.stores.redis import Bounds, RedisGate
-from turnout.stores.seats import Seats
-from turnout.stores.tally import RedisTally
+from turnout.stores.seats import RedisClient
+from turnout.stores.tally import RedisShareStore
 
 
 @dataclass
 class Board:
     """A tally under test, and what an Entry tells of it."""
 
-    tally: Tally
+    share_store: ShareStore
     debt: Callable[[str], Awaitable[float | None]]
 
 
 @asynccontextmanager
 async def memory() -> AsyncIterator[Board]:
-    tally = MemoryTally()
+    share_store = MemoryShareStore()
 
     async def debt(name: str) -> float:
-        return tally.debt(name)
+        return share_store.debt(name)
 
-    yield Board(tally, debt)
+    yield Board(share_store, debt)
 
 
 @asynccontextmanager
@@ -43,9 +43,9 @@ async def redis(server: RedisServer) -> AsyncIterator[Board]:
     gate = RedisGate(seats, Bounds(max_entries=1, max_bytes=1))
 
     async def debt(name: str) -> float | None:
-        return (await gate.enter(Ask(tally=name))).debt
+        return (await gate.enter(Ask(share_store=name))).debt
 
-    yield Board(RedisTally(seats), debt)
+    yield Board(RedisShareStore(seats), debt)
     await gate.close()
 
 
@@ -68,13 +68,13 @@ def test_each_hears_what_others_added_since_and_not_its_own(run: Any) -> None:
     """To the last bit: equal scores must be known for equal. A newcomer hears all."""
 
     async def scenario(board: Board) -> None:
-        one = await board.tally.add("a", Routed(scores=(1 / 3, 0.1), debt=0.7), 0)
+        one = await board.share_store.add("a", ShareReport(scores=(1 / 3, 0.1), debt=0.7), 0)
         assert one is not None
         assert (one.debt, one.count, one.scores) == (pytest.approx(0.7), 2, ())
-        two = await board.tally.add("a", Routed(scores=(0.9,), debt=-0.3), 0)
+        two = await board.share_store.add("a", ShareReport(scores=(0.9,), debt=-0.3), 0)
         assert two is not None
         assert (two.debt, two.count, two.scores) == (pytest.approx(0.4), 3, (1 / 3, 0.1))
-        again = await board.tally.add("a", Routed(), one.count)
+        again = await board.share_store.add("a", ShareReport(), one.count)
         assert again is not None
         assert (again.count, again.scores) == (3, (0.9,))
         assert again.processes >= 1
@@ -86,8 +86,8 @@ def test_another_name_is_another_tally(run: Any) -> None:
     """A new scorer file's scores and debts are its own."""
 
     async def scenario(board: Board) -> None:
-        await board.tally.add("v1:0.3", Routed(scores=(0.5,), debt=3.0), 0)
-        other = await board.tally.add("v2:0.3", Routed(), 0)
+        await board.share_store.add("v1:0.3", ShareReport(scores=(0.5,), debt=3.0), 0)
+        other = await board.share_store.add("v2:0.3", ShareReport(), 0)
         assert other is not None
         assert (other.debt, other.count, other.scores) == (0.0, 0, ())
         assert await board.debt("v2:0.3") == 0.0
@@ -101,12 +101,12 @@ def test_the_newest_are_kept(run: Any) -> None:
 
     async def scenario(board: Board) -> None:
         for start in (0, 300, 600):
-            await board.tally.add("a", Routed(scores=tuple(float(n) for n in range(start, start + 300))), 0)
-        told = await board.tally.add("a", Routed(scores=tuple(-float(n) for n in range(TALLIED + 50))), 0)
+            await board.share_store.add("a", ShareReport(scores=tuple(float(n) for n in range(start, start + 300))), 0)
+        told = await board.share_store.add("a", ShareReport(scores=tuple(-float(n) for n in range(TALLIED + 50))), 0)
         assert told is not None
         assert told.scores == tuple(float(n) for n in range(900 - TALLIED, 900))
         assert told.count == 900 + TALLIED
-        left = await board.tally.add("a", Routed(), 0)
+        left = await board.share_store.add("a", ShareReport(), 0)
         assert left is not None
         assert left.scores == tuple(-float(n) for n in range(50, TALLIED + 50))
 
@@ -117,8 +117,8 @@ def test_a_count_that_was_never_reached_is_none(run: Any) -> None:
     """What told it was lost: all that is there now is new."""
 
     async def scenario(board: Board) -> None:
-        await board.tally.add("a", Routed(scores=(0.5, 0.6)), 0)
-        told = await board.tally.add("a", Routed(), 1000)
+        await board.share_store.add("a", ShareReport(scores=(0.5, 0.6)), 0)
+        told = await board.share_store.add("a", ShareReport(), 1000)
         assert told is not None
         assert (told.count, told.scores) == (2, (0.5, 0.6))
 
@@ -130,8 +130,8 @@ def test_the_debt_rides_back_on_an_entry(run: Any) -> None:
 
     async def scenario(board: Board) -> None:
         for _ in range(10):
-            await board.tally.add("a", Routed(scores=(0.5,), debt=-0.1), 0)
-            await board.tally.add("a", Routed(scores=(0.5,), debt=0.3), 0)
+            await board.share_store.add("a", ShareReport(scores=(0.5,), debt=-0.1), 0)
+            await board.share_store.add("a", ShareReport(scores=(0.5,), debt=0.3), 0)
         assert await board.debt("a") == pytest.approx(2.0, abs=1e-9)
 
     run(scenario)
@@ -144,7 +144,7 @@ def test_an_entry_tells_no_debt_that_nobody_asked_for(redis_server: RedisServer)
         gate = RedisGate(RedisBench(redis_server).seats(), Bounds(max_entries=1, max_bytes=1))
         assert (await gate.enter(Ask())).debt is None
         assert (await gate.enter(Ask(circuits=("a",)))).debt is None
-        assert (await gate.enter(Ask(tally="a"))).debt == 0.0
+        assert (await gate.enter(Ask(share_store="a"))).debt == 0.0
         await gate.close()
 
     asyncio.run(scenario())
@@ -156,7 +156,7 @@ def test_it_is_forgotten_after_a_day(redis_server: RedisServer) -> None:
 
     async def scenario() -> None:
         seats = bench.seats()
-        await RedisTally(seats).add("a", Routed(scores=(0.5,)), 0)
+        await RedisShareStore(seats).add("a", ShareReport(scores=(0.5,)), 0)
         line = await seats.here().line()
         for kind in ("s", "w"):
             left = await line.ask("PTTL", f"{{{bench.prefix}}}:{kind}:a")
@@ -170,8 +170,8 @@ def test_a_redis_that_cannot_be_asked_tells_nothing() -> None:
     """And raises nothing."""
 
     async def scenario() -> None:
-        seats = Seats(url="redis://127.0.0.1:1/0", prefix="x", timeout_s=0.2)
-        assert await RedisTally(seats).add("a", Routed(scores=(0.5,)), 0) is None
+        seats = RedisClient(url="redis://127.0.0.1:1/0", prefix="x", timeout_s=0.2)
+        assert await RedisShareStore(seats).add("a", ShareReport(scores=(0.5,)), 0) is None
         await seats.close()
 
     asyncio.run(scenario())

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import openai
 from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 
+import openai
 import turnout
 from tests.support.scorers import hard_or_easy
 from turnout.asgi import TurnoutMiddleware

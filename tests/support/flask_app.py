@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import openai
 from flask import Flask, Response, request
 
+import openai
 import turnout
 from tests.support.scorers import hard_or_easy
 from turnout.assembly import Turnout

@@ -20,16 +20,16 @@ from typing import Any
 import redis.asyncio
 
 from turnout.assembly import Turnout
-from turnout.caller import Caller
 from turnout.clock import SystemClock
+from turnout.context import Caller
 from turnout.errors import BudgetExceeded, ProviderFailed, ServedError
-from turnout.outcome import Attempt
 from turnout.ports import Ask, BudgetRefused, Entry, Gate, ProviderCall, Settlement
 from turnout.pricing import Price, nano
-from turnout.quota.bounds import prompt_size
-from turnout.quota.worst import worst_of
+from turnout.quota.cost_bounds import cost_bound
+from turnout.quota.token_bounds import prompt_size
+from turnout.records import Attempt
 from turnout.settings import Settings
-from turnout.stores.plugs import stores_of
+from turnout.stores.factory import stores_from
 from turnout.testing import FixedScorer, chunk, completion, usage_body
 
 LIMIT = 1_000_000_000
@@ -144,7 +144,7 @@ class Bookkeeper:
         size = prompt_size(token.messages, token.params, {})
         from turnout.settings import Model
 
-        self.expected += worst_of(Model(), PRICES[token.model], size, token.params, {}, 100).cost
+        self.expected += cost_bound(Model(), PRICES[token.model], size, token.params, {}, 100).cost
         self.unknown += 1
 
     def event(self, token: Any, name: str, attributes: Any) -> None:
@@ -177,7 +177,7 @@ async def work(url: str, number: int, clients: int) -> dict[str, Any]:
     asked = settings(url)
     books = redis.asyncio.Redis.from_url(url)
     provider, keeper = Charging(books, chances), Bookkeeper()
-    gate = Watching(stores_of(asked, SystemClock(), lambda up, why: None).gate)
+    gate = Watching(stores_from(asked, SystemClock(), lambda up, why: None).gate)
     scorer = FixedScorer(0.0, scores={"hard": 1.0})
     turnout = Turnout(asked, provider=provider, observer=keeper, gate=gate, scorer=scorer)  # type: ignore[arg-type]
     did: Counter[str] = Counter()

@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from turnout.assembly import Turnout
-from turnout.caller import Caller
+from turnout.context import Caller
 from turnout.errors import ProviderFailed, ServedError
 from turnout.settings import Settings
 from turnout.telemetry.metrics import MetricsObserver

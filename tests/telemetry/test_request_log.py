@@ -13,7 +13,7 @@ import pytest
 
 from turnout import Turnout
 from turnout.errors import ServedError, SettingsError
-from turnout.outcome import Outcome
+from turnout.records import Outcome
 from turnout.telemetry.request_log import MOST_CHARACTERS, MOST_WAITING, Record, RequestLog, line_of
 from turnout.testing import FixedScorer, ManualClock, ScriptedProvider, settle
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from turnout.logs.labelled import Logs
 from turnout.routing.features import Floats
 from turnout.training.blend import Told, chosen, out_of_fold, shares, tags_out_of_fold
 from turnout.training.fit import train
 from turnout.training.folds import FOLDS
-from turnout.training.labelled_logs import Logs
 
 
 def test_a_view_that_knows_gets_its_share() -> None:

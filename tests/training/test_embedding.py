@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import Ridge
 
 from turnout.errors import ArtifactError
+from turnout.logs.labelled import Logs
 from turnout.ports import Query
 from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
@@ -20,7 +21,6 @@ from turnout.routing.scorer import FileScorer, load
 from turnout.training import embedding, fit
 from turnout.training.embedding import Embedding
 from turnout.training.estimators import fit_view
-from turnout.training.labelled_logs import Logs
 from turnout.training.tag_means import tag_means
 from turnout.training.views import Meant, views_of
 
@@ -56,11 +56,11 @@ def fitted(known: Embedding) -> fit.Fitted:
 def test_words_that_mean_the_like_weigh_alike(fitted: fit.Fitted, known: Embedding) -> None:
     """Animals that the logs never told are told to gain, tools that they never told are not."""
 
-    def meant(word: str) -> float:
+    def current_turnout(word: str) -> float:
         view = views_of([read(Query.from_text(f"Tell of the {word} and the {word}"))], known)["meaning"]
         return float(fitted.views["meaning"].predict(view)[0])
 
-    assert min(map(meant, ANIMALS[8:])) > max(map(meant, TOOLS[8:])) + 0.05
+    assert min(map(current_turnout, ANIMALS[8:])) > max(map(current_turnout, TOOLS[8:])) + 0.05
 
 
 def test_it_is_served_from_the_file_alone(fitted: fit.Fitted, tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ import pytest
 from tests.routing.test_router import CATALOG
 from tests.routing.test_scorer import logs, trained
 from turnout.errors import LogError
+from turnout.logs.labelled import Logs
 from turnout.ports import Query, Score
 from turnout.routing.router import Router
 from turnout.testing import FixedScorer
 from turnout.training import evaluate, fit
-from turnout.training.labelled_logs import Logs
 
 KEYS = {
     "rows", "apgr", "cpt50", "cpt80", "auc", "brier", "score_us_p50", "score_us_p99",
@@ -72,7 +72,7 @@ def test_a_file_is_asked_as_in_service() -> None:
         {"prompt": f"Schreiben Sie bitte {n} Briefe an das Amt", "cheap_quality": n % 2, "expensive_quality": 1}
         for n in range(40)
     )
-    router = Router(catalog=CATALOG, scorer=scorer, wish=scorer.threshold_for_quality(0.95))
+    router = Router(catalog=CATALOG, scorer=scorer, target=scorer.threshold_for_quality(0.95))
     for other, novel in ((logs(60, seed=2), 0.05), (german, 1.0)):
         told = evaluate.with_scorer(other, scorer)
         decided = [router.decide(query) for query in other.queries]

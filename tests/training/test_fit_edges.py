@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from turnout.errors import LogError
+from turnout.logs import labelled as labelled_logs
+from turnout.logs.labelled import Logs
 from turnout.ports import Query
-from turnout.training import fit, labelled_logs
-from turnout.training.labelled_logs import Logs
+from turnout.training import fit
 
 Row = list[Any]
 EASY, HARD = "Please add 4 and 5", "Please add 4 and 5 and 6 and 7 and 8 and 9 and 11 and 12"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from turnout.logs.labelled import Logs
 from turnout.training import evaluate
 from turnout.training.folds import FOLDS, divisions, texts_of
-from turnout.training.labelled_logs import Logs
 
 
 def logs(texts: int, rows: int = 200) -> Logs:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from turnout.logs.labelled import Logs
 from turnout.training import plots
-from turnout.training.labelled_logs import Logs
 
 
 @pytest.fixture

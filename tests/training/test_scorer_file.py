@@ -13,7 +13,7 @@ from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats, read
 from turnout.routing.scorer import FileScorer
 from turnout.training.estimators import Forest
-from turnout.training.novelty import seen_of
+from turnout.training.novelty_limit import seen_of
 from turnout.training.scorer_file import artifact_of, keep_table
 from turnout.training.views import views_of
 
@@ -33,17 +33,17 @@ def told(file: Artifact) -> Sequence[Score]:
     return sorted((FileScorer(file).score(query) for query in logs(60, seed=9).queries), key=lambda each: each.score)
 
 
-@pytest.mark.parametrize("wish", [0.7, 0.8, 0.9, 0.95, 0.99])
-def test_a_threshold_is_that_of_the_smallest_share_which_keeps_the_quality(wish: float) -> None:
+@pytest.mark.parametrize("target", [0.7, 0.8, 0.9, 0.95, 0.99])
+def test_a_threshold_is_that_of_the_smallest_share_which_keeps_the_quality(target: float) -> None:
     """By the out-of-fold predictions of the logs' own rows: with the lowest one fewer, less would be kept."""
     fitted = trained()
     cheap, dear = (np.tile(quality, len(fitted.repeats)) for quality in (fitted.logs.cheap, fitted.logs.expensive))
     rank = np.array([fitted.scorer.rank(raw) for raw in fitted.repeats.ravel()])
-    sent = rank >= fitted.scorer.threshold_for_quality(wish)
+    sent = rank >= fitted.scorer.threshold_for_quality(target)
     assert 0.1 < sent.mean() < 0.9
-    assert np.where(sent, dear, cheap).sum() >= wish * dear.sum() - 1e-9
+    assert np.where(sent, dear, cheap).sum() >= target * dear.sum() - 1e-9
     fewer = sent & (rank > rank[sent].min())
-    assert np.where(fewer, dear, cheap).sum() < wish * dear.sum()
+    assert np.where(fewer, dear, cheap).sum() < target * dear.sum()
 
 
 def test_a_wish_between_two_that_the_file_holds_is_kept_too() -> None:
@@ -53,13 +53,13 @@ def test_a_wish_between_two_that_the_file_holds_is_kept_too() -> None:
     assert scorer.threshold_for_quality(0.9001) < scorer.threshold_for_quality(0.9)
 
 
-@pytest.mark.parametrize("wish", [0.01, 0.2, 0.45])
-def test_a_wish_for_little_quality_is_kept_by_as_little(wish: float) -> None:
+@pytest.mark.parametrize("target", [0.01, 0.2, 0.45])
+def test_a_wish_for_little_quality_is_kept_by_as_little(target: float) -> None:
     """Where the cheap tier is always wrong, just that share of the rows."""
     rows = np.arange(1000.0)
     arrays = {"ranks": rows, "levels": (rows + 0.5) / 1000}
     table = dict(keep_table(rows, arrays, np.zeros(1000), np.ones(1000)))
-    assert np.mean(arrays["levels"] >= table[wish]) == wish
+    assert np.mean(arrays["levels"] >= table[target]) == target
 
 
 def test_the_told_gains_are_those_that_came_true() -> None:

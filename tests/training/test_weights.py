@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from turnout.cli import main
+from turnout.logs.labelled import Logs
 from turnout.testing import FixedScorer
 from turnout.training import evaluate
-from turnout.training.labelled_logs import Logs
 
 # What differs though nothing is wrong: how many rows there are, what was timed, and what is drawn by chance.
 OTHERWISE = {"rows", "rows_read", "skipped", "warnings", "groups", "intervals", "apgr_standard_error", "brier",

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from turnout.ports import Circuit
 from turnout.upstream import breaker
-from turnout.upstream.breaker import LONGEST_PAUSE_S, Refused, Rules, State
+from turnout.upstream.breaker import LONGEST_PAUSE_S, CircuitRefusal, Rules, State
 
 RULES = Rules(failures=3, reset_s=30.0, pause_s=5.0)
 SECONDS = st.floats(0, 100)
@@ -39,12 +39,12 @@ def test_after_its_time_one_probe_decides() -> None:
     """Refused until then; then one is the probe and the rest are refused; its word closes or opens again."""
     state = broken()
     refused = breaker.admit(state, 29.0)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, CircuitRefusal)
     assert refused.retry_after_s == 1.0
     assert breaker.admit(state, 30.0) == "probe"
     out = breaker.probing(state, 30.0, lease_s=10.0)
     assert out.phase == "half-open"
-    assert isinstance(breaker.admit(out, 30.0), Refused)
+    assert isinstance(breaker.admit(out, 30.0), CircuitRefusal)
     assert breaker.succeeded(out, out.term).free
     again = breaker.failed(out, out.term, 31.0, RULES)
     assert (again.phase, again.open_until) == ("open", 61.0)
@@ -76,13 +76,13 @@ def test_a_pause_is_as_long_as_the_provider_says() -> None:
     state = breaker.throttled(state, state.term, 0.0, 7.0, RULES)
     assert (state.phase, state.failures) == ("closed", 0)
     refused = breaker.admit(state, 1.0)
-    assert refused == Refused(reason="paused", retry_after_s=6.0)
+    assert refused == CircuitRefusal(reason="paused", retry_after_s=6.0)
     longer = breaker.throttled(state, -1, 1.0, 9.0, RULES)
     assert longer.paused_until == 10.0
     assert breaker.admit(longer, 10.0) == "probe"
     out = breaker.probing(longer, 10.0, 5.0)
     assert out.phase == "closed"
-    assert isinstance(breaker.admit(out, 10.0), Refused)
+    assert isinstance(breaker.admit(out, 10.0), CircuitRefusal)
     assert breaker.succeeded(out, out.term).free
 
 
@@ -93,10 +93,10 @@ def test_429s_that_say_nothing_pause_only_when_they_keep_coming() -> None:
         state = breaker.throttled(state, state.term, 0.0, None, RULES)
         assert breaker.admit(state, 0.0) == "pass"
     state = breaker.throttled(state, state.term, 0.0, 0.0, RULES)
-    assert breaker.admit(state, 0.0) == Refused(reason="paused", retry_after_s=RULES.pause_s)
+    assert breaker.admit(state, 0.0) == CircuitRefusal(reason="paused", retry_after_s=RULES.pause_s)
     out = breaker.probing(broken(), 30.0, 10.0)
     told = breaker.throttled(out, out.term, 31.0, None, RULES)
-    assert (told.phase, breaker.admit(told, 31.0)) == ("half-open", Refused(reason="paused", retry_after_s=5.0))
+    assert (told.phase, breaker.admit(told, 31.0)) == ("half-open", CircuitRefusal(reason="paused", retry_after_s=5.0))
     assert breaker.throttled(State(), 0, 0.0, 1e9, RULES).paused_until == LONGEST_PAUSE_S
 
 
@@ -104,28 +104,28 @@ def test_a_wrong_key_opens_at_once_and_a_probe_finds_it_mended() -> None:
     """Whatever was before: the next call would be refused as well. What was admitted earlier says nothing."""
     for before in (State(), State(proven=True), State(failures=1)):
         state = breaker.misconfigured(before, before.term, 10.0, RULES)
-        assert breaker.admit(state, 12.0) == Refused(reason="misconfigured", retry_after_s=28.0)
+        assert breaker.admit(state, 12.0) == CircuitRefusal(reason="misconfigured", retry_after_s=28.0)
         assert breaker.misconfigured(state, before.term, 20.0, RULES) == state
         out = breaker.probing(state, 40.0, 5.0)
-        assert breaker.admit(out, 40.0) == Refused(reason="misconfigured", retry_after_s=breaker.PROBING_S)
+        assert breaker.admit(out, 40.0) == CircuitRefusal(reason="misconfigured", retry_after_s=breaker.PROBING_S)
         again = breaker.misconfigured(out, out.term, 41.0, RULES)
-        assert breaker.admit(again, 41.0) == Refused(reason="misconfigured", retry_after_s=RULES.reset_s)
+        assert breaker.admit(again, 41.0) == CircuitRefusal(reason="misconfigured", retry_after_s=RULES.reset_s)
         assert breaker.succeeded(out, out.term).free
         down = breaker.failed(out, out.term, 41.0, RULES)
-        assert breaker.admit(down, 41.0) == Refused(reason="open", retry_after_s=RULES.reset_s)
+        assert breaker.admit(down, 41.0) == CircuitRefusal(reason="open", retry_after_s=RULES.reset_s)
 
 
 def test_a_denial_opens_at_once_until_the_model_has_answered_well() -> None:
     """After that it has to come as often in a row as any failure; a model that opened has to prove itself again."""
     state = breaker.denied(State(), 0, 0.0, RULES)
-    assert breaker.admit(state, 0.0) == Refused(reason="misconfigured", retry_after_s=RULES.reset_s)
+    assert breaker.admit(state, 0.0) == CircuitRefusal(reason="misconfigured", retry_after_s=RULES.reset_s)
     state = breaker.succeeded(State(), 0)
     for _ in range(RULES.failures - 1):
         state = breaker.denied(state, state.term, 0.0, RULES)
         assert breaker.admit(state, 0.0) == "pass"
     assert breaker.succeeded(state, state.term) == State(proven=True)
     state = breaker.denied(state, state.term, 0.0, RULES)
-    assert breaker.admit(state, 0.0) == Refused(reason="misconfigured", retry_after_s=RULES.reset_s)
+    assert breaker.admit(state, 0.0) == CircuitRefusal(reason="misconfigured", retry_after_s=RULES.reset_s)
     out = breaker.probing(state, 30.0, 5.0)
     assert breaker.denied(out, out.term, 31.0, RULES).open_until == 61.0
 
@@ -179,7 +179,7 @@ class Life(RuleBasedStateMachine):
     @rule(lease=st.floats(0.1, 60))
     def a_call_asks(self, lease: float) -> None:
         verdict = breaker.admit(self.state, self.now)
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, CircuitRefusal):
             assert verdict.retry_after_s > 0
             return
         if verdict == "probe":

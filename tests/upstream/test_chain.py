@@ -24,14 +24,14 @@ from turnout.errors import (
     Unsupported,
     UpstreamUnavailable,
 )
-from turnout.outcome import Attempt
 from turnout.ports import ProviderCall
+from turnout.records import Attempt
 from turnout.settings import Settings
 from turnout.telemetry import names
 from turnout.testing import Hangs, ManualClock, Says, ScriptedProvider, settle
-from turnout.upstream.admission import Admission, Turn
+from turnout.upstream.bulkhead import Bulkhead, CallSlot
+from turnout.upstream.call_trace import CallTrace, Candidate, UpstreamCall
 from turnout.upstream.chain import Chain
-from turnout.upstream.order import Candidate, Order, Trip
 
 FIRST, SECOND = "openai/first", "openai/second"
 
@@ -59,21 +59,21 @@ class World:
         )
         self.clock = ManualClock()
         self.provider = provider(clock=self.clock)
-        self.trip = Trip()
-        self.admission = Admission(settings=self.settings, clock=self.clock, observer=Silent())
+        self.trace = CallTrace()
+        self.bulkhead = Bulkhead(settings=self.settings, clock=self.clock, observer=Silent())
         self.chain = Chain(
             provider=self.provider,
             clock=self.clock,
             observer=Silent(),
             settings=self.settings,
-            admission=self.admission,
+            bulkhead=self.bulkhead,
             prices=dict,
             rng=lambda: 0.5,
         )
 
-    def order(self, *models: str, **more: Any) -> Order:
+    def order(self, *models: str, **more: Any) -> UpstreamCall:
         now = self.clock.monotonic()
-        return Order(
+        return UpstreamCall(
             messages=({"role": "user", "content": "x"},),
             candidates=tuple(Candidate(model=model, tier="cheap") for model in models or (FIRST, SECOND)),
             deadline=now + 60,
@@ -81,14 +81,14 @@ class World:
             **more,
         )
 
-    async def complete(self, order: Order) -> Any:
-        work = asyncio.ensure_future(self.chain.complete(order, self.trip))
+    async def complete(self, order: UpstreamCall) -> Any:
+        work = asyncio.ensure_future(self.chain.complete(order, self.trace))
         await self.clock.run(work)
         return work.result()
 
-    async def read(self, order: Order) -> list[Any]:
+    async def read(self, order: UpstreamCall) -> list[Any]:
         async def whole() -> list[Any]:
-            return [chunk async for chunk in self.chain.stream(order, Trip())]
+            return [chunk async for chunk in self.chain.stream(order, CallTrace())]
 
         work = asyncio.ensure_future(whole())
         await self.clock.run(work)
@@ -110,7 +110,7 @@ def test_what_cannot_be_afforded_is_skipped_and_told() -> None:
         assert (await w.complete(w.order(afford=afford)))["model"] == "second"
         assert asked == [FIRST, SECOND]
         assert w.provider.calls == {FIRST: 1, SECOND: 1}
-        assert [(skip.model, skip.reason) for skip in w.trip.skipped] == [(FIRST, "budget")]
+        assert [(skip.model, skip.reason) for skip in w.trace.skipped] == [(FIRST, "budget")]
 
     asyncio.run(scenario())
 
@@ -144,7 +144,7 @@ def test_loading_is_not_taken_for_a_slow_model() -> None:
         w = World(provider=Slow)
         await w.complete(w.order())
         assert w.provider.calls == {FIRST: 1}
-        assert [attempt.duration_s for attempt in w.trip.attempts] == [0.0]
+        assert [attempt.duration_s for attempt in w.trace.attempts] == [0.0]
 
     asyncio.run(scenario())
 
@@ -155,11 +155,11 @@ def test_loading_is_not_taken_for_a_slow_model() -> None:
 async def broken(w: World, model: str = FIRST) -> None:
     """Fails the model until its circuit is open, by calls of its own."""
     w.provider.say(model, ProviderFailed("down", status=500))
-    while w.admission.look(model) is None:
+    while w.bulkhead.look(model) is None:
         with pytest.raises(ServedError):
             await w.complete(w.order(model))
     w.provider.calls.clear()
-    w.trip = Trip()
+    w.trace = CallTrace()
 
 
 def test_an_open_circuit_is_passed_by_at_once() -> None:
@@ -171,7 +171,7 @@ def test_an_open_circuit_is_passed_by_at_once() -> None:
         began = w.clock.monotonic()
         assert (await w.complete(w.order()))["model"] == "second"
         assert (w.clock.monotonic() - began, w.provider.calls) == (0, {SECOND: 1})
-        assert [(skip.model, skip.reason) for skip in w.trip.skipped] == [(FIRST, "open")]
+        assert [(skip.model, skip.reason) for skip in w.trace.skipped] == [(FIRST, "open")]
 
     asyncio.run(scenario())
 
@@ -219,7 +219,7 @@ def test_of_two_hundred_waiting_one_reaches_the_provider() -> None:
         await broken(w)
         await w.clock.advance(30)
         w.provider.say(FIRST, Says("slow", after_s=5))
-        asks = [asyncio.ensure_future(w.chain.complete(w.order(FIRST), Trip())) for _ in range(200)]
+        asks = [asyncio.ensure_future(w.chain.complete(w.order(FIRST), CallTrace())) for _ in range(200)]
         await settle()
         assert w.provider.calls[FIRST] == 1
         refused = [ask for ask in asks if ask.done() and isinstance(ask.exception(), UpstreamUnavailable)]
@@ -229,7 +229,7 @@ def test_of_two_hundred_waiting_one_reaches_the_provider() -> None:
             await w.complete(w.order(FIRST))
         assert w.provider.calls[FIRST] == 1
         await w.clock.advance(0.1)
-        asks = [asyncio.ensure_future(w.chain.complete(w.order(FIRST), Trip())) for _ in range(200)]
+        asks = [asyncio.ensure_future(w.chain.complete(w.order(FIRST), CallTrace())) for _ in range(200)]
         await settle()
         assert w.provider.calls[FIRST] == 201
         await w.clock.run(asyncio.gather(*asks))
@@ -249,8 +249,8 @@ def test_a_cancelled_probe_is_given_back_at_once(stream: bool) -> None:
 
         async def ask() -> Any:
             if not stream:
-                return await w.chain.complete(w.order(FIRST), Trip())
-            return [chunk async for chunk in w.chain.stream(w.order(FIRST), Trip())]
+                return await w.chain.complete(w.order(FIRST), CallTrace())
+            return [chunk async for chunk in w.chain.stream(w.order(FIRST), CallTrace())]
 
         probing = asyncio.ensure_future(ask())
         await settle()
@@ -262,7 +262,7 @@ def test_a_cancelled_probe_is_given_back_at_once(stream: bool) -> None:
         assert w.provider.open == 0
         await ask()
         assert w.provider.calls[FIRST] == 2
-        assert w.admission.look(FIRST) is None
+        assert w.bulkhead.look(FIRST) is None
 
     asyncio.run(scenario())
 
@@ -276,10 +276,10 @@ def test_a_429_pauses_and_is_no_failure() -> None:
         for _ in range(10):
             assert (await w.complete(w.order()))["model"] == "second"
         assert w.provider.calls[FIRST] == 1
-        assert {skip.reason for skip in w.trip.skipped} == {"paused"}
+        assert {skip.reason for skip in w.trace.skipped} == {"paused"}
         await w.clock.advance(7)
         assert (await w.complete(w.order()))["model"] == "first"
-        assert w.admission.look(FIRST) is None
+        assert w.bulkhead.look(FIRST) is None
 
     asyncio.run(scenario())
 
@@ -291,7 +291,7 @@ def test_a_short_retry_after_is_waited_for() -> None:
         w = World()
         w.provider.say(FIRST, ProviderRateLimited("slow down", status=429, retry_after_s=2), "ok")
         assert (await w.complete(w.order()))["model"] == "first"
-        assert w.trip.waited_s == pytest.approx(2.0)
+        assert w.trace.waited_s == pytest.approx(2.0)
 
     asyncio.run(scenario())
 
@@ -319,7 +319,7 @@ def test_which_faults_open_a_circuit(fault: AttemptError, opens: bool) -> None:
         for _ in range(5):
             with pytest.raises(ServedError):
                 await w.complete(w.order(FIRST))
-        assert (w.admission.guard.state(w.admission.circuit(FIRST)).phase == "open") == opens
+        assert (w.bulkhead.guard.state(w.bulkhead.circuit(FIRST)).phase == "open") == opens
 
     asyncio.run(scenario())
 
@@ -350,7 +350,7 @@ def test_a_model_set_up_wrong_costs_one_failed_call_an_opening(
             assert FIRST in told[-1]
             assert check in told[-1]
             await w.clock.advance(30)
-        assert [(skip.model, skip.reason) for skip in w.trip.skipped] == [(FIRST, "misconfigured")] * 18
+        assert [(skip.model, skip.reason) for skip in w.trace.skipped] == [(FIRST, "misconfigured")] * 18
         assert (await w.complete(w.order()))["model"] == "first"
 
     asyncio.run(scenario())
@@ -389,11 +389,11 @@ def test_an_opening_for_ours_to_mend_is_told_apart_from_an_outage() -> None:
 
     async def scenario() -> None:
         w, hearing = World(retry={"attempts": 5}), Hearing()
-        admission = Admission(settings=w.settings, clock=w.clock, observer=hearing)
+        bulkhead = Bulkhead(settings=w.settings, clock=w.clock, observer=hearing)
         for model, fault, times in ((FIRST, Misconfigured("x", status=401), 1), (SECOND, ProviderFailed("x"), 5)):
             for _ in range(times):
-                turn = await admission.enter(Candidate(model=model, tier="cheap"), 60.0, w.trip)
-                assert isinstance(turn, Turn)
+                turn = await bulkhead.enter(Candidate(model=model, tier="cheap"), 60.0, w.trace)
+                assert isinstance(turn, CallSlot)
                 with turn:
                     turn.permit.failed(fault)
         assert hearing.heard == [(FIRST, "open", "misconfigured"), (SECOND, "open", None)]
@@ -405,8 +405,8 @@ def test_a_deployment_of_ones_own_has_a_circuit_of_its_own() -> None:
     """By its address, without what must not be logged."""
     base = {"params": {"api_base": "http://user:secret@10.0.0.7:8000/v1"}}
     w = World(models={FIRST: base})
-    assert w.admission.circuit(FIRST) == "openai/first@10.0.0.7:8000/v1"
-    assert w.admission.circuit(SECOND) == SECOND
+    assert w.bulkhead.circuit(FIRST) == "openai/first@10.0.0.7:8000/v1"
+    assert w.bulkhead.circuit(SECOND) == SECOND
 
 
 # ----------------------------------------------------------------------------------------- retries and time
@@ -434,7 +434,7 @@ def test_the_retry_budget_keeps_an_outage_from_becoming_a_storm() -> None:
     async def scenario() -> None:
         w = World(breaker={"failures": 10_000}, models={FIRST: {"max_concurrency": 1000}})
         w.provider.say(FIRST, ProviderFailed("down", status=500))
-        asks = [asyncio.ensure_future(w.chain.complete(w.order(FIRST), Trip())) for _ in range(200)]
+        asks = [asyncio.ensure_future(w.chain.complete(w.order(FIRST), CallTrace())) for _ in range(200)]
         await w.clock.run(asyncio.gather(*asks, return_exceptions=True))
         assert 230 <= w.provider.calls[FIRST] <= 250
 
@@ -464,8 +464,8 @@ def test_a_timeout_that_our_own_deadline_cut_short_blames_nobody() -> None:
         with pytest.raises(DeadlineExceeded):
             await w.complete(dataclasses.replace(w.order(), deadline=now + 31.0))
         assert w.clock.monotonic() == now + 31.0
-        assert w.admission.look(FIRST) is not None
-        assert w.admission.look(SECOND) is None
+        assert w.bulkhead.look(FIRST) is not None
+        assert w.bulkhead.look(SECOND) is None
 
     asyncio.run(scenario())
 
@@ -479,7 +479,7 @@ def test_a_deadline_shorter_than_the_timeout_still_finds_a_hanging_model() -> No
         for _ in range(2):
             with pytest.raises(DeadlineExceeded):
                 await w.complete(dataclasses.replace(w.order(FIRST), deadline=w.clock.monotonic() + 2.0))
-        assert w.admission.look(FIRST) is not None
+        assert w.bulkhead.look(FIRST) is not None
 
     asyncio.run(scenario())
 
@@ -493,11 +493,11 @@ def test_a_stream_deadline_blames_nobody() -> None:
         order = dataclasses.replace(w.order(FIRST), stream_deadline=w.clock.monotonic() + 100)
         with pytest.raises(DeadlineExceeded):
             await w.read(order)
-        assert w.admission.look(FIRST) is None
+        assert w.bulkhead.look(FIRST) is None
         w.provider.say(FIRST, Says("", chunks=["a", "b"], between_s=11.0))
         with pytest.raises(DeadlineExceeded):
             await w.read(w.order(FIRST))
-        assert w.admission.look(FIRST) is not None
+        assert w.bulkhead.look(FIRST) is not None
 
     asyncio.run(scenario())
 
@@ -511,13 +511,13 @@ def test_a_full_model_is_waited_for_and_then_passed_by() -> None:
     async def scenario() -> None:
         w = World(models={FIRST: {"max_concurrency": 1, "max_waiting": 1}})
         w.provider.say(FIRST, Says("slow", after_s=5))
-        trips = [Trip(), Trip(), Trip()]
-        asks = [asyncio.ensure_future(w.chain.complete(w.order(), trip)) for trip in trips]
+        trips = [CallTrace(), CallTrace(), CallTrace()]
+        asks = [asyncio.ensure_future(w.chain.complete(w.order(), trace)) for trace in trips]
         await w.clock.run(asyncio.gather(*asks))
         assert [ask.result()["model"] for ask in asks] == ["first", "first", "second"]
-        assert [trip.waited_s for trip in trips] == [0, pytest.approx(5.0), 0]
+        assert [trace.waited_s for trace in trips] == [0, pytest.approx(5.0), 0]
         assert [(skip.model, skip.reason) for skip in trips[2].skipped] == [(FIRST, "full")]
-        assert w.admission.busy(FIRST) == 0
+        assert w.bulkhead.busy(FIRST) == 0
 
     asyncio.run(scenario())
 
@@ -528,7 +528,7 @@ def test_everybody_busy_is_told_as_overloaded() -> None:
     async def scenario() -> None:
         w = World(models={FIRST: {"max_concurrency": 1, "max_waiting": 0}})
         w.provider.say(FIRST, Says("slow", after_s=5))
-        first = asyncio.ensure_future(w.chain.complete(w.order(FIRST), Trip()))
+        first = asyncio.ensure_future(w.chain.complete(w.order(FIRST), CallTrace()))
         await settle()
         with pytest.raises(Overloaded) as told:
             await w.complete(w.order(FIRST))
@@ -545,15 +545,15 @@ def test_waiting_ends_at_the_deadline() -> None:
         w = World(models={FIRST: {"max_concurrency": 1, "max_waiting": 1, "timeout_s": 100}})
         w.provider.say(FIRST, Says("slow", after_s=90))
         first = asyncio.ensure_future(
-            w.chain.complete(dataclasses.replace(w.order(FIRST), deadline=w.clock.monotonic() + 100), Trip())
+            w.chain.complete(dataclasses.replace(w.order(FIRST), deadline=w.clock.monotonic() + 100), CallTrace())
         )
         await settle()
         began = w.clock.monotonic()
         with pytest.raises(DeadlineExceeded):
             await w.complete(w.order(FIRST))
-        assert (w.clock.monotonic() - began, w.trip.waited_s) == (60, 60)
+        assert (w.clock.monotonic() - began, w.trace.waited_s) == (60, 60)
         await w.clock.run(first)
-        assert w.admission.busy(FIRST) == 0
+        assert w.bulkhead.busy(FIRST) == 0
 
     asyncio.run(scenario())
 
@@ -565,7 +565,7 @@ def test_a_circuit_that_opens_empties_its_waiting_room() -> None:
         w = World(models={FIRST: {"max_concurrency": 5, "max_waiting": 100, "timeout_s": 10}}, retry={"attempts": 1})
         w.provider.say(FIRST, Hangs())
         began = w.clock.monotonic()
-        asks = [asyncio.ensure_future(w.chain.complete(w.order(), Trip())) for _ in range(60)]
+        asks = [asyncio.ensure_future(w.chain.complete(w.order(), CallTrace())) for _ in range(60)]
         await w.clock.run(asyncio.gather(*asks))
         assert {ask.result()["model"] for ask in asks} == {"second"}
         # Four more had been handed a slot before the fifth failure.
@@ -584,15 +584,15 @@ def test_a_cancelled_call_holds_no_slot(stream: bool) -> None:
 
         async def ask() -> Any:
             if not stream:
-                return await w.chain.complete(w.order(FIRST), Trip())
-            return [chunk async for chunk in w.chain.stream(w.order(FIRST), Trip())]
+                return await w.chain.complete(w.order(FIRST), CallTrace())
+            return [chunk async for chunk in w.chain.stream(w.order(FIRST), CallTrace())]
 
         asks = [asyncio.ensure_future(ask()) for _ in range(2)]
         await settle()
         for each in reversed(asks):
             each.cancel()
         await settle()
-        assert (w.admission.busy(FIRST), w.provider.open) == (0, 0)
+        assert (w.bulkhead.busy(FIRST), w.provider.open) == (0, 0)
 
     asyncio.run(scenario())
 
@@ -603,11 +603,11 @@ def test_what_a_broken_stream_said_is_billed_also_when_its_reader_left() -> None
     async def scenario() -> None:
         w = World()
         w.provider.say(FIRST, Says("", chunks=["many words here "] * 10, between_s=1))
-        stream = w.chain.stream(w.order(FIRST), w.trip)
+        stream = w.chain.stream(w.order(FIRST), w.trace)
         for _ in range(3):
             await w.clock.run(asyncio.ensure_future(anext(stream)))
         await stream.aclose()
-        (attempt,) = w.trip.attempts
+        (attempt,) = w.trace.attempts
         assert attempt.error == "cancelled"
         assert attempt.usage is not None
         assert attempt.usage.completion_tokens > 0

@@ -70,7 +70,7 @@ def test_every_fault_counts_and_before_any_content_another_model_answers(
                 *("truncated", "cut", "half_frame", "hang_between", "drip_between", "reset_between"),
             )
             assert (outcome.model, outcome.error is not None) == ((SICK, True) if begun else (WELL, False))
-            assert turnout.admission.guard.state(turnout.admission.circuit(SICK)).failures == 1
+            assert turnout.bulkhead.guard.state(turnout.bulkhead.circuit(SICK)).failures == 1
             await _until(lambda: provider.active["sick"] == 0)
 
     asyncio.run(scenario())
@@ -199,12 +199,12 @@ def test_three_hundred_requests_leave_no_connection_open(provider: LoopbackProvi
                 for each in crowd:
                     assert each.cancelled() or each.exception() is None
             for name in (SICK, WELL):
-                assert turnout.admission.busy(name) == 0
+                assert turnout.bulkhead.busy(name) == 0
             provider.modes["sick"] = provider.modes["well"] = "ok"
             await asyncio.sleep(0.3)
             for name in (SICK, WELL):
                 assert (await turnout.complete(f"again {name}", model=name)).outcome.model == name
-                assert turnout.admission.look(name) is None
+                assert turnout.bulkhead.look(name) is None
         gc.collect()
         await _until(lambda: provider.connections == 0)
         assert not provider.active.total()

@@ -12,9 +12,9 @@ import pytest
 
 from turnout.errors import CallerFault, Denied, Misconfigured, ProviderFailed, ProviderRateLimited, Unsupported
 from turnout.ports import Circuit
-from turnout.stores.memory import MemorySwitchboard
+from turnout.stores.memory import MemoryCircuitStore
 from turnout.testing import ManualClock, settle
-from turnout.upstream.breaker import Refused, Rules
+from turnout.upstream.breaker import CircuitRefusal, Rules
 from turnout.upstream.guard import CLAIM_AGAIN_S, Guard, Permit
 
 RULES = Rules(failures=3, reset_s=30.0, pause_s=5.0)
@@ -31,7 +31,7 @@ async def admitted(guard: Guard, lease_s: float = 10.0) -> Permit:
 async def broken(guard: Guard) -> None:
     for _ in range(RULES.failures):
         (await admitted(guard)).failed(DOWN)
-    assert isinstance(await guard.ask(NAME, 10.0), Refused)
+    assert isinstance(await guard.ask(NAME, 10.0), CircuitRefusal)
 
 
 def test_pybreaker_carries_the_state_and_its_listeners_hear_of_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -78,7 +78,7 @@ def test_a_circuit_can_be_moved_by_hand() -> None:
         guard = Guard(clock=clock, rules=RULES)
         guard.circuit(NAME).open()
         refused = await guard.ask(NAME, 10.0)
-        assert refused == Refused(reason="open", retry_after_s=30.0)
+        assert refused == CircuitRefusal(reason="open", retry_after_s=30.0)
         guard.circuit(NAME).close()
         (await admitted(guard)).succeeded()
         guard.circuit(NAME).half_open()
@@ -119,7 +119,7 @@ def test_a_probe_that_never_came_back_is_replaced_when_its_lease_ends() -> None:
         await clock.advance(30)
         lost = await admitted(guard, lease_s=10)
         await clock.advance(9.9)
-        assert isinstance(await guard.ask(NAME, 10.0), Refused)
+        assert isinstance(await guard.ask(NAME, 10.0), CircuitRefusal)
         await clock.advance(0.1)
         second = await admitted(guard, lease_s=10)
         lost.failed(DOWN)
@@ -167,7 +167,7 @@ def test_what_is_ours_to_mend_opens_at_once_and_the_probe_gets_it_back(fault: Mi
         guard = Guard(clock=clock, rules=RULES)
         crowd = [await admitted(guard) for _ in range(20)]
         assert [permit.failed(fault) for permit in crowd] == [True] + [False] * 19
-        assert await guard.ask(NAME, 10.0) == Refused(reason="misconfigured", retry_after_s=30.0)
+        assert await guard.ask(NAME, 10.0) == CircuitRefusal(reason="misconfigured", retry_after_s=30.0)
         await clock.advance(30)
         assert (await admitted(guard)).failed(fault)
         await clock.advance(30)
@@ -199,7 +199,7 @@ def test_other_processes_do_not_ask_a_model_that_is_set_up_wrong() -> None:
         first, second = here.guards
         (await admitted(first)).failed(Misconfigured("wrong key", status=401))
         await here.entry(second)
-        assert isinstance(await second.ask(NAME, 10.0), Refused)
+        assert isinstance(await second.ask(NAME, 10.0), CircuitRefusal)
         for guard in here.guards:
             await guard.drain()
 
@@ -245,8 +245,8 @@ class Processes:
 
     def __init__(self, count: int = 2) -> None:
         self.clock = ManualClock()
-        self.board = MemorySwitchboard(clock=self.clock)
-        self.guards = [Guard(clock=self.clock, rules=RULES, switchboard=self.board) for _ in range(count)]
+        self.board = MemoryCircuitStore(clock=self.clock)
+        self.guards = [Guard(clock=self.clock, rules=RULES, circuit_store=self.board) for _ in range(count)]
 
     async def entry(self, guard: Guard) -> None:
         await settle()
@@ -262,7 +262,7 @@ def test_one_process_opens_for_all_and_one_closes_for_all() -> None:
         first, second = here.guards
         await broken(first)
         await here.entry(second)
-        assert isinstance(await second.ask(NAME, 10.0), Refused)
+        assert isinstance(await second.ask(NAME, 10.0), CircuitRefusal)
         await here.clock.advance(30)
         (await admitted(second)).succeeded()
         await here.entry(first)
@@ -292,7 +292,7 @@ def test_one_probe_among_all_processes() -> None:
         probe.failed(DOWN)
         for guard in here.guards:
             await here.entry(guard)
-            assert isinstance(await guard.ask(NAME, 10.0), Refused)
+            assert isinstance(await guard.ask(NAME, 10.0), CircuitRefusal)
             assert guard.state(NAME).open_until == pytest.approx(here.clock.monotonic() + 30, abs=0.5)
 
     asyncio.run(scenario())
@@ -325,7 +325,7 @@ def test_a_pause_is_shared_too() -> None:
         (await admitted(first)).failed(ProviderRateLimited("slow", status=429, retry_after_s=7.0))
         await here.entry(second)
         refused = await second.ask(NAME, 10.0)
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, CircuitRefusal)
         assert (refused.reason, round(refused.retry_after_s)) == ("paused", 7)
 
     asyncio.run(scenario())
@@ -338,7 +338,7 @@ def test_a_claim_cancelled_on_its_way_is_given_back() -> None:
         here = Processes()
         first, second = here.guards
 
-        class Slow(MemorySwitchboard):
+        class Slow(MemoryCircuitStore):
             async def claim(self, name: str, lease_s: float) -> bool:
                 granted = await super().claim(name, lease_s)
                 await here.clock.sleep(1.0)
@@ -346,7 +346,7 @@ def test_a_claim_cancelled_on_its_way_is_given_back() -> None:
 
         slow = Slow(clock=here.clock)
         slow._posted, slow._probes = here.board._posted, here.board._probes
-        first._switchboard = slow
+        first._circuit_store = slow
         await broken(first)
         await here.entry(second)
         await here.clock.advance(30)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.assembly import Turnout
-from turnout.caller import Caller, Directives
+from turnout.context import Caller, Directives
 from turnout.errors import (
     AttemptError,
     CallerFault,
@@ -26,9 +26,9 @@ from turnout.errors import (
     ServedError,
     Unsupported,
 )
+from turnout.openai.requests import from_call
 from turnout.ports import ProviderCall
 from turnout.testing import FixedScorer, Hangs, ManualClock, Says, ScriptedProvider, Step
-from turnout.wire import from_call
 
 MODELS = ("openai/small", "openai/spare", "openai/large")
 ROOT = Path(__file__).parents[2]
@@ -76,13 +76,13 @@ class Sickly(ScriptedProvider):
 async def one(turnout: Turnout, chance: random.Random, number: int) -> None:
     """One request: plain or streamed, with a deadline of its own or not, its reader leaving early or not."""
     deadline = chance.choice([None, None, None, 0.5, 3.0])
-    around = turnout.around(Caller(user="ann"), Directives(deadline_s=deadline))
+    context = turnout.context(Caller(user="ann"), Directives(deadline_s=deadline))
     text = f"question {number if chance.random() < 0.8 else number // 10}"
     with contextlib.suppress(ServedError):
         if chance.random() < 0.5:
-            await turnout.completed(from_call(text, stream=False, params={}), around)
+            await turnout.completed(from_call(text, stream=False, params={}), context)
             return
-        stream = await turnout.streamed(from_call(text, stream=True, params={}), around)
+        stream = await turnout.streamed(from_call(text, stream=True, params={}), context)
         left = chance.choice([1, 2, 100])
         async for _ in stream:
             left -= 1
@@ -122,7 +122,7 @@ def soak() -> None:
             for asked in crowd:
                 if chance.random() < 0.15:
                     asked.cancel()
-            states |= {turnout.admission.guard.state(turnout.admission.circuit(name)).phase for name in MODELS}
+            states |= {turnout.bulkhead.guard.state(turnout.bulkhead.circuit(name)).phase for name in MODELS}
             await clock.run(asyncio.gather(*crowd, return_exceptions=True))
             for asked in crowd:
                 assert asked.cancelled() or asked.exception() is None
@@ -137,7 +137,7 @@ def soak() -> None:
         # A small part of 5 % of what a process with this library takes.
         assert grown < 500_000
         assert provider.open == 0
-        assert [turnout.admission.busy(name) for name in MODELS] == [0, 0, 0]
+        assert [turnout.bulkhead.busy(name) for name in MODELS] == [0, 0, 0]
         assert len(asyncio.all_tasks()) == 1
 
         # Whatever state the circuits were left in, a healthy provider is in use again once every time is over.
@@ -148,7 +148,7 @@ def soak() -> None:
                 work = asyncio.ensure_future(turnout.complete(f"again {name} {_}", model=name))
                 await clock.run(work)
                 assert work.result().outcome.model == name
-            assert turnout.admission.look(name) is None
+            assert turnout.bulkhead.look(name) is None
 
     asyncio.run(scenario())
 

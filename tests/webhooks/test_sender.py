@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from turnout.testing import ManualClock
-from turnout.webhooks.guard import Forbidden, checked_address, checked_url
+from turnout.webhooks.address_check import Forbidden, checked_address, checked_url
 from turnout.webhooks.sender import Sender
 from turnout.webhooks.signing import key_of, signed
 

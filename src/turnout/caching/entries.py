@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from turnout.outcome import Decision, Tier, Usage
+from turnout.records import Decision, Tier, Usage
 
 _MAGIC = b"TA"
 _VERSION = 1

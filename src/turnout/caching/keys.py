@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from turnout.messages import canonical_json
+from turnout.openai.messages import canonical_json
+from turnout.openai.requests import SHAPELESS, ChatRequest
 from turnout.settings import Model, Settings
-from turnout.wire import SHAPELESS, ChatRequest
 
 KEY_BYTES = 16
 

@@ -38,17 +38,17 @@ def run(args: argparse.Namespace) -> int:
 
 async def _purge(settings: Settings, user: str | None, endpoint: str | None) -> int:
     # Imported here: the commands that need no Redis start without it.
-    from turnout.stores.line import LineDown
+    from turnout.stores.line import StoreUnreachable
     from turnout.stores.redis import Bounds, RedisGate
-    from turnout.stores.seats import Seats
+    from turnout.stores.seats import RedisClient
 
     assert settings.redis is not None
     # Nobody waits behind a command: it may be patient where a request may not.
-    seats = Seats(url=settings.redis.url, prefix=settings.redis.prefix, timeout_s=5.0)
+    seats = RedisClient(url=settings.redis.url, prefix=settings.redis.prefix, timeout_s=5.0)
     gate = RedisGate(seats, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
     try:
         return await gate.purge(user=user, endpoint=endpoint)
-    except LineDown as down:
+    except StoreUnreachable as down:
         raise StoreUnavailable(f"Redis cannot be asked: {down}") from down
     finally:
         await gate.close()

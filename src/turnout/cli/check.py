@@ -18,9 +18,9 @@ def run(args: argparse.Namespace) -> int:
     print(f"expensive: {', '.join(settings.tiers.expensive.models)}")
     routing = settings.routing
     print(f"scorer:    {routing.scorer}")
-    for wish in ("keep_quality", "max_expensive_share", "threshold"):
-        if (value := getattr(routing, wish)) is not None:
-            print(f"wish:      {wish} = {value:g}")
+    for target in ("keep_quality", "max_expensive_share", "threshold"):
+        if (value := getattr(routing, target)) is not None:
+            print(f"wish:      {target} = {value:g}")
     if routing.keep_quality is not None and routing.scorer != "default":
         print(f"           {_meant(routing.scorer, routing.keep_quality)}")
     cache = settings.cache

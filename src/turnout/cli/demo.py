@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from turnout.cli.hushed import hushed
+from turnout.cli.quiet_logging import quiet_logging
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 0 when no request failed, else 1."""
     from turnout.demo import run as demo
 
-    with hushed():
+    with quiet_logging():
         summary = demo.run(seed=args.seed, quiet=args.json, serve=args.serve)
     if args.json:
         print(json.dumps(summary))

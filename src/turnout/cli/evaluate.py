@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from turnout.cli import progress, reading, writing
+from turnout.cli import log_input, output_files, progress
 
 # What the table tells, in this order, and how.
 LINES = (
@@ -39,35 +39,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
     parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
-    reading.add_embedding(parser)
+    log_input.add_embedding(parser)
     parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints the figures; exit code 0 whatever they are."""
-    from turnout.routing.plugs import DEFAULT_SCORER_SHARE
+    from turnout.routing.factory import DEFAULT_SCORER_SHARE
     from turnout.routing.prior import PriorScorer
     from turnout.routing.scorer import load
     from turnout.training import evaluate, plots
 
-    writing.check_plot(args.plot, args.logs)
+    output_files.check_plot(args.plot, args.logs)
     # Before the logs are read, which may take long: a file that is no scorer should be told at once.
     scorer = None if args.scorer is None else PriorScorer() if args.scorer == "default" else load(args.scorer)
-    embedding = reading.embedding(args.embedding) if scorer is None else None
-    logs = reading.read(args.logs, strict=args.strict, most=evaluate.MOST_ROWS, seed=args.seed)
+    embedding = log_input.embedding(args.embedding) if scorer is None else None
+    logs = log_input.read(args.logs, strict=args.strict, most=evaluate.MOST_ROWS, seed=args.seed)
     with progress.shown("cross-validating" if scorer is None else "scoring") as bar:
         if scorer is None:
             told = evaluate.cross_validated(logs, seed=args.seed, embedding=embedding, progress=bar)
         else:
             told = evaluate.with_scorer(logs, scorer, bar)
     report = evaluate.report(logs, told, seed=args.seed)
-    reading.warn(report["warnings"])
+    log_input.warn(report["warnings"])
     if args.plot:
         at = (report["keep95_threshold_share"], report["keep95_quality"])
-        wish = f"max_expensive_share = {DEFAULT_SCORER_SHARE:g}" if args.scorer == "default" else "keep_quality = 0.95"
-        chosen = None if at[1] is None else plots.Chosen(wish, *at)
-        with writing.written(args.plot):
+        target = (
+            f"max_expensive_share = {DEFAULT_SCORER_SHARE:g}" if args.scorer == "default" else "keep_quality = 0.95"
+        )
+        chosen = None if at[1] is None else plots.Chosen(target, *at)
+        with output_files.written(args.plot):
             plots.curve_and_calibration(args.plot, logs, told.score, told.gain, chosen)
     print(json.dumps(report) if args.json else _text(report))
     return 0

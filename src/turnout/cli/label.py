@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnout.cli import label_telling
-from turnout.cli.hushed import hushed
+from turnout.cli import label_report
 from turnout.cli.label_arguments import count, function, minutes, rate, usd
-from turnout.cli.label_running import Work, prompts_of, replayed
+from turnout.cli.label_run import Work, prompts_of, replayed
+from turnout.cli.quiet_logging import quiet_logging
 from turnout.errors import UsageError
 
 if TYPE_CHECKING:
-    from turnout.cli.models import TurnoutModels
-    from turnout.training.labelling.judges import Judge
-    from turnout.training.labelling.plan import Asking, Plan
+    from turnout.cli.label_models import TurnoutModels
+    from turnout.labelling.judges import Judge
+    from turnout.labelling.plan import Asking, Plan
 
 EXITS = """\
 exit code: 0, the rows are labelled, as far as the budget goes; 1, it had to stop (a provider that is out, a refused \
@@ -64,11 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
-@hushed()
+@quiet_logging()
 def run(args: argparse.Namespace) -> int:
     """Exit code 0: the rows are labelled, as far as the budget goes; 1: none, or it had to stop; 130: ended early."""
-    from turnout.training.labelling.labelled_file import check
-    from turnout.training.labelling.lock import alone
+    from turnout.labelling.labelled_file import check
+    from turnout.labelling.lock import alone
 
     _not_the_log(args)
     check(Path(args.output))
@@ -78,19 +78,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from turnout.training.labelling.plan import planned
-    from turnout.training.labelling.prompts import Intake
+    from turnout.labelling.plan import planned
+    from turnout.labelling.prompts import Intake
 
     work, intake = _work(args), Intake()
-    prompts = prompts_of(args, work.file, work.account, intake)
-    bought = work.account.bought
+    prompts = prompts_of(args, work.file, work.journal, intake)
+    bought = work.journal.bought
     plan = planned(prompts, work.asking, work.models, work.judge, bought=bought, budgeted=args.budget is not None)
-    told = label_telling.summary(args, intake, plan, work.account)
+    told = label_report.summary(args, intake, plan, work.journal)
     say = _speaker(args.json)
     half = f"{args.output}: has a half-written last row, which is cut off before the next is added"
     for line in [*intake.bad.named, *([half] if work.file.broken else [])]:
         print(line, file=sys.stderr)
-    say(label_telling.plan_in_words(args, work.asking, plan, told))
+    say(label_report.plan_in_words(args, work.asking, plan, told))
     _refuse(args, plan, work.models, work.asking)
     if args.dry_run or not plan.rows:
         return _end(args, told, 0)
@@ -100,32 +100,32 @@ def _run(args: argparse.Namespace) -> int:
     labelled, interrupted = replayed(args, work, plan)
     for line in labelled.failures:
         print(f"failed {line}", file=sys.stderr)
-    told = {**told, **label_telling.outcome(labelled, plan)}
-    say(label_telling.outcome_in_words(told, interrupted))
+    told = {**told, **label_report.outcome(labelled, plan)}
+    say(label_report.outcome_in_words(told, interrupted))
     return _end(args, told, 130 if interrupted else _code(told))
 
 
 def _work(args: argparse.Namespace) -> Work:
-    from turnout.cli.models import TurnoutModels, replaying
+    from turnout.cli.label_models import TurnoutModels, replaying
+    from turnout.labelling.journal import Journal
+    from turnout.labelling.labelled_file import LabelledFile
+    from turnout.labelling.plan import Asking
     from turnout.settings import Settings
-    from turnout.training.labelling.account import Account
-    from turnout.training.labelling.labelled_file import LabelledFile
-    from turnout.training.labelling.plan import Asking
 
     check = function(args.check) if args.check else None
     settings = replaying(Settings.from_toml(args.config, also=(args.judge,) if args.judge else ()))
     tiers = settings.tiers
     asking = Asking(cheap=tiers.cheap.models[0], expensive=tiers.expensive.models[0], max_tokens=args.max_tokens)
     file = LabelledFile(Path(args.output))
-    terms = {
+    policies = {
         "cheap": asking.cheap,
         "expensive": asking.expensive,
         "judge": args.judge or f"the check {args.check}",
         "--max-tokens": asking.max_tokens,
     }
-    account = Account(Path(args.output), file.done, terms)
+    journal = Journal(Path(args.output), file.done, policies)
     models = TurnoutModels(settings)
-    return Work(asking, models, _judge(models, check, args.judge), file, account)
+    return Work(asking, models, _judge(models, check, args.judge), file, journal)
 
 
 def _code(told: Mapping[str, Any]) -> int:
@@ -179,6 +179,6 @@ def _confirmed() -> bool:
 
 
 def _judge(models: TurnoutModels, check: Callable[..., Any] | None, model: str | None) -> Judge:
-    from turnout.training.labelling.judges import CheckJudge, ModelJudge
+    from turnout.labelling.judges import CheckJudge, ModelJudge
 
     return CheckJudge(check) if check is not None else ModelJudge(models, str(model))

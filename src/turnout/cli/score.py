@@ -10,7 +10,7 @@ from typing import Any
 from turnout.cli.reasons import in_words
 from turnout.errors import UsageError
 from turnout.ports import Query
-from turnout.routing.plugs import DEFAULT_SCORER_SHARE
+from turnout.routing.factory import DEFAULT_SCORER_SHARE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         print(_unknown_group(args.group, default), file=sys.stderr)
     score = scorer.score(query)
     deciding, gain = decisive(score)
-    wish = f"a share of {DEFAULT_SCORER_SHARE:g}" if default else f"keep_quality = {KEPT_QUALITY:g}"
+    target = f"a share of {DEFAULT_SCORER_SHARE:g}" if default else f"keep_quality = {KEPT_QUALITY:g}"
     threshold = 1.0 - DEFAULT_SCORER_SHARE if default else scorer.threshold
     told = {
         "score": deciding,
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         "reasons": [in_words(reason) for reason in scorer.explain(query)],
         "limits": _limits(scorer, default),
     }
-    print(json.dumps(told) if args.json else _text(told, wish))
+    print(json.dumps(told) if args.json else _text(told, target))
     return 0
 
 
@@ -76,8 +76,8 @@ def _limits(scorer: Any, default: bool) -> str:
     return "" if apgr is None else f"trained on {rows} rows; APGR out of fold {apgr:.3f} (random 0.5)"
 
 
-def _text(told: dict[str, Any], wish: str) -> str:
-    score = f"{told['tier']}: score {told['score']:.4f}, threshold {told['threshold']:.4f} (for {wish})"
+def _text(told: dict[str, Any], target: str) -> str:
+    score = f"{told['tier']}: score {told['score']:.4f}, threshold {told['threshold']:.4f} (for {target})"
     reasons = [f"  {reason}" for reason in told["reasons"]]
     measured = [] if told["novelty"] is None else [_measured(told)]
     return "\n".join([score, *measured, *reasons, *filter(None, [told["limits"]])])

@@ -14,7 +14,7 @@ from turnout.clock import SystemClock
 from turnout.errors import StoreUnavailable
 from turnout.ports import BudgetState, Settlement
 from turnout.pricing import usd
-from turnout.quota.terms import Terms, user_key
+from turnout.quota.policies import Policies, user_key
 from turnout.settings import Redis, Settings
 
 # Accounts asked for in one step.
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     settings = Settings.from_toml(args.config)
-    if not Terms(settings).budgeted:
+    if not Policies(settings).budgeted:
         return _nothing("no budget is set in this file")
     if settings.redis is None:
         return _nothing("no [redis] in this file: the figures live in the app's own process, and end with it")
@@ -48,22 +48,22 @@ def _nothing(why: str) -> int:
 
 async def _rows(settings: Settings, redis: Redis, user: str | None) -> list[dict[str, Any]]:
     # Imported here: the other commands need no Redis.
-    from turnout.stores.line import LineDown
+    from turnout.stores.line import StoreUnreachable
     from turnout.stores.redis import Bounds, RedisGate
-    from turnout.stores.seats import Seats
+    from turnout.stores.seats import RedisClient
     from turnout.stores.spending import spenders
 
-    seats = Seats(url=redis.url, prefix=redis.prefix, timeout_s=max(1.0, redis.timeout_s))
+    seats = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=max(1.0, redis.timeout_s))
     gate = RedisGate(seats, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
-    terms, now = Terms(settings), SystemClock().time()
+    policies, now = Policies(settings), SystemClock().time()
     try:
         keys = await spenders(seats) if user is None else [user_key(user)]
-        claims = [claim for key in keys for claim in terms.of_key(key, now)]
+        claims = [claim for key in keys for claim in policies.of_key(key, now)]
         states: list[BudgetState] = []
         for start in range(0, len(claims), AT_ONCE):
             some = tuple(claims[start : start + AT_ONCE])
             states += await gate.leave(Settlement(key=None, lease="", budgets=some))
-    except LineDown as down:
+    except StoreUnreachable as down:
         raise StoreUnavailable(f"Redis cannot be asked: {down}") from down
     finally:
         await gate.close()

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from turnout.cli import progress, reading, writing
+from turnout.cli import log_input, output_files, progress
 
 # What the table tells of each wish.
 COLUMNS = (
@@ -23,33 +23,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the scorer file to write")
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
     parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
-    reading.add_embedding(parser)
+    log_input.add_embedding(parser)
     parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
     """Trains, writes exactly the file named, and says what to expect of it."""
-    from turnout.training import fit, wishes
+    from turnout.training import fit, target_backtest
     from turnout.training.folds import texts_of
 
-    writing.check_scorer(args.output, args.logs)
-    writing.check_plot(args.plot, args.logs)
-    writing.check_apart(args.output, args.plot)
-    embedding = reading.embedding(args.embedding)
-    logs = reading.read(args.logs, strict=args.strict, most=fit.MOST_ROWS, seed=args.seed)
+    output_files.check_scorer(args.output, args.logs)
+    output_files.check_plot(args.plot, args.logs)
+    output_files.check_apart(args.output, args.plot)
+    embedding = log_input.embedding(args.embedding)
+    logs = log_input.read(args.logs, strict=args.strict, most=fit.MOST_ROWS, seed=args.seed)
     with progress.shown("training") as bar:
         fitted = fit.train(logs, seed=args.seed, embedding=embedding, progress=bar)
-    with writing.written(args.output):
+    with output_files.written(args.output):
         fitted.save(args.output)
     used = fitted.logs
     # One scorer on the rows it was trained on would flatter itself: the table is out of fold.
-    rows = wishes.Rows(fitted.repeats, used.cheap, used.expensive, used.cheap_usd, used.expensive_usd, texts_of(used))
-    made, worth = wishes.table(rows, seed=args.seed), wishes.worth(rows, args.seed)
-    warnings = [*fitted.warnings, *wishes.no_better(rows, worth), *wishes.too_wide(rows, made)]
-    reading.warn(warnings)
+    rows = target_backtest.Rows(
+        fitted.repeats, used.cheap, used.expensive, used.cheap_usd, used.expensive_usd, texts_of(used)
+    )
+    made, worth = target_backtest.table(rows, seed=args.seed), target_backtest.worth(rows, args.seed)
+    warnings = [*fitted.warnings, *target_backtest.no_better(rows, worth), *target_backtest.too_wide(rows, made)]
+    log_input.warn(warnings)
     if args.plot:
-        with writing.written(args.plot):
+        with output_files.written(args.plot):
             _draw(args.plot, fitted, made)
     apgr, sure = worth or (None, None)
     summary = {"file": args.output, "rows": logs.rows, "rows_used": len(used), "skipped": logs.skipped,

@@ -20,13 +20,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from turnout.assembly import Turnout
-from turnout.caller import Caller
+from turnout.context import Caller
 from turnout.demo.process import ServerProcess
 from turnout.demo.provider_process import ProviderProcess
 from turnout.demo.summary import Answered, Asked, summarise, told
 from turnout.demo.tasks import Task, check, generate
-from turnout.outcome import Tier
-from turnout.training import fit, labelled_logs
+from turnout.logs import labelled as labelled_logs
+from turnout.records import Tier
+from turnout.training import fit
 
 TRAINING, HELD_OUT, REPEATS = 700, 300, 120
 USERS = ("ann", "ben", "cho", "dia", "eli", "fay", "gus", "hui")

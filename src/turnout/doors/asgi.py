@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any, TypeVar
 
-from turnout.answering.asked import Answer, Asked, Events, Reply, refusal
-from turnout.answering.own_paths import OwnPaths
+from turnout.api.exchange import Answer, ApiReply, ApiRequest, EventStream, refusal
+from turnout.api.routes import Routes
 from turnout.assembly import Turnout
-from turnout.caller import Caller, current_request, new_request_id
+from turnout.context import Caller, current_request, new_request_id
 from turnout.doors.asgi_endpoint import ReadAhead, adding
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import Admitted, Endpoints, is_read, prompt_at
@@ -58,7 +58,7 @@ class TurnoutMiddleware:
         self.turnout = turnout
         self._app = app
         self._user_of = user
-        self._own = OwnPaths(turnout)
+        self._own = Routes(turnout)
         self._endpoints = Endpoints(turnout.settings.endpoints)
         self._entry = _with_server_span(self._serve) if turnout.settings.telemetry.server_span else self._serve
         turnout.mount()
@@ -182,12 +182,12 @@ def _header(scope: Scope, name: str) -> str:
     return ""
 
 
-def _start(reply: Reply | Events) -> Message:
+def _start(reply: ApiReply | EventStream) -> Message:
     raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in reply.all_headers]
     return {"type": "http.response.start", "status": reply.status, "headers": raw}
 
 
-async def _send_reply(reply: Reply, scope: Scope, send: Send) -> None:
+async def _send_reply(reply: ApiReply, scope: Scope, send: Send) -> None:
     await send(_start(reply))
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
 
@@ -213,14 +213,14 @@ class _Responder:
         except Exception as error:
             # The last line of the door: what is no ServedError is a defect of ours.
             reply = refusal(error, self._request_id)
-        if isinstance(reply, Reply):
+        if isinstance(reply, ApiReply):
             await _send_reply(reply, self._scope, self._send)
         else:
             await self._stream(reply)
 
-    async def _replied(self, answer: Answer, path: str) -> Reply | Events:
+    async def _replied(self, answer: Answer, path: str) -> ApiReply | EventStream:
         method = self._scope["method"]
-        asked = Asked(
+        asked = ApiRequest(
             method=method,
             path=path,
             header=lambda name: _header(self._scope, name),
@@ -273,7 +273,7 @@ class _Responder:
 
     # ------------------------------------------------------------------------------------------- an answer
 
-    async def _stream(self, events: Events) -> None:
+    async def _stream(self, events: EventStream) -> None:
         leaving = asyncio.ensure_future(self._left())
         try:
             await self._send(_start(events))
@@ -287,7 +287,7 @@ class _Responder:
             finally:
                 await events.aclose()
 
-    async def _send_events(self, events: Events, leaving: asyncio.Future[None]) -> None:
+    async def _send_events(self, events: EventStream, leaving: asyncio.Future[None]) -> None:
         while not events.over:
             following = asyncio.ensure_future(anext(events))
             try:

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from turnout import portal
-from turnout.answering.running import loop_of
+from turnout.api.current import loop_of
 from turnout.assembly import Turnout
-from turnout.caller import Caller
-from turnout.completion import Chunk, Completion, TextStream
-from turnout.outcome import Decision, Outcome
+from turnout.context import Caller
+from turnout.openai.completion import Chunk, Completion, TextStream
+from turnout.records import Decision, Outcome
 
 FindCaller = Callable[[], Caller]
 

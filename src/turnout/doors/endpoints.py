@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from turnout.answering.headers import Pairs, decision_headers, handling_timing
+from turnout.api.response_headers import Pairs, decision_headers, handling_timing
 from turnout.doors.bound import BoundTurnout
-from turnout.pipeline.call import LetIn
+from turnout.pipeline.call import EndpointAdmission
 from turnout.settings import Endpoint
 
 # A path parameter as FastAPI, Starlette, Flask and Django write it, its converter in either place.
@@ -74,7 +74,7 @@ def _tokens(pointer: str) -> Iterable[str]:
 class Admitted:
     """One request of an app's endpoint that was let in, on its way through the app."""
 
-    def __init__(self, bound: BoundTurnout, admission: LetIn, started: float) -> None:
+    def __init__(self, bound: BoundTurnout, admission: EndpointAdmission, started: float) -> None:
         bound.decision = admission.decision
         self._bound = bound
         self._admission = admission

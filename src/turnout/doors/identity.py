@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from turnout.caller import ANONYMOUS
+from turnout.context import ANONYMOUS
 from turnout.errors import UsageError
 from turnout.settings import Identity
 

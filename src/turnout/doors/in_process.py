@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from turnout.answering.running import meant
-from turnout.answering.transport import Transport
+from turnout.api.current import current_turnout
+from turnout.api.transport import Transport
 from turnout.assembly import Turnout
 from turnout.doors.mounting import Config
 from turnout.settings import Settings
@@ -21,9 +21,9 @@ def transport(config: Config | None = None, *, model: str | None = "auto") -> Tr
     no Turnout is meant.
     """
     if config is None:
-        return Transport(meant, model)
+        return Transport(current_turnout, model)
     own = _Own(Settings.of(config))
-    return Transport(lambda: meant(own), model)
+    return Transport(lambda: current_turnout(own), model)
 
 
 class _Own:

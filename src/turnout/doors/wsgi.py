@@ -15,10 +15,10 @@ from http import HTTPStatus
 from typing import Any
 
 from turnout import portal
-from turnout.answering.asked import Answer, Asked, Events, Reply, refusal
-from turnout.answering.own_paths import OwnPaths
+from turnout.api.exchange import Answer, ApiReply, ApiRequest, EventStream, refusal
+from turnout.api.routes import Routes
 from turnout.assembly import Turnout
-from turnout.caller import Caller, Handled, current_request, new_request_id
+from turnout.context import Caller, HandledRequest, current_request, new_request_id
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
 from turnout.doors.endpoints import Admitted, Endpoints, is_read, prompt_at
 from turnout.doors.identity import UserOf, user_id
@@ -52,7 +52,7 @@ class TurnoutMiddleware:
         self.turnout = turnout = turnout or mounted(config)
         self._app = app
         self._user_of = user
-        self._own = OwnPaths(turnout)
+        self._own = Routes(turnout)
         self._endpoints = Endpoints(turnout.settings.endpoints)
         self._entry: App = _with_server_span(self._serve) if turnout.settings.telemetry.server_span else self._serve
         turnout.mount()
@@ -109,7 +109,7 @@ class _Passing:
 
     __slots__ = ("_body", "_token")
 
-    def __init__(self, body: Iterable[bytes], token: Token[Handled | None]) -> None:
+    def __init__(self, body: Iterable[bytes], token: Token[HandledRequest | None]) -> None:
         self._body = body
         self._token = token
 
@@ -173,7 +173,7 @@ def _status(status: int) -> str:
     return f"{status} {HTTPStatus(status).phrase}"
 
 
-def _reply(reply: Reply, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def _reply(reply: ApiReply, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     start_response(_status(reply.status), reply.all_headers)
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
 
@@ -190,8 +190,8 @@ class _Responder:
 
     def serve(self, answer: Answer, path: str, start_response: StartResponse) -> Iterable[bytes]:
         """Reads the request, has it answered on the portal, gives what came of it."""
-        events: portal.Pumped[Reply | Events, bytes] | None = None
-        reply: Reply | Events
+        events: portal.Pumped[ApiReply | EventStream, bytes] | None = None
+        reply: ApiReply | EventStream
         try:
             opening = partial(_opened, answer, self._asked(path))
             events = portal.Pumped(portal.portal_loop(), opening)
@@ -199,15 +199,15 @@ class _Responder:
         except Exception as error:
             # The last line of the door: what is no ServedError is a defect of ours.
             reply = refusal(error, self._request_id)
-        if isinstance(reply, Reply):
+        if isinstance(reply, ApiReply):
             return _reply(reply, self._environ, start_response)
         assert events is not None
         start_response(_status(reply.status), reply.all_headers)
         return events
 
-    def _asked(self, path: str) -> Asked:
+    def _asked(self, path: str) -> ApiRequest:
         method = self._environ["REQUEST_METHOD"]
-        return Asked(
+        return ApiRequest(
             method=method,
             path=path,
             header=partial(_header, self._environ),
@@ -230,6 +230,6 @@ class _Responder:
         return body
 
 
-async def _opened(answer: Answer, asked: Asked) -> tuple[Reply | Events, Events | None]:
+async def _opened(answer: Answer, asked: ApiRequest) -> tuple[ApiReply | EventStream, EventStream | None]:
     reply = await answer(asked)
-    return reply, reply if isinstance(reply, Events) else None
+    return reply, reply if isinstance(reply, EventStream) else None

@@ -1,5 +1,5 @@
 """The request path: what happens to one request, in order."""
 
-from turnout.pipeline.path import Pipeline
+from turnout.pipeline.pipeline import Pipeline
 
 __all__ = ["Pipeline"]

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from turnout.errors import ServedError
-from turnout.outcome import Tier
 from turnout.ports import Ask, BudgetClaim, BudgetRefused, BudgetState, Entry, Lead, RateClaim, RateRefused
-from turnout.quota.bounds import Size
-from turnout.quota.headers import Pairs, rate_headers
+from turnout.quota.cost_bounds import CostBound
+from turnout.quota.rate_headers import Pairs, rate_headers
 from turnout.quota.refusals import budget_exceeded, rate_exceeded
-from turnout.quota.worst import Worst
+from turnout.quota.token_bounds import Size
+from turnout.records import Tier
 
 
 @dataclass(slots=True, kw_only=True)
-class Bill:
+class Reservation:
     """One request's. offers: the tiers that it may be served by, each with its worst case, dearest first."""
 
     rates: tuple[RateClaim, ...] = ()
@@ -27,7 +27,7 @@ class Bill:
     reserved: int = 0
     states: tuple[BudgetState, ...] = ()
     headers: Pairs = ()
-    worst: dict[str, Worst] = field(default_factory=dict)
+    worst: dict[str, CostBound] = field(default_factory=dict)
     refused: bool = False
 
     @property

@@ -7,17 +7,17 @@ from typing import Any
 
 from turnout.caching.entries import StoredAnswer
 from turnout.caching.flights import Flight, Flights, Listener
-from turnout.caller import Circumstances
-from turnout.outcome import CacheState, Decision, Outcome
-from turnout.pipeline.bill import Bill
-from turnout.routing.catalog import Target
+from turnout.context import RequestContext
+from turnout.openai.requests import ChatRequest
+from turnout.pipeline.bill import Reservation
+from turnout.records import CacheState, Decision, Outcome
+from turnout.routing.catalog import ModelSelection
 from turnout.settings import Settings
-from turnout.upstream.order import Trip
-from turnout.wire import ChatRequest
+from turnout.upstream.call_trace import CallTrace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LetIn:
+class EndpointAdmission:
     """A request of the app's own endpoint that was let in. headers: of the rate limits that apply."""
 
     decision: Decision | None
@@ -29,41 +29,41 @@ class Call:
     """One request on its way. `outcome` is set once, when it is over."""
 
     request: ChatRequest
-    target: Target
-    around: Circumstances
+    selection: ModelSelection
+    context: RequestContext
     key: bytes | None
     cache: CacheState
     token: Any
-    bill: Bill = field(default_factory=Bill)
-    flown: Flown | None = None
+    reservation: Reservation = field(default_factory=Reservation)
+    progress: FlightProgress | None = None
     # The flight that this request pays for.
     flight: AnswerFlight | None = None
     outcome: Outcome | None = None
 
 
 @dataclass(slots=True, kw_only=True)
-class Flown:
+class FlightProgress:
     """What a flight tells its listeners while it is in the air: the decision, and the trip so far."""
 
     decision: Decision | None = None
-    trip: Trip = field(default_factory=Trip)
+    trace: CallTrace = field(default_factory=CallTrace)
 
 
-AnswerFlight = Flight[StoredAnswer, Flown]
-AnswerFlights = Flights[StoredAnswer, Flown]
-AnswerListener = Listener[StoredAnswer, Flown]
+AnswerFlight = Flight[StoredAnswer, FlightProgress]
+AnswerFlights = Flights[StoredAnswer, FlightProgress]
+AnswerListener = Listener[StoredAnswer, FlightProgress]
 
 
-def miss_state(settings: Settings, around: Circumstances) -> CacheState:
+def miss_state(settings: Settings, context: RequestContext) -> CacheState:
     """What a miss will be told as."""
     if not settings.cache.enabled:
         return "off"
-    if around.directives.no_store:
+    if context.directives.no_store:
         return "request"
     shared = settings.cache.scope == "app" or settings.identity.anonymous_cache
-    if around.caller.anonymous and not shared:
+    if context.caller.anonymous and not shared:
         return "bypass"
-    return "request_stored" if around.directives.no_cache else "miss_stored"
+    return "request_stored" if context.directives.no_cache else "miss_stored"
 
 
 def unstored(cache: CacheState) -> CacheState:

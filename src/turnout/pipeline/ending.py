@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 from turnout.errors import CallerGone, ServedError
-from turnout.outcome import Outcome
 from turnout.pipeline.call import Call
 from turnout.pipeline.outcomes import refused_outcome, times, whole_outcome
-from turnout.pipeline.whole import Whole
+from turnout.pipeline.whole import ReadyAnswer
 from turnout.ports import Clock, Observer
+from turnout.records import Outcome
 
 
 class Ending:
@@ -20,7 +20,7 @@ class Ending:
         self._clock = clock
         self._observer = observer
 
-    def given(self, call: Call, whole: Whole, listened_s: float, *, streamed: bool) -> Outcome:
+    def given(self, call: Call, whole: ReadyAnswer, listened_s: float, *, streamed: bool) -> Outcome:
         """Ends the request in a whole answer."""
         spent = times(call, self._clock.monotonic(), listened_s)
         return self._end(call, whole_outcome(call, whole, spent, streamed=streamed))
@@ -32,7 +32,7 @@ class Ending:
             code = "internal_error"
         spent = times(call, self._clock.monotonic(), 0.0)
         self.with_flight(call, lambda: refused_outcome(call, spent, code))
-        headers = call.bill.headers
+        headers = call.reservation.headers
         return error.headed(headers) if isinstance(error, ServedError) and headers else error
 
     def with_flight(self, call: Call, outcome: Callable[[], Outcome]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
 from turnout.pipeline.call import Call
-from turnout.pipeline.whole import Whole, hit, plain_answer
+from turnout.pipeline.whole import ReadyAnswer, hit, plain_answer
 from turnout.ports import Clock, Gate
 from turnout.settings import Settings
 
@@ -20,7 +20,7 @@ class Fallbacks:
         self._clock = clock
         self._gate = gate
 
-    async def instead_of(self, call: Call, error: ServedError) -> Whole:
+    async def instead_of(self, call: Call, error: ServedError) -> ReadyAnswer:
         """A stale answer, else the configured plain one, else the error itself."""
         stale = await self._stale(call)
         if stale is not None:
@@ -30,9 +30,9 @@ class Fallbacks:
             raise error
         return plain_answer(text, call, self._clock.time())
 
-    async def _stale(self, call: Call) -> Whole | None:
+    async def _stale(self, call: Call) -> ReadyAnswer | None:
         # RFC 9111: `no-cache` and `max-age` are a caller's word that an old answer will not do.
-        directives = call.around.directives
+        directives = call.context.directives
         if call.key is None or directives.no_cache or directives.max_age_s is not None:
             return None
         stored = await self._gate.stale(call.key)

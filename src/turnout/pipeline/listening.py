@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from turnout.errors import DeadlineExceeded
 from turnout.pipeline.call import AnswerListener, Call
 from turnout.pipeline.fallbacks import OUTAGES, Fallbacks
-from turnout.pipeline.whole import Whole, flown_in
+from turnout.pipeline.whole import ReadyAnswer, flown_in
 from turnout.ports import Clock
 from turnout.settings import Settings
 
@@ -32,13 +32,13 @@ class Listening:
     ) -> T:
         """What the listening gives, for as long as this caller waits for it. Raises CallerGone."""
         try:
-            return cast(T, await call.around.waits(listening(call, listener)))
+            return cast(T, await call.context.waits(listening(call, listener)))
         except BaseException:
             # A caller that went before the listening began: leaving twice changes nothing.
             listener.leave()
             raise
 
-    async def landed(self, call: Call, listener: AnswerListener) -> tuple[Whole, float]:
+    async def landed(self, call: Call, listener: AnswerListener) -> tuple[ReadyAnswer, float]:
         """The whole answer, or what serves instead of it, and how long it was listened for in seconds."""
         since = self._clock.monotonic()
         try:
@@ -53,13 +53,13 @@ class Listening:
     @asynccontextmanager
     async def deadline(self, call: Call) -> AsyncIterator[None]:
         """Ends this caller's listening at its deadline. Raises DeadlineExceeded."""
-        lower, allowed = call.around.directives.deadline_s, self._settings.retry.deadline_s
+        lower, allowed = call.context.directives.deadline_s, self._settings.retry.deadline_s
         seconds = allowed if lower is None else min(lower, allowed)
         # The flight ends itself at its deadline, and blames whom it waited for: to leave it just before would
         # look like a client that hung up.
         grace = LISTEN_GRACE_S if seconds == allowed else 0.0
         try:
-            async with self._clock.timeout_at(call.around.started + seconds + grace):
+            async with self._clock.timeout_at(call.context.started + seconds + grace):
                 yield
         except TimeoutError as error:
             raise DeadlineExceeded(f"no answer within the deadline of {seconds:g} s") from error

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.outcome import SERVED_FROM_CACHE, Attempt, Outcome, Usage
 from turnout.pipeline.call import Call
-from turnout.pipeline.whole import Whole, fallback_reason
+from turnout.pipeline.whole import ReadyAnswer, fallback_reason
 from turnout.pricing import total
-from turnout.upstream.order import Trip
+from turnout.records import SERVED_FROM_CACHE, Attempt, Outcome, Usage
+from turnout.upstream.call_trace import CallTrace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,23 +30,23 @@ def times(call: Call, now: float, listened_s: float) -> Times:
 
     A follower's inference is its listening, `listened_s`; a leader's is its trip's.
     """
-    whole = max(0.0, now - call.around.started)
-    trip = _trip(call)
-    if trip is not None:
-        inference, waited = trip.inference_s(now), trip.waiting_s(now)
+    whole = max(0.0, now - call.context.started)
+    trace = _trip(call)
+    if trace is not None:
+        inference, waited = trace.inference_s(now), trace.waiting_s(now)
     else:
         inference, waited = listened_s, 0.0
     return Times(own=max(0.0, whole - inference - waited), inference=inference, waited=waited)
 
 
-def _trip(call: Call) -> Trip | None:
+def _trip(call: Call) -> CallTrace | None:
     """The trip that this request pays for: none for a hit or for a follower."""
-    return call.flown.trip if call.flown is not None and call.cache != "collapsed" else None
+    return call.progress.trace if call.progress is not None and call.cache != "collapsed" else None
 
 
 def _attempts(call: Call) -> tuple[Attempt, ...]:
-    trip = _trip(call)
-    return tuple(trip.attempts) if trip is not None else ()
+    trace = _trip(call)
+    return tuple(trace.attempts) if trace is not None else ()
 
 
 def received(call: Call) -> Usage:
@@ -55,7 +55,7 @@ def received(call: Call) -> Usage:
     return (attempts[-1].usage if attempts else None) or Usage()
 
 
-def whole_outcome(call: Call, whole: Whole, spent: Times, *, streamed: bool) -> Outcome:
+def whole_outcome(call: Call, whole: ReadyAnswer, spent: Times, *, streamed: bool) -> Outcome:
     """The outcome of a request that was given a whole answer."""
     from_cache = whole.cache in SERVED_FROM_CACHE
     return _outcome(
@@ -74,9 +74,9 @@ def whole_outcome(call: Call, whole: Whole, spent: Times, *, streamed: bool) -> 
 
 def stream_outcome(call: Call, spent: Times, *, usage: Usage, error: str | None) -> Outcome:
     """The outcome of a stream: of its head while it runs, of the whole when it is over."""
-    flown = call.flown
-    serving = flown.trip.serving if flown else None
-    decision = flown.decision if flown else None
+    progress = call.progress
+    serving = progress.trace.serving if progress else None
+    decision = progress.decision if progress else None
     if serving is None or decision is None:
         return refused_outcome(call, spent, error or "internal_error")
     return _outcome(
@@ -95,7 +95,7 @@ def stream_outcome(call: Call, spent: Times, *, usage: Usage, error: str | None)
 
 def refused_outcome(call: Call, spent: Times, error: str) -> Outcome:
     """The outcome of a request that was told an error."""
-    decision = call.flown.decision if call.flown else None
+    decision = call.progress.decision if call.progress else None
     return _outcome(
         call,
         spent,
@@ -111,19 +111,19 @@ def refused_outcome(call: Call, spent: Times, error: str) -> Outcome:
 
 
 def _outcome(call: Call, spent: Times, **told: Any) -> Outcome:
-    attempts, trip = _attempts(call), _trip(call)
+    attempts, trace = _attempts(call), _trip(call)
     firsts = [attempt.first_chunk_s for attempt in attempts if attempt.first_chunk_s is not None]
     return Outcome(
-        request_id=call.around.request_id,
+        request_id=call.context.request_id,
         attempts=attempts,
-        skipped=tuple(trip.skipped) if trip is not None else (),
+        skipped=tuple(trace.skipped) if trace is not None else (),
         cost_usd=total(attempt.cost_usd for attempt in attempts),
         turnout_s=spent.own,
         inference_s=spent.inference,
         waited_s=spent.waited,
         first_chunk_s=firsts[-1] if firsts else None,
-        user=call.around.caller.user,
-        endpoint=call.around.caller.endpoint,
-        limits=call.bill.headers,
+        user=call.context.caller.user,
+        endpoint=call.context.caller.endpoint,
+        limits=call.reservation.headers,
         **told,
     )

@@ -6,17 +6,17 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from turnout.completion import AnswerStream
 from turnout.errors import ServedError
-from turnout.outcome import Outcome, Usage
+from turnout.openai.answers import chunks_of
+from turnout.openai.completion import AnswerStream
 from turnout.pipeline.call import AnswerListener, Call
 from turnout.pipeline.ending import Ending
 from turnout.pipeline.fallbacks import OUTAGES, Fallbacks
 from turnout.pipeline.listening import Listening
 from turnout.pipeline.outcomes import received, stream_outcome, times
-from turnout.pipeline.whole import Whole
+from turnout.pipeline.whole import ReadyAnswer
 from turnout.ports import Clock
-from turnout.replies import chunks_of
+from turnout.records import Outcome, Usage
 
 
 class Streams:
@@ -79,7 +79,7 @@ class Streams:
 
         self._ending.with_flight(call, outcome)
 
-    def replayed(self, call: Call, whole: Whole, listened_s: float) -> AnswerStream:
+    def replayed(self, call: Call, whole: ReadyAnswer, listened_s: float) -> AnswerStream:
         """A whole answer as a stream."""
         outcome = self._ending.given(call, whole, listened_s, streamed=True)
 

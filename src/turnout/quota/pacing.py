@@ -17,7 +17,7 @@ FLOOR = 0.5
 ROLLING = 0.75
 
 
-def ease(states: Iterable[BudgetState], now: float) -> float:
+def pacing_factor(states: Iterable[BudgetState], now: float) -> float:
     """In [0, 1], the least of any budget. now: seconds since 1970."""
     return min((_ease(state, now) for state in states), default=1.0)
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from turnout.errors import ModelNotFound
-from turnout.outcome import Tier
+from turnout.records import Tier
 from turnout.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class ModelSelection:
     """What was asked for. `name` is `auto`, a tier or a configured model; `tier` is None for `auto`.
 
     A forced tier or model is never left: `candidates` are all that may serve; () for `auto`.
@@ -36,14 +36,14 @@ class Catalog:
             *settings.routing.aliases,
         )
 
-    def find(self, model: str) -> Target:
+    def find(self, model: str) -> ModelSelection:
         """What this name stands for. Raises ModelNotFound, which names the nearest known one."""
-        target = self._targets.get(model)
-        if target is None:
+        selection = self._targets.get(model)
+        if selection is None:
             near = difflib.get_close_matches(model, self._targets, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(self.names)}"
             raise ModelNotFound(f"the model {model[:80]!r} does not exist here; {hint}", param="model")
-        return target
+        return selection
 
     def route(self, tier: Tier) -> tuple[str, ...]:
         """The candidates of a routed request: the tier's models, then the other tier's where allowed."""
@@ -54,18 +54,18 @@ class Catalog:
         return models
 
 
-def _targets(settings: Settings) -> Mapping[str, Target]:
+def _targets(settings: Settings) -> Mapping[str, ModelSelection]:
     targets = {
-        "auto": Target(name="auto"),
-        "cheap": Target(name="cheap", tier="cheap", candidates=settings.tiers.cheap.models),
-        "expensive": Target(name="expensive", tier="expensive", candidates=settings.tiers.expensive.models),
+        "auto": ModelSelection(name="auto"),
+        "cheap": ModelSelection(name="cheap", tier="cheap", candidates=settings.tiers.cheap.models),
+        "expensive": ModelSelection(name="expensive", tier="expensive", candidates=settings.tiers.expensive.models),
     }
     short = Counter(_short(name) for name in settings.model_names)
     for name in settings.model_names:
-        target = Target(name=name, tier=settings.tier_of(name), candidates=(name,))
-        targets[name] = target
+        selection = ModelSelection(name=name, tier=settings.tier_of(name), candidates=(name,))
+        targets[name] = selection
         if short[_short(name)] == 1:
-            targets.setdefault(_short(name), target)
+            targets.setdefault(_short(name), selection)
     # An alias is the app's own word, so it wins over a shortened name.
     return targets | {alias: targets[name] for alias, name in settings.routing.aliases.items()}
 

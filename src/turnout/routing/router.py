@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from turnout.outcome import Decision, Reason, Tier
 from turnout.ports import Query, Score, Scorer
+from turnout.records import Decision, Reason, Tier
 from turnout.routing.catalog import Catalog
-from turnout.routing.fleet import Fleet
-from turnout.routing.quantile import NEVER, ShareKeeper
+from turnout.routing.share_control import NEVER, ShareControl
+from turnout.routing.share_sync import ShareSync
 
 
-def raised(threshold: float, ease: float) -> float:
+def raised(threshold: float, pacing_factor: float) -> float:
     """A fixed threshold under this ease. A score is a rank, so the share that reaches it becomes `ease` times
     what it was. Never below the threshold; above every score where the ease is 0."""
-    if ease >= 1.0:
+    if pacing_factor >= 1.0:
         return threshold
-    return 1.0 - ease * (1.0 - threshold) if ease > 0.0 else NEVER
+    return 1.0 - pacing_factor * (1.0 - threshold) if pacing_factor > 0.0 else NEVER
 
 
 def decisive(told: Score) -> tuple[float, float]:
@@ -38,45 +38,45 @@ class Router:
         *,
         catalog: Catalog,
         scorer: Scorer,
-        wish: float | ShareKeeper,
+        target: float | ShareControl,
         seen: Callable[[Score], None] = lambda told: None,
-        fleet: Fleet | None = None,
+        share_sync: ShareSync | None = None,
     ) -> None:
         self._catalog = catalog
         self._scorer = scorer
-        self._wish = wish
+        self._wish = target
         self._seen = seen
-        self._fleet = fleet
+        self._share_sync = share_sync
 
     @property
-    def tally(self) -> str:
+    def share_store(self) -> str:
         """The share that other processes keep too, for an Ask to name; "": none."""
-        return self._fleet.name if self._fleet is not None else ""
+        return self._share_sync.name if self._share_sync is not None else ""
 
     def heard(self, debt: float | None) -> None:
         """What the Entry told of it."""
-        if self._fleet is not None:
-            self._fleet.heard(debt)
+        if self._share_sync is not None:
+            self._share_sync.heard(debt)
 
-    def decide(self, query: Query, *, observe: bool = True, ease: float = 1.0) -> Decision:
+    def decide(self, query: Query, *, observe: bool = True, pacing_factor: float = 1.0) -> Decision:
         """The decision of a routed request. No I/O. observe: whether it counts for the share that is kept.
         ease: what pacing leaves of the wish for the expensive tier, 1 all of it, 0 nothing."""
         told = self._scorer.score(query)
         score, gain = decisive(told)
         if observe:
             self._seen(told)
-        wish = self._wish
-        if isinstance(wish, ShareKeeper):
-            threshold, expensive = wish.decide(score, ease)
-            paced = ease < 1.0 and not expensive and wish.expensive(score)
+        target = self._wish
+        if isinstance(target, ShareControl):
+            threshold, expensive = target.decide(score, pacing_factor)
+            paced = pacing_factor < 1.0 and not expensive and target.expensive(score)
             if observe:
-                wish.observe(score, expensive, ease)
-                if self._fleet is not None:
-                    self._fleet.routed()
+                target.observe(score, expensive, pacing_factor)
+                if self._share_sync is not None:
+                    self._share_sync.routed()
         else:
-            threshold = raised(wish, ease)
+            threshold = raised(target, pacing_factor)
             expensive = score >= threshold
-            paced = not expensive and score >= wish
+            paced = not expensive and score >= target
         tier: Tier = "expensive" if expensive else "cheap"
         reason: Reason = "default_scorer" if self._scorer.is_default else "scored"
         if told.novel:

@@ -25,8 +25,8 @@ from turnout.ports import Query, Score
 from turnout.routing import artifact, reasons
 from turnout.routing.artifact import Arrays, Artifact
 from turnout.routing.features import NAMES, Floats, Hashes, Reading, read
-from turnout.routing.header import Header
 from turnout.routing.novelty import Novelty
+from turnout.routing.scorer_header import Header
 from turnout.routing.tags import SYSTEM, with_known_tag
 from turnout.routing.tokens import Meaning
 from turnout.routing.trees import Trees

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from turnout.messages import Message
+from turnout.openai.messages import Message
 from turnout.ports import Query
 from turnout.routing.conversation import MOST_MESSAGES, SYSTEM_ROLES, both_ends, joined_ends, turns_of
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from turnout.errors import SettingsError
-from turnout.outcome import Tier
+from turnout.records import Tier
 from turnout.settings.notation import Budget, Rate
 from turnout.settings.reader import NO_VALUE, nearest, read, require
 from turnout.settings.toml_file import mapping_of

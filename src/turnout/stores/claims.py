@@ -16,7 +16,7 @@ MILLIONTHS = 1_000_000
 
 def packed_claims(ask: Ask) -> str:
     """The claims as one JSON object, "" where there are none."""
-    if not (ask.rates or ask.budgets or ask.circuits or ask.tally):
+    if not (ask.rates or ask.budgets or ask.circuits or ask.share_store):
         return ""
     return json.dumps(
         {
@@ -25,7 +25,7 @@ def packed_claims(ask: Ask) -> str:
             "worst": ask.worst,
             "lease_ms": round(ask.lease_s * 1000),
             "circuits": ask.circuits,
-            "tally": ask.tally,
+            "tally": ask.share_store,
         },
         separators=(",", ":"),
     )
@@ -66,7 +66,7 @@ def states(ask: Ask, told: bytes) -> States:
             name: Circuit(open=is_open == "1", open_for_s=int(open_ms) / 1000, paused_for_s=int(paused_ms) / 1000)
             for name, is_open, open_ms, paused_ms in value["circuits"]
         },
-        "debt": int(value["debt"]) / MILLIONTHS if ask.tally else None,
+        "debt": int(value["debt"]) / MILLIONTHS if ask.share_store else None,
     }
 
 

@@ -11,7 +11,7 @@ from turnout.ports import FlightLost
 INBOX_BYTES = 1_048_576
 
 
-class Inbox:
+class FrameBuffer:
     """The frames of one flight, followed by the key and lease of its holder."""
 
     def __init__(self, key: bytes, lease: str) -> None:

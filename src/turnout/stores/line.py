@@ -31,7 +31,7 @@ Connect = Callable[[], Awaitable[AbstractConnection]]
 GRACE_S = 0.002
 
 
-class LineDown(Exception):
+class StoreUnreachable(Exception):
     """Redis could not be asked: refused, gone, or (`hung`) silent for too long."""
 
     def __init__(self, message: str, *, hung: bool = False) -> None:
@@ -39,7 +39,7 @@ class LineDown(Exception):
         self.hung = hung
 
 
-class Line:
+class StoreConnection:
     """An open connection. `patience_s`: the longest wait for a reply; the first reply that is later than that
     ends the line for every request on it, because Redis answers in order."""
 
@@ -49,7 +49,7 @@ class Line:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self.down: LineDown | None = None
+        self.down: StoreUnreachable | None = None
         self._reader = asyncio.create_task(self._read(), name="turnout.redis")
 
     async def run(self, script: Script, root: str, *arguments: str | bytes | int) -> Any:
@@ -68,16 +68,16 @@ class Line:
         except ResponseError as error:
             raise self._refused(error) from error
 
-    def _refused(self, error: ResponseError) -> LineDown:
+    def _refused(self, error: ResponseError) -> StoreUnreachable:
         """An error for an answer: full, loading, a replica, another node's keys. The line ends where a new
         connection may find a better server."""
         if isinstance(error, ReadOnlyError | MovedError | ClusterDownError | MasterDownError | AuthenticationError):
-            self._end(LineDown(str(error)))
-        return LineDown(str(error))
+            self._end(StoreUnreachable(str(error)))
+        return StoreUnreachable(str(error))
 
     async def _asked(self, *command: str | bytes | int) -> Any:
         if self.down is not None:
-            raise LineDown(str(self.down), hung=self.down.hung)
+            raise StoreUnreachable(str(self.down), hung=self.down.hung)
         reply = self._loop.create_future()
         self._waiting.append((reply, self._loop.time() + self._patience_s))
         if self._timer is None:
@@ -85,7 +85,7 @@ class Line:
         try:
             await self._connection.send_packed_command(self._connection.pack_command(*command), check_health=False)
         except (RedisError, OSError) as error:
-            self._end(LineDown(str(error)))
+            self._end(StoreUnreachable(str(error)))
         return await reply
 
     async def _read(self) -> None:
@@ -97,7 +97,7 @@ class Line:
                     value = error
                 self._answered(value)
         except (RedisError, OSError) as error:
-            self._end(LineDown(str(error)))
+            self._end(StoreUnreachable(str(error)))
         finally:
             await self._connection.disconnect(nowait=True)
 
@@ -127,23 +127,23 @@ class Line:
     def _judge(self, oldest: asyncio.Future[Any]) -> None:
         self._timer = None
         if self._waiting and self._waiting[0][0] is oldest:
-            self._end(LineDown(f"no reply within {self._patience_s:g} s", hung=True))
+            self._end(StoreUnreachable(f"no reply within {self._patience_s:g} s", hung=True))
         else:
             self._suspect()
 
-    def _end(self, down: LineDown) -> None:
+    def _end(self, down: StoreUnreachable) -> None:
         """Tells every request on the line, once."""
         if self.down is None:
             self.down = down
         waiting, self._waiting = self._waiting, deque()
         for future, _ in waiting:
             if not future.done():
-                future.set_exception(LineDown(str(down), hung=down.hung))
+                future.set_exception(StoreUnreachable(str(down), hung=down.hung))
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     async def close(self) -> None:
-        self._end(LineDown("closed"))
+        self._end(StoreUnreachable("closed"))
         self._reader.cancel()
         await asyncio.wait({self._reader})

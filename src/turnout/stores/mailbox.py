@@ -9,10 +9,10 @@ from collections.abc import Callable
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-from turnout.stores.line import Connect, LineDown
+from turnout.stores.line import Connect, StoreUnreachable
 
 
-class Mailbox:
+class Subscriber:
     """Hands each letter to `read`; `cut` is called once where the connection breaks: letters were lost."""
 
     def __init__(self, connection: AbstractConnection, read: Callable[[bytes], None], cut: Callable[[], None]) -> None:
@@ -30,15 +30,15 @@ class Mailbox:
         *,
         read: Callable[[bytes], None],
         cut: Callable[[], None],
-    ) -> Mailbox:
+    ) -> Subscriber:
         """Connects and subscribes; letters sent from now on arrive. Raises LineDown."""
         try:
             async with asyncio.timeout(patience_s):
                 connection = await _subscribed(await connect(), channel)
         except TimeoutError as error:
-            raise LineDown("no subscription within the time allowed", hung=True) from error
+            raise StoreUnreachable("no subscription within the time allowed", hung=True) from error
         except (RedisError, OSError) as error:
-            raise LineDown(str(error)) from error
+            raise StoreUnreachable(str(error)) from error
         return cls(connection, read, cut)
 
     @property

@@ -211,7 +211,7 @@ class MemoryGate:
         return None
 
 
-class MemorySwitchboard:
+class MemoryCircuitStore:
     """The Switchboard of one process: for breakers of several Turnouts in it, and for tests."""
 
     def __init__(self, *, clock: Clock) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from turnout.ports import TALLIED, Routed, Tallied
+from turnout.ports import TALLIED, ShareReport, ShareState
 
 
 @dataclass(slots=True)
@@ -15,7 +15,7 @@ class _Kept:
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=TALLIED))
 
 
-class MemoryTally:
+class MemoryShareStore:
     """processes: how many are told to use it."""
 
     def __init__(self, *, processes: int = 1) -> None:
@@ -26,7 +26,7 @@ class MemoryTally:
         """What an Entry would tell."""
         return self._kept[name].debt if name in self._kept else 0.0
 
-    async def add(self, name: str, routed: Routed, since: int) -> Tallied | None:
+    async def add(self, name: str, routed: ShareReport, since: int) -> ShareState | None:
         kept = self._kept.setdefault(name, _Kept())
         new = kept.count - since if since <= kept.count else kept.count
         others = tuple(kept.scores)[max(0, len(kept.scores) - new) :]
@@ -34,4 +34,4 @@ class MemoryTally:
         kept.scores.extend(scores)
         kept.count += len(scores)
         kept.debt += routed.debt
-        return Tallied(debt=kept.debt, count=kept.count, scores=others, processes=self._processes)
+        return ShareState(debt=kept.debt, count=kept.count, scores=others, processes=self._processes)

@@ -19,8 +19,8 @@ from turnout.stores.claims import (
     rate_refused,
     states,
 )
-from turnout.stores.line import Line
-from turnout.stores.seats import Seats
+from turnout.stores.line import StoreConnection
+from turnout.stores.seats import RedisClient
 from turnout.stores.shares import Remembered
 from turnout.stores.station import HOLD_S
 
@@ -39,7 +39,7 @@ class Bounds:
 class RedisGate:
     """The Gate of all processes that share a Redis. Raises LineDown where it cannot be asked in time."""
 
-    def __init__(self, seats: Seats, bounds: Bounds) -> None:
+    def __init__(self, seats: RedisClient, bounds: Bounds) -> None:
         self._seats = seats
         self._bounds = bounds
         self.remembered = Remembered()
@@ -117,7 +117,7 @@ class RedisGate:
         seat = self._seats.here()
         await seat.station.beat(await seat.line())
 
-    async def _restore(self, line: Line) -> None:
+    async def _restore(self, line: StoreConnection) -> None:
         rates, budgets = self.remembered.rates, self.remembered.budgets
         for start in range(0, max(len(rates), len(budgets)), AT_ONCE):
             some = slice(start, start + AT_ONCE)

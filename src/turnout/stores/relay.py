@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from turnout.ports import Tell
-from turnout.stores.seats import Seats
+from turnout.stores.seats import RedisClient
 
 
-class RedisRelay:
+class RedisFlightBroker:
     """The Relay of all processes that share a Redis."""
 
-    def __init__(self, seats: Seats) -> None:
+    def __init__(self, seats: RedisClient) -> None:
         self._seats = seats
 
     def share(self, key: bytes, lease: str, tell: Tell) -> None:

@@ -16,12 +16,12 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from turnout.stores.addresses import connect_by
-from turnout.stores.line import Line, LineDown
-from turnout.stores.mailbox import Mailbox
+from turnout.stores.line import StoreConnection, StoreUnreachable
+from turnout.stores.mailbox import Subscriber
 from turnout.stores.scripts import Scripts
-from turnout.stores.station import Station
+from turnout.stores.station import FlightStation
 
-Restore = Callable[[Line], Awaitable[None]]
+Restore = Callable[[StoreConnection], Awaitable[None]]
 
 # Of `timeout_s`, what a reply is waited for: the rest is for a machine that is busy itself, so that the whole
 # is what a request may lose.
@@ -33,11 +33,11 @@ OPEN_S = 2.0
 FIRST_S = 0.5
 
 
-async def _nothing(_: Line) -> None:
+async def _nothing(_: StoreConnection) -> None:
     return None
 
 
-class Seats:
+class RedisClient:
     """The seats of this process. Verbs raise LineDown where Redis cannot be asked within `timeout_s`,
     connecting included."""
 
@@ -49,14 +49,14 @@ class Seats:
         self.restore: Restore = _nothing
         # Which Redis was met last: it names itself when it is empty.
         self.redis_name: bytes | None = None
-        self._seats: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Seat] = weakref.WeakKeyDictionary()
+        self._seats: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopClient] = weakref.WeakKeyDictionary()
 
-    def here(self) -> Seat:
+    def here(self) -> LoopClient:
         """The seat of the running loop."""
         loop = asyncio.get_running_loop()
         seat = self._seats.get(loop)
         if seat is None or seat.pid != os.getpid():
-            seat = self._seats[loop] = Seat(self)
+            seat = self._seats[loop] = LoopClient(self)
         return seat
 
     async def run(self, name: str, *arguments: str | bytes | int) -> Any:
@@ -70,18 +70,18 @@ class Seats:
             await seat.close()
 
 
-class Seat:
+class LoopClient:
     """One loop's. Names that it gives out are `<its own name>.<number>`, so that a lease says whose it is."""
 
-    def __init__(self, seats: Seats) -> None:
+    def __init__(self, seats: RedisClient) -> None:
         self.pid = os.getpid()
         self.name = secrets.token_hex(6)
-        self.station = Station(self)
+        self.station = FlightStation(self)
         self._seats = seats
         self._numbers = itertools.count(1)
-        self._line: Line | None = None
-        self._mailbox: Mailbox | None = None
-        self._opening: asyncio.Task[Line] | None = None
+        self._line: StoreConnection | None = None
+        self._mailbox: Subscriber | None = None
+        self._opening: asyncio.Task[StoreConnection] | None = None
         self._first = True
 
     def new_name(self) -> str:
@@ -94,10 +94,10 @@ class Seat:
     async def run(self, name: str, *arguments: str | bytes | int) -> Any:
         return await self.run_on(await self.line(), name, *arguments)
 
-    async def run_on(self, line: Line, name: str, *arguments: str | bytes | int) -> Any:
+    async def run_on(self, line: StoreConnection, name: str, *arguments: str | bytes | int) -> Any:
         return await line.run(self._seats.scripts[name], self._seats.root, *arguments)
 
-    async def met(self, line: Line, name: bytes) -> None:
+    async def met(self, line: StoreConnection, name: bytes) -> None:
         """Redis told its name: another one than before is an empty one."""
         before, self._seats.redis_name = self._seats.redis_name, name
         if before not in (None, name):
@@ -105,7 +105,7 @@ class Seat:
 
     # ----------------------------------------------------------------------------------------- connections
 
-    async def line(self) -> Line:
+    async def line(self) -> StoreConnection:
         """The open connection, the mailbox beside it. Raises LineDown.
 
         Nobody waits longer than the patience for it to open (but FIRST_S for a seat's first); the opening itself
@@ -121,24 +121,24 @@ class Seat:
         await asyncio.wait({self._opening}, timeout=patience_s)
         self._first = False
         if not self._opening.done():
-            raise LineDown("no connection within the time allowed", hung=True)
+            raise StoreUnreachable("no connection within the time allowed", hung=True)
         return self._opening.result()
 
-    async def _open(self) -> Line:
+    async def _open(self) -> StoreConnection:
         await self._shut()
         try:
             async with asyncio.timeout(OPEN_S):
                 await self.listen()
-                line = Line(await self._seats.connect(), self._seats.patience_s)
+                line = StoreConnection(await self._seats.connect(), self._seats.patience_s)
                 try:
                     await self.station.beat(line)
                 except BaseException:
                     await line.close()
                     raise
         except TimeoutError as error:
-            raise LineDown("no connection", hung=True) from error
+            raise StoreUnreachable("no connection", hung=True) from error
         except (RedisError, OSError) as error:
-            raise LineDown(str(error)) from error
+            raise StoreUnreachable(str(error)) from error
         self._line = line
         self.station.begin()
         return line
@@ -146,7 +146,7 @@ class Seat:
     async def listen(self) -> None:
         """Opens the mailbox where it is not open. Raises LineDown."""
         if self._mailbox is None or not self._mailbox.open_still:
-            self._mailbox = await Mailbox.open(
+            self._mailbox = await Subscriber.open(
                 self._seats.connect,
                 self.channel(self.name),
                 OPEN_S,
@@ -170,7 +170,7 @@ class Seat:
         await self._shut()
 
 
-def _seen(opening: asyncio.Task[Line]) -> None:
+def _seen(opening: asyncio.Task[StoreConnection]) -> None:
     """An opening that nobody waited for to its end has failed all the same."""
     if not opening.cancelled():
         opening.exception()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from turnout.stores.seats import Seats
+from turnout.stores.seats import RedisClient
 
 
-async def spenders(seats: Seats) -> list[str]:
+async def spenders(seats: RedisClient) -> list[str]:
     """The keys of all budget accounts of windows that are still kept, sorted. Raises LineDown."""
     head = f"{seats.root}:b:"
     line, cursor, found = await seats.here().line(), b"0", set()

@@ -13,12 +13,12 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from turnout.ports import FlightLost, Tell
-from turnout.stores.inbox import Inbox
-from turnout.stores.line import LineDown
+from turnout.stores.inbox import FrameBuffer
+from turnout.stores.line import StoreUnreachable
 
 if TYPE_CHECKING:
-    from turnout.stores.line import Line
-    from turnout.stores.seats import Seat
+    from turnout.stores.line import StoreConnection
+    from turnout.stores.seats import LoopClient
 
 # How long a flight is held without a beat of its process: so soon is it noticed that one was killed.
 HOLD_S = 3.0
@@ -28,16 +28,16 @@ IDLE_BEATS = 10
 SEEN_S = 60.0
 
 
-class Station:
+class FlightStation:
     """One loop's flights as other processes know them."""
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, seat: LoopClient) -> None:
         self._seat = seat
         self.workers = 1
         # Leases that we were given and have not given back; None until the flight is shared.
         self._held: dict[str, _Held] = {}
         self._pumps: dict[str, asyncio.Task[None]] = {}
-        self._inboxes: dict[str, Inbox] = {}
+        self._inboxes: dict[str, FrameBuffer] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._beat: asyncio.Task[None] | None = None
 
@@ -91,7 +91,7 @@ class Station:
     async def _tell(self, follower: str, frames: AsyncGenerator[bytes, None]) -> None:
         name = follower.encode()
         number = 0
-        with suppress(LineDown):
+        with suppress(StoreUnreachable):
             async with aclosing(frames):
                 async for frame in frames:
                     if not await self._send(follower, b"frame %b %d\n%b" % (name, number, frame)):
@@ -108,7 +108,7 @@ class Station:
 
     async def follow(self, key: bytes, lease: str, *, chunks: bool) -> AsyncGenerator[bytes, None]:
         follower = self._seat.new_name()
-        inbox = self._inboxes[follower] = Inbox(key, lease)
+        inbox = self._inboxes[follower] = FrameBuffer(key, lease)
         try:
             await self._join(follower, inbox, chunks)
             while (frame := await inbox.next()) is not None:
@@ -118,13 +118,13 @@ class Station:
             if not inbox.over:
                 self._errand(self._part(lease, follower))
 
-    async def _join(self, follower: str, inbox: Inbox, chunks: bool) -> None:
+    async def _join(self, follower: str, inbox: FrameBuffer, chunks: bool) -> None:
         letter = f"join {inbox.lease} {follower} {int(chunks)}\n".encode() + inbox.key
         try:
             await self._seat.listen()
             if not await self._seat.run("join", inbox.key, inbox.lease, letter):
                 raise FlightLost("it ended before it could be joined")
-        except LineDown as error:
+        except StoreUnreachable as error:
             raise FlightLost(str(error)) from error
 
     async def _part(self, lease: str, follower: str) -> None:
@@ -170,13 +170,13 @@ class Station:
         while True:
             await asyncio.sleep(BEAT_S)
             if self._inboxes or number % IDLE_BEATS == 0 or any(held.key for held in self._held.values()):
-                with suppress(LineDown):
+                with suppress(StoreUnreachable):
                     await self._seat.listen()
                     await self.beat(await self._seat.line())
                     await self._drop_deaf()
             number += 1
 
-    async def beat(self, line: Line) -> None:
+    async def beat(self, line: StoreConnection) -> None:
         """One sign of life; tells a Redis that came back empty what is known. Raises LineDown."""
         held = [(held.key, lease) for lease, held in self._held.items() if held.key is not None]
         inboxes = list(self._inboxes.values())
@@ -208,7 +208,7 @@ class Station:
 
     def _errand(self, errand: Coroutine[Any, Any, object]) -> None:
         async def run() -> None:
-            with suppress(LineDown):
+            with suppress(StoreUnreachable):
                 await errand
 
         task = asyncio.create_task(run(), name="turnout.errand")

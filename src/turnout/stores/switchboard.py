@@ -5,21 +5,21 @@ from __future__ import annotations
 from contextlib import suppress
 
 from turnout.ports import Circuit
-from turnout.stores.line import LineDown
-from turnout.stores.seats import Seats
+from turnout.stores.line import StoreUnreachable
+from turnout.stores.seats import RedisClient
 
 
-class RedisSwitchboard:
+class RedisCircuitStore:
     """The Switchboard of all processes that share a Redis. Where it cannot be asked, nothing is told and every
     claim is let through: each process has its own lease besides."""
 
-    def __init__(self, seats: Seats) -> None:
+    def __init__(self, seats: RedisClient) -> None:
         self._seats = seats
         # The probes that are ours, each under the name that it was claimed by.
         self._claimed: dict[str, str] = {}
 
     async def post(self, name: str, circuit: Circuit) -> None:
-        with suppress(LineDown):
+        with suppress(StoreUnreachable):
             open_ms, paused_ms = round(circuit.open_for_s * 1000), round(circuit.paused_for_s * 1000)
             await self._seats.run("post", name, int(circuit.open), open_ms, paused_ms)
 
@@ -27,7 +27,7 @@ class RedisSwitchboard:
         probe = self._seats.here().new_name()
         try:
             ours = bool(await self._seats.run("claim", name, probe, round(lease_s * 1000)))
-        except LineDown:
+        except StoreUnreachable:
             return True
         if ours:
             self._claimed[name] = probe
@@ -36,5 +36,5 @@ class RedisSwitchboard:
     async def release(self, name: str) -> None:
         probe = self._claimed.pop(name, None)
         if probe is not None:
-            with suppress(LineDown):
+            with suppress(StoreUnreachable):
                 await self._seats.run("release", name, probe)

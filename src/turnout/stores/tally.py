@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from struct import pack, unpack
 
-from turnout.ports import TALLIED, Routed, Tallied
+from turnout.ports import TALLIED, ShareReport, ShareState
 from turnout.stores.claims import MILLIONTHS
-from turnout.stores.line import LineDown
-from turnout.stores.seats import Seats
+from turnout.stores.line import StoreUnreachable
+from turnout.stores.seats import RedisClient
 
 
-class RedisTally:
+class RedisShareStore:
     """The Tally of all processes that share a Redis."""
 
-    def __init__(self, seats: Seats) -> None:
+    def __init__(self, seats: RedisClient) -> None:
         self._seats = seats
 
-    async def add(self, name: str, routed: Routed, since: int) -> Tallied | None:
+    async def add(self, name: str, routed: ShareReport, since: int) -> ShareState | None:
         scores = routed.scores[-TALLIED:]
         packed = pack(f">{len(scores)}d", *scores)
         try:
             debt, count, others, processes = await self._seats.run(
                 "tally", name, round(routed.debt * MILLIONTHS), since, packed
             )
-        except LineDown:
+        except StoreUnreachable:
             return None
-        return Tallied(
+        return ShareState(
             debt=debt / MILLIONTHS,
             count=count,
             scores=unpack(f">{len(others) // 8}d", others),

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from opentelemetry import metrics
 
-from turnout.outcome import Attempt, Outcome, Tier
 from turnout.ports import ProviderCall
+from turnout.records import Attempt, Outcome, Tier
 from turnout.settings import Settings
 from turnout.telemetry import names
 

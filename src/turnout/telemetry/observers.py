@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.outcome import Attempt, Outcome, Tier
 from turnout.ports import Observer, ProviderCall
+from turnout.records import Attempt, Outcome, Tier
 
 
 class Observers:

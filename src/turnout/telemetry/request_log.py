@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from turnout.errors import SettingsError
-from turnout.messages import Message, text_of
-from turnout.outcome import Attempt, Outcome, Tier
+from turnout.openai.messages import Message, text_of
 from turnout.ports import ProviderCall
+from turnout.records import Attempt, Outcome, Tier
 
 log = logging.getLogger("turnout")
 

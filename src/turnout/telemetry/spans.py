@@ -17,8 +17,8 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from turnout.outcome import Attempt, Decision, Outcome, Tier
 from turnout.ports import ProviderCall
+from turnout.records import Attempt, Decision, Outcome, Tier
 from turnout.settings import Settings
 from turnout.telemetry import names
 

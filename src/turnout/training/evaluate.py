@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import LogError
+from turnout.logs.labelled import Logs
 from turnout.ports import Query, Scorer
-from turnout.routing.plugs import DEFAULT_SCORER_SHARE
+from turnout.routing.factory import DEFAULT_SCORER_SHARE
 from turnout.routing.router import decisive
 from turnout.routing.scorer import FileScorer
 from turnout.routing.tags import SYSTEM
 from turnout.training import fit
-from turnout.training.better import auc, chances
 from turnout.training.curves import (
     Ranked,
     bootstrap,
@@ -27,12 +27,12 @@ from turnout.training.curves import (
     quality_figures,
     threshold_figures,
 )
-from turnout.training.doubts import doubts, with_reason
+from turnout.training.data_checks import data_checks, with_reason
 from turnout.training.embedding import Embedding
 from turnout.training.fit import Progress
 from turnout.training.folds import FOLDS, divisions, texts_of
-from turnout.training.known_rows import share_known
-from turnout.training.labelled_logs import Logs
+from turnout.training.leakage_check import share_known
+from turnout.training.win_probability import auc, chances
 
 Floats = NDArray[np.float64]
 # More rows than these are sampled: at 100,000 the standard error of an APGR is about .003.
@@ -137,7 +137,7 @@ def report(logs: Logs, told: Scored, *, seed: int = 0) -> dict[str, Any]:
         sure = 200 if len(rows) >= FEWEST_SURE else 0
         groups[tag] = _figures(logs.part(rows), told.part(rows), chance[rows], sure, seed)
     read = {"rows_read": logs.rows, "skipped": logs.skipped, "trained_on_share": told.known}
-    return {**whole, **read, "warnings": [*doubts(logs), *_by_heart(told.known)], "groups": groups}
+    return {**whole, **read, "warnings": [*data_checks(logs), *_by_heart(told.known)], "groups": groups}
 
 
 def _by_heart(known: float | None) -> list[str]:

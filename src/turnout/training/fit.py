@@ -18,18 +18,18 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from turnout.errors import LogError
+from turnout.logs.labelled import Logs
 from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats, read
 from turnout.routing.scorer import FileScorer
 from turnout.training.blend import Told, chosen, out_of_fold, tags_out_of_fold
 from turnout.training.curves import figures
-from turnout.training.doubts import doubts, with_reason
+from turnout.training.data_checks import data_checks, with_reason
 from turnout.training.embedding import Embedding
 from turnout.training.estimators import PENALTIES, View, fit_view
 from turnout.training.folds import FOLDS, RowNumbers, divisions
-from turnout.training.labelled_logs import Logs
-from turnout.training.novelty import seen_of
+from turnout.training.novelty_limit import seen_of
 from turnout.training.scorer_file import artifact_of
 from turnout.training.views import views_of
 
@@ -79,7 +79,7 @@ def train(logs: Logs, *, seed: int = 0, embedding: Embedding | None = None, prog
     more; the scorer is served without. Raises LogError, with the reason, for logs that nothing can be learnt from."""
     even = logs.evened(seed)
     _check(even)
-    warnings = tuple(doubts(logs))
+    warnings = tuple(data_checks(logs))
     used = even.part(_sampled(len(even), seed)).tagged()
     # One thread: sums in one order, so that the same logs give the same scorer; and no faster with more.
     with threadpool_limits(1):

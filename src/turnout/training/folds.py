@@ -7,8 +7,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.messages import last_user_text
-from turnout.training.labelled_logs import Logs
+from turnout.logs.labelled import Logs
+from turnout.openai.messages import last_user_text
 
 # A number for each row: the fold that it is in, or the place that it has in the logs.
 RowNumbers = NDArray[np.intp]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.messages import last_user_text
+from turnout.logs.labelled import Logs
+from turnout.openai.messages import last_user_text
 from turnout.training.curves import Ranked
-from turnout.training.labelled_logs import Logs
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ ROWS_A_BIN = 20
 class Chosen:
     """A point on the curve: the wish that chose it, its share of expensive calls, the share of quality it keeps."""
 
-    wish: str
+    target: str
     share: float
     kept: float
 
@@ -62,7 +62,7 @@ def _curve(axes: Any, logs: Logs, score: Floats, chosen: Chosen | None) -> None:
     axes.plot([0], [low], "o", color=CHEAP, label=f"all cheap ({low:.3f})", zorder=4, clip_on=False)
     axes.plot([100], [high], "s", color=DEAR, label=f"all expensive ({high:.3f})", zorder=4, clip_on=False)
     if chosen is not None:
-        told = f"{chosen.wish}: {chosen.share:.0%} expensive, {chosen.kept:.1%} kept"
+        told = f"{chosen.target}: {chosen.share:.0%} expensive, {chosen.kept:.1%} kept"
         axes.plot([100 * chosen.share], [chosen.kept * high], "*", markersize=15, color=OURS, zorder=5, label=told,
                   markeredgecolor="white", clip_on=False)  # fmt: skip
     axes.set_xlim(0, 100)

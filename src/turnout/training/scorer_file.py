@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout.logs.labelled import Logs
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats
 from turnout.routing.scorer import HASHED_VIEWS
@@ -15,9 +16,8 @@ from turnout.routing.tokens import packed
 from turnout.training.curves import by_taken, midway
 from turnout.training.embedding import Embedding
 from turnout.training.estimators import Forest, Linear, RankLinear, View, flattened
-from turnout.training.known_rows import sample_of
-from turnout.training.labelled_logs import Logs
-from turnout.training.novelty import Seen
+from turnout.training.leakage_check import sample_of
+from turnout.training.novelty_limit import Seen
 from turnout.training.tag_means import tag_means
 
 # The wishes that a file holds a threshold for; what is wished in between is kept as the next one above.
@@ -95,11 +95,11 @@ def keep_table(told: Floats, arrays: dict[str, NDArray[Any]], cheap: Floats, exp
     decided by out-of-fold predictions, is that share of all-expensive's."""
     order, quality = by_taken(told, cheap, expensive)
     table = []
-    for wish in QUALITIES:
-        reached = np.flatnonzero(quality >= wish * expensive.sum() - 1e-12)
+    for target in QUALITIES:
+        reached = np.flatnonzero(quality >= target * expensive.sum() - 1e-12)
         if not len(reached):
             break
         raw = midway(told[order], int(reached[0]))
         # As a rank: what no row needs is 1, what all need 0.
-        table.append([wish, float(np.interp(raw, arrays["ranks"], arrays["levels"], left=0.0, right=1.0))])
+        table.append([target, float(np.interp(raw, arrays["ranks"], arrays["levels"], left=0.0, right=1.0))])
     return table

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.errors import AttemptError, AttemptTimeout, CutShort, Misconfigured
-from turnout.messages import text_of
-from turnout.outcome import Attempt, Usage
+from turnout.openai.answers import Assembly, body_text, finish_reason, usage_of
+from turnout.openai.messages import text_of
 from turnout.ports import Clock, Observer, ProviderCall
 from turnout.pricing import FREE, Price
-from turnout.replies import Assembly, body_text, finish_reason, usage_of
+from turnout.records import Attempt, Usage
 from turnout.settings import Model
-from turnout.upstream.admission import Turn
-from turnout.upstream.order import Trip
+from turnout.upstream.bulkhead import CallSlot
+from turnout.upstream.call_trace import CallTrace
 
 log = logging.getLogger("turnout.upstream")
 
@@ -37,7 +37,7 @@ def to_check(status: int | None) -> str:
     return _TO_CHECK.get(status, _TO_CHECK[None])
 
 
-class Try:
+class AttemptInProgress:
     """One try. Ended exactly once, whatever happened: recorded, told to the observer and to the circuit.
 
     deadline_s: how long a whole request may take, which no attempt outlives.
@@ -46,10 +46,10 @@ class Try:
     def __init__(
         self,
         *,
-        turn: Turn,
+        turn: CallSlot,
         model: Model,
         call: ProviderCall,
-        trip: Trip,
+        trace: CallTrace,
         clock: Clock,
         observer: Observer,
         price: Price | None,
@@ -62,7 +62,7 @@ class Try:
         self.call = call
         self.began = clock.monotonic()
         self.first_chunk_s: float | None = None
-        self._trip = trip
+        self._trip = trace
         self._clock = clock
         self._observer = observer
         self._price = price
@@ -74,7 +74,7 @@ class Try:
         self._error_kind: str | None = None
         self._usage: Usage | None = None
         self._body: Mapping[str, Any] = {}
-        trip.trying_since = self.began
+        trace.trying_since = self.began
 
     # ---------------------------------------------------------------------------------------- its time
 

@@ -71,25 +71,25 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class CircuitRefusal:
     """Not now. `retry_after_s`: when the next probe may be let through."""
 
     reason: Reason
     retry_after_s: float
 
 
-Verdict = Literal["pass", "probe"] | Refused
+CircuitVerdict = Literal["pass", "probe"] | CircuitRefusal
 
 
-def admit(state: State, now: float) -> Verdict:
+def admit(state: State, now: float) -> CircuitVerdict:
     """Whether a call may pass, must first be made the probe, or is refused."""
     if state.free:
         return "pass"
     ready = max(state.paused_until, state.open_until if state.phase == "open" else 0.0)
     if now < ready:
-        return Refused(reason="paused" if now < state.paused_until else state.reason, retry_after_s=ready - now)
+        return CircuitRefusal(reason="paused" if now < state.paused_until else state.reason, retry_after_s=ready - now)
     if now < state.probe_until:
-        return Refused(reason=state.reason, retry_after_s=min(PROBING_S, state.probe_until - now))
+        return CircuitRefusal(reason=state.reason, retry_after_s=min(PROBING_S, state.probe_until - now))
     return "probe"
 
 

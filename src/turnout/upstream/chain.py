@@ -11,17 +11,17 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
 from turnout.errors import AttemptError, MalformedReply
-from turnout.outcome import Skip
+from turnout.openai.answers import Assembly, Body, is_content, usage_of
 from turnout.ports import Clock, Observer, Provider, ProviderCall
 from turnout.pricing import Price
-from turnout.replies import Assembly, Body, is_content, usage_of
+from turnout.records import Skip
 from turnout.settings import Settings
 from turnout.telemetry import names
 from turnout.upstream import retry_budget
-from turnout.upstream.admission import Admission, NotNow, Turn
-from turnout.upstream.attempt import Try
+from turnout.upstream.attempt import AttemptInProgress
 from turnout.upstream.backoff import pause
-from turnout.upstream.order import Candidate, Failures, Order, Trip, broken
+from turnout.upstream.bulkhead import Bulkhead, CallSlot, Unavailable
+from turnout.upstream.call_trace import CallTrace, Candidate, Failures, UpstreamCall, broken
 
 
 class Chain:
@@ -34,7 +34,7 @@ class Chain:
         clock: Clock,
         observer: Observer,
         settings: Settings,
-        admission: Admission,
+        bulkhead: Bulkhead,
         prices: Callable[[], Mapping[str, Price]],
         rng: Callable[[], float],
     ) -> None:
@@ -42,7 +42,7 @@ class Chain:
         self._clock = clock
         self._observer = observer
         self._settings = settings
-        self._admission = admission
+        self._bulkhead = bulkhead
         self._prices = prices
         self._rng = rng
         self._recent = retry_budget.Recent()
@@ -51,13 +51,13 @@ class Chain:
 
     # ---------------------------------------------------------------------------------------- the verbs
 
-    async def complete(self, order: Order, trip: Trip) -> Body:
+    async def complete(self, order: UpstreamCall, trace: CallTrace) -> Body:
         """The first whole answer. Raises ServedError."""
         failures = Failures()
-        async with aclosing(self._turns(order, trip, failures)) as turns:
+        async with aclosing(self._turns(order, trace, failures)) as turns:
             async for turn in turns:
                 with turn:
-                    attempt = self._try(order, trip, turn, stream=False)
+                    attempt = self._try(order, trace, turn, stream=False)
                     try:
                         async with self._clock.timeout_at(attempt.answer_by(order.deadline)):
                             body = await self._provider.complete(attempt.call)
@@ -65,25 +65,25 @@ class Chain:
                         failures.add(attempt.failed(error))
                     else:
                         attempt.told(usage_of(body), body)
-                        trip.serving = turn.candidate
+                        trace.serving = turn.candidate
                         return body
                     finally:
                         attempt.end()
         raise failures.served(self._clock.monotonic() >= order.deadline)
 
-    async def stream(self, order: Order, trip: Trip) -> AsyncGenerator[Body, None]:
+    async def stream(self, order: UpstreamCall, trace: CallTrace) -> AsyncGenerator[Body, None]:
         """The chunks of the first answer that begins. Raises ServedError: before the first chunk where no
         candidate began one, after it where the one that began broke off."""
         failures = Failures()
-        async with aclosing(self._turns(order, trip, failures)) as turns:
+        async with aclosing(self._turns(order, trace, failures)) as turns:
             async for turn in turns:
                 with turn:
-                    attempt = self._try(order, trip, turn, stream=True)
+                    attempt = self._try(order, trace, turn, stream=True)
                     whole = Assembly()
                     try:
                         async with aclosing(self._provider.stream(attempt.call)) as chunks:
                             for chunk in await self._opening(chunks, attempt, order.deadline):
-                                trip.serving = turn.candidate
+                                trace.serving = turn.candidate
                                 whole.add(chunk)
                                 yield chunk
                             async for chunk in self._rest(chunks, attempt, order.stream_deadline):
@@ -95,7 +95,7 @@ class Chain:
                         # A caller that leaves arrives here as GeneratorExit or CancelledError, and goes on upwards.
                         attempt.told_partly(whole)
                         fault = attempt.failed(error)
-                        if trip.serving is not None:
+                        if trace.serving is not None:
                             raise broken(fault) from fault
                         failures.add(fault)
                     else:
@@ -107,16 +107,16 @@ class Chain:
 
     # ------------------------------------------------------------------------------- who is tried and when
 
-    async def _turns(self, order: Order, trip: Trip, failures: Failures) -> AsyncGenerator[Turn, None]:
+    async def _turns(self, order: UpstreamCall, trace: CallTrace, failures: Failures) -> AsyncGenerator[CallSlot, None]:
         """A turn at each candidate in order, and another after a back-off while its failures are worth it."""
         # Not under an attempt's own limits: a process that has just begun must not take its models for sick.
         await self._provider.load()
         for index, candidate in enumerate(order.candidates):
             tried = 0
             while self._clock.monotonic() < order.deadline:
-                turn = await self._turn(order, trip, candidate, again=bool(index or tried))
-                if isinstance(turn, NotNow):
-                    self._skip(order, trip, candidate, turn, failures)
+                turn = await self._turn(order, trace, candidate, again=bool(index or tried))
+                if isinstance(turn, Unavailable):
+                    self._skip(order, trace, candidate, turn, failures)
                     break
                 if not tried:
                     self._recent = retry_budget.counted(self._recent, self._clock.monotonic(), retry=False)
@@ -125,30 +125,34 @@ class Chain:
                 fault = failures.last
                 if fault is None or not fault.retryable:
                     break
-                if not await self._backed_off(order, trip, candidate, tried, fault):
+                if not await self._backed_off(order, trace, candidate, tried, fault):
                     break
 
-    async def _turn(self, order: Order, trip: Trip, candidate: Candidate, *, again: bool) -> Turn | NotNow:
+    async def _turn(
+        self, order: UpstreamCall, trace: CallTrace, candidate: Candidate, *, again: bool
+    ) -> CallSlot | Unavailable:
         # Looked at first: money is not reserved, nor a slot waited for, where the circuit would refuse.
-        refused = self._admission.look(candidate.model)
+        refused = self._bulkhead.look(candidate.model)
         if refused is not None:
             return refused
         if again and order.afford is not None and not await order.afford(candidate):
-            return NotNow(reason="budget", retry_after_s=None)
+            return Unavailable(reason="budget", retry_after_s=None)
         try:
-            return await self._admission.enter(candidate, order.deadline, trip)
+            return await self._bulkhead.enter(candidate, order.deadline, trace)
         except TimeoutError:
-            return NotNow(reason="full", retry_after_s=None)
+            return Unavailable(reason="full", retry_after_s=None)
 
-    def _skip(self, order: Order, trip: Trip, candidate: Candidate, why: NotNow, failures: Failures) -> None:
-        trip.skipped.append(Skip(model=candidate.model, reason=why.reason))
+    def _skip(
+        self, order: UpstreamCall, trace: CallTrace, candidate: Candidate, why: Unavailable, failures: Failures
+    ) -> None:
+        trace.skipped.append(Skip(model=candidate.model, reason=why.reason))
         failures.skipped(why.reason, why.retry_after_s)
         self._observer.event(
             order.token, names.SKIPPED_ONE, {names.MODEL: candidate.model, names.SKIP_REASON: why.reason}
         )
 
     async def _backed_off(
-        self, order: Order, trip: Trip, candidate: Candidate, tried: int, fault: AttemptError
+        self, order: UpstreamCall, trace: CallTrace, candidate: Candidate, tried: int, fault: AttemptError
     ) -> bool:
         """Whether the candidate may be tried again, now that it has been waited for."""
         now = self._clock.monotonic()
@@ -162,13 +166,15 @@ class Chain:
             names.RETRIED,
             {names.MODEL: candidate.model, names.ERROR_TYPE: fault.kind, names.WAIT_SECONDS: wait},
         )
-        with trip.waiting(self._clock):
+        with trace.waiting(self._clock):
             await self._clock.sleep(wait)
         return True
 
     # ------------------------------------------------------------------------------------ reading a stream
 
-    async def _opening(self, chunks: AsyncGenerator[Body, None], attempt: Try, deadline: float) -> list[Body]:
+    async def _opening(
+        self, chunks: AsyncGenerator[Body, None], attempt: AttemptInProgress, deadline: float
+    ) -> list[Body]:
         """What comes up to the first content-bearing chunk, all at once when that is here."""
         held: list[Body] = []
         async with self._clock.timeout_at(attempt.first_chunk_by(deadline)):
@@ -180,7 +186,7 @@ class Chain:
         raise MalformedReply("the stream ended before any content")
 
     async def _rest(
-        self, chunks: AsyncGenerator[Body, None], attempt: Try, deadline: float
+        self, chunks: AsyncGenerator[Body, None], attempt: AttemptInProgress, deadline: float
     ) -> AsyncGenerator[Body, None]:
         while True:
             try:
@@ -192,7 +198,7 @@ class Chain:
 
     # ------------------------------------------------------------------------------------------- one try
 
-    def _try(self, order: Order, trip: Trip, turn: Turn, *, stream: bool) -> Try:
+    def _try(self, order: UpstreamCall, trace: CallTrace, turn: CallSlot, *, stream: bool) -> AttemptInProgress:
         name = turn.candidate.model
         model = self._settings.model(name)
         now = self._clock.monotonic()
@@ -208,11 +214,11 @@ class Chain:
             timeout_s=max(timeout_s, model.chunk_timeout_s) if stream else timeout_s,
             connect_timeout_s=model.connect_timeout_s,
         )
-        return Try(
+        return AttemptInProgress(
             turn=turn,
             model=model,
             call=call,
-            trip=trip,
+            trace=trace,
             clock=self._clock,
             observer=self._observer,
             price=self._prices().get(name),

@@ -14,14 +14,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from turnout.errors import AttemptError, Denied, Misconfigured, ProviderRateLimited, Unsupported
-from turnout.ports import Circuit, Clock, Switchboard
+from turnout.ports import Circuit, CircuitStore, Clock
 from turnout.upstream import breaker
-from turnout.upstream.breaker import Phase, Refused, Rules, State
+from turnout.upstream.breaker import CircuitRefusal, Phase, Rules, State
 
 if TYPE_CHECKING:
     import pybreaker
 
-    from turnout.upstream.fuse import Fuse
+    from turnout.upstream.pybreaker_adapter import PybreakerCircuit
 
 log = logging.getLogger("turnout.upstream")
 
@@ -92,61 +92,61 @@ class Guard:
         *,
         clock: Clock,
         rules: Rules,
-        switchboard: Switchboard | None = None,
+        circuit_store: CircuitStore | None = None,
         changed: Changed | None = None,
         shut: Shut | None = None,
     ) -> None:
-        from turnout.upstream import fuse
+        from turnout.upstream import pybreaker_adapter
 
         self._clock = clock
         self._rules = rules
-        self._switchboard = switchboard
+        self._circuit_store = circuit_store
         self._changed = changed
         self._shut = shut
-        self._new = fuse.Fuse
-        self._fuses: dict[str, Fuse] = {}
+        self._new = pybreaker_adapter.PybreakerCircuit
+        self._by_name: dict[str, PybreakerCircuit] = {}
         self._posting: Counter[str] = Counter()
         self._posted_at: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     # ------------------------------------------------------------------------------------- before the call
 
-    def look(self, name: str) -> Refused | None:
+    def look(self, name: str) -> CircuitRefusal | None:
         """The refusal that a call would meet now. Changes nothing."""
-        fuse = self._fuses.get(name)
-        verdict = breaker.admit(fuse.snapshot, self._clock.monotonic()) if fuse is not None else "pass"
-        return verdict if isinstance(verdict, Refused) else None
+        circuit = self._by_name.get(name)
+        verdict = breaker.admit(circuit.snapshot, self._clock.monotonic()) if circuit is not None else "pass"
+        return verdict if isinstance(verdict, CircuitRefusal) else None
 
-    async def ask(self, name: str, lease_s: float) -> Permit | Refused:
+    async def ask(self, name: str, lease_s: float) -> Permit | CircuitRefusal:
         """Leave to call, or the refusal. lease_s: longer than the call may take, should it be the probe."""
         state, now = self.state(name), self._clock.monotonic()
         verdict = breaker.admit(state, now)
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, CircuitRefusal):
             return verdict
         if verdict == "pass":
             return Permit(self, name, state.term, probe=False)
         # Ours within this process from here on, so nobody else asks while the claim is on its way.
         state = self._move(name, breaker.probing(state, now, lease_s))
-        if self._switchboard is None or await self._claimed(self._switchboard, name, lease_s, state.term):
+        if self._circuit_store is None or await self._claimed(self._circuit_store, name, lease_s, state.term):
             return Permit(self, name, state.term, probe=True)
         held = self.state(name)
         if held.term == state.term:
             self._move(name, breaker.probing(held, self._clock.monotonic(), CLAIM_AGAIN_S, elsewhere=True))
-        return Refused(reason=held.reason, retry_after_s=CLAIM_AGAIN_S)
+        return CircuitRefusal(reason=held.reason, retry_after_s=CLAIM_AGAIN_S)
 
-    async def _claimed(self, switchboard: Switchboard, name: str, lease_s: float, term: int) -> bool:
-        claiming = asyncio.ensure_future(switchboard.claim(name, lease_s))
+    async def _claimed(self, circuit_store: CircuitStore, name: str, lease_s: float, term: int) -> bool:
+        claiming = asyncio.ensure_future(circuit_store.claim(name, lease_s))
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
             # The claim may still be granted, to nobody: then it is given back.
-            self._later(self._give_back(switchboard, name, claiming))
+            self._later(self._give_back(circuit_store, name, claiming))
             self._move(name, breaker.released(self.state(name), term))
             raise
 
-    async def _give_back(self, switchboard: Switchboard, name: str, claiming: asyncio.Future[bool]) -> None:
+    async def _give_back(self, circuit_store: CircuitStore, name: str, claiming: asyncio.Future[bool]) -> None:
         if await claiming:
-            await switchboard.release(name)
+            await circuit_store.release(name)
 
     # -------------------------------------------------------------------------------------- after the call
 
@@ -175,22 +175,22 @@ class Guard:
     # ------------------------------------------------------------------------------------------ what it is
 
     def state(self, name: str) -> State:
-        fuse = self._fuses.get(name)
-        return fuse.snapshot if fuse is not None else State()
+        circuit = self._by_name.get(name)
+        return circuit.snapshot if circuit is not None else State()
 
     def circuit(self, name: str) -> pybreaker.CircuitBreaker:
         """The circuit itself: its listeners, and `open()`, `half_open()` and `close()` by hand."""
         return self._fuse(name).circuit
 
-    def _fuse(self, name: str) -> Fuse:
-        if name not in self._fuses:
-            self._fuses[name] = self._new(name, self._clock, self._rules, self._told)
-        return self._fuses[name]
+    def _fuse(self, name: str) -> PybreakerCircuit:
+        if name not in self._by_name:
+            self._by_name[name] = self._new(name, self._clock, self._rules, self._told)
+        return self._by_name[name]
 
     def _move(self, name: str, after: State) -> State:
-        fuse = self._fuse(name)
-        before = fuse.snapshot
-        fuse.move(after)
+        circuit = self._fuse(name)
+        before = circuit.snapshot
+        circuit.move(after)
         now = self._clock.monotonic()
         pause_s = after.paused_until - now if after.paused_until > max(now, before.paused_until) else 0.0
         if pause_s > 0 and now >= before.paused_until:
@@ -225,18 +225,18 @@ class Guard:
                     self._move(name, after)
 
     def _share(self, name: str, *, news: bool, release: bool) -> None:
-        if self._switchboard is not None and (news or release):
+        if self._circuit_store is not None and (news or release):
             self._posting[name] += news
-            self._later(self._shared(self._switchboard, name, news=news, release=release))
+            self._later(self._shared(self._circuit_store, name, news=news, release=release))
 
-    async def _shared(self, switchboard: Switchboard, name: str, *, news: bool, release: bool) -> None:
+    async def _shared(self, circuit_store: CircuitStore, name: str, *, news: bool, release: bool) -> None:
         # The state is read here: of several changes in one turn of the loop, the last is posted, more than once.
         if news:
-            await switchboard.post(name, breaker.shared(self.state(name), self._clock.monotonic()))
+            await circuit_store.post(name, breaker.shared(self.state(name), self._clock.monotonic()))
             self._posting[name] -= 1
             self._posted_at[name] = self._clock.monotonic()
         if release:
-            await switchboard.release(name)
+            await circuit_store.release(name)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name="turnout.switchboard")
@@ -254,4 +254,4 @@ def _news(state: State) -> tuple[bool, float, float]:
     return state.phase != "closed", state.open_until, state.paused_until
 
 
-__all__ = ["Guard", "Permit", "Refused"]
+__all__ = ["CircuitRefusal", "Guard", "Permit"]

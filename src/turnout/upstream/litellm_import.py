@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from turnout.upstream.quiet import Quieted, quieted, rehearse
+from turnout.upstream.litellm_tuning import Tuned, tuned, warm_up
 
 log = logging.getLogger("turnout.upstream")
 
@@ -30,7 +30,7 @@ _PRICE_FILE = "model_prices_and_context_window_backup.json"
 _lock = threading.Lock()
 _loading: Future[ModuleType] | None = None
 _module: ModuleType | None = None
-_quiet: Quieted | None = None
+_quiet: Tuned | None = None
 _after: list[Callable[[ModuleType], None]] = []
 
 
@@ -58,7 +58,7 @@ def loaded() -> bool:
     return _module is not None
 
 
-def quiet(model: str, messages: list[dict[str, Any]], stream: bool) -> dict[str, Any]:
+def tuning(model: str, messages: list[dict[str, Any]], stream: bool) -> dict[str, Any]:
     """Further arguments for one `acompletion`, which spare it what nobody asked for."""
     return {} if _quiet is None else _quiet(model, messages, stream)
 
@@ -131,8 +131,8 @@ def _import() -> ModuleType:
 def _rehearse(litellm: ModuleType) -> None:
     global _quiet
     try:
-        made = quieted(litellm)
-        asyncio.run(rehearse(litellm, made))
+        made = tuned(litellm)
+        asyncio.run(warm_up(litellm, made))
         _quiet = made
     except Exception as error:
         # Another litellm than those tried: slower, but as right as before.

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
 from turnout.errors import AttemptError, MalformedReply, SettingsError
+from turnout.openai.answers import Body
 from turnout.ports import ProviderCall
-from turnout.replies import Body
 from turnout.settings import Settings
 from turnout.upstream import litellm_import, translate
 
@@ -80,7 +80,7 @@ class LiteLLMProvider:
                 timeout=_timeout(call),
                 max_retries=0,
                 num_retries=0,
-                **litellm_import.quiet(call.model, messages, stream),
+                **litellm_import.tuning(call.model, messages, stream),
                 **arguments,
             )
         except Exception as error:

@@ -20,7 +20,7 @@ from turnout.errors import (
     ProviderRateLimited,
     Unsupported,
 )
-from turnout.replies import Body
+from turnout.openai.answers import Body
 
 # litellm's class -> ours, where the status alone would mislead.
 _BY_CLASS: Mapping[str, type[AttemptError]] = {

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from turnout.ports import Clock
-from turnout.webhooks.guard import Forbidden, checked_address, checked_url
+from turnout.webhooks.address_check import Forbidden, checked_address, checked_url
 from turnout.webhooks.signing import signed
 
 log = logging.getLogger("turnout.webhooks")

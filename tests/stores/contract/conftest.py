@@ -15,7 +15,7 @@ from turnout.ports import Gate
 from turnout.stores.memory import MemoryGate
 from turnout.stores.redis import Bounds, RedisGate
 from turnout.stores.scripts import Scripts
-from turnout.stores.seats import Seats
+from turnout.stores.seats import RedisClient
 from turnout.testing import ManualClock
 
 MAX_ENTRIES = 50
@@ -70,8 +70,8 @@ class RedisBench:
         # Patient: a busy machine is no defect of the store.
         return RedisGate(self.seats(), Bounds(max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES))
 
-    def seats(self) -> Seats:
-        return Seats(url=self._url, prefix=self.prefix, timeout_s=5.0, scripts=Scripts({"clock": self._clock}))
+    def seats(self) -> RedisClient:
+        return RedisClient(url=self._url, prefix=self.prefix, timeout_s=5.0, scripts=Scripts({"clock": self._clock}))
 
     async def pass_time(self, seconds: float) -> None:
         if seconds:

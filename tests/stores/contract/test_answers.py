@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.stores.contract.conftest import MAX_BYTES, MAX_ENTRIES, Bench, Run
-from turnout.ports import Ask, Gate, Hit, Lead, Settlement, Shelf, Store
+from turnout.ports import Ask, CacheAdmin, Gate, Hit, Lead, Settlement, Store
 
 KEY = bytes(range(16))
 
@@ -112,18 +112,18 @@ def test_purging_by_user_by_endpoint_and_all(run: Run) -> None:
     """Only what was named goes; both named: what is of both. Told is how many."""
 
     async def scenario(bench: Bench, gate: Gate) -> None:
-        shelf: Shelf = gate  # type: ignore[assignment] - every gate of ours is its own shelf
+        cache_admin: CacheAdmin = gate  # type: ignore[assignment] - every gate of ours is its own shelf
         stored = [("ann", "/a"), ("ann", "/b"), ("bob", "/a"), ("bob", "/b"), ("", "")]
         for number, (user, endpoint) in enumerate(stored):
             await keep(gate, store(user=user, endpoint=endpoint), _key(number))
-        assert await shelf.purge(user="ann", endpoint="/b") == 1
+        assert await cache_admin.purge(user="ann", endpoint="/b") == 1
         assert await _there(gate, 0, 1, 2, 3, 4) == [0, 2, 3, 4]
-        assert await shelf.purge(user="ann") == 1
-        assert await shelf.purge(user="ann") == 0
-        assert await shelf.purge(endpoint="/a") == 1
+        assert await cache_admin.purge(user="ann") == 1
+        assert await cache_admin.purge(user="ann") == 0
+        assert await cache_admin.purge(endpoint="/a") == 1
         assert await _there(gate, 0, 1, 2, 3, 4) == [3, 4]
-        assert await shelf.purge(user="") == 1
-        assert await shelf.purge() == 1
+        assert await cache_admin.purge(user="") == 1
+        assert await cache_admin.purge() == 1
         assert await _there(gate, 0, 1, 2, 3, 4) == []
 
     run(scenario)
@@ -167,13 +167,13 @@ def test_what_is_over_makes_room(run: Run) -> None:
     """Answers whose time is over weigh nothing."""
 
     async def scenario(bench: Bench, gate: Gate) -> None:
-        shelf: Shelf = gate  # type: ignore[assignment] - as above
+        cache_admin: CacheAdmin = gate  # type: ignore[assignment] - as above
         for number in range(9):
             await keep(gate, store(b"x" * (MAX_BYTES // 10)), _key(number))
         await bench.pass_time(31)
         for number in range(20, 28):
             await keep(gate, store(b"x" * (MAX_BYTES // 10)), _key(number))
         assert await _there(gate, *range(20, 28)) == list(range(20, 28))
-        assert await shelf.purge(user="ann") >= 8
+        assert await cache_admin.purge(user="ann") >= 8
 
     run(scenario)

@@ -1,0 +1,178 @@
+"""The models that `turnout label` asks, through Turnout itself: its timeouts and circuits, nothing else of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from turnout.assembly import Turnout
+from turnout.cli.failure_text import Causes
+from turnout.errors import (
+    AttemptError,
+    DeadlineExceeded,
+    Misconfigured,
+    Overloaded,
+    ServedError,
+    UpstreamUnavailable,
+)
+from turnout.labelling.budget import billed, most_tokens
+from turnout.labelling.models import Answer, AskFailed, ModelRefused, Outage, RowFailed
+from turnout.openai.messages import Message
+from turnout.openai.requests import from_call
+from turnout.ports import Provider, ProviderCall
+from turnout.pricing import FREE, Price
+from turnout.records import Attempt, Outcome, Tier
+from turnout.settings import Cache, Fallback, Routing, Settings
+from turnout.upstream import litellm_import
+from turnout.upstream.call_trace import COME_BACK_S
+from turnout.upstream.prices import price_table
+from turnout.upstream.provider import LiteLLMProvider
+
+
+def replaying(settings: Settings) -> Settings:
+    """The app's models and circuits, and nothing else of it: no cache, no limits, no fallback. Each model is asked by
+    its name, so one that stands behind a tier's others answers nothing else. No retries: labelling asks again itself,
+    so that each call has its turn of the pace and its place in the account."""
+    return Settings(
+        tiers=settings.tiers,
+        models=settings.models,
+        retry=replace(settings.retry, attempts=1),
+        breaker=settings.breaker,
+        cache=Cache(enabled=False),
+        fallback=Fallback(other_tier="none"),
+        # Every call names its model: the scorer is never asked, so none need be loaded.
+        routing=Routing(threshold=0.5),
+    )
+
+
+def prices(settings: Settings) -> Mapping[str, Price]:
+    """What the models cost; litellm's table is loaded only where the settings do not tell all."""
+    own = price_table(settings, {})
+    if len(own) == len(settings.model_names):
+        return own
+    return price_table(settings, litellm_import.load().model_cost)
+
+
+class TurnoutModels:
+    """Implements Models over a Turnout of its own."""
+
+    def __init__(self, settings: Settings, *, provider: Provider | None = None) -> None:
+        self._records = _Records()
+        self._prices = prices(settings)
+        self._causes = Causes(settings)
+        heard = _Heard(provider or LiteLLMProvider(settings))
+        self.turnout = Turnout(settings, provider=heard, observer=self._records)
+
+    async def ask(self, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
+        context = self.turnout.context()
+        tokens = (most_tokens(messages) or 0, max_tokens)
+        self._records.expect(context.request_id, self._prices.get(model), tokens)
+        faults: list[AttemptError] = []
+        token = _faults.set(faults)
+        try:
+            request = from_call(messages, stream=False, params={"model": model, "max_tokens": max_tokens})
+            completion = await self.turnout.completed(request, context)
+        except ServedError as error:
+            outcome, spent = self._records.take(context.request_id)
+            raise self._failure(model, error, outcome, spent, faults) from error
+        except BaseException:
+            self._records.take(context.request_id)
+            raise
+        finally:
+            _faults.reset(token)
+        _, spent = self._records.take(context.request_id)
+        attempt = completion.outcome.attempts[-1]
+        cost = attempt.cost_usd if model in self._prices and attempt.usage is not None else None
+        return Answer(text=completion.text, cost_usd=cost, spent_usd=spent, cut=attempt.finish_reason == "length")
+
+    def _failure(
+        self, model: str, error: ServedError, outcome: Outcome | None, spent: Decimal, faults: Sequence[AttemptError]
+    ) -> AskFailed:
+        shut = self.turnout.bulkhead.look(model)
+        fault = faults[-1] if faults else None
+        if shut is not None and shut.reason == "misconfigured":
+            return ModelRefused(self._causes.refusal(model, fault), spent)
+        told = self._causes.failure(model, error, outcome, faults)
+        # Refused though its circuit is closed: it answers others, so it is this request that it refuses.
+        if isinstance(fault, Misconfigured) or not isinstance(
+            error, UpstreamUnavailable | Overloaded | DeadlineExceeded
+        ):
+            return RowFailed(told, spent)
+        asked = outcome is not None and bool(outcome.attempts)
+        return Outage(told, spent, asked=asked, wait_s=self.wait_s(model))
+
+    def wait_s(self, model: str) -> float:
+        shut = self.turnout.bulkhead.look(model)
+        # Of one that is ours to mend nothing is to be waited for: whoever asks is told so.
+        if shut is None or shut.reason == "misconfigured":
+            return 0.0
+        return COME_BACK_S if shut.retry_after_s is None else shut.retry_after_s
+
+    def worst(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
+        price = self._prices.get(model)
+        return None if price is None else price.worst_case(prompt_tokens, max_tokens)
+
+    def likely(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
+        price = self._prices.get(model)
+        return None if price is None else price.worst_case(prompt_tokens, max_tokens)
+
+
+# What the provider said of the ask that is being made; a list of each ask's own, also in the tasks that it begins.
+_faults: ContextVar[list[AttemptError] | None] = ContextVar("faults", default=None)
+
+
+class _Heard:
+    """Implements the Provider port by another: keeps the words of its errors, which apps are told by their log."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self.load = provider.load
+        self.stream = provider.stream
+        self.close = provider.close
+
+    async def complete(self, call: ProviderCall) -> dict[str, Any]:
+        try:
+            return await self._provider.complete(call)
+        except AttemptError as fault:
+            if (faults := _faults.get()) is not None:
+                faults.append(fault)
+            raise
+
+
+class _Records:
+    """Implements the Observer port: keeps each request's outcome until it is asked for."""
+
+    def __init__(self) -> None:
+        self._expected: dict[str, tuple[Price | None, tuple[int, int]]] = {}
+        self._ended: dict[str, Outcome] = {}
+
+    def expect(self, request_id: str, price: Price | None, tokens: tuple[int, int]) -> None:
+        """What a call may cost that tells no usage: its most prompt tokens and most output tokens."""
+        self._expected[request_id] = (price, tokens)
+
+    def take(self, request_id: str) -> tuple[Outcome | None, Decimal]:
+        """The outcome of a request and what it cost; told once."""
+        price, tokens = self._expected.pop(request_id)
+        outcome = self._ended.pop(request_id, None)
+        return outcome, FREE if outcome is None else billed(outcome.attempts, price, *tokens)
+
+    # ------------------------------------------------------------------------------------- the Observer
+
+    def request_started(self, request_id: str) -> None:
+        return None
+
+    def request_ended(self, token: None, outcome: Outcome) -> None:
+        if outcome.request_id in self._expected:
+            self._ended[outcome.request_id] = outcome
+
+    def attempt_started(self, token: None, call: ProviderCall, *, tier: Tier, stream: bool) -> None:
+        return None
+
+    def attempt_ended(self, token: None, attempt: Attempt) -> None:
+        return None
+
+    def event(self, token: None, name: str, attributes: Mapping[str, Any]) -> None:
+        return None

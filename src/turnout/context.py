@@ -1,0 +1,129 @@
+"""Who asks, from where and under which conditions: what a door finds out before the pipeline begins."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from turnout.errors import InvalidRequest
+from turnout.records import Outcome
+
+T = TypeVar("T")
+
+ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """user: never a raw credential; all anonymous callers are one user. endpoint: the app's own path or
+    route template. admitted: the door has counted the app's request at the rate limits already, and what the app
+    asks of a model while it handles it is not counted again."""
+
+    user: str = ANONYMOUS
+    endpoint: str = ""
+    admitted: bool = False
+
+    @property
+    def anonymous(self) -> bool:
+        return self.user == ANONYMOUS
+
+
+class HandledRequest(Protocol):
+    """A request that the app is handling."""
+
+    def find_caller(self) -> Caller:
+        """Who asks and from which endpoint; found out when first needed: a request that never calls a model
+        never asks who is asking."""
+        ...
+
+    @property
+    def turnout(self) -> Any:
+        """The Turnout that is mounted around it."""
+        ...
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The server's own loop, that the request is served on; None under WSGI."""
+        ...
+
+    def note(self, outcome: Outcome) -> None:
+        """Told of each call that was made while the app handles it."""
+        ...
+
+
+# Set by a door for as long as the app handles a request, so that a call made deep inside a handler is
+# limited and billed to the right caller, and goes to the Turnout that is mounted around it.
+current_request: ContextVar[HandledRequest | None] = ContextVar("turnout_request", default=None)
+
+
+def new_request_id() -> str:
+    """What a request is known by in headers, spans and logs."""
+    return f"req_{secrets.token_hex(12)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directives:
+    """The caller's own wishes. RFC 9111's no-store, no-cache and max-age; a lower deadline, in seconds."""
+
+    no_store: bool = False
+    no_cache: bool = False
+    max_age_s: float | None = None
+    deadline_s: float | None = None
+
+
+DEFAULT_DIRECTIVES = Directives()
+
+
+def parse_directives(cache_control: str, deadline_ms: str) -> Directives:
+    """From the `Cache-Control` and `x-turnout-deadline-ms` headers, "" where absent. Unknown and malformed
+    cache directives are ignored, as RFC 9111 says. Raises InvalidRequest for a deadline that is no number."""
+    if not cache_control and not deadline_ms:
+        return DEFAULT_DIRECTIVES
+    told: dict[str, str] = {}
+    for part in cache_control.split(","):
+        name, _, value = part.strip().partition("=")
+        told[name.lower()] = value.strip('"')
+    max_age = told.get("max-age", "")
+    return Directives(
+        no_store="no-store" in told,
+        no_cache="no-cache" in told or max_age == "0",
+        max_age_s=float(max_age) if max_age.isascii() and max_age.isdigit() else None,
+        deadline_s=_deadline(deadline_ms) if deadline_ms else None,
+    )
+
+
+def _deadline(text: str) -> float:
+    try:
+        seconds = float(text) / 1000
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise InvalidRequest(
+            "x-turnout-deadline-ms must be a number of milliseconds above 0", param="x-turnout-deadline-ms"
+        )
+    return seconds
+
+
+async def patiently(long: Awaitable[T]) -> T:
+    """Waits as long as it takes."""
+    return await long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestContext:
+    """One request's own: its id, its caller, its directives and when it began (by the clock's monotonic).
+
+    waits: how its caller waits for what may take long. A door ends it there when the caller hangs up (raising
+    CallerGone), so that what is there at once, a hit or a refusal, needs nobody to watch the caller meanwhile.
+    """
+
+    request_id: str
+    started: float
+    caller: Caller = field(default_factory=Caller)
+    directives: Directives = DEFAULT_DIRECTIVES
+    waits: Callable[[Awaitable[Any]], Awaitable[Any]] = patiently

@@ -1,0 +1,121 @@
+"""The prompts to label: of Turnout's request log, or of any CSV, JSON lines or Parquet with `prompt` or `messages`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from turnout.errors import InvalidRequest, LogError
+from turnout.logs.bad_rows import BadRows
+from turnout.logs.files import Broken, Row, need, rows_of
+from turnout.logs.rows import group_of, nothing, prompt_of
+from turnout.openai.messages import Messages, as_messages, canonical_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One row to label. prompt: its text, or its messages where it is more than one user's text. row: as it was
+    read, for a check that knows the right answer. where: `file:line`. id: the row's own, else its digest."""
+
+    where: str
+    prompt: str | Messages
+    group: str = ""
+    own_id: str = ""
+    row: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def messages(self) -> Messages:
+        return as_messages(self.prompt)
+
+    @property
+    def digest(self) -> str:
+        """The same for the same messages and group, in whatever file."""
+        return digest_of(self.prompt, self.group)
+
+    @property
+    def id(self) -> str:
+        return self.own_id or self.digest
+
+
+def digest_of(prompt: str | Messages, group: str) -> str:
+    """16 hexadecimal digits: among ten million prompts two share one with a chance of 3 in a million."""
+    told = canonical_json([list(as_messages(prompt)), group])
+    return hashlib.blake2b(told, digest_size=8).hexdigest()
+
+
+@dataclass(slots=True)
+class Intake:
+    """What became of the rows that were read. without: rows of a request log that hold no prompt."""
+
+    rows: int = 0
+    without: int = 0
+    repeated: int = 0
+    already: int = 0
+    bad: BadRows = field(default_factory=BadRows)
+
+
+def read(path: Path, done: Container[str], intake: Intake) -> Iterator[Prompt]:
+    """The prompts that are not labelled yet, each once. done: digests of labelled rows. Raises LogError.
+
+    A row is known by its messages and group alone: logs of several sources share ids, and an edited prompt keeps its.
+    """
+    seen: set[str] = set()
+    for line, row in rows_of(path, lambda names: need(names, (("prompt", "messages", "cache"),))):
+        intake.rows += 1
+        if not isinstance(row, Broken) and _logged_without(row):
+            intake.without += 1
+            continue
+        try:
+            prompt = _prompt(f"{path}:{line}", row)
+            digest = prompt.digest
+        except (ValueError, InvalidRequest) as error:
+            intake.bad.add(f"{path}:{line}", str(error))
+            continue
+        if digest in done:
+            intake.already += 1
+        elif digest in seen:
+            intake.repeated += 1
+        else:
+            seen.add(digest)
+            yield prompt
+    if intake.rows and intake.without == intake.rows:
+        raise LogError(f"{path}: no row holds a prompt; the request log writes them with [log] content = true")
+
+
+def in_turn(path: Path, done: Container[str], failures: Mapping[str, int], intake: Intake) -> Iterator[Prompt]:
+    """As `read`, but rows that failed before come last, the fewest failures first: or the bad rows at the head of a log
+    would stand before the good ones for ever. failures: how often, by digest."""
+    late: list[tuple[int, Prompt]] = []
+    for prompt in read(path, done, intake):
+        if failed := failures.get(prompt.digest, 0):
+            late.append((failed, prompt))
+        else:
+            yield prompt
+    yield from (prompt for _, prompt in sorted(late, key=lambda each: each[0]))
+
+
+def _logged_without(row: Row) -> bool:
+    """Whether this is a request log's line without its prompt: a cache hit, or a log without content."""
+    return "cache" in row and not row.get("messages") and not row.get("prompt")
+
+
+def _prompt(where: str, row: Row | Broken) -> Prompt:
+    if isinstance(row, Broken):
+        raise ValueError(row.reason)
+    told, group = prompt_of(row), group_of(row)
+    own = row.get("id")
+    return Prompt(where=where, prompt=plain(told), group=group, own_id="" if nothing(own) else str(own), row=row)
+
+
+def plain(prompt: str | Messages) -> str | Messages:
+    """One user's text as a text; anything else as it is."""
+    if isinstance(prompt, str) or len(prompt) != 1:
+        return prompt
+    only = prompt[0]
+    content = only.get("content")
+    return (
+        content if set(only) == {"role", "content"} and only["role"] == "user" and isinstance(content, str) else prompt
+    )

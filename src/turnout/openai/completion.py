@@ -1,0 +1,141 @@
+"""What a caller in Python is given: a completion, or the chunks of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from turnout.openai.answers import Body, as_sent, body_text, chunk_text
+from turnout.records import Outcome, Usage
+
+
+class Completion:
+    """A whole answer. `text` is the first choice's; `outcome` says who answered, why and at what cost."""
+
+    __slots__ = ("_body", "body_bytes", "outcome")
+
+    def __init__(self, body_bytes: bytes, outcome: Outcome) -> None:
+        self.body_bytes = body_bytes
+        self.outcome = outcome
+        self._body: Body | None = None
+
+    def __repr__(self) -> str:
+        return f"Completion(model={self.outcome.model!r}, tier={self.outcome.tier!r}, text={self.text[:60]!r})"
+
+    def _parsed(self) -> Body:
+        if self._body is None:
+            self._body = json.loads(self.body_bytes)
+        return self._body
+
+    @property
+    def text(self) -> str:
+        return body_text(self._parsed())
+
+    @property
+    def usage(self) -> Usage:
+        return self.outcome.usage
+
+    def to_openai(self) -> dict[str, Any]:
+        """The `chat.completion` object, a fresh copy."""
+        copy: dict[str, Any] = json.loads(self.body_bytes)
+        return copy
+
+
+class Chunk:
+    """One chunk of a stream. `text` is what it adds to the first choice; "" for a finish or the usage."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._body = body
+
+    def __repr__(self) -> str:
+        return f"Chunk({self.text!r})"
+
+    @property
+    def text(self) -> str:
+        return chunk_text(self._body)
+
+    def to_openai(self) -> dict[str, Any]:
+        """The `chat.completion.chunk` object."""
+        return dict(self._body)
+
+
+class AnswerStream:
+    """The chunks of one answer, as OpenAI's objects, shaped as the caller asked (`include_usage`).
+
+    head: the outcome as far as it is known at the first chunk. `outcome` is the same until the stream has
+    ended, then the whole. A break raises ServedError. Leaving early: `await aclose()`.
+    """
+
+    def __init__(
+        self,
+        chunks: AsyncGenerator[Mapping[str, Any], None],
+        head: Outcome,
+        ended: Callable[[], Outcome | None],
+        *,
+        include_usage: bool,
+    ) -> None:
+        self._chunks = chunks
+        self._ended = ended
+        self._include_usage = include_usage
+        self.head = head
+
+    @property
+    def outcome(self) -> Outcome:
+        return self._ended() or self.head
+
+    def __aiter__(self) -> AnswerStream:
+        return self
+
+    async def __anext__(self) -> Body:
+        while True:
+            sent = as_sent(await anext(self._chunks), include_usage=self._include_usage)
+            if sent is not None:
+                return sent
+
+    async def aclose(self) -> None:
+        """Ends the listening; where nobody else listens, the provider's call too."""
+        await self._chunks.aclose()
+
+
+class TextStream:
+    """A stream that begins when it is first read. `outcome` is known once it has begun."""
+
+    def __init__(self, begin: Callable[[], Awaitable[AnswerStream]]) -> None:
+        self._begin = begin
+        self._answer: AnswerStream | None = None
+
+    async def _begun(self) -> AnswerStream:
+        if self._answer is None:
+            self._answer = await self._begin()
+        return self._answer
+
+    async def begin(self) -> None:
+        """Returns once the first content is here: until then a failure can still be told with a status. Raises
+        ServedError."""
+        await self._begun()
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        answer = self._answer or await self._begun()
+        return Chunk(await anext(answer))
+
+    async def __aenter__(self) -> TextStream:
+        await self._begun()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Ends the listening early; where nobody else listens, the provider's call too."""
+        if self._answer is not None:
+            await self._answer.aclose()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self._answer.outcome if self._answer is not None else None

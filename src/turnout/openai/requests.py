@@ -1,0 +1,232 @@
+"""OpenAI's chat-completions request, from bytes to a checked value. Pure.
+
+Field names and types: the OpenAI API reference, "Create chat completion".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from turnout.errors import InvalidRequest, UsageError
+from turnout.openai.messages import Messages, as_messages, check_messages
+
+Check = Callable[[Any], str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """One chat completion asked for.
+
+    params: OpenAI's own parameters but those that stand as fields here. extra: parameters OpenAI's
+    reference does not name (a provider's own): carried on in the body, never as litellm's arguments.
+    extension: the `turnout` object (`tag`, `webhook_url`).
+    """
+
+    messages: Messages
+    model: str = "auto"
+    params: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    extension: Mapping[str, Any] = field(default_factory=dict)
+    stream: bool = False
+    include_usage: bool = False
+
+    @property
+    def tag(self) -> str:
+        tag = self.extension.get("tag", "")
+        return tag if isinstance(tag, str) else ""
+
+    @property
+    def tools(self) -> int:
+        """How many tools are offered."""
+        offered = self.params.get("tools") or self.params.get("functions") or ()
+        return len(offered)
+
+
+# --------------------------------------------------------------------------------------- the type table
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> str | None:
+    return None if _is_number(value) else "must be a number"
+
+
+def _integer(value: Any) -> str | None:
+    return None if isinstance(value, int) and not isinstance(value, bool) else "must be an integer"
+
+
+def _positive(value: Any) -> str | None:
+    return _integer(value) or (None if value >= 1 else "must be at least 1")
+
+
+def _count(value: Any) -> str | None:
+    return _integer(value) or (None if value >= 0 else "must be at least 0")
+
+
+def _boolean(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) else "must be a text"
+
+
+def _object(value: Any) -> str | None:
+    return None if isinstance(value, Mapping) else "must be an object"
+
+
+def _text_or_object(value: Any) -> str | None:
+    return None if isinstance(value, str | Mapping) else "must be a text or an object"
+
+
+def _objects(value: Any) -> str | None:
+    good = isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value)
+    return None if good else "must be a non-empty array of objects"
+
+
+def _texts(value: Any) -> str | None:
+    good = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return None if good else "must be an array of texts"
+
+
+def _stop(value: Any) -> str | None:
+    return None if isinstance(value, str) or not _texts(value) else "must be a text or an array of texts"
+
+
+PARAMETERS: Mapping[str, Check] = {
+    "audio": _object,
+    "frequency_penalty": _number,
+    "function_call": _text_or_object,
+    "functions": _objects,
+    "logit_bias": _object,
+    "logprobs": _boolean,
+    "max_completion_tokens": _positive,
+    "max_tokens": _positive,
+    "modalities": _texts,
+    "n": _positive,
+    "parallel_tool_calls": _boolean,
+    "prediction": _object,
+    "presence_penalty": _number,
+    "reasoning_effort": _text,
+    "response_format": _object,
+    "seed": _integer,
+    "service_tier": _text,
+    "stop": _stop,
+    "temperature": _number,
+    "tool_choice": _text_or_object,
+    "tools": _objects,
+    "top_logprobs": _count,
+    "top_p": _number,
+    "user": _text,
+    "verbosity": _text,
+    "web_search_options": _object,
+}
+
+# Ours, and read here; everything else is a provider's own and travels in the body.
+_FIELDS = frozenset({"model", "messages", "stream", "stream_options", "turnout"})
+
+# Changing none of these changes what a model would answer.
+SHAPELESS = frozenset({"user", "service_tier", "metadata", "store", "safety_identifier", "prompt_cache_key"})
+
+
+# ---------------------------------------------------------------------------------------------- parsing
+
+
+def parse(body: bytes) -> ChatRequest:
+    """The request in this body. Raises InvalidRequest, whose `param` names the field that is wrong."""
+    return from_mapping(_decode(body))
+
+
+def _decode(body: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("the body is not valid UTF-8") from error
+    except RecursionError as error:
+        raise InvalidRequest("the body is nested too deeply") from error
+    except json.JSONDecodeError as error:
+        raise InvalidRequest(f"the body is not valid JSON: {error}") from error
+    except ValueError as error:
+        # NaN and the like, or an integer of thousands of digits, for which Python's own hint is no help here.
+        raise InvalidRequest("the body holds a number that is not valid JSON, or one that is too long") from error
+    if not isinstance(value, dict):
+        raise InvalidRequest("the body must be a JSON object with model and messages")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def from_mapping(value: Mapping[str, Any]) -> ChatRequest:
+    """The request in this mapping, as it would stand in a body. Raises InvalidRequest."""
+    if "messages" not in value:
+        raise InvalidRequest("messages is missing", param="messages")
+    params: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, given in value.items():
+        # OpenAI takes null for "not given" everywhere.
+        if name in _FIELDS or given is None:
+            continue
+        check = PARAMETERS.get(name)
+        if check is None:
+            extra[name] = given
+        elif wrong := check(given):
+            raise InvalidRequest(f"{name} {wrong}; got {_shown(given)}", param=name)
+        else:
+            params[name] = given
+    return ChatRequest(
+        messages=check_messages(value["messages"]),
+        model=_field(value, "model", _text, "auto"),
+        params=params,
+        extra=extra,
+        extension=_extension(value),
+        stream=_field(value, "stream", _boolean, False),
+        include_usage=_include_usage(value),
+    )
+
+
+def from_call(prompt: str | Any, *, stream: bool, params: Mapping[str, Any]) -> ChatRequest:
+    """The request of `complete("text" or messages, **params)`. Raises InvalidRequest, and UsageError."""
+    for name, instead in (("messages", "give them in place of the text"), ("stream", "call stream()")):
+        if name in params:
+            raise UsageError(f"{name}= is no parameter here: {instead}")
+    extension = params.get("turnout")
+    rest = {name: value for name, value in params.items() if name not in ("turnout", "tag")}
+    if "tag" in params:
+        extension = {**(extension or {}), "tag": params["tag"]}
+    return from_mapping({**rest, "messages": as_messages(prompt), "stream": stream, "turnout": extension})
+
+
+def _field(value: Mapping[str, Any], name: str, check: Check, absent: Any) -> Any:
+    given = value.get(name)
+    if given is None:
+        return absent
+    if wrong := check(given):
+        raise InvalidRequest(f"{name} {wrong}; got {_shown(given)}", param=name)
+    return given
+
+
+def _include_usage(value: Mapping[str, Any]) -> bool:
+    options = _field(value, "stream_options", _object, {})
+    return bool(_field(options, "include_usage", _boolean, False))
+
+
+def _extension(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    extension: Mapping[str, Any] = _field(value, "turnout", _object, {})
+    for name, given in extension.items():
+        if name not in ("tag", "webhook_url"):
+            raise InvalidRequest(f"turnout.{name} is not known; known are tag, webhook_url", param=f"turnout.{name}")
+        if wrong := _text(given):
+            raise InvalidRequest(f"turnout.{name} {wrong}", param=f"turnout.{name}")
+    return extension
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."

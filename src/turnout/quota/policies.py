@@ -1,0 +1,106 @@
+"""Which rate limits and budgets apply to a caller: settings and caller in, claims out. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from turnout.context import Caller
+from turnout.ports import BudgetClaim, RateClaim
+from turnout.pricing import nano
+from turnout.quota.windows import windows_around
+from turnout.settings import Budget, Endpoint, Rate, Settings
+
+# An endpoint stands in keys as it is, so that a person can read them, unless it is longer than any route.
+LONGEST_ENDPOINT = 120
+
+
+class Policies:
+    """The limits and budgets of the settings. `[endpoints."/x"]` rate and budget stand in the place of
+    `per_endpoint` at that endpoint."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._limits = settings.limits
+        self._budgets = settings.budgets
+        self._endpoints = settings.endpoints
+        self._zone = ZoneInfo(settings.budgets.time_zone)
+        own = settings.endpoints.values()
+        limits = settings.limits
+        self.limited = bool(
+            limits.per_user or limits.per_endpoint or limits.per_user_endpoint or any(e.rate for e in own)
+        )
+        self.budgeted = settings.budgets.any or any(endpoint.budget for endpoint in own)
+
+    @property
+    def any(self) -> bool:
+        """Whether anything applies to anybody."""
+        return self.limited or self.budgeted
+
+    def rates(self, caller: Caller) -> tuple[RateClaim, ...]:
+        """The rate limits that apply. Of token limits the amount is still to be said."""
+        if not self.limited:
+            return ()
+        user, endpoint = user_key(caller.user), endpoint_key(caller.endpoint)
+        claims = (
+            *_rate_claims("user", user, self._limits.per_user),
+            *_rate_claims("endpoint", endpoint, self._own(caller).rate or self._limits.per_endpoint),
+            *_rate_claims("user-endpoint", f"{user} {endpoint}", self._limits.per_user_endpoint),
+        )
+        return tuple(claim for claim in claims if claim.unit == "tokens") if caller.admitted else claims
+
+    def budgets(self, caller: Caller, now: float) -> tuple[BudgetClaim, ...]:
+        """The budgets that apply, their calendar windows around now (seconds since 1970)."""
+        if not self.budgeted:
+            return ()
+        own = self._own(caller).budget or self._budgets.per_endpoint
+        return (
+            *self._claims("user", user_key(caller.user), self._budgets.per_user, now),
+            *self._claims("endpoint", endpoint_key(caller.endpoint), own, now),
+            *self._claims("total", "total", self._budgets.total, now),
+        )
+
+    def of_key(self, key: str, now: float) -> tuple[BudgetClaim, ...]:
+        """The budgets of whoever this key stands for, as they are set now."""
+        policy, _, name = key.partition(":")
+        own = self._endpoints.get(name) or _NOTHING
+        budgets = {
+            "user": self._budgets.per_user,
+            "endpoint": own.budget or self._budgets.per_endpoint,
+            "total": self._budgets.total,
+        }
+        return tuple(self._claims(policy, key, budgets.get(policy, ()), now))
+
+    def _own(self, caller: Caller) -> Endpoint:
+        return self._endpoints.get(caller.endpoint) or _NOTHING
+
+    def _claims(self, policy: str, key: str, budgets: Sequence[Budget], now: float) -> Iterable[BudgetClaim]:
+        for budget in budgets:
+            window: dict[str, Any] = {"rolling_s": budget.rolling_s}
+            if budget.calendar is not None:
+                window = {"windows": windows_around(budget.calendar, self._zone, now)}
+            yield BudgetClaim(policy=policy, key=key, limit=nano(budget.usd), **window)
+
+
+_NOTHING = Endpoint()
+
+
+def _rate_claims(policy: str, key: str, rates: Sequence[Rate]) -> Iterable[RateClaim]:
+    for rate in rates:
+        yield RateClaim(policy=policy, key=key, limit=rate.limit, window_s=rate.window_s, unit=rate.unit)
+
+
+def user_key(user: str) -> str:
+    """The user's name in keys: a hash, whatever the app takes for an id."""
+    return "user:" + _digest(user)
+
+
+def endpoint_key(endpoint: str) -> str:
+    """The endpoint's name in keys."""
+    return "endpoint:" + (endpoint if len(endpoint) <= LONGEST_ENDPOINT else _digest(endpoint))
+
+
+def _digest(text: str) -> str:
+    # A lone surrogate in a header must not fail here.
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()

@@ -1,0 +1,101 @@
+"""The most that a call can use: tokens of its prompt and of its answer, whoever counts them. Pure.
+
+A tokenizer that works on bytes never makes more tokens of a text than its UTF-8 has bytes; one that normalizes
+first (NFKC), than the normalized text has. What a provider wraps around the text is bounded by the constants
+below, each of them several times what any provider is known to add.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from turnout.errors import InvalidRequest
+from turnout.openai.messages import IMAGE_PARTS, Message, Messages, canonical_json
+
+# The frame of a prompt: begin and end marks, the line that names the assistant, a date.
+FRAME_TOKENS = 64
+# Role, separators, end mark: 3 or 4 with OpenAI's encodings, up to 10 with open models' templates.
+MESSAGE_TOKENS = 16
+# Offered tools bring a prompt of the provider's own: Anthropic tells 313 to 804 tokens.
+TOOLS_TOKENS = 1024
+# A schema is rendered anew, perhaps indented: twice its compact JSON.
+STRUCTURE = 2
+
+_PARTS_OF_NO_BOUND = frozenset({"file", "input_file"})
+_STRUCTURED = ("tools", "functions", "response_format", "tool_choice", "function_call", "prediction", "audio")
+_CAPS = ("max_tokens", "max_completion_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The most that a prompt weighs: tokens of everything but images, and how many images."""
+
+    tokens: int
+    images: int = 0
+
+
+def prompt_size(messages: Messages, params: Mapping[str, Any], extra: Mapping[str, Any]) -> Size:
+    """Raises InvalidRequest for what no bound is known of: a file's pages."""
+    tokens, images = FRAME_TOKENS, 0
+    for index, message in enumerate(messages):
+        part = _message(message, f"messages[{index}]")
+        tokens += part.tokens
+        images += part.images
+    structured = {name: params[name] for name in _STRUCTURED if name in params} | dict(extra)
+    if structured:
+        tokens += STRUCTURE * _json(structured)
+    if params.get("tools") or params.get("functions"):
+        tokens += TOOLS_TOKENS
+    return Size(tokens, images)
+
+
+def _message(message: Message, where: str) -> Size:
+    content = message.get("content")
+    rest = {name: value for name, value in message.items() if name not in ("role", "content")}
+    tokens = MESSAGE_TOKENS + (STRUCTURE * _json(rest) if rest else 0)
+    if isinstance(content, str):
+        return Size(tokens + _text(content))
+    images = 0
+    for index, part in enumerate(content or ()):
+        kind = part["type"]
+        if kind in _PARTS_OF_NO_BOUND:
+            raise InvalidRequest(
+                "a file's tokens cannot be bounded, and a budget or a token limit applies here: send its text",
+                param=f"{where}.content[{index}]",
+            )
+        if kind in IMAGE_PARTS:
+            images += 1
+        else:
+            tokens += MESSAGE_TOKENS + (_text(part["text"]) if kind == "text" else STRUCTURE * _json(part))
+    return Size(tokens, images)
+
+
+def _text(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    normal = text if unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
+    return max(len(text.encode()), len(normal.encode()))
+
+
+def _json(value: Any) -> int:
+    return _text(canonical_json(value).decode())
+
+
+def output_cap(sent: Mapping[str, Any]) -> int | None:
+    """The cap on one choice's output tokens among these parameters; the larger where two are given."""
+    caps = [sent[name] for name in _CAPS if isinstance(sent.get(name), int)]
+    return max(caps) if caps else None
+
+
+def output_bound(cap: int, sent: Mapping[str, Any]) -> int:
+    """The most output tokens of all choices. Words of a `prediction` that are not used are billed as output."""
+    choices = max(_count(sent.get("n")), _count(sent.get("best_of")))
+    predicted = _json(sent["prediction"]) if sent.get("prediction") else 0
+    return choices * (cap + predicted)
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value > 1 else 1

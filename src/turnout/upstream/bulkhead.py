@@ -1,0 +1,154 @@
+"""The way in to a model: past its circuit, and into one of its slots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from turnout.errors import Misconfigured
+from turnout.ports import Circuit, CircuitStore, Clock, Observer
+from turnout.records import SkipReason
+from turnout.settings import Model, Settings
+from turnout.telemetry import names
+from turnout.upstream.breaker import CircuitRefusal, Phase, Rules
+from turnout.upstream.call_trace import COME_BACK_S, CallTrace, Candidate
+from turnout.upstream.concurrency import ConcurrencyLimit
+from turnout.upstream.guard import Guard, Permit
+
+# How much longer a probe's lease is than its call may take.
+PROBE_MARGIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSlot:
+    """Leave to call one candidate once. Entered for the call, it gives slot and permit back whatever happens."""
+
+    candidate: Candidate
+    permit: Permit
+    slots: ConcurrencyLimit
+
+    def __enter__(self) -> CallSlot:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Heard only where nothing was told before: the call was cancelled, or failed in a way of ours.
+        self.permit.released()
+        self.slots.give()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unavailable:
+    """A candidate that is not to be called now; retry_after_s: None where nobody knows when it may."""
+
+    reason: SkipReason
+    retry_after_s: float | None
+
+
+class Bulkhead:
+    """Every model's circuit and slots, in this process."""
+
+    def __init__(
+        self, *, settings: Settings, clock: Clock, observer: Observer, circuit_store: CircuitStore | None = None
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._observer = observer
+        self._circuits = {name: circuit_name(name, settings.model(name)) for name in settings.model_names}
+        self._shared = tuple(dict.fromkeys(self._circuits.values())) if circuit_store is not None else ()
+        self._slots = {name: _slots(settings.model(name)) for name in settings.model_names}
+        self.guard = Guard(
+            clock=clock,
+            rules=Rules(
+                failures=settings.breaker.failures,
+                reset_s=settings.breaker.reset_s,
+                pause_s=settings.retry.cap_s,
+            ),
+            circuit_store=circuit_store,
+            changed=self._changed,
+            shut=self._shut,
+        )
+
+    def circuit(self, model: str) -> str:
+        """The name of this model's circuit."""
+        return self._circuits[model]
+
+    def busy(self, model: str) -> int:
+        """How many of this model's slots are taken."""
+        return self._slots[model].taken
+
+    def look(self, model: str) -> Unavailable | None:
+        """Why this model would not be called now; changes nothing."""
+        refused = self.guard.look(self._circuits[model])
+        return _not_now(refused) if refused is not None else None
+
+    async def enter(self, candidate: Candidate, deadline: float, trace: CallTrace) -> CallSlot | Unavailable:
+        """A turn, waiting for a slot where there is none. Raises TimeoutError at the deadline."""
+        slots = self._slots[candidate.model]
+        if not slots.take_now():
+            async with self._clock.timeout_at(deadline):
+                with trace.waiting(self._clock):
+                    got = await slots.take()
+            if not got:
+                # Turned away: the room is full, or the circuit opened while it was being waited in.
+                return self.look(candidate.model) or Unavailable(reason="full", retry_after_s=COME_BACK_S)
+        try:
+            permit = await self.guard.ask(self._circuits[candidate.model], self._lease_s(candidate.model))
+        except BaseException:
+            slots.give()
+            raise
+        if isinstance(permit, CircuitRefusal):
+            slots.give()
+            return _not_now(permit)
+        return CallSlot(candidate=candidate, permit=permit, slots=slots)
+
+    def _lease_s(self, model: str) -> float:
+        # A stream's probe is over with its first chunk, so no call is a probe for longer than an attempt.
+        return min(self._settings.model(model).timeout_s, self._settings.retry.deadline_s) + PROBE_MARGIN_S
+
+    # -------------------------------------------------------------------------------- what the guard tells
+
+    def _changed(self, circuit: str, old: Phase, new: Phase) -> None:
+        told = {names.CIRCUIT: circuit, names.OLD_STATE: old, names.STATE: new}
+        if new == "open" and self.guard.state(circuit).misconfigured:
+            told[names.ERROR_TYPE] = Misconfigured.kind
+        self._observer.event(None, names.CIRCUIT_CHANGED, told)
+
+    def _shut(self, circuit: str, pause_s: float) -> None:
+        # Whoever waits for a slot goes on to the next candidate at once.
+        for model, name in self._circuits.items():
+            if name == circuit:
+                self._slots[model].turn_away()
+        if pause_s > 0:
+            self._observer.event(None, names.CIRCUIT_PAUSED, {names.CIRCUIT: circuit, names.PAUSE_SECONDS: pause_s})
+
+    # ------------------------------------------------------------------------------- shared with others
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The circuits that an Ask is to name: all of them, each once; none where nothing is shared."""
+        return self._shared
+
+    def absorb(self, circuits: Mapping[str, Circuit], asked_at: float) -> None:
+        """Takes in what an Entry told of circuits; asked_at: when it was asked for."""
+        if circuits:
+            self.guard.absorb(circuits, asked_at)
+
+    async def drain(self) -> None:
+        await self.guard.drain()
+
+
+def circuit_name(name: str, model: Model) -> str:
+    """One circuit a model, and one a deployment where the model is served from an address of one's own."""
+    base = urlsplit(str(model.params.get("api_base") or model.params.get("base_url") or ""))
+    # Without what may stand before an @: names are logged.
+    host = base.netloc.rpartition("@")[2]
+    return f"{name}@{host}{base.path}" if host else name
+
+
+def _slots(model: Model) -> ConcurrencyLimit:
+    return ConcurrencyLimit(most=model.max_concurrency, waiting=model.max_waiting)
+
+
+def _not_now(refused: CircuitRefusal) -> Unavailable:
+    return Unavailable(reason=refused.reason, retry_after_s=refused.retry_after_s)

@@ -1,0 +1,134 @@
+"""What the chain is asked for, and the record of how it went. Values."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from turnout.errors import (
+    AttemptError,
+    AttemptTimeout,
+    CallerFault,
+    DeadlineExceeded,
+    Misconfigured,
+    Overloaded,
+    ServedError,
+    UpstreamUnavailable,
+)
+from turnout.openai.messages import Message
+from turnout.ports import Clock
+from turnout.records import Attempt, Skip, SkipReason, Tier
+
+# Told to come back where nobody knows when: about how long an answer takes.
+COME_BACK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A configured model and the tier that it stands in."""
+
+    model: str
+    tier: Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamCall:
+    """One answer wanted. Deadlines are values of the clock's monotonic: `deadline` for the first
+    content-bearing chunk (of a plain call: the whole answer), `stream_deadline` for the rest of a stream.
+
+    extra: parameters that OpenAI does not name; they travel in the body, never as litellm's own arguments.
+    afford: asked before every call but the preferred candidate's first, which the reservation already covers:
+    whether this candidate's worst case fits (it may top the reservation up). False: the candidate is skipped
+    for the reason `budget`. None: always.
+    own: parameters sent to one model alone, by its name.
+    """
+
+    messages: tuple[Message, ...]
+    candidates: tuple[Candidate, ...]
+    deadline: float
+    stream_deadline: float
+    params: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    token: Any = None
+    afford: Callable[[Candidate], Awaitable[bool]] | None = None
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class CallTrace:
+    """The record of one order, true at any time, also after a cancellation. Seconds."""
+
+    def __init__(self) -> None:
+        self.attempts: list[Attempt] = []
+        self.skipped: list[Skip] = []
+        self.waited_s = 0.0
+        self.serving: Candidate | None = None
+        self.trying_since: float | None = None
+        self.waiting_since: float | None = None
+
+    def inference_s(self, now: float) -> float:
+        """Time spent in attempts, the one under way included."""
+        ended = sum(attempt.duration_s for attempt in self.attempts)
+        return ended + (now - self.trying_since if self.trying_since is not None else 0.0)
+
+    @contextmanager
+    def waiting(self, clock: Clock) -> Iterator[None]:
+        """The block waits: for a back-off, or in a waiting room."""
+        since = self.waiting_since = clock.monotonic()
+        try:
+            yield
+        finally:
+            self.waited_s += clock.monotonic() - since
+            self.waiting_since = None
+
+    def waiting_s(self, now: float) -> float:
+        """Time spent in back-off and in waiting rooms, the wait under way included."""
+        return self.waited_s + (now - self.waiting_since if self.waiting_since is not None else 0.0)
+
+
+class Failures:
+    """What went wrong so far, and what the caller is told of it in the end."""
+
+    def __init__(self) -> None:
+        self.last: AttemptError | None = None
+        self._full = False
+        # Whether anything went wrong that is not ours to mend.
+        self._theirs = False
+        self._come_back: list[float] = []
+
+    def add(self, fault: AttemptError) -> None:
+        """Raises what the caller is told at once where the request is to blame."""
+        if isinstance(fault, CallerFault):
+            raise fault.served() from fault
+        self.last = fault
+        self._theirs = self._theirs or not isinstance(fault, Misconfigured)
+        if fault.retry_after_s is not None:
+            self._come_back.append(fault.retry_after_s)
+
+    def skipped(self, reason: SkipReason, retry_after_s: float | None) -> None:
+        self._full = self._full or reason == "full"
+        self._theirs = self._theirs or reason != "misconfigured"
+        if retry_after_s is not None:
+            self._come_back.append(retry_after_s)
+
+    def served(self, past_deadline: bool) -> ServedError:
+        """Retry-After is when the first candidate may be worth asking again."""
+        if past_deadline:
+            return DeadlineExceeded("no model answered within the deadline")
+        come_back = min(self._come_back, default=COME_BACK_S)
+        if not self._theirs:
+            told = "no model is set up so that it can answer; the app's log says what is wrong"
+            return UpstreamUnavailable(told, retry_after_s=come_back)
+        if self.last is None and self._full:
+            return Overloaded("every model is busy; try again later", retry_after_s=come_back)
+        return UpstreamUnavailable("no model could answer; try again later", retry_after_s=come_back)
+
+
+def broken(fault: AttemptError) -> ServedError:
+    """What a caller is told inside a stream that has begun."""
+    if isinstance(fault, CallerFault):
+        return fault.served()
+    if isinstance(fault, AttemptTimeout):
+        return DeadlineExceeded("the answer stopped coming")
+    return UpstreamUnavailable("the answer broke off")

@@ -1,0 +1,123 @@
+"""`turnout/auto` as code written on litellm meets it, on a scripted provider."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.apps import settings
+from tests.support.scorers import hard_or_easy
+from turnout.assembly import Turnout
+from turnout.context import Caller, current_request
+from turnout.errors import MalformedReply
+from turnout.testing import Says, ScriptedProvider
+from turnout.upstream import litellm_import
+
+ASK = [{"role": "user", "content": "hi"}]
+
+
+@pytest.fixture
+def litellm() -> Any:
+    return litellm_import.load()
+
+
+class Handling:
+    """What a door sets while the app handles a request."""
+
+    loop = None
+
+    def __init__(self, turnout: Turnout) -> None:
+        self.turnout = turnout
+
+    def note(self, outcome: Any) -> None:
+        return None
+
+    def find_caller(self) -> Caller:
+        return Caller(user="ann", endpoint="/ask")
+
+
+@contextmanager
+def handling(script: Any = None) -> Iterator[ScriptedProvider]:
+    provider = ScriptedProvider(script)
+    config = settings("http://127.0.0.1:1/v1", cache={"enabled": False})
+    token = current_request.set(Handling(Turnout(config, provider=provider, scorer=hard_or_easy())))
+    try:
+        yield provider
+    finally:
+        current_request.reset(token)
+
+
+def told(chunks: list[Any]) -> str:
+    return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+
+
+def test_awaited_calls_are_routed(litellm: Any) -> None:
+    """A whole answer and a stream, their parameters, their usage."""
+
+    async def scenario() -> None:
+        with handling({"openai/small": ["It is four."]}) as provider:
+            whole = await litellm.acompletion(model="turnout/auto", messages=ASK, temperature=0.1, top_k=3)
+            assert whole.choices[0].message.content == "It is four."
+            assert whole.usage.total_tokens == 13
+            assert provider.seen[0].params["temperature"] == 0.1
+            assert provider.seen[0].params["extra_body"] == {"top_k": 3}
+            stream = await litellm.acompletion(
+                model="turnout/cheap", messages=ASK, stream=True, stream_options={"include_usage": True}
+            )
+            chunks = [chunk async for chunk in stream]
+            assert told(chunks) == "It is four."
+            assert chunks[-1].usage.total_tokens == 13
+            forced = await litellm.acompletion(model="turnout/openai/large", messages=ASK)
+            assert forced.model == "large"
+            assert provider.calls == {"openai/small": 2, "openai/large": 1}
+
+    asyncio.run(scenario())
+
+
+def test_blocking_calls_are_routed(litellm: Any) -> None:
+    """`litellm.completion`, streaming and not."""
+    with handling({"openai/small": ["It is four."]}) as provider:
+        whole = litellm.completion(model="turnout/auto", messages=ASK)
+        assert whole.choices[0].message.content == "It is four."
+        stream = litellm.completion(model="turnout/auto", messages=ASK, stream=True)
+        assert told(list(stream)) == "It is four."
+        assert provider.calls == {"openai/small": 2}
+
+
+def test_errors_are_litellms_own(litellm: Any) -> None:
+    """By status, as of any provider."""
+
+    async def scenario() -> None:
+        with handling({"openai/small": [Says("one two", breaks=MalformedReply("cut"))]}):
+            with pytest.raises(litellm.NotFoundError, match="does not exist"):
+                await litellm.acompletion(model="turnout/gpt-9", messages=ASK)
+            with pytest.raises(litellm.BadRequestError, match="temperature"):
+                await litellm.acompletion(model="turnout/auto", messages=ASK, temperature="hot")
+            stream = await litellm.acompletion(model="turnout/auto", messages=ASK, stream=True)
+            with pytest.raises(litellm.ServiceUnavailableError, match="broke off"):
+                [chunk async for chunk in stream]
+
+    asyncio.run(scenario())
+
+
+def test_registering_imports_nothing_and_waits_for_whoever_imports() -> None:
+    """Known at once where the app imported litellm before; never imported for its own sake."""
+    code = """
+import sys, os
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+from turnout.api import litellm_provider
+litellm_provider.register()
+print("litellm" in sys.modules)
+import litellm
+litellm_provider.register()
+litellm_provider.register()
+print([item["provider"] for item in litellm.custom_provider_map])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.split("\n")[:2] == ["False", "['turnout']"], done.stderr

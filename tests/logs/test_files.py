@@ -1,0 +1,90 @@
+"""The files of logs: what is damaged is named, by row where a row is, else by file; never a traceback."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from turnout.errors import LogError
+from turnout.logs.labelled import read
+
+HEADER = "prompt,cheap_quality,expensive_quality\n"
+
+
+def damaged(path: Path, whole: bytes) -> Iterator[tuple[int, str]]:
+    """What reading says, "" where nothing, with one byte of the file flipped, at fifty places."""
+    for place in range(0, len(whole), len(whole) // 50):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            read([path])
+        except LogError as error:
+            yield place, str(error)
+        else:
+            yield place, ""
+
+
+def test_a_flipped_byte_in_a_gzip_is_told_of_the_file(tmp_path: Path) -> None:
+    """Wherever it is: the compressed data, the checksum, the header."""
+    rows = "".join(f"prompt {row} asks {row * 7919 % 9973},0,1\n" for row in range(3000))
+    path = tmp_path / "flipped.csv.gz"
+    told = [words for _, words in damaged(path, gzip.compress((HEADER + rows).encode(), mtime=0))]
+    assert all(words == "" or words.startswith(f"{path}: ") for words in told)
+    assert sum("damaged" in words for words in told) > 40
+    assert not any("UTF-8" in words for words in told)
+
+
+@pytest.mark.parametrize("kept", [5, 12, -9, -3])
+def test_a_cut_gzip_is_told_wherever_the_cut_is(tmp_path: Path, kept: int) -> None:
+    """In its header, after it, in the data, in the checksum."""
+    path = tmp_path / "cut.csv.gz"
+    path.write_bytes(gzip.compress((HEADER + "a,0,1\n" * 50).encode())[:kept])
+    with pytest.raises(LogError, match=r"cut\.csv\.gz: the compressed file is cut short"):
+        read([path])
+
+
+def test_a_damaged_parquet_file_is_not_called_a_matter_of_its_encoding(tmp_path: Path) -> None:
+    """Of a flipped byte in a text iconv would not rid it."""
+    path = tmp_path / "flipped.parquet"
+    rows = [{"prompt": f"naïve {row}", "cheap_quality": row / 300, "expensive_quality": 1.0} for row in range(300)]
+    pa.parquet.write_table(pa.Table.from_pylist(rows), path, compression="none", use_dictionary=False)
+    told = [words for _, words in damaged(path, path.read_bytes()) if words]
+    assert len(told) > 10
+    assert not any("iconv" in words for words in told)
+    assert sum("damaged" in words for words in told) > 10
+
+
+@pytest.mark.parametrize(("delimiter", "word"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_another_delimiter_is_hinted_at(tmp_path: Path, delimiter: str, word: str) -> None:
+    """As a spreadsheet of another country writes it."""
+    path = tmp_path / "sheet.csv"
+    path.write_text((HEADER + "a,0,1\n").replace(",", delimiter))
+    with pytest.raises(LogError, match=rf"sheet\.csv: no column prompt.*separated by {word}.*commas"):
+        read([path])
+
+
+def test_a_missing_column_is_not_blamed_on_the_delimiter(tmp_path: Path) -> None:
+    """Where commas do separate."""
+    path = tmp_path / "a.csv"
+    path.write_text("prompt;text,cheap_quality\n")
+    with pytest.raises(LogError) as told:
+        read([path])
+    assert "separated" not in str(told.value)
+
+
+def test_a_prompt_of_a_megabyte_is_read(tmp_path: Path) -> None:
+    """From a CSV too, whose own limit is an eighth of that."""
+    path = tmp_path / "long.csv"
+    path.write_text("prompt,cheap_quality,expensive_quality\n" + "long " * 200_000 + ",0,1\n")
+    assert len(str(read([path]).queries[0].messages[0]["content"])) == 1_000_000
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.jsonl.gz", "none.parquet"])
+def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path, name: str) -> None:
+    """Not as a damaged one, of whatever format."""
+    with pytest.raises(LogError, match=rf"{name}: cannot be read: .*No such file or directory$"):
+        read([tmp_path / name])

@@ -1,0 +1,76 @@
+"""Answers: a whole one and its chunks are one another's image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.openai.answers import Assembly, as_sent, chunks_of, is_content, usage_of
+from turnout.testing import chunk, completion, usage_body
+
+TEXT = st.text(max_size=40)
+
+
+@given(texts=st.lists(TEXT, min_size=1, max_size=3), finish=st.sampled_from(["stop", "length"]))
+def test_a_whole_answer_survives_being_streamed(texts: list[str], finish: str) -> None:
+    """Chunks made of a whole answer assemble to it again."""
+    body = completion("", model="m")
+    body["choices"] = [
+        {"index": i, "message": {"role": "assistant", "content": t}, "logprobs": None, "finish_reason": finish}
+        for i, t in enumerate(texts)
+    ]
+    whole = Assembly()
+    for part in chunks_of(body, include_usage=True):
+        whole.add(part)
+    assert whole.finished
+    assert whole.body() == body
+
+
+def test_tool_calls_arrive_in_pieces() -> None:
+    """Name and arguments are joined by index; ids are kept."""
+    whole = Assembly()
+    pieces: list[dict[str, Any]] = [
+        {"index": 0, "id": "c1", "type": "function", "function": {"name": "add", "arguments": ""}},
+        {"index": 0, "function": {"arguments": '{"a":'}},
+        {"index": 1, "id": "c2", "function": {"name": "sub", "arguments": "{}"}},
+        {"index": 0, "function": {"arguments": "2}"}},
+    ]
+    for piece in pieces:
+        whole.add(chunk({"tool_calls": [piece]}, model="m"))
+    assert not whole.finished
+    whole.add(chunk({}, model="m", finish_reason="tool_calls"))
+    message = whole.body()["choices"][0]["message"]
+    assert message["content"] is None
+    assert [c["function"] for c in message["tool_calls"]] == [
+        {"name": "add", "arguments": '{"a":2}'},
+        {"name": "sub", "arguments": "{}"},
+    ]
+
+
+def test_a_role_alone_is_no_content() -> None:
+    """Text, a tool call, a refusal and a finish are."""
+    assert not is_content(chunk({"role": "assistant", "content": ""}, model="m"))
+    assert is_content(chunk({"content": "a"}, model="m"))
+    assert is_content(chunk({"refusal": "no"}, model="m"))
+    assert is_content(chunk({}, model="m", finish_reason="stop"))
+
+
+def test_usage_is_told_only_where_asked_for() -> None:
+    """Asked: null on all but the last. Not asked: nowhere."""
+    last = {**chunk({}, model="m"), "choices": [], "usage": usage_body(1, 2)}
+    assert as_sent(last, include_usage=False) is None
+    assert as_sent(last, include_usage=True)["usage"]["total_tokens"] == 3  # type: ignore[index]
+    word = chunk({"content": "a"}, model="m")
+    assert as_sent(word, include_usage=True)["usage"] is None  # type: ignore[index]
+    assert "usage" not in as_sent(word, include_usage=False)  # type: ignore[operator]
+
+
+def test_usage_details_are_read() -> None:
+    """Cached and reasoning tokens where the reply tells them; nothing where it tells none."""
+    details = {"prompt_tokens_details": {"cached_tokens": 5}, "completion_tokens_details": {"reasoning_tokens": 3}}
+    usage = usage_of({"usage": {**usage_body(8, 4), **details}})
+    assert usage is not None
+    assert (usage.cached_tokens, usage.reasoning_tokens) == (5, 3)
+    assert usage_of({}) is None

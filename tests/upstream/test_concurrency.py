@@ -1,0 +1,100 @@
+"""Slots: never more at once than allowed, first come first served, and none is ever lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from turnout.testing import settle
+from turnout.upstream.concurrency import ConcurrencyLimit
+
+
+def test_first_come_first_served_and_the_room_is_bounded() -> None:
+    """Two at once, two wait, the fifth is turned away at once."""
+
+    async def scenario() -> None:
+        slots = ConcurrencyLimit(most=2, waiting=2)
+        asks = [asyncio.ensure_future(slots.take()) for _ in range(5)]
+        await settle()
+        assert [ask.done() and ask.result() for ask in asks] == [True, True, False, False, False]
+        assert asks[4].done()
+        slots.give()
+        await settle()
+        assert asks[2].done()
+        assert not asks[3].done()
+        slots.turn_away()
+        assert await asks[3] is False
+        assert (slots.taken, slots.waiting) == (2, 0)
+        slots.give()
+        slots.give()
+        assert slots.taken == 0
+
+    asyncio.run(scenario())
+
+
+def test_whoever_leaves_takes_no_slot_along() -> None:
+    """Cancelled while waiting, and cancelled in the very turn in which the slot was handed over."""
+
+    async def scenario() -> None:
+        slots = ConcurrencyLimit(most=1, waiting=5)
+        assert await slots.take()
+        waiting = asyncio.ensure_future(slots.take())
+        handed = asyncio.ensure_future(slots.take())
+        await settle()
+        waiting.cancel()
+        await settle()
+        slots.give()
+        # Handed over just now; the task has not run since.
+        handed.cancel()
+        await settle()
+        assert handed.cancelled()
+        assert (slots.taken, slots.waiting) == (0, 0)
+        assert await slots.take()
+
+    asyncio.run(scenario())
+
+
+def test_a_newcomer_does_not_overtake() -> None:
+    """A slot that is given back goes to whoever waits, not to whoever asks at that moment."""
+
+    async def scenario() -> None:
+        slots = ConcurrencyLimit(most=1, waiting=5)
+        assert slots.take_now()
+        waiting = asyncio.ensure_future(slots.take())
+        await settle()
+        slots.give()
+        assert not slots.take_now()
+        assert await waiting
+
+    asyncio.run(scenario())
+
+
+def test_no_slot_leaks_whatever_the_order() -> None:
+    """Thousands of takes, gives, cancellations and turnings-away in random order end with none taken."""
+
+    async def scenario() -> None:
+        chance = random.Random(7)
+        slots = ConcurrencyLimit(most=4, waiting=8)
+        most = 0
+
+        async def call() -> None:
+            nonlocal most
+            if await slots.take():
+                most = max(most, slots.taken)
+                try:
+                    await settle(chance.randrange(4))
+                finally:
+                    slots.give()
+
+        calls: list[asyncio.Task[None]] = []
+        for _ in range(3000):
+            calls.append(asyncio.create_task(call()))
+            if chance.random() < 0.3:
+                chance.choice(calls[-20:]).cancel()
+            if chance.random() < 0.02:
+                slots.turn_away()
+            await settle(chance.randrange(3))
+        await asyncio.wait(calls)
+        assert (slots.taken, slots.waiting, most) == (0, 0, 4)
+
+    asyncio.run(scenario())

@@ -119,9 +119,6 @@ async def play(ask: Ask, pipe: Connection, rate: float, scale: float) -> dict[st
     return {"asked": sorted(asked, key=lambda each: each.began), "counts": counts}
 
 
-# ------------------------------------------------------------------------------------------- the three ways
-
-
 def bare(base: str) -> Ask:
     import litellm
 
@@ -190,9 +187,6 @@ async def stale(base: str, pipe: Connection) -> dict[str, Any]:
             for number in range(50):
                 answered += (await t.complete(f"seen {number}", model="cheap")).outcome.cache == "stale"
         return {"asked": 200, "answered_stale": answered, "calls_to_sick": told(pipe, "count") - before}
-
-
-# ---------------------------------------------------------------------------------------------- the figures
 
 
 def figures(run: dict[str, Any], scale: float) -> dict[str, Any]:

@@ -134,9 +134,6 @@ def litellm_proxy(command: str, provider: str) -> Iterator[tuple[str, psutil.Pro
                 process.kill()
 
 
-# ------------------------------------------------------------------------------------------------ closed loop
-
-
 def wait_until_ready(server: Served) -> None:
     for _ in range(600):
         try:
@@ -194,9 +191,6 @@ def rounds_of(servers: list[Served], rounds: int, seconds: float) -> dict[str, d
     }
 
 
-# -------------------------------------------------------------------------------------------------- open loop
-
-
 async def open_loop(urls: dict[str, str]) -> dict[str, dict[str, float]]:
     """What each server adds to the provider's 300 ms, in ms; requests go to the servers in turn."""
     spent: dict[str, list[float]] = {name: [] for name in urls}
@@ -223,9 +217,6 @@ async def open_loop(urls: dict[str, str]) -> dict[str, dict[str, float]]:
 
 def _quantile(ordered: list[float], q: float) -> float:
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
-
-
-# -------------------------------------------------------------------------------------------------- the whole
 
 
 def run(rounds: int, seconds: float, proxy: str | None) -> dict[str, Any]:

@@ -37,9 +37,6 @@ ROUNDS = 10
 CONFIG = {"tiers": {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/large"]}}}
 
 
-# ------------------------------------------------------------------------------------------------ the apps
-
-
 async def _asgi(scope: Any, receive: Any, send: Any) -> None:
     return None
 
@@ -68,9 +65,6 @@ def wsgi_app() -> Any:
     app = Flask(__name__)
     app.get("/")(lambda: {"hello": "world"})
     return app
-
-
-# ------------------------------------------------------------------------------------------ direct calls
 
 
 def _asgi_round(app: Any, calls: int) -> float:
@@ -112,9 +106,6 @@ def _added_us(one_round: Callable[[Any, int], float], bare: Any, mounted: Any, c
         told["mounted"].append(one_round(mounted, calls // ROUNDS))
     medians = {name: statistics.median(values) for name, values in told.items()}
     return {**{name: round(value, 3) for name, value in medians.items()}, "added": medians["mounted"] - medians["bare"]}
-
-
-# ------------------------------------------------------------------------------------------ over HTTP
 
 
 def _http_us(command: list[str], requests: int) -> float:

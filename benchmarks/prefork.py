@@ -39,9 +39,6 @@ HUNG_S = 30.0
 CHAT = "/v1/chat/completions"
 
 
-# ----------------------------------------------------------------------------------- the app, in gunicorn
-
-
 def create() -> Any:
     """For gunicorn: the app, with Turnout where the settings are given."""
     from flask import Flask, Response, request
@@ -65,9 +62,6 @@ def create() -> Any:
 
         app.wsgi_app = TurnoutMiddleware(app.wsgi_app, config)  # type: ignore[method-assign]
     return app
-
-
-# ------------------------------------------------------------------------------------------- the provider
 
 
 class Provider(BaseHTTPRequestHandler):
@@ -110,9 +104,6 @@ def settings(provider: str) -> dict[str, Any]:
         "models": {"openai/small": called, "openai/large": called},
         "routing": {"threshold": 0.5},
     }
-
-
-# ------------------------------------------------------------------------------------------------ the run
 
 
 def _ask(url: str, number: int, bare: bool) -> str:

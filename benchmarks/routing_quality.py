@@ -80,9 +80,6 @@ def main() -> None:
     print(f"\n{machine}; {whole['seconds']:.0f} s")
 
 
-# -------------------------------------------------------------------------------------------- who is asked
-
-
 def litellm_heuristics() -> dict[str, Callable[[str], float]]:
     """Prompt -> how high it is in the heuristic's own order; none, and a line, where they cannot be imported."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -157,9 +154,6 @@ def coin(logs: Logs) -> dict[str, Any]:
     return {name: told[name] for name in TOLD if name in told} | {
         "intervals": {name: curves.interval([each[name] for each in draws]) for name in ("apgr", "cpt50", "cpt80")}
     }
-
-
-# -------------------------------------------------------------------------------------------- what is shown
 
 
 def show(name: str, file: dict[str, Any]) -> None:

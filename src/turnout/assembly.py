@@ -137,8 +137,6 @@ class Turnout:
         """The Turnout of a settings file. Raises SettingsError."""
         return cls(Settings.from_toml(path))
 
-    # -------------------------------------------------------------------------------------------- its life
-
     def begin_loading(self) -> None:
         """Begins what is slow in the background and returns at once."""
         if self._own_provider:
@@ -182,8 +180,6 @@ class Turnout:
     ) -> None:
         await self.aclose()
 
-    # ------------------------------------------------------------------------------------------- the verbs
-
     async def complete(
         self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any
     ) -> Completion:
@@ -218,8 +214,6 @@ class Turnout:
         from turnout.api.transport import Transport
 
         return Transport(lambda: self, model)
-
-    # -------------------------------------------------------------------------------------- for the doors
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -116,9 +116,6 @@ def refuse_greenlets() -> None:
         )
 
 
-# ----------------------------------------------------------------------------------------------- across
-
-
 def _check(loop: asyncio.AbstractEventLoop) -> None:
     try:
         here = asyncio.get_running_loop()

@@ -13,8 +13,6 @@ from typing import Any, Literal, Protocol
 from turnout.openai.messages import Message, as_messages
 from turnout.records import Attempt, Decision, Outcome, Tier
 
-# ------------------------------------------------------------------------------------------------- time
-
 
 class Clock(Protocol):
     """Time as an argument. Seconds everywhere."""
@@ -34,9 +32,6 @@ class Clock(Protocol):
     def timeout_at(self, when: float | None) -> AbstractAsyncContextManager[Any]:
         """Cancels its block and raises TimeoutError once `monotonic()` reaches `when`; None: never."""
         ...
-
-
-# ---------------------------------------------------------------------------------------------- scoring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +84,6 @@ class Scorer(Protocol):
     def score(self, query: Query) -> Score: ...
 
 
-# --------------------------------------------------------------------------------------------- provider
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderCall:
     """One call of one model. `params` are OpenAI's, of the caller; the plug adds the model's own."""
@@ -122,9 +114,6 @@ class Provider(Protocol):
     async def close(self) -> None: ...
 
 
-# -------------------------------------------------------------------------------------------- telemetry
-
-
 class Observer(Protocol):
     """Told of each request and attempt. Never raises, never blocks. A token is the observer's own."""
 
@@ -143,9 +132,6 @@ class Observer(Protocol):
     def event(self, token: Any, name: str, attributes: Mapping[str, str | int | float | bool]) -> None:
         """Something that happened while serving the request; `token` may be None."""
         ...
-
-
-# ------------------------------------------------------------------------------------------- the stores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,9 +106,6 @@ async def settle(turns: int = 20) -> None:
         await asyncio.sleep(0)
 
 
-# ------------------------------------------------------------------------------------------- the provider
-
-
 @dataclass(frozen=True, slots=True)
 class Says:
     """A scripted answer. `after_s` before it begins; `chunks` when streamed (default: word by word), with
@@ -260,9 +257,6 @@ def chunk(delta: Body, *, model: str, finish_reason: str | None = None) -> Body:
         "model": model.rsplit("/", 1)[-1],
         "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
     }
-
-
-# --------------------------------------------------------------------------------------------- the scorer
 
 
 class FixedScorer:

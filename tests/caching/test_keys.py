@@ -40,8 +40,6 @@ def _key(
     return keys.key(from_mapping({"messages": HELLO, **(change or {})}), model=model, tag=tag, user=user)
 
 
-# ------------------------------------------------------------------------------------ every field in turn
-
 WORDS = some.text(some.characters(exclude_categories=("Cs",)), max_size=8)
 NUMBERS = some.floats(0, 2, allow_nan=False) | some.integers(0, 2)
 OBJECTS: some.SearchStrategy[dict[str, Any]] = some.dictionaries(
@@ -163,9 +161,6 @@ def test_order_and_number_form_do_not_matter() -> None:
     assert _key({"temperature": 1.0}) == _key({"temperature": 1})
     one, other = {"type": "x", "a": 1}, {"a": 1, "type": "x"}
     assert _key({"response_format": one}) == _key({"response_format": other})
-
-
-# --------------------------------------------------------------------------------- who asks, and the policy
 
 
 @settings(max_examples=60, deadline=None)

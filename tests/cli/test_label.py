@@ -254,9 +254,6 @@ def test_rows_that_fail_are_named_and_lose_nothing(
     assert "a bool or a number in [0, 1]" in _summary(capsys)["failures"][0]
 
 
-# ------------------------------------------------------------------------------------------------ outages
-
-
 def _many(place: Path, rows: int) -> None:
     (place / "log.jsonl").write_text(
         "".join(json.dumps({"prompt": f"question {n}", "key": str(n)}) + "\n" for n in range(rows))
@@ -364,9 +361,6 @@ def test_one_row_that_its_provider_never_answers_costs_no_other_row(
     assert provider.calls["small"] == 12
 
 
-# ----------------------------------------------------------------------------------------------- the judge
-
-
 def test_a_judge_is_asked_in_both_orders(
     place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -441,9 +435,6 @@ output_usd_per_million = 6
 '''
     (place / "turnout.toml").write_text(settings)
     return _label("--judge", "openai/nobody", "--json", *more)
-
-
-# ------------------------------------------------------------------------------------------------- the logs
 
 
 def test_turnouts_own_request_log_is_read(

@@ -57,9 +57,6 @@ def headers(of: Any) -> dict[str, str]:
     return dict(of.outcome.limits if hasattr(of, "outcome") else of.headers)
 
 
-# ------------------------------------------------------------------------------------------------- rates
-
-
 def test_a_used_up_limit_refuses_and_says_when_to_come_back() -> None:
     """429 with the seconds until a request fits again; others are not touched; then it fits."""
 
@@ -145,9 +142,6 @@ def test_errors_tell_the_limits_too() -> None:
         assert told == ['"user";r=4;t=60', '"user";r=3;t=60']
 
     run(scenario, limits={"per_user": "5/minute"})
-
-
-# ------------------------------------------------------------------------------------------------ budgets
 
 
 def test_the_worst_is_reserved_before_the_call_and_the_real_cost_settled_after() -> None:

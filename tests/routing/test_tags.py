@@ -49,9 +49,6 @@ def trained() -> fit.Fitted:
     return fit.train(Logs.from_rows(rows()))
 
 
-# ------------------------------------------------------------------------------------------------ the rule
-
-
 def test_a_system_prompt_is_known_by_its_ends_without_its_digits() -> None:
     """Dates and what is in the middle do not matter; its words do. None, none."""
     assert identity(chat(TUTOR, "x")) == identity(chat(TUTOR, "another question"))
@@ -105,9 +102,6 @@ def test_the_apps_own_word_wins_where_it_is_known() -> None:
     assert known_tag(Query.from_text("x", tag="/ask"), {told}) == ""
 
 
-# ----------------------------------------------------------------------------------------------- the logs
-
-
 def test_logs_without_groups_are_tagged_by_system_prompt() -> None:
     """A row's own group wins; a row with neither has none."""
     told = Logs.from_rows(
@@ -143,9 +137,6 @@ def test_a_system_prompt_that_was_sent_once_is_not_kept() -> None:
     assert set(both.artifact.header["known_tags"]) == {identity(chat(TUTOR, "")), identity(chat(CLERK, ""))}
     report = evaluate.report(Logs.from_rows([*told, *rows(200)]), evaluate.with_scorer(both.logs, both.scorer))
     assert set(report["groups"]) == {"", *both.artifact.header["known_tags"]}
-
-
-# -------------------------------------------------------------------------------------- train and serve
 
 
 def test_it_learns_which_system_prompt_needs_the_expensive_tier(trained: fit.Fitted) -> None:

@@ -233,8 +233,6 @@ class _Responder(BaseHTTPRequestHandler):
             self._wait((mode.argument or 0.4) if mode.name == "slow" else self.provider.latency_s)
             (self._stream if body.get("stream") else self._whole)(body, mode)
 
-    # ----------------------------------------------------------------------------------------- the parts
-
     def _wait(self, seconds: float) -> None:
         self.provider.wait(seconds, self.connection)
 
@@ -264,8 +262,6 @@ class _Responder(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
         self.close_connection = True
-
-    # ------------------------------------------------------------------------------------- a whole answer
 
     def _whole(self, body: Body, mode: Mode) -> None:
         sent = json.dumps(self._completion(body, mode)).encode()
@@ -318,8 +314,6 @@ class _Responder(BaseHTTPRequestHandler):
         if mode.name == "no_choices":
             answer["choices"] = []
         return answer
-
-    # ------------------------------------------------------------------------------------------ a stream
 
     def _stream(self, body: Body, mode: Mode) -> None:
         self._headers(200, "text/event-stream", None)

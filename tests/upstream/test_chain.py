@@ -149,9 +149,6 @@ def test_loading_is_not_taken_for_a_slow_model() -> None:
     asyncio.run(scenario())
 
 
-# ------------------------------------------------------------------------------------------------ circuits
-
-
 async def broken(w: World, model: str = FIRST) -> None:
     """Fails the model until its circuit is open, by calls of its own."""
     w.provider.say(model, ProviderFailed("down", status=500))
@@ -409,9 +406,6 @@ def test_a_deployment_of_ones_own_has_a_circuit_of_its_own() -> None:
     assert w.bulkhead.circuit(SECOND) == SECOND
 
 
-# ----------------------------------------------------------------------------------------- retries and time
-
-
 def test_a_timeout_is_not_tried_again() -> None:
     """What time is left is the next candidate's: first token, and the whole attempt."""
 
@@ -500,9 +494,6 @@ def test_a_stream_deadline_blames_nobody() -> None:
         assert w.bulkhead.look(FIRST) is not None
 
     asyncio.run(scenario())
-
-
-# --------------------------------------------------------------------------------------------------- slots
 
 
 def test_a_full_model_is_waited_for_and_then_passed_by() -> None:

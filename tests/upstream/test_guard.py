@@ -237,9 +237,6 @@ def test_a_permit_is_told_once() -> None:
     asyncio.run(scenario())
 
 
-# -------------------------------------------------------------------------------------------------- shared
-
-
 class Processes:
     """Guards of several processes at one switchboard; `entry` is what a request's gate would tell one."""
 

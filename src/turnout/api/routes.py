@@ -40,8 +40,6 @@ class Routes:
             return self.models
         return self.model if "/models/" in path else None
 
-    # ----------------------------------------------------------------------------------------- the answers
-
     async def chat(self, asked: ApiRequest) -> ApiReply | EventStream:
         """A chat completion, whole or as events."""
         if asked.method != "POST":

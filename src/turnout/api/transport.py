@@ -36,8 +36,6 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._find = find
         self._model = model
 
-    # -------------------------------------------------------------------------------------------- the two ways
-
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
         try:
@@ -61,8 +59,6 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             return _told(error, request)
         reply = pumped.head
         return _whole(reply) if isinstance(reply, ApiReply) else _streamed(reply, _Pieces(pumped))
-
-    # ---------------------------------------------------------------------------------------------- answering
 
     def _asked(self, turnout: Running, request: httpx.Request, body: bytes) -> ApiRequest:
         handled = current_request.get()
@@ -105,9 +101,6 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     ) -> tuple[ApiReply | EventStream, AsyncIterator[bytes] | None]:
         reply = await self._answered(turnout, asked, request)
         return reply, _Timely(reply, request) if isinstance(reply, EventStream) else None
-
-
-# -------------------------------------------------------------------------------------------------- responses
 
 
 def _whole(reply: ApiReply) -> httpx.Response:

@@ -49,8 +49,6 @@ class Flight(Generic[Landed, Head]):
         self._room = _Bell()
         self._task: asyncio.Task[None] | None = None
 
-    # ------------------------------------------------------------------------------------- its own side
-
     def start(self, run: Callable[[Flight[Landed, Head]], Awaitable[None]]) -> None:
         """Begins the call, in a task of its own with the context of whoever starts it."""
         self._task = asyncio.create_task(self._fly(run), name="turnout.flight")
@@ -96,8 +94,6 @@ class Flight(Generic[Landed, Head]):
 
     def _fastest(self) -> int:
         return max((listener.position for listener in self._listeners), default=0)
-
-    # ----------------------------------------------------------------------------------- the listeners'
 
     @property
     def begun(self) -> bool:

@@ -144,9 +144,6 @@ def _end(args: argparse.Namespace, told: Mapping[str, Any], code: int) -> int:
     return code
 
 
-# ------------------------------------------------------------------------------------ before anything is asked
-
-
 def _not_the_log(args: argparse.Namespace) -> None:
     log, output = Path(args.log), Path(args.output)
     if output.exists() and log.exists() and output.samefile(log):

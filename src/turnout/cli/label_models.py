@@ -159,8 +159,6 @@ class _Records:
         outcome = self._ended.pop(request_id, None)
         return outcome, FREE if outcome is None else billed(outcome.attempts, price, *tokens)
 
-    # ------------------------------------------------------------------------------------- the Observer
-
     def request_started(self, request_id: str) -> None:
         return None
 

@@ -101,9 +101,6 @@ def _progress(out: Console) -> Iterator[Progress]:
         yield bars
 
 
-# ------------------------------------------------------------------------------------------ labelled logs
-
-
 async def _labelled(
     config: dict[str, Any], training: Sequence[Task], held_out: Sequence[Task], progress: Progress
 ) -> tuple[list[dict[str, Any]], dict[Tier, dict[str, Asked]]]:
@@ -152,9 +149,6 @@ async def _all(work: Sequence[Callable[[], Awaitable[None]]]) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(CONCURRENCY):
             group.create_task(worker())
-
-
-# ------------------------------------------------------------------------------------------------ traffic
 
 
 async def _traffic(
@@ -214,9 +208,6 @@ async def _ask(client: httpx.AsyncClient, user: str, task: Task) -> Answered | N
 def _timing(answer: httpx.Response, name: str) -> float:
     found = re.search(rf"{name};dur=([0-9.]+)", answer.headers["server-timing"])
     return float(found[1]) if found else 0.0
-
-
-# -------------------------------------------------------------------------------------------------- serve
 
 
 def _one_of_each(tasks: Sequence[Task], traffic: Sequence[Answered]) -> list[str]:

@@ -271,8 +271,6 @@ class _Responder:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    # ------------------------------------------------------------------------------------------- an answer
-
     async def _stream(self, events: EventStream) -> None:
         leaving = asyncio.ensure_future(self._left())
         try:

@@ -146,8 +146,6 @@ class Dispatcher:
     def _worst(self, model: str, messages: Sequence[Message], max_tokens: int) -> Decimal:
         return self.models.worst(model, most_tokens(messages) or 0, max_tokens) or FREE
 
-    # ----------------------------------------------------------------------------------------- going home
-
     @contextmanager
     def idle(self) -> Iterator[None]:
         """The block waits and has nothing under way: it may be ended at any time. Raises PutAside where it was."""

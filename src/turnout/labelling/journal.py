@@ -110,8 +110,6 @@ class Journal:
         self.failures[row] += 1
         self._kept[row] = {asked: answer for asked, answer in self._kept.get(row, {}).items() if asked in keep}
 
-    # ------------------------------------------------------------------------------------------ the file
-
     def _append(self, told: Mapping[str, Any]) -> None:
         try:
             if self._file is None:

@@ -50,9 +50,6 @@ class Judge(Protocol):
         ...
 
 
-# ---------------------------------------------------------------------------------------- by a function
-
-
 class CheckJudge:
     """function(prompt, answer, row) -> a number in [0, 1] or a bool; sync (called in a thread) or async.
 
@@ -125,8 +122,6 @@ def _checked(told: Any) -> float:
         raise RowFailed(f"the check gave {number:g}; a bool or a number in [0, 1] is wanted")
     return number
 
-
-# ------------------------------------------------------------------------------------------- by a model
 
 # What a judge is shown of each text, in bytes: bounded, so that its cost is known before the answers are.
 SHOWN_BYTES = 12_000

@@ -112,8 +112,6 @@ class Replay:
             self.told.ended, self.told.stopped = how, why
             self._desk.send_home()
 
-    # --------------------------------------------------------------------------------------------- one row
-
     async def _row(self, sheet: Sheet) -> None:
         budget = self._desk.budget
         if budget.limit is not None and unbounded(sheet.prompt):

@@ -85,9 +85,6 @@ def finish_reason(body: Mapping[str, Any]) -> str | None:
     return None
 
 
-# --------------------------------------------------------------------------------- whole answer -> chunks
-
-
 def chunks_of(body: Mapping[str, Any], *, include_usage: bool) -> Iterator[Body]:
     """The chunks that stream this whole answer: per choice its content and its finish, then the usage."""
     frame = _frame(body, include_usage)
@@ -138,9 +135,6 @@ def as_sent(chunk: Mapping[str, Any], *, include_usage: bool) -> Body | None:
     if include_usage and chunk.get("usage"):
         return {**bare, "choices": [], "usage": chunk["usage"]}
     return None
-
-
-# --------------------------------------------------------------------------------- chunks -> whole answer
 
 
 class Assembly:

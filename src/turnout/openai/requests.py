@@ -45,9 +45,6 @@ class ChatRequest:
         return len(offered)
 
 
-# --------------------------------------------------------------------------------------- the type table
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -132,9 +129,6 @@ _FIELDS = frozenset({"model", "messages", "stream", "stream_options", "turnout"}
 
 # Changing none of these changes what a model would answer.
 SHAPELESS = frozenset({"user", "service_tier", "metadata", "store", "safety_identifier", "prompt_cache_key"})
-
-
-# ---------------------------------------------------------------------------------------------- parsing
 
 
 def parse(body: bytes) -> ChatRequest:

@@ -102,8 +102,6 @@ class Pipeline:
         self._listening = Listening(settings=settings, clock=clock, fallbacks=fallbacks)
         self._streams = Streams(clock=clock, listening=self._listening, fallbacks=fallbacks, ending=self._ending)
 
-    # ------------------------------------------------------------------------------------------ the verbs
-
     async def complete(self, request: ChatRequest, context: RequestContext) -> Completion:
         """The whole answer. Raises ServedError."""
         call = self._begin(request, context)
@@ -149,8 +147,6 @@ class Pipeline:
         """Waits until every call of this loop is over and settled."""
         await self._flights.end()
         await self._bulkhead.drain()
-
-    # ----------------------------------------------------------------------------------- begin and enter
 
     def _begin(self, request: ChatRequest, context: RequestContext) -> Call:
         selection = self._catalog.find(request.model)

@@ -55,8 +55,6 @@ class Reservations:
         """Whether any budget is set: every model needs a price then."""
         return self._policies.budgeted
 
-    # ------------------------------------------------------------------------------------------- opening
-
     def open(self, request: ChatRequest, selection: ModelSelection, caller: Caller) -> Reservation:
         """The bill of a request. Raises ServedError where its worst case cannot be known."""
         if not self._policies.any:
@@ -137,8 +135,6 @@ class Reservations:
             await self._gate.leave(Settlement(key=None, lease=verdict.lease, budgets=reservation.budgets))
         return reservation
 
-    # ----------------------------------------------------------------------------------------- on the way
-
     def pacing_factor(self, reservation: Reservation) -> float:
         """What pacing leaves of the wish for the expensive tier."""
         if not self._settings.budgets.pacing or not reservation.states:
@@ -193,8 +189,6 @@ class Reservations:
         self, reservation: Reservation, request: ChatRequest, trace: CallTrace
     ) -> list[tuple[Attempt, CostBound]]:
         return [(attempt, self._worst(reservation, request, attempt.model)) for attempt in trace.attempts]
-
-    # ------------------------------------------------------------------------------------------- closing
 
     def settlement(
         self,

@@ -375,8 +375,6 @@ class Settings:
         for path in self.endpoints:
             require(path.startswith("/"), f'endpoints."{path}"', NO_VALUE, 'a path begins with "/"')
 
-    # ------------------------------------------------------------------------------------------ reading
-
     @classmethod
     def of(cls, config: str | os.PathLike[str] | Mapping[str, Any] | Settings) -> Settings:
         """The settings of a path, a mapping or themselves. Raises SettingsError."""
@@ -406,8 +404,6 @@ class Settings:
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
         """The settings in a mapping of the TOML file's shape. Raises SettingsError."""
         return read(cls, mapping, "")
-
-    # ------------------------------------------------------------------------------------------- asking
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -68,8 +68,6 @@ class FailoverGate:
         self._owed: deque[Settlement] = deque(maxlen=OWED)
         self._looking: asyncio.Task[None] | None = None
 
-    # ------------------------------------------------------------------------------------------- the Gate
-
     async def open(self) -> None:
         """Connects ahead of the first request, where Redis is there."""
         with suppress(StoreUnreachable):
@@ -154,8 +152,6 @@ class FailoverGate:
         await self._shared.close()
         await self._local.close()
 
-    # ------------------------------------------------------------------------------------------ the Relay
-
     def share(self, key: bytes, lease: str, tell: Tell) -> None:
         if not lease.startswith(_LOCAL):
             self._flight_broker.share(key, lease, tell)
@@ -167,8 +163,6 @@ class FailoverGate:
     def follow(self, key: bytes, lease: str, *, chunks: bool) -> AsyncGenerator[bytes, None]:
         flight_broker = LocalFlightBroker() if lease.startswith(_LOCAL) else self._flight_broker
         return flight_broker.follow(key, lease, chunks=chunks)
-
-    # ------------------------------------------------------------------------------------ away and back again
 
     @property
     def _mark(self) -> str:

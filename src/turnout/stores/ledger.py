@@ -29,8 +29,6 @@ class Ledger:
         self._leases: dict[str, Lease] = {}
         self._ends: list[tuple[int, str]] = []
 
-    # ----------------------------------------------------------------------------------------- entering
-
     def begin(self, now: int) -> None:
         """What is over is over: leases that were never given back, accounts that are empty."""
         while self._ends and self._ends[0][0] <= now:
@@ -119,8 +117,6 @@ class Ledger:
         self._leases[name] = Lease(now + length, length, parts)
         heapq.heappush(self._ends, (now + length, name))
 
-    # ------------------------------------------------------------------------------------------ leaving
-
     def settle(self, settlement: Settlement, now: int) -> None:
         lease = self._leases.pop(settlement.lease, None)
         if lease is not None:
@@ -135,8 +131,6 @@ class Ledger:
         for part in lease.parts:
             part.account.touch(now)
         return lease.top_up(amount, tokens)
-
-    # ------------------------------------------------------------------------------------------- states
 
     def rate_states(self, claims: Iterable[RateClaim], now: int) -> tuple[RateState, ...]:
         states = []
@@ -160,8 +154,6 @@ class Ledger:
             spent, reserved = (account.spent, account.reserved) if account is not None else (0, 0)
             states.append(BudgetState(claim=claim, spent=spent, reserved=reserved, start=start, end=end))
         return tuple(states)
-
-    # ----------------------------------------------------------------------------------------- accounts
 
     def _rate(self, claim: RateClaim, now: int) -> Account:
         window = claim.window_s * 1000

@@ -110,8 +110,6 @@ class StoreConnection:
         else:
             future.set_result(value)
 
-    # --------------------------------------------------------------------------------------- when it hangs
-
     def _suspect(self) -> None:
         """The oldest request may have waited too long. Judged a moment later: time that the loop itself was
         busy is not Redis' fault, and what came meanwhile is read first."""

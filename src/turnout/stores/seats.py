@@ -103,8 +103,6 @@ class LoopClient:
         if before not in (None, name):
             await self._seats.restore(line)
 
-    # ----------------------------------------------------------------------------------------- connections
-
     async def line(self) -> StoreConnection:
         """The open connection, the mailbox beside it. Raises LineDown.
 

@@ -41,8 +41,6 @@ class FlightStation:
         self._errands: set[asyncio.Task[None]] = set()
         self._beat: asyncio.Task[None] | None = None
 
-    # ------------------------------------------------------------------------------- the flights that we hold
-
     def expect(self, lease: str) -> None:
         """The lease is being asked for: from now on others may join it."""
         self._held[lease] = _Held()
@@ -104,8 +102,6 @@ class FlightStation:
         line = await self._seat.line()
         return bool(await line.ask("PUBLISH", self._seat.channel(name), letter))
 
-    # ----------------------------------------------------------------------------- the flights that we follow
-
     async def follow(self, key: bytes, lease: str, *, chunks: bool) -> AsyncGenerator[bytes, None]:
         follower = self._seat.new_name()
         inbox = self._inboxes[follower] = FrameBuffer(key, lease)
@@ -129,8 +125,6 @@ class FlightStation:
 
     async def _part(self, lease: str, follower: str) -> None:
         await self._send(lease, b"part " + follower.encode())
-
-    # ---------------------------------------------------------------------------------------------- letters
 
     def read(self, letter: bytes) -> None:
         """One letter. What is not understood is of another version, and left alone."""
@@ -157,8 +151,6 @@ class FlightStation:
         """Letters were lost."""
         for inbox in self._inboxes.values():
             inbox.lose("the connection to Redis broke")
-
-    # ---------------------------------------------------------------------------------------------- the beat
 
     def begin(self) -> None:
         """From now on this process is counted, and keeps alive what it holds."""

@@ -54,8 +54,6 @@ class RequestLog:
         self._pid = 0
         self.dropped = 0
 
-    # ------------------------------------------------------------------------------------- the Observer
-
     def request_started(self, request_id: str) -> Record:
         return Record(request_id=request_id)
 
@@ -72,8 +70,6 @@ class RequestLog:
     def request_ended(self, token: Record, outcome: Outcome) -> None:
         if not self._threads_writer().put(token, outcome, self._wall()):
             self._drop(1)
-
-    # --------------------------------------------------------------------------------------------- life
 
     def close(self) -> None:
         """Writes what waits, within seconds, and ends the thread. A later request begins another one."""
@@ -196,9 +192,6 @@ def _checked(path: str) -> Path:
     if told.is_dir() or not writable:
         raise SettingsError(f'log.path = "{path}": cannot be written; name a file in a folder that can')
     return told
-
-
-# ---------------------------------------------------------------------------------------------- the line
 
 
 def line_of(record: Record, outcome: Outcome, now: float) -> bytes:

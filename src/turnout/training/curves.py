@@ -195,8 +195,6 @@ def _below(left: tuple[float, float], middle: tuple[float, float], right: tuple[
     return (middle[1] - left[1]) * (right[0] - left[0]) <= (right[1] - left[1]) * (middle[0] - left[0])
 
 
-# -------------------------------------------------------------------------------------------- how sure
-
 Figures = Callable[[Floats], dict[str, Any]]
 
 

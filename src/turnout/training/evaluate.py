@@ -118,9 +118,6 @@ def _scored(scorer: Scorer, queries: Sequence[Query], progress: Progress | None)
     return score, gain, np.array(took), np.array([float(each.novel) for each in told])
 
 
-# -------------------------------------------------------------------------------------------- the report
-
-
 def report(logs: Logs, told: Scored, *, seed: int = 0) -> dict[str, Any]:
     """All figures, how sure they are (the middle 95 % of the bootstrap's draws), and the same by group."""
     chance = chances(told.gain, told.score, logs.gain > 0, logs.weight, seed)

@@ -76,8 +76,6 @@ class AttemptInProgress:
         self._body: Mapping[str, Any] = {}
         trace.trying_since = self.began
 
-    # ---------------------------------------------------------------------------------------- its time
-
     def answer_by(self, deadline: float) -> float:
         """When the whole answer must be here."""
         return self._by(self.model.timeout_s, deadline)
@@ -95,8 +93,6 @@ class AttemptInProgress:
     def _by(self, allowed_s: float, deadline: float) -> float:
         self._fair = deadline - self.began >= FAIR * min(allowed_s, self._deadline_s)
         return min(deadline, self.began + allowed_s)
-
-    # --------------------------------------------------------------------------------------- how it went
 
     def begun(self) -> None:
         """The first content-bearing chunk is here."""

@@ -106,8 +106,6 @@ class Bulkhead:
         # A stream's probe is over with its first chunk, so no call is a probe for longer than an attempt.
         return min(self._settings.model(model).timeout_s, self._settings.retry.deadline_s) + PROBE_MARGIN_S
 
-    # -------------------------------------------------------------------------------- what the guard tells
-
     def _changed(self, circuit: str, old: Phase, new: Phase) -> None:
         told = {names.CIRCUIT: circuit, names.OLD_STATE: old, names.STATE: new}
         if new == "open" and self.guard.state(circuit).misconfigured:
@@ -121,8 +119,6 @@ class Bulkhead:
                 self._slots[model].turn_away()
         if pause_s > 0:
             self._observer.event(None, names.CIRCUIT_PAUSED, {names.CIRCUIT: circuit, names.PAUSE_SECONDS: pause_s})
-
-    # ------------------------------------------------------------------------------- shared with others
 
     @property
     def shared(self) -> tuple[str, ...]:

@@ -49,8 +49,6 @@ class Chain:
         # Models of whose misconfiguration the log was told.
         self._warned: set[str] = set()
 
-    # ---------------------------------------------------------------------------------------- the verbs
-
     async def complete(self, order: UpstreamCall, trace: CallTrace) -> Body:
         """The first whole answer. Raises ServedError."""
         failures = Failures()
@@ -104,8 +102,6 @@ class Chain:
                     finally:
                         attempt.end()
         raise failures.served(self._clock.monotonic() >= order.deadline)
-
-    # ------------------------------------------------------------------------------- who is tried and when
 
     async def _turns(self, order: UpstreamCall, trace: CallTrace, failures: Failures) -> AsyncGenerator[CallSlot, None]:
         """A turn at each candidate in order, and another after a back-off while its failures are worth it."""
@@ -170,8 +166,6 @@ class Chain:
             await self._clock.sleep(wait)
         return True
 
-    # ------------------------------------------------------------------------------------ reading a stream
-
     async def _opening(
         self, chunks: AsyncGenerator[Body, None], attempt: AttemptInProgress, deadline: float
     ) -> list[Body]:
@@ -195,8 +189,6 @@ class Chain:
             except StopAsyncIteration:
                 return
             yield chunk
-
-    # ------------------------------------------------------------------------------------------- one try
 
     def _try(self, order: UpstreamCall, trace: CallTrace, turn: CallSlot, *, stream: bool) -> AttemptInProgress:
         name = turn.candidate.model

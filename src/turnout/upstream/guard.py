@@ -109,8 +109,6 @@ class Guard:
         self._posted_at: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    # ------------------------------------------------------------------------------------- before the call
-
     def look(self, name: str) -> CircuitRefusal | None:
         """The refusal that a call would meet now. Changes nothing."""
         circuit = self._by_name.get(name)
@@ -148,8 +146,6 @@ class Guard:
         if await claiming:
             await circuit_store.release(name)
 
-    # -------------------------------------------------------------------------------------- after the call
-
     def tell(self, name: str, term: int, event: Event, retry_after_s: float | None = None) -> bool:
         """How a call went that was admitted in this term. Whether it opened the circuit for ours to mend."""
         state, now = self.state(name), self._clock.monotonic()
@@ -171,8 +167,6 @@ class Guard:
             ours = term == state.term and now < state.probe_until
             self._share(name, news=_news(state) != _news(after), release=ours and not after.probe_until)
         return after is not state and after.phase == "open" and after.misconfigured
-
-    # ------------------------------------------------------------------------------------------ what it is
 
     def state(self, name: str) -> State:
         circuit = self._by_name.get(name)
@@ -211,8 +205,6 @@ class Guard:
             log.info("the circuit of %s is half-open: one probe is out", name)
         if self._changed is not None:
             self._changed(name, old, new)
-
-    # ------------------------------------------------------------------------------------ shared with others
 
     def absorb(self, circuits: Mapping[str, Circuit], asked_at: float) -> None:
         """Takes in what an Entry told. asked_at: when it was asked for, by the clock's monotonic; what was

@@ -83,8 +83,6 @@ async def _nothing_async(*_: Any, **__: Any) -> None:
     return None
 
 
-# ------------------------------------------------------------------------------------------------ warming up
-
 _FRAME = {"id": "-", "created": 1, "model": "-"}
 _TOLD = {"role": "assistant", "content": "-"}
 _USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}

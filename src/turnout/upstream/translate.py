@@ -141,8 +141,6 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
         return None
 
 
-# ------------------------------------------------------------------------------------------------ answers
-
 _FRAME = ("id", "created", "model", "system_fingerprint", "service_tier")
 _MESSAGE = ("role", "content", "refusal", "reasoning_content", "tool_calls", "function_call", "audio")
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 
-from turnout.ports import Store
+from turnout.ports.admission import Store
 from turnout.stores.memory import MemoryAnswers
 
 RESULTS = Path(__file__).parent / "results"

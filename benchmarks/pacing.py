@@ -19,7 +19,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from turnout.ports import Ask, BudgetClaim, Lead, Query, Settlement
+from turnout.ports.admission import Ask, Lead, Settlement
+from turnout.ports.limits import BudgetClaim
+from turnout.ports.scoring import Query
 from turnout.quota.pacing import pacing_factor
 from turnout.routing.catalog import Catalog
 from turnout.routing.router import Router

@@ -23,7 +23,7 @@ from typing import Any
 
 from turnout.logs import labelled as labelled_logs
 from turnout.logs.labelled import Logs
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.features import read
 from turnout.routing.scorer import FileScorer
 from turnout.routing.tags import identity

@@ -32,11 +32,9 @@ PENDING = {
         "context",
         "demo",
         "doors",
-        "errors",
         "labelling",
         "logs",
         "openai",
-        "ports",
     ),
     *("pipeline", "quota", "routing", "settings", "stores", "telemetry", "training", "turnout", "upstream", "webhooks"),
 }

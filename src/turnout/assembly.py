@@ -25,7 +25,10 @@ from turnout.pipeline import Pipeline
 from turnout.pipeline.budget_alerts import BudgetAlerts
 from turnout.pipeline.call import EndpointAdmission
 from turnout.pipeline.reservation import Reservations
-from turnout.ports import CircuitStore, Clock, Gate, Observer, Provider, Scorer, ShareStore
+from turnout.ports.admission import Gate
+from turnout.ports.runtime import Clock, Observer, Provider
+from turnout.ports.scoring import Scorer
+from turnout.ports.sharing import CircuitStore, ShareStore
 from turnout.records import Decision, Outcome
 from turnout.routing.catalog import Catalog
 from turnout.routing.drift import Drift

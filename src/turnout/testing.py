@@ -16,8 +16,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.errors import AttemptError
-from turnout.ports import Clock, ProviderCall, Query, Score
+from turnout.attempt_errors import AttemptError
+from turnout.ports.runtime import Clock, ProviderCall
+from turnout.ports.scoring import Query, Score
 
 Body = dict[str, Any]
 

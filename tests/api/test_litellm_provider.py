@@ -14,8 +14,8 @@ import pytest
 from tests.support.apps import settings
 from tests.support.scorers import hard_or_easy
 from turnout.assembly import Turnout
+from turnout.attempt_errors import MalformedReply
 from turnout.context import Caller, current_request
-from turnout.errors import MalformedReply
 from turnout.testing import Says, ScriptedProvider
 from turnout.upstream import litellm_import
 

@@ -20,8 +20,9 @@ from tests.support.apps import settings
 from tests.support.scorers import hard_or_easy
 from turnout.api.transport import Transport
 from turnout.assembly import Turnout
+from turnout.attempt_errors import MalformedReply, ProviderFailed
 from turnout.context import Caller, current_request
-from turnout.errors import MalformedReply, ProviderFailed, UsageError
+from turnout.errors import UsageError
 from turnout.testing import Hangs, Says, ScriptedProvider
 
 ASK: Any = [{"role": "user", "content": "hi"}]

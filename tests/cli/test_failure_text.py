@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from turnout.attempt_errors import Denied, Misconfigured, ProviderFailed
 from turnout.cli.failure_text import Causes
-from turnout.errors import Denied, Misconfigured, ProviderFailed, UpstreamUnavailable
+from turnout.errors import UpstreamUnavailable
 from turnout.settings import Settings
 
 SETTINGS = Settings.of(

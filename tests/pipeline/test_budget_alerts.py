@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from turnout.pipeline.budget_alerts import BudgetAlerts
-from turnout.ports import BudgetClaim, BudgetState
+from turnout.ports.limits import BudgetClaim, BudgetState
 from turnout.quota.alerts import due
 from turnout.stores.memory import MemoryCircuitStore
 from turnout.testing import ManualClock

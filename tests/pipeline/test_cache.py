@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.pipeline.world import CHEAP, SPARE, World, run
-from turnout.errors import CallerFault, MalformedReply, ProviderFailed, ServedError
+from turnout.attempt_errors import CallerFault, MalformedReply, ProviderFailed
+from turnout.errors import ServedError
 from turnout.testing import Says
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from tests.pipeline.world import CHEAP, SPARE, World, run
-from turnout.errors import (
-    ProviderFailed,
-)
+from turnout.attempt_errors import ProviderFailed
 
 
 def test_nothing_left_but_a_stale_answer_then_a_plain_one() -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.redis_server import RedisServer
 from turnout.assembly import Turnout
+from turnout.attempt_errors import ProviderFailed
 from turnout.context import Caller
-from turnout.errors import ProviderFailed
 from turnout.testing import FixedScorer, Hangs, Says, ScriptedProvider
 
 ANN = Caller(user="ann", endpoint="/ask")

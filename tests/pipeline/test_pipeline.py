@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.pipeline.world import CHEAP, DEAR, SPARE, World, run
-from turnout.errors import (
-    CallerFault,
-    InvalidRequest,
-    ModelNotFound,
-    ProviderFailed,
-    ProviderRateLimited,
-    UpstreamUnavailable,
-)
+from turnout.attempt_errors import CallerFault, ProviderFailed, ProviderRateLimited
+from turnout.errors import InvalidRequest, ModelNotFound, UpstreamUnavailable
 
 
 def test_easy_goes_cheap_and_hard_goes_expensive() -> None:

@@ -10,17 +10,11 @@ import pytest
 
 from tests.pipeline.world import CHEAP, DEAR, PRICES, SPARE, World, run
 from turnout.assembly import Turnout
+from turnout.attempt_errors import ProviderFailed, ProviderRateLimited
 from turnout.context import Caller
-from turnout.errors import (
-    BudgetExceeded,
-    ProviderFailed,
-    ProviderRateLimited,
-    RateLimitExceeded,
-    SettingsError,
-    UpstreamUnavailable,
-)
+from turnout.errors import BudgetExceeded, RateLimitExceeded, SettingsError, UpstreamUnavailable
 from turnout.openai.requests import from_call
-from turnout.ports import BudgetState
+from turnout.ports.limits import BudgetState
 from turnout.quota.policies import Policies
 from turnout.stores.memory import MemoryGate
 from turnout.testing import Hangs, Says, settle

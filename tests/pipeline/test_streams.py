@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from tests.pipeline.world import CHEAP, SPARE, World, run
+from turnout.attempt_errors import MalformedReply
 from turnout.context import Caller
-from turnout.errors import (
-    MalformedReply,
-    UpstreamUnavailable,
-)
+from turnout.errors import UpstreamUnavailable
 from turnout.testing import Says, settle
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.ports import BudgetClaim, BudgetState
+from turnout.ports.limits import BudgetClaim, BudgetState
 from turnout.quota.pacing import pacing_factor
 from turnout.routing.router import raised
 from turnout.routing.share_control import ShareControl

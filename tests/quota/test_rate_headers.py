@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnout.ports import RateClaim, RateRefused, RateState
+from turnout.ports.limits import RateClaim, RateRefused, RateState
 from turnout.quota.rate_headers import rate_headers
 
 USER = RateClaim(policy="user", key="u", limit=60, window_s=60)

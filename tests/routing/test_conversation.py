@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.conversation import MOST_MESSAGES, MOST_PARTS, both_ends, joined_ends, last_turn, turns_of
 from turnout.routing.features import read
 from turnout.routing.tags import MOST_SYSTEM, known_tag

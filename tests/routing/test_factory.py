@@ -9,7 +9,7 @@ import pytest
 
 from turnout import Turnout
 from turnout.errors import SettingsError
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.catalog import Catalog
 from turnout.routing.factory import routing_target, scorer_from, share_sync_from, training_rows_of
 from turnout.routing.router import Router

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing import lexicon
 from turnout.routing.conversation import END_BYTES, MOST_PARTS
 from turnout.routing.features import FEATURE_VERSION, NAMES, Reading, read

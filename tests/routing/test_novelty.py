@@ -12,7 +12,7 @@ import pytest
 from turnout.demo.tasks import generate
 from turnout.errors import ArtifactError
 from turnout.logs.labelled import Logs
-from turnout.ports import Query, Score
+from turnout.ports.scoring import Query, Score
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import read
 from turnout.routing.novelty import Novelty

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.prior import PriorScorer
 
 PRIOR = PriorScorer()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.features import NAMES, read
 from turnout.routing.reasons import LONGEST_WORD, named_word, of_meaning, of_numbers, of_words, strongest
 

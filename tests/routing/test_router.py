@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from turnout.ports import Query, Score
+from turnout.ports.scoring import Query, Score
 from turnout.records import Decision
 from turnout.routing.catalog import Catalog
 from turnout.routing.router import Router

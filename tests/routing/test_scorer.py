@@ -14,7 +14,7 @@ import pytest
 
 from turnout.errors import ArtifactError, LogError
 from turnout.logs.labelled import Logs
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import NAMES, read
 from turnout.routing.scorer import FileScorer, load, scale, slots

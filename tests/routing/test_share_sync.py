@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from turnout.ports import ShareReport, ShareState
+from turnout.ports.sharing import ShareReport, ShareState
 from turnout.routing.share_control import WINDOW
 from turnout.routing.share_sync import LOOK_S, SharedShareControl, ShareSync
 from turnout.stores.memory_tally import MemoryShareStore

@@ -14,7 +14,7 @@ from turnout.assembly import Turnout
 from turnout.context import Caller
 from turnout.logs.labelled import Logs
 from turnout.openai.messages import Message
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.features import read
 from turnout.routing.scorer import FileScorer, load
 from turnout.routing.tags import END_CHARACTERS, MOST_SYSTEM, identity, known_tag

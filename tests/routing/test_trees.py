@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.routing.test_scorer import trained
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.features import NAMES, read
 from turnout.routing.trees import Trees
 

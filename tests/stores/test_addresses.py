@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.redis_server import RedisServer
-from turnout.ports import Ask, Hit, Lead, Settlement, Store
+from turnout.ports.admission import Ask, Hit, Lead, Settlement, Store
 from turnout.stores.addresses import Address
 from turnout.stores.line import StoreUnreachable
 from turnout.stores.redis import Bounds, RedisGate

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from turnout.ports import FlightLost
+from turnout.ports.sharing import FlightLost
 from turnout.stores.inbox import INBOX_BYTES, FrameBuffer
 
 

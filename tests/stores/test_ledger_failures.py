@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.stores.contract.conftest import STILL_CLOCK, RedisBench
 from tests.support.redis_server import RedisServer
-from turnout.ports import Ask, BudgetClaim, BudgetState, Gate, Lead, RateClaim, RateRefused, Settlement
+from turnout.ports.admission import Ask, Gate, Lead, Settlement
+from turnout.ports.limits import BudgetClaim, BudgetState, RateClaim, RateRefused
 from turnout.stores.line import StoreUnreachable
 from turnout.stores.memory import MemoryGate
 from turnout.testing import ManualClock

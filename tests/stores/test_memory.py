@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 
-from turnout.ports import Ask, Follow, Hit, Lead, Settlement, Store
+from turnout.ports.admission import Ask, Follow, Hit, Lead, Settlement, Store
 from turnout.stores.memory import MemoryAnswers, MemoryGate, weight
 from turnout.testing import ManualClock
 
@@ -84,7 +84,7 @@ def test_a_million_entries_stay_within_the_byte_bound() -> None:
     """As the operating system counts: resident memory, in a process of its own."""
     code = """
 import gc, psutil, random
-from turnout.ports import Store
+from turnout.ports.admission import Store
 from turnout.stores.memory import MemoryAnswers
 process, sizes, bound = psutil.Process(), random.Random(1), 64 << 20
 blob = sizes.randbytes(1000)

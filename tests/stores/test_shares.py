@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from turnout.ports import (
-    Ask,
-    BudgetClaim,
-    BudgetState,
-    Entry,
-    Lead,
-    RateClaim,
-    RateRefused,
-    RateState,
-)
+from turnout.ports.admission import Ask, Entry, Lead
+from turnout.ports.limits import BudgetClaim, BudgetState, RateClaim, RateRefused, RateState
 from turnout.stores.shares import Remembered, as_asked, local_ask
 
 RATE = RateClaim(policy="user", key="ann", limit=100, window_s=60)

@@ -16,7 +16,8 @@ import pytest
 
 from tests.stores.contract.conftest import RedisBench
 from tests.support.redis_server import RedisServer
-from turnout.ports import Ask, Circuit, CircuitStore
+from turnout.ports.admission import Ask
+from turnout.ports.sharing import Circuit, CircuitStore
 from turnout.stores.memory import MemoryCircuitStore
 from turnout.stores.redis import Bounds, RedisGate
 from turnout.stores.switchboard import RedisCircuitStore

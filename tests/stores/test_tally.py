@@ -12,7 +12,8 @@ import pytest
 
 from tests.stores.contract.conftest import RedisBench
 from tests.support.redis_server import RedisServer
-from turnout.ports import TALLIED, Ask, ShareReport, ShareStore
+from turnout.ports.admission import Ask
+from turnout.ports.sharing import SHARED_SCORES, ShareReport, ShareStore
 from turnout.stores.memory_tally import MemoryShareStore
 from turnout.stores.redis import Bounds, RedisGate
 from turnout.stores.seats import RedisClient
@@ -102,13 +103,15 @@ def test_the_newest_are_kept(run: Any) -> None:
     async def scenario(board: Board) -> None:
         for start in (0, 300, 600):
             await board.share_store.add("a", ShareReport(scores=tuple(float(n) for n in range(start, start + 300))), 0)
-        told = await board.share_store.add("a", ShareReport(scores=tuple(-float(n) for n in range(TALLIED + 50))), 0)
+        told = await board.share_store.add(
+            "a", ShareReport(scores=tuple(-float(n) for n in range(SHARED_SCORES + 50))), 0
+        )
         assert told is not None
-        assert told.scores == tuple(float(n) for n in range(900 - TALLIED, 900))
-        assert told.count == 900 + TALLIED
+        assert told.scores == tuple(float(n) for n in range(900 - SHARED_SCORES, 900))
+        assert told.count == 900 + SHARED_SCORES
         left = await board.share_store.add("a", ShareReport(), 0)
         assert left is not None
-        assert left.scores == tuple(-float(n) for n in range(50, TALLIED + 50))
+        assert left.scores == tuple(-float(n) for n in range(50, SHARED_SCORES + 50))
 
     run(scenario)
 

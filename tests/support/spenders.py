@@ -20,10 +20,13 @@ from typing import Any
 import redis.asyncio
 
 from turnout.assembly import Turnout
+from turnout.attempt_errors import ProviderFailed
 from turnout.clock import SystemClock
 from turnout.context import Caller
-from turnout.errors import BudgetExceeded, ProviderFailed, ServedError
-from turnout.ports import Ask, BudgetRefused, Entry, Gate, ProviderCall, Settlement
+from turnout.errors import BudgetExceeded, ServedError
+from turnout.ports.admission import Ask, Entry, Gate, Settlement
+from turnout.ports.limits import BudgetRefused
+from turnout.ports.runtime import ProviderCall
 from turnout.pricing import Price, nano
 from turnout.quota.cost_bounds import cost_bound
 from turnout.quota.token_bounds import prompt_size

@@ -13,8 +13,8 @@ import httpx
 
 from turnout.asgi import TurnoutMiddleware
 from turnout.assembly import Turnout
-from turnout.errors import ConnectionFailed
-from turnout.ports import ProviderCall
+from turnout.attempt_errors import ConnectionFailed
+from turnout.ports.runtime import ProviderCall
 from turnout.testing import FixedScorer
 
 

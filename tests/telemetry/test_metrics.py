@@ -10,8 +10,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from turnout.assembly import Turnout
+from turnout.attempt_errors import ProviderFailed
 from turnout.context import Caller
-from turnout.errors import ProviderFailed, ServedError
+from turnout.errors import ServedError
 from turnout.settings import Settings
 from turnout.telemetry.metrics import MetricsObserver
 from turnout.testing import FixedScorer, ManualClock, ScriptedProvider, settle

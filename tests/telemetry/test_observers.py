@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnout.ports import ProviderCall
+from turnout.ports.runtime import ProviderCall
 from turnout.telemetry.observers import Observers
 
 

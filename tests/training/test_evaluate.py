@@ -12,7 +12,7 @@ from tests.routing.test_router import CATALOG
 from tests.routing.test_scorer import logs, trained
 from turnout.errors import LogError
 from turnout.logs.labelled import Logs
-from turnout.ports import Query, Score
+from turnout.ports.scoring import Query, Score
 from turnout.routing.router import Router
 from turnout.testing import FixedScorer
 from turnout.training import evaluate, fit

@@ -14,7 +14,7 @@ import pytest
 from turnout.errors import LogError
 from turnout.logs import labelled as labelled_logs
 from turnout.logs.labelled import Logs
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.training import fit
 
 Row = list[Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.training.leakage_check import KEPT, sample_of, share_known
 
 

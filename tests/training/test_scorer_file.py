@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.routing.test_scorer import logs, trained
-from turnout.ports import Score
+from turnout.ports.scoring import Score
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats, read
 from turnout.routing.scorer import FileScorer

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from turnout.ports import Circuit
+from turnout.ports.sharing import Circuit
 from turnout.upstream import breaker
 from turnout.upstream.breaker import LONGEST_PAUSE_S, CircuitRefusal, Rules, State
 

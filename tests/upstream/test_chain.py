@@ -8,23 +8,20 @@ from typing import Any
 
 import pytest
 
-from turnout.errors import (
+from turnout.attempt_errors import (
     AttemptError,
     AttemptTimeout,
     CallerFault,
     ConnectionFailed,
-    DeadlineExceeded,
     Denied,
     MalformedReply,
     Misconfigured,
-    Overloaded,
     ProviderFailed,
     ProviderRateLimited,
-    ServedError,
     Unsupported,
-    UpstreamUnavailable,
 )
-from turnout.ports import ProviderCall
+from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
+from turnout.ports.runtime import ProviderCall
 from turnout.records import Attempt
 from turnout.settings import Settings
 from turnout.telemetry import names

@@ -14,8 +14,9 @@ import pytest
 
 from tests.support.provider import MODES, LoopbackProvider
 from turnout.assembly import Turnout
-from turnout.errors import NotConnected, ServedError
-from turnout.ports import ProviderCall
+from turnout.attempt_errors import NotConnected
+from turnout.errors import ServedError
+from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.testing import ManualClock
 from turnout.upstream.provider import LiteLLMProvider

@@ -10,8 +10,8 @@ import sys
 import pybreaker
 import pytest
 
-from turnout.errors import CallerFault, Denied, Misconfigured, ProviderFailed, ProviderRateLimited, Unsupported
-from turnout.ports import Circuit
+from turnout.attempt_errors import CallerFault, Denied, Misconfigured, ProviderFailed, ProviderRateLimited, Unsupported
+from turnout.ports.sharing import Circuit
 from turnout.stores.memory import MemoryCircuitStore
 from turnout.testing import ManualClock, settle
 from turnout.upstream.breaker import CircuitRefusal, Rules

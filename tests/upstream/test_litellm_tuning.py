@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.provider import LoopbackProvider
-from turnout.ports import ProviderCall
+from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import
 from turnout.upstream.provider import LiteLLMProvider

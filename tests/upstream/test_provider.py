@@ -10,8 +10,9 @@ import pytest
 from tests.support.apps import settings
 from tests.support.provider import LoopbackProvider
 from turnout import portal
-from turnout.errors import NotConnected, SettingsError
-from turnout.ports import ProviderCall
+from turnout.attempt_errors import NotConnected
+from turnout.errors import SettingsError
+from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import
 from turnout.upstream.provider import LiteLLMProvider

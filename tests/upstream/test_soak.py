@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.assembly import Turnout
-from turnout.context import Caller, Directives
-from turnout.errors import (
+from turnout.attempt_errors import (
     AttemptError,
     CallerFault,
     ConnectionFailed,
@@ -23,11 +22,12 @@ from turnout.errors import (
     Misconfigured,
     ProviderFailed,
     ProviderRateLimited,
-    ServedError,
     Unsupported,
 )
+from turnout.context import Caller, Directives
+from turnout.errors import ServedError
 from turnout.openai.requests import from_call
-from turnout.ports import ProviderCall
+from turnout.ports.runtime import ProviderCall
 from turnout.testing import FixedScorer, Hangs, ManualClock, Says, ScriptedProvider, Step
 
 MODELS = ("openai/small", "openai/spare", "openai/large")

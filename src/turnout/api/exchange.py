@@ -13,7 +13,7 @@ from turnout.errors import InternalError, ServedError
 from turnout.openai.answers import DONE, dumps, event
 from turnout.openai.completion import AnswerStream, Completion
 from turnout.openai.requests import ChatRequest
-from turnout.ports import Clock
+from turnout.ports.runtime import Clock
 from turnout.settings import Settings
 
 log = logging.getLogger("turnout")

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from turnout.errors import AttemptError, ServedError
+from turnout.attempt_errors import AttemptError
+from turnout.errors import ServedError
 from turnout.records import Outcome, SkipReason
 from turnout.settings import Settings
 from turnout.upstream.attempt import to_check

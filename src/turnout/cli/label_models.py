@@ -9,20 +9,14 @@ from decimal import Decimal
 from typing import Any
 
 from turnout.assembly import Turnout
+from turnout.attempt_errors import AttemptError, Misconfigured
 from turnout.cli.failure_text import Causes
-from turnout.errors import (
-    AttemptError,
-    DeadlineExceeded,
-    Misconfigured,
-    Overloaded,
-    ServedError,
-    UpstreamUnavailable,
-)
+from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
 from turnout.labelling.budget import billed, most_tokens
 from turnout.labelling.models import Answer, AskFailed, ModelRefused, Outage, RowFailed
 from turnout.openai.messages import Message
 from turnout.openai.requests import from_call
-from turnout.ports import Provider, ProviderCall
+from turnout.ports.runtime import Provider, ProviderCall
 from turnout.pricing import FREE, Price
 from turnout.records import Attempt, Outcome, Tier
 from turnout.settings import Cache, Fallback, Routing, Settings

@@ -9,7 +9,7 @@ from typing import Any
 
 from turnout.cli.reasons import in_words
 from turnout.errors import UsageError
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.factory import DEFAULT_SCORER_SHARE
 
 

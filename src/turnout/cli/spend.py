@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from turnout.clock import SystemClock
 from turnout.errors import StoreUnavailable
-from turnout.ports import BudgetState, Settlement
+from turnout.ports.admission import Settlement
+from turnout.ports.limits import BudgetState
 from turnout.pricing import usd
 from turnout.quota.policies import Policies, user_key
 from turnout.settings import Redis, Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from turnout.ports import Clock
+from turnout.ports.runtime import Clock
 from turnout.settings import Rate
 
 # Ten minutes: nearly every provider's incident that is over by itself is over by then, or takes an hour.

@@ -28,7 +28,7 @@ from turnout.logs.rows import (
     query_of,
     scale_of,
 )
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.tags import identity
 
 Floats = NDArray[np.float64]

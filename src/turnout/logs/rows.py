@@ -9,7 +9,7 @@ from typing import Any
 
 from turnout.errors import InvalidRequest
 from turnout.openai.messages import as_messages, canonical_json
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.tags import identity
 
 # cheap and expensive quality, cheap and expensive cost, weight.

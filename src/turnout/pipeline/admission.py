@@ -8,7 +8,9 @@ from typing import Any
 from turnout.pipeline.bill import refusal
 from turnout.pipeline.budget_alerts import BudgetAlerts
 from turnout.pipeline.call import Call
-from turnout.ports import Ask, BudgetRefused, Clock, Gate, Lead, RateRefused, Settlement, Verdict
+from turnout.ports.admission import Ask, Gate, Lead, Settlement, Verdict
+from turnout.ports.limits import BudgetRefused, RateRefused
+from turnout.ports.runtime import Clock
 from turnout.routing.router import Router
 from turnout.settings import Settings
 from turnout.upstream.bulkhead import Bulkhead

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from turnout.errors import ServedError
-from turnout.ports import Ask, BudgetClaim, BudgetRefused, BudgetState, Entry, Lead, RateClaim, RateRefused
+from turnout.ports.admission import Ask, Entry, Lead
+from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused
 from turnout.quota.cost_bounds import CostBound
 from turnout.quota.rate_headers import Pairs, rate_headers
 from turnout.quota.refusals import budget_exceeded, rate_exceeded

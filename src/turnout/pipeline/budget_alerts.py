@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from turnout.ports import BudgetClaim, BudgetState, Clock, Observer
+from turnout.ports.limits import BudgetClaim, BudgetState
+from turnout.ports.runtime import Clock, Observer
 from turnout.pricing import usd
 from turnout.quota.alerts import Alert, due, exhausted
 from turnout.telemetry import names

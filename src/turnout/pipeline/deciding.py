@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from turnout.context import RequestContext
 from turnout.openai.requests import ChatRequest
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.records import Decision
 from turnout.routing.catalog import ModelSelection
 from turnout.routing.router import Router

@@ -9,7 +9,7 @@ from turnout.errors import CallerGone, ServedError
 from turnout.pipeline.call import Call
 from turnout.pipeline.outcomes import refused_outcome, times, whole_outcome
 from turnout.pipeline.whole import ReadyAnswer
-from turnout.ports import Clock, Observer
+from turnout.ports.runtime import Clock, Observer
 from turnout.records import Outcome
 
 

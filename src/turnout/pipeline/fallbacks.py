@@ -5,7 +5,8 @@ from __future__ import annotations
 from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
 from turnout.pipeline.call import Call
 from turnout.pipeline.whole import ReadyAnswer, hit, plain_answer
-from turnout.ports import Clock, Gate
+from turnout.ports.admission import Gate
+from turnout.ports.runtime import Clock
 from turnout.settings import Settings
 
 # Failures that a stale or a plain answer is better than.

@@ -16,7 +16,9 @@ from turnout.pipeline.bill import refusal
 from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, FlightProgress, miss_state
 from turnout.pipeline.flight_frames import heard, landed
 from turnout.pipeline.leader import Leader
-from turnout.ports import Ask, BudgetRefused, FlightBroker, FlightLost, Follow, Hit, Lead, RateRefused, Refusal, Verdict
+from turnout.ports.admission import Ask, Follow, Hit, Lead, Verdict
+from turnout.ports.limits import BudgetRefused, RateRefused, Refusal
+from turnout.ports.sharing import FlightBroker, FlightLost
 from turnout.settings import Settings
 
 

@@ -14,7 +14,9 @@ from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, C
 from turnout.pipeline.deciding import decide
 from turnout.pipeline.flight_frames import told
 from turnout.pipeline.reservation import Reservations
-from turnout.ports import Clock, FlightBroker, Store
+from turnout.ports.admission import Store
+from turnout.ports.runtime import Clock
+from turnout.ports.sharing import FlightBroker
 from turnout.records import Decision, Usage
 from turnout.routing.router import Router
 from turnout.settings import Settings

@@ -10,7 +10,7 @@ from turnout.errors import DeadlineExceeded
 from turnout.pipeline.call import AnswerListener, Call
 from turnout.pipeline.fallbacks import OUTAGES, Fallbacks
 from turnout.pipeline.whole import ReadyAnswer, flown_in
-from turnout.ports import Clock
+from turnout.ports.runtime import Clock
 from turnout.settings import Settings
 
 # How much longer a caller that set no deadline of its own listens than the flight may take.

@@ -28,19 +28,10 @@ from turnout.pipeline.listening import Listening
 from turnout.pipeline.reservation import Reservations
 from turnout.pipeline.streams import Streams
 from turnout.pipeline.whole import ReadyAnswer, hit
-from turnout.ports import (
-    Ask,
-    BudgetRefused,
-    Clock,
-    FlightBroker,
-    Follow,
-    Gate,
-    Hit,
-    Lead,
-    LocalFlightBroker,
-    Observer,
-    RateRefused,
-)
+from turnout.ports.admission import Ask, Follow, Gate, Hit, Lead
+from turnout.ports.limits import BudgetRefused, RateRefused
+from turnout.ports.runtime import Clock, Observer
+from turnout.ports.sharing import FlightBroker, LocalFlightBroker
 from turnout.records import Decision
 from turnout.routing.catalog import Catalog
 from turnout.routing.router import Router

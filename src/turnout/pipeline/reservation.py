@@ -15,7 +15,9 @@ from turnout.context import Caller
 from turnout.errors import BudgetUnavailable
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.bill import Reservation, refusal
-from turnout.ports import Ask, BudgetRefused, Clock, Gate, Lead, RateRefused, Settlement, Store
+from turnout.ports.admission import Ask, Gate, Lead, Settlement, Store
+from turnout.ports.limits import BudgetRefused, RateRefused
+from turnout.ports.runtime import Clock
 from turnout.pricing import Price
 from turnout.quota.cost_bounds import CostBound, cost_bound, cost_of, default_cap, tokens_of
 from turnout.quota.pacing import pacing_factor

@@ -15,7 +15,7 @@ from turnout.pipeline.fallbacks import OUTAGES, Fallbacks
 from turnout.pipeline.listening import Listening
 from turnout.pipeline.outcomes import received, stream_outcome, times
 from turnout.pipeline.whole import ReadyAnswer
-from turnout.ports import Clock
+from turnout.ports.runtime import Clock
 from turnout.records import Outcome, Usage
 
 

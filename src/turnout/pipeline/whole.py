@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from turnout.caching.entries import StoredAnswer, unpack
 from turnout.openai.answers import Body, dumps
 from turnout.pipeline.call import Call, unstored
-from turnout.ports import Stored
+from turnout.ports.admission import Stored
 from turnout.records import CacheState, Decision, Reason, ServedTier, Usage
 
 # Finish reasons of an answer that is not stored, as they stand in its body.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from turnout.ports import BudgetClaim, BudgetState
+from turnout.ports.limits import BudgetClaim, BudgetState
 
 # Before so much of the window is over, or of the budget spent, a forecast is a guess.
 EARLY = 0.05

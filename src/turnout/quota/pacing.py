@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from turnout.ports import BudgetState
+from turnout.ports.limits import BudgetState
 
 # The ease falls from 1 to 0 while what is left of the budget falls from as much as time allows to this
 # much of it. What remains then is for the cheap tier.

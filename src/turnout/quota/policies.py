@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from turnout.context import Caller
-from turnout.ports import BudgetClaim, RateClaim
+from turnout.ports.limits import BudgetClaim, RateClaim
 from turnout.pricing import nano
 from turnout.quota.windows import windows_around
 from turnout.settings import Budget, Endpoint, Rate, Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from turnout.ports import RateClaim, RateRefused, RateState
+from turnout.ports.limits import RateClaim, RateRefused, RateState
 
 Pairs = tuple[tuple[str, str], ...]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from turnout.errors import BudgetExceeded, RateLimitExceeded
-from turnout.ports import BudgetClaim, BudgetRefused, BudgetState, RateRefused
+from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateRefused
 
 # While reservations are out that may be given back.
 SHORT_S = 1.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from turnout.openai.messages import IMAGE_PARTS, Message
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 
 # Bytes read at each end of a long text. 2 x 3,000 covers 99.9 % of the prompts measured and costs 0.6 ms.
 END_BYTES = 3_000

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Mapping
 
 from turnout.errors import ArtifactError, SettingsError
-from turnout.ports import Clock, Observer, Score, Scorer, ShareStore
+from turnout.ports.runtime import Clock, Observer
+from turnout.ports.scoring import Score, Scorer
+from turnout.ports.sharing import ShareStore
 from turnout.routing.drift import MOST_NOVEL, WINDOW, Drift
 from turnout.routing.share_control import ShareControl
 from turnout.routing.share_sync import SharedShareControl, ShareSync

@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing import lexicon
 from turnout.routing.conversation import Context, last_turn
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from turnout.errors import ArtifactError
-from turnout.ports import Query, Score
+from turnout.ports.scoring import Query, Score
 from turnout.routing.features import FEATURE_VERSION, NAMES, Floats, read
 from turnout.routing.reasons import strongest
 

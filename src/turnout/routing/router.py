@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from turnout.ports import Query, Score, Scorer
+from turnout.ports.scoring import Query, Score, Scorer
 from turnout.records import Decision, Reason, Tier
 from turnout.routing.catalog import Catalog
 from turnout.routing.share_control import NEVER, ShareControl

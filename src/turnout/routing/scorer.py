@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from turnout.errors import ArtifactError
-from turnout.ports import Query, Score
+from turnout.ports.scoring import Query, Score
 from turnout.routing import artifact, reasons
 from turnout.routing.artifact import Arrays, Artifact
 from turnout.routing.features import NAMES, Floats, Hashes, Reading, read

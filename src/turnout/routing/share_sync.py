@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from turnout.ports import TALLIED, Clock, ShareReport, ShareState, ShareStore
+from turnout.ports.runtime import Clock
+from turnout.ports.sharing import SHARED_SCORES, ShareReport, ShareState, ShareStore
 from turnout.routing.share_control import MOST_DEBT, ShareControl
 
 # Between two tries to reach a Tally that could not be asked.
@@ -37,7 +38,7 @@ class SharedShareControl(ShareControl):
         # Of our own decisions the Tally knows neither what is untold nor, for all we know, what is being told.
         self._untold = 0.0
         self._telling = 0.0
-        self._scores: deque[float] = deque(maxlen=TALLIED)
+        self._scores: deque[float] = deque(maxlen=SHARED_SCORES)
 
     @property
     def debt(self) -> float:
@@ -85,7 +86,7 @@ class SharedShareControl(ShareControl):
         self._processes = told.processes
         if told.count < self._since:
             # It was lost: whoever comes next should find what we know. The seed may be in it, which is as likely.
-            self._scores = deque([*self._recent, *self._scores], maxlen=TALLIED)
+            self._scores = deque([*self._recent, *self._scores], maxlen=SHARED_SCORES)
         self._since = told.count
         self.see(told.scores)
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from turnout.openai.messages import Message
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 from turnout.routing.conversation import MOST_MESSAGES, SYSTEM_ROLES, both_ends, joined_ends, turns_of
 
 SYSTEM = "system:"

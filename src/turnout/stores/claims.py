@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from turnout.ports import Ask, BudgetClaim, BudgetRefused, BudgetState, Circuit, RateClaim, RateRefused, RateState
+from turnout.ports.admission import Ask
+from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
+from turnout.ports.sharing import Circuit
 
 # What rides along: the keyword arguments of an Entry beside its verdict.
 States = dict[str, Any]

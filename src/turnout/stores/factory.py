@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from turnout.ports import CacheAdmin, CircuitStore, Clock, FlightBroker, Gate, LocalFlightBroker, ShareStore
+from turnout.ports.admission import CacheAdmin, Gate
+from turnout.ports.runtime import Clock
+from turnout.ports.sharing import CircuitStore, FlightBroker, LocalFlightBroker, ShareStore
 from turnout.settings import Redis, Settings
 from turnout.stores.memory import MemoryCircuitStore, MemoryGate
 

@@ -14,19 +14,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from turnout.errors import BudgetUnavailable, StoreUnavailable
-from turnout.ports import (
-    Ask,
-    BudgetState,
-    Clock,
-    Entry,
-    FlightBroker,
-    Follow,
-    Lead,
-    LocalFlightBroker,
-    Settlement,
-    Stored,
-    Tell,
-)
+from turnout.ports.admission import Ask, Entry, Follow, Lead, Settlement, Stored
+from turnout.ports.limits import BudgetState
+from turnout.ports.runtime import Clock
+from turnout.ports.sharing import FlightBroker, FrameSource, LocalFlightBroker
 from turnout.stores.health import Health
 from turnout.stores.line import StoreUnreachable
 from turnout.stores.memory import MemoryGate
@@ -152,7 +143,7 @@ class FailoverGate:
         await self._shared.close()
         await self._local.close()
 
-    def share(self, key: bytes, lease: str, tell: Tell) -> None:
+    def share(self, key: bytes, lease: str, tell: FrameSource) -> None:
         if not lease.startswith(_LOCAL):
             self._flight_broker.share(key, lease, tell)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from turnout.ports import FlightLost
+from turnout.ports.sharing import FlightLost
 
 # What a follower may have unread before it is cut off.
 INBOX_BYTES = 1_048_576

@@ -11,7 +11,8 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
-from turnout.ports import Ask, BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState, Settlement
+from turnout.ports.admission import Ask, Settlement
+from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
 from turnout.stores.accounts import Account, Lease, Part
 from turnout.stores.sliding import Sliding, grain_ms
 

@@ -8,21 +8,10 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from turnout.ports import (
-    Ask,
-    BudgetRefused,
-    BudgetState,
-    Circuit,
-    Clock,
-    Entry,
-    Follow,
-    Hit,
-    Lead,
-    RateRefused,
-    Settlement,
-    Store,
-    Stored,
-)
+from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Store, Stored
+from turnout.ports.limits import BudgetRefused, BudgetState, RateRefused
+from turnout.ports.runtime import Clock
+from turnout.ports.sharing import Circuit
 from turnout.stores.ledger import Ledger
 
 # What an entry costs beside its bytes and names: key, record, its numbers, dict slots, string headers. Measured as

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from turnout.ports import TALLIED, ShareReport, ShareState
+from turnout.ports.sharing import SHARED_SCORES, ShareReport, ShareState
 
 
 @dataclass(slots=True)
 class _Kept:
     debt: float = 0.0
     count: int = 0
-    scores: deque[float] = field(default_factory=lambda: deque(maxlen=TALLIED))
+    scores: deque[float] = field(default_factory=lambda: deque(maxlen=SHARED_SCORES))
 
 
 class MemoryShareStore:
@@ -30,7 +30,7 @@ class MemoryShareStore:
         kept = self._kept.setdefault(name, _Kept())
         new = kept.count - since if since <= kept.count else kept.count
         others = tuple(kept.scores)[max(0, len(kept.scores) - new) :]
-        scores = routed.scores[-TALLIED:]
+        scores = routed.scores[-SHARED_SCORES:]
         kept.scores.extend(scores)
         kept.count += len(scores)
         kept.debt += routed.debt

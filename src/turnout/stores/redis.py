@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.ports import Ask, BudgetState, Entry, Follow, Hit, Lead, Settlement, Stored, Verdict
+from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Stored, Verdict
+from turnout.ports.limits import BudgetState
 from turnout.stores.claims import (
     budget_refused,
     budget_states,

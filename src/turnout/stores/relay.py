@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from turnout.ports import Tell
+from turnout.ports.sharing import FrameSource
 from turnout.stores.seats import RedisClient
 
 
@@ -14,7 +14,7 @@ class RedisFlightBroker:
     def __init__(self, seats: RedisClient) -> None:
         self._seats = seats
 
-    def share(self, key: bytes, lease: str, tell: Tell) -> None:
+    def share(self, key: bytes, lease: str, tell: FrameSource) -> None:
         self._seats.here().station.share(key, lease, tell)
 
     def end(self, lease: str) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from turnout.ports import Ask, BudgetClaim, BudgetRefused, BudgetState, Entry, RateClaim, RateRefused, RateState
+from turnout.ports.admission import Ask, Entry
+from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
 
 Told = TypeVar("Told")
 

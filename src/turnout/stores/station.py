@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-from turnout.ports import FlightLost, Tell
+from turnout.ports.sharing import FlightLost, FrameSource
 from turnout.stores.inbox import FrameBuffer
 from turnout.stores.line import StoreUnreachable
 
@@ -45,7 +45,7 @@ class FlightStation:
         """The lease is being asked for: from now on others may join it."""
         self._held[lease] = _Held()
 
-    def share(self, key: bytes, lease: str, tell: Tell) -> None:
+    def share(self, key: bytes, lease: str, tell: FrameSource) -> None:
         held = self._held.get(lease)
         if held is None:
             return
@@ -79,7 +79,7 @@ class FlightStation:
         await self._seat.run("leave", lease, key, 0, 0, 1, "", "")
         await self._send(follower, b"lost " + follower.encode())
 
-    def _pump(self, follower: str, tell: Tell, chunks: bool) -> None:
+    def _pump(self, follower: str, tell: FrameSource, chunks: bool) -> None:
         if follower in self._pumps:
             return
         pump = asyncio.create_task(self._tell(follower, tell(chunks)), name="turnout.pump")
@@ -226,5 +226,5 @@ class _Held:
 
     def __init__(self) -> None:
         self.key: bytes | None = None
-        self.tell: Tell | None = None
+        self.tell: FrameSource | None = None
         self.early: list[tuple[str, bool]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from turnout.ports import Circuit
+from turnout.ports.sharing import Circuit
 from turnout.stores.line import StoreUnreachable
 from turnout.stores.seats import RedisClient
 

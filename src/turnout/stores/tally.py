@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from struct import pack, unpack
 
-from turnout.ports import TALLIED, ShareReport, ShareState
+from turnout.ports.sharing import SHARED_SCORES, ShareReport, ShareState
 from turnout.stores.claims import MILLIONTHS
 from turnout.stores.line import StoreUnreachable
 from turnout.stores.seats import RedisClient
@@ -17,7 +17,7 @@ class RedisShareStore:
         self._seats = seats
 
     async def add(self, name: str, routed: ShareReport, since: int) -> ShareState | None:
-        scores = routed.scores[-TALLIED:]
+        scores = routed.scores[-SHARED_SCORES:]
         packed = pack(f">{len(scores)}d", *scores)
         try:
             debt, count, others, processes = await self._seats.run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnout.ports import Clock, Observer
+from turnout.ports.runtime import Clock, Observer
 from turnout.settings import Settings
 from turnout.telemetry import names
 from turnout.telemetry.metrics import MetricsObserver

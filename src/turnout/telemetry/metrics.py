@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from opentelemetry import metrics
 
-from turnout.ports import ProviderCall
+from turnout.ports.runtime import ProviderCall
 from turnout.records import Attempt, Outcome, Tier
 from turnout.settings import Settings
 from turnout.telemetry import names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.ports import Observer, ProviderCall
+from turnout.ports.runtime import Observer, ProviderCall
 from turnout.records import Attempt, Outcome, Tier
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from turnout.errors import SettingsError
 from turnout.openai.messages import Message, text_of
-from turnout.ports import ProviderCall
+from turnout.ports.runtime import ProviderCall
 from turnout.records import Attempt, Outcome, Tier
 
 log = logging.getLogger("turnout")

@@ -17,7 +17,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from turnout.ports import ProviderCall
+from turnout.ports.runtime import ProviderCall
 from turnout.records import Attempt, Decision, Outcome, Tier
 from turnout.settings import Settings
 from turnout.telemetry import names

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from turnout.errors import LogError
 from turnout.logs.labelled import Logs
-from turnout.ports import Query, Scorer
+from turnout.ports.scoring import Query, Scorer
 from turnout.routing.factory import DEFAULT_SCORER_SHARE
 from turnout.routing.router import decisive
 from turnout.routing.scorer import FileScorer

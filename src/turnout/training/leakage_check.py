@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.openai.messages import last_user_text
-from turnout.ports import Query
+from turnout.ports.scoring import Query
 
 Sample = NDArray[np.uint64]
 

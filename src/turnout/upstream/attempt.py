@@ -7,10 +7,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.errors import AttemptError, AttemptTimeout, CutShort, Misconfigured
+from turnout.attempt_errors import AttemptError, AttemptTimeout, CutShort, Misconfigured
 from turnout.openai.answers import Assembly, body_text, finish_reason, usage_of
 from turnout.openai.messages import text_of
-from turnout.ports import Clock, Observer, ProviderCall
+from turnout.ports.runtime import Clock, Observer, ProviderCall
 from turnout.pricing import FREE, Price
 from turnout.records import Attempt, Usage
 from turnout.settings import Model

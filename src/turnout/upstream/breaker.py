@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from turnout.ports import Circuit
+from turnout.ports.sharing import Circuit
 
 Phase = Literal["closed", "open", "half-open"]
 Reason = Literal["open", "misconfigured", "paused"]

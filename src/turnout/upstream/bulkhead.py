@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from turnout.errors import Misconfigured
-from turnout.ports import Circuit, CircuitStore, Clock, Observer
+from turnout.attempt_errors import Misconfigured
+from turnout.ports.runtime import Clock, Observer
+from turnout.ports.sharing import Circuit, CircuitStore
 from turnout.records import SkipReason
 from turnout.settings import Model, Settings
 from turnout.telemetry import names

@@ -7,18 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from turnout.errors import (
-    AttemptError,
-    AttemptTimeout,
-    CallerFault,
-    DeadlineExceeded,
-    Misconfigured,
-    Overloaded,
-    ServedError,
-    UpstreamUnavailable,
-)
+from turnout.attempt_errors import AttemptError, AttemptTimeout, CallerFault, Misconfigured
+from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
 from turnout.openai.messages import Message
-from turnout.ports import Clock
+from turnout.ports.runtime import Clock
 from turnout.records import Attempt, Skip, SkipReason, Tier
 
 # Told to come back where nobody knows when: about how long an answer takes.

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
-from turnout.errors import AttemptError, MalformedReply
+from turnout.attempt_errors import AttemptError, MalformedReply
 from turnout.openai.answers import Assembly, Body, is_content, usage_of
-from turnout.ports import Clock, Observer, Provider, ProviderCall
+from turnout.ports.runtime import Clock, Observer, Provider, ProviderCall
 from turnout.pricing import Price
 from turnout.records import Skip
 from turnout.settings import Settings

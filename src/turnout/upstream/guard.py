@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from turnout.errors import AttemptError, Denied, Misconfigured, ProviderRateLimited, Unsupported
-from turnout.ports import Circuit, CircuitStore, Clock
+from turnout.attempt_errors import AttemptError, Denied, Misconfigured, ProviderRateLimited, Unsupported
+from turnout.ports.runtime import Clock
+from turnout.ports.sharing import Circuit, CircuitStore
 from turnout.upstream import breaker
 from turnout.upstream.breaker import CircuitRefusal, Phase, Rules, State
 

@@ -8,9 +8,10 @@ import os
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
-from turnout.errors import AttemptError, MalformedReply, SettingsError
+from turnout.attempt_errors import AttemptError, MalformedReply
+from turnout.errors import SettingsError
 from turnout.openai.answers import Body
-from turnout.ports import ProviderCall
+from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import, translate
 

@@ -15,7 +15,7 @@ from typing import cast
 
 import pybreaker
 
-from turnout.ports import Clock
+from turnout.ports.runtime import Clock
 from turnout.upstream.breaker import Phase, Rules, State, opened
 
 Changed = Callable[[str, Phase, Phase], None]

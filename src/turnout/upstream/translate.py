@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.errors import (
+from turnout.attempt_errors import (
     AttemptError,
     AttemptTimeout,
     CallerFault,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from turnout.errors import SettingsError
-from turnout.ports import Clock
+from turnout.ports.runtime import Clock
 from turnout.settings import Settings
 from turnout.webhooks.address_check import Forbidden, checked_url
 from turnout.webhooks.sender import Sender

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from turnout.ports import Clock
+from turnout.ports.runtime import Clock
 from turnout.webhooks.address_check import Forbidden, checked_address, checked_url
 from turnout.webhooks.signing import signed
 

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from tests.support.redis_server import RedisServer
-from turnout.ports import Gate
+from turnout.ports.admission import Gate
 from turnout.stores.memory import MemoryGate
 from turnout.stores.redis import Bounds, RedisGate
 from turnout.stores.scripts import Scripts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.stores.contract.conftest import MAX_BYTES, MAX_ENTRIES, Bench, Run
-from turnout.ports import Ask, CacheAdmin, Gate, Hit, Lead, Settlement, Store
+from turnout.ports.admission import Ask, CacheAdmin, Gate, Hit, Lead, Settlement, Store
 
 KEY = bytes(range(16))
 

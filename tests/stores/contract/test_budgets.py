@@ -12,7 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.stores.contract.conftest import Bench, Run
-from turnout.ports import Ask, BudgetClaim, BudgetRefused, BudgetState, Gate, Lead, RateClaim, Settlement
+from turnout.ports.admission import Ask, Gate, Lead, Settlement
+from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim
 
 STILL = True
 # The stores' clocks stand at 1,000,000 s and at 1,800,000,000 s: each has its own windows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.stores.contract.conftest import Bench, Run
 from tests.stores.contract.test_answers import KEY, lead, store
-from turnout.ports import Ask, Follow, Gate, Hit, Lead, Settlement
+from turnout.ports.admission import Ask, Follow, Gate, Hit, Lead, Settlement
 
 
 def test_one_leads_and_the_others_follow(run: Run) -> None:

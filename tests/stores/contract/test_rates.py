@@ -10,7 +10,8 @@ import pytest
 
 from tests.stores.contract.conftest import Bench, Run
 from tests.stores.contract.test_answers import KEY, keep, store
-from turnout.ports import Ask, BudgetClaim, Entry, Follow, Gate, Hit, Lead, RateClaim, RateRefused, Settlement
+from turnout.ports.admission import Ask, Entry, Follow, Gate, Hit, Lead, Settlement
+from turnout.ports.limits import BudgetClaim, RateClaim, RateRefused
 
 STILL = True
 USER = RateClaim(policy="user", key="user:ann", limit=3, window_s=10)

@@ -1,0 +1,81 @@
+"""What everything around a provider call is handed: time, the provider, and who observes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from turnout.openai.messages import Message
+from turnout.records import Attempt, Outcome, Tier
+
+
+class Clock(Protocol):
+    """Time as an argument. Seconds everywhere."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards; only differences mean anything."""
+        ...
+
+    def time(self) -> float:
+        """Seconds since 1970-01-01 UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Returns after this many seconds."""
+        ...
+
+    def timeout_at(self, when: float | None) -> AbstractAsyncContextManager[Any]:
+        """Cancels its block and raises TimeoutError once `monotonic()` reaches `when`; None: never."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderCall:
+    """One call of one model. params: the caller's, as OpenAI names them; the provider adds the model's own."""
+
+    model: str
+    messages: tuple[Message, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    timeout_s: float = 30.0
+    connect_timeout_s: float = 5.0
+
+
+class Provider(Protocol):
+    """Calls models. Raises AttemptError and nothing else (but cancellation)."""
+
+    async def load(self) -> None:
+        """Does what is slow and happens once, such as imports. Idempotent."""
+        ...
+
+    async def complete(self, call: ProviderCall) -> dict[str, Any]:
+        """The provider's `chat.completion` object."""
+        ...
+
+    def stream(self, call: ProviderCall) -> AsyncGenerator[dict[str, Any], None]:
+        """The provider's `chat.completion.chunk` objects, the last one with `usage` where the provider
+        reports it. Closing the generator ends the provider's call."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Observer(Protocol):
+    """Observes each request and attempt. Never raises, never blocks. A token is opaque to whoever passes it on."""
+
+    def request_started(self, request_id: str) -> Any:
+        """Returns a token for this request, to be passed to the other verbs."""
+        ...
+
+    def request_ended(self, token: Any, outcome: Outcome) -> None: ...
+
+    def attempt_started(self, token: Any, call: ProviderCall, *, tier: Tier, stream: bool) -> Any:
+        """Returns a token for this attempt. Called in the task that also calls `attempt_ended`."""
+        ...
+
+    def attempt_ended(self, token: Any, attempt: Attempt) -> None: ...
+
+    def event(self, token: Any, name: str, attributes: Mapping[str, str | int | float | bool]) -> None:
+        """Records what happened during a request, or outside of any where `token` is None."""
+        ...

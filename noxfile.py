@@ -1,0 +1,54 @@
+"""What is checked, and on what: `nox` runs the short sessions, `nox -s nightly` everything that takes long.
+
+Sessions of interpreters that this machine does not have are skipped.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import nox
+
+PYTHONS = ("3.11", "3.12", "3.13")
+
+nox.options.sessions = ["lint", "tests"]
+nox.options.error_on_missing_interpreters = False
+
+
+@nox.session(python=PYTHONS[0])
+def lint(session: nox.Session) -> None:
+    """Lint, format and types, as CI runs them."""
+    session.install("-e", ".[test]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The whole suite with the newest dependencies that fit."""
+    session.install("-e", ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """The whole suite with the lowest dependencies that pyproject.toml declares."""
+    session.install("-e", ".[test]", *lowest_requirements())
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def nightly(session: nox.Session) -> None:
+    """The sessions that take long, one after another."""
+    for python in PYTHONS:
+        session.notify(f"tests-{python}")
+    session.notify("lowest")
+
+
+def lowest_requirements() -> list[str]:
+    """Each dependency pinned to its lower bound: `anyio>=4.4` becomes `anyio==4.4`."""
+    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
+    return [re.sub(r">=([^,]+).*", r"==\1", requirement) for requirement in project["dependencies"]]

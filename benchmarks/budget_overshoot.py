@@ -93,7 +93,7 @@ async def clients(call: Any, count: int, seed: int) -> dict[str, int]:
 
 
 async def turnout_worker(base: str, redis_url: str, number: int) -> None:
-    from turnout.assembly import Turnout
+    from turnout import Turnout
     from turnout.context import Caller
     from turnout.errors import BudgetExceeded, ServedError
 

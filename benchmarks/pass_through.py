@@ -149,8 +149,8 @@ def _cpu_s(pid: int) -> float:
 
 
 def run(calls: int, requests: int) -> dict[str, Any]:
+    from turnout import Turnout
     from turnout.asgi import TurnoutMiddleware as Asgi
-    from turnout.assembly import Turnout
     from turnout.testing import FixedScorer, ScriptedProvider
     from turnout.wsgi import TurnoutMiddleware as Wsgi
 

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.support.redis_server import RedisServer
 
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.context import Caller
 from turnout.testing import FixedScorer, ScriptedProvider
 

@@ -15,7 +15,7 @@ FLOORS = {
     1: ("errors", "attempt_errors", "openai", "settings", "records", "pricing", "context"),
     2: ("ports",),
     3: ("telemetry", "stores", "webhooks", "clock", "portal", "testing"),
-    4: ("routing", "caching", "quota", "upstream"),
+    4: ("routing", "caching", "quota", "upstream", "home_loop"),
     5: ("pipeline", "logs"),
     6: ("api", "training", "labelling"),
     7: ("assembly",),

@@ -15,7 +15,7 @@ from tests.support.apps import settings
 from tests.support.provider import LoopbackProvider
 from tests.support.redis_server import RedisServer
 from tests.support.workers import free_port, servers, uvicorn
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.ports.scoring import Query, Score
 from turnout.routing.share_sync import SharedShareControl
 from turnout.testing import ScriptedProvider

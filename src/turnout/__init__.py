@@ -10,18 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from turnout.assembly import Turnout as Turnout
     from turnout.doors.in_process import transport as transport
     from turnout.openai.completion import Chunk as Chunk
     from turnout.openai.completion import Completion as Completion
     from turnout.records import Decision as Decision
     from turnout.records import Outcome as Outcome
     from turnout.settings import Settings as Settings
+    from turnout.turnout import Turnout as Turnout
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Turnout": "turnout.assembly",
+    "Turnout": "turnout.turnout",
     "Chunk": "turnout.openai.completion",
     "Completion": "turnout.openai.completion",
     "Decision": "turnout.records",

@@ -61,6 +61,12 @@ class HandledRequest(Protocol):
 current_request: ContextVar[HandledRequest | None] = ContextVar("turnout_request", default=None)
 
 
+def current_caller() -> Caller:
+    """The caller of the request that the app is handling; an anonymous one outside of any."""
+    handled = current_request.get()
+    return handled.find_caller() if handled is not None else Caller()
+
+
 def new_request_id() -> str:
     """What a request is known by in headers, spans and logs."""
     return f"req_{secrets.token_hex(12)}"

@@ -116,12 +116,16 @@ def refuse_greenlets() -> None:
         )
 
 
-def _check(loop: asyncio.AbstractEventLoop) -> None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs on this thread, None where none does."""
     try:
-        here = asyncio.get_running_loop()
+        return asyncio.get_running_loop()
     except RuntimeError:
-        return
-    if here is loop:
+        return None
+
+
+def _check(loop: asyncio.AbstractEventLoop) -> None:
+    if running_loop() is loop:
         raise UsageError(
             "a blocking call on the event loop's own thread would wait for itself: await the asynchronous verb "
             "or client (openai.AsyncOpenAI, httpx.AsyncClient), or call from a thread (a plain `def` handler)"
@@ -239,4 +243,4 @@ class Pumped(Generic[Head, T]):
         self._task.cancel()
 
 
-__all__ = ["Pumped", "at_exit", "portal_loop", "refuse_greenlets", "run"]
+__all__ = ["Pumped", "at_exit", "portal_loop", "refuse_greenlets", "run", "running_loop"]

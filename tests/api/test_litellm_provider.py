@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.apps import settings
 from tests.support.scorers import hard_or_easy
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.attempt_errors import MalformedReply
 from turnout.context import Caller, current_request
 from turnout.testing import Says, ScriptedProvider
@@ -111,12 +111,13 @@ def test_registering_imports_nothing_and_waits_for_whoever_imports() -> None:
     code = """
 import sys, os
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+from turnout import Turnout
 from turnout.api import litellm_provider
-litellm_provider.register()
+litellm_provider.register(Turnout)
 print("litellm" in sys.modules)
 import litellm
-litellm_provider.register()
-litellm_provider.register()
+litellm_provider.register(Turnout)
+litellm_provider.register(Turnout)
 print([item["provider"] for item in litellm.custom_provider_map])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)

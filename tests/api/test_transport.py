@@ -18,8 +18,8 @@ import openai
 import turnout
 from tests.support.apps import settings
 from tests.support.scorers import hard_or_easy
+from turnout import Turnout
 from turnout.api.transport import Transport
-from turnout.assembly import Turnout
 from turnout.attempt_errors import MalformedReply, ProviderFailed
 from turnout.context import Caller, current_request
 from turnout.errors import UsageError
@@ -53,19 +53,21 @@ class Handling:
         self.turnout = turnout
         self.loop = loop
         self.user = user
+        self.outcomes: list[Any] = []
 
     def note(self, outcome: Any) -> None:
-        return None
+        self.outcomes.append(outcome)
 
     def find_caller(self) -> Caller:
         return Caller(user=self.user, endpoint="/ask")
 
 
 @contextmanager
-def handling(turnout: Turnout, user: str = "ann", loop: Any = None) -> Iterator[None]:
-    token = current_request.set(Handling(turnout, user, loop))
+def handling(turnout: Turnout, user: str = "ann", loop: Any = None) -> Iterator[Handling]:
+    handled = Handling(turnout, user, loop)
+    token = current_request.set(handled)
     try:
-        yield
+        yield handled
     finally:
         current_request.reset(token)
 
@@ -183,27 +185,21 @@ def test_errors_are_statuses_so_the_sdk_raises_its_typed_ones() -> None:
 def test_the_requests_own_turnout_caller_and_endpoint_come_along() -> None:
     """By contextvar, to the sync client and to the async one."""
     t, _ = built(cache={"scope": "user"})
-    seen: list[tuple[str, str]] = []
-
-    class Watched:
-        settings, clock, model_names, home = t.settings, t.clock, t.model_names, None
-
-        async def completed(self, request: Any, context: Any) -> Any:
-            seen.append((context.caller.user, context.caller.endpoint))
-            return await t.completed(request, context)
-
     transport = turnout.transport()
-    with handling(Watched()), blocking(transport) as client:  # type: ignore[arg-type]
+    seen: list[Any] = []
+    with handling(t) as handled, blocking(transport) as client:
         client.chat.completions.create(model="x", messages=ASK)
+    seen += handled.outcomes
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        with handling(Watched(), "bob", loop):  # type: ignore[arg-type]
+        with handling(t, "bob", loop) as handled:
             async with awaited(transport) as client:
                 await client.chat.completions.create(model="x", messages=ASK)
+            seen.extend(handled.outcomes)
 
     asyncio.run(scenario())
-    assert seen == [("ann", "/ask"), ("bob", "/ask")]
+    assert [(outcome.user, outcome.endpoint) for outcome in seen] == [("ann", "/ask"), ("bob", "/ask")]
 
 
 def test_a_blocking_client_on_the_loops_own_thread_is_told_what_to_do_at_once() -> None:
@@ -223,15 +219,15 @@ def test_a_blocking_client_on_the_loops_own_thread_is_told_what_to_do_at_once() 
 
 def test_a_threads_call_goes_to_the_servers_own_loop() -> None:
     """Where there is one; the async client on another loop goes there too, streams included."""
-    t, _ = built(cache={"enabled": False})
     loops: list[Any] = []
-    real = t.completed
 
-    async def completed(request: Any, context: Any) -> Any:
-        loops.append(asyncio.get_running_loop())
-        return await real(request, context)
+    class Watched(ScriptedProvider):
+        async def complete(self, call: Any) -> Any:
+            loops.append(asyncio.get_running_loop())
+            return await super().complete(call)
 
-    t.completed = completed  # type: ignore[method-assign]
+    config = settings("http://127.0.0.1:1/v1", cache={"enabled": False})
+    t = Turnout(config, provider=Watched(), scorer=hard_or_easy())
 
     def in_a_thread() -> None:
         with blocking(t.transport()) as client:

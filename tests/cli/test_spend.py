@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.redis_server import RedisServer
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.cli import main
 from turnout.context import Caller
 from turnout.testing import FixedScorer, ScriptedProvider

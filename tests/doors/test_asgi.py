@@ -23,8 +23,8 @@ from websockets.sync.client import connect
 
 from tests.support.apps import served, settings
 from tests.support.provider import LoopbackProvider
+from turnout import Turnout
 from turnout.asgi import TurnoutMiddleware
-from turnout.assembly import Turnout
 from turnout.errors import SettingsError
 from turnout.testing import FixedScorer, ManualClock, Says, ScriptedProvider, settle
 from turnout.upstream import litellm_import

@@ -14,7 +14,7 @@ from tests.support import fastapi_app, flask_app
 from tests.support.apps import served, settings
 from tests.support.provider import LoopbackProvider
 from tests.support.wsgi_servers import validated
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.doors.asgi_endpoint import ReadAhead
 from turnout.doors.endpoints import Endpoints, prompt_at
 from turnout.doors.wsgi_endpoint import read_ahead

@@ -18,7 +18,7 @@ from tests.support.apps import settings
 from tests.support.provider import LoopbackProvider
 from tests.support.scorers import hard_or_easy
 from tests.support.wsgi_servers import gunicorn
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.context import current_request
 from turnout.errors import SettingsError
 from turnout.testing import ScriptedProvider

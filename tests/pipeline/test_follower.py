@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.support.redis_server import RedisServer
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.attempt_errors import ProviderFailed
 from turnout.context import Caller
 from turnout.testing import FixedScorer, Hangs, Says, ScriptedProvider

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.world import CHEAP, DEAR, PRICES, SPARE, World, run
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.attempt_errors import ProviderFailed, ProviderRateLimited
 from turnout.context import Caller
 from turnout.errors import BudgetExceeded, RateLimitExceeded, SettingsError, UpstreamUnavailable

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.context import Caller, Directives, RequestContext
 from turnout.openai.requests import from_call
 from turnout.testing import FixedScorer, ManualClock, ScriptedProvider

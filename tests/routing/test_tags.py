@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.context import Caller
 from turnout.logs.labelled import Logs
 from turnout.openai.messages import Message

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.support.redis_server import RedisServer
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.context import Caller
 from turnout.errors import BudgetUnavailable, RateLimitExceeded
 from turnout.testing import FixedScorer, ScriptedProvider

@@ -12,8 +12,8 @@ from starlette.responses import StreamingResponse
 import openai
 import turnout
 from tests.support.scorers import hard_or_easy
+from turnout import Turnout
 from turnout.asgi import TurnoutMiddleware
-from turnout.assembly import Turnout
 
 ASK: Any = [{"role": "user", "content": "by the sdk"}]
 TOOLS: Any = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]

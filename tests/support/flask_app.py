@@ -16,7 +16,7 @@ from flask import Flask, Response, request
 import openai
 import turnout
 from tests.support.scorers import hard_or_easy
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.wsgi import TurnoutMiddleware
 
 ASK: Any = [{"role": "user", "content": "by the sdk"}]

@@ -19,7 +19,7 @@ from typing import Any
 
 import redis.asyncio
 
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.attempt_errors import ProviderFailed
 from turnout.clock import SystemClock
 from turnout.context import Caller

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
+from turnout import Turnout
 from turnout.asgi import TurnoutMiddleware
-from turnout.assembly import Turnout
 from turnout.attempt_errors import ConnectionFailed
 from turnout.ports.runtime import ProviderCall
 from turnout.testing import FixedScorer

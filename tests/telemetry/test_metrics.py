@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.attempt_errors import ProviderFailed
 from turnout.context import Caller
 from turnout.errors import ServedError

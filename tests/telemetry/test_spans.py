@@ -115,16 +115,19 @@ def test_no_prompt_no_answer_and_no_key_stand_in_any_span(client: TestClient) ->
 def test_an_app_that_is_already_instrumented_gets_no_second_server_span(client: TestClient) -> None:
     """A span around us is kept as the parent."""
     with trace.get_tracer("theirs").start_as_current_span("theirs"):
-        from turnout.doors.asgi import _with_server_span
+        from turnout.doors.base import below_server_span
 
         asked: list[str] = []
 
         async def app(scope: object, receive: object, send: object) -> None:
             asked.append("app")
 
+        async def app_below_a_second(scope: object, receive: object, send: object) -> None:
+            asked.append("second span")
+
         import asyncio
 
-        asyncio.run(_with_server_span(app)({"type": "http"}, None, None))  # type: ignore[arg-type]
+        asyncio.run(below_server_span(app, app_below_a_second)({"type": "http"}, None, None))
     assert asked == ["app"]
     assert {span.name for span in EXPORTER.get_finished_spans()} <= {"theirs"}
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.provider import MODES, LoopbackProvider
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.attempt_errors import NotConnected
 from turnout.errors import ServedError
 from turnout.ports.runtime import ProviderCall

@@ -12,7 +12,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
-from turnout.assembly import Turnout
+from turnout import Turnout
 from turnout.attempt_errors import (
     AttemptError,
     CallerFault,

@@ -1,50 +1,28 @@
-"""What a door hands in, what it is handed back, and what answering needs of a Turnout."""
+"""Requests and replies of the HTTP API, whatever brings them: ApiRequest in, ApiReply or EventStream out."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from turnout.api.response_headers import Pairs, error_headers, outcome_headers
-from turnout.context import Caller, RequestContext, patiently
+from turnout.api.response_headers import Headers, error_headers, outcome_headers
+from turnout.context import Caller, patiently
 from turnout.errors import InternalError, ServedError
 from turnout.openai.answers import DONE, dumps, event
-from turnout.openai.completion import AnswerStream, Completion
-from turnout.openai.requests import ChatRequest
-from turnout.ports.runtime import Clock
-from turnout.settings import Settings
+from turnout.openai.completion import AnswerStream
 
 log = logging.getLogger("turnout")
 
 
-class Answers(Protocol):
-    """The Turnout that answers."""
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def clock(self) -> Clock: ...
-
-    @property
-    def model_names(self) -> tuple[str, ...]:
-        """The names that callers may use."""
-        ...
-
-    async def completed(self, request: ChatRequest, context: RequestContext) -> Completion: ...
-
-    async def streamed(self, request: ChatRequest, context: RequestContext) -> AnswerStream: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
-    """One request for one of our own paths, as a door read it.
+    """One request for one of our own paths, as a door or the in-process transport read it.
 
-    path: below where the app is mounted. header: a header's text by its lower-case name, "" where absent.
-    body: empty unless the method is POST. started: by the clock's monotonic. named: what a model's name that the
-    body asks by is taken for; None: for itself. waits: how the caller waits for what may take long.
+    path: below where the app is mounted. header: gives a header's text by its lower-case name, "" where absent.
+    body: empty unless the method is POST. started: by the clock's monotonic. rename_model: gives the name to route
+    by for the name in the body; None: as it is. waits: how the caller waits for what may take long.
     """
 
     method: str
@@ -54,28 +32,28 @@ class ApiRequest:
     caller: Caller
     request_id: str
     started: float
-    named: Callable[[str], str] | None = None
+    rename_model: Callable[[str], str] | None = None
     waits: Callable[[Awaitable[Any]], Awaitable[Any]] = patiently
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiReply:
-    """A whole reply. `headers` hold neither content type nor length: every body is JSON."""
+    """A complete JSON reply. headers: all but content type and length."""
 
     status: int
-    headers: Pairs
+    headers: Headers
     body: bytes
 
     @property
-    def all_headers(self) -> Pairs:
-        """What the reply is sent with."""
+    def all_headers(self) -> Headers:
+        """The headers to send, content type and length first."""
         return [("content-type", "application/json"), ("content-length", str(len(self.body))), *self.headers]
 
 
 class EventStream:
-    """A reply that is a stream of server-sent events. `over` once the last one is out.
+    """A reply that is a stream of server-sent events. `over` is True once the last one is out.
 
-    A break becomes one error event, and no [DONE]. Leaving early: `await aclose()`.
+    A stream that breaks off ends with one error event and no [DONE]. To stop reading early: `await aclose()`.
     """
 
     status = 200
@@ -85,8 +63,8 @@ class EventStream:
         self.over = False
 
     @property
-    def all_headers(self) -> Pairs:
-        """What the stream is sent with."""
+    def all_headers(self) -> Headers:
+        """The headers to send before the first event."""
         return [
             ("content-type", "text/event-stream; charset=utf-8"),
             ("cache-control", "no-cache"),
@@ -107,7 +85,7 @@ class EventStream:
             self.over = True
             return DONE
         except ServedError as error:
-            # The status line is gone: all that is left to tell it by is an event.
+            # The status line is out: an event is all that can still carry the error.
             self.over = True
             return event(error.to_openai())
 
@@ -115,17 +93,19 @@ class EventStream:
         await self._stream.aclose()
 
 
-Answer = Callable[[ApiRequest], Awaitable[ApiReply | EventStream]]
+Reply = ApiReply | EventStream
+Answer = Callable[[ApiRequest], Awaitable[Reply]]
 
 
-def replied(status: int, body: Any, headers: Pairs) -> ApiReply:
-    """A reply with this object for its body."""
+def json_reply(status: int, body: Any, headers: Headers) -> ApiReply:
+    """The reply whose body is this object as JSON."""
     return ApiReply(status=status, headers=headers, body=dumps(body))
 
 
-def refusal(error: Exception, request_id: str) -> ApiReply:
-    """The reply that tells of an error. A defect of ours is told without a traceback, and logged with one."""
+def error_reply(error: Exception, request_id: str) -> ApiReply:
+    """The reply for an error, in OpenAI's shape. What is no ServedError is a defect of ours: the log gets its text
+    and traceback, the caller only the request id."""
     if not isinstance(error, ServedError):
-        log.error("turnout: request %s failed in a way that it should not", request_id, exc_info=error)
+        log.error("turnout: request %s failed with an internal error", request_id, exc_info=error)
         error = InternalError(f"internal error; request {request_id}")
-    return replied(error.told_status, error.to_openai(), error_headers(error, request_id))
+    return json_reply(error.told_status, error.to_openai(), error_headers(error, request_id))

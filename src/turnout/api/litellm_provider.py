@@ -1,17 +1,17 @@
 """`litellm.acompletion(model="turnout/auto", ...)`: code written on litellm is routed by changing one string.
 
-Registered as soon as litellm is there, by whoever imported it; never imports it.
+Registered as soon as anybody has imported litellm; never imports it.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from turnout import portal
-from turnout.api.current import Running, current_turnout, loop_of, run_on_home_loop
-from turnout.context import Caller, RequestContext, current_request, new_request_id
+from turnout.api.routes import Api
+from turnout.context import RequestContext, current_caller, new_request_id
 from turnout.errors import ServedError
 from turnout.openai.answers import finish_reason
 from turnout.openai.completion import AnswerStream
@@ -20,45 +20,46 @@ from turnout.upstream import litellm_import
 from turnout.upstream.litellm_tuning import OWN_PROVIDER
 
 # litellm's own, which stand among the parameters of a call.
-_NOT_OURS = frozenset({"stream", "stream_options", "max_retries", "extra_headers", "extra_body"})
+_LITELLM_OWN = frozenset({"stream", "stream_options", "max_retries", "extra_headers", "extra_body"})
 
 
-def register() -> None:
-    """`turnout/...` is known to litellm, now or as soon as it is imported."""
-    litellm_import.when_there(_register)
+def register(find: Callable[[], Api]) -> None:
+    """Makes `turnout/...` known to litellm, now or as soon as it is imported. find: gives the API that a call is
+    sent to; raises UsageError where there is none."""
+    litellm_import.when_there(partial(_register, find))
 
 
-def _register(litellm: Any) -> None:
+def _register(find: Callable[[], Api], litellm: Any) -> None:
     if any(item["provider"] == OWN_PROVIDER for item in litellm.custom_provider_map):
         return
-    litellm.custom_provider_map.append({"provider": OWN_PROVIDER, "custom_handler": _provider()})
+    litellm.custom_provider_map.append({"provider": OWN_PROVIDER, "custom_handler": _provider(find)})
     # What litellm does itself at a call that it sets up; ours are spared that.
     litellm.utils.custom_llm_setup()
 
 
-def _provider() -> Any:
-    """The provider, whose base class is litellm's."""
+def _provider(find: Callable[[], Api]) -> Any:
+    """The provider object; its base class is litellm's, so that it can only be defined once litellm is imported."""
     from litellm.llms.custom_llm import CustomLLM, CustomLLMError
     from litellm.types.utils import ModelResponse, ModelResponseStream
 
-    def failed(error: ServedError) -> Exception:
+    def litellm_error(error: ServedError) -> Exception:
         return CustomLLMError(status_code=error.told_status, message=error.message)  # type: ignore[no-untyped-call]
 
-    async def completed(call: _Call) -> Any:
+    async def complete(call: _Call) -> Any:
         try:
-            completion = await call.turnout.completed(call.request(stream=False), call.context)
+            completion = await call.api.chat.complete(call.request(stream=False), call.context)
         except ServedError as error:
-            raise failed(error) from error
+            raise litellm_error(error) from error
         return ModelResponse(**completion.to_openai())
 
-    async def begun(call: _Call) -> AsyncIterator[Any]:
+    async def begin_stream(call: _Call) -> AsyncIterator[Any]:
         try:
-            return parts(await call.turnout.streamed(call.request(stream=True), call.context))
+            return parts(await call.api.chat.stream(call.request(stream=True), call.context))
         except ServedError as error:
-            raise failed(error) from error
+            raise litellm_error(error) from error
 
-    async def opened(call: _Call) -> tuple[None, AsyncIterator[Any]]:
-        return None, await begun(call)
+    async def open_stream(call: _Call) -> tuple[None, AsyncIterator[Any]]:
+        return None, await begin_stream(call)
 
     async def parts(stream: AnswerStream) -> AsyncIterator[Any]:
         finish, usage = "stop", None
@@ -67,39 +68,39 @@ def _provider() -> Any:
                 finish = finish_reason(chunk) or finish
                 usage = chunk.get("usage") or usage
                 if chunk["choices"]:
-                    yield ModelResponseStream(**_unfinished(chunk))
+                    yield ModelResponseStream(**_without_finish(chunk))
             # litellm reads no further than the finish: it goes last, and takes the usage along.
             yield {"text": "", "is_finished": True, "finish_reason": finish, "usage": usage, "index": 0}
         except ServedError as error:
-            raise failed(error) from error
+            raise litellm_error(error) from error
         finally:
             await stream.aclose()
 
     class TurnoutProvider(CustomLLM):
-        """Each verb with litellm's own arguments; what it asks for is in a few of them."""
+        """litellm's four verbs; of the arguments that litellm passes, `_Call` reads those that matter."""
 
-        async def acompletion(self, *_: Any, **told: Any) -> Any:
-            call = _Call(told)
-            return await run_on_home_loop(call.turnout, partial(completed, call))
+        async def acompletion(self, *_: Any, **arguments: Any) -> Any:
+            call = _Call(find(), arguments)
+            return await call.api.home.run(partial(complete, call))
 
-        async def astreaming(self, *_: Any, **told: Any) -> AsyncIterator[Any]:  # type: ignore[override]
-            call = _Call(told)
-            stream = await run_on_home_loop(call.turnout, partial(begun, call))
+        async def astreaming(self, *_: Any, **arguments: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+            call = _Call(find(), arguments)
+            stream = await call.api.home.run(partial(begin_stream, call))
             end = object()
 
-            async def following() -> Any:
+            async def next_part() -> Any:
                 return await anext(stream, end)
 
-            while (part := await run_on_home_loop(call.turnout, following)) is not end:
+            while (part := await call.api.home.run(next_part)) is not end:
                 yield part
 
-        def completion(self, *_: Any, **told: Any) -> Any:
-            call = _Call(told)
-            return portal.run(loop_of(call.turnout), partial(completed, call))
+        def completion(self, *_: Any, **arguments: Any) -> Any:
+            call = _Call(find(), arguments)
+            return portal.run(call.api.home.for_thread(), partial(complete, call))
 
-        def streaming(self, *_: Any, **told: Any) -> Iterator[Any]:
-            call = _Call(told)
-            pumped: portal.Pumped[None, Any] = portal.Pumped(loop_of(call.turnout), partial(opened, call))
+        def streaming(self, *_: Any, **arguments: Any) -> Iterator[Any]:
+            call = _Call(find(), arguments)
+            pumped: portal.Pumped[None, Any] = portal.Pumped(call.api.home.for_thread(), partial(open_stream, call))
             try:
                 yield from pumped
             finally:
@@ -108,33 +109,30 @@ def _provider() -> Any:
     return TurnoutProvider()
 
 
-def _unfinished(chunk: Mapping[str, Any]) -> dict[str, Any]:
+def _without_finish(chunk: Mapping[str, Any]) -> dict[str, Any]:
     return {**chunk, "choices": [{**choice, "finish_reason": None} for choice in chunk["choices"]]}
 
 
 class _Call:
-    """One call as litellm tells it."""
+    """One call of litellm's. arguments: those that litellm passes to a provider's verb."""
 
-    def __init__(self, told: Mapping[str, Any]) -> None:
-        self.turnout: Running = current_turnout()
-        handled = current_request.get()
+    def __init__(self, api: Api, arguments: Mapping[str, Any]) -> None:
+        self.api = api
         self.context = RequestContext(
-            request_id=new_request_id(),
-            started=self.turnout.clock.monotonic(),
-            caller=handled.find_caller() if handled is not None else Caller(),
+            request_id=new_request_id(), started=api.clock.monotonic(), caller=current_caller()
         )
-        self._told = told
+        self._arguments = arguments
 
     def request(self, *, stream: bool) -> ChatRequest:
         """The request. Raises InvalidRequest."""
-        given: Mapping[str, Any] = self._told["optional_params"]
-        params = {name: value for name, value in given.items() if name not in _NOT_OURS}
+        options: Mapping[str, Any] = self._arguments["optional_params"]
+        params = {name: value for name, value in options.items() if name not in _LITELLM_OWN}
         return from_mapping(
             {
                 **params,
-                **(given.get("extra_body") or {}),
-                "model": self._told["model"],
-                "messages": self._told["messages"],
+                **(options.get("extra_body") or {}),
+                "model": self._arguments["model"],
+                "messages": self._arguments["messages"],
                 "stream": stream,
                 "stream_options": {"include_usage": True} if stream else None,
             }

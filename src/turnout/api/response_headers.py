@@ -1,4 +1,4 @@
-"""What an answer's headers tell of its outcome. Pure: names and values in, pairs of texts out."""
+"""The response headers that carry the decision, the cache's part, the time and the limits. Pure."""
 
 from __future__ import annotations
 
@@ -7,41 +7,42 @@ from collections.abc import Sequence
 from turnout.errors import ServedError
 from turnout.records import CACHE_STATUS, SERVED_FROM_CACHE, Decision, Outcome
 
-Pairs = list[tuple[str, str]]
+Headers = list[tuple[str, str]]
 
 
-def outcome_headers(outcome: Outcome) -> Pairs:
-    """The decision, the cache's part and the time, of an answer or of a stream's head."""
-    pairs: Pairs = [("x-request-id", outcome.request_id), ("x-turnout-tier", outcome.tier)]
+def outcome_headers(outcome: Outcome) -> Headers:
+    """The headers of an answer, or of a stream whose outcome is known up to its first chunk."""
+    headers: Headers = [("x-request-id", outcome.request_id), ("x-turnout-tier", outcome.tier)]
     if outcome.model:
-        pairs.append(("x-turnout-model", outcome.model))
+        headers.append(("x-turnout-model", outcome.model))
     if outcome.decision is not None and outcome.decision.score is not None:
-        pairs.append(("x-turnout-score", f"{outcome.decision.score:.4f}"))
+        headers.append(("x-turnout-score", f"{outcome.decision.score:.4f}"))
     if outcome.reason is not None:
-        pairs.append(("x-turnout-reason", outcome.reason))
+        headers.append(("x-turnout-reason", outcome.reason))
     if status := CACHE_STATUS[outcome.cache]:
-        pairs.append(("cache-status", status))
+        headers.append(("cache-status", status))
     if outcome.age_s is not None:
-        pairs.append(("age", str(int(outcome.age_s))))
-    pairs.append(("server-timing", _timing(outcome)))
-    pairs.extend(outcome.limits)
-    return pairs
+        headers.append(("age", str(int(outcome.age_s))))
+    headers.append(("server-timing", _timing(outcome)))
+    headers.extend(outcome.limits)
+    return headers
 
 
-def decision_headers(decision: Decision) -> Pairs:
-    """What was decided for a request that the app answers by its own client: the model is the preferred one."""
-    pairs: Pairs = [("x-turnout-tier", decision.tier), ("x-turnout-model", decision.candidates[0])]
+def decision_headers(decision: Decision) -> Headers:
+    """The headers for a request that the app answers with a client of its own: the model is the preferred one."""
+    headers: Headers = [("x-turnout-tier", decision.tier), ("x-turnout-model", decision.candidates[0])]
     if decision.score is not None:
-        pairs.append(("x-turnout-score", f"{decision.score:.4f}"))
-    return [*pairs, ("x-turnout-reason", decision.reason)]
+        headers.append(("x-turnout-score", f"{decision.score:.4f}"))
+    return [*headers, ("x-turnout-reason", decision.reason)]
 
 
-def handling_timing(whole_s: float, outcomes: Sequence[Outcome]) -> Pairs:
-    """Where the time of an app's own endpoint went up to its status line: inference apart from the app."""
+def handler_timing(total_s: float, outcomes: Sequence[Outcome]) -> Headers:
+    """`Server-Timing` of one of the app's own endpoints, `total_s` seconds after its request came: the app's part, and
+    that of the calls it made."""
     own = sum(outcome.turnout_s for outcome in outcomes)
     inference = sum(outcome.inference_s for outcome in outcomes)
     waited = sum(outcome.waited_s for outcome in outcomes)
-    parts = [f"app;dur={max(0.0, whole_s - own - inference - waited) * 1000:.2f}"]
+    parts = [f"app;dur={max(0.0, total_s - own - inference - waited) * 1000:.2f}"]
     if outcomes:
         parts += [f"turnout;dur={own * 1000:.2f}", f"inference;dur={inference * 1000:.2f}"]
     return [("server-timing", ", ".join(parts))]
@@ -56,6 +57,6 @@ def _timing(outcome: Outcome) -> str:
     return ", ".join(parts)
 
 
-def error_headers(error: ServedError, request_id: str) -> Pairs:
-    """The request id, the error's own headers and when to come back."""
+def error_headers(error: ServedError, request_id: str) -> Headers:
+    """The headers of an error reply: the request id, and the error's own, such as Retry-After."""
     return [("x-request-id", request_id), *error.told_headers]

@@ -1,90 +1,84 @@
-"""The paths that are Turnout's own, and what each answers."""
+"""The route table: which paths are Turnout's own, by which methods they are asked, and what answers each."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from turnout.api.exchange import Answer, Answers, ApiReply, ApiRequest, EventStream, replied
-from turnout.api.response_headers import outcome_headers
-from turnout.context import RequestContext, parse_directives
-from turnout.errors import MethodNotAllowed, ModelNotFound, UnsupportedMediaType
-from turnout.openai.answers import Body
-from turnout.openai.requests import parse
+from turnout.api.chat import Chat
+from turnout.api.exchange import Answer, ApiRequest, Reply
+from turnout.api.models import Models
+from turnout.errors import MethodNotAllowed, NotFound
+from turnout.home_loop import HomeLoop
+from turnout.ports.runtime import Clock
+from turnout.settings import Server, Settings
+
+READ = ("GET", "HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row. path: below where the app is mounted; with a "/" at its end it stands for every path below it; "": the
+    settings switch it off. methods: as `Allow` names them. relative: the path below an SDK's base URL."""
+
+    path: str
+    methods: tuple[str, ...]
+    answer: Answer
+    relative: str
+
+    async def __call__(self, request: ApiRequest) -> Reply:
+        """The reply. Raises ServedError; MethodNotAllowed for another method than the row's."""
+        if request.method not in self.methods:
+            allow = ", ".join(self.methods)
+            raise MethodNotAllowed(f"this path takes {allow}, not {request.method}", headers=(("allow", allow),))
+        return await self.answer(request)
+
+
+def route_table(server: Server, chat: Chat, models: Models) -> tuple[Route, ...]:
+    """Every route, a row each. Without a chat path the models' paths are the app's own too."""
+    base = server.models_path if server.chat_path else ""
+    return (
+        Route(server.chat_path, ("POST",), chat.answer, "/chat/completions"),
+        Route(base, READ, models.list_all, "/models"),
+        Route(base and f"{base}/", READ, models.retrieve, "/models/"),
+    )
 
 
 class Routes:
-    """Finds the answer to a path: `own.find("/v1/chat/completions")`. Answers raise ServedError."""
+    """Finds the route of a path."""
 
-    def __init__(self, turnout: Answers) -> None:
-        self._turnout = turnout
-        self._exact: dict[str, Answer] = {}
-        self._below: tuple[tuple[str, Answer], ...] = ()
-        server = turnout.settings.server
-        if server.chat_path:
-            self._exact = {server.chat_path: self.chat, server.models_path: self.models}
-            self._below = ((f"{server.models_path}/", self.model),)
-        self._prefixes = tuple(prefix for prefix, _ in self._below)
+    def __init__(self, table: Iterable[Route]) -> None:
+        self._table = tuple(table)
+        served = [route for route in self._table if route.path]
+        self._exact = {route.path: route for route in served if not route.path.endswith("/")}
+        self._below = [route for route in served if route.path.endswith("/")]
+        self._prefixes = tuple(route.path for route in self._below)
 
-    def find(self, path: str) -> Answer | None:
-        """What answers this path (below where the app is mounted); None: it is the app's own."""
-        found = self._exact.get(path)
-        if found is None and path.startswith(self._prefixes):
-            return next(answer for prefix, answer in self._below if path.startswith(prefix))
-        return found
+    def find(self, path: str) -> Route | None:
+        """The route of this path, below where the app is mounted; None: the path is the app's own."""
+        route = self._exact.get(path)
+        if route is None and path.startswith(self._prefixes):
+            return next(route for route in self._below if path.startswith(route.path))
+        return route
 
-    def find_below(self, path: str) -> Answer | None:
-        """What answers this path below any base URL, the endpoint switched off or not."""
-        if path.endswith("/chat/completions"):
-            return self.chat
-        if path.endswith("/models"):
-            return self.models
-        return self.model if "/models/" in path else None
-
-    async def chat(self, asked: ApiRequest) -> ApiReply | EventStream:
-        """A chat completion, whole or as events."""
-        if asked.method != "POST":
-            raise MethodNotAllowed("chat completions are asked for by POST", headers=(("allow", "POST"),))
-        _check_type(asked)
-        context = RequestContext(
-            request_id=asked.request_id,
-            started=asked.started,
-            caller=asked.caller,
-            directives=parse_directives(asked.header("cache-control"), asked.header("x-turnout-deadline-ms")),
-            waits=asked.waits,
-        )
-        request = parse(asked.body)
-        if asked.named is not None:
-            request = replace(request, model=asked.named(request.model))
-        if request.stream:
-            return EventStream(await self._turnout.streamed(request, context))
-        completion = await self._turnout.completed(request, context)
-        return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=completion.body_bytes)
-
-    async def models(self, asked: ApiRequest) -> ApiReply:
-        """Every name that `model` may be."""
-        _check_reading(asked)
-        listed = {"object": "list", "data": [_listed(name) for name in self._turnout.model_names]}
-        return replied(200, listed, [("x-request-id", asked.request_id)])
-
-    async def model(self, asked: ApiRequest) -> ApiReply:
-        """One of those names."""
-        _check_reading(asked)
-        name = asked.path.partition("/models/")[2]
-        if name not in self._turnout.model_names:
-            raise ModelNotFound(f"the model {name[:80]!r} does not exist here", param="model")
-        return replied(200, _listed(name), [("x-request-id", asked.request_id)])
+    def find_relative(self, path: str) -> Route:
+        """The route of a path below any base URL, switched off at the doors or not. Raises NotFound."""
+        for route in self._table:
+            if path.endswith(route.relative):
+                return route
+        for route in self._table:
+            if route.relative.endswith("/") and route.relative in path:
+                return route
+        known = ", ".join(dict.fromkeys(route.relative.rstrip("/") for route in self._table))
+        raise NotFound(f"{path} is not served in-process: {known} are")
 
 
-def _listed(name: str) -> Body:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "turnout"}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """One Turnout's API: all that a door, the in-process transport and litellm's provider need of it."""
 
-
-def _check_reading(asked: ApiRequest) -> None:
-    if asked.method not in ("GET", "HEAD"):
-        raise MethodNotAllowed("models are listed by GET", headers=(("allow", "GET, HEAD"),))
-
-
-def _check_type(asked: ApiRequest) -> None:
-    kind = asked.header("content-type").partition(";")[0].strip().lower()
-    if kind and kind != "application/json" and not kind.endswith("+json"):
-        raise UnsupportedMediaType(f"content-type must be application/json, not {kind}")
+    settings: Settings
+    clock: Clock
+    home: HomeLoop
+    chat: Chat
+    routes: Routes

@@ -16,94 +16,88 @@ from functools import partial
 import httpx
 
 from turnout import portal
-from turnout.api.current import Running, loop_of, run_on_home_loop
-from turnout.api.exchange import ApiReply, ApiRequest, EventStream, refusal, replied
-from turnout.api.routes import Routes
-from turnout.context import Caller, current_request, new_request_id
-from turnout.errors import NotFound, UsageError
+from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply, error_reply, json_reply
+from turnout.api.routes import Api
+from turnout.context import current_caller, new_request_id
+from turnout.errors import UsageError
+from turnout.home_loop import HomeLoop
+from turnout.settings import Settings
 from turnout.settings.sections import VIRTUAL_MODELS
 
 
 class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """For `httpx.Client` and `httpx.AsyncClient` alike, any number of them.
 
-    find: the Turnout that is meant; raises UsageError where none is. model: what any model's name is replaced by,
-    but for auto, cheap, expensive, configured full names and aliases; None keeps it. The request's read timeout holds
+    find: gives the API to send a request to; raises UsageError where there is none. model: replaces any model's name
+    but auto, cheap, expensive, configured full names and aliases; None keeps it. The client's read timeout holds
     until the status line and between the pieces of a stream. Errors are HTTP statuses, as over a network.
     """
 
-    def __init__(self, find: Callable[[], Running], model: str | None) -> None:
+    def __init__(self, find: Callable[[], Api], model: str | None) -> None:
         self._find = find
         self._model = model
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
         try:
-            turnout = self._find()
-            asked = self._asked(turnout, request, body)
-            reply = await run_on_home_loop(turnout, partial(self._answered, turnout, asked, request))
+            api = self._find()
+            reply = await api.home.run(partial(_answer, api, self._api_request(api, request, body), request))
         except UsageError as error:
-            return _told(error, request)
+            return _usage_error(error, request)
         if isinstance(reply, ApiReply):
-            return _whole(reply)
-        return _streamed(reply, _AsyncPieces(_Timely(reply, request), turnout))
+            return _complete_response(reply)
+        return _streamed_response(reply, _AsyncPieces(_TimedEvents(reply, request), api.home))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body = request.read()
         try:
-            turnout = self._find()
-            asked = self._asked(turnout, request, body)
-            opening = partial(self._opened, turnout, asked, request)
-            pumped: portal.Pumped[ApiReply | EventStream, bytes] = portal.Pumped(loop_of(turnout), opening)
+            api = self._find()
+            opening = partial(_open, api, self._api_request(api, request, body), request)
+            pumped: portal.Pumped[Reply, bytes] = portal.Pumped(api.home.for_thread(), opening)
         except UsageError as error:
-            return _told(error, request)
+            return _usage_error(error, request)
         reply = pumped.head
-        return _whole(reply) if isinstance(reply, ApiReply) else _streamed(reply, _Pieces(pumped))
+        return _complete_response(reply) if isinstance(reply, ApiReply) else _streamed_response(reply, _Pieces(pumped))
 
-    def _asked(self, turnout: Running, request: httpx.Request, body: bytes) -> ApiRequest:
-        handled = current_request.get()
+    def _api_request(self, api: Api, request: httpx.Request, body: bytes) -> ApiRequest:
         return ApiRequest(
             method=request.method,
             path=request.url.path,
             header=lambda name: request.headers.get(name, ""),
             body=body,
-            caller=handled.find_caller() if handled is not None else Caller(),
+            caller=current_caller(),
             request_id=new_request_id(),
-            started=turnout.clock.monotonic(),
-            named=partial(self._named, turnout),
+            started=api.clock.monotonic(),
+            rename_model=partial(self._rename_model, api.settings),
         )
 
-    def _named(self, turnout: Running, model: str) -> str:
-        if self._model is None or model in VIRTUAL_MODELS:
-            return model
-        settings = turnout.settings
+    def _rename_model(self, settings: Settings, name: str) -> str:
+        if self._model is None or name in VIRTUAL_MODELS:
+            return name
         # Of the short names only aliases: what `gpt-4o` means in old code is for the app to say, not for us to guess.
-        return model if model in settings.model_names or model in settings.routing.aliases else self._model
-
-    async def _answered(self, turnout: Running, asked: ApiRequest, request: httpx.Request) -> ApiReply | EventStream:
-        answer = Routes(turnout).find_below(asked.path)
-        try:
-            if answer is None:
-                raise NotFound(
-                    f"{asked.method} {asked.path} is not served in-process: "
-                    "chat completions (/chat/completions) and models (/models) are"
-                )
-            async with _read_timeout(request):
-                return await answer(asked)
-        except httpx.ReadTimeout:
-            raise
-        except Exception as error:
-            # The last line of this door too: what is no ServedError is a defect of ours.
-            return refusal(error, asked.request_id)
-
-    async def _opened(
-        self, turnout: Running, asked: ApiRequest, request: httpx.Request
-    ) -> tuple[ApiReply | EventStream, AsyncIterator[bytes] | None]:
-        reply = await self._answered(turnout, asked, request)
-        return reply, _Timely(reply, request) if isinstance(reply, EventStream) else None
+        return name if name in settings.model_names or name in settings.routing.aliases else self._model
 
 
-def _whole(reply: ApiReply) -> httpx.Response:
+async def _answer(api: Api, request: ApiRequest, http_request: httpx.Request) -> Reply:
+    try:
+        route = api.routes.find_relative(request.path)
+        async with _read_timeout(http_request):
+            return await route(request)
+    except httpx.ReadTimeout:
+        raise
+    except Exception as error:
+        # The outermost code of this door: what is no ServedError is a defect of ours.
+        return error_reply(error, request.request_id)
+
+
+async def _open(
+    api: Api, request: ApiRequest, http_request: httpx.Request
+) -> tuple[Reply, AsyncIterator[bytes] | None]:
+    reply = await _answer(api, request, http_request)
+    return reply, _TimedEvents(reply, http_request) if isinstance(reply, EventStream) else None
+
+
+def _complete_response(reply: ApiReply) -> httpx.Response:
     headers = reply.all_headers
     if reply.status >= 400:
         # The SDK's own retries would hold the handler, and multiply ours.
@@ -111,17 +105,17 @@ def _whole(reply: ApiReply) -> httpx.Response:
     return httpx.Response(reply.status, headers=headers, content=reply.body)
 
 
-def _streamed(events: EventStream, pieces: httpx.AsyncByteStream | httpx.SyncByteStream) -> httpx.Response:
+def _streamed_response(events: EventStream, pieces: httpx.AsyncByteStream | httpx.SyncByteStream) -> httpx.Response:
     return httpx.Response(events.status, headers=events.all_headers, stream=pieces)
 
 
-def _told(error: UsageError, request: httpx.Request) -> httpx.Response:
-    """The openai SDK takes an exception for a lost connection: it sleeps, tries again and hides what was wrong.
-    It shows what a status tells, and does as this header says. Anybody else gets the error itself."""
+def _usage_error(error: UsageError, request: httpx.Request) -> httpx.Response:
+    """The openai SDK takes an exception for a lost connection: it sleeps, tries again and hides what was wrong. It
+    shows a status' message, and obeys `x-should-retry`. Any other client gets the error itself."""
     if "x-stainless-lang" not in request.headers:
         raise error
-    told = {"error": {"message": str(error), "type": "usage_error", "code": "usage_error", "param": None}}
-    return _whole(replied(500, told, [("x-should-retry", "false")]))
+    body = {"error": {"message": str(error), "type": "usage_error", "code": "usage_error", "param": None}}
+    return _complete_response(json_reply(500, body, []))
 
 
 @asynccontextmanager
@@ -130,18 +124,18 @@ async def _read_timeout(request: httpx.Request) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(request.extensions.get("timeout", {}).get("read")):
             yield
-    except TimeoutError as late:
-        raise httpx.ReadTimeout("no answer within the client's read timeout", request=request) from late
+    except TimeoutError as error:
+        raise httpx.ReadTimeout("no answer within the client's read timeout", request=request) from error
 
 
-class _Timely:
-    """Events, each within the client's read timeout."""
+class _TimedEvents:
+    """The events of a stream, each within the client's read timeout."""
 
     def __init__(self, events: EventStream, request: httpx.Request) -> None:
         self._events = events
         self._request = request
 
-    def __aiter__(self) -> _Timely:
+    def __aiter__(self) -> _TimedEvents:
         return self
 
     async def __anext__(self) -> bytes:
@@ -153,23 +147,27 @@ class _Timely:
 
 
 class _AsyncPieces(httpx.AsyncByteStream):
-    def __init__(self, events: _Timely, turnout: Running) -> None:
+    """A stream's events for an AsyncClient on any loop, pulled on the home loop."""
+
+    def __init__(self, events: _TimedEvents, home: HomeLoop) -> None:
         self._events = events
-        self._turnout = turnout
+        self._home = home
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while (piece := await run_on_home_loop(self._turnout, self._next)) is not None:
+        while (piece := await self._home.run(self._next)) is not None:
             yield piece
 
     async def _next(self) -> bytes | None:
         return await anext(self._events, None)
 
     async def aclose(self) -> None:
-        await run_on_home_loop(self._turnout, self._events.aclose)
+        await self._home.run(self._events.aclose)
 
 
 class _Pieces(httpx.SyncByteStream):
-    def __init__(self, pumped: portal.Pumped[ApiReply | EventStream, bytes]) -> None:
+    """A stream's events for a blocking Client in a thread."""
+
+    def __init__(self, pumped: portal.Pumped[Reply, bytes]) -> None:
         self._pumped = pumped
 
     def __iter__(self) -> Iterator[bytes]:

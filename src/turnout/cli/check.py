@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from turnout.assembly import Turnout
+from turnout.turnout import Turnout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from turnout.assembly import Turnout
 from turnout.attempt_errors import AttemptError, Misconfigured
 from turnout.cli.failure_text import Causes
 from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
@@ -20,6 +19,7 @@ from turnout.ports.runtime import Provider, ProviderCall
 from turnout.pricing import FREE, Price
 from turnout.records import Attempt, Outcome, Tier
 from turnout.settings import Cache, Fallback, Routing, Settings
+from turnout.turnout import Turnout
 from turnout.upstream import litellm_import
 from turnout.upstream.call_trace import COME_BACK_S
 from turnout.upstream.prices import price_table

@@ -19,7 +19,6 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from turnout.assembly import Turnout
 from turnout.context import Caller
 from turnout.demo.process import ServerProcess
 from turnout.demo.provider_process import ProviderProcess
@@ -28,6 +27,7 @@ from turnout.demo.tasks import Task, check, generate
 from turnout.logs import labelled as labelled_logs
 from turnout.records import Tier
 from turnout.training import fit
+from turnout.turnout import Turnout
 
 TRAINING, HELD_OUT, REPEATS = 700, 300, 120
 USERS = ("ann", "ben", "cho", "dia", "eli", "fay", "gus", "hui")

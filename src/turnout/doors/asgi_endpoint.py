@@ -1,12 +1,11 @@
-"""A request of one of the app's own endpoints at the ASGI door: its body read ahead and replayed, its response's
-headers added to."""
+"""One of the app's own endpoints at the ASGI door: reading its body ahead and replaying it, adding response headers."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from turnout.doors.endpoints import Admitted
+from turnout.doors.endpoints import EndpointRequest
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -14,8 +13,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class ReadAhead:
-    """The messages of a request's body, read up to `limit` bytes; the app then receives the very same messages in
-    the same pieces, and after them whatever else comes."""
+    """Reads a request's body up to `limit` bytes, then gives the app the very same messages, and after them whatever
+    else the server sends."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive
@@ -39,7 +38,7 @@ class ReadAhead:
         return b""
 
     async def receive(self) -> Message:
-        """What the app is handed for `receive`."""
+        """The app's `receive`."""
         if self._next < len(self._messages):
             message = self._messages[self._next]
             self._next += 1
@@ -47,13 +46,13 @@ class ReadAhead:
         return await self._receive()
 
 
-def adding(admitted: Admitted, send: Send) -> Send:
-    """`send`, which adds our headers to the app's response."""
+def with_headers(request: EndpointRequest, send: Send) -> Send:
+    """A `send` that adds this request's headers to the app's response."""
 
-    async def added(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            ours = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in admitted.headers()]
-            message = {**message, "headers": [*message.get("headers", ()), *ours]}
+            added = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers()]
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
         await send(message)
 
-    return added
+    return send_with_headers

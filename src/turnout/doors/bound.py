@@ -1,4 +1,4 @@
-"""Turnout bound to the request that a handler serves: what doors put where handlers find it."""
+"""Turnout for one request that the app is handling: `request.state.turnout` and `environ["turnout"]`."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from functools import partial
 from typing import Any
 
 from turnout import portal
-from turnout.api.current import loop_of
-from turnout.assembly import Turnout
 from turnout.context import Caller
 from turnout.openai.completion import Chunk, Completion, TextStream
 from turnout.records import Decision, Outcome
+from turnout.turnout import Turnout
 
 FindCaller = Callable[[], Caller]
 
 
 class BoundTurnout:
-    """The verbs for one request's caller, awaited: `request.state.turnout`.
+    """The asynchronous verbs for one request's caller: `request.state.turnout`.
 
     `blocking` has the same verbs for a plain `def` handler, which runs in a thread. decision: at a path of
-    `[endpoints]`, made before the handler runs; None where no text was found to score.
+    `[endpoints]`, made before the handler runs; None where no text was found to score. loop: the server's, None
+    under WSGI. Implements HandledRequest.
     """
 
     __slots__ = ("_caller", "_find", "_outcomes", "decision", "loop", "turnout")
@@ -35,13 +35,14 @@ class BoundTurnout:
         self.decision: Decision | None = None
 
     def note(self, outcome: Outcome) -> None:
+        """Adds the outcome of a call that was made while the app handles the request."""
         if self._outcomes is None:
             self._outcomes = []
         self._outcomes.append(outcome)
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """Of the calls made so far while the app handles the request."""
+        """The outcomes of the calls made so far while the app handles the request."""
         return self._outcomes or []
 
     def find_caller(self) -> Caller:
@@ -69,8 +70,8 @@ class BoundTurnout:
 
 
 class BlockingTurnout:
-    """The verbs for one request's caller, blocking: `environ["turnout"]`. They run on the server's loop where
-    there is one, else on the portal's. Raise UsageError on that loop's own thread.
+    """The blocking verbs for one request's caller: `environ["turnout"]`. They run on the server's loop where there is
+    one, else on the portal's, and raise UsageError on that loop's own thread.
     """
 
     __slots__ = ("_bound",)
@@ -87,27 +88,27 @@ class BlockingTurnout:
         """The answer to a text or to messages, for this request's caller. Raises ServedError."""
         # The caller is found here: the app's own callable may block, and belongs to this thread.
         self._bound.find_caller()
-        return portal.run(loop_of(self._bound.turnout), partial(self._bound.complete, prompt, **params))
+        return portal.run(self._bound.turnout.home.for_thread(), partial(self._bound.complete, prompt, **params))
 
     def stream(self, prompt: Any, **params: Any) -> BlockingStream:
         """The answer chunk by chunk, for this request's caller. Raises ServedError where it has no beginning."""
         self._bound.find_caller()
-        return BlockingStream(loop_of(self._bound.turnout), partial(self._bound.stream, prompt, **params))
+        return BlockingStream(self._bound.turnout.home.for_thread(), partial(self._bound.stream, prompt, **params))
 
     def decide(self, prompt: Any, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""
         self._bound.find_caller()
-        return portal.run(loop_of(self._bound.turnout), partial(self._bound.decide, prompt, **params))
+        return portal.run(self._bound.turnout.home.for_thread(), partial(self._bound.decide, prompt, **params))
 
 
 class BlockingStream:
     """The chunks of one answer, read by a thread. To be read to its end or closed; a `with` block closes it.
 
-    `outcome`: of its head while it runs, of the whole when it is over.
+    `outcome`: as known at the first chunk while the stream runs, complete when it is over.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, begin: Callable[[], TextStream]) -> None:
-        self._chunks: portal.Pumped[TextStream, Chunk] = portal.Pumped(loop, partial(_begun, begin))
+        self._chunks: portal.Pumped[TextStream, Chunk] = portal.Pumped(loop, partial(_open, begin))
 
     def __iter__(self) -> BlockingStream:
         return self
@@ -122,12 +123,12 @@ class BlockingStream:
         self.close()
 
     def __del__(self) -> None:
-        # Forgotten half-read: the provider's call ends all the same.
+        # Dropped half-read: the provider's call ends all the same.
         if hasattr(self, "_chunks"):
             self.close()
 
     def close(self) -> None:
-        """Ends the listening early; where nobody else listens, the provider's call too."""
+        """Stops reading early; where nobody else reads the answer, the provider's call ends too."""
         self._chunks.close()
 
     @property
@@ -135,7 +136,7 @@ class BlockingStream:
         return self._chunks.head.outcome
 
 
-async def _begun(begin: Callable[[], TextStream]) -> tuple[TextStream, AsyncIterator[Chunk]]:
+async def _open(begin: Callable[[], TextStream]) -> tuple[TextStream, AsyncIterator[Chunk]]:
     stream = begin()
     await stream.__aenter__()
     return stream, stream

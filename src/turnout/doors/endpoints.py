@@ -1,5 +1,5 @@
-"""The app's own endpoints that the settings name: which one a path is, the text in its body, and what
-its response gains."""
+"""The app's own endpoints that the settings name: which one a path is, the text to score in its body, and the headers
+that its response gains."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from turnout.api.response_headers import Pairs, decision_headers, handling_timing
+from turnout.api.response_headers import Headers, decision_headers, handler_timing
 from turnout.doors.bound import BoundTurnout
-from turnout.pipeline.call import EndpointAdmission
 from turnout.settings import Endpoint
 
 # A path parameter as FastAPI, Starlette, Flask and Django write it, its converter in either place.
 _PARAMETER = re.compile(r"\{[^{}/]+\}|<[^<>/]+>")
 _ANY_PATH = re.compile(r"\{[^{}]+:path\}|<path:[^<>]+>")
-# Their bodies hold something to score.
+# The methods whose bodies hold something to score.
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -43,21 +42,16 @@ class Endpoints:
 
 
 def _pattern(template: str) -> str:
-    made, at = "", 0
+    pattern, end = "", 0
     for match in _PARAMETER.finditer(template):
-        made += re.escape(template[at : match.start()]) + (".+" if _ANY_PATH.fullmatch(match.group()) else "[^/]+")
-        at = match.end()
-    return made + re.escape(template[at:])
-
-
-def is_read(endpoint: Endpoint, method: str) -> bool:
-    """Whether the body of such a request is looked into."""
-    return bool(endpoint.prompt) and method in _WITH_BODY
+        pattern += re.escape(template[end : match.start()]) + (".+" if _ANY_PATH.fullmatch(match.group()) else "[^/]+")
+        end = match.end()
+    return pattern + re.escape(template[end:])
 
 
 def prompt_at(body: bytes, pointer: str) -> str | Sequence[Any] | None:
-    """The text, or the message list, that the JSON pointer (RFC 6901) leads to in this body; None where it leads
-    to neither: the app's own to say so."""
+    """The text, or the message list, at this JSON pointer (RFC 6901) of the body; None where neither is there, which
+    is for the app to refuse."""
     try:
         value: Any = json.loads(body)
         for token in _tokens(pointer):
@@ -71,20 +65,31 @@ def _tokens(pointer: str) -> Iterable[str]:
     return (token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
 
 
-class Admitted:
-    """One request of an app's endpoint that was let in, on its way through the app."""
+class EndpointRequest:
+    """One request of one of the app's own endpoints, on its way through the app."""
 
-    def __init__(self, bound: BoundTurnout, admission: EndpointAdmission, started: float) -> None:
-        bound.decision = admission.decision
+    def __init__(self, bound: BoundTurnout, endpoint: Endpoint) -> None:
         self._bound = bound
-        self._admission = admission
-        self._started = started
+        self._endpoint = endpoint
+        self._started = bound.turnout.clock.monotonic()
+        self._limits: Headers = []
 
-    def headers(self) -> Pairs:
-        """What the app's own response gains: the decision, the limits, and where the time went until now."""
-        decision = self._admission.decision
+    def has_prompt(self, method: str) -> bool:
+        """Whether the body of a request by this method is to be read for a text to score."""
+        return bool(self._endpoint.prompt) and method in _WITH_BODY
+
+    async def admit(self, body: bytes) -> None:
+        """Counts the request, and decides where its body holds a text. Raises ServedError where it is refused."""
+        prompt = prompt_at(body, self._endpoint.prompt)
+        admission = await self._bound.turnout.admit(prompt, self._bound.find_caller())
+        self._bound.decision = admission.decision
+        self._limits = list(admission.headers)
+
+    def headers(self) -> Headers:
+        """The headers that the app's response gains: the decision, the limits, and the time until now by its parts."""
+        decision = self._bound.decision
         return [
             *(decision_headers(decision) if decision is not None else ()),
-            *self._admission.headers,
-            *handling_timing(self._bound.turnout.clock.monotonic() - self._started, self._bound.outcomes),
+            *self._limits,
+            *handler_timing(self._bound.turnout.clock.monotonic() - self._started, self._bound.outcomes),
         ]

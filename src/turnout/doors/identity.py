@@ -1,4 +1,4 @@
-"""Who is asking: the app's callable, else the configured header, else the bearer's hash, else anonymous."""
+"""The user's id of a request: from the app's callable, else a header, else the bearer token's hash, else anonymous."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from turnout.settings import Identity
 UserOf = Callable[[Any], str | None]
 
 
-def user_id(settings: Identity, user_of: UserOf | None, scope: Any, header: Callable[[str], str]) -> str:
-    """The user's id. A bearer token never stands in it: its hash does. Raises UsageError where the app's
-    callable gives something else than a text or None."""
+def user_id(settings: Identity, user_of: UserOf | None, raw: Any, header: Callable[[str], str]) -> str:
+    """The user's id; for a bearer token its hash, never the token. raw: what `user_of` is called with, the ASGI scope
+    or the WSGI environ. header: gives a header's text by its lower-case name. Raises UsageError where `user_of` gives
+    something else than a text or None."""
     if user_of is not None:
-        told = user_of(scope)
-        if told is not None and not isinstance(told, str):
-            raise UsageError(f"user= must give a text or None, not {type(told).__name__}")
-        if told:
-            return told
-    if settings.user_header and (told := header(settings.user_header.lower())):
-        return told
+        user = user_of(raw)
+        if user is not None and not isinstance(user, str):
+            raise UsageError(f"user= must give a text or None, not {type(user).__name__}")
+        if user:
+            return user
+    if settings.user_header and (user := header(settings.user_header.lower())):
+        return user
     if settings.bearer:
         kind, _, token = header("authorization").partition(" ")
         if kind.lower() == "bearer" and token.strip():

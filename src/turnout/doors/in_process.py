@@ -1,14 +1,12 @@
-"""`turnout.transport()`: the door that no network leads to."""
+"""`turnout.transport()`: the door for code in the same process, through no network."""
 
 from __future__ import annotations
 
 import threading
 
-from turnout.api.current import current_turnout
 from turnout.api.transport import Transport
-from turnout.assembly import Turnout
-from turnout.doors.mounting import Config
 from turnout.settings import Settings
+from turnout.turnout import Config, Turnout, current_turnout
 
 
 def transport(config: Config | None = None, *, model: str | None = "auto") -> Transport:
@@ -16,26 +14,24 @@ def transport(config: Config | None = None, *, model: str | None = "auto") -> Tr
     hand, else to the one of `config` (a path, a mapping or Settings; built when first needed), else to the only one
     mounted.
 
-    model: what the model's name is replaced by that the code asks for, unless it is auto, cheap, expensive, a
-    configured full name or an alias; None keeps every name. Raises SettingsError; a request raises UsageError where
-    no Turnout is meant.
+    model: replaces the model's name that the code asks for, unless it is auto, cheap, expensive, a configured full
+    name or an alias; None keeps every name. Raises SettingsError; a request raises UsageError where there is no
+    Turnout to lead to, or several.
     """
-    if config is None:
-        return Transport(current_turnout, model)
-    own = _Own(Settings.of(config))
-    return Transport(lambda: current_turnout(own), model)
+    default = None if config is None else _BuiltOnce(Settings.of(config))
+    return Transport(lambda: current_turnout(default).api, model)
 
 
-class _Own:
-    """The Turnout of a transport's own settings, built once, when it is first needed."""
+class _BuiltOnce:
+    """The Turnout of a transport's own settings, built when it is first needed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._built: Turnout | None = None
+        self._turnout: Turnout | None = None
 
     def __call__(self) -> Turnout:
         with self._lock:
-            if self._built is None:
-                self._built = Turnout(self._settings)
-            return self._built
+            if self._turnout is None:
+                self._turnout = Turnout(self._settings)
+            return self._turnout

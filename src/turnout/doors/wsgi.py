@@ -12,27 +12,23 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import Token
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 from turnout import portal
-from turnout.api.exchange import Answer, ApiReply, ApiRequest, EventStream, refusal
-from turnout.api.routes import Routes
-from turnout.assembly import Turnout
-from turnout.context import Caller, HandledRequest, current_request, new_request_id
+from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply, error_reply
+from turnout.api.routes import Route
+from turnout.context import HandledRequest, current_request, new_request_id
+from turnout.doors.base import Door, check_size
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
-from turnout.doors.endpoints import Admitted, Endpoints, is_read, prompt_at
-from turnout.doors.identity import UserOf, user_id
-from turnout.doors.mounting import Config, mounted
-from turnout.doors.wsgi_endpoint import adding, expected, read, read_ahead
-from turnout.errors import InvalidRequest, TooLarge
+from turnout.doors.endpoints import EndpointRequest
+from turnout.doors.identity import UserOf
+from turnout.doors.wsgi_endpoint import Environ, StartResponse, body_size, read, read_ahead, with_headers
 from turnout.settings import Endpoint
+from turnout.turnout import Config, Turnout
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-class TurnoutMiddleware:
+class TurnoutMiddleware(Door[App, Environ]):
     """`app.wsgi_app = TurnoutMiddleware(app.wsgi_app, config="turnout.toml")`, for Flask, Django or any WSGI app.
 
     config: a path, a mapping or Settings; or `turnout`, one that is already built. user: a callable of the
@@ -49,40 +45,59 @@ class TurnoutMiddleware:
         turnout: Turnout | None = None,
     ) -> None:
         portal.refuse_greenlets()
-        self.turnout = turnout = turnout or mounted(config)
-        self._app = app
-        self._user_of = user
-        self._own = Routes(turnout)
-        self._endpoints = Endpoints(turnout.settings.endpoints)
-        self._entry: App = _with_server_span(self._serve) if turnout.settings.telemetry.server_span else self._serve
-        turnout.mount()
+        super().__init__(app, config, user=user, turnout=turnout)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         return self._entry(environ, start_response)
 
     def _serve(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        path = _path(environ)
-        answer = self._own.find(path)
-        if answer is not None:
-            return _Responder(self.turnout, self._user_of, environ).serve(answer, path, start_response)
+        path = self._path(environ)
+        route = self._routes.find(path)
+        if route is not None:
+            return self._answer(route, path, environ, start_response)
         if (found := self._endpoints.find(path)) is not None:
             return self._admit(*found, environ, start_response)
-        bound = BoundTurnout(self.turnout, partial(_caller, self.turnout, self._user_of, environ), None)
-        return self._pass_on(bound, environ, start_response)
+        return self._pass_on(self._bind(environ, None), environ, start_response)
+
+    def _answer(self, route: Route, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """A request for one of our own paths, answered on the portal."""
+        request_id, started = new_request_id(), self.turnout.clock.monotonic()
+        method = environ["REQUEST_METHOD"]
+        reply: Reply
+        try:
+            body = self._read_body(environ) if method == "POST" else b""
+            request = self._api_request(
+                environ, method=method, path=path, body=body, request_id=request_id, started=started
+            )
+            events: portal.Pumped[Reply, bytes] = portal.Pumped(portal.portal_loop(), partial(_open, route, request))
+            reply = events.head
+        except Exception as error:
+            # The outermost code of the door: what is no ServedError is a defect of ours.
+            reply = error_reply(error, request_id)
+        if isinstance(reply, ApiReply):
+            return _send_reply(reply, environ, start_response)
+        start_response(_status_line(reply.status), reply.all_headers)
+        return events
+
+    def _read_body(self, environ: Environ) -> bytes:
+        limit = self._body_limit(environ)
+        body = read(environ, body_size(environ, limit + 1))
+        check_size(len(body), limit)
+        return body
 
     def _admit(self, name: str, endpoint: Endpoint, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """A request of one of the app's own endpoints: counted and decided before its handler runs."""
-        started = self.turnout.clock.monotonic()
-        find = partial(_caller, self.turnout, self._user_of, environ, endpoint=name)
-        bound = BoundTurnout(self.turnout, find, None)
+        bound = self._bind(environ, None, name)
+        request = EndpointRequest(bound, endpoint)
         try:
-            reads = is_read(endpoint, environ["REQUEST_METHOD"])
-            body = read_ahead(environ, self.turnout.settings.server.max_body_bytes) if reads else b""
-            admitted = partial(self.turnout.admitted, prompt_at(body, endpoint.prompt), bound.find_caller())
-            admission = portal.run(portal.portal_loop(), admitted)
+            has_prompt = request.has_prompt(environ["REQUEST_METHOD"])
+            body = read_ahead(environ, self._settings.server.max_body_bytes) if has_prompt else b""
+            # The caller is found here: the app's own callable may block, and belongs to this thread.
+            bound.find_caller()
+            portal.run(portal.portal_loop(), partial(request.admit, body))
         except Exception as error:
-            return _reply(refusal(error, new_request_id()), environ, start_response)
-        return self._pass_on(bound, environ, adding(Admitted(bound, admission, started), start_response))
+            return _send_reply(error_reply(error, new_request_id()), environ, start_response)
+        return self._pass_on(bound, environ, with_headers(request, start_response))
 
     def _pass_on(self, bound: BoundTurnout, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ["turnout"] = BlockingTurnout(bound)
@@ -92,20 +107,43 @@ class TurnoutMiddleware:
         except BaseException:
             current_request.reset(token)
             raise
-        if _is_ready(body, environ):
-            # Nothing of the app's runs any more, and servers look at what kind of thing this is.
+        if _is_complete(body, environ):
+            # None of the app's code runs any more, and servers look at this object's type.
             current_request.reset(token)
             return body
-        return _Passing(body, token)
+        return _AppResponse(body, token)
+
+    def _spanned(self, app: App) -> App:
+        from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware
+
+        spanned: App = OpenTelemetryMiddleware(app)
+        return spanned
+
+    def _path(self, environ: Environ) -> str:
+        path: str = environ.get("PATH_INFO", "")
+        # PEP 3333: the bytes of the path, decoded as latin-1.
+        return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
+
+    def _route(self, environ: Environ) -> str:
+        """Flask leaves the template on its request."""
+        rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+        template = getattr(rule, "rule", "")
+        return template if isinstance(template, str) else ""
+
+    def _header(self, environ: Environ, name: str) -> str:
+        key = name.upper().replace("-", "_")
+        text: str = environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}", "")
+        return text
 
 
-def _is_ready(body: Iterable[bytes], environ: Environ) -> bool:
+def _is_complete(body: Iterable[bytes], environ: Environ) -> bool:
+    """Whether the app's response is a list, a tuple or a file: nothing of the app's makes it while it is sent."""
     wrapper = environ.get("wsgi.file_wrapper")
     return isinstance(body, list | tuple) or (isinstance(wrapper, type) and isinstance(body, wrapper))
 
 
-class _Passing:
-    """The app's own response, handed on; its `close` ends the handling too."""
+class _AppResponse:
+    """The app's own response, passed on; its `close` ends the handling too."""
 
     __slots__ = ("_body", "_token")
 
@@ -127,109 +165,15 @@ class _Passing:
                 current_request.reset(self._token)
 
 
-def _with_server_span(app: App) -> App:
-    """The app below a server span, unless the request already has one: never a second."""
-    from opentelemetry import trace
-    from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware
-
-    spanned: App = OpenTelemetryMiddleware(app)
-
-    def entry(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        has_one = trace.get_current_span().get_span_context().is_valid
-        return (app if has_one else spanned)(environ, start_response)
-
-    return entry
-
-
-def _path(environ: Environ) -> str:
-    """The path below where the app is mounted."""
-    path: str = environ.get("PATH_INFO", "")
-    # PEP 3333: bytes in the clothes of latin-1.
-    return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
-
-
-def _caller(turnout: Turnout, user_of: UserOf | None, environ: Environ, endpoint: str = "") -> Caller:
-    """endpoint: one of the settings', whose requests the door has counted."""
-    user = user_id(turnout.settings.identity, user_of, environ, partial(_header, environ))
-    if endpoint:
-        return Caller(user=user, endpoint=endpoint, admitted=True)
-    return Caller(user=user, endpoint=_route(environ) or _path(environ))
-
-
-def _route(environ: Environ) -> str:
-    """The route's template where the framework leaves it: Flask does, on its request."""
-    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-    template = getattr(rule, "rule", "")
-    return template if isinstance(template, str) else ""
-
-
-def _header(environ: Environ, name: str) -> str:
-    key = name.upper().replace("-", "_")
-    text: str = environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}", "")
-    return text
-
-
-def _status(status: int) -> str:
+def _status_line(status: int) -> str:
     return f"{status} {HTTPStatus(status).phrase}"
 
 
-def _reply(reply: ApiReply, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(_status(reply.status), reply.all_headers)
+def _send_reply(reply: ApiReply, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response(_status_line(reply.status), reply.all_headers)
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
 
 
-class _Responder:
-    """Answers one request for our own paths. Made for it, and gone with it."""
-
-    def __init__(self, turnout: Turnout, user_of: UserOf | None, environ: Environ) -> None:
-        self._turnout = turnout
-        self._user_of = user_of
-        self._environ = environ
-        self._request_id = new_request_id()
-        self._started = turnout.clock.monotonic()
-
-    def serve(self, answer: Answer, path: str, start_response: StartResponse) -> Iterable[bytes]:
-        """Reads the request, has it answered on the portal, gives what came of it."""
-        events: portal.Pumped[ApiReply | EventStream, bytes] | None = None
-        reply: ApiReply | EventStream
-        try:
-            opening = partial(_opened, answer, self._asked(path))
-            events = portal.Pumped(portal.portal_loop(), opening)
-            reply = events.head
-        except Exception as error:
-            # The last line of the door: what is no ServedError is a defect of ours.
-            reply = refusal(error, self._request_id)
-        if isinstance(reply, ApiReply):
-            return _reply(reply, self._environ, start_response)
-        assert events is not None
-        start_response(_status(reply.status), reply.all_headers)
-        return events
-
-    def _asked(self, path: str) -> ApiRequest:
-        method = self._environ["REQUEST_METHOD"]
-        return ApiRequest(
-            method=method,
-            path=path,
-            header=partial(_header, self._environ),
-            body=self._body() if method == "POST" else b"",
-            caller=_caller(self._turnout, self._user_of, self._environ),
-            request_id=self._request_id,
-            started=self._started,
-        )
-
-    def _body(self) -> bytes:
-        limit = self._turnout.settings.server.max_body_bytes
-        told = _header(self._environ, "content-length")
-        if told and not told.isdigit():
-            raise InvalidRequest("content-length must be a number")
-        if told and int(told) > limit:
-            raise TooLarge(f"the body is larger than {limit} bytes")
-        body = read(self._environ, expected(self._environ, limit + 1))
-        if len(body) > limit:
-            raise TooLarge(f"the body is larger than {limit} bytes")
-        return body
-
-
-async def _opened(answer: Answer, asked: ApiRequest) -> tuple[ApiReply | EventStream, EventStream | None]:
-    reply = await answer(asked)
+async def _open(route: Route, request: ApiRequest) -> tuple[Reply, EventStream | None]:
+    reply = await route(request)
     return reply, reply if isinstance(reply, EventStream) else None

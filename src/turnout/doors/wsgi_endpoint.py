@@ -1,5 +1,5 @@
-"""A request of one of the app's own endpoints at the WSGI door: its body read ahead and replayed, its response's
-headers added to."""
+"""A request's body at the WSGI door, read or read ahead for one of the app's own endpoints; and the headers that such
+an endpoint's response gains."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from turnout.doors.endpoints import Admitted
+from turnout.doors.endpoints import EndpointRequest
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -16,17 +16,17 @@ StartResponse = Callable[..., Any]
 READ_BYTES = 65_536
 
 
-def expected(environ: Environ, at_most: int) -> int:
-    """How many bytes of body there are to read. Without a length only a server that ends the input itself says
-    how much there is (gunicorn does): `at_most` then, and nothing otherwise."""
-    told = environ.get("CONTENT_LENGTH") or ""
-    if told.isdigit():
-        return int(told)
+def body_size(environ: Environ, at_most: int) -> int:
+    """How many bytes of body to read: CONTENT_LENGTH. Without one `at_most` where the server ends the input itself
+    (gunicorn does), else 0."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    if length.isascii() and length.isdigit():
+        return int(length)
     return at_most if environ.get("wsgi.input_terminated") else 0
 
 
 def read(environ: Environ, size: int) -> bytes:
-    """So many bytes of the input, fewer where it ends before."""
+    """`size` bytes of the input, fewer where it ends before."""
     parts: list[bytes] = []
     while size > 0 and (part := environ["wsgi.input"].read(min(size, READ_BYTES))):
         parts.append(part)
@@ -35,21 +35,21 @@ def read(environ: Environ, size: int) -> bytes:
 
 
 def read_ahead(environ: Environ, limit: int) -> bytes:
-    """The whole body, put back for the app to read; empty, and untouched, where it is told to be larger than the
-    limit; empty, and put back, where it turns out so."""
-    size = expected(environ, limit + 1)
+    """The complete body, put back for the app to read. Empty where it is larger than the limit: the input is then
+    untouched where CONTENT_LENGTH says so, and put back where only reading shows it."""
+    size = body_size(environ, limit + 1)
     if size == 0 or (environ.get("CONTENT_LENGTH") and size > limit):
         return b""
     body = read(environ, size)
     if len(body) <= limit:
         environ["wsgi.input"] = io.BytesIO(body)
         return body
-    environ["wsgi.input"] = io.BufferedReader(_Rest(body, environ["wsgi.input"]))
+    environ["wsgi.input"] = io.BufferedReader(_Replayed(body, environ["wsgi.input"]))
     return b""
 
 
-class _Rest(io.RawIOBase):
-    """What was read already, then the rest of an input that the server ends itself."""
+class _Replayed(io.RawIOBase):
+    """The bytes that were read ahead, then the rest of an input that the server ends itself."""
 
     def __init__(self, body: bytes, rest: Any) -> None:
         self._body = body
@@ -68,10 +68,10 @@ class _Rest(io.RawIOBase):
         return len(part)
 
 
-def adding(admitted: Admitted, start_response: StartResponse) -> StartResponse:
-    """`start_response`, which adds our headers to the app's response."""
+def with_headers(request: EndpointRequest, start_response: StartResponse) -> StartResponse:
+    """A `start_response` that adds this request's headers to the app's response."""
 
-    def added(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-        return start_response(status, [*headers, *admitted.headers()], *exc_info)
+    def start_with_headers(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        return start_response(status, [*headers, *request.headers()], *exc_info)
 
-    return added
+    return start_with_headers

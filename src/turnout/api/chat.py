@@ -1,0 +1,64 @@
+"""`POST /v1/chat/completions`, and the same two calls for Turnout's own verbs and for litellm's provider."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply
+from turnout.api.response_headers import outcome_headers
+from turnout.context import RequestContext, current_request, parse_directives
+from turnout.errors import UnsupportedMediaType
+from turnout.openai.completion import AnswerStream, Completion
+from turnout.openai.requests import ChatRequest, parse
+from turnout.pipeline import Pipeline
+from turnout.records import Outcome
+
+
+class Chat:
+    """Answers chat completions from the pipeline. Each verb raises ServedError."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    async def complete(self, request: ChatRequest, context: RequestContext) -> Completion:
+        """The complete answer to a parsed request."""
+        completion = await self._pipeline.complete(request, context)
+        _note(completion.outcome)
+        return completion
+
+    async def stream(self, request: ChatRequest, context: RequestContext) -> AnswerStream:
+        """The chunks of the answer to a parsed request that asks for a stream, once the first with content is here."""
+        stream = await self._pipeline.stream(request, context)
+        _note(stream.head)
+        return stream
+
+    async def answer(self, request: ApiRequest) -> Reply:
+        """The reply to `POST /v1/chat/completions`: JSON, or events where the body asks for a stream."""
+        _check_content_type(request)
+        context = RequestContext(
+            request_id=request.request_id,
+            started=request.started,
+            caller=request.caller,
+            directives=parse_directives(request.header("cache-control"), request.header("x-turnout-deadline-ms")),
+            waits=request.waits,
+        )
+        chat = parse(request.body)
+        if request.rename_model is not None:
+            chat = replace(chat, model=request.rename_model(chat.model))
+        if chat.stream:
+            return EventStream(await self.stream(chat, context))
+        completion = await self.complete(chat, context)
+        return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=completion.body_bytes)
+
+
+def _note(outcome: Outcome) -> None:
+    """Adds the outcome to those of the request that the app is handling, if any."""
+    handled = current_request.get()
+    if handled is not None:
+        handled.note(outcome)
+
+
+def _check_content_type(request: ApiRequest) -> None:
+    content_type = request.header("content-type").partition(";")[0].strip().lower()
+    if content_type and content_type != "application/json" and not content_type.endswith("+json"):
+        raise UnsupportedMediaType(f"content-type must be application/json, not {content_type}")

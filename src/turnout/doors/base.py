@@ -1,0 +1,114 @@
+"""What the ASGI and the WSGI door share: how a door is made, who asks, how large a body may be."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from turnout.api.exchange import ApiRequest
+from turnout.context import Caller
+from turnout.doors.bound import BoundTurnout
+from turnout.doors.endpoints import Endpoints
+from turnout.doors.identity import UserOf, user_id
+from turnout.errors import InvalidRequest, SettingsError, TooLarge
+from turnout.turnout import Config, Turnout
+
+App = TypeVar("App", bound=Callable[..., Any])
+# What the server hands in for a request: an ASGI scope, a WSGI environ.
+Raw = TypeVar("Raw")
+
+
+class Door(ABC, Generic[App, Raw]):
+    """A middleware around `app`. A subclass answers in `_serve`, which is an app itself, and says where the protocol
+    keeps a request's path, route and headers. Nothing of it changes after its construction."""
+
+    def __init__(
+        self,
+        app: App,
+        config: Config | None = None,
+        *,
+        user: UserOf | None = None,
+        turnout: Turnout | None = None,
+    ) -> None:
+        if turnout is None:
+            if config is None:
+                raise SettingsError('TurnoutMiddleware needs config="turnout.toml": a path, a mapping or Settings')
+            turnout = Turnout(config)
+        self.turnout = turnout
+        self._app = app
+        self._user_of = user
+        self._settings = settings = turnout.settings
+        self._routes = turnout.api.routes
+        self._endpoints = Endpoints(settings.endpoints)
+        serve: Any = self._serve
+        self._entry: App = below_server_span(serve, self._spanned(serve)) if settings.telemetry.server_span else serve
+        turnout.mount()
+
+    @abstractmethod
+    def _serve(self, *args: Any) -> Any:
+        """Answers a request for one of our own paths; passes every other on to the app."""
+
+    @abstractmethod
+    def _spanned(self, app: App) -> App:
+        """The app below OpenTelemetry's middleware for this protocol."""
+
+    @abstractmethod
+    def _path(self, raw: Raw) -> str:
+        """The path below where the app is mounted."""
+
+    @abstractmethod
+    def _route(self, raw: Raw) -> str:
+        """The route's template where the framework leaves it; "" elsewhere."""
+
+    @abstractmethod
+    def _header(self, raw: Raw, name: str) -> str:
+        """A header's text by its lower-case name; "" where absent."""
+
+    def _caller(self, raw: Raw, endpoint: str = "") -> Caller:
+        """Who asks, and from where. endpoint: one of the settings', at which the door has counted the request."""
+        user = user_id(self._settings.identity, self._user_of, raw, partial(self._header, raw))
+        if endpoint:
+            return Caller(user=user, endpoint=endpoint, admitted=True)
+        return Caller(user=user, endpoint=self._route(raw) or self._path(raw))
+
+    def _bind(self, raw: Raw, loop: asyncio.AbstractEventLoop | None, endpoint: str = "") -> BoundTurnout:
+        """The Turnout for the handler of this request. loop: the server's; None under WSGI."""
+        return BoundTurnout(self.turnout, partial(self._caller, raw, endpoint), loop)
+
+    def _api_request(self, raw: Raw, *, method: str, path: str, body: bytes, **more: Any) -> ApiRequest:
+        """A request for one of our own paths. more: the fields that are left, `request_id` and `started` among them."""
+        return ApiRequest(
+            method=method, path=path, header=partial(self._header, raw), body=body, caller=self._caller(raw), **more
+        )
+
+    def _body_limit(self, raw: Raw) -> int:
+        """The most bytes that the request's body may have. Raises InvalidRequest for a `content-length` that is no
+        number, TooLarge for one above the limit."""
+        limit = self._settings.server.max_body_bytes
+        length = self._header(raw, "content-length")
+        if length:
+            if not (length.isascii() and length.isdigit()):
+                raise InvalidRequest("content-length must be a number")
+            # Python converts no more than 4300 digits.
+            check_size(int(length) if len(length) < 20 else limit + 1, limit)
+        return limit
+
+
+def check_size(size: int, limit: int) -> None:
+    """Raises TooLarge for a body of more than `limit` bytes."""
+    if size > limit:
+        raise TooLarge(f"the body is larger than {limit} bytes")
+
+
+def below_server_span(app: App, spanned: App) -> App:
+    """The app below a server span, unless the request already has one: never a second."""
+    from opentelemetry import trace
+
+    def entry(*args: Any) -> Any:
+        has_span = trace.get_current_span().get_span_context().is_valid
+        return (app if has_span else spanned)(*args)
+
+    return entry  # type: ignore[return-value]

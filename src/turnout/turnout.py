@@ -1,0 +1,204 @@
+"""The running Turnout: its verbs, its start and its end; and which one a call that names none belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Unpack
+from weakref import WeakSet
+
+from turnout import portal
+from turnout.api import litellm_provider
+from turnout.assembly import Plugs, build
+from turnout.context import (
+    DEFAULT_DIRECTIVES,
+    Caller,
+    Directives,
+    RequestContext,
+    current_caller,
+    current_request,
+    new_request_id,
+)
+from turnout.errors import InvalidRequest, UsageError
+from turnout.openai.completion import AnswerStream, Completion, TextStream
+from turnout.openai.messages import Message
+from turnout.openai.requests import ChatRequest, from_call
+from turnout.pipeline.call import EndpointAdmission
+from turnout.records import Decision
+from turnout.settings import Settings
+from turnout.upstream import litellm_import
+
+if TYPE_CHECKING:
+    from turnout.api.transport import Transport
+
+# What a Turnout is made from: the path of a TOML file, a mapping of the same shape, or Settings.
+Config = str | os.PathLike[str] | Mapping[str, Any] | Settings
+
+
+class Turnout:
+    """A running Turnout. `async with Turnout.from_toml("turnout.toml") as t: await t.complete("...")`.
+
+    plugs: the keyword arguments `clock`, `provider`, `scorer`, `gate`, `circuit_store`, `share_store` and `observer`
+    replace a part, as tests do; none is needed to run. Raises SettingsError.
+    """
+
+    def __init__(self, config: Config, **plugs: Unpack[Plugs]) -> None:
+        self.settings = Settings.of(config)
+        litellm_provider.register(lambda: current_turnout().api)
+        self._parts = parts = build(self.settings, **plugs)
+        self._pipeline, self._stores, self._share_sync = parts.pipeline, parts.stores, parts.share_sync
+        self._needs_litellm = plugs.get("provider") is None
+        self.api = parts.api
+        self.clock = parts.api.clock
+        self.home = parts.api.home
+        self.bulkhead = parts.bulkhead
+        self.drift = parts.drift
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> Turnout:
+        """The Turnout of a settings file. Raises SettingsError."""
+        return cls(Settings.from_toml(path))
+
+    def mount(self) -> None:
+        """Counts it among those that a call outside of any request may belong to. Starts importing litellm in the
+        background, where it is needed."""
+        _running.add(self)
+        if self._needs_litellm:
+            litellm_import.start()
+
+    async def start(self) -> None:
+        """Returns when nothing slow is left for the first request. The running loop becomes its home: threads' calls
+        are sent there."""
+        self.home.loop = asyncio.get_running_loop()
+        _running.add(self)
+        await self._parts.provider.load()
+        await self._stores.open()
+        if self._share_sync is not None:
+            await self._share_sync.meet()
+        if self._parts.reservations.budgeted:
+            self._parts.prices.require_all()
+
+    async def aclose(self) -> None:
+        """Waits for the calls in progress, then closes what is open."""
+        _running.discard(self)
+        await self._pipeline.drain()
+        if self._parts.sender is not None:
+            await self._parts.sender.close()
+        await self._parts.provider.close()
+        if self._share_sync is not None:
+            await self._share_sync.close()
+        await self._stores.gate.close()
+        if self._parts.request_log is not None:
+            await asyncio.to_thread(self._parts.request_log.close)
+
+    async def __aenter__(self) -> Turnout:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def complete(
+        self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any
+    ) -> Completion:
+        """The answer to a text or to messages. `params`: OpenAI's, `model` ("auto") and `tag` included.
+        caller: by default that of the request that the app is handling.
+
+        Raises ServedError: the error that HTTP would have answered with.
+        """
+        return await self.completed(from_call(prompt, stream=False, params=params), self.context(caller))
+
+    def stream(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> TextStream:
+        """The answer chunk by chunk: `async for chunk in t.stream("..."): chunk.text`. Raises ServedError."""
+        request = from_call(prompt, stream=True, params=params)
+        return TextStream(partial(self.streamed, request, self.context(caller)))
+
+    async def decide(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> Decision:
+        """Where the request would go, and why. Nothing is called, counted or stored."""
+        return await self._pipeline.decide(from_call(prompt, stream=False, params=params), self.context(caller))
+
+    async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
+        """Drops the stored answers of this user, of this endpoint, or of both at once; with neither, all.
+        Returns how many. Raises StoreUnavailable where a configured Redis cannot be reached."""
+        return await self._stores.cache_admin.purge(user=user, endpoint=endpoint)
+
+    def transport(self, *, model: str | None = "auto") -> Transport:
+        """A transport for `httpx.Client` and `httpx.AsyncClient` that leads here, from code on any LLM SDK.
+
+        model: replaces the model's name that the code asks for, unless it is auto, cheap, expensive, a configured
+        full name or an alias; None keeps every name.
+        """
+        # Imported here: httpx takes a while, and importing turnout is light.
+        from turnout.api.transport import Transport
+
+        return Transport(lambda: self.api, model)
+
+    async def completed(self, request: ChatRequest, context: RequestContext) -> Completion:
+        """The complete answer to a parsed request. Raises ServedError."""
+        return await self.api.chat.complete(request, context)
+
+    async def streamed(self, request: ChatRequest, context: RequestContext) -> AnswerStream:
+        """The chunks of the answer to a parsed request that asks for a stream, once the first content-bearing one is
+        here. Raises ServedError."""
+        return await self.api.chat.stream(request, context)
+
+    async def admit(self, prompt: str | Sequence[Message] | None, caller: Caller) -> EndpointAdmission:
+        """Counts a request of one of the app's own endpoints, and decides where there is a text to score. Raises
+        ServedError where a limit or a budget refuses it."""
+        request: ChatRequest | None = None
+        if prompt:
+            # What cannot be scored is the app's own to refuse.
+            with contextlib.suppress(InvalidRequest):
+                request = from_call(prompt, stream=False, params={})
+        return await self._pipeline.admit(request, self.context(caller))
+
+    def context(self, caller: Caller | None = None, directives: Directives = DEFAULT_DIRECTIVES) -> RequestContext:
+        """A new request's context; its caller is by default that of the request that the app is handling."""
+        return RequestContext(
+            request_id=new_request_id(),
+            started=self.clock.monotonic(),
+            caller=caller or current_caller(),
+            directives=directives,
+        )
+
+
+# Those that are mounted, or entered by `async with`. Weak: an app that is gone takes its Turnout along.
+_running: WeakSet[Turnout] = WeakSet()
+
+
+def current_turnout(default: Callable[[], Turnout] | None = None) -> Turnout:
+    """The Turnout around the request that the app is handling, else the default, else the only one that runs.
+
+    Raises UsageError, which says what to do.
+    """
+    handled = current_request.get()
+    if handled is not None:
+        turnout: Turnout = handled.turnout
+        return turnout
+    if default is not None:
+        return default()
+    running = list(_running)
+    if len(running) == 1:
+        return running[0]
+    mounted = f"{len(running)} Turnouts are mounted" if running else "no Turnout is mounted"
+    raise UsageError(
+        f"{mounted}, and this call is made outside of any request: say which is meant, "
+        'as in turnout.transport("turnout.toml"), or mount one'
+    )
+
+
+async def _close_all() -> None:
+    """Settles what runs on the portal."""
+    async with asyncio.TaskGroup() as group:
+        for turnout in list(_running):
+            if turnout.home.loop is None:
+                group.create_task(turnout.aclose())
+
+
+portal.at_exit(_close_all)

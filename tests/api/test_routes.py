@@ -1,0 +1,89 @@
+"""The route table: which row a path finds, and which methods it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from turnout import Turnout
+from turnout.api.exchange import ApiRequest
+from turnout.api.routes import Routes
+from turnout.context import Caller
+from turnout.errors import MethodNotAllowed, NotFound
+from turnout.testing import FixedScorer, ScriptedProvider
+
+
+def routes(**server: Any) -> Routes:
+    tiers = {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}}
+    config = {"tiers": tiers, "server": server}
+    return Turnout(config, provider=ScriptedProvider(), scorer=FixedScorer()).api.routes
+
+
+def request(method: str, path: str) -> ApiRequest:
+    return ApiRequest(
+        method=method, path=path, header=lambda name: "", body=b"", caller=Caller(), request_id="req_1", started=0.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "relative"),
+    [
+        ("/llm/chat/completions", "/chat/completions"),
+        ("/llm/models", "/models"),
+        ("/llm/models/openai/a", "/models/"),
+        ("/llm/models/", "/models/"),
+        ("/llm/modelsx", None),
+        ("/v1/models", None),
+        ("/llm/chat/completions/x", None),
+    ],
+)
+def test_a_door_finds_a_row_by_its_exact_path_or_its_prefix(path: str, relative: str | None) -> None:
+    """The models stand beside the chat path; every other path is the app's."""
+    route = routes(chat_path="/llm/chat/completions").find(path)
+    assert (route and route.relative) == relative
+
+
+@pytest.mark.parametrize("server", [{}, {"chat_path": ""}])
+def test_the_transport_finds_the_same_rows_below_any_base_url(server: dict[str, Any]) -> None:
+    """Also where the doors do not serve them."""
+    table = routes(**server)
+    assert table.find_relative("/any/base/chat/completions").relative == "/chat/completions"
+    assert table.find_relative("/models").relative == "/models"
+    assert table.find_relative("/v1/models/openai/a").relative == "/models/"
+    with pytest.raises(NotFound, match=r"/v1/embeddings is not served in-process: /chat/completions, /models are"):
+        table.find_relative("/v1/embeddings")
+
+
+def test_switched_off_no_path_is_ours() -> None:
+    """`chat_path = ""`."""
+    table = routes(chat_path="")
+    for path in ("", "/", "/v1/models", "/v1/models/auto", "/v1/chat/completions"):
+        assert table.find(path) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", "/v1/chat/completions", "POST"),
+        ("POST", "/v1/models", "GET, HEAD"),
+        ("DELETE", "/v1/models/auto", "GET, HEAD"),
+    ],
+)
+def test_another_method_is_405_with_allow(method: str, path: str, allow: str) -> None:
+    """One place decides it for every row."""
+    route = routes().find(path)
+    assert route is not None
+    with pytest.raises(MethodNotAllowed) as refused:
+        asyncio.run(route(request(method, path)))
+    assert ("allow", allow) in refused.value.told_headers
+
+
+def test_a_models_row_answers_with_the_model() -> None:
+    """By the name that ends the path, slashes included."""
+    route = routes().find("/v1/models/openai/a")
+    assert route is not None
+    reply: Any = asyncio.run(route(request("GET", "/v1/models/openai/a")))
+    assert json.loads(reply.body)["id"] == "openai/a"

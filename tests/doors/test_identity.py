@@ -1,0 +1,40 @@
+"""The user's id, from what the app, the settings and the request say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from turnout.doors.identity import user_id
+from turnout.errors import UsageError
+from turnout.settings import Identity
+
+
+def user(settings: Identity, user_of: Any = None, **headers: str) -> str:
+    return user_id(settings, user_of, None, lambda name: headers.get(name.replace("-", "_"), ""))
+
+
+def test_the_apps_callable_comes_first_then_the_header_then_the_bearer() -> None:
+    """Each only where those before it say nothing; nobody is anonymous."""
+    settings = Identity(user_header="X-User-Id", bearer=True)
+    headers = {"x_user_id": "ann", "authorization": "Bearer sk-1"}
+    assert user(settings, lambda raw: "bob", **headers) == "bob"
+    assert user(settings, lambda raw: None, **headers) == "ann"
+    assert user(settings, authorization="bearer sk-1").startswith("bearer-")
+    assert user(settings, authorization="Basic sk-1") == "anonymous"
+    assert user(Identity(bearer=False), authorization="Bearer sk-1") == "anonymous"
+
+
+def test_a_bearer_token_stands_in_no_user_id() -> None:
+    """A hash of it does: the same for the same token, whatever the spaces around it."""
+    settings = Identity(bearer=True)
+    ids = {user(settings, authorization=f"Bearer {token}") for token in ("sk-secret", " sk-secret ", "sk-secret-2")}
+    assert len(ids) == 2
+    assert not any("secret" in one for one in ids)
+
+
+def test_a_callable_that_gives_no_text_is_refused() -> None:
+    """At once, and by name of what it gave."""
+    with pytest.raises(UsageError, match="int"):
+        user(Identity(), lambda raw: 7)

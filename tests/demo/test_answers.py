@@ -30,8 +30,7 @@ def right(answer: str, reply: str) -> bool:
         ("7 April 2023", "The final answer is 7 April 2023."),
         ("Ann, Ben", "Answer: Ben and Ann."),
         ("planet", "Answer: 'planet'"),
-        ("D", "Answer: cup D"),
-        ("red, blue", "Answer: the blue and red lamps are on"),
+        ("Ann, Ben", "Answer: the liars are Ben and Ann"),
     ],
 )
 def test_a_right_answer_is_found_whatever_surrounds_it(answer: str, reply: str) -> None:

@@ -1,4 +1,4 @@
-"""The two minds: both really solve, one only what fits in it."""
+"""The two skills: both really solve, one only what is within its capacity."""
 
 import math
 import subprocess
@@ -8,8 +8,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from turnout.demo.solver import CHEAP, EXPENSIVE, Skill, solve
-from turnout.demo.solving import understand
+from turnout.demo.solver.parsing import parse_problem
+from turnout.demo.solver.skills import CHEAP, EXPENSIVE, Skill, solve
 from turnout.demo.tasks import FAMILIES, check, generate
 
 TASKS = generate(2400, seed=21)
@@ -22,28 +22,28 @@ GOOD = {
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_mind_without_limits_solves_every_task_from_its_prompt_alone(family: str) -> None:
-    """The prompt holds all that is needed, and the steps read out of it are the steps the task was made of."""
-    faultless = Skill(name="faultless", span=math.inf, edge=0, slip=0, slip_per_step=0, verbose=False)
+def test_a_skill_without_limits_solves_every_task_from_its_prompt_alone(family: str) -> None:
+    """The prompt holds all that is needed, and its parsed steps are as many as the task was generated with."""
+    faultless = Skill(name="faultless", capacity=math.inf, capacity_spread=0, slip=0, slip_per_step=0, verbose=False)
     for task in TASKS:
         if task.family == family:
             assert check(task, solve(task.prompt, faultless)), task
-            problem = understand(task.prompt)
+            problem = parse_problem(task.prompt)
             assert problem is not None
             assert len(problem.steps) == task.steps, task
 
 
-def test_the_solver_knows_nothing_of_how_tasks_are_made() -> None:
+def test_the_solver_knows_nothing_of_how_tasks_are_generated() -> None:
     """A provider's process never loads the generator, nor anything slow."""
-    told = subprocess.run(
+    modules = subprocess.run(
         [sys.executable, "-c", "import sys, turnout.demo.provider_server; print(*sys.modules)"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
-    assert "turnout.demo.solver" in told
-    assert not [name for name in told if name.startswith("turnout.demo.tasks")]
-    assert not {"litellm", "sklearn", "numpy", "openai"} & set(told)
+    assert "turnout.demo.solver.skills" in modules
+    assert not [name for name in modules if name.startswith("turnout.demo.tasks")]
+    assert not {"litellm", "sklearn", "numpy", "openai"} & set(modules)
 
 
 def test_the_expensive_one_solves_nearly_everything() -> None:
@@ -91,8 +91,8 @@ def test_the_same_prompt_always_gets_the_same_reply() -> None:
     "prompt",
     ["", "Tell me about the sea.", "9" * 5000, "What is 1 + 1? " * 400, "(" * 300, "1+" * 900 + "1", "\ud800"],
 )
-def test_what_is_no_task_gets_a_polite_answer(prompt: str) -> None:
-    """Also what is too long, too deep or no text at all."""
+def test_a_prompt_without_a_task_gets_a_polite_answer(prompt: str) -> None:
+    """Also one that is too long, too deep or not valid text."""
     assert "message" in solve(prompt, CHEAP)
     assert len(solve(prompt, EXPENSIVE)) > len(solve(prompt, CHEAP))
 
@@ -102,8 +102,8 @@ def test_what_is_no_task_gets_a_polite_answer(prompt: str) -> None:
     [
         ("What is 17 + 4?", "21"),
         ("hey, (7 + 5) * 3 - 4 please", "32"),
-        ("Starting from 28 February 2024: +2 days. Which date?", "1 March 2024"),
-        ("How many minutes are 2 hours and 5 minutes together?", "125"),
+        ("Take the word 'turnout' and reverse it. What do you get?", "tuonrut"),
+        ("Ann is older than Bob, and Cem is younger than Bob. Who is the youngest?", "Cem"),
     ],
 )
 def test_a_question_typed_by_hand_is_solved_too(prompt: str, answer: str) -> None:

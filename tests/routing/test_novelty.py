@@ -23,9 +23,9 @@ from turnout.training.novelty_limit import seen_of
 TAGS = ("shop", "school")
 
 
-def prompts(count: int, seed: int, family: str = "inventory") -> list[str]:
+def prompts(count: int, seed: int, family: str = "logic") -> list[str]:
     """Of one family of tasks, the others left out."""
-    return [task.prompt for task in generate(8 * count, seed) if task.family == family]
+    return [task.prompt for task in generate(3 * count, seed) if task.family == family]
 
 
 @cache
@@ -97,7 +97,7 @@ def test_one_new_word_in_a_template_is_no_novelty() -> None:
     assert 0.0 <= known < new <= novelty.limit < other
 
 
-@pytest.mark.parametrize("family", ["logic", "dates", "words"])
+@pytest.mark.parametrize("family", ["arithmetic", "words"])
 def test_other_jobs_are_mostly_marked(family: str) -> None:
     """The same language, another kind of task."""
     assert marked(prompts(60, seed=5, family=family)) > 0.8

@@ -1,1 +1,1 @@
-"""The demo's world: tasks whose answers can be checked, and two providers that really solve them."""
+"""The demo: checkable tasks, two loopback providers that really solve them, an app with Turnout, and a summary."""

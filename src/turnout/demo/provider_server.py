@@ -2,7 +2,7 @@
 
 Runs as a process of its own: `python -m turnout.demo.provider_server --skill cheap --port 0` prints one JSON line
 `{"port": ..., "model": ...}` when it is ready, and ends when its standard input closes, so that none is left
-behind when its parent dies. `turnout.demo.provider_process` starts one from Python.
+behind when its parent dies. server_process.py starts one from Python.
 """
 
 import argparse
@@ -18,17 +18,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from turnout.demo.announcing import serve
+from turnout.demo.loopback_server import serve
 from turnout.demo.provider_protocol import (
     CHARACTERS_PER_TOKEN,
-    Asked,
-    Refused,
-    Reply,
-    openai_error,
-    read_request,
-    tokens,
+    ChatRequest,
+    Completion,
+    InvalidRequest,
+    count_tokens,
+    error_response,
+    parse_request,
 )
-from turnout.demo.solver import SKILLS, Skill, solve
+from turnout.demo.solver.skills import SKILLS, Skill, solve
 
 CHARACTERS_PER_CHUNK = 24
 MODELS = {"cheap": "demo-small", "expensive": "demo-large"}
@@ -36,22 +36,22 @@ MODELS = {"cheap": "demo-small", "expensive": "demo-large"}
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Seconds to the first token, and for each token of the reply."""
+    """Seconds to the first token, and for each token of the completion."""
 
-    first_s: float
+    first_token_s: float
     per_token_s: float
 
 
-# about 20 to 60 ms, and 60 to 200 ms, over the replies of these skills
+# about 20 to 60 ms, and 60 to 200 ms, over the completions of these skills
 LATENCIES = {
-    "cheap": Latency(first_s=0.020, per_token_s=0.001),
-    "expensive": Latency(first_s=0.060, per_token_s=0.0007),
+    "cheap": Latency(first_token_s=0.020, per_token_s=0.001),
+    "expensive": Latency(first_token_s=0.060, per_token_s=0.0007),
 }
 
 
 @dataclass(kw_only=True)
 class Provider:
-    """One model's server: its skill, its pace, and what it has been asked so far.
+    """One model's server: its skill, its speed, and its totals so far.
 
     `speed` divides every latency: 2 is twice as fast, and infinity answers at once.
     """
@@ -69,7 +69,7 @@ class Provider:
         """The ASGI app: chat completions, the list of models, and `GET /stats`."""
         return Starlette(
             routes=[
-                Route("/v1/chat/completions", self._complete, methods=["POST"]),
+                Route("/v1/chat/completions", self._chat, methods=["POST"]),
                 Route("/v1/models", self._models),
                 Route("/stats", self._stats),
             ],
@@ -83,47 +83,45 @@ class Provider:
     async def _stats(self, request: Request) -> Response:
         return JSONResponse(self.stats)
 
-    async def _complete(self, request: Request) -> Response:
+    async def _chat(self, request: Request) -> Response:
         try:
-            asked = read_request(await request.body(), self.model)
-        except Refused as refused:
-            return openai_error(refused)
-        reply = self._reply(asked)
-        self._count(reply)
-        if asked.stream:
-            return StreamingResponse(self._streamed(reply, asked.include_usage), media_type="text/event-stream")
-        await self._pause(LATENCIES[self.skill.name].first_s)
-        await self._pause(LATENCIES[self.skill.name].per_token_s * reply.completion_tokens)
-        return JSONResponse(reply.whole())
+            chat_request = parse_request(await request.body(), self.model)
+        except InvalidRequest as error:
+            return error_response(error)
+        completion = self._complete(chat_request)
+        # Counted as soon as it is accepted, with all its tokens, even if the client leaves.
+        self.stats["calls"] += 1
+        self.stats["prompt_tokens"] += completion.prompt_tokens
+        self.stats["completion_tokens"] += completion.completion_tokens
+        if chat_request.stream:
+            events = self._events(completion, chat_request.include_usage)
+            return StreamingResponse(events, media_type="text/event-stream")
+        latency = LATENCIES[self.skill.name]
+        await self._pause(latency.first_token_s + latency.per_token_s * completion.completion_tokens)
+        return JSONResponse(completion.as_object())
 
-    def _reply(self, asked: Asked) -> Reply:
-        text = solve(asked.prompt, self.skill)
-        kept = text if asked.max_tokens is None else text[: asked.max_tokens * CHARACTERS_PER_TOKEN]
-        return Reply(
+    def _complete(self, request: ChatRequest) -> Completion:
+        text = solve(request.prompt, self.skill)
+        kept = text if request.max_tokens is None else text[: request.max_tokens * CHARACTERS_PER_TOKEN]
+        return Completion(
             model=self.model,
             text=kept,
             finish_reason="stop" if kept == text else "length",
-            prompt_tokens=tokens(asked.all_text),
-            completion_tokens=tokens(kept),
+            prompt_tokens=count_tokens(request.all_text),
+            completion_tokens=count_tokens(kept),
         )
 
-    def _count(self, reply: Reply) -> None:
-        """A call counts as soon as it is accepted, with all its tokens, even if the client leaves."""
-        self.stats["calls"] += 1
-        self.stats["prompt_tokens"] += reply.prompt_tokens
-        self.stats["completion_tokens"] += reply.completion_tokens
-
-    async def _streamed(self, reply: Reply, include_usage: bool) -> AsyncIterator[str]:
+    async def _events(self, completion: Completion, include_usage: bool) -> AsyncIterator[str]:
         latency = LATENCIES[self.skill.name]
-        yield _event(reply.chunk({"role": "assistant", "content": ""}))
-        await self._pause(latency.first_s)
-        for start in range(0, len(reply.text), CHARACTERS_PER_CHUNK):
-            piece = reply.text[start : start + CHARACTERS_PER_CHUNK]
-            await self._pause(latency.per_token_s * tokens(piece))
-            yield _event(reply.chunk({"content": piece}))
-        yield _event(reply.chunk({}, finish_reason=reply.finish_reason))
+        yield _event(completion.chunk({"role": "assistant", "content": ""}))
+        await self._pause(latency.first_token_s)
+        for start in range(0, len(completion.text), CHARACTERS_PER_CHUNK):
+            content = completion.text[start : start + CHARACTERS_PER_CHUNK]
+            await self._pause(latency.per_token_s * count_tokens(content))
+            yield _event(completion.chunk({"content": content}))
+        yield _event(completion.chunk({}, finish_reason=completion.finish_reason))
         if include_usage:
-            yield _event(reply.usage_chunk())
+            yield _event(completion.usage_chunk())
         yield "data: [DONE]\n\n"
 
     async def _pause(self, seconds: float) -> None:
@@ -136,20 +134,20 @@ def _event(data: dict[str, Any]) -> str:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return openai_error(Refused(error.detail, status=error.status_code))
+    return error_response(InvalidRequest(error.detail, status=error.status_code))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Serves until standard input closes, or the process is interrupted or terminated."""
-    options = argparse.ArgumentParser(prog="turnout.demo.provider_server", description="A demo provider on loopback.")
-    options.add_argument("--skill", choices=sorted(SKILLS), required=True)
-    options.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    options.add_argument("--speed", type=float, default=1.0, help="divides every latency; inf answers at once")
-    chosen = options.parse_args(arguments)
-    if not chosen.speed > 0:
-        options.error("--speed must be above 0")
-    provider = Provider(skill=SKILLS[chosen.skill], speed=chosen.speed)
-    serve(provider.app(), port=chosen.port, told={"model": provider.model})
+    parser = argparse.ArgumentParser(prog="turnout.demo.provider_server", description="A demo provider on loopback.")
+    parser.add_argument("--skill", choices=sorted(SKILLS), required=True)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--speed", type=float, default=1.0, help="divides every latency; inf answers at once")
+    options = parser.parse_args(arguments)
+    if not options.speed > 0:
+        parser.error("--speed must be above 0")
+    provider = Provider(skill=SKILLS[options.skill], speed=options.speed)
+    serve(provider.app(), port=options.port, fields={"model": provider.model})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the demo's traffic came to. Pure: answers in, figures out.
+"""The figures of the demo's traffic. Pure: answers in, figures out.
 
 Quality and the cost of routing are taken over the distinct held-out prompts, each counted once, so that
 neither repeats nor the cache can flatter the router.
@@ -9,53 +9,62 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answered:
-    """One request of the traffic. cost_usd: what its answer costs where it is not from the cache."""
+class RoutedAnswer:
+    """One answered request of the traffic. cost_usd: what its answer costs where it is not from the cache."""
 
-    task: str
-    good: bool
+    task_id: str
+    correct: bool
     tier: str
-    hit: bool
+    cache_hit: bool
     cost_usd: float
     turnout_ms: float
     inference_ms: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """One held-out prompt asked on one tier, routing aside."""
+class TierAnswer:
+    """One task answered by one tier, routing aside."""
 
-    good: bool
+    correct: bool
     cost_usd: float
 
 
 def summarise(
-    traffic: Sequence[Answered], errors: int, cheap: Mapping[str, Asked], expensive: Mapping[str, Asked]
+    traffic: Sequence[RoutedAnswer],
+    errors: int,
+    cheap: Mapping[str, TierAnswer],
+    expensive: Mapping[str, TierAnswer],
 ) -> dict[str, Any]:
-    """The figures, shares in [0, 1], money in USD, times in ms."""
-    first: dict[str, Answered] = {}
-    for answered in traffic:
-        if not answered.hit:
-            first.setdefault(answered.task, answered)
-    distinct = list(first.values())
-    # What failed counts on neither side.
-    cheap = {task: cheap[task] for task in first}
-    expensive = {task: expensive[task] for task in first}
-    share = _mean([answered.tier == "expensive" for answered in distinct])
-    quality = _mean([answered.good for answered in distinct])
-    quality_cheap = _mean([asked.good for asked in cheap.values()])
-    quality_expensive = _mean([asked.good for asked in expensive.values()])
-    cost = sum(answered.cost_usd for answered in distinct)
-    cost_expensive = sum(asked.cost_usd for asked in expensive.values())
-    hits = [answered for answered in traffic if answered.hit]
-    uncached = sum(answered.cost_usd for answered in traffic)
-    own, inference = _sorted(traffic, "turnout_ms"), _sorted([a for a in traffic if not a.hit], "inference_ms")
-    random = share * quality_expensive + (1 - share) * quality_cheap
-    error = _standard_error(distinct, share, cheap, expensive)
+    """The figures: shares in [0, 1], money in USD, times in ms. cheap, expensive: by task id, of one tier alone."""
+    first_answers: dict[str, RoutedAnswer] = {}
+    for answer in traffic:
+        if not answer.cache_hit:
+            first_answers.setdefault(answer.task_id, answer)
+    distinct = list(first_answers.values())
+    # Tasks whose request failed count on neither side.
+    pairs = [(cheap[task_id], expensive[task_id]) for task_id in first_answers]
+    share = _mean([answer.tier == "expensive" for answer in distinct])
+    quality = _mean([answer.correct for answer in distinct])
+    quality_cheap = _mean([cheap_answer.correct for cheap_answer, _ in pairs])
+    quality_expensive = _mean([expensive_answer.correct for _, expensive_answer in pairs])
+    quality_random = share * quality_expensive + (1 - share) * quality_cheap
+    # The standard error is of the difference by prompt, to random routing's expectation on the same prompt.
+    differences = [
+        answer.correct - (share * dear.correct + (1 - share) * cheap_answer.correct)
+        for answer, (cheap_answer, dear) in zip(distinct, pairs, strict=True)
+    ]
+    standard_error = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
+    cost = sum(answer.cost_usd for answer in distinct)
+    cost_expensive = sum(expensive_answer.cost_usd for _, expensive_answer in pairs)
+    cost_uncached = sum(answer.cost_usd for answer in traffic)
+    hits = [answer for answer in traffic if answer.cache_hit]
+    turnout_ms = sorted(answer.turnout_ms for answer in traffic)
+    inference_ms = sorted(answer.inference_ms for answer in traffic if not answer.cache_hit)
     return {
         "requests": len(traffic) + errors,
         "errors": errors,
@@ -64,48 +73,30 @@ def summarise(
         "quality": quality,
         "quality_cheap": quality_cheap,
         "quality_expensive": quality_expensive,
-        "quality_random": random,
-        "quality_above_random_se": (quality - random) / error if error else 0.0,
+        "quality_random": quality_random,
+        "quality_above_random_se": (quality - quality_random) / standard_error if standard_error else 0.0,
         "quality_kept": quality / quality_expensive if quality_expensive else 0.0,
         "cost_usd": cost,
         "cost_expensive_usd": cost_expensive,
         "saving": 1 - cost / cost_expensive if cost_expensive else 0.0,
-        "saving_cache": sum(answered.cost_usd for answered in hits) / uncached if uncached else 0.0,
+        "saving_cache": sum(answer.cost_usd for answer in hits) / cost_uncached if cost_uncached else 0.0,
         "cache_hits": len(hits),
-        "turnout_ms_p50": _quantile(own, 0.5),
-        "turnout_ms_p95": _quantile(own, 0.95),
-        "inference_ms_p50": _quantile(inference, 0.5),
-        "inference_ms_p95": _quantile(inference, 0.95),
+        "turnout_ms_p50": _quantile(turnout_ms, 0.5),
+        "turnout_ms_p95": _quantile(turnout_ms, 0.95),
+        "inference_ms_p50": _quantile(inference_ms, 0.5),
+        "inference_ms_p95": _quantile(inference_ms, 0.95),
     }
 
 
-def _standard_error(
-    distinct: Sequence[Answered], share: float, cheap: Mapping[str, Asked], expensive: Mapping[str, Asked]
-) -> float:
-    """Of the difference to random routing, paired by prompt: random's expectation on the same prompts."""
-    gaps = [
-        answered.good - (share * expensive[answered.task].good + (1 - share) * cheap[answered.task].good)
-        for answered in distinct
-    ]
-    if len(gaps) < 2:
-        return 0.0
-    mean = _mean(gaps)
-    return math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / (len(gaps) - 1) / len(gaps))
-
-
 def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
-
-
-def _sorted(traffic: Sequence[Answered], name: str) -> list[float]:
-    return sorted(getattr(answered, name) for answered in traffic)
+    return fmean(values) if values else 0.0
 
 
 def _quantile(ordered: Sequence[float], q: float) -> float:
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))] if ordered else 0.0
 
 
-def told(summary: Mapping[str, Any]) -> str:
+def as_text(summary: Mapping[str, Any]) -> str:
     """The summary as people read it."""
     s = summary
     return f"""

@@ -1,140 +1,76 @@
-"""Small logic: truth-tellers and liars, implications, and the smallest number that meets every condition."""
+"""Generates small logic: truth-tellers and liars, and who comes where by comparisons of two."""
 
-from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 
-from turnout.demo.tasks.posing import Posed, bare, listing
-from turnout.demo.tasks.vocabulary import COLOURS, PEOPLE
+from turnout.demo.tasks.phrasing import GeneratedProblem, enumeration, terse
+from turnout.demo.tasks.vocabulary import ORDINALS, PEOPLE
+
+# comparative and superlative of the one end of a scale, then of the other
+SCALES = (
+    ("taller", "tallest", "shorter", "shortest"),
+    ("older", "oldest", "younger", "youngest"),
+    ("faster", "fastest", "slower", "slowest"),
+    ("heavier", "heaviest", "lighter", "lightest"),
+    ("richer", "richest", "poorer", "poorest"),
+)
 
 
-def pose(steps: int, rng: Random) -> Posed:
-    """`steps` inferences; the answer is a list of names or colours, or a number."""
-    return rng.choice((_liars, _lamps, _conditions))(steps, rng)
+def generate(steps: int, rng: Random) -> GeneratedProblem:
+    """`steps` statements to put together; the answer is one or several names, or a number."""
+    return rng.choice((_liars, _ordering))(steps, rng)
 
 
-def _links(start: str, names: list[str], rng: Random) -> tuple[dict[str, bool], list[tuple[str, str, bool]]]:
-    """What holds of each name, and links from a known name to a new one: (from, to, to is as from)."""
-    while True:
-        holds, links = {start: rng.random() < 0.5}, []
-        for known, new in zip([start, *names], names, strict=False):
-            same = rng.random() < 0.5
-            holds[new] = holds[known] == same
-            links.append((known, new, same))
-        if not all(holds.values()) and any(holds.values()):
-            return holds, links
-
-
-def _liars(steps: int, rng: Random) -> Posed:
-    first, *rest = rng.sample(PEOPLE, steps + 1)
-    honest, links = _links(first, rest, rng)
-    if rng.random() < 0.4:
-        rng.shuffle(links)
+def _liars(steps: int, rng: Random) -> GeneratedProblem:
+    """A chain of people, each of whom says of the next whether he or she lies."""
+    names = rng.sample(PEOPLE, steps + 1)
+    honest = [rng.random() < 0.5 for _ in names]
+    honest[rng.randrange(len(names))] = False
+    claims = [
+        (who, f"{whom} {'is honest' if speaker == subject else 'lies'}")
+        for (who, speaker), (whom, subject) in pairwise(zip(names, honest, strict=True))
+    ]
     verb = rng.choice(("says", "claims", "says that", "insists that"))
-    long = [f"{who} {verb} {whom} {'is honest' if same else 'lies'}" for who, whom, same in links]
-    short = [f"{who}: {whom} {'is honest' if same else 'lies'}" for who, whom, same in links]
-    known = f"{first} {'is honest' if honest[first] else 'lies'}"
-    liars = [name for name in honest if not honest[name]]
-    answer, ending = ", ".join(liars), rng.choice(("Who are the liars?", "Who lies?", "Name those who lie."))
+    long = [f"{who} {verb} {claim}" for who, claim in claims]
+    known = f"{names[0]} {'is honest' if honest[0] else 'lies'}"
+    liars = [name for name, is_honest in zip(names, honest, strict=True) if not is_honest]
+    answer, question = ", ".join(liars), rng.choice(("Who are the liars?", "Who lies?", "Name those who lie."))
     if rng.random() < 0.2:
-        answer, ending = str(len(liars)), "How many of them are liars?"
+        answer, question = str(len(liars)), "How many of them are liars?"
     rule = "Everyone is either honest, and then only says what is true, or lies every time."
-    return Posed(
+    return GeneratedProblem(
         answer=answer,
-        tellings=(
-            f"{rule} It is known that {known}. {'. '.join(long)}. {ending}",
-            f"It is known that {known}. {', '.join(long)}. {ending}",
-            f"Known: {known}. {bare(short, rng)}. {ending}",
-            f"Each person is a liar or honest. Known: {known}. {listing(long)}. {ending}",
+        phrasings=(
+            f"{rule} It is known that {known}. {'. '.join(long)}. {question}",
+            f"It is known that {known}. {', '.join(long)}. {question}",
+            f"Known: {known}. {terse([f'{who}: {claim}' for who, claim in claims], rng)}. {question}",
+            f"Each person is a liar or honest. Known: {known}. {enumeration(long)}. {question}",
         ),
     )
 
 
-def _lamps(steps: int, rng: Random) -> Posed:
-    noun = rng.choice(("lamp", "light", "sign", "lantern"))
-    first, *rest = rng.sample(COLOURS, steps + 1)
-    lit, links = _links(first, rest, rng)
-    if rng.random() < 0.4:
-        rng.shuffle(links)
-    state = {True: "on", False: "off"}
-    long = [f"if the {one} {noun} is {state[lit[one]]}, the {two} {noun} is {state[lit[two]]}" for one, two, _ in links]
-    short = [f"{one} {state[lit[one]]} -> {two} {state[lit[two]]}" for one, two, _ in links]
-    fact = f"the {first} {noun} is {state[lit[first]]}"
-    answer = ", ".join(colour for colour in lit if lit[colour])
-    ending = f"Which {noun}s are on?"
-    return Posed(
-        answer=answer,
-        tellings=(
-            f"{'. '.join(rule[0].upper() + rule[1:] for rule in long)}. Given: {fact}. {ending}",
-            f"Given: {fact}. We also know that {listing(long)}. {ending}",
-            f"{bare(short, rng)}. Given: {fact}. {ending}",
-            f"Given: {fact}. Rules: {bare(long, rng)}. {ending}",
+def _ordering(steps: int, rng: Random) -> GeneratedProblem:
+    """Comparisons of all neighbours on a scale, shuffled, and the question who stands at one place of it."""
+    more, most, less, least = rng.choice(SCALES)
+    order = rng.sample(PEOPLE, steps + 1)
+    pairs = list(pairwise(order))
+    rng.shuffle(pairs)
+    long, short = [], []
+    for above, below in pairs:
+        reversed_clause = rng.random() < 0.4
+        long.append(f"{below} is {less} than {above}" if reversed_clause else f"{above} is {more} than {below}")
+        short.append(f"{below} < {above}" if reversed_clause else f"{above} > {below}")
+    place = rng.randint(len(order) // 4, min(len(order), len(ORDINALS)) - 1)
+    from_top = rng.random() < 0.5
+    superlative = most if from_top else least
+    question = f"who is the {superlative if place == 0 else f'{ORDINALS[place]} {superlative}'}"
+    return GeneratedProblem(
+        answer=order[place] if from_top else order[-1 - place],
+        phrasings=(
+            f"{'. '.join(long)}. W{question[1:]}?",
+            f"{enumeration(long)}. W{question[1:]}?",
+            f"Given that {enumeration(long)}, {question} of them?",
+            f"W{question[1:]} if {enumeration(long)}?",
+            f"{terse(short, rng)} (> means {more}). W{question[1:]}?",
         ),
     )
-
-
-def _conditions(steps: int, rng: Random) -> Posed:
-    """Every condition excludes the number that was the smallest before it, so that each one counts."""
-    floor = rng.randint(5, 60)
-    told, smallest = _excluding(floor, steps, rng)
-    return Posed(
-        answer=str(smallest),
-        tellings=(
-            f"What is the smallest whole number above {floor} that {listing(told)}?",
-            f"A number is above {floor}. It {'. It '.join(told)}. What is the smallest it can be?",
-            f"Smallest number above {floor} that {bare(told, rng)}?",
-            f"I am looking for the smallest number above {floor} that {', and '.join(told)}. Which one is it?",
-        ),
-    )
-
-
-def _excluding(floor: int, steps: int, rng: Random) -> tuple[list[str], int]:
-    """`steps` conditions, and the smallest number that meets them all."""
-    told: list[str] = []
-    candidates = list(range(floor + 1, 1000))
-    for _ in range(20 * steps):
-        text, holds = rng.choice(_CONDITIONS)(candidates[0], rng)
-        if holds(candidates[0]) or text in told:
-            continue
-        kept = [number for number in candidates if holds(number)]
-        if len(kept) >= 20:
-            told.append(text)
-            candidates = kept
-        if len(told) == steps:
-            return told, candidates[0]
-    return _excluding(floor, steps, rng)
-
-
-_Condition = tuple[str, Callable[[int], bool]]
-
-
-def _not_divisible(smallest: int, rng: Random) -> _Condition:
-    by = rng.choice((2, 3, 4, 5, 6, 7, 9, 11))
-    return f"is not divisible by {by}", lambda number: number % by != 0
-
-
-def _divisible(smallest: int, rng: Random) -> _Condition:
-    by = rng.choice((2, 3))
-    return f"is divisible by {by}", lambda number: number % by == 0
-
-
-def _not_ending(smallest: int, rng: Random) -> _Condition:
-    digit = smallest % 10
-    return f"does not end in {digit}", lambda number: number % 10 != digit
-
-
-def _without_digit(smallest: int, rng: Random) -> _Condition:
-    digit = rng.choice(str(smallest))
-    return f"has no digit {digit}", lambda number: digit not in str(number)
-
-
-def _digit_sum(smallest: int, rng: Random) -> _Condition:
-    least = digits(smallest) + rng.randint(1, 3)
-    return f"has a digit sum of at least {least}", lambda number: digits(number) >= least
-
-
-def digits(number: int) -> int:
-    """The sum of a number's digits."""
-    return sum(int(digit) for digit in str(number))
-
-
-_CONDITIONS = (_not_divisible, _not_divisible, _divisible, _not_ending, _not_ending, _without_digit, _digit_sum)

@@ -1,4 +1,4 @@
-"""The names and things the tasks and their stories are about."""
+"""The names and words that the tasks and the remarks around them are about."""
 
 PEOPLE = (
     "Ada", "Amir", "Anna", "Aria", "Ben", "Bianca", "Boris", "Carla", "Chen", "Clara", "Dana", "David",
@@ -6,14 +6,6 @@ PEOPLE = (
     "Jana", "Jonas", "Kai", "Kemal", "Lara", "Leo", "Lina", "Luis", "Maja", "Marco", "Mei", "Mira", "Nadia",
     "Nils", "Nora", "Omar", "Oscar", "Paula", "Petra", "Quinn", "Rana", "Rosa", "Ruben", "Sana", "Sven",
     "Tara", "Theo", "Uma", "Vera", "Victor", "Wanda", "Yara", "Yusuf", "Zoe",
-)  # fmt: skip
-
-THINGS = (
-    "apples", "books", "bottles", "bricks", "buttons", "candles", "cards", "chairs", "coins", "crayons",
-    "cups", "eggs", "envelopes", "erasers", "folders", "hats", "jars", "keys", "lamps", "lemons", "magnets",
-    "marbles", "markers", "melons", "mugs", "notebooks", "onions", "oranges", "pears", "pencils", "pens",
-    "plates", "postcards", "pots", "ribbons", "rulers", "scarves", "shells", "spoons", "stamps", "stickers",
-    "stones", "tickets", "towels", "toys", "tulips", "whistles",
 )  # fmt: skip
 
 PLACES = (
@@ -34,14 +26,4 @@ WORDS = (
     "zephyr",
 )  # fmt: skip
 
-COLOURS = (
-    "red", "blue", "green", "white", "amber", "violet", "pink", "grey", "black", "brown", "orange", "teal",
-    "golden", "silver", "yellow", "crimson", "ivory", "lilac",
-)  # fmt: skip
-
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-
-
-def ordinal(number: int) -> str:
-    """`1st`, `2nd`, `3rd`, `4th`, ... for a number below 20."""
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number, 'th') }"

@@ -1,11 +1,11 @@
-"""Word puzzles: letters reversed, moved, swapped, replaced and counted."""
+"""Generates word puzzles: letters reversed, moved, swapped, replaced and counted."""
 
 from random import Random
 
-from turnout.demo.tasks.posing import Posed, bare, chain, sentences
+from turnout.demo.tasks.phrasing import GeneratedProblem, running_sentence, sentences, terse
 from turnout.demo.tasks.vocabulary import WORDS
 
-# name of the change, told in full, told in short
+# change -> its wordings in full, and in short
 CHANGES = {
     "reverse": (("reverse it", "write it backwards"), "reverse"),
     "drop first": (("remove the first letter", "drop the first letter"), "drop first"),
@@ -13,32 +13,45 @@ CHANGES = {
     "first to end": (("move the first letter to the end",), "first to end"),
     "last to front": (("move the last letter to the front",), "last to front"),
     "swap ends": (("swap the first and last letters",), "swap ends"),
-    "put": (("put {new} at the end", "write {new} at the end"), "{new} at end"),
+    "append": (("put {new} at the end", "write {new} at the end"), "{new} at end"),
     "replace": (("replace every {old} with {new}", "change each {old} to {new}"), "{old} to {new}"),
 }
+INVERSES = {"first to end": "last to front", "last to front": "first to end", "append": "drop last"}
 
 
-def pose(steps: int, rng: Random) -> Posed:
+def generate(steps: int, rng: Random) -> GeneratedProblem:
     """`steps` changes of a word, the last of which may be counting; the answer is a word or a number."""
-    word = rng.choice(WORDS)
-    counted = rng.random() < 0.2
-    letters, long, short, last = word, [], [], ""
-    for _ in range(steps - counted):
-        last = _next(letters, last, rng)
+    word = letters = rng.choice(WORDS)
+    counting = rng.random() < 0.2
+    long, short, change = [], [], ""
+    for _ in range(steps - counting):
+        change = _next_change(letters, change, rng)
         old = rng.choice(letters)
         new = rng.choice([letter for letter in "bdgkmotuz" if letter != old])
-        letters = change(letters, last, old, new)
-        full, brief = CHANGES[last]
-        long.append(rng.choice(full).format(old=f"'{old}'", new=f"'{new}'"))
+        letters = apply(change, letters, old, new)
+        wordings, brief = CHANGES[change]
+        long.append(rng.choice(wordings).format(old=f"'{old}'", new=f"'{new}'"))
         short.append(brief.format(old=f"'{old}'", new=f"'{new}'"))
-    if counted:
-        return _counted(word, letters, long, short, rng)
-    ending = rng.choice(("What do you get?", "What does it read now?", "What is left?"))
-    return Posed(answer=letters, tellings=_tellings(word, long, short, ending, rng))
+    question, answer = rng.choice(("What do you get?", "What does it read now?", "What is left?")), letters
+    if counting:
+        question, answer = _counting(letters, rng)
+    if not long:
+        asked = question.replace("it have", f"the word '{word}' have")
+        return GeneratedProblem(answer=answer, phrasings=(asked, f"Look at the word '{word}'. {question}"))
+    return GeneratedProblem(
+        answer=answer,
+        phrasings=(
+            f"Take the word '{word}'. {sentences(long, rng)} {question}",
+            f"Take the word '{word}', {running_sentence(long, rng)}. {question}",
+            f"With the word '{word}': {terse(long, rng)}. {question}",
+            f"The word '{word}': {terse(short, rng)}. {question}",
+            f"I write down the word '{word}'. I {running_sentence(long, rng)}. {question}",
+        ),
+    )
 
 
-def change(letters: str, name: str, old: str, new: str) -> str:
-    """The word after one change; `old` and `new` count only where the change is about them."""
+def apply(change: str, letters: str, old: str, new: str) -> str:
+    """The word after one change; `old` and `new` are used by `append` and `replace` alone."""
     return {
         "reverse": letters[::-1],
         "drop first": letters[1:],
@@ -46,38 +59,22 @@ def change(letters: str, name: str, old: str, new: str) -> str:
         "first to end": letters[1:] + letters[:1],
         "last to front": letters[-1:] + letters[:-1],
         "swap ends": letters[-1:] + letters[1:-1] + letters[:1],
-        "put": letters + new,
+        "append": letters + new,
         "replace": letters.replace(old, new),
-    }[name]
+    }[change]
 
 
-def _next(letters: str, last: str, rng: Random) -> str:
+def _next_change(letters: str, previous: str, rng: Random) -> str:
     """A change that does not undo the one before and leaves at least four letters."""
-    undone = {"first to end": "last to front", "last to front": "first to end", "put": "drop last"}
-    names = [name for name in CHANGES if name not in (last, undone.get(last))]
+    allowed = [change for change in CHANGES if change not in (previous, INVERSES.get(previous))]
     if len(letters) < 5:
-        names = [name for name in names if not name.startswith("drop")]
+        allowed = [change for change in allowed if not change.startswith("drop")]
     if letters[0] == letters[-1]:
-        names = [name for name in names if name != "swap ends"]
-    return rng.choice(names)
+        allowed = [change for change in allowed if change != "swap ends"]
+    return rng.choice(allowed)
 
 
-def _counted(word: str, letters: str, long: list[str], short: list[str], rng: Random) -> Posed:
+def _counting(letters: str, rng: Random) -> tuple[str, str]:
     if rng.random() < 0.5:
-        ending, answer = "How many letters does it have?", len(letters)
-    else:
-        ending, answer = "How many vowels does it have?", sum(letter in "aeiou" for letter in letters)
-    if long:
-        return Posed(answer=str(answer), tellings=_tellings(word, long, short, ending, rng))
-    asked = ending.replace("it have", f"the word '{word}' have")
-    return Posed(answer=str(answer), tellings=(asked, f"Look at the word '{word}'. {ending}"))
-
-
-def _tellings(word: str, long: list[str], short: list[str], ending: str, rng: Random) -> tuple[str, ...]:
-    return (
-        f"Take the word '{word}'. {sentences(long, rng)} {ending}",
-        f"Take the word '{word}', {chain(long, rng)}. {ending}",
-        f"With the word '{word}': {bare(long, rng)}. {ending}",
-        f"The word '{word}': {bare(short, rng)}. {ending}",
-        f"I write down the word '{word}'. I {chain(long, rng)}. {ending}",
-    )
+        return "How many letters does it have?", str(len(letters))
+    return "How many vowels does it have?", str(sum(letter in "aeiou" for letter in letters))

@@ -1,10 +1,10 @@
-"""Reads a word and what is to be done to its letters."""
+"""Parses a word and the changes of its letters."""
 
 import re
 from collections.abc import Callable
 from random import Random
 
-from turnout.demo.solving.problem import AnyProblem, Problem, Step, misread, question_after
+from turnout.demo.solver.problem import AnyProblem, Problem, Step, misread_number, question_after
 
 _WORD = re.compile(r"word '([a-z]+)'", re.IGNORECASE)
 _CHANGE = re.compile(
@@ -14,7 +14,7 @@ _CHANGE = re.compile(
     r"|(?P<first_to_end>first(?: letter)? to(?: the)? end)"
     r"|(?P<last_to_front>last(?: letter)? to(?: the)? front)"
     r"|(?P<swap_ends>swap(?: the)? (?:ends|first and last))"
-    r"|'(?P<put>[a-z])' at(?: the)? end"
+    r"|'(?P<appended>[a-z])' at(?: the)? end"
     r"|'(?P<old>[a-z])' (?:with|to) '(?P<new>[a-z])'",
     re.IGNORECASE,
 )
@@ -30,45 +30,45 @@ _CHANGES: dict[str, Callable[[str], str]] = {
 }
 
 
-def read(prompt: str) -> AnyProblem | None:
+def parse(prompt: str) -> AnyProblem | None:
     """The word puzzle in a prompt, or None."""
-    word = _WORD.search(prompt)
+    word, counted = _WORD.search(prompt), _COUNTED.search(prompt)
     if word is None:
         return None
-    told = question_after(prompt, word.end())
-    steps = [_step(match) for match in _CHANGE.finditer(told)]
-    counted = _COUNTED.search(prompt)
-    if counted:
-        steps.append(_counting(counted[1].lower()))
+    steps = [_change(match) for match in _CHANGE.finditer(question_after(prompt, word.end()))]
+    steps += [_count(counted[1].lower())] if counted else []
     if not steps:
         return None
-    return Problem(start=word[1].lower(), steps=tuple(steps), read=_letters, blur=_blurred, shows=_letters)
+    return Problem(
+        start=word[1].lower(), steps=tuple(steps), answer=_or_nothing, distort=_misspelt, intermediate=_or_nothing
+    )
 
 
-def _letters(word: str) -> str:
+def _or_nothing(word: str) -> str:
     return word or "nothing"
 
 
-def _step(match: re.Match[str]) -> Step[str]:
-    if match["put"]:
-        return Step(f"put {match['put']}", lambda word: word + match["put"], 1.1)
-    if match["old"]:
-        return Step(f"{match['old']} to {match['new']}", lambda word: word.replace(match["old"], match["new"]), 1.1)
+def _change(match: re.Match[str]) -> Step[str]:
+    appended, old, new = match["appended"], match["old"], match["new"]
+    if appended:
+        return Step(f"put {appended}", lambda word: word + appended, 1.1)
+    if old:
+        return Step(f"{old} to {new}", lambda word: word.replace(old, new), 1.1)
     name = match.lastgroup or ""
     return Step(name.replace("_", " "), _CHANGES[name], 1.1)
 
 
-def _counting(what: str) -> Step[str]:
-    kind = "aeiou" if what == "vowels" else "abcdefghijklmnopqrstuvwxyz"
-    return Step(f"count {what}", lambda word: str(sum(letter in kind for letter in word)), 1.1)
+def _count(kind: str) -> Step[str]:
+    counted = "aeiou" if kind == "vowels" else "abcdefghijklmnopqrstuvwxyz"
+    return Step(f"count {kind}", lambda word: str(sum(letter in counted for letter in word)), 1.1)
 
 
-def _blurred(word: str, chance: Random) -> str:
+def _misspelt(word: str, rng: Random) -> str:
     """A number a little off, or a word with two neighbours swapped or a letter lost."""
     if word.isdigit():
-        return str(misread(int(word), chance))
-    unlike = [at for at in range(len(word) - 1) if word[at] != word[at + 1]]
-    if not unlike:
+        return str(misread_number(int(word), rng))
+    swappable = [at for at in range(len(word) - 1) if word[at] != word[at + 1]]
+    if not swappable:
         return word[1:]
-    at = chance.choice(unlike)
+    at = rng.choice(swappable)
     return word[:at] + word[at + 1] + word[at] + word[at + 2 :]

@@ -9,21 +9,21 @@ import pytest
 from openai.types.chat import ChatCompletionUserMessageParam
 
 from openai import OpenAI
-from turnout.demo.provider_process import ProviderProcess
+from turnout.demo.server_process import ProviderProcess
 from turnout.demo.tasks import check, generate
 
-# Starts a provider, tells its port, and dies without stopping it.
+# Starts a provider, prints its address, and dies without stopping it.
 DIES = """
 import os
-from turnout.demo.provider_process import ProviderProcess
+from turnout.demo.server_process import ProviderProcess
 provider = ProviderProcess("cheap").start()
 print(provider.base_url, flush=True)
 os._exit(1)
 """
 
 
-def answers(address: str) -> bool:
-    """Whether a provider is there."""
+def is_up(address: str) -> bool:
+    """Whether a provider answers there."""
     try:
         return httpx.get(f"{address}/models", timeout=1).status_code == 200
     except httpx.TransportError:
@@ -39,11 +39,11 @@ def test_the_openai_sdk_gets_tasks_solved_by_two_at_once() -> None:
     ):
         for provider in (cheap, expensive):
             with OpenAI(base_url=provider.base_url, api_key="-", max_retries=0) as client:
-                asked: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": task.prompt}]
-                whole = client.chat.completions.create(model=provider.model, messages=asked)
-                with client.chat.completions.create(model=provider.model, messages=asked, stream=True) as chunks:
+                messages: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": task.prompt}]
+                completion = client.chat.completions.create(model=provider.model, messages=messages)
+                with client.chat.completions.create(model=provider.model, messages=messages, stream=True) as chunks:
                     streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
-            text = whole.choices[0].message.content or ""
+            text = completion.choices[0].message.content or ""
             assert check(task, text)
             assert streamed == text
             assert provider.stats()["calls"] == 2
@@ -53,8 +53,8 @@ def test_the_openai_sdk_gets_tasks_solved_by_two_at_once() -> None:
 def test_it_is_gone_after_the_block() -> None:
     """Nothing answers there any more, and stopping it again does no harm."""
     with ProviderProcess("cheap") as provider:
-        assert answers(provider.base_url)
-    assert not answers(provider.base_url)
+        assert is_up(provider.base_url)
+    assert not is_up(provider.base_url)
     provider.stop()
 
 
@@ -83,5 +83,5 @@ def test_none_is_left_behind_when_the_parent_dies() -> None:
     address = parent.stdout.strip()
     assert address.startswith("http://127.0.0.1:")
     give_up = time.monotonic() + 10
-    while answers(address):
+    while is_up(address):
         assert time.monotonic() < give_up

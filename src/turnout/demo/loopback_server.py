@@ -1,4 +1,4 @@
-"""The serving side of process.py: tells in one line when it is ready, ends when its standard input closes."""
+"""Serves an ASGI app on loopback: prints one line when it is ready, ends when its standard input closes."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from typing import Any
 import uvicorn
 
 
-def serve(app: Any, *, port: int = 0, told: Mapping[str, Any] | None = None, lifespan: bool = False) -> None:
-    """Serves the ASGI app on loopback until standard input closes, or the process is interrupted or terminated.
+def serve(app: Any, *, port: int = 0, fields: Mapping[str, Any] | None = None, lifespan: bool = False) -> None:
+    """Serves the ASGI app until standard input closes, or the process is interrupted or terminated.
 
-    port 0 takes a free one. The line that it prints is `{"port": ..., **told}`.
+    port 0 takes a free one. The line that it prints is `{"port": ..., **fields}`.
     """
     config = uvicorn.Config(
         app, log_level="error", access_log=False, lifespan="on" if lifespan else "off", timeout_graceful_shutdown=1
     )
     # Named TCP: asyncio sets TCP_NODELAY on no other, and each answer would wait 40 ms for an acknowledgement.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", port))
-        listening.listen(128)
-        ready = {"port": listening.getsockname()[1], **(told or {})}
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(128)
+        ready_line = json.dumps({"port": listener.getsockname()[1], **(fields or {})})
         with contextlib.suppress(KeyboardInterrupt):
-            _Server(config, ready).run(sockets=[listening])
+            _Server(config, ready_line).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Mapping[str, Any]) -> None:
+    def __init__(self, config: uvicorn.Config, ready_line: str) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._ready_line = ready_line
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if not self.should_exit:
-            print(json.dumps(self._ready), flush=True)
+            print(self._ready_line, flush=True)
         threading.Thread(target=self._stop_at_end_of_input, daemon=True).start()
 
     def _stop_at_end_of_input(self) -> None:

@@ -1,4 +1,4 @@
-"""A problem as it was read out of a prompt: a state, and the steps that change it one after another."""
+"""A problem as it is parsed out of a prompt: a state, and the steps that change it one after another."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Step(Generic[S]):
-    """One change of the state; `weight` is the load it puts on a limited working memory."""
+    """One change of the state; `weight` is the load that it puts on a limited working memory."""
 
-    says: str
+    description: str
     apply: Callable[[S], S]
     weight: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem(Generic[S]):
-    """What to do step by step. Any step may be left out: then `read` gives a wrong answer, not an error.
+    """What to do step by step. Any step may be left out: then `answer` gives a wrong answer, not an error.
 
-    `blur` is a slip of the pen: a state near the right one that reads differently. `shows` is what there is to
-    note after every step, where that is short.
+    `distort` makes a slip: a state near the right one with another answer. `intermediate` is the text to note after
+    every step, where that is short.
     """
 
     start: S
     steps: tuple[Step[S], ...]
-    read: Callable[[S], str]
-    blur: Callable[[S, Random], S]
-    shows: Callable[[S], str] | None = None
+    answer: Callable[[S], str]
+    distort: Callable[[S, Random], S]
+    intermediate: Callable[[S], str] | None = None
 
     @property
     def load(self) -> float:
@@ -40,9 +40,9 @@ class Problem(Generic[S]):
 AnyProblem = Problem[Any]
 
 
-def misread(number: int, chance: Random) -> int:
+def misread_number(number: int, rng: Random) -> int:
     """A number as it comes out when a carry is lost or a digit misread."""
-    return number + chance.choice((-10, -2, -1, 1, 2, 10))
+    return number + rng.choice((-10, -2, -1, 1, 2, 10))
 
 
 def question_after(prompt: str, start: int) -> str:

@@ -6,15 +6,16 @@ import argparse
 import json
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 
 from turnout.asgi import TurnoutMiddleware
-from turnout.demo.announcing import serve
+from turnout.demo.loopback_server import serve
 
 
-def app_of(config: Mapping[str, Any]) -> FastAPI:
+def create_app(config: Mapping[str, Any]) -> FastAPI:
     """The app as its owner wrote it, and one line more."""
     app = FastAPI(title="turnout demo")
 
@@ -28,13 +29,12 @@ def app_of(config: Mapping[str, Any]) -> FastAPI:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serves the app of a settings file in JSON until standard input closes."""
-    options = argparse.ArgumentParser(prog="turnout.demo.serving", description="The demo's app on loopback.")
-    options.add_argument("--config", required=True, help="the settings, a JSON file")
-    chosen = options.parse_args(arguments)
+    """Serves the app with the settings of a JSON file until standard input closes."""
+    parser = argparse.ArgumentParser(prog="turnout.demo.app_server", description="The demo's app on loopback.")
+    parser.add_argument("--config", type=Path, required=True, help="the settings, a JSON file")
+    options = parser.parse_args(arguments)
     logging.getLogger("turnout").setLevel(logging.ERROR)
-    with open(chosen.config, encoding="utf-8") as file:
-        serve(app_of(json.load(file)), lifespan=True)
+    serve(create_app(json.loads(options.config.read_text(encoding="utf-8"))), lifespan=True)
 
 
 if __name__ == "__main__":

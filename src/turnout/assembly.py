@@ -35,7 +35,7 @@ from turnout.upstream.chain import Chain
 from turnout.upstream.prices import PriceBook
 from turnout.upstream.provider import LiteLLMProvider
 from turnout.webhooks.factory import sender_from
-from turnout.webhooks.sender import Sender
+from turnout.webhooks.sender import WebhookSender
 
 log = logging.getLogger("turnout")
 
@@ -68,7 +68,7 @@ class Parts:
     bulkhead: Bulkhead
     share_sync: ShareSync | None
     drift: Drift | None
-    sender: Sender | None
+    sender: WebhookSender | None
     request_log: RequestLog | None
 
 

@@ -32,7 +32,7 @@ def _points(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
     return {metric.name: list(metric.data.data_points) for scope in scopes for metric in scope.metrics}
 
 
-def _played(semconv: str) -> dict[str, list[Any]]:
+def _recorded(semconv: str) -> dict[str, list[Any]]:
     """A miss, a hit of it, and a failure that opens the circuit."""
     reader = InMemoryMetricReader()
     settings = Settings.of({**CONFIG, "telemetry": {"semconv": semconv}})
@@ -48,17 +48,21 @@ def _played(semconv: str) -> dict[str, list[Any]]:
         provider.say("openai/a", ProviderFailed("x", status=500))
         with pytest.raises(ServedError):
             await turnout.complete("three", caller=ann)
-        told = {"turnout.budget.policy": "total", "turnout.budget.alert.kind": "spent", "turnout.budget.share": 0.5}
-        observer.event(None, "turnout.budget.alert", told)
+        attributes = {
+            "turnout.budget.policy": "total",
+            "turnout.budget.alert.kind": "spent",
+            "turnout.budget.share": 0.5,
+        }
+        observer.event(None, "turnout.budget.alert", attributes)
         await turnout.aclose()
 
     asyncio.run(scenario())
     return _points(reader)
 
 
-def test_requests_cost_and_attempts_are_told_by_todays_names() -> None:
+def test_requests_cost_and_attempts_are_recorded_by_todays_names() -> None:
     """One series for each way of answering; no user in any attribute."""
-    points = _played("latest")
+    points = _recorded("latest")
     caches = sorted(point.attributes["turnout.cache"] for point in points["turnout.requests"])
     assert caches == ["hit", "miss", "miss_stored"]
     assert sum(point.value for point in points["turnout.cost"]) > 0
@@ -72,9 +76,9 @@ def test_requests_cost_and_attempts_are_told_by_todays_names() -> None:
     assert "ann" not in str(points)
 
 
-def test_the_older_names_stand_where_they_are_asked_for() -> None:
+def test_the_older_names_are_used_where_the_settings_choose_them() -> None:
     """v1.41: another duration, and tokens as one histogram with a type."""
-    points = _played("v1.41")
+    points = _recorded("v1.41")
     assert "gen_ai.client.inference.duration" not in points
     assert {point.attributes["gen_ai.token.type"] for point in points["gen_ai.client.token.usage"]} == {
         "input",
@@ -88,8 +92,8 @@ def test_drift_is_a_gauge_of_the_last_figure() -> None:
     reader = InMemoryMetricReader()
     observer = MetricsObserver(Settings.of(CONFIG), MeterProvider([reader], shutdown_on_exit=False))
     for distance in (0.1, 0.3):
-        told = {"turnout.drift.distance": distance, "turnout.drift.novel_share": distance / 10}
-        observer.event(None, "turnout.drift.measured", told)
+        attributes = {"turnout.drift.distance": distance, "turnout.drift.novel_share": distance / 10}
+        observer.event(None, "turnout.drift.measured", attributes)
     observer.event(None, "turnout.drift", {"turnout.drift.distance": 0.3, "turnout.drift.drifted": True})
     points = _points(reader)
     (gauge,) = points["turnout.drift.distance"]

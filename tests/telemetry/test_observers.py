@@ -8,7 +8,7 @@ from turnout.ports.runtime import ProviderCall
 from turnout.telemetry.observers import Observers
 
 
-class _Noting:
+class _RecordingObserver:
     def __init__(self, name: str, notes: list[tuple[str, str, Any]]) -> None:
         self.name, self.notes = name, notes
 
@@ -30,10 +30,10 @@ class _Noting:
         self.notes.append((self.name, name, token))
 
 
-def test_each_is_told_everything_with_its_own_token() -> None:
-    """In order at a beginning, in reverse at an end; no token is everybody's none."""
+def test_each_gets_every_call_with_its_own_token() -> None:
+    """In order at a start, in reverse at an end; no token is everybody's none."""
     notes: list[tuple[str, str, Any]] = []
-    both = Observers(_Noting("a", notes), _Noting("b", notes))
+    both = Observers(_RecordingObserver("a", notes), _RecordingObserver("b", notes))
     request = both.request_started("r1")
     attempt = both.attempt_started(request, ProviderCall(model="m", messages=()), tier="cheap", stream=False)
     both.event(request, "noted", {})

@@ -14,7 +14,7 @@ import pytest
 from turnout import Turnout
 from turnout.errors import ServedError, SettingsError
 from turnout.records import Outcome
-from turnout.telemetry.request_log import MOST_CHARACTERS, MOST_WAITING, Record, RequestLog, line_of
+from turnout.telemetry.request_log import MAX_QUEUED, MAX_QUEUED_CHARACTERS, Record, RequestLog, json_line
 from turnout.testing import FixedScorer, ManualClock, ScriptedProvider, settle
 
 SECRET = "the secret recipe"
@@ -27,7 +27,7 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def _asked(path: Path, *, content: bool) -> list[dict[str, Any]]:
+def _logged(path: Path, *, content: bool) -> list[dict[str, Any]]:
     """A miss, a hit, and a model that is not there, which is no request yet."""
     config = {**CONFIG, "log": {"path": str(path), "content": content}}
     provider = ScriptedProvider({"openai/small": ["four"]})
@@ -46,13 +46,13 @@ def _asked(path: Path, *, content: bool) -> list[dict[str, Any]]:
 
 
 def _outcome(**more: Any) -> Outcome:
-    told = {"request_id": "r", "decision": None, "tier": "none", "model": "", "reason": None, "cache": "off"}
-    return Outcome(**{**told, **more})
+    fields = {"request_id": "r", "decision": None, "tier": "none", "model": "", "reason": None, "cache": "off"}
+    return Outcome(**{**fields, **more})
 
 
 def test_a_line_tells_what_was_decided_and_what_it_cost(tmp_path: Path) -> None:
     """The miss with its attempt, the hit without; the group is the tag; every request once."""
-    lines = _asked(tmp_path / "log.jsonl", content=False)
+    lines = _logged(tmp_path / "log.jsonl", content=False)
     assert [line["cache"] for line in lines] == ["miss_stored", "hit"]
     miss = lines[0]
     assert (miss["tier"], miss["model"], miss["group"], miss["score"]) == ("cheap", "openai/small", "/ask", 0.25)
@@ -67,7 +67,7 @@ def test_a_line_tells_what_was_decided_and_what_it_cost(tmp_path: Path) -> None:
 def test_prompts_stand_there_only_where_asked_for(tmp_path: Path, content: bool) -> None:
     """As the messages that were sent, for `turnout label` to read; without content not a word of them."""
     path = tmp_path / "log.jsonl"
-    lines = _asked(path, content=content)
+    lines = _logged(path, content=content)
     assert (SECRET in path.read_text()) is content
     if content:
         assert lines[0]["messages"] == [{"role": "user", "content": SECRET}]
@@ -93,8 +93,8 @@ def test_a_renamed_file_is_left_and_a_new_one_begun(tmp_path: Path) -> None:
     path.rename(tmp_path / "third")
     log.request_ended(log.request_started("fourth"), _outcome())
     log.close()
-    told = {p.name: [json.loads(line)["id"] for line in p.read_text().splitlines()] for p in tmp_path.iterdir()}
-    assert told == {"first": ["first"], "second": ["second"], "third": ["third"], "log.jsonl": ["fourth"]}
+    ids = {p.name: [json.loads(line)["id"] for line in p.read_text().splitlines()] for p in tmp_path.iterdir()}
+    assert ids == {"first": ["first"], "second": ["second"], "third": ["third"], "log.jsonl": ["fourth"]}
     assert log.dropped == 0
 
 
@@ -103,7 +103,7 @@ def test_a_disk_that_hangs_costs_lines_and_no_time(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     log = RequestLog(str(path), content=False, wall=lambda: 0.0)
-    for number in range(MOST_WAITING + 600):
+    for number in range(MAX_QUEUED + 600):
         log.request_ended(log.request_started(str(number)), _outcome())
     assert 0 < log.dropped <= 600
     reader = os.open(path, os.O_RDONLY)
@@ -114,13 +114,13 @@ def test_a_disk_that_hangs_costs_lines_and_no_time(tmp_path: Path) -> None:
         written += part.count(b"\n")
     closing.join()
     os.close(reader)
-    assert written == MOST_WAITING + 600 - log.dropped
+    assert written == MAX_QUEUED + 600 - log.dropped
 
 
 def test_prompts_that_wait_are_bounded_by_size(tmp_path: Path) -> None:
     """A record with more than there may be is dropped, small ones still go through."""
     log = RequestLog(str(tmp_path / "log.jsonl"), content=True, wall=lambda: 0.0)
-    huge = Record(request_id="huge", messages=({"role": "user", "content": "x" * (MOST_CHARACTERS + 1)},))
+    huge = Record(request_id="huge", messages=({"role": "user", "content": "x" * (MAX_QUEUED_CHARACTERS + 1)},))
     log.request_ended(huge, _outcome())
     log.request_ended(log.request_started("small"), _outcome())
     log.close()
@@ -136,6 +136,6 @@ def test_a_place_that_cannot_be_written_is_refused_at_start(tmp_path: Path) -> N
 
 
 def test_text_that_is_no_unicode_is_still_a_line() -> None:
-    """The log never fails over what it tells."""
+    """The log never fails over a text."""
     record = Record(request_id="r", messages=({"role": "user", "content": "\ud800"},))
-    assert json.loads(line_of(record, _outcome(), 0.0))["messages"][0]["content"] == "?"
+    assert json.loads(json_line(record, _outcome(), 0.0))["messages"][0]["content"] == "?"

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from turnout.testing import ManualClock
-from turnout.webhooks.address_check import Forbidden, checked_address, checked_url
-from turnout.webhooks.sender import Sender
-from turnout.webhooks.signing import key_of, signed
+from turnout.webhooks.address_check import ForbiddenAddress, choose_address, parse_url
+from turnout.webhooks.sender import WebhookSender
+from turnout.webhooks.signing import signature_headers, signing_key
 
 
 def test_the_signature_is_the_standards_own_example() -> None:
     """The vector of the Standard Webhooks specification."""
-    key = key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    told = signed(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
-    assert told["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    key = signing_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    headers = signature_headers(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 @pytest.mark.parametrize(
@@ -39,28 +39,28 @@ def test_the_signature_is_the_standards_own_example() -> None:
 )
 def test_a_private_address_is_refused_unless_its_host_is_allowed(address: str) -> None:
     """Also where it stands beside a public one."""
-    with pytest.raises(Forbidden):
-        checked_address("evil.test", [address], [])
-    with pytest.raises(Forbidden):
-        checked_address("evil.test", ["93.184.215.14", address], [])
-    assert checked_address("inside.test", [address], ["inside.test"]) == address
-    assert checked_address("good.test", ["93.184.215.14"], []) == "93.184.215.14"
+    with pytest.raises(ForbiddenAddress):
+        choose_address("evil.test", [address], [])
+    with pytest.raises(ForbiddenAddress):
+        choose_address("evil.test", ["93.184.215.14", address], [])
+    assert choose_address("inside.test", [address], ["inside.test"]) == address
+    assert choose_address("good.test", ["93.184.215.14"], []) == "93.184.215.14"
 
 
 @pytest.mark.parametrize("url", ["ftp://a.test/", "http://a.test/", "https://u:p@a.test/", "https:///x", "file:///etc"])
 def test_only_https_goes_anywhere(url: str) -> None:
     """Plain http to allowed hosts."""
-    with pytest.raises(Forbidden):
-        checked_url(url, [])
-    assert checked_url("http://a.test/", ["a.test"]).hostname == "a.test"
+    with pytest.raises(ForbiddenAddress):
+        parse_url(url, [])
+    assert parse_url("http://a.test/", ["a.test"]).hostname == "a.test"
 
 
-class Hook:
+class Receiver:
     """A receiver on loopback: answers these statuses in order, the last one repeated."""
 
     def __init__(self, *statuses: int) -> None:
-        self.got: list[dict[str, str]] = []
-        hook, told = self, list(statuses)
+        self.received: list[dict[str, str]] = []
+        hook, remaining = self, list(statuses)
 
         class Responder(BaseHTTPRequestHandler):
             def log_message(self, *_: object) -> None:
@@ -68,8 +68,8 @@ class Hook:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"])).decode()
-                hook.got.append({**{name.lower(): value for name, value in self.headers.items()}, "body": body})
-                status = told.pop(0) if len(told) > 1 else told[0]
+                hook.received.append({**{name.lower(): value for name, value in self.headers.items()}, "body": body})
+                status = remaining.pop(0) if len(remaining) > 1 else remaining[0]
                 self.send_response(status)
                 self.send_header("location", "/elsewhere")
                 self.send_header("content-length", "0")
@@ -90,20 +90,20 @@ class Hook:
 
 
 @pytest.fixture
-def hooks() -> Iterator[list[Hook]]:
-    opened: list[Hook] = []
+def hooks() -> Iterator[list[Receiver]]:
+    opened: list[Receiver] = []
     yield opened
     for hook in opened:
         hook.close()
 
 
-def sent(hook: Hook, allow: Sequence[str], clock: ManualClock) -> None:
+def send_one(hook: Receiver, allow_hosts: Sequence[str], clock: ManualClock) -> None:
     async def resolve(host: str, port: int) -> Sequence[str]:
         return ["127.0.0.1"]
 
     async def main() -> None:
         url = f"http://hook.test:{hook.port}/in?a=1"
-        sender = Sender(url=url, key=b"k", allow_hosts=allow, clock=clock, resolve=resolve)
+        sender = WebhookSender(url=url, key=b"k", allow_hosts=allow_hosts, clock=clock, resolve=resolve)
         sender.send({"type": "t"})
         (task,) = sender._sending
         while not task.done():
@@ -115,24 +115,24 @@ def sent(hook: Hook, allow: Sequence[str], clock: ManualClock) -> None:
     asyncio.run(main())
 
 
-def test_it_is_sent_to_the_resolved_address_and_tried_again(hooks: list[Hook]) -> None:
+def test_it_is_sent_to_the_resolved_address_and_tried_again(hooks: list[Receiver]) -> None:
     """The host's own name in its headers; the same id each time; a redirect is no success and is not followed."""
-    hooks.append(hook := Hook(500, 302, 200))
-    sent(hook, ["hook.test"], ManualClock(1_700_000_000.0))
-    assert len(hook.got) == 3
-    assert {got["webhook-id"] for got in hook.got} == {hook.got[0]["webhook-id"]}
-    first: dict[str, Any] = hook.got[0]
+    hooks.append(hook := Receiver(500, 302, 200))
+    send_one(hook, ["hook.test"], ManualClock(1_700_000_000.0))
+    assert len(hook.received) == 3
+    assert {received["webhook-id"] for received in hook.received} == {hook.received[0]["webhook-id"]}
+    first: dict[str, Any] = hook.received[0]
     assert first["host"] == f"hook.test:{hook.port}"
-    expected = signed(b"k", first["webhook-id"], int(first["webhook-timestamp"]), first["body"].encode())
+    expected = signature_headers(b"k", first["webhook-id"], int(first["webhook-timestamp"]), first["body"].encode())
     assert first["webhook-signature"] == expected["webhook-signature"]
 
 
-def test_a_receiver_that_wants_no_more_is_left_alone(hooks: list[Hook]) -> None:
+def test_a_receiver_that_wants_no_more_is_left_alone(hooks: list[Receiver]) -> None:
     """410; and one that never takes it is given up after four tries; a host that is not allowed gets nothing."""
     for status, tries in ((410, 1), (503, 4)):
-        hooks.append(hook := Hook(status))
-        sent(hook, ["hook.test"], ManualClock())
-        assert len(hook.got) == tries
-    hooks.append(hook := Hook(200))
-    sent(hook, [], ManualClock())
-    assert hook.got == []
+        hooks.append(hook := Receiver(status))
+        send_one(hook, ["hook.test"], ManualClock())
+        assert len(hook.received) == tries
+    hooks.append(hook := Receiver(200))
+    send_one(hook, [], ManualClock())
+    assert hook.received == []

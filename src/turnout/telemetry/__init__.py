@@ -1,1 +1,1 @@
-"""What is told of each request: spans, by OpenTelemetry's conventions."""
+"""The observers of requests: spans and metrics by OpenTelemetry's conventions, and the request log."""

@@ -1,4 +1,4 @@
-"""The observers that the settings ask for."""
+"""Builds the observers that the settings configure."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from turnout.telemetry.spans import SpanObserver
 
 def request_log_from(settings: Settings, clock: Clock) -> RequestLog | None:
     """The request log, where one is configured."""
-    told = settings.log
-    return RequestLog(told.path, content=told.content, wall=clock.time) if told.path else None
+    path, content = settings.log.path, settings.log.content
+    return RequestLog(path, content=content, wall=clock.time) if path else None
 
 
 def observer_from(settings: Settings, log: RequestLog | None) -> Observer:
     """Spans, metrics, and the log where there is one."""
-    told: list[Observer] = [SpanObserver(settings), MetricsObserver(settings)]
-    return Observers(*told) if log is None else Observers(*told, log)
+    observers: list[Observer] = [SpanObserver(settings), MetricsObserver(settings)]
+    return Observers(*observers) if log is None else Observers(*observers, log)
 
 
 def report_store_change(observer: Observer, up: bool, why: str) -> None:
-    """A store was lost, or found again."""
+    """Reports that a store was lost (`up` is false) or found again, as an event of the process."""
     observer.event(None, names.EVENT_STORE_FOUND if up else names.EVENT_STORE_LOST, {names.STORE_REASON: why})

@@ -17,8 +17,8 @@ from turnout.telemetry import names
 
 Attributes = dict[str, str | int | float | bool]
 
-# What an event may say of itself in a counter: words of short lists, and the app's own few names.
-_FEW = frozenset(
+# The attributes of an event that its counter keeps: those with few values, so that series stay few.
+_COUNTER_ATTRIBUTES = frozenset(
     {
         names.CIRCUIT,
         names.STATE,
@@ -41,8 +41,8 @@ class MetricsObserver:
         self._requests = meter.create_counter(names.REQUESTS, "{request}", "Requests, by how they were answered")
         self._cost = meter.create_counter(names.COST, "USD", "What answers cost, in USD")
 
-        def histogram(name: str, unit: str, told: str, bounds: tuple[float, ...]) -> metrics.Histogram:
-            return meter.create_histogram(name, unit, told, explicit_bucket_boundaries_advisory=bounds)
+        def histogram(name: str, unit: str, description: str, bounds: tuple[float, ...]) -> metrics.Histogram:
+            return meter.create_histogram(name, unit, description, explicit_bucket_boundaries_advisory=bounds)
 
         duration, first_chunk = (
             (names.INFERENCE_DURATION, names.INFERENCE_FIRST_CHUNK)
@@ -51,12 +51,12 @@ class MetricsObserver:
         )
         self._own = histogram(names.OWN_DURATION, "s", "Turnout's own time", names.OWN_SECONDS_BOUNDS)
         self._score = histogram(names.SCORE, "1", "Uniform on the training logs' traffic", names.SCORE_BOUNDS)
-        self._duration = histogram(duration, "s", "One attempt of one model", names.SECONDS)
-        self._first_chunk = histogram(first_chunk, "s", "Time to the first chunk", names.SECONDS)
+        self._duration = histogram(duration, "s", "One attempt of one model", names.SECONDS_BOUNDS)
+        self._first_chunk = histogram(first_chunk, "s", "Time to the first chunk", names.SECONDS_BOUNDS)
         self._tokens = _Tokens(meter, latest=latest)
         self._events: dict[str, metrics.Counter] = {}
         self._gauges = {
-            event: {name: meter.create_gauge(name, "1", words) for name, words in gauges.items()}
+            event: {name: meter.create_gauge(name, "1", description) for name, description in gauges.items()}
             for event, gauges in names.GAUGES.items()
         }
 
@@ -64,11 +64,11 @@ class MetricsObserver:
         return None
 
     def request_ended(self, token: None, outcome: Outcome) -> None:
-        told = _outcome_attributes(outcome)
-        self._requests.add(1, told)
+        attributes = _outcome_attributes(outcome)
+        self._requests.add(1, attributes)
         self._own.record(outcome.turnout_s, {names.CACHE: outcome.cache})
         if outcome.cost_usd:
-            self._cost.add(float(outcome.cost_usd), told)
+            self._cost.add(float(outcome.cost_usd), attributes)
         decision = outcome.decision
         if decision is not None and decision.score is not None and outcome.reason != "cache":
             self._score.record(decision.score, {names.ENDPOINT: outcome.endpoint})
@@ -77,23 +77,23 @@ class MetricsObserver:
         return None
 
     def attempt_ended(self, token: None, attempt: Attempt) -> None:
-        told = _attempt_attributes(attempt)
-        self._duration.record(attempt.duration_s, told)
+        attributes = _attempt_attributes(attempt)
+        self._duration.record(attempt.duration_s, attributes)
         if attempt.first_chunk_s is not None:
-            self._first_chunk.record(attempt.first_chunk_s, told)
+            self._first_chunk.record(attempt.first_chunk_s, attributes)
         if attempt.usage is not None:
-            self._tokens.add(attempt.usage.prompt_tokens, attempt.usage.completion_tokens, told)
+            self._tokens.add(attempt.usage.prompt_tokens, attempt.usage.completion_tokens, attributes)
 
     def event(self, token: None, name: str, attributes: Mapping[str, str | int | float | bool]) -> None:
         if name in self._gauges:
-            for measured, gauge in self._gauges[name].items():
-                gauge.set(float(attributes[measured]))
+            for attribute, gauge in self._gauges[name].items():
+                gauge.set(float(attributes[attribute]))
             return
         counter = self._events.get(name)
         if counter is None:
-            counted = names.COUNTED_AS.get(name, name)
-            counter = self._events[name] = self._meter.create_counter(counted, "{event}", f"How often: {name}")
-        counter.add(1, {key: value for key, value in attributes.items() if key in _FEW})
+            counter_name = names.COUNTER_NAMES.get(name, name)
+            counter = self._events[name] = self._meter.create_counter(counter_name, "{event}", f"How often: {name}")
+        counter.add(1, {key: value for key, value in attributes.items() if key in _COUNTER_ATTRIBUTES})
 
 
 class _Tokens:
@@ -110,39 +110,36 @@ class _Tokens:
         else:
             self._histogram = meter.create_histogram(names.TOKEN_USAGE, "{token}", "Tokens of one attempt")
 
-    def add(self, prompt: int, completion: int, told: Attributes) -> None:
+    def add(self, prompt: int, completion: int, attributes: Attributes) -> None:
         if self._counters is not None:
-            self._counters[0].add(prompt, told)
-            self._counters[1].add(completion, told)
+            self._counters[0].add(prompt, attributes)
+            self._counters[1].add(completion, attributes)
         if self._histogram is not None:
-            self._histogram.record(prompt, {**told, names.TOKEN_TYPE: "input"})
-            self._histogram.record(completion, {**told, names.TOKEN_TYPE: "output"})
+            self._histogram.record(prompt, {**attributes, names.TOKEN_TYPE: "input"})
+            self._histogram.record(completion, {**attributes, names.TOKEN_TYPE: "output"})
 
 
 def _outcome_attributes(outcome: Outcome) -> Attributes:
-    told: Attributes = {names.TIER: outcome.tier, names.CACHE: outcome.cache, names.ENDPOINT: outcome.endpoint}
+    attributes: Attributes = {names.TIER: outcome.tier, names.CACHE: outcome.cache, names.ENDPOINT: outcome.endpoint}
     for name, value in (
         (names.MODEL, outcome.model),
         (names.REASON, outcome.reason),
         (names.ERROR_TYPE, outcome.error),
     ):
         if value:
-            told[name] = value
-    return told
+            attributes[name] = value
+    return attributes
 
 
 def _attempt_attributes(attempt: Attempt) -> Attributes:
-    told: Attributes = {
+    attributes: Attributes = {
         names.OPERATION: names.CHAT,
         names.PROVIDER: names.provider_name(attempt.model),
         names.REQUEST_MODEL: names.request_model(attempt.model),
         names.TIER: attempt.tier,
     }
     if attempt.response_model:
-        told[names.RESPONSE_MODEL] = attempt.response_model
+        attributes[names.RESPONSE_MODEL] = attempt.response_model
     if attempt.error:
-        told[names.ERROR_TYPE] = attempt.error
-    return told
-
-
-__all__ = ["MetricsObserver"]
+        attributes[names.ERROR_TYPE] = attempt.error
+    return attributes

@@ -39,7 +39,7 @@ ENDPOINT: Final = "turnout.endpoint"
 
 SKIPPED: Final = "turnout.skipped"
 
-# Events of the process, of no request.
+# Events of the process, not of one request.
 EVENT_STORE_LOST: Final = "turnout.store.lost"
 EVENT_STORE_FOUND: Final = "turnout.store.found"
 STORE_REASON: Final = "turnout.store.reason"
@@ -53,11 +53,11 @@ NOVEL_SHARE: Final = "turnout.drift.novel_share"
 DRIFTED: Final = "turnout.drift.drifted"
 EVENT_DRIFT_MEASURED: Final = "turnout.drift.measured"
 
-# Events, on the span of the attempt or of the request, and what they tell.
+# Events, on the span of the attempt or of the request, and their attributes.
 CIRCUIT_CHANGED: Final = "turnout.circuit.changed"
 CIRCUIT_PAUSED: Final = "turnout.circuit.paused"
 RETRIED: Final = "turnout.retried"
-SKIPPED_ONE: Final = "turnout.candidate.skipped"
+CANDIDATE_SKIPPED: Final = "turnout.candidate.skipped"
 CIRCUIT: Final = "turnout.circuit"
 STATE: Final = "turnout.circuit.state"
 OLD_STATE: Final = "turnout.circuit.old_state"
@@ -96,9 +96,9 @@ OPERATION_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
 TOKEN_USAGE: Final = "gen_ai.client.token.usage"
 TOKEN_TYPE: Final = "gen_ai.token.type"
 # Counters that are not named as the event that they count.
-COUNTED_AS: Final[Mapping[str, str]] = {EVENT_BUDGET_ALERT: "turnout.budget.alerts"}
-# Events that measure: their attributes, each a gauge of its own name, and what it tells. They happen all the time, so
-# no span tells them.
+COUNTER_NAMES: Final[Mapping[str, str]] = {EVENT_BUDGET_ALERT: "turnout.budget.alerts"}
+# Events that measure: their attributes, each a gauge of its own name, and its description. They happen all the
+# time, so no span holds them.
 GAUGES: Final[Mapping[str, Mapping[str, str]]] = {
     EVENT_DRIFT_MEASURED: {
         DRIFT_DISTANCE: "How far the last scores are from those of the training logs",
@@ -106,11 +106,11 @@ GAUGES: Final[Mapping[str, Mapping[str, str]]] = {
     }
 }
 # Bucket bounds: the conventions' of seconds; ours of a library's own seconds, and of a score.
-SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+SECONDS_BOUNDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 OWN_SECONDS_BOUNDS: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1.0)
 SCORE_BOUNDS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
-# OpenAI's parameter -> the attribute that tells it.
+# OpenAI's parameter -> its attribute.
 REQUEST_PARAMETERS: Final[Mapping[str, str]] = {
     "max_tokens": "gen_ai.request.max_tokens",
     "max_completion_tokens": "gen_ai.request.max_tokens",
@@ -124,7 +124,7 @@ REQUEST_PARAMETERS: Final[Mapping[str, str]] = {
 }
 
 # What v1.41 does not have: attribute -> its older name, or None where there was none.
-BEFORE: Final[Mapping[str, str | None]] = {
+V1_41_NAMES: Final[Mapping[str, str | None]] = {
     REQUEST_STREAM: None,
     REASONING_TOKENS: None,
     FIRST_CHUNK: None,

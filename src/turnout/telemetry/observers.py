@@ -1,4 +1,4 @@
-"""Several observers as one: each is told everything, with its own token."""
+"""Several observers as one: each gets every call, with its own token."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from turnout.records import Attempt, Outcome, Tier
 
 
 class Observers:
-    """Implements the Observer port over others, told in order at a beginning, in reverse at an end: what one
+    """Implements the Observer port over others, called in order at a start, in reverse at an end: what one
     makes current around an attempt, as a span does, is undone innermost first."""
 
     def __init__(self, *observers: Observer) -> None:
-        self._all = observers
+        self._observers = observers
 
     def request_started(self, request_id: str) -> tuple[Any, ...]:
-        return tuple(each.request_started(request_id) for each in self._all)
+        return tuple(observer.request_started(request_id) for observer in self._observers)
 
     def request_ended(self, token: tuple[Any, ...], outcome: Outcome) -> None:
-        for each, own in zip(reversed(self._all), reversed(token), strict=True):
-            each.request_ended(own, outcome)
+        for observer, own_token in zip(reversed(self._observers), reversed(token), strict=True):
+            observer.request_ended(own_token, outcome)
 
     def attempt_started(
         self, token: tuple[Any, ...] | None, call: ProviderCall, *, tier: Tier, stream: bool
     ) -> tuple[Any, ...]:
         return tuple(
-            each.attempt_started(own, call, tier=tier, stream=stream)
-            for each, own in zip(self._all, self._tokens(token), strict=True)
+            observer.attempt_started(own_token, call, tier=tier, stream=stream)
+            for observer, own_token in zip(self._observers, self._tokens(token), strict=True)
         )
 
     def attempt_ended(self, token: tuple[Any, ...], attempt: Attempt) -> None:
-        for each, own in zip(reversed(self._all), reversed(token), strict=True):
-            each.attempt_ended(own, attempt)
+        for observer, own_token in zip(reversed(self._observers), reversed(token), strict=True):
+            observer.attempt_ended(own_token, attempt)
 
     def event(
         self, token: tuple[Any, ...] | None, name: str, attributes: Mapping[str, str | int | float | bool]
     ) -> None:
-        for each, own in zip(self._all, self._tokens(token), strict=True):
-            each.event(own, name, attributes)
+        for observer, own_token in zip(self._observers, self._tokens(token), strict=True):
+            observer.event(own_token, name, attributes)
 
     def _tokens(self, token: tuple[Any, ...] | None) -> tuple[Any, ...]:
-        return token if token is not None else (None,) * len(self._all)
+        return token if token is not None else (None,) * len(self._observers)

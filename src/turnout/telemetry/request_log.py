@@ -1,4 +1,4 @@
-"""The request log: JSON lines, one a request. Prompts stand in it only where that is asked for.
+"""The request log: JSON lines, one a request. It holds prompts only where the settings say so.
 
 The loop hands over a record and goes on; one thread a process renders and appends. What does not fit the
 bounded queue is dropped and counted, never waited for. The file is opened anew when it was renamed or
@@ -26,12 +26,12 @@ from turnout.records import Attempt, Outcome, Tier
 
 log = logging.getLogger("turnout")
 
-# Waiting records: some seconds of heavy traffic. Their prompts weigh more than they do, so both are bounded.
-MOST_WAITING = 10_000
-MOST_CHARACTERS = 64 * 1024 * 1024
+# Queued records: some seconds of heavy traffic. Their prompts weigh more than they do, so both are bounded.
+MAX_QUEUED = 10_000
+MAX_QUEUED_CHARACTERS = 64 * 1024 * 1024
 # Lines written at once, and how long closing may wait for the rest.
-BATCH = 256
-CLOSE_S = 5.0
+MAX_BATCH = 256
+CLOSE_TIMEOUT_S = 5.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class RequestLog:
     written. `dropped` counts the lines that were never written."""
 
     def __init__(self, path: str, *, content: bool, wall: Callable[[], float]) -> None:
-        self._path = _checked(path)
+        self._path = _writable_path(path)
         self._content = content
         self._wall = wall
         self._writer: _Writer | None = None
@@ -68,17 +68,17 @@ class RequestLog:
         return None
 
     def request_ended(self, token: Record, outcome: Outcome) -> None:
-        if not self._threads_writer().put(token, outcome, self._wall()):
+        if not self._writer_of_this_process().put(token, outcome, self._wall()):
             self._drop(1)
 
     def close(self) -> None:
-        """Writes what waits, within seconds, and ends the thread. A later request begins another one."""
+        """Writes the queued records, within seconds, and ends the thread. A later request begins another one."""
         writer, self._writer = self._writer, None
         if writer is not None and self._pid == os.getpid():
             atexit.unregister(self.close)
             writer.close()
 
-    def _threads_writer(self) -> _Writer:
+    def _writer_of_this_process(self) -> _Writer:
         # A thread does not survive a fork: a worker that was forked after the first request begins its own.
         if self._writer is None or self._pid != os.getpid():
             self._writer, self._pid = _Writer(self._path, self._drop), os.getpid()
@@ -94,78 +94,78 @@ class RequestLog:
 
 
 class _Writer:
-    """One thread that appends. `lost` is told how many lines could not be written."""
+    """One thread that appends. Calls `on_lost` with the number of lines that could not be written."""
 
-    def __init__(self, path: Path, lost: Callable[[int], None]) -> None:
+    def __init__(self, path: Path, on_lost: Callable[[int], None]) -> None:
         self._path = path
-        self._lost = lost
-        self._waiting: queue.Queue[tuple[Record, Outcome, float] | None] = queue.Queue(MOST_WAITING)
+        self._on_lost = on_lost
+        self._queue: queue.Queue[tuple[Record, Outcome, float] | None] = queue.Queue(MAX_QUEUED)
         self._characters = 0
-        self._counting = threading.Lock()
+        self._characters_lock = threading.Lock()
         self._file: int | None = None
         self._thread = threading.Thread(target=self._run, name="turnout.request-log", daemon=True)
         self._thread.start()
 
     def put(self, record: Record, outcome: Outcome, now: float) -> bool:
-        """Whether there is room. Never waits."""
+        """Queues a record; returns whether there was room. Never waits."""
         size = _size(record)
-        with self._counting:
-            if self._characters + size > MOST_CHARACTERS:
+        with self._characters_lock:
+            if self._characters + size > MAX_QUEUED_CHARACTERS:
                 return False
             self._characters += size
         try:
-            self._waiting.put_nowait((record, outcome, now))
+            self._queue.put_nowait((record, outcome, now))
         except queue.Full:
-            self._done(size)
+            self._release(size)
             return False
         return True
 
     def close(self) -> None:
         try:
-            self._waiting.put(None, timeout=CLOSE_S)
+            self._queue.put(None, timeout=CLOSE_TIMEOUT_S)
         except queue.Full:
             return
-        self._thread.join(CLOSE_S)
+        self._thread.join(CLOSE_TIMEOUT_S)
 
-    def _done(self, size: int) -> None:
-        with self._counting:
+    def _release(self, size: int) -> None:
+        with self._characters_lock:
             self._characters -= size
 
     def _run(self) -> None:
-        going = True
-        while going:
-            batch, going = self._batch()
+        closed = False
+        while not closed:
+            batch, closed = self._next_batch()
             if batch:
-                self._append(b"".join(line_of(*row) for row in batch), len(batch))
-                self._done(sum(_size(record) for record, _, _ in batch))
+                self._append(b"".join(json_line(*row) for row in batch), len(batch))
+                self._release(sum(_size(record) for record, _, _ in batch))
         if self._file is not None:
             os.close(self._file)
 
-    def _batch(self) -> tuple[list[tuple[Record, Outcome, float]], bool]:
-        """What waits, at least one, at most BATCH; and whether to go on."""
+    def _next_batch(self) -> tuple[list[tuple[Record, Outcome, float]], bool]:
+        """The queued records, at most MAX_BATCH, once there is one; and whether close() was called."""
         batch: list[tuple[Record, Outcome, float]] = []
-        row = self._waiting.get()
+        row = self._queue.get()
         while row is not None:
             batch.append(row)
-            if len(batch) == BATCH:
-                return batch, True
+            if len(batch) == MAX_BATCH:
+                return batch, False
             try:
-                row = self._waiting.get_nowait()
+                row = self._queue.get_nowait()
             except queue.Empty:
-                return batch, True
-        return batch, False
+                return batch, False
+        return batch, True
 
     def _append(self, lines: bytes, count: int) -> None:
         try:
-            file = self._opened()
+            file = self._reopened_file()
             while lines:
                 lines = lines[os.write(file, lines) :]
         except OSError as error:
             log.debug("request log %s: %s", self._path, error)
-            self._lost(count)
+            self._on_lost(count)
 
-    def _opened(self) -> int:
-        if self._file is not None and not _still(self._path, self._file):
+    def _reopened_file(self) -> int:
+        if self._file is not None and not _is_open_file(self._path, self._file):
             os.close(self._file)
             self._file = None
         if self._file is None:
@@ -177,35 +177,35 @@ def _size(record: Record) -> int:
     return sum(len(text_of(message)) for message in record.messages)
 
 
-def _still(path: Path, file: int) -> bool:
-    """Whether the path still leads to the open file."""
+def _is_open_file(path: Path, file: int) -> bool:
+    """Whether the path leads to the open file, not to another."""
     try:
-        there, ours = os.stat(path), os.fstat(file)
+        at_path, opened = os.stat(path), os.fstat(file)
     except OSError:
         return False
-    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+    return (at_path.st_dev, at_path.st_ino) == (opened.st_dev, opened.st_ino)
 
 
-def _checked(path: str) -> Path:
-    told = Path(path)
-    writable = os.access(told, os.W_OK) if told.exists() else os.access(told.parent, os.W_OK)
-    if told.is_dir() or not writable:
+def _writable_path(path: str) -> Path:
+    file = Path(path)
+    writable = os.access(file, os.W_OK) if file.exists() else os.access(file.parent, os.W_OK)
+    if file.is_dir() or not writable:
         raise SettingsError(f'log.path = "{path}": cannot be written; name a file in a folder that can')
-    return told
+    return file
 
 
-def line_of(record: Record, outcome: Outcome, now: float) -> bytes:
+def json_line(record: Record, outcome: Outcome, now: float) -> bytes:
     """One request as one line of JSON. `id`, `group` and `messages` are what `turnout label` reads."""
-    told = _facts(outcome) | {"id": record.request_id, "time": datetime.fromtimestamp(now, UTC).isoformat()}
+    fields = _outcome_fields(outcome) | {"id": record.request_id, "time": datetime.fromtimestamp(now, UTC).isoformat()}
     if record.messages:
-        told["messages"] = [dict(message) for message in record.messages]
-    kept = {name: value for name, value in told.items() if value is not None and value != ""}
-    return json.dumps(kept, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
+        fields["messages"] = [dict(message) for message in record.messages]
+    present = {name: value for name, value in fields.items() if value is not None and value != ""}
+    return json.dumps(present, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
 
 
-def _facts(outcome: Outcome) -> dict[str, Any]:
+def _outcome_fields(outcome: Outcome) -> dict[str, Any]:
     decision = outcome.decision
-    decided = (
+    decision_fields = (
         {
             "group": decision.tag or outcome.endpoint,
             "score": decision.score,
@@ -222,7 +222,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
         "id": "",
         "user": outcome.user,
         "endpoint": outcome.endpoint,
-        **decided,
+        **decision_fields,
         "tier": outcome.tier,
         "model": outcome.model,
         "reason": outcome.reason,
@@ -237,16 +237,16 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
         "first_chunk_s": outcome.first_chunk_s,
         "streamed": outcome.streamed,
         "age_s": outcome.age_s,
-        "attempts": [_attempt(attempt) for attempt in outcome.attempts],
+        "attempts": [_attempt_fields(attempt) for attempt in outcome.attempts],
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    told = {
+def _attempt_fields(attempt: Attempt) -> dict[str, Any]:
+    fields = {
         "model": attempt.model,
         "error": attempt.error,
         "status": attempt.status,
         "duration_s": attempt.duration_s,
         "cost_usd": float(attempt.cost_usd),
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}

@@ -38,7 +38,8 @@ class SpanObserver:
         self._tracer = trace.get_tracer(names.SCOPE, tracer_provider=tracer_provider)
         self._latest = settings.telemetry.semconv == "latest"
         self._servers = {
-            name: _server(str(settings.model(name).params.get("api_base", ""))) for name in settings.model_names
+            name: _server_attributes(str(settings.model(name).params.get("api_base", "")))
+            for name in settings.model_names
         }
 
     def request_started(self, request_id: str) -> Span:
@@ -57,7 +58,7 @@ class SpanObserver:
         span = self._tracer.start_span(f"{names.CHAT} {model}", context=parent, kind=SpanKind.CLIENT)
         if span.is_recording():
             span.set_attributes(
-                self._named(
+                self._by_convention(
                     {
                         names.OPERATION: names.CHAT,
                         names.PROVIDER: names.provider_name(call.model),
@@ -76,7 +77,7 @@ class SpanObserver:
         otel_context.detach(token.attached)
         span = token.span
         if span.is_recording():
-            span.set_attributes(self._named(_attempt_attributes(attempt)))
+            span.set_attributes(self._by_convention(_attempt_attributes(attempt)))
             if attempt.error is not None:
                 span.set_status(Status(StatusCode.ERROR, attempt.error))
         span.end()
@@ -88,15 +89,15 @@ class SpanObserver:
         if span.is_recording():
             span.add_event(name, dict(attributes))
 
-    def _named(self, attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
-        """The attributes under the names of the conventions that the settings ask for."""
+    def _by_convention(self, attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
+        """The attributes under the names of the conventions that the settings choose."""
         if self._latest:
             return dict(attributes)
-        renamed = ((names.BEFORE.get(name, name), value) for name, value in attributes.items())
+        renamed = ((names.V1_41_NAMES.get(name, name), value) for name, value in attributes.items())
         return {name: value for name, value in renamed if name is not None}
 
 
-def _server(api_base: str) -> dict[str, Attribute]:
+def _server_attributes(api_base: str) -> dict[str, Attribute]:
     url = urlsplit(api_base)
     if not url.hostname:
         return {}
@@ -105,15 +106,15 @@ def _server(api_base: str) -> dict[str, Attribute]:
 
 
 def _parameters(params: Mapping[str, Any]) -> dict[str, Attribute]:
-    told = {
+    attributes = {
         attribute: params[name]
         for name, attribute in names.REQUEST_PARAMETERS.items()
         if isinstance(params.get(name), int | float | str)
     }
     # OpenAI's default of one choice is not worth an attribute.
-    if told.get("gen_ai.request.choice.count") == 1:
-        del told["gen_ai.request.choice.count"]
-    return told
+    if attributes.get("gen_ai.request.choice.count") == 1:
+        del attributes["gen_ai.request.choice.count"]
+    return attributes
 
 
 def _present(attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
@@ -153,8 +154,8 @@ def _decision_attributes(decision: Decision) -> dict[str, Attribute]:
 
 
 def _outcome_attributes(outcome: Outcome) -> dict[str, Attribute]:
-    decided = _decision_attributes(outcome.decision) if outcome.decision is not None else {}
-    return decided | _present(
+    decision_attributes = _decision_attributes(outcome.decision) if outcome.decision is not None else {}
+    return decision_attributes | _present(
         {
             names.TIER: outcome.tier,
             names.MODEL: outcome.model or None,

@@ -144,7 +144,7 @@ class Chain:
         trace.skipped.append(Skip(model=candidate.model, reason=why.reason))
         failures.skipped(why.reason, why.retry_after_s)
         self._observer.event(
-            order.token, names.SKIPPED_ONE, {names.MODEL: candidate.model, names.SKIP_REASON: why.reason}
+            order.token, names.CANDIDATE_SKIPPED, {names.MODEL: candidate.model, names.SKIP_REASON: why.reason}
         )
 
     async def _backed_off(

@@ -1,1 +1,1 @@
-"""Signed webhooks (Standard Webhooks): sent off the request path, never to where they should not go."""
+"""Signed webhooks (Standard Webhooks): sent off the request path, to allowed addresses only."""

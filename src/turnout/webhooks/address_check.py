@@ -1,4 +1,4 @@
-"""Where a webhook may go: a public address, or a host that the settings allow. Pure."""
+"""Checks where a webhook may be sent: to a public address, or to a host that the settings allow. Pure."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
 
-class Forbidden(ValueError):
-    """The URL may not be called. The message says why."""
+class ForbiddenAddress(ValueError):
+    """A URL or an address that may not be called. The message says why."""
 
 
-def checked_url(url: str, allow_hosts: Sequence[str]) -> SplitResult:
-    """The URL taken apart. Raises Forbidden. Plain http is for allowed hosts alone."""
+def parse_url(url: str, allow_hosts: Sequence[str]) -> SplitResult:
+    """The parts of an allowed URL. Raises ForbiddenAddress. Plain http is for allowed hosts alone."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        raise Forbidden("must be an http or https URL with a host and no credentials")
+        raise ForbiddenAddress("must be an http or https URL with a host and no credentials")
     if parts.scheme == "http" and parts.hostname not in allow_hosts:
-        raise Forbidden(f"must be https, or {parts.hostname} must stand in webhooks.allow_hosts")
+        raise ForbiddenAddress(f"must be https, or {parts.hostname} must stand in webhooks.allow_hosts")
     return parts
 
 
-def checked_address(host: str, addresses: Sequence[str], allow_hosts: Sequence[str]) -> str:
-    """The address to call, of those that the host resolves to. Raises Forbidden where any is not public: an
+def choose_address(host: str, addresses: Sequence[str], allow_hosts: Sequence[str]) -> str:
+    """The address to call, of those that the host resolves to. Raises ForbiddenAddress where any is not public: an
     attacker's name may resolve to both."""
     if not addresses:
-        raise Forbidden(f"{host} does not resolve")
+        raise ForbiddenAddress(f"{host} does not resolve")
     if host not in allow_hosts:
         for address in addresses:
-            found = ipaddress.ip_address(address)
-            mapped = getattr(found, "ipv4_mapped", None)
-            if not (mapped or found).is_global or found.is_multicast:
-                raise Forbidden(f"{host} resolves to {address}, which is not a public address")
+            ip = ipaddress.ip_address(address)
+            mapped = getattr(ip, "ipv4_mapped", None)
+            if not (mapped or ip).is_global or ip.is_multicast:
+                raise ForbiddenAddress(f"{host} resolves to {address}, which is not a public address")
     return addresses[0]

@@ -1,4 +1,4 @@
-"""Standard Webhooks: how a message is signed. Pure."""
+"""Signs messages as Standard Webhooks specifies. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import hmac
 from turnout.errors import SettingsError
 
 
-def key_of(secret: str) -> bytes:
+def signing_key(secret: str) -> bytes:
     """The key in a secret: base64 behind `whsec_`, else the text itself. Raises SettingsError."""
     if not secret.startswith("whsec_"):
         return secret.encode()
@@ -20,8 +20,8 @@ def key_of(secret: str) -> bytes:
         raise SettingsError("the webhook secret begins with whsec_, and what follows is not base64") from error
 
 
-def signed(key: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The three headers."""
+def signature_headers(key: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """The three headers of a message: its id, its timestamp (seconds since 1970) and its signature."""
     content = b".".join((message_id.encode(), str(timestamp).encode(), body))
     signature = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
     return {

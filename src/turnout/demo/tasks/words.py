@@ -21,23 +21,23 @@ INVERSES = {"first to end": "last to front", "last to front": "first to end", "a
 
 def generate(steps: int, rng: Random) -> GeneratedProblem:
     """`steps` changes of a word, the last of which may be counting; the answer is a word or a number."""
-    word = letters = rng.choice(WORDS)
+    word = spelling = rng.choice(WORDS)
     counting = rng.random() < 0.2
     long, short, change = [], [], ""
     for _ in range(steps - counting):
-        change = _next_change(letters, change, rng)
-        old = rng.choice(letters)
+        change = _next_change(spelling, change, rng)
+        old = rng.choice(spelling)
         new = rng.choice([letter for letter in "bdgkmotuz" if letter != old])
-        letters = apply(change, letters, old, new)
+        spelling = apply(change, spelling, old, new)
         wordings, brief = CHANGES[change]
         long.append(rng.choice(wordings).format(old=f"'{old}'", new=f"'{new}'"))
         short.append(brief.format(old=f"'{old}'", new=f"'{new}'"))
-    question, answer = rng.choice(("What do you get?", "What does it read now?", "What is left?")), letters
+    question, answer = rng.choice(("What do you get?", "What does it read now?", "What is left?")), spelling
     if counting:
-        question, answer = _counting(letters, rng)
+        question, answer = _counting(spelling, rng)
     if not long:
-        asked = question.replace("it have", f"the word '{word}' have")
-        return GeneratedProblem(answer=answer, phrasings=(asked, f"Look at the word '{word}'. {question}"))
+        short_question = question.replace("it have", f"the word '{word}' have")
+        return GeneratedProblem(answer=answer, phrasings=(short_question, f"Look at the word '{word}'. {question}"))
     return GeneratedProblem(
         answer=answer,
         phrasings=(
@@ -50,31 +50,31 @@ def generate(steps: int, rng: Random) -> GeneratedProblem:
     )
 
 
-def apply(change: str, letters: str, old: str, new: str) -> str:
+def apply(change: str, spelling: str, old: str, new: str) -> str:
     """The word after one change; `old` and `new` are used by `append` and `replace` alone."""
     return {
-        "reverse": letters[::-1],
-        "drop first": letters[1:],
-        "drop last": letters[:-1],
-        "first to end": letters[1:] + letters[:1],
-        "last to front": letters[-1:] + letters[:-1],
-        "swap ends": letters[-1:] + letters[1:-1] + letters[:1],
-        "append": letters + new,
-        "replace": letters.replace(old, new),
+        "reverse": spelling[::-1],
+        "drop first": spelling[1:],
+        "drop last": spelling[:-1],
+        "first to end": spelling[1:] + spelling[:1],
+        "last to front": spelling[-1:] + spelling[:-1],
+        "swap ends": spelling[-1:] + spelling[1:-1] + spelling[:1],
+        "append": spelling + new,
+        "replace": spelling.replace(old, new),
     }[change]
 
 
-def _next_change(letters: str, previous: str, rng: Random) -> str:
+def _next_change(spelling: str, previous: str, rng: Random) -> str:
     """A change that does not undo the one before and leaves at least four letters."""
     allowed = [change for change in CHANGES if change not in (previous, INVERSES.get(previous))]
-    if len(letters) < 5:
+    if len(spelling) < 5:
         allowed = [change for change in allowed if not change.startswith("drop")]
-    if letters[0] == letters[-1]:
+    if spelling[0] == spelling[-1]:
         allowed = [change for change in allowed if change != "swap ends"]
     return rng.choice(allowed)
 
 
-def _counting(letters: str, rng: Random) -> tuple[str, str]:
+def _counting(spelling: str, rng: Random) -> tuple[str, str]:
     if rng.random() < 0.5:
-        return "How many letters does it have?", str(len(letters))
-    return "How many vowels does it have?", str(sum(letter in "aeiou" for letter in letters))
+        return "How many letters does it have?", str(len(spelling))
+    return "How many vowels does it have?", str(sum(letter in "aeiou" for letter in spelling))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import socket
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.support.apps import settings
 from tests.support.provider import LoopbackProvider
 from turnout import portal
-from turnout.attempt_errors import NotConnected
+from turnout.attempt_errors import AttemptError, NotConnected
 from turnout.errors import SettingsError
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
@@ -67,3 +68,64 @@ def test_a_refused_connection_is_told_apart_from_a_lost_one() -> None:
 
     with pytest.raises(NotConnected):
         asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("mode", ["500", "503", "429", "reset"])
+def test_litellm_and_the_sdk_below_it_retry_nothing(provider: LoopbackProvider, mode: str) -> None:
+    """One attempt is one call, plain or streamed: the chain's retries are the only ones."""
+    provider.modes["small"] = mode
+    out = LiteLLMProvider(Settings.of(settings(provider.base_url)), {})
+
+    async def scenario() -> None:
+        try:
+            with pytest.raises(AttemptError):
+                await out.complete(CALL)
+            with pytest.raises(AttemptError):
+                async for _ in out.stream(CALL):
+                    pass
+        finally:
+            await out.close()
+
+    asyncio.run(scenario())
+    assert provider.calls == {"small": 2}
+
+
+@pytest.mark.parametrize("key", [None, ""])
+def test_a_named_key_that_is_not_set_is_refused_at_start(key: str | None) -> None:
+    """By the setting and the variable that it names; an empty one counts as not set."""
+    config = settings("http://127.0.0.1:9/v1")
+    config["models"] = {"openai/small": {"api_key_env": "SMALL_KEY"}}
+    environ = {} if key is None else {"SMALL_KEY": key}
+    with pytest.raises(SettingsError, match=r"SMALL_KEY.*not set"):
+        LiteLLMProvider(Settings.of(config), environ)
+
+
+def test_tools_need_no_optional_client_of_litellm(provider: LoopbackProvider) -> None:
+    """A plain install has no MCP client: a request with tools is answered all the same."""
+    out = LiteLLMProvider(Settings.of(settings(provider.base_url)), {})
+    tools = [{"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}]
+
+    async def scenario() -> None:
+        try:
+            body = await out.complete(dataclasses.replace(CALL, params={"tools": tools}))
+            assert body["choices"]
+        finally:
+            await out.close()
+
+    asyncio.run(scenario())
+    assert provider.bodies[0]["tools"] == tools
+
+
+def test_the_body_names_the_model_that_really_answered(provider: LoopbackProvider) -> None:
+    """Whole and streamed: the provider's own name for it, not the one that was asked for."""
+    out = LiteLLMProvider(Settings.of(settings(provider.base_url)), {})
+
+    async def scenario() -> None:
+        try:
+            body = await out.complete(CALL)
+            names = {chunk["model"] async for chunk in out.stream(CALL)}
+            assert {body["model"]} == names == {"small-2026"}
+        finally:
+            await out.close()
+
+    asyncio.run(scenario())

@@ -1,0 +1,45 @@
+"""One attempt: what its end tells the log and the circuit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.upstream.test_chain import FIRST, World
+from turnout.attempt_errors import ProviderFailed, Unsupported
+from turnout.errors import ServedError
+
+
+def test_a_refusal_that_opens_no_circuit_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A model that lacks a parameter refuses every such request: one warning, not one a request."""
+
+    async def scenario() -> None:
+        w = World(retry={"attempts": 1})
+        w.provider.say(FIRST, Unsupported("no such parameter"))
+        for _ in range(3):
+            with pytest.raises(ServedError):
+                await w.complete(w.order(FIRST))
+
+    with caplog.at_level(logging.INFO, "turnout.upstream"):
+        asyncio.run(scenario())
+    levels = [record.levelname for record in caplog.records if "no such parameter" in record.getMessage()]
+    assert levels == ["WARNING", "INFO", "INFO"]
+
+
+def test_a_streams_first_content_ends_its_probe() -> None:
+    """The circuit is closed as soon as the model begins to answer, not at the stream's end."""
+
+    async def scenario() -> None:
+        w = World(retry={"attempts": 1}, breaker={"failures": 1, "reset_s": 30})
+        w.provider.say(FIRST, ProviderFailed("down", status=500), "one two three")
+        with pytest.raises(ServedError):
+            await w.complete(w.order(FIRST))
+        await w.clock.advance(31)
+        chunks = w.chain.stream(w.order(FIRST), w.trace)
+        await anext(chunks)
+        assert w.bulkhead.guard.state(w.bulkhead.circuit(FIRST)).phase == "closed"
+        await chunks.aclose()
+
+    asyncio.run(scenario())

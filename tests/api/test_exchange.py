@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 import pytest
 
-from turnout.api.exchange import error_reply
-from turnout.errors import RateLimitExceeded
+from turnout.api.exchange import EventStream, error_reply
+from turnout.errors import RateLimitExceeded, UpstreamUnavailable
+from turnout.openai.completion import AnswerStream
+from turnout.records import Outcome
 
 
 def test_a_served_error_tells_its_message_status_and_headers() -> None:
@@ -28,3 +33,24 @@ def test_an_internal_defect_keeps_its_text_from_the_caller(caplog: pytest.LogCap
     assert b"sk-secret" not in reply.body
     assert json.loads(reply.body)["error"]["message"] == "internal error; request req_1"
     assert "sk-secret" in caplog.text
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_stream_ends_with_done_or_with_one_error_event(breaks: bool) -> None:
+    """Never with both: a client must not take half an answer for a whole one."""
+
+    async def chunks() -> AsyncGenerator[Mapping[str, Any], None]:
+        yield {"choices": [{"index": 0, "delta": {"content": "half"}}]}
+        if breaks:
+            raise UpstreamUnavailable("the answer broke off")
+
+    async def scenario() -> list[bytes]:
+        head = Outcome(request_id="r", decision=None, tier="cheap", model="m", reason=None, cache="off")
+        return [event async for event in EventStream(AnswerStream(chunks(), head, lambda: None, include_usage=False))]
+
+    first, last = asyncio.run(scenario())
+    assert b"half" in first
+    if breaks:
+        assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "upstream_unavailable"
+    else:
+        assert last == b"data: [DONE]\n\n"

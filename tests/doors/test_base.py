@@ -125,3 +125,29 @@ def test_a_defect_of_ours_is_told_without_its_text(post: Post, caplog: pytest.Lo
     assert json.loads(body)["error"]["message"].startswith("internal error; request req_")
     assert b"secret" not in body
     assert "/srv/secret.db" in caplog.text
+
+
+def test_head_is_answered_without_a_body() -> None:
+    """With the headers of GET, its length included, at both doors."""
+    sent: list[Any] = []
+
+    async def scenario() -> None:
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "HEAD", "path": "/v1/models", "headers": []}
+        await asgi.TurnoutMiddleware(None, turnout=built())(scope, receive, send)  # type: ignore[arg-type]
+
+    asyncio.run(scenario())
+    length = int(dict(sent[0]["headers"])[b"content-length"])
+    assert length > 0
+    assert [message["body"] for message in sent[1:]] == [b""]
+    door = wsgi.TurnoutMiddleware(None, turnout=built())  # type: ignore[arg-type]
+    lengths: list[str] = []
+    environ = {"REQUEST_METHOD": "HEAD", "PATH_INFO": "/v1/models"}
+    answer = door(environ, lambda status, headers, *_: lengths.append(dict(headers)["content-length"]))
+    assert b"".join(answer) == b""
+    assert int(lengths[0]) == length

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.errors import InvalidRequest
-from turnout.quota.token_bounds import output_bound, output_cap, prompt_size
+from turnout.quota.token_bounds import TOOLS_TOKENS, output_bound, output_cap, prompt_size
 
 
 def user(content: object) -> tuple[dict[str, object], ...]:
@@ -33,7 +33,8 @@ def test_everything_that_travels_with_the_prompt_weighs() -> None:
     plain = prompt_size(user("hi"), {}, {}).tokens
     tool = {"type": "function", "function": {"name": "add", "description": "d" * 500, "parameters": {}}}
     called = {"role": "assistant", "content": None, "tool_calls": [{"function": {"arguments": "x" * 400}}]}
-    assert prompt_size(user("hi"), {"tools": [tool]}, {}).tokens > plain + 500
+    # Twice its compact JSON, and the prompt that a provider writes around offered tools.
+    assert prompt_size(user("hi"), {"tools": [tool]}, {}).tokens > plain + 2 * 500 + TOOLS_TOKENS
     assert prompt_size((*user("hi"), called), {}, {}).tokens > plain + 400
     assert prompt_size(user("hi"), {"response_format": {"s": "x" * 300}}, {}).tokens > plain + 300
     assert prompt_size(user("hi"), {}, {"documents": ["x" * 300]}).tokens > plain + 300

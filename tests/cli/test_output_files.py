@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from turnout.cli import main
-from turnout.cli.output_files import written
+from turnout.cli.output_files import naming_write_errors
 from turnout.errors import TurnoutError
 from turnout.routing.artifact import is_ours
 
@@ -89,5 +89,5 @@ def test_a_scorer_takes_an_older_ones_place(logs: Path, capsys: pytest.CaptureFi
 
 def test_a_disk_that_fills_up_is_told(tmp_path: Path) -> None:
     """With the file's name."""
-    with pytest.raises(TurnoutError, match="scorer: cannot be written: No space"), written("scorer"):
+    with pytest.raises(TurnoutError, match="scorer: cannot be written: No space"), naming_write_errors("scorer"):
         raise OSError(28, "No space left on device")

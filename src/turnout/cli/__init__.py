@@ -1,4 +1,4 @@
-"""The `turnout` command: one module a command, imported only when it is asked for."""
+"""The `turnout` command: one module a command, imported only when it is run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib import import_module
 from turnout import __version__
 from turnout.errors import TurnoutError, UsageError
 
-# Name -> what it does: told here, so that the list of them imports none. Each is a module here with
+# Name -> description: here, so that listing the commands imports none. Each is a module here with
 # add_arguments(parser) and run(args) -> exit code.
 COMMANDS = {
     "demo": "see it work: loopback providers, a real app, real traffic, a summary; no keys, no network",
@@ -43,16 +43,16 @@ def _run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="turnout", description="Every LLM call of your app on the right track.")
     parser.add_argument("--version", action="version", version=f"turnout {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, told in COMMANDS.items():
-        commands.add_parser(name, help=told, description=told, add_help=False).add_argument(
+    for name, description in COMMANDS.items():
+        commands.add_parser(name, help=description, description=description, add_help=False).add_argument(
             "rest", nargs=argparse.REMAINDER
         )
-    named = parser.parse_args(arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else arguments)
-    command = import_module(f"turnout.cli.{named.command}")
-    own = argparse.ArgumentParser(prog=f"turnout {named.command}", description=COMMANDS[named.command])
-    command.add_arguments(own)
+    chosen = parser.parse_args(arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else arguments)
+    command = import_module(f"turnout.cli.{chosen.command}")
+    command_parser = argparse.ArgumentParser(prog=f"turnout {chosen.command}", description=COMMANDS[chosen.command])
+    command.add_arguments(command_parser)
     try:
-        code: int = command.run(own.parse_args(arguments[1:]))
+        code: int = command.run(command_parser.parse_args(arguments[1:]))
     except TurnoutError as error:
         print(f"turnout: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1

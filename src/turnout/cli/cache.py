@@ -44,8 +44,8 @@ async def _purge(settings: Settings, user: str | None, endpoint: str | None) -> 
 
     assert settings.redis is not None
     # Nobody waits behind a command: it may be patient where a request may not.
-    seats = RedisClient(url=settings.redis.url, prefix=settings.redis.prefix, timeout_s=5.0)
-    gate = RedisGate(seats, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
+    client = RedisClient(url=settings.redis.url, prefix=settings.redis.prefix, timeout_s=5.0)
+    gate = RedisGate(client, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
     try:
         return await gate.purge(user=user, endpoint=endpoint)
     except StoreUnreachable as down:

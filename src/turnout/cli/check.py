@@ -22,15 +22,15 @@ def run(args: argparse.Namespace) -> int:
         if (value := getattr(routing, target)) is not None:
             print(f"wish:      {target} = {value:g}")
     if routing.keep_quality is not None and routing.scorer != "default":
-        print(f"           {_meant(routing.scorer, routing.keep_quality)}")
+        print(f"           {_threshold_text(routing.scorer, routing.keep_quality)}")
     cache = settings.cache
     print(f"cache:     {f'on, fresh for {cache.ttl_s:g} s, scope {cache.scope}' if cache.enabled else 'off'}")
     print("good")
     return 0
 
 
-def _meant(scorer: str, quality: float) -> str:
-    """What a wish for quality means with this scorer: a score is a rank among its logs."""
+def _threshold_text(scorer: str, quality: float) -> str:
+    """The threshold that keeps this quality with this scorer, in words: a score is a rank among its logs."""
     from turnout.routing.scorer import load
 
     threshold = load(scorer).threshold_for_quality(quality)

@@ -8,7 +8,7 @@ from typing import Any
 
 from turnout.cli import log_input, output_files, progress
 
-# What the table tells, in this order, and how.
+# The rows of the table in order: the figure's key, and its label.
 LINES = (
     ("rows", "rows"),
     ("apgr", "APGR (random 0.5)"),
@@ -29,7 +29,7 @@ LINES = (
     ("score_us_p50", "time of a score, p50, us"),
     ("score_us_p99", "time of a score, p99, us"),
 )
-GROUPS_SHOWN = 60
+MAX_GROUPS = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,57 +52,58 @@ def run(args: argparse.Namespace) -> int:
     from turnout.training import evaluate, plots
 
     output_files.check_plot(args.plot, args.logs)
-    # Before the logs are read, which may take long: a file that is no scorer should be told at once.
+    # Before the logs are read, which may take long: a file that is no scorer should fail at once.
     scorer = None if args.scorer is None else PriorScorer() if args.scorer == "default" else load(args.scorer)
     embedding = log_input.embedding(args.embedding) if scorer is None else None
     logs = log_input.read(args.logs, strict=args.strict, most=evaluate.MOST_ROWS, seed=args.seed)
-    with progress.shown("cross-validating" if scorer is None else "scoring") as bar:
+    with progress.progress_bar("cross-validating" if scorer is None else "scoring") as bar:
         if scorer is None:
-            told = evaluate.cross_validated(logs, seed=args.seed, embedding=embedding, progress=bar)
+            predictions = evaluate.cross_validated(logs, seed=args.seed, embedding=embedding, progress=bar)
         else:
-            told = evaluate.with_scorer(logs, scorer, bar)
-    report = evaluate.report(logs, told, seed=args.seed)
+            predictions = evaluate.with_scorer(logs, scorer, bar)
+    report = evaluate.report(logs, predictions, seed=args.seed)
     log_input.warn(report["warnings"])
     if args.plot:
-        at = (report["keep95_threshold_share"], report["keep95_quality"])
+        point = (report["keep95_threshold_share"], report["keep95_quality"])
         target = (
             f"max_expensive_share = {DEFAULT_SCORER_SHARE:g}" if args.scorer == "default" else "keep_quality = 0.95"
         )
-        chosen = None if at[1] is None else plots.Chosen(target, *at)
-        with output_files.written(args.plot):
-            plots.curve_and_calibration(args.plot, logs, told.score, told.gain, chosen)
+        chosen = None if point[1] is None else plots.Chosen(target, *point)
+        with output_files.naming_write_errors(args.plot):
+            plots.curve_and_calibration(args.plot, logs, predictions.score, predictions.gain, chosen)
     print(json.dumps(report) if args.json else _text(report))
     return 0
 
 
 def _text(report: dict[str, Any]) -> str:
-    lines = [_line(words, report[name], report["intervals"].get(name)) for name, words in LINES if name in report]
+    lines = [_line(label, report[name], report["intervals"].get(name)) for name, label in LINES if name in report]
     if "reason" in report:
         lines.append(f"no APGR: {report['reason']}")
     if report["groups"]:
         lines += ["", f"{'group':<32}{'rows':>7}{'cheap':>8}{'dear':>8}{'apgr':>8}   95 %"]
         largest = sorted(report["groups"].items(), key=lambda group: -group[1]["rows"])
-        lines += [_group(name, told) for name, told in largest[:GROUPS_SHOWN]]
-        if len(largest) > GROUPS_SHOWN:
-            lines.append(f"... and {len(largest) - GROUPS_SHOWN} smaller groups; --json tells them all")
+        lines += [_group(name, figures) for name, figures in largest[:MAX_GROUPS]]
+        if len(largest) > MAX_GROUPS:
+            lines.append(f"... and {len(largest) - MAX_GROUPS} smaller groups; --json tells them all")
     return "\n".join(lines)
 
 
-def _group(name: str, told: dict[str, Any]) -> str:
+def _group(name: str, figures: dict[str, Any]) -> str:
     return (
-        f"{(name or '(none)')[:31]:<32}{told['rows']:>7}{told['cheap_quality']:>8.3f}{told['expensive_quality']:>8.3f}"
-        f"{_short(told['apgr']):>8}   {_sure(told['intervals'].get('apgr'))}"
+        f"{(name or '(none)')[:31]:<32}{figures['rows']:>7}"
+        f"{figures['cheap_quality']:>8.3f}{figures['expensive_quality']:>8.3f}"
+        f"{_figure(figures['apgr']):>8}   {_interval(figures['intervals'].get('apgr'))}"
     ).rstrip()
 
 
-def _line(words: str, value: Any, sure: list[float] | None) -> str:
-    told = f"{value:.4f}" if isinstance(value, float) else "-" if value is None else str(value)
-    return f"{words:<36}{told:>10}   {_sure(sure)}".rstrip()
+def _line(label: str, value: Any, interval: list[float] | None) -> str:
+    text = f"{value:.4f}" if isinstance(value, float) else "-" if value is None else str(value)
+    return f"{label:<36}{text:>10}   {_interval(interval)}".rstrip()
 
 
-def _sure(interval: list[float] | None) -> str:
+def _interval(interval: list[float] | None) -> str:
     return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
-def _short(value: float | None) -> str:
+def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"

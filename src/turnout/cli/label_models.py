@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from turnout.attempt_errors import AttemptError, Misconfigured
-from turnout.cli.failure_text import Causes
+from turnout.cli.failure_text import FailureText
 from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
 from turnout.labelling.budget import billed, most_tokens
 from turnout.labelling.models import Answer, AskFailed, ModelRefused, Outage, RowFailed
@@ -56,7 +56,7 @@ class TurnoutModels:
     def __init__(self, settings: Settings, *, provider: Provider | None = None) -> None:
         self._records = _Records()
         self._prices = prices(settings)
-        self._causes = Causes(settings)
+        self._failure_text = FailureText(settings)
         heard = _Heard(provider or LiteLLMProvider(settings))
         self.turnout = Turnout(settings, provider=heard, observer=self._records)
 
@@ -88,8 +88,8 @@ class TurnoutModels:
         shut = self.turnout.bulkhead.look(model)
         fault = faults[-1] if faults else None
         if shut is not None and shut.reason == "misconfigured":
-            return ModelRefused(self._causes.refusal(model, fault), spent)
-        told = self._causes.failure(model, error, outcome, faults)
+            return ModelRefused(self._failure_text.refusal(model, fault), spent)
+        told = self._failure_text.failure(model, error, outcome, faults)
         # Refused though its circuit is closed: it answers others, so it is this request that it refuses.
         if isinstance(fault, Misconfigured) or not isinstance(
             error, UpstreamUnavailable | Overloaded | DeadlineExceeded

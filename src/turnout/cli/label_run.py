@@ -47,7 +47,7 @@ def replayed(args: argparse.Namespace, work: Work, plan: Plan) -> tuple[Labelled
     """What came of it, and whether it was interrupted: by Ctrl-C or SIGTERM."""
     from turnout.labelling.prompts import Intake
 
-    with progress.shown("labelling") as bar:
+    with progress.progress_bar("labelling") as bar:
         replay = _replay(args, work, lambda done: bar(done, plan.rows))
         prompts = prompts_of(args, work.file, work.journal, Intake())
 

@@ -1,4 +1,4 @@
-"""Reading labelled logs for a command: progress while it lasts, and what was skipped told afterwards."""
+"""Reads labelled logs for a command, with a progress bar, and reports the skipped rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def add_embedding(parser: argparse.ArgumentParser) -> None:
 
 
 def embedding(choice: str) -> Any:
-    """The embedding, or None. Raises LogError, which tells what to install, where one is asked for in vain."""
+    """The embedding, or None. Raises LogError, which says what to install, where one is asked for in vain."""
     from turnout.training import embedding
 
     if choice == "none":
@@ -35,7 +35,7 @@ def read(paths: Sequence[str], *, strict: bool, most: int, seed: int = 0) -> Any
     """The logs in these files. Raises LogError."""
     from turnout.logs import labelled as labelled_logs
 
-    with progress.shown("reading") as bar:
+    with progress.progress_bar("reading") as bar:
         logs = labelled_logs.read(paths, strict=strict, most=most, seed=seed, progress=bar)
     for line in logs.bad:
         print(f"skipped {line}", file=sys.stderr)
@@ -47,6 +47,6 @@ def read(paths: Sequence[str], *, strict: bool, most: int, seed: int = 0) -> Any
 
 
 def warn(warnings: Sequence[str]) -> None:
-    """Tells each on standard error, also where standard output holds JSON."""
+    """Prints each on standard error, also where standard output holds JSON."""
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)

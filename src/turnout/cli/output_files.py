@@ -1,4 +1,4 @@
-"""Where a command may write its file: known before the work is done, and never over what is something else."""
+"""Checks a command's output files before its work is done: writable, and never over another kind of file."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def check_plot(path: str | None, logs: Sequence[str]) -> None:
         _check(Path(path), logs, "--plot", "a PNG picture", _is_png)
 
 
-def check_apart(scorer: str, picture: str | None) -> None:
+def check_different(scorer: str, picture: str | None) -> None:
     """Raises UsageError where the scorer file and the picture are one file, by whatever two names."""
-    if picture is not None and _same(Path(scorer), Path(picture)):
+    if picture is not None and _is_same_file(Path(scorer), Path(picture)):
         raise UsageError(f"{picture} is what -o names too; name another file with --plot")
 
 
 @contextmanager
-def written(path: str) -> Iterator[None]:
+def naming_write_errors(path: str) -> Iterator[None]:
     """Raises TurnoutError, which names the file, where writing it fails all the same."""
     try:
         yield
@@ -40,20 +40,20 @@ def written(path: str) -> Iterator[None]:
         raise TurnoutError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _check(path: Path, logs: Sequence[str], option: str, kind: str, ours: Callable[[Path], bool]) -> None:
-    another = f"name another file with {option}"
+def _check(path: Path, logs: Sequence[str], option: str, kind: str, is_kind: Callable[[Path], bool]) -> None:
+    advice = f"name another file with {option}"
     if any(Path(log).exists() and path.exists() and path.samefile(log) for log in logs):
-        raise UsageError(f"{path} is one of the logs; {another}")
+        raise UsageError(f"{path} is one of the logs; {advice}")
     folder = path.parent
     if path.is_dir() or not folder.is_dir():
-        raise UsageError(f"{path if path.is_dir() else folder} is {'' if path.is_dir() else 'not '}a folder; {another}")
+        raise UsageError(f"{path if path.is_dir() else folder} is {'' if path.is_dir() else 'not '}a folder; {advice}")
     if not os.access(path if path.exists() else folder, os.W_OK):
-        raise UsageError(f"{path} cannot be written here; {another}")
-    if path.exists() and path.stat().st_size and not ours(path):
-        raise UsageError(f"{path} exists and is not {kind}; remove it, or {another}")
+        raise UsageError(f"{path} cannot be written here; {advice}")
+    if path.exists() and path.stat().st_size and not is_kind(path):
+        raise UsageError(f"{path} exists and is not {kind}; remove it, or {advice}")
 
 
-def _same(one: Path, other: Path) -> bool:
+def _is_same_file(one: Path, other: Path) -> bool:
     if one.exists() and other.exists():
         return one.samefile(other)
     return os.path.realpath(one) == os.path.realpath(other)

@@ -1,4 +1,4 @@
-"""The progress bar of long work: on a terminal, and nowhere else."""
+"""Draws the progress bar of long work: on a terminal, and nowhere else."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# Told after each step: how many of how many are done; of 0, where nobody knows.
+# Called after each step with the steps done and their total; 0 where the total is unknown.
 Progress = Callable[[int, int], None]
 
 
 @contextmanager
-def shown(title: str) -> Iterator[Progress]:
+def progress_bar(title: str) -> Iterator[Progress]:
     """A bar on standard error while the block lasts; a silent one where that is no terminal."""
     if not sys.stderr.isatty():
         yield lambda done, total: None

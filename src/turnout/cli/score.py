@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from turnout.cli.reasons import in_words
+from turnout.cli.reason_text import reason_text
 from turnout.errors import UsageError
 from turnout.ports.scoring import Query
 from turnout.routing.factory import DEFAULT_SCORER_SHARE
@@ -29,7 +29,7 @@ def _query(text: str, system: str, group: str) -> Query:
 def run(args: argparse.Namespace) -> int:
     """Prints score, expected gain and tier as a request would get them: by the file's threshold for 0.95, or the
     default scorer's 0.5. text_score: the text's own, which a novel request is not decided by. Of the default scorer
-    neither gain nor novelty is told: it has measured none. Raises UsageError."""
+    neither gain nor novelty is printed: it has measured none. Raises UsageError."""
     from turnout.routing.prior import PriorScorer
     from turnout.routing.router import decisive
     from turnout.routing.scorer import KEPT_QUALITY, load
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     deciding, gain = decisive(score)
     target = f"a share of {DEFAULT_SCORER_SHARE:g}" if default else f"keep_quality = {KEPT_QUALITY:g}"
     threshold = 1.0 - DEFAULT_SCORER_SHARE if default else scorer.threshold
-    told = {
+    report = {
         "score": deciding,
         "expected_gain": None if default else gain,
         "threshold": threshold,
@@ -54,16 +54,16 @@ def run(args: argparse.Namespace) -> int:
         "novel": None if default else score.novel,
         "text_score": score.score,
         "scorer": args.scorer,
-        "reasons": [in_words(reason) for reason in scorer.explain(query)],
+        "reasons": [reason_text(reason) for reason in scorer.explain(query)],
         "limits": _limits(scorer, default),
     }
-    print(json.dumps(told) if args.json else _text(told, target))
+    print(json.dumps(report) if args.json else _text(report, target))
     return 0
 
 
 def _unknown_group(group: str, default: bool) -> str:
-    held = "the default scorer knows no groups" if default else "the scorer's logs never held it"
-    return f"turnout: the group {group!r} counts as none: {held}"
+    cause = "the default scorer knows no groups" if default else "the scorer's logs never held it"
+    return f"turnout: the group {group!r} counts as none: {cause}"
 
 
 def _limits(scorer: Any, default: bool) -> str:
@@ -76,18 +76,18 @@ def _limits(scorer: Any, default: bool) -> str:
     return "" if apgr is None else f"trained on {rows} rows; APGR out of fold {apgr:.3f} (random 0.5)"
 
 
-def _text(told: dict[str, Any], target: str) -> str:
-    score = f"{told['tier']}: score {told['score']:.4f}, threshold {told['threshold']:.4f} (for {target})"
-    reasons = [f"  {reason}" for reason in told["reasons"]]
-    measured = [] if told["novelty"] is None else [_measured(told)]
-    return "\n".join([score, *measured, *reasons, *filter(None, [told["limits"]])])
+def _text(report: dict[str, Any], target: str) -> str:
+    score = f"{report['tier']}: score {report['score']:.4f}, threshold {report['threshold']:.4f} (for {target})"
+    reasons = [f"  {reason}" for reason in report["reasons"]]
+    measured = [] if report["novelty"] is None else [_measured(report)]
+    return "\n".join([score, *measured, *reasons, *filter(None, [report["limits"]])])
 
 
-def _measured(told: dict[str, Any]) -> str:
+def _measured(report: dict[str, Any]) -> str:
     novel = (
         f", unlike the training logs: decided by its group's mean gain or, unknown, the middle "
-        f"(its text alone would score {told['text_score']:.4f})"
-        if told["novel"]
+        f"(its text alone would score {report['text_score']:.4f})"
+        if report["novel"]
         else ""
     )
-    return f"expected gain {told['expected_gain']:+.3f}, novelty {told['novelty']:.2f}{novel}"
+    return f"expected gain {report['expected_gain']:+.3f}, novelty {report['novelty']:.2f}{novel}"

@@ -18,8 +18,8 @@ from turnout.pricing import usd
 from turnout.quota.policies import Policies, user_key
 from turnout.settings import Redis, Settings
 
-# Accounts asked for in one step.
-AT_ONCE = 100
+# Budgets read in one round trip.
+BATCH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     settings = Settings.from_toml(args.config)
     if not Policies(settings).budgeted:
-        return _nothing("no budget is set in this file")
+        return _nothing_to_show("no budget is set in this file")
     if settings.redis is None:
-        return _nothing("no [redis] in this file: the figures live in the app's own process, and end with it")
+        return _nothing_to_show("no [redis] in this file: the figures live in the app's own process, and end with it")
     rows = asyncio.run(_rows(settings, settings.redis, args.user))
     if args.json:
         print(json.dumps(rows, indent=2))
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _nothing(why: str) -> int:
+def _nothing_to_show(why: str) -> int:
     print(f"turnout: {why}", file=sys.stderr)
     return 1
 
@@ -54,16 +54,16 @@ async def _rows(settings: Settings, redis: Redis, user: str | None) -> list[dict
     from turnout.stores.seats import RedisClient
     from turnout.stores.spending import spenders
 
-    seats = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=max(1.0, redis.timeout_s))
-    gate = RedisGate(seats, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
+    client = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=max(1.0, redis.timeout_s))
+    gate = RedisGate(client, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
     policies, now = Policies(settings), SystemClock().time()
     try:
-        keys = await spenders(seats) if user is None else [user_key(user)]
+        keys = await spenders(client) if user is None else [user_key(user)]
         claims = [claim for key in keys for claim in policies.of_key(key, now)]
         states: list[BudgetState] = []
-        for start in range(0, len(claims), AT_ONCE):
-            some = tuple(claims[start : start + AT_ONCE])
-            states += await gate.leave(Settlement(key=None, lease="", budgets=some))
+        for start in range(0, len(claims), BATCH):
+            batch = tuple(claims[start : start + BATCH])
+            states += await gate.leave(Settlement(key=None, lease="", budgets=batch))
     except StoreUnreachable as down:
         raise StoreUnavailable(f"Redis cannot be asked: {down}") from down
     finally:

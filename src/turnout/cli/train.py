@@ -9,7 +9,7 @@ from typing import Any
 
 from turnout.cli import log_input, output_files, progress
 
-# What the table tells of each wish.
+# The columns of the table of routing targets: the figure's key, and its label.
 COLUMNS = (
     ("expensive_share", " expensive"),
     ("quality_kept", " kept of the quality"),
@@ -35,53 +35,56 @@ def run(args: argparse.Namespace) -> int:
 
     output_files.check_scorer(args.output, args.logs)
     output_files.check_plot(args.plot, args.logs)
-    output_files.check_apart(args.output, args.plot)
+    output_files.check_different(args.output, args.plot)
     embedding = log_input.embedding(args.embedding)
     logs = log_input.read(args.logs, strict=args.strict, most=fit.MOST_ROWS, seed=args.seed)
-    with progress.shown("training") as bar:
+    with progress.progress_bar("training") as bar:
         fitted = fit.train(logs, seed=args.seed, embedding=embedding, progress=bar)
-    with output_files.written(args.output):
+    with output_files.naming_write_errors(args.output):
         fitted.save(args.output)
     used = fitted.logs
     # One scorer on the rows it was trained on would flatter itself: the table is out of fold.
     rows = target_backtest.Rows(
         fitted.repeats, used.cheap, used.expensive, used.cheap_usd, used.expensive_usd, texts_of(used)
     )
-    made, worth = target_backtest.table(rows, seed=args.seed), target_backtest.worth(rows, args.seed)
-    warnings = [*fitted.warnings, *target_backtest.no_better(rows, worth), *target_backtest.too_wide(rows, made)]
+    targets, worth = target_backtest.table(rows, seed=args.seed), target_backtest.worth(rows, args.seed)
+    warnings = [*fitted.warnings, *target_backtest.no_better(rows, worth), *target_backtest.too_wide(rows, targets)]
     log_input.warn(warnings)
     if args.plot:
-        with output_files.written(args.plot):
-            _draw(args.plot, fitted, made)
-    apgr, sure = worth or (None, None)
+        with output_files.naming_write_errors(args.plot):
+            _draw(args.plot, fitted, targets)
+    apgr, interval = worth or (None, None)
     summary = {"file": args.output, "rows": logs.rows, "rows_used": len(used), "skipped": logs.skipped,
-               "apgr": apgr, "intervals": {} if sure is None else {"apgr": sure},
-               "expected": made, "warnings": warnings, "scorer": dict(fitted.scorer.summary)}  # fmt: skip
+               "apgr": apgr, "intervals": {} if interval is None else {"apgr": interval},
+               "expected": targets, "warnings": warnings, "scorer": dict(fitted.scorer.summary)}  # fmt: skip
     print(json.dumps(summary) if args.json else _table(summary))
     return 0
 
 
-def _draw(path: str, fitted: Any, made: list[dict[str, Any]]) -> None:
+def _draw(path: str, fitted: Any, targets: list[dict[str, Any]]) -> None:
     from turnout.training import plots
 
-    at = next((line for line in made if line.get("keep_quality") == 0.95 and line["quality_kept"] is not None), None)
-    chosen = plots.Chosen(at["wish"], at["expensive_share"], at["quality_kept"]) if at else None
-    told = fitted.out_of_fold
-    plots.curve_and_calibration(path, fitted.logs, told, fitted.calibrated(told), chosen)
+    line = next(
+        (target for target in targets if target.get("keep_quality") == 0.95 and target["quality_kept"] is not None),
+        None,
+    )
+    chosen = plots.Chosen(line["wish"], line["expensive_share"], line["quality_kept"]) if line else None
+    scores = fitted.out_of_fold
+    plots.curve_and_calibration(path, fitted.logs, scores, fitted.calibrated(scores), chosen)
 
 
 def _table(summary: dict[str, Any]) -> str:
     used = f", {summary['rows_used']} of them used" if summary["rows_used"] < summary["rows"] else ""
     costs = any(line["saving"] is not None for line in summary["expected"])
     columns = COLUMNS if costs else COLUMNS[:-1]
-    meaning = summary["scorer"]["embedding"] or "not used (pip install 'turnout[semantic]' adds it)"
+    embedding = summary["scorer"]["embedding"] or "not used (pip install 'turnout[semantic]' adds it)"
     lines = [
         f"trained on {summary['rows']} rows ({summary['skipped']} skipped{used}), wrote {summary['file']}",
-        f"what words mean: {meaning}",
+        f"what words mean: {embedding}",
         _worth(summary),
         "",
         "what each wish gives on rows put aside, with the middle 95 % of the bootstrap:",
-        f"  {'[routing]':<27}{''.join(f'{words:<21}' for _, words in columns)}".rstrip(),
+        f"  {'[routing]':<27}{''.join(f'{label:<21}' for _, label in columns)}".rstrip(),
     ]
     lines += [_line(line, columns) for line in summary["expected"]]
     return "\n".join(lines)
@@ -95,8 +98,8 @@ def _worth(summary: dict[str, Any]) -> str:
 
 
 def _line(line: dict[str, Any], columns: Sequence[tuple[str, str]]) -> str:
-    told = "".join(f"{_percent(line[name]) + _range(line['intervals'].get(name)):<21}" for name, _ in columns)
-    return f"  {line['wish']:<27}{told}".rstrip()
+    figures = "".join(f"{_percent(line[name]) + _range(line['intervals'].get(name)):<21}" for name, _ in columns)
+    return f"  {line['wish']:<27}{figures}".rstrip()
 
 
 def _percent(share: float | None) -> str:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from turnout.cli.reasons import in_words
+from turnout.cli.reason_text import reason_text
 from turnout.routing.features import NAMES
 
 
@@ -38,11 +38,11 @@ from turnout.routing.features import NAMES
 )
 def test_a_reason_says_which_way_and_what(reason: str, words: str) -> None:
     """The sign is a tier, the count stays, a group's own name too."""
-    assert in_words(reason) == words
+    assert reason_text(reason) == words
 
 
 def test_no_feature_is_told_by_its_internal_name() -> None:
     """No underscores, whatever features there are."""
     for name in NAMES:
-        told = in_words(f"+0.100  {name} (2)")
+        told = reason_text(f"+0.100  {name} (2)")
         assert re.fullmatch(r"towards expensive by 0\.100: [^_]+ \(2\)", told), told

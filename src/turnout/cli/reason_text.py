@@ -1,4 +1,4 @@
-"""A scorer's reasons in words that need no knowledge of its features. Pure."""
+"""Puts a scorer's reasons into words that need no knowledge of its features. Pure."""
 
 from __future__ import annotations
 
@@ -58,25 +58,25 @@ _WORDS = {
 }
 
 
-def in_words(reason: str) -> str:
+def reason_text(reason: str) -> str:
     """`+0.120  count of maths words (3)` as `towards expensive by 0.120: maths words (3)`; as it is where it has
     another form."""
-    found = _REASON.fullmatch(reason)
-    if found is None:
+    match = _REASON.fullmatch(reason)
+    if match is None:
         return reason
-    towards = "expensive" if found["sign"] == "+" else "cheap"
-    count = f" ({found['count']})" if found["count"] else ""
-    return f"towards {towards} by {found['weight']}: {_named(found['name'])}{count}"
+    towards = "expensive" if match["sign"] == "+" else "cheap"
+    count = f" ({match['count']})" if match["count"] else ""
+    return f"towards {towards} by {match['weight']}: {_feature_text(match['name'])}{count}"
 
 
-def _named(name: str) -> str:
+def _feature_text(name: str) -> str:
     if name in _WORDS:
         return _WORDS[name]
     for pattern, words in _PATTERNS:
         if pattern.fullmatch(name):
-            told = pattern.sub(words, name)
+            text = pattern.sub(words, name)
             for kind, plain in _KINDS.items():
-                told = re.sub(rf"(?<!\w){kind}$", plain, told)
-            return told.replace("_", " ")
+                text = re.sub(rf"(?<!\w){kind}$", plain, text)
+            return text.replace("_", " ")
     # What is in quotes is the user's own: a group, a word.
     return name if "'" in name or '"' in name else name.replace("_", " ")

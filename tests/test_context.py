@@ -1,0 +1,37 @@
+"""What a request's headers ask for."""
+
+from __future__ import annotations
+
+import pytest
+
+from turnout.context import Directives, parse_directives
+from turnout.errors import InvalidRequest
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "-5", "nan", "inf", "1e400"])
+def test_a_deadline_is_a_number_of_milliseconds_above_zero(text: str) -> None:
+    """Anything else is the caller's fault, named by its header."""
+    with pytest.raises(InvalidRequest) as refused:
+        parse_directives("", text)
+    assert refused.value.param == "x-turnout-deadline-ms"
+
+
+@pytest.mark.parametrize(
+    ("cache_control", "directives"),
+    [
+        ("", Directives()),
+        ("no-store", Directives(no_store=True)),
+        ("No-Cache, max-age=abc", Directives(no_cache=True)),
+        ("max-age=30", Directives(max_age_s=30.0)),
+        ('max-age="0"', Directives(no_cache=True, max_age_s=0.0)),
+        ("private, immutable, max-age=-1", Directives()),
+    ],
+)
+def test_cache_control_is_read_as_rfc_9111_says(cache_control: str, directives: Directives) -> None:
+    """In any case and order; what is unknown or malformed is ignored."""
+    assert parse_directives(cache_control, "") == directives
+
+
+def test_a_deadline_is_told_in_milliseconds() -> None:
+    """And kept in seconds."""
+    assert parse_directives("", "1500") == Directives(deadline_s=1.5)

@@ -22,10 +22,12 @@ BANNED = {
 }
 # Names of the public contract, kept as they are.
 CONTRACT = {"told_status", "told_headers", "told_code"}
+# Letters of the alphabet: the scorer's view of them, whose name stands in scorer files.
+PLAIN_SENSE = {("routing", "letters"), ("training", "letters")}
 # Rooms whose names are still being changed; this set only ever gets smaller.
 PENDING = {
-    *("api", "assembly", "caching", "cli", "context", "doors", "labelling", "logs", "openai"),
-    *("pipeline", "quota", "routing", "settings", "stores", "training", "turnout", "upstream"),
+    *("api", "assembly", "caching", "cli", "doors", "labelling", "logs", "openai"),
+    *("pipeline", "quota", "stores", "training", "turnout", "upstream"),
 }
 
 
@@ -60,6 +62,7 @@ def test_no_replaced_word_names_anything(file: Path) -> None:
     found = {part: banned_words(part) for part in path.with_suffix("").parts}
     if file.suffix == ".py":
         found |= {name: banned_words(name) for name in _names(ast.parse(file.read_text("utf-8")))}
+        found = {name: words for name, words in found.items() if (path.parts[0], name) not in PLAIN_SENSE}
     assert {name: words for name, words in found.items() if words} == {}
 
 

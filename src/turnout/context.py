@@ -90,14 +90,14 @@ def parse_directives(cache_control: str, deadline_ms: str) -> Directives:
     cache directives are ignored, as RFC 9111 says. Raises InvalidRequest for a deadline that is no number."""
     if not cache_control and not deadline_ms:
         return DEFAULT_DIRECTIVES
-    told: dict[str, str] = {}
+    parts: dict[str, str] = {}
     for part in cache_control.split(","):
         name, _, value = part.strip().partition("=")
-        told[name.lower()] = value.strip('"')
-    max_age = told.get("max-age", "")
+        parts[name.lower()] = value.strip('"')
+    max_age = parts.get("max-age", "")
     return Directives(
-        no_store="no-store" in told,
-        no_cache="no-cache" in told or max_age == "0",
+        no_store="no-store" in parts,
+        no_cache="no-cache" in parts or max_age == "0",
         max_age_s=float(max_age) if max_age.isascii() and max_age.isdigit() else None,
         deadline_s=_deadline(deadline_ms) if deadline_ms else None,
     )

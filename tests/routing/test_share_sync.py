@@ -242,9 +242,9 @@ def test_one_that_is_away_is_tried_once_a_second() -> None:
 def test_an_entry_says_whether_the_share_is_kept_together() -> None:
     """None: by ourselves, from the next decision on."""
     share_sync = ShareSync(keeper=SharedShareControl(0.3), share_store=Unsteady(), name="x", clock=ManualClock())
-    share_sync.heard(2.0)
+    share_sync.note_debt(2.0)
     assert (share_sync.keeper.alone, share_sync.keeper.debt) == (False, 2.0)
-    share_sync.heard(None)
+    share_sync.note_debt(None)
     assert (share_sync.keeper.alone, share_sync.keeper.debt) == (True, 0.0)
 
 

@@ -59,7 +59,7 @@ class Admission:
                 raise
         self._bulkhead.absorb(entry.circuits, asked_at)
         if ask.share_store:
-            self._router.heard(entry.debt)
+            self._router.note_debt(entry.debt)
         call.reservation.entered(entry)
         if isinstance(entry.verdict, BudgetRefused) and self._budget_alerts is not None:
             await self._budget_alerts.refused(entry.budgets, entry.verdict.claim, call.token)

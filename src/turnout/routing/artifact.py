@@ -47,8 +47,8 @@ class Artifact:
     @property
     def version(self) -> str:
         """A hash of all that can change a score; the summary, with its date, is left out."""
-        told = {key: value for key, value in self.header.items() if key != "summary"}
-        digest = hashlib.sha256(json.dumps([FEATURE_VERSION, told], sort_keys=True).encode())
+        fields = {key: value for key, value in self.header.items() if key != "summary"}
+        digest = hashlib.sha256(json.dumps([FEATURE_VERSION, fields], sort_keys=True).encode())
         for name in sorted(self.arrays):
             array = np.ascontiguousarray(self.arrays[name])
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())

@@ -72,14 +72,14 @@ def share_sync_from(
 def training_rows_of(scorer: Scorer) -> int:
     """How many rows the scorer was trained on; 0 where it does not say."""
     summary = getattr(scorer, "summary", None)
-    told = summary.get("rows_used") if isinstance(summary, Mapping) else None
-    return told if isinstance(told, int) and told > 0 else 0
+    rows = summary.get("rows_used") if isinstance(summary, Mapping) else None
+    return rows if isinstance(rows, int) and rows > 0 else 0
 
 
-def watch(drift: Drift | None, observer: Observer, told: Score) -> None:
+def watch(drift: Drift | None, observer: Observer, score: Score) -> None:
     """Tells how far the traffic is from the training logs, and once when it has left them. By the text's own score,
     whatever decided: it is asked of what the scorer reads."""
-    if drift is None or (look := drift.observe(told.score, novel=told.novel)) is None:
+    if drift is None or (look := drift.observe(score.score, novel=score.novel)) is None:
         return
     measured = {names.DRIFT_DISTANCE: look.distance, names.NOVEL_SHARE: look.novel}
     observer.event(None, names.EVENT_DRIFT_MEASURED, measured)

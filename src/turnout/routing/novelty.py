@@ -40,12 +40,12 @@ def share(unseen: int, tokens: int, view: str, usual: float) -> float:
 class Novelty:
     """Served out of a scorer file. Raises KeyError, TypeError or ValueError where the file's parts do not fit.
 
-    arrays: `seen_words` and `seen_letters`, packed bits. told: `usual`, by view, and `limit`, each in [0, 1].
+    arrays: `seen_words` and `seen_letters`, packed bits. header: `usual`, by view, and `limit`, each in [0, 1].
     """
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]], told: Mapping[str, Any]) -> None:
-        self.limit = float(told["limit"])
-        self._usual = {view: float(told["usual"][view]) for view in SEEN_BITS}
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
+        self.limit = float(header["limit"])
+        self._usual = {view: float(header["usual"][view]) for view in SEEN_BITS}
         if not all(0.0 <= number <= 1.0 for number in (self.limit, *self._usual.values())):
             raise ValueError("its novelty is outside [0, 1]")
         self._unseen = {view: _unpacked(arrays[f"seen_{view}"], bits) for view, bits in SEEN_BITS.items()}

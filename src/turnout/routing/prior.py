@@ -27,10 +27,10 @@ FILE = "default.json"
 @cache
 def _shipped() -> tuple[str, Mapping[str, Any]]:
     text = files("turnout.routing").joinpath(FILE).read_text(encoding="utf-8")
-    told = json.loads(text)
-    if told["features"] != FEATURE_VERSION:
+    weights = json.loads(text)
+    if weights["features"] != FEATURE_VERSION:
         raise ArtifactError(f"{FILE} is of other features; write it anew with benchmarks/train_default.py")
-    return hashlib.sha256(text.encode()).hexdigest()[:12], told
+    return hashlib.sha256(text.encode()).hexdigest()[:12], weights
 
 
 class PriorScorer:
@@ -39,17 +39,17 @@ class PriorScorer:
     is_default = True
 
     def __init__(self) -> None:
-        digest, told = _shipped()
+        digest, weights = _shipped()
         self.version = f"prior-{digest}"
-        self.limits: str = told["limits"]
-        self._names: list[str] = told["names"]
+        self.limits: str = weights["limits"]
+        self._names: list[str] = weights["names"]
         self._at = np.array([NAMES.index(name) for name in self._names], dtype=np.intp)
         # [knots, names]: a number's rank is the share of its knots that it is above.
-        self._knots: Floats = np.array(told["knots"], dtype=np.float64).T
-        self._weights: Floats = np.array(told["weights"], dtype=np.float64)
-        self._middle: Floats = np.array(told["middle"], dtype=np.float64)
-        self._ranks: Floats = np.array(told["ranks"], dtype=np.float64)
-        self._levels: Floats = np.array(told["levels"], dtype=np.float64)
+        self._knots: Floats = np.array(weights["knots"], dtype=np.float64).T
+        self._weights: Floats = np.array(weights["weights"], dtype=np.float64)
+        self._middle: Floats = np.array(weights["middle"], dtype=np.float64)
+        self._ranks: Floats = np.array(weights["ranks"], dtype=np.float64)
+        self._levels: Floats = np.array(weights["levels"], dtype=np.float64)
 
     def score(self, query: Query) -> Score:
         """The guessed gain's rank among the public sources; the gain itself is not known, and told as 0."""

@@ -13,8 +13,8 @@ LONGEST_WORD = 30
 def strongest(parts: Mapping[str, float], count: int) -> list[str]:
     """`+0.120  name`, the strongest first; what rounds to nothing is no reason."""
     by_weight = sorted(parts.items(), key=lambda part: -abs(part[1]))[:count]
-    told = [(f"{abs(weight):.3f}", "+" if weight > 0 else "-", name) for name, weight in by_weight]
-    return [f"{sign}{weight}  {name}" for weight, sign, name in told if float(weight)]
+    rounded = [(f"{abs(weight):.3f}", "+" if weight > 0 else "-", name) for name, weight in by_weight]
+    return [f"{sign}{weight}  {name}" for weight, sign, name in rounded if float(weight)]
 
 
 def of_numbers(structure: Floats, added: Floats) -> Iterator[tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""From a request to its Decision: score it, hold the score against the wish, list the candidates."""
+"""From a request to its Decision: score it, hold the score against the routing target, list the candidates."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from turnout.routing.share_sync import ShareSync
 
 
 def raised(threshold: float, pacing_factor: float) -> float:
-    """A fixed threshold under this ease. A score is a rank, so the share that reaches it becomes `ease` times
-    what it was. Never below the threshold; above every score where the ease is 0."""
+    """A fixed threshold under this pacing factor, in [0, 1]. A score is a rank, so the share that reaches the threshold
+    becomes `pacing_factor` times what it was. Never below the threshold; above every score where the factor is 0."""
     if pacing_factor >= 1.0:
         return threshold
     return 1.0 - pacing_factor * (1.0 - threshold) if pacing_factor > 0.0 else NEVER
 
 
-def decisive(told: Score) -> tuple[float, float]:
+def decisive(scored: Score) -> tuple[float, float]:
     """The score and the expected gain to decide by. A novel request's text tells nothing, so its tag's mean gain
-    stands for it; where the tag is unknown too, the middle: it goes where most of the logs go under this wish, to
+    stands for it; where the tag is unknown too, the middle: it goes where most of the logs go under this target, to
     the cheap tier where under half of the calls may be expensive, to the expensive one where quality needs more."""
-    return (told.tag_score, told.tag_gain) if told.novel else (told.score, told.expected_gain)
+    return (scored.tag_score, scored.tag_gain) if scored.novel else (scored.score, scored.expected_gain)
 
 
 class Router:
     """Decides by a fixed threshold, or by one that keeps a share: a score that reaches it is expensive.
 
-    seen: is told what the scorer made of each request that counts, such as to watch whether traffic leaves the logs.
-    fleet: who keeps the share with other processes, where somebody does.
+    seen: is called with the score of each request that counts, such as to watch whether traffic leaves the logs.
+    share_sync: keeps the share together with other processes; None: this process keeps its own.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Router:
         catalog: Catalog,
         scorer: Scorer,
         target: float | ShareControl,
-        seen: Callable[[Score], None] = lambda told: None,
+        seen: Callable[[Score], None] = lambda scored: None,
         share_sync: ShareSync | None = None,
     ) -> None:
         self._catalog = catalog
         self._scorer = scorer
-        self._wish = target
+        self._target = target
         self._seen = seen
         self._share_sync = share_sync
 
@@ -53,19 +53,19 @@ class Router:
         """The share that other processes keep too, for an Ask to name; "": none."""
         return self._share_sync.name if self._share_sync is not None else ""
 
-    def heard(self, debt: float | None) -> None:
-        """What the Entry told of it."""
+    def note_debt(self, debt: float | None) -> None:
+        """Takes in the shared share's debt, as an Entry carries it; None: nobody knows it."""
         if self._share_sync is not None:
-            self._share_sync.heard(debt)
+            self._share_sync.note_debt(debt)
 
     def decide(self, query: Query, *, observe: bool = True, pacing_factor: float = 1.0) -> Decision:
         """The decision of a routed request. No I/O. observe: whether it counts for the share that is kept.
-        ease: what pacing leaves of the wish for the expensive tier, 1 all of it, 0 nothing."""
-        told = self._scorer.score(query)
-        score, gain = decisive(told)
+        pacing_factor: what pacing leaves of the target for the expensive tier, 1 all of it, 0 nothing."""
+        scored = self._scorer.score(query)
+        score, gain = decisive(scored)
         if observe:
-            self._seen(told)
-        target = self._wish
+            self._seen(scored)
+        target = self._target
         if isinstance(target, ShareControl):
             threshold, expensive = target.decide(score, pacing_factor)
             paced = pacing_factor < 1.0 and not expensive and target.expensive(score)
@@ -79,7 +79,7 @@ class Router:
             paced = not expensive and score >= target
         tier: Tier = "expensive" if expensive else "cheap"
         reason: Reason = "default_scorer" if self._scorer.is_default else "scored"
-        if told.novel:
+        if scored.novel:
             reason = "novel"
         if paced:
             reason = "pacing"
@@ -90,7 +90,7 @@ class Router:
             score=score,
             expected_gain=gain,
             threshold=threshold,
-            novelty=told.novelty,
+            novelty=scored.novelty,
             tag=query.tag or query.endpoint,
             scorer_version=self._scorer.version,
         )

@@ -94,7 +94,7 @@ class FileScorer:
             and self._ranked.shape == self._middle.shape == (len(NAMES),)
             and all(view in HASHED_VIEWS and table.shape == (1 << BITS,) for view, table in self._tables.items())
             and len(self._ranks) == len(self._levels) >= 2
-            and all(low < high for told in (self._ranks, self._levels) for low, high in pairwise(told))
+            and all(low < high for array in (self._ranks, self._levels) for low, high in pairwise(array))
             and all(0.0 <= level <= 1.0 for level in self._levels)
         )
 
@@ -116,8 +116,8 @@ class FileScorer:
     def trained_on(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
         """The smallest hashes of the texts that it was trained on (training/known_rows.py), ascending; none where
         the file holds none."""
-        told = self._artifact.arrays.get("trained_on", np.empty(0))
-        return np.asarray(told if told.dtype == np.uint64 and told.ndim == 1 else np.empty(0), np.uint64)
+        array = self._artifact.arrays.get("trained_on", np.empty(0))
+        return np.asarray(array if array.dtype == np.uint64 and array.ndim == 1 else np.empty(0), np.uint64)
 
     @property
     def threshold(self) -> float:

@@ -29,37 +29,37 @@ class Header:
     summary: Mapping[str, Any]
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Header:
+    def of(cls, fields: Mapping[str, Any]) -> Header:
         """Raises KeyError where something is missing, ValueError where it is not what it should be."""
-        if not -1.0 <= _number(told, "mean_gain") <= 1.0:
+        if not -1.0 <= _number(fields, "mean_gain") <= 1.0:
             raise ValueError("mean_gain is outside [-1, 1]")
         return cls(
-            intercept=_number(told, "intercept"),
-            mean_gain=_number(told, "mean_gain"),
-            gain_slope=_slope(told),
-            gain_intercept=_number(told, "gain_intercept"),
-            tag_share=_number(told, "tag_share"),
-            trees=_count(told, "trees"),
-            tree_depth=_count(told, "tree_depth"),
-            served=_distinct(told, "served"),
-            tags=_distinct(told, "tags"),
-            known_tags=frozenset(_texts(told, "known_tags")),
-            keep_quality=_kept(told),
-            novelty=_mapping(told["novelty"], "novelty"),
+            intercept=_number(fields, "intercept"),
+            mean_gain=_number(fields, "mean_gain"),
+            gain_slope=_slope(fields),
+            gain_intercept=_number(fields, "gain_intercept"),
+            tag_share=_number(fields, "tag_share"),
+            trees=_count(fields, "trees"),
+            tree_depth=_count(fields, "tree_depth"),
+            served=_distinct(fields, "served"),
+            tags=_distinct(fields, "tags"),
+            known_tags=frozenset(_texts(fields, "known_tags")),
+            keep_quality=_kept(fields),
+            novelty=_mapping(fields["novelty"], "novelty"),
             # What it tells of its training is for reading only: a file may do without.
-            summary=_mapping(told.get("summary", {}), "summary"),
+            summary=_mapping(fields.get("summary", {}), "summary"),
         )
 
 
-def _number(told: Mapping[str, Any], name: str) -> float:
-    value = told[name]
+def _number(fields: Mapping[str, Any], name: str) -> float:
+    value = fields[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{name} is no number")
     return float(value)
 
 
-def _count(told: Mapping[str, Any], name: str) -> int:
-    value = told[name]
+def _count(fields: Mapping[str, Any], name: str) -> int:
+    value = fields[name]
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{name} is no whole number")
     if value < 0:
@@ -67,23 +67,23 @@ def _count(told: Mapping[str, Any], name: str) -> int:
     return value
 
 
-def _slope(told: Mapping[str, Any]) -> float:
+def _slope(fields: Mapping[str, Any]) -> float:
     # A falling one would tell the smallest gains of the highest scores.
-    slope = _number(told, "gain_slope")
+    slope = _number(fields, "gain_slope")
     if slope < 0:
         raise ValueError("gain_slope is below 0")
     return slope
 
 
-def _texts(told: Mapping[str, Any], name: str) -> Sequence[str]:
-    value = told[name]
+def _texts(fields: Mapping[str, Any], name: str) -> Sequence[str]:
+    value = fields[name]
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise ValueError(f"{name} is no list of texts")
     return tuple(value)
 
 
-def _distinct(told: Mapping[str, Any], name: str) -> Sequence[str]:
-    texts = _texts(told, name)
+def _distinct(fields: Mapping[str, Any], name: str) -> Sequence[str]:
+    texts = _texts(fields, name)
     if len(set(texts)) < len(texts):
         raise ValueError(f"{name} holds a name twice")
     return texts
@@ -95,8 +95,8 @@ def _mapping(value: Any, name: str) -> Mapping[str, Any]:
     return value
 
 
-def _kept(told: Mapping[str, Any]) -> Sequence[tuple[float, float]]:
-    table = told["keep_quality"]
+def _kept(fields: Mapping[str, Any]) -> Sequence[tuple[float, float]]:
+    table = fields["keep_quality"]
     if not isinstance(table, list) or not table or not all(isinstance(row, list) and len(row) == 2 for row in table):
         raise ValueError("keep_quality is no table of qualities and thresholds")
     rows = [(_number({"quality": q}, "quality"), _number({"threshold": t}, "threshold")) for q, t in table]

@@ -79,16 +79,16 @@ class SharedShareControl(ShareControl):
         self._untold, self._telling = 0.0, self._untold
         return routed
 
-    def hear(self, told: ShareState) -> None:
+    def hear(self, state: ShareState) -> None:
         """The answer to what was told."""
         self._telling = 0.0
-        self.join(told.debt)
-        self._processes = told.processes
-        if told.count < self._since:
+        self.join(state.debt)
+        self._processes = state.processes
+        if state.count < self._since:
             # It was lost: whoever comes next should find what we know. The seed may be in it, which is as likely.
             self._scores = deque([*self._recent, *self._scores], maxlen=SHARED_SCORES)
-        self._since = told.count
-        self.see(told.scores)
+        self._since = state.count
+        self.see(state.scores)
 
     def join(self, debt: float) -> None:
         """From now on it is the share of all that is kept, and this is what they owe."""
@@ -113,8 +113,8 @@ class ShareSync:
         self._meeting: asyncio.Task[None] | None = None
         self._tried = -LOOK_S
 
-    def heard(self, debt: float | None) -> None:
-        """What the Entry of an Ask that named this share told."""
+    def note_debt(self, debt: float | None) -> None:
+        """Takes in the share's debt, as the Entry of an Ask that named this share carries it; None: nobody knows it."""
         if debt is not None:
             self.keeper.join(debt)
         elif not self.keeper.alone:
@@ -129,7 +129,7 @@ class ShareSync:
         meeting, loop = self._meeting, asyncio.get_running_loop()
         # One that began on a loop that is gone, or before a fork, never ends and tells nothing.
         if meeting is None or meeting.done() or meeting.get_loop() is not loop:
-            meeting = self._meeting = loop.create_task(self._meet(), name="turnout.fleet")
+            meeting = self._meeting = loop.create_task(self._meet(), name="turnout.share_sync")
         return meeting
 
     async def meet(self) -> None:
@@ -140,15 +140,15 @@ class ShareSync:
         more = True
         while more:
             self._tried = self._clock.monotonic()
-            told = None
+            state = None
             try:
-                told = await self._share_store.add(self.name, self.keeper.tell(), self.keeper.since)
+                state = await self._share_store.add(self.name, self.keeper.tell(), self.keeper.since)
             finally:
-                if told is None:
+                if state is None:
                     self.keeper.part()
                 else:
-                    self.keeper.hear(told)
-            more = told is not None and self.keeper.untold
+                    self.keeper.hear(state)
+            more = state is not None and self.keeper.untold
 
     async def close(self) -> None:
         """Waits a moment for what is being told."""

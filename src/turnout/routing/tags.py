@@ -43,8 +43,8 @@ def known_tag(query: Query, known: Collection[str]) -> str:
     for named in (query.tag, query.endpoint):
         if named in known:
             return named
-    told = identity(query.messages)
-    return told if told in known else ""
+    system_prompt = identity(query.messages)
+    return system_prompt if system_prompt in known else ""
 
 
 def with_known_tag(query: Query, known: Collection[str]) -> Query:

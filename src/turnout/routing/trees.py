@@ -38,7 +38,7 @@ class Trees:
             and 0 <= self._depth <= MOST_LEVELS
             and self._cuts.ndim == self._values.ndim == 1
             and len(self._roots) == self._count
-            and all(told.ndim == 1 and ((told >= 0) & (told < end)).all() for told, end in within)
+            and all(array.ndim == 1 and ((array >= 0) & (array < end)).all() for array, end in within)
         )
 
     def gain(self, structure: Floats, tag_mean: float) -> float:

@@ -72,14 +72,14 @@ def read(section: type[Section], given: Any, where: str) -> Section:
 
 def _unknown(path: str, value: object, key: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    told = (
+    message = (
         f"{path} = {shown(value)}: unknown setting; "
         if not isinstance(value, Mapping)
         else (f"[{path}]: unknown section; ")
     )
     if near:
-        return told + f"did you mean {near[0]}?"
-    return told + f"known here: {', '.join(sorted(known))}"
+        return message + f"did you mean {near[0]}?"
+    return message + f"known here: {', '.join(sorted(known))}"
 
 
 def _join(where: str, key: str) -> str:

@@ -133,8 +133,8 @@ class Routing:
 
     def __post_init__(self) -> None:
         _share(self, "keep_quality", "max_expensive_share", "threshold")
-        wishes = [k for k in ("keep_quality", "max_expensive_share", "threshold") if getattr(self, k) is not None]
-        require(len(wishes) <= 1, " and ".join(wishes), NO_VALUE, "are set; set exactly one of them")
+        targets = [k for k in ("keep_quality", "max_expensive_share", "threshold") if getattr(self, k) is not None]
+        require(len(targets) <= 1, " and ".join(targets), NO_VALUE, "are set; set exactly one of them")
         for alias in self.aliases:
             require(alias not in VIRTUAL_MODELS, "aliases", alias, "is already a name of its own")
 
@@ -362,8 +362,8 @@ class Settings:
     def __post_init__(self) -> None:
         names = self.model_names
         for name in self.models:
-            told = f"is in no tier; add it to [tiers] or remove it{nearest(name, names)}"
-            require(name in names, f'models."{name}"', NO_VALUE, told)
+            message = f"is in no tier; add it to [tiers] or remove it{nearest(name, names)}"
+            require(name in names, f'models."{name}"', NO_VALUE, message)
         for alias, target in self.routing.aliases.items():
             good = target in VIRTUAL_MODELS or target in names
             require(

@@ -14,12 +14,12 @@ def mapping_of(file: Path, also: tuple[str, ...] = ()) -> Mapping[str, Any]:
     """The file as a mapping, relative paths made relative to its folder. also: models to stand behind the expensive
     tier's where no tier names them. Raises SettingsError, which names the file."""
     try:
-        told = tomllib.loads(file.read_text("utf-8"))
+        values = tomllib.loads(file.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} is not valid TOML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read the settings file {file}: {error}") from error
-    return _beside(_with(told, also), file.parent)
+    return _beside(_with(values, also), file.parent)
 
 
 def _with(mapping: dict[str, Any], also: tuple[str, ...]) -> Mapping[str, Any]:
@@ -37,10 +37,10 @@ def _with(mapping: dict[str, Any], also: tuple[str, ...]) -> Mapping[str, Any]:
 
 def _beside(mapping: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     """The same settings, relative paths made relative to this folder."""
-    told = dict(mapping)
+    values = dict(mapping)
     for section, name in (("routing", "scorer"), ("log", "path")):
-        part = told.get(section)
+        part = values.get(section)
         path = part.get(name) if isinstance(part, dict) else None
         if isinstance(part, dict) and isinstance(path, str) and path not in ("", "default"):
-            told[section] = {**part, name: str(folder / path)}
-    return told
+            values[section] = {**part, name: str(folder / path)}
+    return values

@@ -60,13 +60,14 @@ class _Journal:
         self.begun: list[Decimal] = []
         self.ended: list[Decimal] = []
 
-    def calling(self, row: str, worst: Decimal) -> None:
+    def begin_call(self, row: str, worst: Decimal) -> int:
         self.begun.append(worst)
+        return len(self.begun)
 
-    def called(self, row: str, spent: Decimal) -> None:
+    def end_call(self, call: int, spent: Decimal) -> None:
         self.ended.append(spent)
 
-    def answered(self, row: str, asked: str, answer: Answer) -> None:
+    def record_answer(self, call: int, row: str, question: str, answer: Answer) -> None:
         self.ended.append(answer.spent_usd)
 
 
@@ -223,15 +224,16 @@ def test_nothing_is_bought_for_a_row_while_the_other_tier_takes_no_calls(tmp_pat
     models = _Shut(ManualClock(), 0.0)
     place = _Place(models)
     models.clock, models.until = place.clock, place.began + 100
-    file = LabelledFile(tmp_path / "out.jsonl")
+    journal = Journal(tmp_path / "out.jsonl")
     replay = Replay(
         asking=Asking(cheap="cheap", expensive="dear", max_tokens=9),
         judge=CheckJudge(lambda prompt, answer, row: True),
         desk=place.desk,
-        file=file,
-        journal=Journal(tmp_path / "out.jsonl", file.done),
+        file=LabelledFile(tmp_path / "out.jsonl", journal),
+        journal=journal,
     )
-    place.run(lambda: replay.run(iter([Prompt(where="f:1", prompt="q")]), concurrency=2))
+    with journal:
+        place.run(lambda: replay.run(iter([Prompt(where="f:1", prompt="q")]), concurrency=2))
     assert replay.told.labelled == 1
     assert [model for model, _ in models.log] == ["cheap", "dear"]
     assert models.log[0][1] >= place.began + 100

@@ -12,7 +12,7 @@ import pytest
 
 from turnout.labelling.judges import (
     INSTRUCTION,
-    SHOWN_BYTES,
+    SHOWN_TOKENS,
     CheckJudge,
     ModelJudge,
     question,
@@ -20,7 +20,8 @@ from turnout.labelling.judges import (
 )
 from turnout.labelling.models import Answer, RowFailed
 from turnout.labelling.prompts import Prompt
-from turnout.openai.messages import Message, canonical_json
+from turnout.openai.messages import Message
+from turnout.quota.token_bounds import prompt_size
 
 PROMPT = Prompt(where="f:1", prompt="What is 2 + 2?", row={"key": "4"})
 
@@ -90,11 +91,11 @@ def test_an_unreadable_verdict_is_asked_for_once_more() -> None:
         asyncio.run(ModelJudge(models, "m").judge(PROMPT, "a", "b", models.ask))
 
 
-@pytest.mark.parametrize("text", ["x" * 100_000, '"\n' * 50_000, "é" * 50_000, "\U0001f600" * 20_000])
+@pytest.mark.parametrize("text", ["x" * 100_000, '"\n' * 50_000, "é" * 50_000, "\U0001f600" * 20_000, "\ufdfa" * 9_000])
 def test_what_a_judge_is_shown_is_bounded_whatever_the_texts(text: str) -> None:
-    """Its worst case is known before the answers are: bytes as they travel, no token is shorter."""
+    """Its worst case is known before the answers are, by the bound that every budget counts with."""
     asked = question(({"role": "user", "content": text},), text, text)
-    assert len(canonical_json(list(asked))) <= 3 * SHOWN_BYTES + 4 * len(INSTRUCTION)
+    assert prompt_size(asked, {}, {}).tokens <= 3 * SHOWN_TOKENS + 4 * len(INSTRUCTION)
     assert "the middle is left out" in str(asked[1]["content"])
 
 

@@ -8,9 +8,24 @@ from pathlib import Path
 import pytest
 
 from turnout.errors import LogError
+from turnout.labelling.journal import Journal, journal_path
 from turnout.labelling.labelled_file import LabelledFile
-from turnout.labelling.prompts import Intake, digest_of, in_turn, plain, read
+from turnout.labelling.prompts import Intake, digest_of, in_turn, most_tokens, plain, read
 from turnout.logs.files import Broken, rows_of
+
+
+def _open(path: Path) -> tuple[bool, list[str]]:
+    """Whether its last row is half written, and the digests of its rows."""
+    with Journal(path) as journal:
+        file = LabelledFile(path, journal)
+        return file.broken, list(file.done)
+
+
+def _add(path: Path, *prompts: str, answer: str = "") -> None:
+    with Journal(path) as journal:
+        file = LabelledFile(path, journal)
+        for prompt in prompts:
+            file.append({"prompt": prompt, "cheap_quality": 0, "expensive_quality": 1, "cheap_answer": answer})
 
 
 def test_a_prompt_is_the_same_in_every_shape_and_another_in_another_group() -> None:
@@ -45,11 +60,11 @@ def test_a_file_of_other_columns_is_not_added_to(tmp_path: Path) -> None:
     other = "prompt,cheap_quality,expensive_quality\na,0,1\n"
     (tmp_path / "other.csv").write_text(other)
     with pytest.raises(LogError, match="name a new file"):
-        LabelledFile(tmp_path / "other.csv")
+        _open(tmp_path / "other.csv")
     assert (tmp_path / "other.csv").read_text() == other
     (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
     with pytest.raises(LogError, match="no column"):
-        LabelledFile(tmp_path / "other.jsonl")
+        _open(tmp_path / "other.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -68,52 +83,61 @@ def test_nobody_elses_last_line_is_ever_cut_off(tmp_path: Path, name: str, text:
     """A file that is not ours may well end without a line end."""
     (tmp_path / name).write_text(text)
     with pytest.raises(LogError, match="name a new file"):
-        LabelledFile(tmp_path / name)
+        _open(tmp_path / name)
     assert (tmp_path / name).read_text() == text
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
 def test_a_file_cut_off_in_its_very_first_line_is_begun_anew(tmp_path: Path, name: str) -> None:
-    """Wherever the first write was interrupted."""
-    file = LabelledFile(tmp_path / name)
-    file.append({"id": "1", "prompt": "a", "cheap_quality": 0, "expensive_quality": 1})
-    file.close()
+    """Wherever the first write was interrupted, in the header or in the row."""
+    _add(tmp_path / name, "a")
     whole = (tmp_path / name).read_bytes()
-    for end in range(1, whole.index(b"\n")):
+    for end in range(1, len(whole)):
         (tmp_path / name).write_bytes(whole[:end])
-        assert LabelledFile(tmp_path / name).done == {}
+        assert _open(tmp_path / name) == (True, [])
+    _add(tmp_path / name, "a")
+    assert (tmp_path / name).read_bytes() == whole
 
 
 def test_a_last_row_without_its_line_end_is_kept(tmp_path: Path) -> None:
     """As an editor leaves it: it is whole, so it is not cut off."""
-    path = tmp_path / "out.jsonl"
-    row = {"prompt": "a", "cheap_quality": 0, "expensive_quality": 1}
-    path.write_text(json.dumps(row))
-    file = LabelledFile(path)
-    assert not file.broken
-    file.append({**row, "prompt": "b"})
-    file.close()
-    assert [json.loads(line)["prompt"] for line in path.read_text().splitlines()] == ["a", "b"]
+    (tmp_path / "out.jsonl").write_text(json.dumps({"prompt": "a", "cheap_quality": 0, "expensive_quality": 1}))
+    _add(tmp_path / "out.csv", "a")
+    (tmp_path / "out.csv").write_bytes((tmp_path / "out.csv").read_bytes()[:-1])
+    journal_path(tmp_path / "out.csv").unlink()
+    for name in ("out.jsonl", "out.csv"):
+        assert _open(tmp_path / name) == (False, [digest_of("a", "")])
+        _add(tmp_path / name, "b")
+        assert _open(tmp_path / name) == (False, [digest_of("a", ""), digest_of("b", "")])
 
 
-def test_a_line_end_inside_an_answer_ends_no_row(tmp_path: Path) -> None:
-    """A CSV row broken off inside a quoted answer is cut off whole, when the next is added and no sooner."""
-    path = tmp_path / "out.csv"
-    file = LabelledFile(path)
-    for prompt in ("one", "two"):
-        file.append({"prompt": prompt, "cheap_quality": 0, "expensive_quality": 1, "cheap_answer": 'a\n"b"\nc\n'})
-    file.close()
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_a_row_broken_off_is_cut_off_whole_when_the_next_is_added(tmp_path: Path, name: str) -> None:
+    """Anywhere, inside a quoted answer of many lines too; looking changes nothing."""
+    path = tmp_path / name
+    _add(path, "one", "two", answer='a\n"b"\nc\n')
     whole = path.read_bytes()
-    for cut in range(1, 20):
+    journal = journal_path(path).read_bytes()
+    last = len(whole) - whole.index(b"two")
+    for cut in range(1, last):
         path.write_bytes(whole[:-cut])
-        healed = LabelledFile(path)
-        assert healed.broken
-        assert digest_of("one", "") in healed.done
-        assert digest_of("two", "") not in healed.done
+        journal_path(path).write_bytes(journal)
+        assert _open(path) == (True, [digest_of("one", "")])
         assert path.read_bytes() == whole[:-cut]
-        healed.append({"prompt": "three", "cheap_quality": 0, "expensive_quality": 1})
-        healed.close()
-        assert list(LabelledFile(path).done) == [digest_of("one", ""), digest_of("three", "")]
+        if cut % 9 == 1:
+            _add(path, "three")
+            assert _open(path) == (False, [digest_of("one", ""), digest_of("three", "")])
+
+
+def test_what_follows_the_last_row_and_is_not_its_beginning_stays(tmp_path: Path) -> None:
+    """Whoever wrote it: a half-written line that the journal does not know is not ours to cut."""
+    path = tmp_path / "out.jsonl"
+    _add(path, "one", "two")
+    edited = path.read_bytes()[:-9] + b"edited"
+    path.write_bytes(edited)
+    with pytest.raises(LogError, match="its last line is not whole; remove that line"):
+        _open(path)
+    assert path.read_bytes() == edited
 
 
 WILD = 'a\rb\r\nc\nd "e" ""\u2028\u2029\x85\x00\x0b,;\t\ufeff\'\r'
@@ -126,15 +150,14 @@ def test_whatever_a_text_holds_it_comes_back_the_same(tmp_path: Path, name: str,
     path = tmp_path / name
     texts = [each for c in dict.fromkeys((*WILD, WILD)) for each in (f"x{c}y", f"x{c}")]
     prompts = [text if told == "prompt" else ({"role": "system", "content": text},) for text in texts]
-    file = LabelledFile(path)
-    for text, prompt in zip(texts, prompts, strict=True):
-        listed = prompt if isinstance(prompt, str) else list(prompt)
-        row = {"id": text, told: listed, "cheap_quality": 0.5, "expensive_quality": 1.0, "group": "g" + text}
-        file.append({**row, "cheap_answer": text, "expensive_answer": text})
-    file.close()
-    again = LabelledFile(path)
-    assert not again.broken
-    assert list(again.done) == [digest_of(prompt, "g" + text) for text, prompt in zip(texts, prompts, strict=True)]
+    with Journal(path) as journal:
+        file = LabelledFile(path, journal)
+        for text, prompt in zip(texts, prompts, strict=True):
+            listed = prompt if isinstance(prompt, str) else list(prompt)
+            row = {"id": text, told: listed, "cheap_quality": 0.5, "expensive_quality": 1.0, "group": "g" + text}
+            file.append({**row, "cheap_answer": text, "expensive_answer": text})
+    digests = [digest_of(prompt, "g" + text) for text, prompt in zip(texts, prompts, strict=True)]
+    assert _open(path) == (False, digests)
     rows = [row for _, row in rows_of(path, lambda names: None) if not isinstance(row, Broken)]
     assert [row["expensive_answer"] for row in rows] == texts
 
@@ -147,3 +170,10 @@ def test_rows_that_failed_before_come_last(tmp_path: Path) -> None:
     assert [prompt.prompt for prompt in in_turn(path, (), failures, intake)] == ["b", "d", "c", "a"]
     assert (intake.rows, intake.bad.skipped) == (5, 1)
     assert intake.bad.named[0].startswith(f"{path}:4: ")
+
+
+def test_no_tokenizer_makes_more_tokens_than_we_hold_for() -> None:
+    """At least a token a byte and some a message; nobody can say for images and files."""
+    assert (most_tokens([{"role": "user", "content": "é" * 100}]) or 0) >= 200
+    for part in ({"type": "image_url", "image_url": {"url": "data:..."}}, {"type": "file", "file": {}}):
+        assert most_tokens([{"role": "user", "content": [part]}]) is None

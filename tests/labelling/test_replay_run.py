@@ -74,13 +74,13 @@ class _Run:
 
         self.clock = ManualClock()
         self.models = _Models(self.clock, says)
-        self.file = LabelledFile(folder / "out.jsonl")
-        self.journal = Journal(folder / "out.jsonl", self.file.done)
+        self.journal = Journal(folder / "out.jsonl")
+        self.file = LabelledFile(folder / "out.jsonl", self.journal)
         self.desk = Dispatcher(
             models=self.models,
             pace=Pace(Rate.parse(rate), self.clock),
             patience=Patience(self.clock),
-            budget=LabelBudget(limit, self.journal.spent),
+            budget=LabelBudget(limit, self.journal.spent(self.file.done)),
             journal=self.journal,
         )
         self.replay = Replay(
@@ -101,7 +101,8 @@ class _Run:
                 raise AssertionError("somebody waits for ever")
             await running
 
-        asyncio.run(inside())
+        with self.journal:
+            asyncio.run(inside())
         self.seconds = self.clock.monotonic() - self.began
         return self.replay.told
 
@@ -149,7 +150,8 @@ def test_who_has_a_call_under_way_ends_after_it_and_keeps_its_answer(tmp_path: P
     assert [(model, text) for _, model, text in run.models.calls] == [("cheap", "0"), ("cheap", "1")]
     assert run.seconds == pytest.approx(10.0, abs=0.1)
     row = Prompt(where="f:2", prompt="1").digest
-    assert len(Journal(tmp_path / "out.jsonl", {}).bought(row)) == 1
+    with Journal(tmp_path / "out.jsonl") as journal:
+        assert len(journal.bought(row)) == 1
 
 
 @pytest.mark.parametrize("good", [None, 19])
@@ -171,11 +173,12 @@ def test_rows_that_wait_for_the_budget_go_on_when_others_settle(tmp_path: Path) 
 
 def test_what_is_bought_is_not_held_again(tmp_path: Path) -> None:
     """A budget for the one answer that is missing is enough."""
-    run = _Run(tmp_path)
     row = Prompt(where="f:1", prompt="0")
-    run.journal.answered(row.digest, ASKING.questions(row)[0], Answer(text="yes", spent_usd=CENT))
-    run.journal.close()
+    with Journal(tmp_path / "out.jsonl") as journal:
+        call, question = journal.begin_call(row.digest, CENT), ASKING.questions(row)[0]
+        journal.record_answer(call, row.digest, question, Answer(text="yes", spent_usd=CENT))
     run = _Run(tmp_path, limit=11 * CENT)
     assert run.over(1, concurrency=1).labelled == 1
     assert [model for _, model, _ in run.models.calls] == ["dear"]
-    assert Journal(tmp_path / "out.jsonl", {}).spent == 2 * CENT
+    with Journal(tmp_path / "out.jsonl") as journal:
+        assert journal.spent({}) == 2 * CENT

@@ -17,14 +17,16 @@ from turnout.errors import UsageError
 
 if TYPE_CHECKING:
     from turnout.cli.label_models import TurnoutModels
+    from turnout.labelling.journal import Journal
     from turnout.labelling.judges import Judge
     from turnout.labelling.plan import Asking, Plan
+    from turnout.settings import Settings
 
 EXITS = """\
 exit code: 0, the rows are labelled, as far as the budget goes; 1, it had to stop (a provider that is out, a refused \
 key, twenty failures in a row) or no row was labelled; 2, wrong use. Rows that the budget left, and single rows that \
 failed, are told and counted; the same command takes them up again, those that failed after the others. FILE.account, \
-beside FILE, holds who was asked, what each call cost, and the answers that were bought for rows which are not done."""
+beside FILE, an SQLite database, holds who was asked, what each call cost, and the answers that were bought."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,25 +69,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 @quiet_logging()
 def run(args: argparse.Namespace) -> int:
     """Exit code 0: the rows are labelled, as far as the budget goes; 1: none, or it had to stop; 130: ended early."""
-    from turnout.labelling.labelled_file import check
-    from turnout.labelling.lock import alone
+    from turnout.cli.label_models import replaying
+    from turnout.labelling.journal import Journal
+    from turnout.labelling.labelled_file import check_output
+    from turnout.labelling.plan import Asking
+    from turnout.settings import Settings
 
     _not_the_log(args)
-    check(Path(args.output))
-    # A dry run too: it may find half a row, which is another run's that is being written.
-    with alone(Path(args.output)):
-        return _run(args)
+    check_output(Path(args.output))
+    check = function(args.check) if args.check else None
+    settings = replaying(Settings.from_toml(args.config, also=(args.judge,) if args.judge else ()))
+    cheap, expensive = settings.tiers.cheap.models[0], settings.tiers.expensive.models[0]
+    asking = Asking(cheap=cheap, expensive=expensive, max_tokens=args.max_tokens)
+    judge = args.judge or f"the check {args.check}"
+    policies = {"cheap": cheap, "expensive": expensive, "judge": judge, "--max-tokens": args.max_tokens}
+    # A dry run locks the journal too: it may find half a row, which another run is writing.
+    with Journal(Path(args.output), policies) as journal:
+        return _run(args, _work(args, settings, asking, check, journal))
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace, work: Work) -> int:
     from turnout.labelling.plan import planned
     from turnout.labelling.prompts import Intake
 
-    work, intake = _work(args), Intake()
+    intake = Intake()
     prompts = prompts_of(args, work.file, work.journal, intake)
     bought = work.journal.bought
     plan = planned(prompts, work.asking, work.models, work.judge, bought=bought, budgeted=args.budget is not None)
-    told = label_report.summary(args, intake, plan, work.journal)
+    told = label_report.summary(args, intake, plan, work.spent)
     say = _speaker(args.json)
     half = f"{args.output}: has a half-written last row, which is cut off before the next is added"
     for line in [*intake.bad.named, *([half] if work.file.broken else [])]:
@@ -105,27 +116,20 @@ def _run(args: argparse.Namespace) -> int:
     return _end(args, told, 130 if interrupted else _code(told))
 
 
-def _work(args: argparse.Namespace) -> Work:
-    from turnout.cli.label_models import TurnoutModels, replaying
-    from turnout.labelling.journal import Journal
+def _work(
+    args: argparse.Namespace,
+    settings: Settings,
+    asking: Asking,
+    check: Callable[..., Any] | None,
+    journal: Journal,
+) -> Work:
+    from turnout.cli.label_models import TurnoutModels
     from turnout.labelling.labelled_file import LabelledFile
-    from turnout.labelling.plan import Asking
-    from turnout.settings import Settings
 
-    check = function(args.check) if args.check else None
-    settings = replaying(Settings.from_toml(args.config, also=(args.judge,) if args.judge else ()))
-    tiers = settings.tiers
-    asking = Asking(cheap=tiers.cheap.models[0], expensive=tiers.expensive.models[0], max_tokens=args.max_tokens)
-    file = LabelledFile(Path(args.output))
-    policies = {
-        "cheap": asking.cheap,
-        "expensive": asking.expensive,
-        "judge": args.judge or f"the check {args.check}",
-        "--max-tokens": asking.max_tokens,
-    }
-    journal = Journal(Path(args.output), file.done, policies)
     models = TurnoutModels(settings)
-    return Work(asking, models, _judge(models, check, args.judge), file, journal)
+    file = LabelledFile(Path(args.output), journal)
+    judge = _judge(models, check, args.judge)
+    return Work(asking, models, judge, file, journal, spent=journal.spent(file.done))
 
 
 def _code(told: Mapping[str, Any]) -> int:

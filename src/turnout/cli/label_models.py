@@ -10,13 +10,14 @@ from typing import Any
 
 from turnout.attempt_errors import AttemptError, Misconfigured
 from turnout.cli.failure_text import FailureText
-from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
-from turnout.labelling.budget import billed, most_tokens
+from turnout.errors import DeadlineExceeded, InvalidRequest, Overloaded, ServedError, UpstreamUnavailable
 from turnout.labelling.models import Answer, AskFailed, ModelRefused, Outage, RowFailed
 from turnout.openai.messages import Message
 from turnout.openai.requests import from_call
 from turnout.ports.runtime import Provider, ProviderCall
-from turnout.pricing import FREE, Price
+from turnout.pricing import Price, usd
+from turnout.quota.cost_bounds import CostBound, cost_bound, cost_of
+from turnout.quota.token_bounds import Size, prompt_size
 from turnout.records import Attempt, Outcome, Tier
 from turnout.settings import Cache, Fallback, Routing, Settings
 from turnout.turnout import Turnout
@@ -55,6 +56,7 @@ class TurnoutModels:
 
     def __init__(self, settings: Settings, *, provider: Provider | None = None) -> None:
         self._records = _Records()
+        self._settings = settings
         self._prices = prices(settings)
         self._failure_text = FailureText(settings)
         heard = _Heard(provider or LiteLLMProvider(settings))
@@ -62,8 +64,7 @@ class TurnoutModels:
 
     async def ask(self, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
         context = self.turnout.context()
-        tokens = (most_tokens(messages) or 0, max_tokens)
-        self._records.expect(context.request_id, self._prices.get(model), tokens)
+        self._records.expect(context.request_id, self._bound(model, _size(messages), max_tokens))
         faults: list[AttemptError] = []
         token = _faults.set(faults)
         try:
@@ -106,12 +107,23 @@ class TurnoutModels:
         return COME_BACK_S if shut.retry_after_s is None else shut.retry_after_s
 
     def worst(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
-        price = self._prices.get(model)
-        return None if price is None else price.worst_case(prompt_tokens, max_tokens)
+        return usd(self._bound(model, Size(prompt_tokens), max_tokens).cost) if model in self._prices else None
+
+    def _bound(self, model: str, size: Size, max_tokens: int) -> CostBound:
+        params = {"max_tokens": max_tokens}
+        return cost_bound(self._settings.model(model), self._prices.get(model), size, params, {}, max_tokens)
 
     def likely(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
         price = self._prices.get(model)
         return None if price is None else price.worst_case(prompt_tokens, max_tokens)
+
+
+def _size(messages: Sequence[Message]) -> Size:
+    try:
+        return prompt_size(tuple(messages), {}, {})
+    except InvalidRequest:
+        # A file, which no budget lets in: without a budget nothing is refused for a cost that is not known.
+        return Size(0)
 
 
 # What the provider said of the ask that is being made; a list of each ask's own, also in the tasks that it begins.
@@ -140,18 +152,18 @@ class _Records:
     """Implements the Observer port: keeps each request's outcome until it is asked for."""
 
     def __init__(self) -> None:
-        self._expected: dict[str, tuple[Price | None, tuple[int, int]]] = {}
+        self._expected: dict[str, CostBound] = {}
         self._ended: dict[str, Outcome] = {}
 
-    def expect(self, request_id: str, price: Price | None, tokens: tuple[int, int]) -> None:
-        """What a call may cost that tells no usage: its most prompt tokens and most output tokens."""
-        self._expected[request_id] = (price, tokens)
+    def expect(self, request_id: str, worst: CostBound) -> None:
+        """worst: what each attempt counts as whose usage never comes."""
+        self._expected[request_id] = worst
 
     def take(self, request_id: str) -> tuple[Outcome | None, Decimal]:
         """The outcome of a request and what it cost; told once."""
-        price, tokens = self._expected.pop(request_id)
-        outcome = self._ended.pop(request_id, None)
-        return outcome, FREE if outcome is None else billed(outcome.attempts, price, *tokens)
+        worst, outcome = self._expected.pop(request_id), self._ended.pop(request_id, None)
+        attempts = () if outcome is None else outcome.attempts
+        return outcome, usd(cost_of((attempt, worst) for attempt in attempts))
 
     def request_started(self, request_id: str) -> None:
         return None

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 from turnout.labelling.throttle import spoken
 
 if TYPE_CHECKING:
-    from turnout.labelling.journal import Journal
     from turnout.labelling.plan import Asking, Plan
     from turnout.labelling.prompts import Intake
     from turnout.labelling.replay import Labelled
 
 
-def summary(args: argparse.Namespace, intake: Intake, plan: Plan, journal: Journal) -> dict[str, Any]:
-    """What --json tells in any case; money as floats, in USD. spent_before_usd: what earlier runs spent on the file.
+def summary(args: argparse.Namespace, intake: Intake, plan: Plan, spent: Decimal) -> dict[str, Any]:
+    """The --json summary before anything is asked; money as floats, in USD. spent: of earlier runs on the file.
     room: whether what that leaves of the budget can pay for any row at its worst."""
-    left = None if args.budget is None else max(Decimal(0), args.budget - journal.spent)
+    left = None if args.budget is None else max(Decimal(0), args.budget - spent)
     return {
         "file": args.output,
         "rows": intake.rows,
@@ -28,7 +27,7 @@ def summary(args: argparse.Namespace, intake: Intake, plan: Plan, journal: Journ
         "without_prompt": intake.without,
         "skipped": intake.bad.skipped,
         **plan.to_json(),
-        "spent_before_usd": float(journal.spent),
+        "spent_before_usd": float(spent),
         "budget_left_usd": None if left is None else float(left),
         "room": left is None or plan.least_usd is None or plan.least_usd <= left,
         "labelled": 0,

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from turnout.cli import progress
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from turnout.cli.label_models import TurnoutModels
     from turnout.labelling.journal import Journal
     from turnout.labelling.judges import Judge
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that a run needs."""
+    """All that a run needs. spent: USD of all earlier runs on the file."""
 
     asking: Asking
     models: TurnoutModels
     judge: Judge
     file: LabelledFile
     journal: Journal
+    spent: Decimal
 
 
 def prompts_of(args: argparse.Namespace, file: LabelledFile, journal: Journal, intake: Intake) -> Iterator[Prompt]:
@@ -74,7 +77,7 @@ def _replay(args: argparse.Namespace, work: Work, done: Callable[[int], None]) -
         models=work.models,
         pace=Pace(args.rate, clock),
         patience=Patience(clock, args.patience, lambda text: print(f"turnout: {text}", file=sys.stderr, flush=True)),
-        budget=LabelBudget(args.budget, work.journal.spent),
+        budget=LabelBudget(args.budget, work.spent),
         journal=work.journal,
     )
     return Replay(

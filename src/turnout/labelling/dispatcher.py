@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from turnout.labelling.budget import LabelBudget, most_tokens
-from turnout.labelling.journal import Bought, Questions
+from turnout.labelling.budget import LabelBudget
+from turnout.labelling.journal import Bought, QuestionDigests
 from turnout.labelling.models import Answer, AskFailed, Models, Outage, RowFailed
-from turnout.labelling.prompts import Prompt
+from turnout.labelling.prompts import Prompt, most_tokens
 from turnout.labelling.throttle import AGAIN_S, Ended, Pace, Patience
 from turnout.openai.messages import Message
 from turnout.pricing import FREE
@@ -45,19 +45,21 @@ class Sheet:
     tries: int = 0
     before: dict[str, int] = field(default_factory=dict)
     last: bool = False
-    questions: Questions = field(default_factory=Questions)
+    questions: QuestionDigests = field(default_factory=QuestionDigests)
 
 
 class RunLog(Protocol):
-    """Is told of each call of a row, by its digest, before it begins and when it has ended. USD."""
+    """Records each call of a row, by the row's digest, before it begins and when it has ended. USD."""
 
-    def calling(self, row: str, worst: Decimal) -> None: ...
-
-    def called(self, row: str, spent: Decimal) -> None:
-        """It ended without an answer."""
+    def begin_call(self, row: str, worst: Decimal) -> int:
+        """Returns the call's number."""
         ...
 
-    def answered(self, row: str, asked: str, answer: Answer) -> None: ...
+    def end_call(self, call: int, spent: Decimal) -> None:
+        """The call ended without an answer."""
+        ...
+
+    def record_answer(self, call: int, row: str, question: str, answer: Answer) -> None: ...
 
 
 class Dispatcher:
@@ -84,29 +86,31 @@ class Dispatcher:
             with self.idle():
                 await self._pace.turn()
             try:
-                answer = await self._called(sheet, model, messages, max_tokens)
+                answer = await self._call(sheet, digest, model, messages, max_tokens)
             except Outage as outage:
                 await self._sat_out(sheet, model, outage)
                 continue
             sheet.bought[digest] = answer
-            self._journal.answered(sheet.prompt.digest, digest, answer)
             self._patience.answered(model)
             return answer
 
-    async def _called(self, sheet: Sheet, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
-        """One call, held for and written down before it begins. One that is broken off stays as it was written."""
+    async def _call(
+        self, sheet: Sheet, question: str, model: str, messages: Sequence[Message], max_tokens: int
+    ) -> Answer:
+        """One call, held for and recorded before it begins: broken off, it stays in the journal at its worst."""
         worst = self._worst(model, messages, max_tokens)
         # A judge that is asked once more was not foreseen.
         self._cover(sheet, max(sheet.rest, worst))
-        self._journal.calling(sheet.prompt.digest, worst)
+        call = self._journal.begin_call(sheet.prompt.digest, worst)
         sheet.under_way = worst
         try:
             answer = await self.models.ask(model, messages, max_tokens)
         except AskFailed as failed:
             sheet.spent, sheet.under_way = sheet.spent + failed.spent_usd, FREE
-            self._journal.called(sheet.prompt.digest, failed.spent_usd)
+            self._journal.end_call(call, failed.spent_usd)
             raise
         sheet.spent, sheet.rest, sheet.under_way = sheet.spent + answer.spent_usd, sheet.rest - worst, FREE
+        self._journal.record_answer(call, sheet.prompt.digest, question, answer)
         return answer
 
     async def open(self, *models: str) -> None:

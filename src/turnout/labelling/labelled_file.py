@@ -7,13 +7,14 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from turnout.errors import LogError
+from turnout.labelling.journal import Journal
 from turnout.labelling.prompts import digest_of
 from turnout.logs.files import Broken, need, rows_of
 from turnout.logs.rows import group_of, prompt_of
@@ -23,9 +24,11 @@ COLUMNS = (
     "id", "prompt", "messages", "cheap_quality", "expensive_quality", "cheap_usd", "expensive_usd", "group",
     "cheap_answer", "expensive_answer",
 )  # fmt: skip
+HEADER = ",".join(COLUMNS).encode() + b"\n"
+REQUIRED = (("prompt", "messages"), ("cheap_quality",), ("expensive_quality",))
 
 
-def check(path: Path) -> None:
+def check_output(path: Path) -> None:
     """Raises LogError where nothing could be written, before anything is read or paid for."""
     if not path.name.lower().endswith((".csv", ".jsonl", ".ndjson")):
         raise LogError(f"{path}: labelled logs are written as .jsonl or .csv, which a row can be added to")
@@ -40,91 +43,68 @@ def check(path: Path) -> None:
 class LabelledFile:
     """Appends rows to a .jsonl or .csv file. Raises LogError where it cannot be written or holds something else.
 
-    broken: whether its last row is half written; it is cut off before the next is added. done: the rows that are there,
-    by digest, and what the two answers of each cost in USD.
+    broken: whether its last row is half written, as `journal` knows; it is cut off before the next is added.
+    done: the rows that are there, by digest, and what the two answers of each cost in USD.
     """
 
-    def __init__(self, path: Path) -> None:
-        check(path)
+    def __init__(self, path: Path, journal: Journal) -> None:
+        check_output(path)
         self._path = path
+        self._journal = journal
         self._csv = path.name.lower().endswith(".csv")
-        # Where the last whole row ends, and what its line end lacks.
-        self._end: int | None = None
-        self._lacking = b""
+        # The size up to the last whole row, in bytes, and the line end that this row lacks.
+        self._end, self._line_end = 0, b""
+        self.broken = False
+        self.done: dict[str, Decimal] = {}
         try:
-            if path.exists():
-                self._look()
-            self.done = self._read() if path.exists() and self._whole_bytes() else {}
+            if path.exists() and path.stat().st_size:
+                self._find_end()
+            if self._end:
+                self.done = self._read()
         except OSError as error:
             raise LogError(f"{path}: cannot be read: {error.strerror or error}") from error
-        self.broken = self._end is not None
-        self._file: int | None = None
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Writes one row, whole. Raises LogError."""
+        line = _csv_line(row, header=not self._end) if self._csv else _json_line(row)
+        begin = self._end + len(self._line_end)
+        self._journal.begin_append(begin, line)
         try:
-            if self._file is None:
-                self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-                self._heal()
-            self._write(_csv_line(row) if self._csv else _json_line(row))
+            with self._path.open("ab") as file:
+                file.truncate(self._end)
+                file.write(self._line_end + line)
         except OSError as error:
             raise LogError(f"{self._path}: cannot be written: {error.strerror or error}") from error
+        self._end, self._line_end = begin + len(line), b""
 
-    def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def _write(self, line: bytes) -> None:
-        assert self._file is not None
-        while line:
-            line = line[os.write(self._file, line) :]
-
-    def _heal(self) -> None:
-        assert self._file is not None
-        if self._end is not None:
-            os.ftruncate(self._file, self._end)
-        self._write(self._lacking)
-        if self._csv and not os.fstat(self._file).st_size:
-            self._write(HEADER)
-
-    def _whole_bytes(self) -> int:
-        return self._path.stat().st_size if self._end is None else self._end
-
-    def _look(self) -> None:
-        """Finds what follows the last whole row: an interrupted write, never more than one row."""
-        end, quotes, size = 0, 0, 0
+    def _find_end(self) -> None:
+        size = self._path.stat().st_size
+        begin, line = self._journal.last_append() or (size, b"")
         with self._path.open("rb") as file:
-            first = file.readline()
-            file.seek(0)
-            for line in file:
-                size += len(line)
-                quotes += line.count(b'"') if self._csv else 0
-                # Inside a quoted field a line end ends no row: quotes are doubled in it, so it opens on an odd one.
-                if line.endswith(b"\n") and quotes % 2 == 0:
-                    end = size
-            if end == size:
+            file.seek(begin)
+            rest = file.read(len(line))
+            # Only a beginning of the very line that was being written is ever cut off.
+            if rest and rest != line and begin + len(rest) == size and line.startswith(rest):
+                self.broken, self._end = True, begin
                 return
-            file.seek(end)
-            rest = file.read()
-        if not self._csv and _is_row(rest):
-            self._lacking = b"\n"
-            return
-        if not self._ours(first if end else b"", rest):
-            raise LogError(f"{self._path}: is not what labelling wrote; name a new file with -o")
-        self._end = end
+            self._end = size
+            file.seek(size - 1)
+            if file.read() != b"\n":
+                file.seek(0)
+                self._find_line_end(file.read())
 
-    def _ours(self, first: bytes, rest: bytes) -> bool:
-        """Whether a file of this first line may end in a half-written row of ours. Nobody else's is ever cut."""
-        if self._csv:
-            return first == HEADER or (not first and HEADER.startswith(rest))
-        return (_is_row(first) or not first) and rest.startswith(ROW_BEGINS[: len(rest)]) and not _is_json(rest)
+    def _find_line_end(self, content: bytes) -> None:
+        """The last line end is missing, as an editor may leave it; or the row is broken off, by whom is not known."""
+        # Inside a quoted field, where a quote is doubled, no row has ended.
+        if not (content.count(b'"') % 2 == 0 if self._csv else _is_row(content.rpartition(b"\n")[2])):
+            raise LogError(f"{self._path}: its last line is not whole; remove that line, or name a new file with -o")
+        self._line_end = b"\n"
 
     def _read(self) -> dict[str, Decimal]:
         done: dict[str, Decimal] = {}
-        wanted = (("prompt", "messages"), ("cheap_quality",), ("expensive_quality",))
-        rows = rows_of(self._path, lambda names: self._columns(names, wanted))
-        for _, row in rows if self._end is None else _but_the_last(rows):
+        rows: Iterator[Any] = rows_of(self._path, self._check_columns)
+        # The half-written row is none.
+        for _, row in (earlier for earlier, _ in pairwise(rows)) if self.broken else rows:
             if isinstance(row, Broken):
                 continue
             try:
@@ -134,52 +114,39 @@ class LabelledFile:
             done[digest] = _usd(row.get("cheap_usd")) + _usd(row.get("expensive_usd"))
         return done
 
-    def _columns(self, names: Any, wanted: Any) -> None:
-        need(names, wanted)
+    def _check_columns(self, names: Sequence[str]) -> None:
         if self._csv and tuple(names) != COLUMNS:
             raise LogError("has other columns than labelling writes; name a new file with -o")
+        need(names, REQUIRED)
 
 
-def _but_the_last(rows: Iterator[Any]) -> Iterator[Any]:
-    """The half-written one is none."""
-    return (row for row, _ in pairwise(rows))
-
-
-def _usd(told: Any) -> Decimal:
+def _usd(value: Any) -> Decimal:
     try:
-        number = float(told)
+        number = float(value)
     except (TypeError, ValueError):
         return FREE
     return Decimal(repr(number)) if math.isfinite(number) and number > 0 else FREE
 
 
 def _is_row(line: bytes) -> bool:
-    """Whether the line is a whole row, though its line end may be missing, as an editor leaves it."""
     try:
         return "expensive_quality" in json.loads(line)
     except (ValueError, TypeError):
         return False
 
 
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True
-
-
 def _json_line(row: Mapping[str, Any]) -> bytes:
-    kept = {name: row[name] for name in COLUMNS if row.get(name) is not None and row.get(name) != ""}
-    return _utf8(json.dumps(kept, ensure_ascii=False)) + b"\n"
+    fields = {name: row[name] for name in COLUMNS if row.get(name) is not None and row.get(name) != ""}
+    return _utf8(json.dumps(fields, ensure_ascii=False)) + b"\n"
 
 
-def _csv_line(row: Mapping[str, Any]) -> bytes:
+def _csv_line(row: Mapping[str, Any], *, header: bool) -> bytes:
     out = io.StringIO()
-    told = {name: _field(row.get(name)) for name in COLUMNS}
     # Every text quoted: a lone "\r" ends a row for whoever reads it, but needs no quotes for Python's writer.
-    csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerow(told.values())
-    return _utf8(out.getvalue())
+    csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerow(
+        _cell(row.get(name)) for name in COLUMNS
+    )
+    return (HEADER if header else b"") + _utf8(out.getvalue())
 
 
 def _utf8(text: str) -> bytes:
@@ -187,11 +154,7 @@ def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _field(value: Any) -> Any:
+def _cell(value: Any) -> Any:
     if value is None:
         return ""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
-
-
-HEADER = ",".join(COLUMNS).encode() + b"\n"
-ROW_BEGINS = b'{"id": "'

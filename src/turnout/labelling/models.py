@@ -66,7 +66,7 @@ class Models(Protocol):
         ...
 
     def worst(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
-        """The most that one ask may cost; None where the model has no price."""
+        """The most that one call may cost; None where the model has no price."""
         ...
 
     def likely(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from turnout.labelling.budget import most_tokens
-from turnout.labelling.journal import Bought, Questions
+from turnout.labelling.journal import Bought, QuestionDigests
 from turnout.labelling.judges import Judge
 from turnout.labelling.models import Models
-from turnout.labelling.prompts import Prompt
+from turnout.labelling.prompts import Prompt, most_tokens
 from turnout.openai.messages import text_of
 from turnout.pricing import FREE
 
@@ -39,9 +38,9 @@ class Asking:
 
     def questions(self, prompt: Prompt) -> tuple[str, str]:
         """The digests of what both tiers are asked."""
-        asked = Questions()
-        cheap = asked.digest(self.cheap, prompt.messages, self.max_tokens)
-        return cheap, asked.digest(self.expensive, prompt.messages, self.max_tokens)
+        digests = QuestionDigests()
+        cheap = digests.digest(self.cheap, prompt.messages, self.max_tokens)
+        return cheap, digests.digest(self.expensive, prompt.messages, self.max_tokens)
 
     def missing(self, prompt: Prompt, judge: Judge, bought: Bought) -> Missing:
         """What must still be asked for this row."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from turnout.errors import InvalidRequest, LogError
 from turnout.logs.bad_rows import BadRows
 from turnout.logs.files import Broken, Row, need, rows_of
 from turnout.logs.rows import group_of, nothing, prompt_of
-from turnout.openai.messages import Messages, as_messages, canonical_json
+from turnout.openai.messages import Message, Messages, as_messages, canonical_json
+from turnout.quota.token_bounds import prompt_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,15 @@ def digest_of(prompt: str | Messages, group: str) -> str:
     """16 hexadecimal digits: among ten million prompts two share one with a chance of 3 in a million."""
     told = canonical_json([list(as_messages(prompt)), group])
     return hashlib.blake2b(told, digest_size=8).hexdigest()
+
+
+def most_tokens(messages: Sequence[Message]) -> int | None:
+    """The most tokens that these messages can make; None for images and files, which nobody can bound here."""
+    try:
+        size = prompt_size(tuple(messages), {}, {})
+    except InvalidRequest:
+        return None
+    return None if size.images else size.tokens
 
 
 @dataclass(slots=True)

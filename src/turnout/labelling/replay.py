@@ -77,13 +77,9 @@ class Replay:
 
     async def run(self, prompts: Iterator[Prompt], *, concurrency: int) -> None:
         """Labels until the prompts, the budget, all patience or all hope ends. Raises LogError where a file fails."""
-        try:
-            await self._all((Sheet(prompt, {}) for prompt in prompts), concurrency)
-            again, self._again = self._again, []
-            await self._all((Sheet(prompt, {}, before=before, last=True) for prompt, before in again), concurrency)
-        finally:
-            self._file.close()
-            self._journal.close()
+        await self._all((Sheet(prompt, {}) for prompt in prompts), concurrency)
+        again, self._again = self._again, []
+        await self._all((Sheet(prompt, {}, before=before, last=True) for prompt, before in again), concurrency)
 
     async def _all(self, sheets: Iterator[Sheet], concurrency: int) -> None:
         workers = [asyncio.ensure_future(self._work(sheets)) for _ in range(concurrency)]
@@ -142,7 +138,7 @@ class Replay:
         sheet.held = sheet.rest = worst
 
     async def _settled(self, sheet: Sheet) -> None:
-        """Labels the row, or notes why not. What it asked and bought stands in the account already."""
+        """Labels the row, or notes why not. What it asked and bought stands in the journal already."""
         try:
             self._file.append(await self._labelled(sheet))
         except PutAside:
@@ -156,7 +152,6 @@ class Replay:
         else:
             self.told.labelled += 1
             self.told.failed_in_a_row = 0
-            self._journal.finished(sheet.prompt.digest)
         finally:
             # Interrupted, or a file that cannot be written: it counts all the same.
             self.told.spent += sheet.spent
@@ -166,7 +161,7 @@ class Replay:
         row = sheet.prompt.digest
         self.told.fail(sheet.prompt.where, why, self._journal.failures[row])
         # A judge that said nothing readable is to be asked anew, the tiers are not.
-        self._journal.failed(row, why, self._asking.questions(sheet.prompt))
+        self._journal.record_failure(row, why, self._asking.questions(sheet.prompt))
 
     async def _labelled(self, sheet: Sheet) -> dict[str, Any]:
         prompt, most = sheet.prompt, self._asking.max_tokens

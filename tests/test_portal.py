@@ -197,3 +197,14 @@ import os; os._exit(0)
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
     assert told.stdout.split() == ["True"], told.stderr
+
+
+def test_a_process_whose_loop_used_threads_ends_quietly() -> None:
+    """The loop's own executor (a name resolved, a file written) is over before the portal is: nothing is printed."""
+    code = (
+        "import asyncio\nfrom turnout import portal\n"
+        "async def threaded():\n    await asyncio.to_thread(int)\n"
+        "portal.run(portal.portal_loop(), threaded)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert (ended.stdout, ended.stderr) == ("", "")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import contextlib
 import os
 import queue
 import sys
@@ -39,8 +40,14 @@ class Portal:
         self.loop = opened.result()
 
     def _run(self, opened: concurrent.futures.Future[asyncio.AbstractEventLoop]) -> None:
-        with asyncio.Runner() as runner:
+        runner = asyncio.Runner()
+        try:
             runner.run(self._until_stopped(opened))
+        finally:
+            # Ending the loop's executor takes a thread, and from Python 3.12 on none can be started at the
+            # interpreter's exit. The executor's own threads are over by then.
+            with contextlib.suppress(RuntimeError):
+                runner.close()
 
     async def _until_stopped(self, opened: concurrent.futures.Future[asyncio.AbstractEventLoop]) -> None:
         self._stopped = asyncio.Event()

@@ -60,6 +60,7 @@ class Receiver:
 
     def __init__(self, *statuses: int) -> None:
         self.received: list[dict[str, str]] = []
+        self.followed: list[str] = []
         hook, remaining = self, list(statuses)
 
         class Responder(BaseHTTPRequestHandler):
@@ -70,6 +71,13 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["content-length"])).decode()
                 hook.received.append({**{name.lower(): value for name, value in self.headers.items()}, "body": body})
                 status = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+                self._answer(status)
+
+            def do_GET(self) -> None:
+                hook.followed.append(self.path)
+                self._answer(200)
+
+            def _answer(self, status: int) -> None:
                 self.send_response(status)
                 self.send_header("location", "/elsewhere")
                 self.send_header("content-length", "0")
@@ -120,6 +128,7 @@ def test_it_is_sent_to_the_resolved_address_and_tried_again(hooks: list[Receiver
     hooks.append(hook := Receiver(500, 302, 200))
     send_one(hook, ["hook.test"], ManualClock(1_700_000_000.0))
     assert len(hook.received) == 3
+    assert hook.followed == []
     assert {received["webhook-id"] for received in hook.received} == {hook.received[0]["webhook-id"]}
     first: dict[str, Any] = hook.received[0]
     assert first["host"] == f"hook.test:{hook.port}"
@@ -136,3 +145,14 @@ def test_a_receiver_that_wants_no_more_is_left_alone(hooks: list[Receiver]) -> N
     hooks.append(hook := Receiver(200))
     send_one(hook, [], ManualClock())
     assert hook.received == []
+
+
+def test_a_proxy_of_the_environment_is_not_used(hooks: list[Receiver], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would resolve the host's name again, and might find another address than the one that was checked."""
+    hooks.extend([hook := Receiver(200), proxy := Receiver(200)])
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+    send_one(hook, ["hook.test"], ManualClock())
+    assert (len(hook.received), proxy.received) == (1, [])

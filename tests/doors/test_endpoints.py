@@ -180,3 +180,23 @@ def test_the_wsgi_app_reads_the_very_same_body(limit: int, seen: bytes, length: 
     assert read_ahead(environ, limit) == seen
     assert environ["wsgi.input"].read(2) == b"ab"
     assert environ["wsgi.input"].read() == b"cdef"
+
+
+def test_an_endless_body_is_read_ahead_no_further_than_the_limit() -> None:
+    """What is too large to score is the app's to refuse: it gets what was read, and the rest as it comes."""
+    received = 0
+
+    async def scenario() -> None:
+        async def receive() -> Any:
+            nonlocal received
+            received += 1
+            return {"type": "http.request", "body": b"x" * 40, "more_body": received < 1000}
+
+        ahead = ReadAhead(receive, 100)
+        assert await ahead.body() == b""
+        assert received == 3
+        for _ in range(5):
+            assert (await ahead.receive())["body"] == b"x" * 40
+        assert received == 5
+
+    asyncio.run(scenario())

@@ -103,12 +103,12 @@ def test_a_hit_has_no_client_span(client: TestClient) -> None:
     assert dict(spans["turnout.route"].attributes or {})["turnout.cache"] == "hit"
 
 
-def test_no_prompt_no_answer_and_no_key_stand_in_any_span(client: TestClient) -> None:
+def test_no_prompt_no_answer_no_key_and_no_user_stand_in_any_span(client: TestClient) -> None:
     """Streamed or not, in attributes, names and events."""
     for more in ({}, {"stream": True}):
         for span in _ask(client, seed=1, **more).values():
             whole = span.to_json()
-            for private in (SECRET, "It is four", "sk-private"):
+            for private in (SECRET, "It is four", "sk-private", '"ann"'):
                 assert private not in whole
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from turnout.testing import ManualClock
 from turnout.webhooks.address_check import ForbiddenAddress, choose_address, parse_url
-from turnout.webhooks.sender import WebhookSender
+from turnout.webhooks.sender import MAX_CONCURRENT, WebhookSender
 from turnout.webhooks.signing import signature_headers, signing_key
 
 
@@ -156,3 +156,22 @@ def test_a_proxy_of_the_environment_is_not_used(hooks: list[Receiver], monkeypat
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
     send_one(hook, ["hook.test"], ManualClock())
     assert (len(hook.received), proxy.received) == (1, [])
+
+
+def test_no_more_than_so_many_messages_are_under_way() -> None:
+    """A receiver that hangs must not gather messages without bound: those beyond the bound are dropped."""
+
+    async def main() -> None:
+        async def never(host: str, port: int) -> Sequence[str]:
+            await asyncio.Event().wait()
+            return []
+
+        sender = WebhookSender(url="https://hook.test/", key=b"k", allow_hosts=[], clock=ManualClock(), resolve=never)
+        for _ in range(MAX_CONCURRENT + 10):
+            sender.send({"type": "t"})
+        assert len(sender._sending) == MAX_CONCURRENT
+        for task in sender._sending:
+            task.cancel()
+        await asyncio.wait(set(sender._sending))
+
+    asyncio.run(main())

@@ -18,8 +18,8 @@ from turnout.labelling.labelled_file import LabelledFile
 from turnout.labelling.models import Answer, AskFailed, ModelRefused, Outage
 from turnout.labelling.plan import Asking
 from turnout.labelling.prompts import Prompt
-from turnout.labelling.replay import HOPELESS, Labelled, Replay
-from turnout.labelling.throttle import Pace, Patience
+from turnout.labelling.replay import HOPELESS, Replay, RunResult
+from turnout.labelling.throttle import Patience, Throttle
 from turnout.openai.messages import Message
 from turnout.settings import Rate
 from turnout.testing import ManualClock
@@ -76,18 +76,18 @@ class _Run:
         self.models = _Models(self.clock, says)
         self.journal = Journal(folder / "out.jsonl")
         self.file = LabelledFile(folder / "out.jsonl", self.journal)
-        self.desk = Dispatcher(
+        self.dispatcher = Dispatcher(
             models=self.models,
-            pace=Pace(Rate.parse(rate), self.clock),
+            throttle=Throttle(Rate.parse(rate), self.clock),
             patience=Patience(self.clock),
             budget=LabelBudget(limit, self.journal.spent(self.file.done)),
             journal=self.journal,
         )
         self.replay = Replay(
-            asking=ASKING, judge=CheckJudge(checked), desk=self.desk, file=self.file, journal=self.journal
+            asking=ASKING, judge=CheckJudge(checked), dispatcher=self.dispatcher, file=self.file, journal=self.journal
         )  # fmt: skip
 
-    def over(self, rows: int, *, concurrency: int) -> Labelled:
+    def over(self, rows: int, *, concurrency: int) -> RunResult:
         prompts = iter([Prompt(where=f"f:{n + 1}", prompt=str(n)) for n in range(rows)])
         self.began = self.clock.monotonic()
 
@@ -104,7 +104,7 @@ class _Run:
         with self.journal:
             asyncio.run(inside())
         self.seconds = self.clock.monotonic() - self.began
-        return self.replay.told
+        return self.replay.result
 
 
 def test_every_call_takes_its_turn_of_the_rate_those_that_failed_too(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_every_call_takes_its_turn_of_the_rate_those_that_failed_too(tmp_path: P
         return Outage(f"{model}: 500") if next(turns) % 2 else 0.0
 
     run = _Run(tmp_path, says, rate="2/second")
-    assert (run.over(6, concurrency=6).labelled, run.replay.told.failed) == (6, 0)
+    assert (run.over(6, concurrency=6).labelled, run.replay.result.failed) == (6, 0)
     times = [time for time, _, _ in run.models.calls]
     assert len(times) > 20
     assert min(after - before for before, after in itertools.pairwise(times)) >= 0.499
@@ -168,7 +168,7 @@ def test_rows_that_wait_for_the_budget_go_on_when_others_settle(tmp_path: Path) 
     run = _Run(tmp_path, lambda model, text: 1.0, limit=26 * CENT)
     told = run.over(4, concurrency=4)
     assert (told.labelled, told.ended, told.spent) == (4, "", 8 * CENT)
-    assert run.desk.budget.held == 0
+    assert run.dispatcher.budget.held == 0
 
 
 def test_what_is_bought_is_not_held_again(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from turnout.labelling.throttle import Ended, Pace, Patience
+from turnout.labelling.throttle import Patience, RunEnded, Throttle
 from turnout.settings import Rate
 from turnout.testing import ManualClock
 
@@ -15,11 +15,11 @@ from turnout.testing import ManualClock
 def test_the_rate_is_kept_from_the_first_call_on() -> None:
     """Thirty calls at 10 a second by ten callers at once take 2.9 s, evenly spaced: no burst."""
     clock = ManualClock()
-    pace, times = Pace(Rate.parse("10/second"), clock), []
+    throttle, times = Throttle(Rate.parse("10/second"), clock), []
 
     async def caller() -> None:
         for _ in range(3):
-            await pace.turn()
+            await throttle.turn()
             times.append(clock.monotonic())
 
     async def all_of_them() -> None:
@@ -48,7 +48,9 @@ def test_an_unbroken_outage_is_waited_for_so_long_and_no_longer() -> None:
     _waited(clock, patience, *[30.0] * 19)
     patience.failed("m", "m: 502")
     _waited(clock, patience, 30.0)
-    with pytest.raises(Ended, match=r"m: 502; out for 10 minutes now, .*longer than --patience, 10 minutes") as ended:
+    with pytest.raises(
+        RunEnded, match=r"m: 502; out for 10 minutes now, .*longer than --patience, 10 minutes"
+    ) as ended:
         _waited(clock, patience, 30.0)
     assert ended.value.how == "outage"
 
@@ -69,7 +71,7 @@ def test_a_wait_that_cannot_fit_ends_at_once() -> None:
     """A provider that asks for an hour is not waited for ten minutes first."""
     clock = ManualClock()
     began = clock.monotonic()
-    with pytest.raises(Ended, match="not to be asked again for 60 minutes"):
+    with pytest.raises(RunEnded, match="not to be asked again for 60 minutes"):
         _waited(clock, Patience(clock, 600), 3600.0)
     assert clock.monotonic() == began
 

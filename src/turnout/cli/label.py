@@ -96,24 +96,24 @@ def _run(args: argparse.Namespace, work: Work) -> int:
     prompts = prompts_of(args, work.file, work.journal, intake)
     bought = work.journal.bought
     plan = planned(prompts, work.asking, work.models, work.judge, bought=bought, budgeted=args.budget is not None)
-    told = label_report.summary(args, intake, plan, work.spent)
+    summary = label_report.summary(args, intake, plan, work.spent)
     say = _speaker(args.json)
     half = f"{args.output}: has a half-written last row, which is cut off before the next is added"
     for line in [*intake.bad.named, *([half] if work.file.broken else [])]:
         print(line, file=sys.stderr)
-    say(label_report.plan_in_words(args, work.asking, plan, told))
+    say(label_report.plan_in_words(args, work.asking, plan, summary))
     _refuse(args, plan, work.models, work.asking)
     if args.dry_run or not plan.rows:
-        return _end(args, told, 0)
+        return _end(args, summary, 0)
     if not args.yes and not _confirmed():
         print("turnout: nothing asked; add --yes to go on", file=sys.stderr)
         return 2
     labelled, interrupted = replayed(args, work, plan)
     for line in labelled.failures:
         print(f"failed {line}", file=sys.stderr)
-    told = {**told, **label_report.outcome(labelled, plan)}
-    say(label_report.outcome_in_words(told, interrupted))
-    return _end(args, told, 130 if interrupted else _code(told))
+    summary = {**summary, **label_report.outcome(labelled, plan)}
+    say(label_report.outcome_in_words(summary, interrupted))
+    return _end(args, summary, 130 if interrupted else _code(summary))
 
 
 def _work(
@@ -132,9 +132,9 @@ def _work(
     return Work(asking, models, judge, file, journal, spent=journal.spent(file.done))
 
 
-def _code(told: Mapping[str, Any]) -> int:
+def _code(summary: Mapping[str, Any]) -> int:
     """A budget that ends is the end that was asked for, once it labelled anything; what else stops is a failure."""
-    return int(told["ended"] not in ("", "budget") or not told["labelled"])
+    return int(summary["ended"] not in ("", "budget") or not summary["labelled"])
 
 
 def _speaker(as_json: bool) -> Callable[[str], None]:
@@ -142,9 +142,9 @@ def _speaker(as_json: bool) -> Callable[[str], None]:
     return lambda text: print(text, file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
-def _end(args: argparse.Namespace, told: Mapping[str, Any], code: int) -> int:
+def _end(args: argparse.Namespace, summary: Mapping[str, Any], code: int) -> int:
     if args.json:
-        print(json.dumps(told))
+        print(json.dumps(summary))
     return code
 
 

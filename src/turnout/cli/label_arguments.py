@@ -24,36 +24,36 @@ def function(name: str) -> Callable[..., Any]:
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
-        found = getattr(import_module(module), function)
+        check = getattr(import_module(module), function)
     # Whatever the module does while it is imported, the user is told of it in one line.
     except Exception as error:
         raise UsageError(f"--check {name}: {type(error).__name__}: {error}") from error
-    if not callable(found):
+    if not callable(check):
         raise UsageError(f"--check {name}: is not a function")
-    told: Callable[..., Any] = found
-    return told
+    value: Callable[..., Any] = check
+    return value
 
 
 def usd(text: str) -> Decimal:
     try:
-        told = Decimal(text.lstrip("$"))
+        value = Decimal(text.lstrip("$"))
     except InvalidOperation:
         raise argparse.ArgumentTypeError(f"{text!r} is not an amount of USD") from None
-    if not told.is_finite() or told <= 0:
+    if not value.is_finite() or value <= 0:
         raise argparse.ArgumentTypeError("a budget is more than 0 USD")
-    return told
+    return value
 
 
 def rate(text: str) -> Rate:
     from turnout.settings import Rate
 
     try:
-        told = Rate.parse(text)
+        value = Rate.parse(text)
     except TurnoutError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    if told.unit != "requests":
+    if value.unit != "requests":
         raise argparse.ArgumentTypeError("the rate is of calls, as 60/minute")
-    return told
+    return value
 
 
 def count(text: str) -> int:
@@ -65,9 +65,9 @@ def count(text: str) -> int:
 def minutes(text: str) -> float:
     """In seconds."""
     try:
-        told = float(text)
+        value = float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes") from None
-    if not 0 <= told < float("inf"):
+    if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError("patience is 0 minutes or more")
-    return told * 60
+    return value * 60

@@ -59,8 +59,8 @@ class TurnoutModels:
         self._settings = settings
         self._prices = prices(settings)
         self._failure_text = FailureText(settings)
-        heard = _Heard(provider or LiteLLMProvider(settings))
-        self.turnout = Turnout(settings, provider=heard, observer=self._records)
+        recorder = _FaultRecorder(provider or LiteLLMProvider(settings))
+        self.turnout = Turnout(settings, provider=recorder, observer=self._records)
 
     async def ask(self, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
         context = self.turnout.context()
@@ -90,14 +90,14 @@ class TurnoutModels:
         fault = faults[-1] if faults else None
         if shut is not None and shut.reason == "misconfigured":
             return ModelRefused(self._failure_text.refusal(model, fault), spent)
-        told = self._failure_text.failure(model, error, outcome, faults)
+        message = self._failure_text.failure(model, error, outcome, faults)
         # Refused though its circuit is closed: it answers others, so it is this request that it refuses.
         if isinstance(fault, Misconfigured) or not isinstance(
             error, UpstreamUnavailable | Overloaded | DeadlineExceeded
         ):
-            return RowFailed(told, spent)
-        asked = outcome is not None and bool(outcome.attempts)
-        return Outage(told, spent, asked=asked, wait_s=self.wait_s(model))
+            return RowFailed(message, spent)
+        called = outcome is not None and bool(outcome.attempts)
+        return Outage(message, spent, called=called, wait_s=self.wait_s(model))
 
     def wait_s(self, model: str) -> float:
         shut = self.turnout.bulkhead.look(model)
@@ -130,7 +130,7 @@ def _size(messages: Sequence[Message]) -> Size:
 _faults: ContextVar[list[AttemptError] | None] = ContextVar("faults", default=None)
 
 
-class _Heard:
+class _FaultRecorder:
     """Implements the Provider port by another: keeps the words of its errors, which apps are told by their log."""
 
     def __init__(self, provider: Provider) -> None:

@@ -12,7 +12,7 @@ from turnout.labelling.throttle import spoken
 if TYPE_CHECKING:
     from turnout.labelling.plan import Asking, Plan
     from turnout.labelling.prompts import Intake
-    from turnout.labelling.replay import Labelled
+    from turnout.labelling.replay import RunResult
 
 
 def summary(args: argparse.Namespace, intake: Intake, plan: Plan, spent: Decimal) -> dict[str, Any]:
@@ -42,32 +42,32 @@ def summary(args: argparse.Namespace, intake: Intake, plan: Plan, spent: Decimal
     }
 
 
-def outcome(told: Labelled, plan: Plan) -> dict[str, Any]:
+def outcome(summary: RunResult, plan: Plan) -> dict[str, Any]:
     """What came of it."""
     return {
-        "labelled": told.labelled,
-        "failed": told.failed,
-        "left": plan.rows - told.labelled - told.failed,
-        "cut_answers": told.cut,
-        "cost_usd": float(told.spent),
+        "labelled": summary.labelled,
+        "failed": summary.failed,
+        "left": plan.rows - summary.labelled - summary.failed,
+        "cut_answers": summary.cut,
+        "cost_usd": float(summary.spent),
         # What calls that were broken off may have cost besides: the budget counts it as spent.
-        "uncertain_usd": float(told.uncertain),
-        "failures": told.failures,
-        "ended": told.ended,
-        "stopped": told.stopped,
+        "uncertain_usd": float(summary.uncertain),
+        "failures": summary.failures,
+        "ended": summary.ended,
+        "stopped": summary.stopped,
     }
 
 
-def plan_in_words(args: argparse.Namespace, asking: Asking, plan: Plan, told: Mapping[str, Any]) -> str:
+def plan_in_words(args: argparse.Namespace, asking: Asking, plan: Plan, summary: Mapping[str, Any]) -> str:
     left_out = [
-        f"{told[name]} {words}"
+        f"{summary[name]} {words}"
         for name, words in (
             ("already", "labelled already"),
             ("repeated", "repeated"),
             ("without_prompt", "without a prompt"),
             ("skipped", "bad"),
         )
-        if told[name]
+        if summary[name]
     ]
     lasts = spoken(plan.calls * args.rate.window_s / args.rate.limit)
     lines = [
@@ -76,10 +76,10 @@ def plan_in_words(args: argparse.Namespace, asking: Asking, plan: Plan, told: Ma
         f"{plan.calls} calls, {lasts} at the rate; estimated {_money(plan.likely_usd)}, "
         f"at worst {_money(plan.worst_usd, _no_worst(plan))}, budget {_money(args.budget, 'none')}",
     ]
-    if told["spent_before_usd"]:
-        of = f", which leaves ${told['budget_left_usd']:.6f} of the budget" if args.budget is not None else ""
-        lines.append(f"earlier runs spent ${told['spent_before_usd']:.6f} on {args.output}{of}")
-    if not told["room"] and told["spent_before_usd"]:
+    if summary["spent_before_usd"]:
+        of = f", which leaves ${summary['budget_left_usd']:.6f} of the budget" if args.budget is not None else ""
+        lines.append(f"earlier runs spent ${summary['spent_before_usd']:.6f} on {args.output}{of}")
+    if not summary["room"] and summary["spent_before_usd"]:
         lines.append(f"that is not enough for one row, which may cost up to ${plan.least_usd:.6f}; raise --budget")
     if plan.unbounded:
         does = "are left out under a budget" if args.budget is not None else "would be left out under a budget"
@@ -89,23 +89,23 @@ def plan_in_words(args: argparse.Namespace, asking: Asking, plan: Plan, told: Ma
     return "\n".join(lines)
 
 
-def outcome_in_words(told: Mapping[str, Any], interrupted: bool) -> str:
-    wrote = f"; wrote {told['file']}" if told["labelled"] else ""
-    lines = [f"{told['labelled']} rows labelled, {told['failed']} failed, {told['left']} left{wrote}"]
-    lines.append(f"spent ${told['cost_usd']:.6f}")
-    if told["uncertain_usd"]:
-        lines[-1] += f", and up to ${told['uncertain_usd']:.6f} for the calls that were broken off"
-    if told["cut_answers"]:
-        lines.append(f"{told['cut_answers']} rows have an answer that ran into --max-tokens")
-    if told["ended"] == "budget":
-        lines.append(f"{told['left']} rows left: {told['stopped']}; raise --budget and run the same command")
-    elif told["ended"]:
-        lines.append(f"stopped: {told['stopped']}")
-    if told["ended"] == "failures":
+def outcome_in_words(summary: Mapping[str, Any], interrupted: bool) -> str:
+    wrote = f"; wrote {summary['file']}" if summary["labelled"] else ""
+    lines = [f"{summary['labelled']} rows labelled, {summary['failed']} failed, {summary['left']} left{wrote}"]
+    lines.append(f"spent ${summary['cost_usd']:.6f}")
+    if summary["uncertain_usd"]:
+        lines[-1] += f", and up to ${summary['uncertain_usd']:.6f} for the calls that were broken off"
+    if summary["cut_answers"]:
+        lines.append(f"{summary['cut_answers']} rows have an answer that ran into --max-tokens")
+    if summary["ended"] == "budget":
+        lines.append(f"{summary['left']} rows left: {summary['stopped']}; raise --budget and run the same command")
+    elif summary["ended"]:
+        lines.append(f"stopped: {summary['stopped']}")
+    if summary["ended"] == "failures":
         lines.append("the same command begins with the rows behind them; a check or judge that is wrong, mend first")
     if interrupted:
         lines.append("interrupted; the same command goes on where it ended")
-    elif told["ended"] not in ("", "budget", "failures"):
+    elif summary["ended"] not in ("", "budget", "failures"):
         lines.append("what is done and bought is kept: the same command goes on where it ended")
     return "\n".join(lines)
 

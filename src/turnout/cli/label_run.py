@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from turnout.labelling.labelled_file import LabelledFile
     from turnout.labelling.plan import Asking, Plan
     from turnout.labelling.prompts import Intake, Prompt
-    from turnout.labelling.replay import Labelled, Replay
+    from turnout.labelling.replay import Replay, RunResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def prompts_of(args: argparse.Namespace, file: LabelledFile, journal: Journal, i
     return islice(in_turn(Path(args.log), file.done, journal.failures, intake), args.limit)
 
 
-def replayed(args: argparse.Namespace, work: Work, plan: Plan) -> tuple[Labelled, bool]:
+def replayed(args: argparse.Namespace, work: Work, plan: Plan) -> tuple[RunResult, bool]:
     """What came of it, and whether it was interrupted: by Ctrl-C or SIGTERM."""
     from turnout.labelling.prompts import Intake
 
@@ -62,26 +62,26 @@ def replayed(args: argparse.Namespace, work: Work, plan: Plan) -> tuple[Labelled
         try:
             asyncio.run(all_of_it())
         except (KeyboardInterrupt, asyncio.CancelledError):
-            return replay.told, True
-    return replay.told, False
+            return replay.result, True
+    return replay.result, False
 
 
 def _replay(args: argparse.Namespace, work: Work, done: Callable[[int], None]) -> Replay:
     from turnout.labelling.budget import LabelBudget
     from turnout.labelling.dispatcher import Dispatcher
     from turnout.labelling.replay import Replay
-    from turnout.labelling.throttle import Pace, Patience
+    from turnout.labelling.throttle import Patience, Throttle
 
     clock = work.models.turnout.clock
-    desk = Dispatcher(
+    dispatcher = Dispatcher(
         models=work.models,
-        pace=Pace(args.rate, clock),
+        throttle=Throttle(args.rate, clock),
         patience=Patience(clock, args.patience, lambda text: print(f"turnout: {text}", file=sys.stderr, flush=True)),
         budget=LabelBudget(args.budget, work.spent),
         journal=work.journal,
     )
     return Replay(
-        asking=work.asking, judge=work.judge, desk=desk, file=work.file, journal=work.journal, progress=done
+        asking=work.asking, judge=work.judge, dispatcher=dispatcher, file=work.file, journal=work.journal, progress=done
     )  # fmt: skip
 
 

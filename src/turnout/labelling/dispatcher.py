@@ -1,4 +1,4 @@
-"""One row under way: what it bought and spent, and how it asks, waiting out whatever is not the row's fault."""
+"""Sends the calls of all rows within the rate, the budget and the patience; waits out outages; records each call."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from turnout.labelling.budget import LabelBudget
 from turnout.labelling.journal import Bought, QuestionDigests
 from turnout.labelling.models import Answer, AskFailed, Models, Outage, RowFailed
 from turnout.labelling.prompts import Prompt, most_tokens
-from turnout.labelling.throttle import AGAIN_S, Ended, Pace, Patience
+from turnout.labelling.throttle import RETRY_AFTER_S, Patience, RunEnded, Throttle
 from turnout.openai.messages import Message
 from turnout.pricing import FREE
 
 # How often one question may fail for the provider's sake before another row is tried: it could be the row after all.
-TRIES = 3
+TRIES_PER_QUESTION = 3
 BUDGET_SPENT = "the budget is spent"
 
 
-class PutAside(Exception):
+class Deferred(Exception):
     """The row is to be tried again after the others; the message says why."""
 
 
 @dataclass(slots=True)
-class Sheet:
-    """One go at one row.
+class RowAttempt:
+    """One attempt to label one row: what it holds, spent and bought.
 
-    held: of the budget. spent: in this go. rest: what all that is not answered yet may cost at most. under_way: of
-    that, the call that is being made. tries: failures in a row of the question that is being asked.
-    bought: answers by the digest of what was asked, those of earlier goes included. before: how often each model had
-    answered when it first gave this row none. last: whether the row is not to be put aside any more.
+    held: of the budget, in USD. spent: in this attempt. rest: the most that its open questions may cost. under_way: of
+    that, the call being made. tries: failures in a row of the current question. bought: answers by the digest of their
+    question, those of earlier attempts included. before: how often each model had answered when it first gave this row
+    no answer. last: whether the row may not be deferred any more.
     """
 
     prompt: Prompt
@@ -63,113 +63,115 @@ class RunLog(Protocol):
 
 
 class Dispatcher:
-    """Where all rows ask: one pace, one patience, one budget, one journal of all calls."""
+    """Sends the calls of all rows: one throttle, one patience, one budget, one journal."""
 
-    def __init__(self, *, models: Models, pace: Pace, patience: Patience, budget: LabelBudget, journal: RunLog) -> None:
+    def __init__(
+        self, *, models: Models, throttle: Throttle, patience: Patience, budget: LabelBudget, journal: RunLog
+    ) -> None:
         self.models = models
         self.budget = budget
-        self._pace = pace
+        self._throttle = throttle
         self._patience = patience
         self._journal = journal
         self._over = False
-        self._idle: set[asyncio.Task[None]] = set()
-        self._sent_home: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._stopped: set[asyncio.Task[None]] = set()
 
-    async def ask(self, sheet: Sheet, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
-        """The answer, or the one bought before. Raises RowFailed, Refused, PutAside and Ended."""
-        digest = sheet.questions.digest(model, messages, max_tokens)
-        if digest in sheet.bought:
-            return sheet.bought[digest]
-        sheet.tries = 0
+    async def ask(self, attempt: RowAttempt, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
+        """The answer, or the one bought before. Raises RowFailed, ModelRefused, Deferred and RunEnded."""
+        digest = attempt.questions.digest(model, messages, max_tokens)
+        if digest in attempt.bought:
+            return attempt.bought[digest]
+        attempt.tries = 0
         while True:
             await self.open(model)
-            with self.idle():
-                await self._pace.turn()
+            with self.waiting():
+                await self._throttle.turn()
             try:
-                answer = await self._call(sheet, digest, model, messages, max_tokens)
+                answer = await self._call(attempt, digest, model, messages, max_tokens)
             except Outage as outage:
-                await self._sat_out(sheet, model, outage)
+                await self._wait_out(attempt, model, outage)
                 continue
-            sheet.bought[digest] = answer
+            attempt.bought[digest] = answer
             self._patience.answered(model)
             return answer
 
     async def _call(
-        self, sheet: Sheet, question: str, model: str, messages: Sequence[Message], max_tokens: int
+        self, attempt: RowAttempt, question: str, model: str, messages: Sequence[Message], max_tokens: int
     ) -> Answer:
         """One call, held for and recorded before it begins: broken off, it stays in the journal at its worst."""
         worst = self._worst(model, messages, max_tokens)
         # A judge that is asked once more was not foreseen.
-        self._cover(sheet, max(sheet.rest, worst))
-        call = self._journal.begin_call(sheet.prompt.digest, worst)
-        sheet.under_way = worst
+        self._cover(attempt, max(attempt.rest, worst))
+        call = self._journal.begin_call(attempt.prompt.digest, worst)
+        attempt.under_way = worst
         try:
             answer = await self.models.ask(model, messages, max_tokens)
         except AskFailed as failed:
-            sheet.spent, sheet.under_way = sheet.spent + failed.spent_usd, FREE
+            attempt.spent, attempt.under_way = attempt.spent + failed.spent_usd, FREE
             self._journal.end_call(call, failed.spent_usd)
             raise
-        sheet.spent, sheet.rest, sheet.under_way = sheet.spent + answer.spent_usd, sheet.rest - worst, FREE
-        self._journal.record_answer(call, sheet.prompt.digest, question, answer)
+        attempt.spent, attempt.rest, attempt.under_way = attempt.spent + answer.spent_usd, attempt.rest - worst, FREE
+        self._journal.record_answer(call, attempt.prompt.digest, question, answer)
         return answer
 
     async def open(self, *models: str) -> None:
-        """Returns when each of these models takes calls. Raises Ended."""
+        """Returns when each of these models takes calls. Raises RunEnded."""
         while any(waits := [(self.models.wait_s(model), model) for model in models]):
             seconds, model = max(waits)
             if not seconds:
                 return
-            with self.idle():
+            with self.waiting():
                 await self._patience.wait(model, seconds)
 
-    async def _sat_out(self, sheet: Sheet, model: str, outage: Outage) -> None:
+    async def _wait_out(self, attempt: RowAttempt, model: str, outage: Outage) -> None:
         """Returns when the model may be asked once more for this row: never sooner than its circuit, and the pace,
         let others ask."""
-        if outage.asked:
-            sheet.tries += 1
-            sheet.before.setdefault(model, self._patience.answers[model])
+        if outage.called:
+            attempt.tries += 1
+            attempt.before.setdefault(model, self._patience.answers[model])
             self._patience.failed(model, str(outage))
         # What the failure cost was held for the answer: it is held anew, or later.
-        self._cover(sheet, sheet.rest)
-        if sheet.tries >= TRIES:
-            if not sheet.last:
-                raise PutAside(str(outage))
-            if self._patience.answers[model] > sheet.before.get(model, 0):
-                raise RowFailed(f"{outage}, {sheet.tries} times here, while other rows were answered")
-        with self.idle():
-            await self._patience.wait(model, max(AGAIN_S, outage.wait_s))
+        self._cover(attempt, attempt.rest)
+        if attempt.tries >= TRIES_PER_QUESTION:
+            if not attempt.last:
+                raise Deferred(str(outage))
+            if self._patience.answers[model] > attempt.before.get(model, 0):
+                raise RowFailed(f"{outage}, {attempt.tries} times here, while other rows were answered")
+        with self.waiting():
+            await self._patience.wait(model, max(RETRY_AFTER_S, outage.wait_s))
 
-    def _cover(self, sheet: Sheet, rest: Decimal) -> None:
-        """Holds what is missing for the rest. Raises PutAside or Ended where it does not fit."""
-        sheet.rest = rest
-        missing = max(FREE, sheet.spent + rest - sheet.held)
+    def _cover(self, attempt: RowAttempt, rest: Decimal) -> None:
+        """Holds what is missing for the rest. Raises Deferred or RunEnded where it does not fit."""
+        attempt.rest = rest
+        missing = max(FREE, attempt.spent + rest - attempt.held)
         if not self.budget.top_up(missing):
-            raise Ended("budget", BUDGET_SPENT) if sheet.last else PutAside(BUDGET_SPENT)
-        sheet.held += missing
+            raise RunEnded("budget", BUDGET_SPENT) if attempt.last else Deferred(BUDGET_SPENT)
+        attempt.held += missing
 
     def _worst(self, model: str, messages: Sequence[Message], max_tokens: int) -> Decimal:
         return self.models.worst(model, most_tokens(messages) or 0, max_tokens) or FREE
 
     @contextmanager
-    def idle(self) -> Iterator[None]:
-        """The block waits and has nothing under way: it may be ended at any time. Raises PutAside where it was."""
+    def waiting(self) -> Iterator[None]:
+        """The block waits and has nothing under way: it may be ended at any time. Raises Deferred where it was."""
         if self._over:
-            raise PutAside("the work has ended")
+            raise Deferred("the work has ended")
         task = asyncio.current_task()
         assert task is not None
-        self._idle.add(task)
+        self._waiting.add(task)
         try:
             yield
         finally:
-            self._idle.discard(task)
+            self._waiting.discard(task)
 
-    def send_home(self) -> None:
+    def stop_waiting(self) -> None:
         """Ends whoever waits; who has a call under way ends when it would wait next, so before its next call."""
         self._over = True
-        for task in self._idle - {asyncio.current_task()}:
-            self._sent_home.add(task)
+        for task in self._waiting - {asyncio.current_task()}:
+            self._stopped.add(task)
             task.cancel()
 
-    def sent_home(self) -> bool:
+    def was_stopped(self) -> bool:
         """Whether it was `send_home` that ended this task."""
-        return asyncio.current_task() in self._sent_home
+        return asyncio.current_task() in self._stopped

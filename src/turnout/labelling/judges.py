@@ -66,18 +66,18 @@ class CheckJudge:
         return Grade(cheap=await self._quality(prompt, cheap), expensive=await self._quality(prompt, expensive))
 
     async def _quality(self, prompt: Prompt, answer: str) -> float:
-        asked = prompt.prompt if isinstance(prompt.prompt, str) else [dict(message) for message in prompt.prompt]
+        text = prompt.prompt if isinstance(prompt.prompt, str) else [dict(message) for message in prompt.prompt]
         try:
             if inspect.iscoroutinefunction(self._check):
-                told = self._check(asked, answer, dict(prompt.row))
+                result = self._check(text, answer, dict(prompt.row))
             else:
-                told = await _in_a_thread(self._check, asked, answer, dict(prompt.row))
+                result = await _in_a_thread(self._check, text, answer, dict(prompt.row))
             # Also an object's async __call__, or a function that hands on what an async one gave.
-            told = await told if inspect.isawaitable(told) else told
+            result = await result if inspect.isawaitable(result) else result
         # The user's own code: whatever it raises costs this row and no other.
         except Exception as error:
             raise RowFailed(f"the check raised {type(error).__name__}: {error}") from error
-        return _checked(told)
+        return _checked(result)
 
     def worst(self, prompt_tokens: int, calls: int) -> Decimal | None:
         return FREE
@@ -91,33 +91,33 @@ async def _in_a_thread(function: Check, *arguments: Any) -> Any:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[tuple[Any, Exception | None]] = loop.create_future()
 
-    def tell(told: Any, error: Exception | None) -> None:
+    def tell(result: Any, error: Exception | None) -> None:
         if not done.done():
-            done.set_result((told, error))
+            done.set_result((result, error))
 
     def work() -> None:
-        told, fault = None, None
+        result, fault = None, None
         try:
-            told = context.run(function, *arguments)
+            result = context.run(function, *arguments)
         except Exception as error:
             fault = error
         # A loop that was closed meanwhile waits for nobody.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(tell, told, fault)
+            loop.call_soon_threadsafe(tell, result, fault)
 
     context = copy_context()
     threading.Thread(target=work, daemon=True, name="check").start()
-    told, fault = await done
+    result, fault = await done
     if fault is not None:
         raise fault
-    return told
+    return result
 
 
-def _checked(told: Any) -> float:
+def _checked(result: Any) -> float:
     try:
-        number = float(told)
+        number = float(result)
     except (TypeError, ValueError):
-        raise RowFailed(f"the check gave {told!r}; a bool or a number in [0, 1] is wanted") from None
+        raise RowFailed(f"the check gave {result!r}; a bool or a number in [0, 1] is wanted") from None
     if not (math.isfinite(number) and 0.0 <= number <= 1.0):
         raise RowFailed(f"the check gave {number:g}; a bool or a number in [0, 1] is wanted")
     return number
@@ -166,13 +166,13 @@ class ModelJudge:
     def worst(self, prompt_tokens: int, calls: int) -> Decimal | None:
         # Each order asked once: what a second asking needs is held when it comes.
         shown = min(prompt_tokens, SHOWN_TOKENS) + 2 * SHOWN_TOKENS + 4 * len(INSTRUCTION)
-        told = self._prices.worst(self._model, shown, JUDGE_TOKENS)
-        return None if told is None else calls * told
+        cost = self._prices.worst(self._model, shown, JUDGE_TOKENS)
+        return None if cost is None else calls * cost
 
     def likely(self, prompt_tokens: int, answer_tokens: int, calls: int) -> Decimal | None:
-        asked = prompt_tokens + 2 * answer_tokens + len(INSTRUCTION) // 4
-        told = self._prices.likely(self._model, asked, 80)
-        return None if told is None else calls * told
+        tokens = prompt_tokens + 2 * answer_tokens + len(INSTRUCTION) // 4
+        cost = self._prices.likely(self._model, tokens, 80)
+        return None if cost is None else calls * cost
 
 
 def _mean(first: float, second: float) -> float:
@@ -186,11 +186,11 @@ def question(messages: Messages, first: str, second: str) -> tuple[Message, ...]
         request = text_of(messages[0])
     else:
         request = "\n".join(f"{message.get('role')}: {text_of(message)}" for message in messages)
-    told = "\n".join(
+    tagged = "\n".join(
         f"<{name}>\n{_shown(text)}\n</{name}>"
         for name, text in (("request", request), ("answer_a", first), ("answer_b", second))
     )
-    return ({"role": "system", "content": INSTRUCTION}, {"role": "user", "content": told})
+    return ({"role": "system", "content": INSTRUCTION}, {"role": "user", "content": tagged})
 
 
 def _shown(text: str) -> str:

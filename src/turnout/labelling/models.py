@@ -37,12 +37,12 @@ class RowFailed(AskFailed):
 class Outage(AskFailed):
     """The model takes no calls for a while, or gave no answer to this one though it should have.
 
-    asked: whether it was called at all, not only its circuit. wait_s: until it may be worth asking again.
+    called: whether it was called at all, not only its circuit. wait_s: until it may be worth asking again.
     """
 
-    def __init__(self, message: str, spent_usd: Decimal = FREE, *, asked: bool = True, wait_s: float = 0.0) -> None:
+    def __init__(self, message: str, spent_usd: Decimal = FREE, *, called: bool = True, wait_s: float = 0.0) -> None:
         super().__init__(message, spent_usd)
-        self.asked = asked
+        self.called = called
         self.wait_s = wait_s
 
 
@@ -58,7 +58,7 @@ class Models(Protocol):
     """The way to the models. Costs in USD."""
 
     async def ask(self, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
-        """Raises RowFailed, Outage or Refused."""
+        """Raises RowFailed, Outage or ModelRefused."""
         ...
 
     def wait_s(self, model: str) -> float:

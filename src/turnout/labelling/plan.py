@@ -55,20 +55,20 @@ class Asking:
         tokens = most_tokens(prompt.messages)
         if tokens is None:
             return None
-        asked = [models.worst(model, tokens, self.max_tokens) for model in missing.tiers]
-        return _sum(*asked, judge.worst(tokens, missing.verdicts))
+        calls = [models.worst(model, tokens, self.max_tokens) for model in missing.tiers]
+        return _sum(*calls, judge.worst(tokens, missing.verdicts))
 
     def likely(self, prompt: Prompt, models: Models, judge: Judge, missing: Missing) -> Decimal | None:
         """What labelling this row should still cost, in USD; None where a price is not known."""
         tokens = sum(len(text_of(message)) for message in prompt.messages) // CHARACTERS_A_TOKEN + 8
         answer = min(USUAL_ANSWER_TOKENS, self.max_tokens)
-        asked = [models.likely(model, tokens, answer) for model in missing.tiers]
-        return _sum(*asked, judge.likely(tokens, answer, missing.verdicts))
+        calls = [models.likely(model, tokens, answer) for model in missing.tiers]
+        return _sum(*calls, judge.likely(tokens, answer, missing.verdicts))
 
 
 def _sum(*costs: Decimal | None) -> Decimal | None:
-    told = [cost for cost in costs if cost is not None]
-    return sum(told, FREE) if len(told) == len(costs) else None
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, FREE) if len(known) == len(costs) else None
 
 
 @dataclass(slots=True)

@@ -43,8 +43,8 @@ class Prompt:
 
 def digest_of(prompt: str | Messages, group: str) -> str:
     """16 hexadecimal digits: among ten million prompts two share one with a chance of 3 in a million."""
-    told = canonical_json([list(as_messages(prompt)), group])
-    return hashlib.blake2b(told, digest_size=8).hexdigest()
+    content = canonical_json([list(as_messages(prompt)), group])
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def most_tokens(messages: Sequence[Message]) -> int | None:
@@ -115,9 +115,9 @@ def _logged_without(row: Row) -> bool:
 def _prompt(where: str, row: Row | Broken) -> Prompt:
     if isinstance(row, Broken):
         raise ValueError(row.reason)
-    told, group = prompt_of(row), group_of(row)
+    content, group = prompt_of(row), group_of(row)
     own = row.get("id")
-    return Prompt(where=where, prompt=plain(told), group=group, own_id="" if nothing(own) else str(own), row=row)
+    return Prompt(where=where, prompt=plain(content), group=group, own_id="" if nothing(own) else str(own), row=row)
 
 
 def plain(prompt: str | Messages) -> str | Messages:

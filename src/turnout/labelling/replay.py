@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any
 
 from turnout.labelling.budget import LabelBudgetSpent
-from turnout.labelling.dispatcher import BUDGET_SPENT, Dispatcher, PutAside, Sheet
+from turnout.labelling.dispatcher import BUDGET_SPENT, Deferred, Dispatcher, RowAttempt
 from turnout.labelling.journal import Journal
 from turnout.labelling.judges import Judge
 from turnout.labelling.labelled_file import LabelledFile
 from turnout.labelling.models import AskFailed, ModelRefused
 from turnout.labelling.plan import Asking, unbounded
 from turnout.labelling.prompts import Prompt
-from turnout.labelling.throttle import Ended
+from turnout.labelling.throttle import RunEnded
 from turnout.logs.bad_rows import NAMED
 from turnout.pricing import FREE
 
@@ -27,7 +27,7 @@ HOPELESS = 20
 
 
 @dataclass(slots=True)
-class Labelled:
+class RunResult:
     """How far it has come.
 
     cut: answers that ran into the limit. spent: USD; uncertain: what calls that were broken off may cost besides.
@@ -53,36 +53,36 @@ class Labelled:
 
 
 class Replay:
-    """One run over prompts. `told` is read at any time, also after an interruption."""
+    """One run over prompts. `result` is read at any time, also after an interruption."""
 
     def __init__(
         self,
         *,
         asking: Asking,
         judge: Judge,
-        desk: Dispatcher,
+        dispatcher: Dispatcher,
         file: LabelledFile,
         journal: Journal,
         progress: Callable[[int], None] = lambda done: None,
     ) -> None:
         self._asking = asking
         self._judge = judge
-        self._desk = desk
+        self._dispatcher = dispatcher
         self._file = file
         self._journal = journal
         self._progress = progress
-        # Rows that were put aside, with what their sheet knew of the models.
+        # Deferred rows, with how often each model had answered when it first failed them.
         self._again: list[tuple[Prompt, dict[str, int]]] = []
-        self.told = Labelled()
+        self.result = RunResult()
 
     async def run(self, prompts: Iterator[Prompt], *, concurrency: int) -> None:
         """Labels until the prompts, the budget, all patience or all hope ends. Raises LogError where a file fails."""
-        await self._all((Sheet(prompt, {}) for prompt in prompts), concurrency)
+        await self._all((RowAttempt(prompt, {}) for prompt in prompts), concurrency)
         again, self._again = self._again, []
-        await self._all((Sheet(prompt, {}, before=before, last=True) for prompt, before in again), concurrency)
+        await self._all((RowAttempt(prompt, {}, before=before, last=True) for prompt, before in again), concurrency)
 
-    async def _all(self, sheets: Iterator[Sheet], concurrency: int) -> None:
-        workers = [asyncio.ensure_future(self._work(sheets)) for _ in range(concurrency)]
+    async def _all(self, attempts: Iterator[RowAttempt], concurrency: int) -> None:
+        workers = [asyncio.ensure_future(self._work(attempts)) for _ in range(concurrency)]
         try:
             await asyncio.gather(*workers)
         finally:
@@ -90,91 +90,91 @@ class Replay:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _work(self, sheets: Iterator[Sheet]) -> None:
+    async def _work(self, attempts: Iterator[RowAttempt]) -> None:
         try:
-            for sheet in sheets:
-                if self.told.ended:
+            for attempt in attempts:
+                if self.result.ended:
                     return
-                await self._row(sheet)
-                self._progress(self.told.labelled + self.told.failed)
-                if self.told.failed_in_a_row >= HOPELESS:
+                await self._row(attempt)
+                self._progress(self.result.labelled + self.result.failed)
+                if self.result.failed_in_a_row >= HOPELESS:
                     self._end("failures", f"{HOPELESS} rows failed one after another")
         except asyncio.CancelledError:
-            if not self._desk.sent_home():
+            if not self._dispatcher.was_stopped():
                 raise
 
     def _end(self, how: str, why: str) -> None:
-        if not self.told.ended:
-            self.told.ended, self.told.stopped = how, why
-            self._desk.send_home()
+        if not self.result.ended:
+            self.result.ended, self.result.stopped = how, why
+            self._dispatcher.stop_waiting()
 
-    async def _row(self, sheet: Sheet) -> None:
-        budget = self._desk.budget
-        if budget.limit is not None and unbounded(sheet.prompt):
+    async def _row(self, attempt: RowAttempt) -> None:
+        budget = self._dispatcher.budget
+        if budget.limit is not None and unbounded(attempt.prompt):
             return
         try:
-            await self._let_in(sheet)
-        except Ended as ended:
+            await self._admit(attempt)
+        except RunEnded as ended:
             self._end(ended.how, str(ended))
-        except PutAside:
+        except Deferred:
             return
-        if self.told.ended:
+        if self.result.ended:
             return
-        await self._settled(sheet)
-        await budget.settle(sheet.held, sheet.spent)
+        await self._label(attempt)
+        await budget.settle(attempt.held, attempt.spent)
 
-    async def _let_in(self, sheet: Sheet) -> None:
+    async def _admit(self, attempt: RowAttempt) -> None:
         """Returns when the row can be paid for, and nobody whom it needs is known to be out: or its first answers
-        would be bought for nothing. Raises Ended, and PutAside where the work has ended meanwhile."""
-        sheet.bought = self._journal.bought(sheet.prompt.digest)
-        missing = self._asking.missing(sheet.prompt, self._judge, sheet.bought)
-        worst = self._asking.worst(sheet.prompt, self._desk.models, self._judge, missing) or FREE
-        await self._desk.open(*missing.tiers, *(self._judge.models if missing.verdicts else ()))
+        would be bought for nothing. Raises RunEnded, and Deferred where the work has ended meanwhile."""
+        attempt.bought = self._journal.bought(attempt.prompt.digest)
+        missing = self._asking.missing(attempt.prompt, self._judge, attempt.bought)
+        worst = self._asking.worst(attempt.prompt, self._dispatcher.models, self._judge, missing) or FREE
+        await self._dispatcher.open(*missing.tiers, *(self._judge.models if missing.verdicts else ()))
         try:
-            with self._desk.idle():
-                await self._desk.budget.hold(worst)
+            with self._dispatcher.waiting():
+                await self._dispatcher.budget.hold(worst)
         except LabelBudgetSpent:
-            raise Ended("budget", BUDGET_SPENT) from None
-        sheet.held = sheet.rest = worst
+            raise RunEnded("budget", BUDGET_SPENT) from None
+        attempt.held = attempt.rest = worst
 
-    async def _settled(self, sheet: Sheet) -> None:
+    async def _label(self, attempt: RowAttempt) -> None:
         """Labels the row, or notes why not. What it asked and bought stands in the journal already."""
         try:
-            self._file.append(await self._labelled(sheet))
-        except PutAside:
-            self._again.append((sheet.prompt, sheet.before))
-        except Ended as ended:
+            self._file.append(await self._labelled(attempt))
+        except Deferred:
+            self._again.append((attempt.prompt, attempt.before))
+        except RunEnded as ended:
             self._end(ended.how, str(ended))
         except ModelRefused as refused:
             self._end("refused", str(refused))
         except AskFailed as failed:
-            self._failed(sheet, str(failed))
+            self._failed(attempt, str(failed))
         else:
-            self.told.labelled += 1
-            self.told.failed_in_a_row = 0
+            self.result.labelled += 1
+            self.result.failed_in_a_row = 0
         finally:
             # Interrupted, or a file that cannot be written: it counts all the same.
-            self.told.spent += sheet.spent
-            self.told.uncertain += sheet.under_way
+            self.result.spent += attempt.spent
+            self.result.uncertain += attempt.under_way
 
-    def _failed(self, sheet: Sheet, why: str) -> None:
-        row = sheet.prompt.digest
-        self.told.fail(sheet.prompt.where, why, self._journal.failures[row])
+    def _failed(self, attempt: RowAttempt, why: str) -> None:
+        row = attempt.prompt.digest
+        self.result.fail(attempt.prompt.where, why, self._journal.failures[row])
         # A judge that said nothing readable is to be asked anew, the tiers are not.
-        self._journal.record_failure(row, why, self._asking.questions(sheet.prompt))
+        self._journal.record_failure(row, why, self._asking.questions(attempt.prompt))
 
-    async def _labelled(self, sheet: Sheet) -> dict[str, Any]:
-        prompt, most = sheet.prompt, self._asking.max_tokens
-        ask = partial(self._desk.ask, sheet)
+    async def _labelled(self, attempt: RowAttempt) -> dict[str, Any]:
+        prompt, most = attempt.prompt, self._asking.max_tokens
+        ask = partial(self._dispatcher.ask, attempt)
         cheap = await ask(self._asking.cheap, prompt.messages, most)
         dear = await ask(self._asking.expensive, prompt.messages, most)
         verdict = await self._judge.judge(prompt, cheap.text, dear.text, ask)
-        self.told.cut += cheap.cut or dear.cut
-        told = prompt.prompt
+        self.result.cut += cheap.cut or dear.cut
+        content = prompt.prompt
         return {
             "id": prompt.id,
-            "prompt": told if isinstance(told, str) else None,
-            "messages": None if isinstance(told, str) else [dict(message) for message in told],
+            "prompt": content if isinstance(content, str) else None,
+            "messages": None if isinstance(content, str) else [dict(message) for message in content],
             "cheap_quality": verdict.cheap,
             "expensive_quality": verdict.expensive,
             "cheap_usd": _float(cheap.cost_usd),

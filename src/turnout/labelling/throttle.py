@@ -11,12 +11,12 @@ from turnout.settings import Rate
 # Ten minutes: nearly every provider's incident that is over by itself is over by then, or takes an hour.
 PATIENCE_S = 600.0
 # After a call that failed, where the model's circuit asks for no longer wait.
-AGAIN_S = 1.0
+RETRY_AFTER_S = 1.0
 # A shorter wait is not worth a line.
 LONG_S = 5.0
 
 
-class Ended(Exception):
+class RunEnded(Exception):
     """The work cannot go on; the message says why. how: in one word."""
 
     def __init__(self, how: str, why: str) -> None:
@@ -24,7 +24,7 @@ class Ended(Exception):
         self.how = how
 
 
-class Pace:
+class Throttle:
     """Evenly spaced turns: no more than the rate in any of its windows, and no burst at the beginning."""
 
     def __init__(self, rate: Rate, clock: Clock) -> None:
@@ -43,26 +43,27 @@ class Pace:
 class Patience:
     """Waits for models that take no calls, each for at most `limit_s` from its first failure on until it answers.
 
-    tell: is told in words when a wait becomes long, and when it is over. answers: how often each model has answered.
+    announce: called with a sentence when a wait becomes long, and when it is over. answers: how often each model has
+    answered.
     """
 
     def __init__(
-        self, clock: Clock, limit_s: float = PATIENCE_S, tell: Callable[[str], None] = lambda text: None
+        self, clock: Clock, limit_s: float = PATIENCE_S, announce: Callable[[str], None] = lambda text: None
     ) -> None:
         self._clock = clock
         self._limit_s = limit_s
-        self._tell = tell
+        self._announce = announce
         # Since when each model that is out has been, and why.
         self._out: dict[str, tuple[float, str]] = {}
-        self._told: set[str] = set()
+        self._announced: set[str] = set()
         self.answers: Counter[str] = Counter()
 
     def answered(self, model: str) -> None:
         self.answers[model] += 1
         out = self._out.pop(model, None)
-        if out is not None and model in self._told:
-            self._told.discard(model)
-            self._tell(f"{model} answers again, after {spoken(self._clock.monotonic() - out[0])}")
+        if out is not None and model in self._announced:
+            self._announced.discard(model)
+            self._announce(f"{model} answers again, after {spoken(self._clock.monotonic() - out[0])}")
 
     def failed(self, model: str, cause: str) -> None:
         """It should have answered and did not, because of this."""
@@ -70,15 +71,15 @@ class Patience:
         self._out[model] = (since, cause)
 
     async def wait(self, model: str, seconds: float) -> None:
-        """Returns after so many seconds. Raises Ended where they go beyond what it may take."""
+        """Returns after so many seconds. Raises RunEnded where they go beyond what it may take."""
         now = self._clock.monotonic()
         since, cause = self._out.setdefault(model, (now, f"{model} asks to be left alone"))
         if now + seconds > since + self._limit_s:
-            told = f"{cause}; out for {spoken(now - since)} now, and not to be asked again for {spoken(seconds)}"
-            raise Ended("outage", f"{told}: longer than --patience, {spoken(self._limit_s)}")
-        if now + seconds - since >= LONG_S and model not in self._told:
-            self._told.add(model)
-            self._tell(f"{cause}; waiting for it, at most {spoken(self._limit_s)}")
+            message = f"{cause}; out for {spoken(now - since)} now, and not to be asked again for {spoken(seconds)}"
+            raise RunEnded("outage", f"{message}: longer than --patience, {spoken(self._limit_s)}")
+        if now + seconds - since >= LONG_S and model not in self._announced:
+            self._announced.add(model)
+            self._announce(f"{cause}; waiting for it, at most {spoken(self._limit_s)}")
         await self._clock.sleep(seconds)
 
 

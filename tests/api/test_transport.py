@@ -321,3 +321,18 @@ print(refused(turnout.transport()), ask(one.turnout.transport()), sep="|")
     config = json.dumps(settings("http://127.0.0.1:1/v1"))
     told = subprocess.run([sys.executable, "-c", code, config], capture_output=True, text=True, timeout=60, check=False)
     assert told.stdout.strip() == "no Turnout is mounted|200|200|2 Turnouts are mounted|200", told.stderr
+
+
+def test_an_error_tells_the_sdk_not_to_retry() -> None:
+    """The SDK's retries would hold the handler, and multiply ours."""
+    running, provider = built({"openai/small": [MalformedReply("no")], "openai/large": [MalformedReply("no")]})
+    with (
+        blocking(running.transport(), max_retries=5) as client,
+        pytest.raises(openai.InternalServerError),
+    ):
+        client.chat.completions.create(model="cheap", messages=ASK)
+    calls = sum(provider.calls.values())
+    with httpx.Client(transport=running.transport()) as client:
+        answer = client.post("http://turnout/v1/chat/completions", json={"model": "cheap", "messages": ASK})
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (503, "false")
+    assert sum(provider.calls.values()) <= 2 * calls

@@ -26,6 +26,8 @@ def test_known_parameters_and_a_providers_own_are_kept_apart() -> None:
     ("change", "param"),
     [
         ({"temperature": "hot"}, "temperature"),
+        ({"temperature": True}, "temperature"),
+        ({"max_tokens": True}, "max_tokens"),
         ({"messages": []}, "messages"),
         ({"messages": "hi"}, "messages"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
@@ -53,3 +55,11 @@ def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     """Also what is nested too deeply, and numbers that JSON does not have."""
     with pytest.raises(InvalidRequest):
         parse(body)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1" * 5000])
+def test_a_number_that_json_does_not_have_is_refused_wherever_it_stands(number: str) -> None:
+    """As a parameter, and as one of a provider's own, that nothing else looks at."""
+    for name in ("temperature", "top_k"):
+        with pytest.raises(InvalidRequest):
+            parse(b'{"messages": %b, "%b": %b}' % (json.dumps(HELLO).encode(), name.encode(), number.encode()))

@@ -601,3 +601,17 @@ def test_what_a_broken_stream_said_is_billed_also_when_its_reader_left() -> None
         assert attempt.usage.completion_tokens > 0
 
     asyncio.run(scenario())
+
+
+def test_a_providers_own_parameters_travel_in_the_body() -> None:
+    """Never as arguments of the call: `api_base` from a caller must not lead elsewhere."""
+
+    async def scenario() -> None:
+        w = World()
+        await w.complete(w.order(FIRST, params={"temperature": 0}, extra={"api_base": "http://evil.test", "top_k": 3}))
+        assert w.provider.seen[0].params == {
+            "temperature": 0,
+            "extra_body": {"api_base": "http://evil.test", "top_k": 3},
+        }
+
+    asyncio.run(scenario())

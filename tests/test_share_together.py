@@ -222,7 +222,7 @@ def test_a_decision_waits_for_nobody(server: RedisServer, prefix: str) -> None:
         await here.ask(0.5)
         await until(lambda: not here.keeper.untold)
         server.pause()
-        router = here.turnout._pipeline._router
+        router = here.turnout._pipeline._collaborators.router
         loop = asyncio.get_running_loop()
         began = loop.time()
         for _ in range(100):

@@ -11,16 +11,17 @@ from typing import TypedDict, Unpack
 from turnout.api.chat import Chat
 from turnout.api.models import Models
 from turnout.api.routes import Api, Routes, route_table
-from turnout.caching.keys import Keys, policy_digest
+from turnout.caching.keys import CacheKeys, policy_digest
 from turnout.clock import SystemClock
 from turnout.home_loop import HomeLoop
-from turnout.pipeline import Pipeline
 from turnout.pipeline.budget_alerts import BudgetAlerts
-from turnout.pipeline.reservation import Reservations
+from turnout.pipeline.call import Collaborators
+from turnout.pipeline.pipeline import Pipeline
 from turnout.ports.admission import Gate
 from turnout.ports.runtime import Clock, Observer, Provider
 from turnout.ports.scoring import Scorer
 from turnout.ports.sharing import CircuitStore, ShareStore
+from turnout.quota.policies import Policies
 from turnout.routing.catalog import Catalog
 from turnout.routing.drift import Drift
 from turnout.routing.factory import DEFAULT_SHARE, routing_target, scorer_from, share_sync_from, training_rows_of, watch
@@ -64,7 +65,7 @@ class Parts:
     provider: Provider
     stores: Stores
     prices: PriceBook
-    reservations: Reservations
+    budgeted: bool
     bulkhead: Bulkhead
     share_sync: ShareSync | None
     drift: Drift | None
@@ -82,8 +83,8 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     stores = _stores(settings, clock, observer, plugs.get("gate"))
     sender = sender_from(settings, clock)
     prices = PriceBook(settings)
-    reservations = Reservations(settings=settings, clock=clock, gate=stores.gate, catalog=catalog, prices=prices)
-    if reservations.budgeted:
+    budgeted = Policies(settings).budgeted
+    if budgeted:
         prices.require_all()
     scorer = plugs.get("scorer") or scorer_from(settings)
     _warn(settings, scorer)
@@ -95,38 +96,40 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     circuit_store = plugs.get("circuit_store") or (stores.circuit_store if settings.redis is not None else None)
     bulkhead = Bulkhead(settings=settings, clock=clock, observer=observer, circuit_store=circuit_store)
     pipeline = Pipeline(
-        settings=settings,
-        clock=clock,
-        gate=stores.gate,
-        flight_broker=stores.flight_broker,
-        keys=Keys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
-        catalog=catalog,
-        router=Router(
-            catalog=catalog,
-            scorer=scorer,
-            target=target if share_sync is None else share_sync.keeper,
-            seen=partial(watch, drift, observer),
-            share_sync=share_sync,
-        ),
-        chain=Chain(
-            provider=provider,
-            clock=clock,
-            observer=observer,
+        Collaborators(
             settings=settings,
-            prices=prices,
-            bulkhead=bulkhead,
-            rng=random.Random().random,
-        ),
-        bulkhead=bulkhead,
-        observer=observer,
-        reservations=reservations,
-        budget_alerts=BudgetAlerts(
-            shares=settings.budgets.alert_at,
-            once=stores.circuit_store,
             clock=clock,
+            gate=stores.gate,
+            flight_broker=stores.flight_broker,
+            keys=CacheKeys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
+            catalog=catalog,
+            router=Router(
+                catalog=catalog,
+                scorer=scorer,
+                target=target if share_sync is None else share_sync.keeper,
+                seen=partial(watch, drift, observer),
+                share_sync=share_sync,
+            ),
+            chain=Chain(
+                provider=provider,
+                clock=clock,
+                observer=observer,
+                settings=settings,
+                prices=prices,
+                bulkhead=bulkhead,
+                rng=random.Random().random,
+            ),
+            bulkhead=bulkhead,
             observer=observer,
-            send=sender.send if sender is not None else None,
-        ),
+            prices=prices,
+            budget_alerts=BudgetAlerts(
+                shares=settings.budgets.alert_at,
+                claims=stores.circuit_store,
+                clock=clock,
+                observer=observer,
+                send=sender.send if sender is not None else None,
+            ),
+        )
     )
     chat = Chat(pipeline)
     routes = Routes(route_table(settings.server, chat, Models(catalog.names)))
@@ -136,7 +139,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         provider=provider,
         stores=stores,
         prices=prices,
-        reservations=reservations,
+        budgeted=budgeted,
         bulkhead=bulkhead,
         share_sync=share_sync,
         drift=drift,

@@ -79,7 +79,7 @@ class Turnout:
         await self._stores.open()
         if self._share_sync is not None:
             await self._share_sync.meet()
-        if self._parts.reservations.budgeted:
+        if self._parts.budgeted:
             self._parts.prices.require_all()
 
     async def aclose(self) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 
-from turnout.caching.keys import Keys, policy_digest
+from turnout.caching.keys import CacheKeys, policy_digest
 from turnout.errors import InvalidRequest
 from turnout.openai.requests import PARAMETERS, SHAPELESS, from_mapping
 from turnout.settings import Settings
@@ -23,8 +23,8 @@ CONFIG: dict[str, Any] = {"tiers": TIERS, "routing": {"threshold": 0.5}}
 HELLO = [{"role": "user", "content": "hello"}]
 
 
-def _keys(version: str = "v1", scope: Any = "user", **sections: Any) -> Keys:
-    return Keys(policy=policy_digest(Settings.from_mapping({**CONFIG, **sections}), version), scope=scope)
+def _keys(version: str = "v1", scope: Any = "user", **sections: Any) -> CacheKeys:
+    return CacheKeys(policy=policy_digest(Settings.from_mapping({**CONFIG, **sections}), version), scope=scope)
 
 
 KEYS = _keys()
@@ -35,7 +35,7 @@ def _key(
     user: str = "ann",
     model: str = "auto",
     tag: str = "/ask",
-    keys: Keys = KEYS,
+    keys: CacheKeys = KEYS,
 ) -> bytes:
     return keys.key(from_mapping({"messages": HELLO, **(change or {})}), model=model, tag=tag, user=user)
 

@@ -42,19 +42,19 @@ def test_each_alert_is_told_once_a_window_by_one_of_the_workers() -> None:
 
     async def scenario() -> None:
         clock, events, sent = ManualClock(0.0), Events(), []
-        once = MemoryCircuitStore(clock=clock)
+        claims = MemoryCircuitStore(clock=clock)
         shares = (0.5, 0.8, 1.0)
         workers = [
-            BudgetAlerts(shares=shares, once=once, clock=clock, observer=events, send=sent.append)  # type: ignore[arg-type]
+            BudgetAlerts(shares=shares, claims=claims, clock=clock, observer=events, send=sent.append)  # type: ignore[arg-type]
             for _ in range(2)
         ]
         await clock.advance(600)
         for spent in (499, 500, 550, 800, 1000, 1000):
             for worker in workers:
-                await worker.look([state(spent)], None)
+                await worker.check([state(spent)], None)
         await clock.advance(500)
         for worker in workers:
-            await worker.look([state(520, start=1000)], None)
+            await worker.check([state(520, start=1000)], None)
         shares_told = [(e["turnout.budget.alert.kind"], e["turnout.budget.share"]) for e in events.told]
         assert shares_told == [
             ("spent", 0.5),
@@ -76,12 +76,12 @@ def test_a_budget_whose_rest_fits_no_call_is_told_as_exhausted() -> None:
 
     async def scenario() -> None:
         clock, events = ManualClock(0.0), Events()
-        once = MemoryCircuitStore(clock=clock)
-        budget_alerts = BudgetAlerts(shares=(1.0,), once=once, clock=clock, observer=events)  # type: ignore[arg-type]
-        await budget_alerts.refused([replace(state(810), reserved=1)], CLAIM, None)
+        claims = MemoryCircuitStore(clock=clock)
+        budget_alerts = BudgetAlerts(shares=(1.0,), claims=claims, clock=clock, observer=events)  # type: ignore[arg-type]
+        await budget_alerts.check_refused([replace(state(810), reserved=1)], CLAIM, None)
         assert events.told == []
         for _ in range(2):
-            await budget_alerts.refused([state(810)], CLAIM, None)
+            await budget_alerts.check_refused([state(810)], CLAIM, None)
         assert [told["turnout.budget.alert.kind"] for told in events.told] == ["exhausted"]
 
     asyncio.run(scenario())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.routing.test_router import CATALOG
 from turnout.context import Caller, RequestContext
 from turnout.openai.requests import from_call
-from turnout.pipeline.deciding import decide
+from turnout.pipeline.leader import decide
 from turnout.routing.router import Router
 from turnout.testing import FixedScorer
 

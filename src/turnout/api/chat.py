@@ -10,7 +10,7 @@ from turnout.context import RequestContext, current_request, parse_directives
 from turnout.errors import UnsupportedMediaType
 from turnout.openai.completion import AnswerStream, Completion
 from turnout.openai.requests import ChatRequest, parse
-from turnout.pipeline import Pipeline
+from turnout.pipeline.pipeline import Pipeline
 from turnout.records import Outcome
 
 

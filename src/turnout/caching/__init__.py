@@ -1,1 +1,1 @@
-"""Answers kept and calls shared: keys, packed entries, flights."""
+"""Cached answers and shared calls: cache keys, packed entries, flights."""

@@ -1,4 +1,4 @@
-"""A cached answer as bytes: the body ready to be sent, behind a short head that says who answered and why.
+"""A cached answer as bytes: the body ready to send, behind a short head with the decision, the model and the usage.
 
 b"TA" version(1) flags(1) head length(4, big endian) head (JSON) body (JSON, deflated when flagged)
 """
@@ -21,13 +21,13 @@ _DEFLATED = 1
 _FRAME = struct.Struct(">2sBBI")
 # Below this the bytes saved are not worth the time; deflate level 1 takes about 10 us a KiB.
 COMPRESS_ABOVE = 4096
-# Answers kept unpacked, and the longest of them packed: 16 MiB at the most where nothing was deflated.
-REMEMBERED, REMEMBERED_BYTES = 1024, 8192
+# How many entries are kept unpacked, and up to which packed length: 16 MiB at the most where nothing was deflated.
+KEPT_ENTRIES, KEPT_BYTES = 1024, 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswer:
-    """A whole answer and who gave it. `body` is the `chat.completion` object's JSON bytes."""
+    """A whole answer, and the decision, tier and model that it came from. body: the `chat.completion` JSON."""
 
     body: bytes
     decision: Decision
@@ -37,7 +37,7 @@ class StoredAnswer:
 
 
 def pack(answer: StoredAnswer) -> bytes:
-    """The bytes to store."""
+    """The entry to store, as bytes."""
     head = json.dumps(
         {
             "decision": asdict(answer.decision),
@@ -53,17 +53,17 @@ def pack(answer: StoredAnswer) -> bytes:
     return _FRAME.pack(_MAGIC, _VERSION, flags, len(head)) + head + body
 
 
-def decision_of(told: Mapping[str, Any]) -> Decision:
+def parse_decision(fields: Mapping[str, Any]) -> Decision:
     """A decision out of its JSON object. Raises KeyError and TypeError where it is none."""
-    return Decision(**{**told, "candidates": tuple(told["candidates"])})
+    return Decision(**{**fields, "candidates": tuple(fields["candidates"])})
 
 
 def unpack(packed: bytes) -> StoredAnswer | None:
     """The stored answer, or None where these bytes are not one of this version's (a miss, then)."""
-    return _remembered(packed) if len(packed) <= REMEMBERED_BYTES else _unpacked(packed)
+    return _unpack_kept(packed) if len(packed) <= KEPT_BYTES else _unpack(packed)
 
 
-def _unpacked(packed: bytes) -> StoredAnswer | None:
+def _unpack(packed: bytes) -> StoredAnswer | None:
     try:
         magic, version, flags, length = _FRAME.unpack_from(packed)
         if magic != _MAGIC or version != _VERSION:
@@ -73,7 +73,7 @@ def _unpacked(packed: bytes) -> StoredAnswer | None:
         body = packed[start:]
         return StoredAnswer(
             body=zlib.decompress(body) if flags & _DEFLATED else body,
-            decision=decision_of(head["decision"]),
+            decision=parse_decision(head["decision"]),
             tier=head["tier"],
             model=head["model"],
             usage=Usage(**head["usage"]),
@@ -82,5 +82,5 @@ def _unpacked(packed: bytes) -> StoredAnswer | None:
         return None
 
 
-# What is asked often is unpacked once. Values out of values, so it may be shared by all.
-_remembered = lru_cache(maxsize=REMEMBERED)(_unpacked)
+# Unpacking is pure and its results are frozen, so all requests may share them.
+_unpack_kept = lru_cache(maxsize=KEPT_ENTRIES)(_unpack)

@@ -1,9 +1,8 @@
 """Flights: one call in progress and its listeners.
 
-A flight belongs to nobody. Whoever asks for the same thing while it is in the air listens to it; it is
-cancelled when its last listener has left. A listener that joins a running stream gets it from the first
-chunk, out of the flight's buffer. Back-pressure is the fastest listener's: the call is read as far as
-`AHEAD` chunks beyond it and no further.
+A flight belongs to nobody. An equal request that comes while it is under way listens to it; it is cancelled when
+its last listener has left. A listener that joins a running stream gets it from the first chunk, out of the
+flight's buffer. Back-pressure is the fastest listener's: the call is read `READ_AHEAD` chunks beyond it at most.
 """
 
 from __future__ import annotations
@@ -14,72 +13,74 @@ from typing import Any, Generic, TypeVar
 
 from turnout.errors import InternalError, Overloaded, ServedError
 
-Landed = TypeVar("Landed")
-Head = TypeVar("Head")
+Answer = TypeVar("Answer")
+Progress = TypeVar("Progress")
 Chunk = Mapping[str, Any]
 
-AHEAD = 32
+# Chunks that are read before the fastest listener has taken them.
+READ_AHEAD = 32
+# Of published chunks kept for listeners that join; older ones are dropped.
 BUFFER_BYTES = 1_048_576
 # What a chunk costs in memory beside its text: a dict of dicts.
 _CHUNK_BYTES = 600
 
 
-class Flight(Generic[Landed, Head]):
-    """One call in progress. `run(flight)` makes it: it publishes chunks, if any, and lands the whole.
+class Flight(Generic[Answer, Progress]):
+    """One call in progress. `run(flight)` makes it: it publishes chunks, if any, and lands the whole answer.
 
-    Listeners have their answer at `land`; what the run does after it (settling, storing) keeps nobody
-    waiting. `head` is what the run tells of itself while it is in the air.
+    Listeners have their answer at `land`; what the run does after it (settling, storing) keeps nobody waiting.
+    progress: what listeners may know meanwhile. streamed: chunks are published. over: it has landed or failed.
     """
 
-    def __init__(self, head: Head, *, streamed: bool) -> None:
-        self.head = head
+    def __init__(self, progress: Progress, *, streamed: bool) -> None:
+        self.progress = progress
         self.streamed = streamed
-        self.landed: Landed | None = None
+        self.landed: Answer | None = None
         self.error: ServedError | None = None
         self.over = False
-        # Left by all before it began: a task that is cancelled then never runs, its clean-up included.
+        # Left by all before its task began: a task that is cancelled then never runs, its clean-up included.
         self.abandoned = False
-        self._begun = False
+        self._started = False
         self.loop = asyncio.get_running_loop()
         self._chunks: list[Chunk | None] = []
         self._dropped = 0
         self._bytes = 0
-        self._listeners: set[Listener[Landed, Head]] = set()
-        self._news = _Bell()
-        self._room = _Bell()
+        self._listeners: set[Listener[Answer, Progress]] = set()
+        self._changed = _Waiters()
+        self._read = _Waiters()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, run: Callable[[Flight[Landed, Head]], Awaitable[None]]) -> None:
-        """Begins the call, in a task of its own with the context of whoever starts it."""
-        self._task = asyncio.create_task(self._fly(run), name="turnout.flight")
+    def start(self, run: Callable[[Flight[Answer, Progress]], Awaitable[None]]) -> None:
+        """Runs the call in a task of its own, in the context of the request that starts it."""
+        self._task = asyncio.create_task(self._run(run), name="turnout.flight")
 
-    def land(self, landed: Landed) -> None:
-        """The whole answer is here."""
-        self.landed = landed
+    def land(self, answer: Answer) -> None:
+        """Gives its listeners the whole answer."""
+        self.landed = answer
         self.over = True
-        self._news.ring()
+        self._changed.wake()
 
-    async def _fly(self, run: Callable[[Flight[Landed, Head]], Awaitable[None]]) -> None:
-        self._begun = True
+    async def _run(self, run: Callable[[Flight[Answer, Progress]], Awaitable[None]]) -> None:
+        self._started = True
         try:
             await run(self)
         except ServedError as error:
             self.error = error
         except asyncio.CancelledError:
-            # By its last listener, or by a loop that closes: nobody is left to be told but late joiners.
+            # By its last listener, or by a loop that closes: only a late joiner can still see this error.
             self.error = Overloaded("the call was cancelled while it was shared", retry_after_s=1.0)
         except Exception as error:
-            # A defect must not leave listeners waiting for ever; they are told, and the loop's handler logs.
+            # A defect must not leave listeners waiting for ever; the loop's handler logs it.
             self.error = InternalError("internal error")
             self.loop.call_exception_handler(
                 {"message": "turnout: a call failed in a way that it should not", "exception": error}
             )
         finally:
             self.over = True
-            self._news.ring()
+            self._changed.wake()
 
     async def publish(self, chunk: Chunk) -> None:
-        """Adds a chunk; waits while the fastest listener is `AHEAD` chunks behind."""
+        """Adds a chunk; waits while the fastest listener is `READ_AHEAD` chunks behind."""
         self._chunks.append(chunk)
         self._bytes += _weight(chunk)
         while self._bytes > BUFFER_BYTES:
@@ -88,15 +89,15 @@ class Flight(Generic[Landed, Head]):
             self._bytes -= _weight(oldest)
             self._chunks[self._dropped] = None
             self._dropped += 1
-        self._news.ring()
-        while len(self._chunks) - self._fastest() >= AHEAD:
-            await self._room.wait()
+        self._changed.wake()
+        while len(self._chunks) - self._fastest() >= READ_AHEAD:
+            await self._read.wait()
 
     def _fastest(self) -> int:
         return max((listener.position for listener in self._listeners), default=0)
 
     @property
-    def begun(self) -> bool:
+    def has_chunks(self) -> bool:
         """Whether any chunk was published."""
         return bool(self._chunks)
 
@@ -110,20 +111,21 @@ class Flight(Generic[Landed, Head]):
             and not (self._task is not None and self._task.cancelling())
         )
 
-    def listen(self) -> Listener[Landed, Head]:
+    def listen(self) -> Listener[Answer, Progress]:
+        """A new listener, at the first chunk."""
         listener = Listener(self)
         self._listeners.add(listener)
         return listener
 
-    def leave(self, listener: Listener[Landed, Head]) -> None:
-        """The listener has what it wants, or wants no more. The last one to leave ends the call."""
+    def leave(self, listener: Listener[Answer, Progress]) -> None:
+        """Ends this listening. The last listener to leave cancels the call, unless it is over."""
         self._listeners.discard(listener)
         if not self._listeners and not self.over and self._task is not None:
-            if self._begun:
+            if self._started:
                 self._task.cancel()
             else:
                 self.abandoned = True
-        self._room.ring()
+        self._read.wake()
 
     def chunk(self, position: int) -> Chunk | None:
         """The chunk at this position; None while there is none. Raises Overloaded where it was dropped."""
@@ -131,76 +133,79 @@ class Flight(Generic[Landed, Head]):
             raise Overloaded("this reader fell too far behind the stream that it shares")
         return self._chunks[position] if position < len(self._chunks) else None
 
-    async def news(self) -> None:
-        await self._news.wait()
+    async def wait_for_change(self) -> None:
+        """Returns when a chunk is published or the flight is over."""
+        await self._changed.wait()
 
-    def moved(self) -> None:
-        self._room.ring()
+    def note_read(self) -> None:
+        """A listener has read on: there may be room for another chunk."""
+        self._read.wake()
 
-    def when_ended(self, then: Callable[[], object]) -> None:
-        """Calls `then` once its task has ended and every attempt is on record."""
+    def when_ended(self, callback: Callable[[], object]) -> None:
+        """Calls back once its task has ended and every attempt is on record."""
         if self._task is None or self._task.done():
-            then()
+            callback()
         else:
-            self._task.add_done_callback(lambda _: then())
+            self._task.add_done_callback(lambda _: callback())
 
-    async def ended(self) -> None:
+    async def wait_ended(self) -> None:
         """Returns when its task has ended, settlement and all."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
 
-class Listener(Generic[Landed, Head]):
-    """One caller's place at a flight. To be left (`leave`) exactly once, whatever happened."""
+class Listener(Generic[Answer, Progress]):
+    """One caller's place at a flight. To be left (`leave`) whatever happened; leaving twice changes nothing."""
 
-    def __init__(self, flight: Flight[Landed, Head]) -> None:
+    def __init__(self, flight: Flight[Answer, Progress]) -> None:
         self.flight = flight
         self.position = 0
 
-    async def answer(self) -> Landed:
-        """What landed, once it has. Raises what the flight failed with."""
+    async def answer(self) -> Answer:
+        """The whole answer, once the flight has landed. Raises the ServedError that it failed with."""
         flight = self.flight
         while not flight.over:
             # Reads along, so that a streamed flight is not held back by a listener who wants the whole.
             self.position = len(flight._chunks)
-            flight.moved()
-            await flight.news()
+            flight.note_read()
+            await flight.wait_for_change()
         if flight.error is not None:
             raise flight.error
         assert flight.landed is not None
         return flight.landed
 
     @property
-    def ready(self) -> bool:
-        """Whether `next` has a chunk at hand."""
+    def has_next(self) -> bool:
+        """Whether `next` returns a chunk without waiting."""
         return self.position < len(self.flight._chunks)
 
     async def next(self) -> Chunk | None:
-        """The next chunk; None at the good end. Raises what the flight failed with, after its chunks."""
+        """The next chunk; None after the last one. Raises the flight's ServedError, after its chunks."""
         flight = self.flight
         while True:
             chunk = flight.chunk(self.position)
             if chunk is not None:
                 self.position += 1
-                flight.moved()
+                flight.note_read()
                 return chunk
             if flight.over:
                 if flight.error is not None:
                     raise flight.error
                 return None
-            await flight.news()
+            await flight.wait_for_change()
 
     def leave(self) -> None:
+        """Ends the listening."""
         self.flight.leave(self)
 
 
-class _Bell:
-    """Wakes whoever waits now. Nobody is woken by a ring before they came."""
+class _Waiters:
+    """Tasks that wait for the next `wake`; an earlier one does not count."""
 
     def __init__(self) -> None:
         self._waiting: list[asyncio.Future[None]] = []
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():
@@ -213,6 +218,7 @@ class _Bell:
 
 
 def _weight(chunk: Chunk) -> int:
+    # Roughly its bytes in memory.
     weight = _CHUNK_BYTES
     for choice in chunk.get("choices") or ():
         delta = choice.get("delta") or {}
@@ -222,33 +228,35 @@ def _weight(chunk: Chunk) -> int:
     return weight
 
 
-class Flights(Generic[Landed, Head]):
-    """The flights of this process, by cache key."""
+class Flights(Generic[Answer, Progress]):
+    """The flights of this process, by cache key where they may be joined."""
 
     def __init__(self) -> None:
-        self._by_key: dict[bytes, Flight[Landed, Head]] = {}
-        self._all: set[Flight[Landed, Head]] = set()
+        self._by_key: dict[bytes, Flight[Answer, Progress]] = {}
+        self._all: set[Flight[Answer, Progress]] = set()
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def find(self, key: bytes) -> Flight[Landed, Head] | None:
+    def find(self, key: bytes) -> Flight[Answer, Progress] | None:
         """The flight that makes this call, if it can still be joined."""
         flight = self._by_key.get(key)
         return flight if flight is not None and flight.joinable else None
 
-    def add(self, key: bytes | None, flight: Flight[Landed, Head]) -> None:
+    def add(self, key: bytes | None, flight: Flight[Answer, Progress]) -> None:
+        """Keeps the flight until it is removed. key: None where nobody may join it."""
         self._all.add(flight)
         if key is not None:
             self._by_key[key] = flight
 
-    def remove(self, key: bytes | None, flight: Flight[Landed, Head]) -> None:
+    def remove(self, key: bytes | None, flight: Flight[Answer, Progress]) -> None:
+        """Drops the flight; another one under the same key stays."""
         self._all.discard(flight)
         if key is not None and self._by_key.get(key) is flight:
             del self._by_key[key]
 
-    async def end(self) -> None:
+    async def drain(self) -> None:
         """Waits until every flight of this loop has ended."""
-        here = asyncio.get_running_loop()
-        for flight in [flight for flight in self._all if flight.loop is here]:
-            await flight.ended()
+        loop = asyncio.get_running_loop()
+        for flight in [flight for flight in self._all if flight.loop is loop]:
+            await flight.wait_ended()

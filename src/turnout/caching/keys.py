@@ -14,32 +14,34 @@ KEY_BYTES = 16
 
 
 def policy_digest(settings: Settings, scorer_version: str) -> bytes:
-    """Names what decides where a request goes and how it is called: the tiers, the models' own parameters,
-    the wish and the scorer. A change of any of these begins a new cache."""
+    """16 bytes that change with the tiers, the models' own parameters, the routing target or the scorer.
+
+    They are part of every key, so a change of any of these begins a new cache.
+    """
     routing = settings.routing
     shaping = {
         "cheap": settings.tiers.cheap.models,
         "expensive": settings.tiers.expensive.models,
-        "models": {name: _plain(model) for name, model in settings.models.items()},
-        "wish": [routing.keep_quality, routing.max_expensive_share, routing.threshold],
+        "models": {name: _shape(model) for name, model in settings.models.items()},
+        "routing_target": [routing.keep_quality, routing.max_expensive_share, routing.threshold],
         "scorer": scorer_version,
     }
     return hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES).digest()
 
 
-def _plain(model: Model) -> dict[str, Any]:
+def _shape(model: Model) -> dict[str, Any]:
     return {"max": model.max_output_tokens, **{f"param {name}": repr(value) for name, value in model.params.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
-    """Makes keys under one policy. scope "user": the user is part of the key; "app": it is not."""
+class CacheKeys:
+    """Makes cache keys under one policy digest. scope "user": the user is part of the key; "app": it is not."""
 
     policy: bytes
     scope: Literal["user", "app"]
 
     def key(self, request: ChatRequest, *, model: str, tag: str, user: str) -> bytes:
-        """The key of this request, 16 bytes. `model` is the resolved name: a tier, a model or `auto`; `tag` is the
+        """The key of this request, 16 bytes. model: the resolved name, which is a tier, a model or `auto`. tag: the
         one that it is scored with, "" where it is not scored.
 
         Streaming or not is no part of it: one entry serves both. Raises InvalidRequest where the request
@@ -58,5 +60,5 @@ class Keys:
 
 
 def _number(value: Any) -> Any:
-    """1.0 and 1 are one temperature."""
+    """The value, as an integer where it is whole: 1.0 and 1 are one temperature."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

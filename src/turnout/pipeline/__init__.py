@@ -1,5 +1,1 @@
-"""The request path: what happens to one request, in order."""
-
-from turnout.pipeline.pipeline import Pipeline
-
-__all__ = ["Pipeline"]
+"""The request path: what happens to one request, in order. It begins in `pipeline.pipeline`."""

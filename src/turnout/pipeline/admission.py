@@ -1,46 +1,52 @@
-"""The gate, asked on a request's way in and left on its way out: nothing that it reserves is left behind."""
+"""Entering the gate on a request's way in and leaving it on its way out: a cancelled task leaves nothing reserved."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from turnout.pipeline.bill import refusal
-from turnout.pipeline.budget_alerts import BudgetAlerts
-from turnout.pipeline.call import Call
-from turnout.ports.admission import Ask, Gate, Lead, Settlement, Verdict
-from turnout.ports.limits import BudgetRefused, RateRefused
-from turnout.ports.runtime import Clock
-from turnout.routing.router import Router
-from turnout.settings import Settings
-from turnout.upstream.bulkhead import Bulkhead
+from turnout.context import Caller
+from turnout.pipeline.call import Call, Collaborators
+from turnout.pipeline.reservation import refusal_error
+from turnout.ports.admission import Ask, Lead, Settlement, Verdict
+from turnout.ports.limits import BudgetRefused, BudgetState, RateRefused
+from turnout.quota.policies import Policies
+from turnout.quota.rate_headers import Pairs, rate_headers
+from turnout.settings import LEASE_MARGIN_S
 
-# How long settling may take when the loop is already closing.
+# How long a cancelled task waits for the gate.
 SETTLE_S = 5.0
 
 
 class Admission:
-    """Every request's way through the gate."""
+    """Enters and leaves the gate for requests."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        clock: Clock,
-        gate: Gate,
-        bulkhead: Bulkhead,
-        budget_alerts: BudgetAlerts | None,
-        router: Router,
-    ) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._gate = gate
-        self._bulkhead = bulkhead
-        self._budget_alerts = budget_alerts
-        self._router = router
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._settings = collaborators.settings
+        self._clock = collaborators.clock
+        self._gate = collaborators.gate
+        self._bulkhead = collaborators.bulkhead
+        self._router = collaborators.router
+        self._budget_alerts = collaborators.budget_alerts
+        self._policies = Policies(collaborators.settings)
+
+    def ask(self, call: Call) -> Ask:
+        """What this request asks of the gate, without what it claims of limits and budgets."""
+        directives = call.context.directives
+        return Ask(
+            key=call.key,
+            lookup=not directives.no_cache,
+            collapse=not directives.no_cache,
+            max_age_s=directives.max_age_s,
+            lease_s=self._lease_s(call),
+            circuits=self._bulkhead.shared,
+            share_store=self._router.share_store,
+        )
 
     async def enter(self, call: Call, ask: Ask) -> Verdict:
-        """The gate's verdict. Whoever leaves while it is asked leaves no reservation behind."""
+        """The gate's verdict. A task that is cancelled meanwhile leaves no reservation behind."""
         asked_at = self._clock.monotonic()
         if not call.reservation.bounded:
             entry = await self._gate.enter(ask)
@@ -60,22 +66,20 @@ class Admission:
         self._bulkhead.absorb(entry.circuits, asked_at)
         if ask.share_store:
             self._router.note_debt(entry.debt)
-        call.reservation.entered(entry)
-        if isinstance(entry.verdict, BudgetRefused) and self._budget_alerts is not None:
-            await self._budget_alerts.refused(entry.budgets, entry.verdict.claim, call.token)
+        call.reservation.record_entry(entry)
+        if isinstance(entry.verdict, BudgetRefused):
+            await self._budget_alerts.check_refused(entry.budgets, entry.verdict.claim, call.token)
         return entry.verdict
 
-    async def reserve_apart(self, call: Call) -> None:
-        """Reserves for a call that nobody may join. Its request is counted already. Raises what refuses it."""
+    async def reserve_uncoalesced(self, call: Call) -> None:
+        """Reserves for a call that nobody may join; its request is counted already. Raises ServedError."""
         if call.reservation.bounded:
-            verdict = await self.enter(
-                call, call.reservation.again(Ask(lease_s=self._settings.retry.lease_s(stream=call.request.stream)))
-            )
+            verdict = await self.enter(call, call.reservation.claim_call(Ask(lease_s=self._lease_s(call))))
             if isinstance(verdict, RateRefused | BudgetRefused):
-                raise refusal(verdict)
+                raise refusal_error(verdict)
 
     async def settle(self, settlement: Settlement, token: Any = None) -> None:
-        """Leaves the gate whatever happens: a cancellation waits for it, bounded."""
+        """Leaves the gate; a cancellation of this task waits for it, bounded."""
         leaving = asyncio.ensure_future(self._leave(settlement, token))
         try:
             await asyncio.shield(leaving)
@@ -83,7 +87,31 @@ class Admission:
             await asyncio.wait({leaving}, timeout=SETTLE_S)
             raise
 
+    async def admit_endpoint(self, caller: Caller) -> tuple[Sequence[BudgetState], Pairs]:
+        """Counts a request of the app's own endpoint, and sees that no budget is used up; its budgets and rate headers.
+
+        Nothing stays reserved: what the app's own client spends is not known here. Raises ServedError.
+        """
+        caller = replace(caller, admitted=False)
+        rates = tuple(claim for claim in self._policies.rates(caller) if claim.unit == "requests")
+        budgets = self._policies.budgets(caller, self._clock.time())
+        if not (rates or budgets):
+            return (), ()
+        entry = await self._gate.enter(Ask(rates=rates, budgets=budgets, worst=(1,), lease_s=LEASE_MARGIN_S))
+        verdict = entry.verdict
+        headers = rate_headers(entry.rates, verdict if isinstance(verdict, RateRefused) else None)
+        if isinstance(verdict, RateRefused | BudgetRefused):
+            error = refusal_error(verdict)
+            error.headers = (*error.headers, *headers)
+            raise error
+        if isinstance(verdict, Lead):
+            await self._gate.leave(Settlement(key=None, lease=verdict.lease, budgets=budgets))
+        return entry.budgets, headers
+
     async def _leave(self, settlement: Settlement, token: Any) -> None:
         states = await self._gate.leave(settlement)
-        if states and self._budget_alerts is not None:
-            await self._budget_alerts.look(states, token)
+        if states:
+            await self._budget_alerts.check(states, token)
+
+    def _lease_s(self, call: Call) -> float:
+        return self._settings.retry.lease_s(stream=call.request.stream)

@@ -1,4 +1,4 @@
-"""Tells of budgets that run out: once a window, whoever of the workers finds it first."""
+"""Alerts on budgets that run out: one an alert and window, from whichever worker sees it first."""
 
 from __future__ import annotations
 
@@ -14,57 +14,62 @@ from turnout.telemetry import names
 
 log = logging.getLogger("turnout")
 
-# Alerts remembered as told, here; beyond them the store is asked again.
-REMEMBERED = 10_000
+# Alerts that this process knows to be out; beyond them the store is asked again.
+KNOWN_ALERTS = 10_000
 
 
-class Once(Protocol):
-    """Who does what is to be done once."""
+class Claims(Protocol):
+    """Where one of all workers claims what is to be done once."""
 
     async def claim(self, name: str, lease_s: float) -> bool:
-        """Whether it is ours to do, for all workers, within so many seconds."""
+        """Whether this worker is the one, for the next `lease_s` seconds."""
         ...
 
 
 class BudgetAlerts:
-    """Looks at budgets as they stand after a settlement. send: where a webhook is configured."""
+    """Checks budgets as they stand, and alerts by log, event and webhook. shares: of a limit, each in (0, 1].
+
+    send: posts a payload to the webhook; None where none is configured.
+    """
 
     def __init__(
         self,
         *,
         shares: Sequence[float],
-        once: Once,
+        claims: Claims,
         clock: Clock,
         observer: Observer,
         send: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self._shares = shares
-        self._once = once
+        self._claims = claims
         self._clock = clock
         self._observer = observer
         self._send = send
-        self._told: dict[str, float] = {}
+        # When each alert that is out may be given again, by the clock's time.
+        self._silent_until: dict[str, float] = {}
 
-    async def look(self, states: Sequence[BudgetState], token: Any) -> None:
+    async def check(self, states: Sequence[BudgetState], token: Any) -> None:
+        """Alerts on each share that is reached, and where a budget will not last. token: the request's own."""
         now = self._clock.time()
-        await self._tell_once(due(states, self._shares, now), token, now)
+        await self._alert_once(due(states, self._shares, now), token, now)
 
-    async def refused(self, states: Sequence[BudgetState], refusing: BudgetClaim, token: Any) -> None:
-        """Looks at a budget that refused a call."""
+    async def check_refused(self, states: Sequence[BudgetState], refusing: BudgetClaim, token: Any) -> None:
+        """Alerts on a budget that refused a call with nothing reserved in it."""
         now = self._clock.time()
-        await self._tell_once(exhausted(states, refusing, now), token, now)
+        await self._alert_once(exhausted(states, refusing, now), token, now)
 
-    async def _tell_once(self, alerts: Iterable[Alert], token: Any, now: float) -> None:
+    async def _alert_once(self, alerts: Iterable[Alert], token: Any, now: float) -> None:
         for alert in alerts:
-            if self._told.get(alert.name, 0.0) > now:
+            if self._silent_until.get(alert.name, 0.0) > now:
                 continue
-            if len(self._told) >= REMEMBERED:
-                self._told.clear()
-            self._told[alert.name] = now + alert.lasts_s(now)
-            if await self._once.claim(alert.name, alert.lasts_s(now)):
-                self._tell(alert, token, now)
+            if len(self._silent_until) >= KNOWN_ALERTS:
+                self._silent_until.clear()
+            self._silent_until[alert.name] = now + alert.lasts_s(now)
+            if await self._claims.claim(alert.name, alert.lasts_s(now)):
+                self._alert(alert, token, now)
 
-    def _tell(self, alert: Alert, token: Any, now: float) -> None:
+    def _alert(self, alert: Alert, token: Any, now: float) -> None:
         claim, state = alert.state.claim, alert.state
         if alert.kind == "spent":
             log.warning("the budget of %s: %g of %s USD is spent", claim.key, alert.share, f"{usd(claim.limit):f}")

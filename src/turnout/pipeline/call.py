@@ -1,32 +1,68 @@
-"""One request on its way. Values and pure functions."""
+"""One request in the pipeline: what is known when it begins, what has happened to it, and what the pipeline is made of.
+
+Values and their types; nothing here waits or decides.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.caching.entries import StoredAnswer
 from turnout.caching.flights import Flight, Flights, Listener
+from turnout.caching.keys import CacheKeys
 from turnout.context import RequestContext
 from turnout.openai.requests import ChatRequest
-from turnout.pipeline.bill import Reservation
+from turnout.pipeline.budget_alerts import BudgetAlerts
+from turnout.pipeline.reservation import Reservation
+from turnout.ports.admission import Gate
+from turnout.ports.runtime import Clock, Observer
+from turnout.ports.sharing import FlightBroker
+from turnout.pricing import Price
 from turnout.records import CacheState, Decision, Outcome
-from turnout.routing.catalog import ModelSelection
+from turnout.routing.catalog import Catalog, ModelSelection
+from turnout.routing.router import Router
 from turnout.settings import Settings
+from turnout.upstream.bulkhead import Bulkhead
 from turnout.upstream.call_trace import CallTrace
+from turnout.upstream.chain import Chain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collaborators:
+    """What the pipeline works with; all of it outlives every request. prices: by configured model name."""
+
+    settings: Settings
+    clock: Clock
+    gate: Gate
+    flight_broker: FlightBroker
+    keys: CacheKeys
+    catalog: Catalog
+    router: Router
+    chain: Chain
+    bulkhead: Bulkhead
+    prices: Callable[[], Mapping[str, Price]]
+    observer: Observer
+    budget_alerts: BudgetAlerts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointAdmission:
-    """A request of the app's own endpoint that was let in. headers: of the rate limits that apply."""
+    """A request of the app's own endpoint that was let in. headers: of the rate limits that apply to it."""
 
     decision: Decision | None
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request on its way. `outcome` is set once, when it is over."""
+    """One request, as it is known when it begins.
+
+    selection: what its `model` stands for. key: the cache key; None where its answer is neither looked up nor stored.
+    cache: the state that is reported where a call is made for it. token: the observer's own.
+    reservation: what it claims of limits and budgets; its fields are written by `reservation` alone.
+    """
 
     request: ChatRequest
     selection: ModelSelection
@@ -34,17 +70,19 @@ class Call:
     key: bytes | None
     cache: CacheState
     token: Any
-    reservation: Reservation = field(default_factory=Reservation)
-    progress: FlightProgress | None = None
-    # The flight that this request pays for.
-    flight: AnswerFlight | None = None
-    outcome: Outcome | None = None
+    reservation: Reservation
 
 
 @dataclass(slots=True, kw_only=True)
 class FlightProgress:
-    """What a flight tells its listeners while it is in the air: the decision, and the trip so far."""
+    """What the listeners of a flight may know while it is under way.
 
+    payer: the request that the upstream call is made for; None while another process makes it. Written by `leader`.
+    decision: written by `leader`; for another process' flight by `flight_frames`, and so is `trace.serving`.
+    trace: the attempts so far. Written by upstream's chain.
+    """
+
+    payer: Call | None = None
     decision: Decision | None = None
     trace: CallTrace = field(default_factory=CallTrace)
 
@@ -54,8 +92,43 @@ AnswerFlights = Flights[StoredAnswer, FlightProgress]
 AnswerListener = Listener[StoredAnswer, FlightProgress]
 
 
+@dataclass(slots=True, kw_only=True)
+class CallState:
+    """What has happened to one request so far.
+
+    listener: its place at the flight that answers it; None before the gate and for a hit. Written by `pipeline`.
+    outcome: set once, when the request is over. Written by `outcomes`.
+    """
+
+    call: Call
+    listener: AnswerListener | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def paid_flight(self) -> AnswerFlight | None:
+        """The flight that this request pays for; None for a hit and for a follower."""
+        flight = self.listener.flight if self.listener is not None else None
+        return flight if flight is not None and flight.progress.payer is self.call else None
+
+    @property
+    def cache(self) -> CacheState:
+        """`collapsed` for a request that listens to a call made for another."""
+        return "collapsed" if self.listener is not None and self.paid_flight is None else self.call.cache
+
+    @property
+    def trace(self) -> CallTrace | None:
+        """The attempts that this request pays for; None for a hit and for a follower."""
+        flight = self.paid_flight
+        return flight.progress.trace if flight is not None else None
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision of the flight that it listens to; None before it is made and for a hit."""
+        return self.listener.flight.progress.decision if self.listener is not None else None
+
+
 def miss_state(settings: Settings, context: RequestContext) -> CacheState:
-    """What a miss will be told as."""
+    """The cache state that is reported where a call is made."""
     if not settings.cache.enabled:
         return "off"
     if context.directives.no_store:
@@ -67,7 +140,7 @@ def miss_state(settings: Settings, context: RequestContext) -> CacheState:
 
 
 def unstored(cache: CacheState) -> CacheState:
-    """What a miss is told as whose answer is not stored."""
+    """The same state for an answer that is not stored."""
     if cache == "miss_stored":
         return "miss"
     return "request" if cache == "request_stored" else cache

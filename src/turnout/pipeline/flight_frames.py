@@ -1,9 +1,9 @@
-"""A flight as frames of bytes, for listeners in other processes; and such frames as a flight.
+"""A flight as frames of bytes for followers in other processes, and a flight mirrored from such frames.
 
-H + JSON  the head of a stream: who decided what, who serves it
+H + JSON  the head of a stream: the decision, and the model that serves it
 C + JSON  chunks of the stream, an array
-L + bytes the whole answer (caching/entries.py), the last frame of a good flight
-E + JSON  the error that the flight failed with, the last frame of a bad one
+L + bytes the whole answer (caching/entries.py), the last frame of a flight that landed
+E + JSON  the error of a flight that failed, its last frame
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from turnout import errors
-from turnout.caching.entries import StoredAnswer, decision_of, pack, unpack
+from turnout.caching.entries import StoredAnswer, pack, parse_decision, unpack
 from turnout.errors import InternalError, ServedError
 from turnout.openai.answers import chunks_of
 from turnout.pipeline.call import AnswerFlight, FlightProgress
@@ -23,18 +23,18 @@ from turnout.upstream.call_trace import Candidate
 _HEAD, _CHUNKS, _LANDED, _FAILED = b"H", b"C", b"L", b"E"
 
 
-async def told(flight: AnswerFlight, chunks: bool) -> AsyncGenerator[bytes, None]:
-    """What one listener hears of this flight, from the first on; no frame where it missed the beginning."""
+async def encode_flight(flight: AnswerFlight, chunks: bool) -> AsyncGenerator[bytes, None]:
+    """The frames of this flight for one follower, from the first chunk on; none where that is no longer kept."""
     if not flight.joinable:
         return
     listener = flight.listen()
     try:
         if chunks and flight.streamed:
             chunk = await listener.next()
-            yield _HEAD + _json(_head(flight.head))
+            yield _HEAD + _json(_head(flight.progress))
             while chunk is not None:
                 batch = [chunk]
-                while listener.ready:
+                while listener.has_next:
                     batch.append(await listener.next() or {})
                 yield _CHUNKS + _json(batch)
                 chunk = await listener.next()
@@ -45,31 +45,33 @@ async def told(flight: AnswerFlight, chunks: bool) -> AsyncGenerator[bytes, None
         listener.leave()
 
 
-async def heard(frames: AsyncIterator[bytes], flight: AnswerFlight) -> bool:
-    """Flies this flight by another's frames. False: it could not be heard from its first frame on, and nothing
-    was. Raises ServedError, as the other flight did, and FlightLost."""
+async def mirror_frames(frames: AsyncIterator[bytes], flight: AnswerFlight) -> bool:
+    """Runs this flight from another's frames. False: there was no frame, or not from the first one on.
+
+    Raises ServedError, as the other flight did, and FlightLost.
+    """
     async for frame in frames:
         kind, content = frame[:1], frame[1:]
         if kind == _HEAD:
             head = json.loads(content)
-            flight.head.decision = decision_of(head["decision"])
-            flight.head.trace.serving = Candidate(model=head["model"], tier=head["tier"])
+            flight.progress.decision = parse_decision(head["decision"])
+            flight.progress.trace.serving = Candidate(model=head["model"], tier=head["tier"])
         elif kind == _CHUNKS:
             for chunk in json.loads(content):
                 await flight.publish(chunk)
         elif kind == _FAILED:
-            raise _told_again(json.loads(content))
+            raise _parse_error(json.loads(content))
         elif kind == _LANDED and (answer := unpack(content)) is not None:
-            await landed(answer, flight)
+            await land_ready(answer, flight)
             return True
     return False
 
 
-async def landed(answer: StoredAnswer, flight: AnswerFlight) -> None:
-    """Lands this flight with a whole answer, as chunks first where its listeners may want chunks."""
-    flight.head.decision = answer.decision
-    flight.head.trace.serving = Candidate(model=answer.model, tier=answer.tier)
-    if flight.streamed and not flight.begun:
+async def land_ready(answer: StoredAnswer, flight: AnswerFlight) -> None:
+    """Lands this flight with a whole answer; publishes its chunks first where the flight is a stream."""
+    flight.progress.decision = answer.decision
+    flight.progress.trace.serving = Candidate(model=answer.model, tier=answer.tier)
+    if flight.streamed and not flight.has_chunks:
         for chunk in chunks_of(json.loads(answer.body), include_usage=True):
             await flight.publish(chunk)
     flight.land(answer)
@@ -96,11 +98,11 @@ def _error(error: ServedError) -> dict[str, Any]:
     }
 
 
-def _told_again(told: dict[str, Any]) -> ServedError:
-    kind = getattr(errors, told.pop("kind"), None)
+def _parse_error(fields: dict[str, Any]) -> ServedError:
+    kind = getattr(errors, fields.pop("kind"), None)
     if not (isinstance(kind, type) and issubclass(kind, ServedError)):
         kind = InternalError
-    return kind(told.pop("message"), **told)
+    return kind(fields.pop("message"), **fields)
 
 
 def _json(value: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""A call that is in flight already: listened to where it is this loop's, told on where it is another process'."""
+"""A call that is in flight already: listened to here, or mirrored where another process or loop makes it."""
 
 from __future__ import annotations
 
@@ -12,91 +12,75 @@ from turnout.caching.entries import unpack
 from turnout.caching.flights import Flight
 from turnout.errors import Overloaded
 from turnout.pipeline.admission import Admission
-from turnout.pipeline.bill import refusal
-from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, FlightProgress, miss_state
-from turnout.pipeline.flight_frames import heard, landed
+from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, Collaborators, FlightProgress
+from turnout.pipeline.flight_frames import land_ready, mirror_frames
 from turnout.pipeline.leader import Leader
+from turnout.pipeline.reservation import refusal_error
 from turnout.ports.admission import Ask, Follow, Hit, Lead, Verdict
 from turnout.ports.limits import BudgetRefused, RateRefused, Refusal
-from turnout.ports.sharing import FlightBroker, FlightLost
-from turnout.settings import Settings
+from turnout.ports.sharing import FlightLost
 
 
 class Follower:
-    """Joins flights instead of making calls twice."""
+    """Joins flights, so that no call is made twice."""
 
     def __init__(
-        self,
-        *,
-        settings: Settings,
-        admission: Admission,
-        leader: Leader,
-        flight_broker: FlightBroker,
-        flights: AnswerFlights,
+        self, collaborators: Collaborators, admission: Admission, leader: Leader, flights: AnswerFlights
     ) -> None:
-        self._settings = settings
+        self._flight_broker = collaborators.flight_broker
         self._admission = admission
         self._leader = leader
-        self._flight_broker = flight_broker
         self._flights = flights
 
-    def join(self, call: Call) -> AnswerListener | None:
-        """Listens to this loop's own flight of the same call; None where there is none."""
+    def follow(self, call: Call, ask: Ask, verdict: Follow) -> AnswerListener:
+        """Listens to the flight that makes this call: this loop's own, else a mirror of another's."""
         flight = self._flights.find(call.key) if call.key is not None else None
-        if flight is None:
-            return None
-        call.cache = "collapsed"
-        call.progress = flight.head
-        return flight.listen()
-
-    def echo(self, call: Call, ask: Ask, follow: Follow) -> AnswerListener:
-        """Another process' flight (or another loop's), told on as a flight that can be listened to here."""
-        call.progress, call.cache = FlightProgress(), "collapsed"
-        flight: AnswerFlight = Flight(call.progress, streamed=call.request.stream)
+        if flight is not None:
+            return flight.listen()
+        flight = Flight(FlightProgress(), streamed=call.request.stream)
         self._flights.add(call.key, flight)
         listener = flight.listen()
-        flight.start(partial(self._echoed, call, ask, follow))
+        flight.start(partial(self._mirror, call, ask, verdict))
         return listener
 
-    async def _echoed(self, call: Call, ask: Ask, follow: Follow, flight: AnswerFlight) -> None:
-        """Hears another's flight; makes the call here where its holder is gone, or where it cannot be heard."""
+    async def _mirror(self, call: Call, ask: Ask, follow: Follow, flight: AnswerFlight) -> None:
+        """Mirrors the other flight; makes the call here where its process is gone or it cannot be followed."""
         verdict: Verdict = follow
         try:
             if flight.abandoned:
                 raise asyncio.CancelledError
             while isinstance(verdict, Follow):
                 try:
-                    if await self._heard(call, verdict, flight):
+                    if await self._receive(call, verdict, flight):
                         return
                     ask = replace(ask, collapse=False)
                 except FlightLost as lost:
-                    if flight.begun:
+                    if flight.has_chunks:
                         raise Overloaded(f"the shared stream broke off: {lost}", retry_after_s=1.0) from lost
                 # The request is counted already.
-                verdict = await self._admission.enter(call, call.reservation.again(ask))
-            await self._resumed(call, verdict, flight)
+                verdict = await self._admission.enter(call, call.reservation.claim_call(ask))
+            await self._take_over(call, verdict, flight)
         finally:
             self._flights.remove(call.key, flight)
 
-    async def _heard(self, call: Call, follow: Follow, flight: AnswerFlight) -> bool:
+    async def _receive(self, call: Call, follow: Follow, flight: AnswerFlight) -> bool:
         assert call.key is not None
         async with aclosing(self._flight_broker.follow(call.key, follow.lease, chunks=flight.streamed)) as frames:
-            return await heard(frames, flight)
+            return await mirror_frames(frames, flight)
 
-    async def _resumed(self, call: Call, verdict: Hit | Lead | Refusal, flight: AnswerFlight) -> None:
-        """Whoever followed in vain has its answer from the store or makes the call."""
+    async def _take_over(self, call: Call, verdict: Hit | Lead | Refusal, flight: AnswerFlight) -> None:
+        """Serves this flight from the store, or makes the call. Raises ServedError."""
         match verdict:
             case Hit():
                 answer = unpack(verdict.stored.packed)
                 if answer is not None:
-                    await landed(answer, flight)
+                    await land_ready(answer, flight)
                 else:
-                    await self._admission.reserve_apart(call)
-                    await self._leader.flight(call, None, flight)
+                    await self._admission.reserve_uncoalesced(call)
+                    await self._leader.run(call, False, flight)
             case Lead():
-                call.cache = miss_state(self._settings, call.context)
-                await self._leader.flight(call, verdict.lease, flight)
+                await self._leader.run(call, True, flight)
             case RateRefused() | BudgetRefused():
-                raise refusal(verdict)
+                raise refusal_error(verdict)
             case _:
                 assert_never(verdict)

@@ -1,4 +1,4 @@
-"""A call made here, as a flight: from its decision to its settlement, whoever listens to it."""
+"""A call made by this process, as a flight: decided, called upstream, stored and settled, whoever listens to it."""
 
 from __future__ import annotations
 
@@ -8,121 +8,124 @@ from functools import partial
 
 from turnout.caching.entries import StoredAnswer, pack
 from turnout.caching.flights import Flight
+from turnout.context import RequestContext
 from turnout.openai.answers import Assembly, Body, dumps
+from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
-from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, FlightProgress
-from turnout.pipeline.deciding import decide
-from turnout.pipeline.flight_frames import told
-from turnout.pipeline.reservation import Reservations
+from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, Collaborators, FlightProgress
+from turnout.pipeline.flight_frames import encode_flight
 from turnout.ports.admission import Store
-from turnout.ports.runtime import Clock
-from turnout.ports.sharing import FlightBroker
+from turnout.ports.scoring import Query
 from turnout.records import Decision, Usage
+from turnout.routing.catalog import ModelSelection
 from turnout.routing.router import Router
-from turnout.settings import Settings
 from turnout.upstream.call_trace import CallTrace, Candidate, UpstreamCall
-from turnout.upstream.chain import Chain
 
-# A complete answer; `length` and `content_filter` are truncated ones.
+# Finish reasons of a complete answer; `length` and `content_filter` are those of truncated ones.
 STORABLE = frozenset({"stop", "tool_calls", "function_call"})
 
 
-class Leader:
-    """Makes calls that any number of callers listen to."""
+def tag_of(request: ChatRequest, context: RequestContext) -> str:
+    """What the app knows about the request: its own tag, else the endpoint that it came from."""
+    return request.tag or context.caller.endpoint
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        clock: Clock,
-        admission: Admission,
-        reservations: Reservations,
-        router: Router,
-        chain: Chain,
-        flight_broker: FlightBroker,
-        flights: AnswerFlights,
-    ) -> None:
-        self._settings = settings
-        self._clock = clock
+
+def decide(
+    router: Router,
+    request: ChatRequest,
+    selection: ModelSelection,
+    context: RequestContext,
+    *,
+    observe: bool = True,
+    pacing_factor: float = 1.0,
+) -> Decision:
+    """The selection's decision where a tier or a model was forced, else the router's.
+
+    observe: it counts for the share that is kept. pacing_factor: what pacing leaves of the routing target, in [0, 1].
+    """
+    if selection.tier is not None:
+        return Decision(tier=selection.tier, reason="forced", candidates=selection.candidates)
+    endpoint = context.caller.endpoint
+    query = Query(messages=request.messages, tag=request.tag, endpoint=endpoint, tools=request.tools)
+    return router.decide(query, observe=observe, pacing_factor=pacing_factor)
+
+
+class Leader:
+    """Makes calls that any number of callers may listen to."""
+
+    def __init__(self, collaborators: Collaborators, admission: Admission, flights: AnswerFlights) -> None:
+        self._settings = collaborators.settings
+        self._clock = collaborators.clock
+        self._router = collaborators.router
+        self._chain = collaborators.chain
+        self._flight_broker = collaborators.flight_broker
         self._admission = admission
-        self._reservations = reservations
-        self._router = router
-        self._chain = chain
-        self._flight_broker = flight_broker
         self._flights = flights
 
-    async def call_uncoalesced(self, call: Call) -> AnswerListener:
-        """A call that shares nothing: the store told of an answer that cannot be read."""
-        await self._admission.reserve_apart(call)
-        return self.fly(call, lease=None)
-
-    def fly(self, call: Call, lease: str | None) -> AnswerListener:
-        """Begins the call. lease: the gate's, under which others may join it; None: nobody may."""
-        call.progress = FlightProgress()
-        flight: AnswerFlight = Flight(call.progress, streamed=call.request.stream)
-        call.flight = flight
-        self._flights.add(call.key if lease is not None else None, flight)
+    def lead(self, call: Call, *, joinable: bool) -> AnswerListener:
+        """Begins a flight for this call, and listens to it. joinable: others may, under the reservation's lease."""
+        flight: AnswerFlight = Flight(FlightProgress(payer=call), streamed=call.request.stream)
+        self._flights.add(call.key if joinable else None, flight)
         listener = flight.listen()
-        flight.start(partial(self.flight, call, lease))
+        flight.start(partial(self.run, call, joinable))
         return listener
 
-    async def flight(self, call: Call, lease: str | None, flight: AnswerFlight) -> None:
-        """One call, from the decision to the settlement. Shared by all who listen to it."""
+    async def lead_uncoalesced(self, call: Call) -> AnswerListener:
+        """Begins a flight that nobody may join: the gate believes that there is an answer. Raises ServedError."""
+        await self._admission.reserve_uncoalesced(call)
+        return self.lead(call, joinable=False)
+
+    async def run(self, call: Call, joinable: bool, flight: AnswerFlight) -> None:
+        """Makes the call in this flight, from the decision to the settlement. Raises ServedError."""
+        progress, reservation = flight.progress, call.reservation
+        # Of a flight that followed another process' in vain, it pays from here on.
+        progress.payer = call
+        lease = reservation.lease if joinable else ""
         store: Store | None = None
-        if call.key is not None and lease is not None:
-            self._flight_broker.share(call.key, lease, partial(told, flight))
+        if call.key is not None and joinable:
+            self._flight_broker.share(call.key, lease, partial(encode_flight, flight))
         try:
             if flight.abandoned:
                 raise asyncio.CancelledError
-            pacing_factor = self._reservations.pacing_factor(call.reservation)
-            decision = decide(self._router, call.request, call.selection, call.context, pacing_factor=pacing_factor)
-            decision = await self._reservations.within(call.reservation, decision)
-            flight.head.decision = decision
-            body = await self._called(self._order(call, decision, flight.head.trace), flight)
-            answer = _answer(body, flight.head)
+            decision = decide(
+                self._router, call.request, call.selection, call.context, pacing_factor=reservation.pacing_factor()
+            )
+            progress.decision = decision = await reservation.confirm(decision)
+            body = await self._call_upstream(self._upstream_call(call, decision, progress.trace), flight)
+            answer = _answer(body, progress)
             store = self._store(call, body, answer)
             flight.land(answer)
         finally:
-            self._flight_broker.end(lease or "")
-            await self._admission.settle(
-                self._reservations.settlement(
-                    call.reservation,
-                    call.request,
-                    flight.head.trace,
-                    key=call.key,
-                    lease=lease or call.reservation.lease,
-                    store=store,
-                ),
-                call.token,
-            )
+            self._flight_broker.end(lease)
+            settlement = reservation.settlement(progress.trace, key=call.key, store=store)
+            await self._admission.settle(settlement, call.token)
             self._flights.remove(call.key, flight)
 
-    async def _called(self, order: UpstreamCall, flight: AnswerFlight) -> Body:
-        trace = flight.head.trace
+    async def _call_upstream(self, upstream_call: UpstreamCall, flight: AnswerFlight) -> Body:
+        trace = flight.progress.trace
         if not flight.streamed:
-            return await self._chain.complete(order, trace)
-        whole = Assembly()
-        async with aclosing(self._chain.stream(order, trace)) as chunks:
+            return await self._chain.complete(upstream_call, trace)
+        assembly = Assembly()
+        async with aclosing(self._chain.stream(upstream_call, trace)) as chunks:
             async for chunk in chunks:
-                whole.add(chunk)
+                assembly.add(chunk)
                 await flight.publish(chunk)
-        return whole.body()
+        return assembly.body()
 
-    def _order(self, call: Call, decision: Decision, trace: CallTrace) -> UpstreamCall:
-        now, retry = self._clock.monotonic(), self._settings.retry
+    def _upstream_call(self, call: Call, decision: Decision, trace: CallTrace) -> UpstreamCall:
+        retry = self._settings.retry
+        candidates = (Candidate(model=model, tier=self._settings.tier_of(model)) for model in decision.candidates)
         return UpstreamCall(
             messages=call.request.messages,
             params=call.request.params,
             extra=call.request.extra,
-            candidates=tuple(
-                Candidate(model=model, tier=self._settings.tier_of(model)) for model in decision.candidates
-            ),
+            candidates=tuple(candidates),
             # A flight belongs to nobody: a caller's own lower deadline ends its listening, not the flight.
             deadline=call.context.started + retry.deadline_s,
-            stream_deadline=now + retry.stream_deadline_s,
+            stream_deadline=self._clock.monotonic() + retry.stream_deadline_s,
             token=call.token,
-            afford=self._reservations.affording(call.reservation, call.request, trace),
-            own=self._reservations.caps(call.reservation, call.request, decision.candidates),
+            afford=call.reservation.attempt_check(trace),
+            own=call.reservation.output_caps(decision.candidates),
         )
 
     def _store(self, call: Call, body: Body, answer: StoredAnswer) -> Store | None:

@@ -1,117 +1,157 @@
-"""What is told of a request when it is over: its times and its outcome. Values and pure functions."""
+"""How a request ends: the answer at hand, where its time went, and the one outcome that the observer gets."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.pipeline.call import Call
-from turnout.pipeline.whole import ReadyAnswer, fallback_reason
+from turnout.caching.entries import StoredAnswer, unpack
+from turnout.errors import CallerGone, ServedError
+from turnout.openai.answers import Body, dumps
+from turnout.pipeline.call import CallState, unstored
+from turnout.ports.admission import Stored
+from turnout.ports.runtime import Clock, Observer
 from turnout.pricing import total
-from turnout.records import SERVED_FROM_CACHE, Attempt, Outcome, Usage
-from turnout.upstream.call_trace import CallTrace
+from turnout.records import SERVED_FROM_CACHE, CacheState, Decision, Outcome, Reason, ServedTier, Usage
+
+# Finish reasons of an answer that is not stored, as they stand in its body.
+TRUNCATED = (b"length", b"content_filter")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyAnswer:
+    """A whole answer at hand, and where it came from. age_s: of a cached one."""
+
+    answer: StoredAnswer
+    cache: CacheState
+    reason: Reason
+    tier: ServedTier
+    age_s: float | None = None
+
+
+def cached_answer(stored: Stored, cache: CacheState) -> ReadyAnswer | None:
+    """An answer out of the store; None where it cannot be read."""
+    answer = unpack(stored.packed)
+    if answer is None:
+        return None
+    return ReadyAnswer(answer=answer, cache=cache, reason="cache", tier=answer.tier, age_s=stored.age_s)
+
+
+def flight_answer(state: CallState, answer: StoredAnswer) -> ReadyAnswer:
+    """The answer that the request's flight landed with."""
+    complete = not any(b'"finish_reason":"%b"' % reason in answer.body for reason in TRUNCATED)
+    return ReadyAnswer(
+        answer=answer,
+        cache=state.cache if complete else unstored(state.cache),
+        reason=_reason(answer.decision, answer.model),
+        tier=answer.tier,
+    )
+
+
+def plain_answer(text: str, state: CallState, created: float) -> ReadyAnswer:
+    """The configured plain answer, in the shape of a model's. created: seconds since 1970."""
+    body: Body = {
+        "id": f"chatcmpl-{state.call.context.request_id}",
+        "object": "chat.completion",
+        "created": int(created),
+        "model": "turnout/fallback-answer",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+        "usage": Usage().to_openai(),
+    }
+    decision = state.decision or Decision(tier="cheap", reason="fallback_answer", candidates=())
+    answer = StoredAnswer(body=dumps(body), decision=decision, tier="cheap", model="", usage=Usage())
+    return ReadyAnswer(answer=answer, cache=unstored(state.cache), reason="fallback_answer", tier="none")
+
+
+def _reason(decision: Decision, model: str) -> Reason:
+    """The decision's reason, unless another than the preferred candidate answered."""
+    return decision.reason if model == decision.candidates[0] else "fallback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """Where one request's time went, in seconds."""
+    """Where one request's time went, in seconds. own: this library's, without inference and without waiting."""
 
     own: float
     inference: float
     waited: float
 
-    def up_to(self, head: Outcome) -> Times:
-        """These times as they stood at the head of a stream: what its caller waited for."""
-        return Times(own=head.turnout_s, inference=head.inference_s, waited=head.waited_s)
 
-
-def times(call: Call, now: float, listened_s: float) -> Times:
-    """This library's own time is what is left of the whole after inference and waiting.
-
-    A follower's inference is its listening, `listened_s`; a leader's is its trip's.
-    """
-    whole = max(0.0, now - call.context.started)
-    trace = _trip(call)
+def times(state: CallState, now: float, listened_s: float) -> Times:
+    """The times up to now. The inference of a follower is its listening, `listened_s`; else that of its attempts."""
+    trace = state.trace
     if trace is not None:
         inference, waited = trace.inference_s(now), trace.waiting_s(now)
     else:
         inference, waited = listened_s, 0.0
-    return Times(own=max(0.0, whole - inference - waited), inference=inference, waited=waited)
+    own = now - state.call.context.started - inference - waited
+    return Times(own=max(0.0, own), inference=inference, waited=waited)
 
 
-def _trip(call: Call) -> CallTrace | None:
-    """The trip that this request pays for: none for a hit or for a follower."""
-    return call.progress.trace if call.progress is not None and call.cache != "collapsed" else None
-
-
-def _attempts(call: Call) -> tuple[Attempt, ...]:
-    trace = _trip(call)
-    return tuple(trace.attempts) if trace is not None else ()
-
-
-def received(call: Call) -> Usage:
-    """What came of an answer that never came whole, as far as this request pays for it."""
-    attempts = _attempts(call)
-    return (attempts[-1].usage if attempts else None) or Usage()
-
-
-def whole_outcome(call: Call, whole: ReadyAnswer, spent: Times, *, streamed: bool) -> Outcome:
-    """The outcome of a request that was given a whole answer."""
-    from_cache = whole.cache in SERVED_FROM_CACHE
+def answer_outcome(state: CallState, ready: ReadyAnswer, spent: Times, *, streamed: bool) -> Outcome:
+    """The outcome of a request that gets a whole answer."""
+    from_cache = ready.cache in SERVED_FROM_CACHE
     return _outcome(
-        call,
+        state,
         spent,
-        decision=whole.answer.decision,
-        tier=whole.tier,
-        model=whole.answer.model,
-        reason=whole.reason,
-        cache=whole.cache,
-        usage=Usage() if from_cache and not whole.answer.model else whole.answer.usage,
+        decision=ready.answer.decision,
+        tier=ready.tier,
+        model=ready.answer.model,
+        reason=ready.reason,
+        cache=ready.cache,
+        usage=Usage() if from_cache and not ready.answer.model else ready.answer.usage,
         streamed=streamed,
-        age_s=whole.age_s,
+        age_s=ready.age_s,
     )
 
 
-def stream_outcome(call: Call, spent: Times, *, usage: Usage, error: str | None) -> Outcome:
-    """The outcome of a stream: of its head while it runs, of the whole when it is over."""
-    progress = call.progress
-    serving = progress.trace.serving if progress else None
-    decision = progress.decision if progress else None
-    if serving is None or decision is None:
-        return refused_outcome(call, spent, error or "internal_error")
+def stream_outcome(state: CallState, spent: Times, *, usage: Usage, error: str | None) -> Outcome:
+    """The outcome of a stream: of its head while it runs, of the whole when it is over. error: a code, or None."""
+    progress = state.listener.flight.progress if state.listener is not None else None
+    if progress is None or progress.decision is None or progress.trace.serving is None:
+        return error_outcome(state, spent, error or "internal_error")
+    decision, serving = progress.decision, progress.trace.serving
     return _outcome(
-        call,
+        state,
         spent,
         decision=decision,
         tier=serving.tier,
         model=serving.model,
-        reason=fallback_reason(decision, serving.model),
-        cache=call.cache,
+        reason=_reason(decision, serving.model),
+        cache=state.cache,
         usage=usage,
         streamed=True,
         error=error,
     )
 
 
-def refused_outcome(call: Call, spent: Times, error: str) -> Outcome:
-    """The outcome of a request that was told an error."""
-    decision = call.progress.decision if call.progress else None
+def error_outcome(state: CallState, spent: Times, error: str) -> Outcome:
+    """The outcome of a request that gets an error. error: its code."""
     return _outcome(
-        call,
+        state,
         spent,
-        decision=decision,
+        decision=state.decision,
         tier="none",
         model="",
-        reason=decision.reason if decision else None,
-        cache="miss" if call.cache == "miss_stored" else call.cache,
+        reason=state.decision.reason if state.decision else None,
+        cache="miss" if state.cache == "miss_stored" else state.cache,
         usage=Usage(),
-        streamed=call.request.stream,
+        streamed=state.call.request.stream,
         error=error,
     )
 
 
-def _outcome(call: Call, spent: Times, **told: Any) -> Outcome:
-    attempts, trace = _attempts(call), _trip(call)
+def received_usage(state: CallState) -> Usage:
+    """The usage of an answer that broke off, as far as this request pays for it."""
+    attempts = state.trace.attempts if state.trace is not None else ()
+    return (attempts[-1].usage if attempts else None) or Usage()
+
+
+def _outcome(state: CallState, spent: Times, **fields: Any) -> Outcome:
+    trace, call = state.trace, state.call
+    attempts = tuple(trace.attempts) if trace is not None else ()
     firsts = [attempt.first_chunk_s for attempt in attempts if attempt.first_chunk_s is not None]
     return Outcome(
         request_id=call.context.request_id,
@@ -125,5 +165,42 @@ def _outcome(call: Call, spent: Times, **told: Any) -> Outcome:
         user=call.context.caller.user,
         endpoint=call.context.caller.endpoint,
         limits=call.reservation.headers,
-        **told,
+        **fields,
     )
+
+
+class OutcomeReporter:
+    """Ends requests: each has one outcome, reported once."""
+
+    def __init__(self, clock: Clock, observer: Observer) -> None:
+        self._clock = clock
+        self._observer = observer
+
+    def answered(self, state: CallState, ready: ReadyAnswer, listened_s: float, *, streamed: bool) -> Outcome:
+        """Ends the request with a whole answer; its outcome."""
+        spent = times(state, self._clock.monotonic(), listened_s)
+        return self._report(state, answer_outcome(state, ready, spent, streamed=streamed))
+
+    def failed(self, state: CallState, error: BaseException) -> BaseException:
+        """Ends the request with an error; the error to raise, with the headers of the limits that applied."""
+        code = error.told_code if isinstance(error, ServedError) else "cancelled"
+        if not isinstance(error, ServedError | CallerGone | asyncio.CancelledError | GeneratorExit):
+            code = "internal_error"
+        spent = times(state, self._clock.monotonic(), 0.0)
+        self.report_with_flight(state, lambda: error_outcome(state, spent, code))
+        headers = state.call.reservation.headers
+        return error.headed(headers) if isinstance(error, ServedError) and headers else error
+
+    def report_with_flight(self, state: CallState, outcome: Callable[[], Outcome]) -> None:
+        """Ends the request; where it leaves a call that it pays for, once that is over and its cost is known."""
+        flight = state.paid_flight
+        if flight is not None and not flight.over:
+            flight.when_ended(lambda: self._report(state, outcome()))
+        else:
+            self._report(state, outcome())
+
+    def _report(self, state: CallState, outcome: Outcome) -> Outcome:
+        if state.outcome is None:
+            state.outcome = outcome
+            self._observer.request_ended(state.call.token, outcome)
+        return outcome

@@ -1,40 +1,45 @@
-"""What one request may cost, what is reserved for it, and what it did cost.
+"""What one request may cost: what it claims of limits and budgets, what is reserved for it, what is settled.
 
-A Bill is opened before the gate, asked on the way, and closed after it. Where no limit and no budget applies
-there is none.
+A reservation is opened when the request begins, made at the gate, topped up for retries and fallbacks, and settled
+when the call is over. Amounts are whole nano-USD.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from turnout.context import Caller
-from turnout.errors import BudgetUnavailable
+from turnout.errors import BudgetUnavailable, ServedError
 from turnout.openai.requests import ChatRequest
-from turnout.pipeline.bill import Reservation, refusal
-from turnout.ports.admission import Ask, Gate, Lead, Settlement, Store
-from turnout.ports.limits import BudgetRefused, RateRefused
+from turnout.ports.admission import Ask, Entry, Gate, Lead, Settlement, Store
+from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused
 from turnout.ports.runtime import Clock
 from turnout.pricing import Price
 from turnout.quota.cost_bounds import CostBound, cost_bound, cost_of, default_cap, tokens_of
 from turnout.quota.pacing import pacing_factor
 from turnout.quota.policies import Policies
-from turnout.quota.refusals import budget_exceeded, no_room
-from turnout.quota.token_bounds import prompt_size
+from turnout.quota.rate_headers import Pairs, rate_headers
+from turnout.quota.refusals import budget_exceeded, no_room, rate_exceeded
+from turnout.quota.token_bounds import Size, prompt_size
 from turnout.records import Attempt, Decision, Tier
 from turnout.routing.catalog import Catalog, ModelSelection
-from turnout.settings import LEASE_MARGIN_S, Settings
+from turnout.settings import Settings
 from turnout.upstream.call_trace import CallTrace, Candidate
 from turnout.upstream.prices import HOW_TO_PRICE
 
 log = logging.getLogger("turnout")
 
 
+def refusal_error(verdict: RateRefused | BudgetRefused) -> ServedError:
+    """The error that a caller gets for this verdict: a 429."""
+    return rate_exceeded(verdict) if isinstance(verdict, RateRefused) else budget_exceeded(verdict)
+
+
 class Reservations:
-    """Opens, asks and closes bills. prices: by configured name."""
+    """Opens reservations, and holds what they all share. prices: by configured model name."""
 
     def __init__(
         self,
@@ -45,173 +50,187 @@ class Reservations:
         catalog: Catalog,
         prices: Callable[[], Mapping[str, Price]],
     ) -> None:
-        self._settings = settings
+        self.settings = settings
+        self.clock = clock
+        self.gate = gate
+        self.catalog = catalog
         self._policies = Policies(settings)
-        self._clock = clock
-        self._gate = gate
-        self._catalog = catalog
         self._prices = prices
 
-    @property
-    def budgeted(self) -> bool:
-        """Whether any budget is set: every model needs a price then."""
-        return self._policies.budgeted
-
     def open(self, request: ChatRequest, selection: ModelSelection, caller: Caller) -> Reservation:
-        """The bill of a request. Raises ServedError where its worst case cannot be known."""
+        """The reservation of a request that begins. Nothing is claimed yet."""
         if not self._policies.any:
-            return Reservation()
-        reservation = Reservation(
-            rates=self._policies.rates(caller),
-            budgets=self._policies.budgets(caller, self._clock.time()),
-        )
-        if reservation.bounded:
-            reservation.size = prompt_size(request.messages, request.params, request.extra)
-            reservation.offers = self._offers(reservation, request, selection)
-            tokens = max(reservation.worst[model].tokens for model in reservation.worst)
-            reservation.rates = tuple(
-                replace(claim, amount=tokens) if claim.unit == "tokens" else claim for claim in reservation.rates
-            )
-        return reservation
+            return Reservation(self, request, selection)
+        budgets = self._policies.budgets(caller, self.clock.time())
+        return Reservation(self, request, selection, self._policies.rates(caller), budgets)
 
-    def _offers(
-        self, reservation: Reservation, request: ChatRequest, selection: ModelSelection
-    ) -> tuple[tuple[Tier, int], ...]:
-        if selection.tier is not None:
-            preferred: dict[Tier, str] = {selection.tier: selection.candidates[0]}
-        else:
-            tiers: tuple[Tier, Tier] = ("expensive", "cheap")
-            preferred = {tier: self._settings.tier_models(tier)[0] for tier in tiers}
-        offers = ((tier, self._worst(reservation, request, model).cost) for tier, model in preferred.items())
-        return tuple(sorted(offers, key=lambda offer: -offer[1]))
+    def pacing_factor(self, states: Sequence[BudgetState]) -> float:
+        """What pacing leaves of the routing target, in [0, 1]; 1 where pacing is off or no budget applies."""
+        if not self.settings.budgets.pacing or not states:
+            return 1.0
+        return pacing_factor(states, self.clock.time())
 
-    def _worst(self, reservation: Reservation, request: ChatRequest, name: str) -> CostBound:
-        """This model's worst case for this request, worked out once."""
-        found = reservation.worst.get(name)
-        if found is None:
-            found = reservation.worst[name] = cost_bound(
-                self._settings.model(name),
-                self._price(name) if reservation.budgets else None,
-                reservation.size,
-                request.params,
-                request.extra,
-                self._settings.budgets.default_max_output_tokens,
-            )
-        return found
-
-    def _price(self, name: str) -> Price:
-        price = self._prices().get(name)
+    def price(self, model: str) -> Price:
+        """The price of this model. Raises BudgetUnavailable where none is known."""
+        price = self._prices().get(model)
         if price is None:
-            log.error("%s has no price, and a budget applies: %s", name, HOW_TO_PRICE)
-            raise BudgetUnavailable(f"no price is known for {name}, and a budget applies")
+            log.error("%s has no price, and a budget applies: %s", model, HOW_TO_PRICE)
+            raise BudgetUnavailable(f"no price is known for {model}, and a budget applies")
         return price
 
-    def caps(
-        self, reservation: Reservation, request: ChatRequest, models: tuple[str, ...]
-    ) -> dict[str, dict[str, Any]]:
-        """What is sent to each model besides the caller's parameters: a cap on its output where none is set."""
-        if not reservation.bounded:
+
+class Reservation:
+    """What one request claims and what is reserved for it; nothing where no limit and no budget applies.
+
+    bounded: whether money or tokens are reserved; the call's output is capped then.
+    lease: the gate's, under which the reservation stands. headers: the rate limits that applied.
+    """
+
+    def __init__(
+        self,
+        shared: Reservations,
+        request: ChatRequest,
+        selection: ModelSelection,
+        rates: tuple[RateClaim, ...] = (),
+        budgets: tuple[BudgetClaim, ...] = (),
+    ) -> None:
+        self._shared = shared
+        self._request = request
+        self._selection = selection
+        self._rates = rates
+        self._budgets = budgets
+        self.bounded = bool(budgets) or any(claim.unit == "tokens" for claim in rates)
+        self.lease = ""
+        self.headers: Pairs = ()
+        self._size = Size(0)
+        self._bounds: dict[str, CostBound] = {}
+        # The tiers that may serve it with their worst case, dearest first; those from `_fits` on are covered.
+        self._offers: tuple[tuple[Tier, int], ...] = ()
+        self._fits = 0
+        self._reserved = 0
+        self._states: tuple[BudgetState, ...] = ()
+        self._refused = False
+
+    def claim(self, ask: Ask) -> Ask:
+        """The Ask with what this request claims. Raises BudgetUnavailable where its worst case cannot be known."""
+        if not self._rates and not self._budgets:
+            return ask
+        if self.bounded and not self._offers:
+            self._size = prompt_size(self._request.messages, self._request.params, self._request.extra)
+            self._offers = self._price_tiers()
+            tokens = max(bound.tokens for bound in self._bounds.values())
+            self._rates = tuple(
+                replace(claim, amount=tokens) if claim.unit == "tokens" else claim for claim in self._rates
+            )
+        return replace(ask, rates=self._rates, budgets=self._budgets, worst=tuple(cost for _, cost in self._offers))
+
+    def claim_call(self, ask: Ask) -> Ask:
+        """The Ask of a request that is counted already: its tokens and its worst case are not."""
+        return replace(self.claim(ask), rates=tuple(claim for claim in self._rates if claim.unit == "tokens"))
+
+    def record_entry(self, entry: Entry) -> None:
+        """Notes what the gate reserved, and how limits and budgets stand."""
+        verdict = entry.verdict
+        self._states = entry.budgets
+        # An Ask of `claim_call` does not hold all limits: the headers of the first one stay.
+        if len(entry.rates) == len(self._rates):
+            self.headers = rate_headers(entry.rates, verdict if isinstance(verdict, RateRefused) else None)
+        if isinstance(verdict, Lead):
+            self.lease, self._fits = verdict.lease, verdict.fits
+            self._reserved = self._offers[verdict.fits][1] if self._budgets else 0
+
+    def pacing_factor(self) -> float:
+        """What pacing leaves of the routing target, in [0, 1]."""
+        return self._shared.pacing_factor(self._states)
+
+    async def confirm(self, decision: Decision) -> Decision:
+        """The decision, its worst case reserved; or the cheap tier's where only that fits. Raises BudgetExceeded."""
+        if self._covers(decision.tier):
+            return decision
+        cheap_allowed = self._shared.settings.budgets.on_exhausted == "cheap" and decision.reason != "forced"
+        if cheap_allowed and self._covers("cheap"):
+            return replace(decision, tier="cheap", reason="budget", candidates=self._shared.catalog.route("cheap"))
+        worst = dict(self._offers)[decision.tier]
+        if await self._top_up(worst - self._reserved, 0):
+            self._fits = 0
+            return decision
+        self._refused = True
+        raise budget_exceeded(no_room(self._states, worst, self._reserved, self._shared.clock.time()))
+
+    def attempt_check(self, trace: CallTrace) -> Callable[[Candidate], Awaitable[bool]] | None:
+        """Asked before each retry and fallback: whether its worst case fits, topping up. None: nothing is bounded."""
+        if not self.bounded:
+            return None
+        reserved_tokens = max(bound.tokens for bound in self._bounds.values())
+
+        async def fits(candidate: Candidate) -> bool:
+            nonlocal reserved_tokens
+            bound, attempts = self._bound(candidate.model), self._bounded_attempts(trace)
+            cost = max(0, cost_of(attempts) + bound.cost - self._reserved)
+            tokens = max(0, tokens_of(attempts) + bound.tokens - reserved_tokens)
+            if (cost or tokens) and not await self._top_up(cost, tokens):
+                return False
+            reserved_tokens += tokens
+            return True
+
+        return fits
+
+    def output_caps(self, models: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Parameters to send to each model: a cap on its output where something is reserved and none is set."""
+        if not self.bounded:
             return {}
-        default = self._settings.budgets.default_max_output_tokens
-        caps = {name: default_cap(self._settings.model(name), default, request.params) for name in models}
+        settings = self._shared.settings
+        default = settings.budgets.default_max_output_tokens
+        caps = {name: default_cap(settings.model(name), default, self._request.params) for name in models}
         return {name: {"max_tokens": cap} for name, cap in caps.items() if cap is not None}
 
-    async def admit(self, caller: Caller) -> Reservation:
-        """Counts a request of the app's own endpoint at the rate limits, and sees that no budget is used up. Keeps
-        nothing reserved: what the app's own client spends is not known here. Raises ServedError."""
-        caller = replace(caller, admitted=False)
-        rates = tuple(claim for claim in self._policies.rates(caller) if claim.unit == "requests")
-        reservation = Reservation(
-            rates=rates, budgets=self._policies.budgets(caller, self._clock.time()), offers=(("cheap", 1),)
-        )
-        if not (reservation.rates or reservation.budgets):
-            return reservation
-        entry = await self._gate.enter(reservation.on(Ask(lease_s=LEASE_MARGIN_S)))
-        reservation.entered(entry)
-        verdict = entry.verdict
-        if isinstance(verdict, RateRefused | BudgetRefused):
-            error = refusal(verdict)
-            error.headers = (*error.headers, *reservation.headers)
-            raise error
-        if isinstance(verdict, Lead):
-            await self._gate.leave(Settlement(key=None, lease=verdict.lease, budgets=reservation.budgets))
-        return reservation
-
-    def pacing_factor(self, reservation: Reservation) -> float:
-        """What pacing leaves of the wish for the expensive tier."""
-        if not self._settings.budgets.pacing or not reservation.states:
-            return 1.0
-        return pacing_factor(reservation.states, self._clock.time())
-
-    async def within(self, reservation: Reservation, decision: Decision) -> Decision:
-        """The decision that the reservation allows. Raises BudgetExceeded."""
-        if reservation.affords(decision.tier):
-            return decision
-        if (
-            self._settings.budgets.on_exhausted == "cheap"
-            and reservation.affords("cheap")
-            and decision.reason != "forced"
-        ):
-            return replace(decision, tier="cheap", reason="budget", candidates=self._catalog.route("cheap"))
-        worst = dict(reservation.offers)[decision.tier]
-        if await self._top_up(reservation, worst - reservation.reserved, 0):
-            reservation.fits = 0
-            return decision
-        reservation.refused = True
-        raise budget_exceeded(no_room(reservation.states, worst, reservation.reserved, self._clock.time()))
-
-    def affording(
-        self, reservation: Reservation, request: ChatRequest, trace: CallTrace
-    ) -> Callable[[Candidate], Awaitable[bool]] | None:
-        """Whether one more attempt may be made: asked before each retry and fallback."""
-        if not reservation.bounded:
-            return None
-        reserved_tokens = max(worst.tokens for worst in reservation.worst.values())
-
-        async def afford(candidate: Candidate) -> bool:
-            nonlocal reserved_tokens
-            worst = self._worst(reservation, request, candidate.model)
-            made = self._made(reservation, request, trace)
-            more = max(0, cost_of(made) + worst.cost - reservation.reserved)
-            tokens = max(0, tokens_of(made) + worst.tokens - reserved_tokens)
-            if not (more or tokens) or await self._top_up(reservation, more, tokens):
-                reserved_tokens += tokens
-                return True
-            return False
-
-        return afford
-
-    async def _top_up(self, reservation: Reservation, more: int, tokens: int) -> bool:
-        if not await self._gate.top_up(reservation.lease, more, tokens):
-            return False
-        reservation.reserved += more
-        return True
-
-    def _made(
-        self, reservation: Reservation, request: ChatRequest, trace: CallTrace
-    ) -> list[tuple[Attempt, CostBound]]:
-        return [(attempt, self._worst(reservation, request, attempt.model)) for attempt in trace.attempts]
-
-    def settlement(
-        self,
-        reservation: Reservation,
-        request: ChatRequest,
-        trace: CallTrace,
-        *,
-        key: bytes | None,
-        lease: str,
-        store: Store | None,
-    ) -> Settlement:
-        """What the gate is told when the call is over."""
-        if not reservation.bounded:
-            return Settlement(key=key, lease=lease, store=store)
-        made = self._made(reservation, request, trace)
+    def settlement(self, trace: CallTrace, *, key: bytes | None, store: Store | None) -> Settlement:
+        """What the gate is given when the call is over: the real cost, or the worst case where no usage came."""
+        if not self.bounded:
+            return Settlement(key=key, lease=self.lease, store=store)
+        attempts = self._bounded_attempts(trace)
         return Settlement(
             key=key,
-            lease=lease,
+            lease=self.lease,
             store=store,
-            cost=cost_of(made),
-            tokens=tokens_of(made),
-            refused=reservation.refused,
-            budgets=reservation.budgets,
+            cost=cost_of(attempts),
+            tokens=tokens_of(attempts),
+            refused=self._refused,
+            budgets=self._budgets,
         )
+
+    def _price_tiers(self) -> tuple[tuple[Tier, int], ...]:
+        if self._selection.tier is not None:
+            preferred: dict[Tier, str] = {self._selection.tier: self._selection.candidates[0]}
+        else:
+            tiers: tuple[Tier, Tier] = ("expensive", "cheap")
+            preferred = {tier: self._shared.settings.tier_models(tier)[0] for tier in tiers}
+        offers = ((tier, self._bound(model).cost) for tier, model in preferred.items())
+        return tuple(sorted(offers, key=lambda offer: -offer[1]))
+
+    def _bound(self, model: str) -> CostBound:
+        """The worst case of this request at this model, computed once."""
+        bound = self._bounds.get(model)
+        if bound is None:
+            settings = self._shared.settings
+            bound = self._bounds[model] = cost_bound(
+                settings.model(model),
+                self._shared.price(model) if self._budgets else None,
+                self._size,
+                self._request.params,
+                self._request.extra,
+                settings.budgets.default_max_output_tokens,
+            )
+        return bound
+
+    def _bounded_attempts(self, trace: CallTrace) -> list[tuple[Attempt, CostBound]]:
+        return [(attempt, self._bound(attempt.model)) for attempt in trace.attempts]
+
+    def _covers(self, tier: Tier) -> bool:
+        return not self._budgets or tier in (offer[0] for offer in self._offers[self._fits :])
+
+    async def _top_up(self, cost: int, tokens: int) -> bool:
+        if not await self._shared.gate.top_up(self.lease, cost, tokens):
+            return False
+        self._reserved += cost
+        return True

@@ -89,7 +89,7 @@ def test_one_new_word_in_a_template_is_no_novelty() -> None:
     names = ("Ann", "Bob", "Cy", "Dan")
     rows = [template.format(one, other) for one in names for other in names]
     seen = seen_of([read(Query.from_text(text)) for text in rows])
-    novelty = Novelty({f"seen_{view}": bits for view, bits in seen.bits.items()}, seen.told)
+    novelty = Novelty({f"seen_{view}": bits for view, bits in seen.bits.items()}, seen.header)
     known, new, other = (
         novelty.of(read(Query.from_text(text)))
         for text in (rows[0], template.format("Ann", "Eve"), "What is the sum of 3 and 4?")

@@ -7,7 +7,7 @@ import pytest
 
 from turnout.logs.labelled import Logs
 from turnout.routing.features import Floats
-from turnout.training.blend import Told, chosen, out_of_fold, shares, tags_out_of_fold
+from turnout.training.blend import OutOfFold, chosen, out_of_fold, shares, tags_out_of_fold
 from turnout.training.fit import train
 from turnout.training.folds import FOLDS
 
@@ -38,7 +38,7 @@ def test_the_penalty_that_errs_least_is_chosen() -> None:
         [centred + 0.1 * noise, centred + 0.1 * noise], [noise - noise.mean(), noise - noise.mean()],
         [centred, noise],
     )  # fmt: skip
-    told = [Told(folds, gain, {"ranks": [never[at], first[at], right[at]]}, np.zeros(100)) for at in range(2)]
+    told = [OutOfFold(folds, gain, {"ranks": [never[at], first[at], right[at]]}, np.zeros(100)) for at in range(2)]
     assert chosen(told)[0] == [2]
 
 
@@ -52,7 +52,7 @@ def test_the_other_folds_all_teach() -> None:
         view = out_of_fold("ranks", numbers, gain, 30.0, folds, 0)
         of_tags = tags_out_of_fold(gain, tags, folds)
         # The views stand: what is asked is what the others' gains make of them.
-        blended = Told(folds, gain, {"ranks": [0.5 * numbers[:, 0]]}, fixed).blended() - gain.mean()
+        blended = OutOfFold(folds, gain, {"ranks": [0.5 * numbers[:, 0]]}, fixed).blended() - gain.mean()
         return [each[folds == 1] for each in (view, of_tags, blended)]
 
     fixed = tags_out_of_fold(gain, tags, folds)
@@ -94,7 +94,7 @@ def test_no_rows_prediction_comes_from_that_row() -> None:
 
     def told(gain: Floats, tried: dict[str, list[Floats]]) -> list[Floats]:
         view = out_of_fold("ranks", numbers, gain, 30.0, folds, 0)
-        blended = Told(folds, gain, tried, fixed).blended() - gain.mean()
+        blended = OutOfFold(folds, gain, tried, fixed).blended() - gain.mean()
         return [view[mine], tags_out_of_fold(gain, tags, folds)[mine], blended[mine]]
 
     # Two penalties of each view: which one is best, and what it is worth, must not hang on the fold that is told.

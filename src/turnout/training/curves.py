@@ -22,7 +22,7 @@ NO_GAP = "the expensive tier is not better on average: there is no gap to recove
 class Ranked:
     """Labelled rows in the order of their score, the highest first, so that a draw of the bootstrap sorts nothing.
 
-    cheap, expensive: qualities, [n]. cheap_usd, expensive_usd: [n] or None where not all are told. sent: whether
+    cheap, expensive: qualities, [n]. cheap_usd, expensive_usd: [n] or None where not all are known. sent: whether
     the row goes to the expensive tier at the scorer's own threshold, [n], 0 or 1. ends: the last of each tie.
     """
 
@@ -45,13 +45,13 @@ class Ranked:
         costs: tuple[Floats, Floats] | None = None,
     ) -> Ranked:
         order = np.argsort(-score, kind="stable")
-        told = costs is not None and all(np.isfinite(usd).all() for usd in costs)
+        known = costs is not None and all(np.isfinite(usd).all() for usd in costs)
         return cls(
             cheap=cheap[order],
             expensive=expensive[order],
             sent=np.zeros(len(score)) if sent is None else sent[order],
-            cheap_usd=costs[0][order] if costs is not None and told else None,
-            expensive_usd=costs[1][order] if costs is not None and told else None,
+            cheap_usd=costs[0][order] if costs is not None and known else None,
+            expensive_usd=costs[1][order] if costs is not None and known else None,
             ends=np.flatnonzero(np.diff(score[order], append=-np.inf)),
             order=order,
         )
@@ -69,7 +69,7 @@ class Ranked:
         return self._along(weight), self._mixed(self.cheap, self.expensive, weight)
 
     def costs(self, weight: Floats) -> Floats:
-        """The mean cost in USD at each knot of the curve. Only where the costs are told."""
+        """The mean cost in USD at each knot of the curve. Only where the costs are known."""
         assert self.cheap_usd is not None
         assert self.expensive_usd is not None
         return self._mixed(self.cheap_usd, self.expensive_usd, weight)
@@ -95,7 +95,7 @@ def quality_figures(ranked: Ranked, weight: Floats) -> dict[str, Any]:
     """apgr, cpt50, cpt80 and keep95_expensive_share (in hindsight) of rows that count so much. Shares as fractions."""
     share, quality = ranked.curve(weight)
     low, high = float(quality[0]), float(quality[-1])
-    told: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "rows": len(ranked),
         "cheap_quality": low,
         "expensive_quality": high,
@@ -104,19 +104,19 @@ def quality_figures(ranked: Ranked, weight: Floats) -> dict[str, Any]:
         "cpt80": None,
     }
     if high - low <= 1e-12:
-        told["reason"] = NO_GAP
+        figures["reason"] = NO_GAP
     else:
         gained = (quality - low) / (high - low)
-        told["apgr"] = float(np.trapezoid(gained, share))
-        told["cpt50"], told["cpt80"] = reached(share, gained, 0.5), reached(share, gained, 0.8)
-    told["keep95_expensive_share"] = reached(share, quality, 0.95 * high)
-    return told
+        figures["apgr"] = float(np.trapezoid(gained, share))
+        figures["cpt50"], figures["cpt80"] = reached(share, gained, 0.5), reached(share, gained, 0.8)
+    figures["keep95_expensive_share"] = reached(share, quality, 0.95 * high)
+    return figures
 
 
-def by_taken(told: Floats, cheap: Floats, expensive: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """The rows in the order of their told gain, the highest first, [n], and the total quality when the first 0, 1,
-    ... n of them are expensive, [n + 1]. What a wish for quality chooses its threshold by."""
-    order = np.argsort(-told, kind="stable")
+def by_taken(predicted: Floats, cheap: Floats, expensive: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """The rows in the order of their predicted gain, the highest first, [n], and the total quality when the first 0, 1,
+    ... n of them are expensive, [n + 1]. What a quality target chooses its threshold by."""
+    order = np.argsort(-predicted, kind="stable")
     return order, np.concatenate(([cheap.sum()], cheap.sum() + np.cumsum((expensive - cheap)[order])))
 
 
@@ -145,7 +145,7 @@ def threshold_figures(ranked: Ranked, weight: Floats) -> dict[str, float | None]
     quality, and what is saved of its cost; None where the logs tell no costs."""
     whole = float(np.dot(ranked.expensive, weight))
     routed = float(np.dot(np.where(ranked.sent > 0, ranked.expensive, ranked.cheap), weight))
-    told: dict[str, float | None] = {
+    figures: dict[str, float | None] = {
         "keep95_threshold_share": float(np.dot(ranked.sent, weight) / weight.sum()),
         "keep95_quality": routed / whole if whole else None,
         "keep95_saving": None,
@@ -154,8 +154,8 @@ def threshold_figures(ranked: Ranked, weight: Floats) -> dict[str, float | None]
         dear = float(np.dot(ranked.expensive_usd, weight))
         spent = float(np.dot(np.where(ranked.sent > 0, ranked.expensive_usd, ranked.cheap_usd), weight))
         if dear > 0:
-            told |= {"keep95_saving": 1.0 - spent / dear, "keep95_saving_usd": dear - spent, "expensive_usd": dear}
-    return told
+            figures |= {"keep95_saving": 1.0 - spent / dear, "keep95_saving_usd": dear - spent, "expensive_usd": dear}
+    return figures
 
 
 def cost_figures(ranked: Ranked, weight: Floats) -> dict[str, float]:
@@ -199,7 +199,7 @@ Figures = Callable[[Floats], dict[str, Any]]
 
 
 def bootstrap(
-    told: Figures, weight: Floats, *, draws: int, seed: int = 0, texts: NDArray[np.intp] | None = None
+    compute: Figures, weight: Floats, *, draws: int, seed: int = 0, texts: NDArray[np.intp] | None = None
 ) -> dict[str, list[float]]:
     """All draws of each figure. Texts are drawn anew, as many as there are and each as likely as any, and every row
     counts for its weight as often as its text was drawn: weights and repeated rows make nothing surer.
@@ -212,7 +212,7 @@ def bootstrap(
     found: dict[str, list[float]] = {}
     for _ in range(draws):
         drawn = rng.multinomial(count, np.full(count, 1.0 / count)).astype(np.float64)[whose] * weight
-        for name, value in told(drawn).items() if drawn.sum() > 0 else ():
+        for name, value in compute(drawn).items() if drawn.sum() > 0 else ():
             if isinstance(value, float):
                 found.setdefault(name, []).append(value)
     return {name: values for name, values in found.items() if len(values) > draws // 2}

@@ -15,8 +15,8 @@ FAR = 1_000
 
 def data_checks(logs: Logs) -> list[str]:
     """Each in one line; none where nothing is odd."""
-    told = [logs.most_bad, _gap(logs), _swapped_costs(logs), _missing_costs(logs), _costs_apart(logs), _few(logs)]
-    return [doubt for doubt in told if doubt]
+    warnings = [logs.most_bad, _gap(logs), _swapped_costs(logs), _missing_costs(logs), _costs_apart(logs), _few(logs)]
+    return [warning for warning in warnings if warning]
 
 
 def with_reason(refusal: str, logs: Logs) -> str:

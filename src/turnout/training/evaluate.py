@@ -37,7 +37,7 @@ from turnout.training.win_probability import auc, chances
 Floats = NDArray[np.float64]
 # More rows than these are sampled: at 100,000 the standard error of an APGR is about .003.
 MOST_ROWS = 100_000
-# Of smaller groups the figures are told, but not how sure they are: nobody knows.
+# Of smaller groups the figures are shown, but not how sure they are: nobody knows.
 FEWEST_SURE = 30
 # Some texts come again in any traffic ("thanks"); so many are a sign that the logs were trained on.
 MUCH_KNOWN = 0.05
@@ -45,7 +45,7 @@ MUCH_KNOWN = 0.05
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores and told gains of every row, [n], as they decide in service: a novel row's are its tag's, or the
+    """Scores and predicted gains of every row, [n], as they decide in service: a novel row's are its tag's, or the
     middle. sent: 1 where the row is expensive at the scorer's own threshold for keeping 95 %, [n]; took_us: the time
     of each score in microseconds, [n]; novel: 1 where the row is unlike the scorer's logs, [n]. known: the share of
     the rows whose text the scorer was trained on, None where it does not tell."""
@@ -89,9 +89,11 @@ def cross_validated(
     parts = [np.zeros(len(logs)) for _ in range(5)]
     for done, (inside, outside) in enumerate(folds(logs, seed), 1):
         fitted = fit.train(logs.part(inside), seed=seed, embedding=embedding)
-        told = with_scorer(logs.part(outside), fitted.scorer)
-        for whole, part in zip(parts, (told.score, told.gain, told.sent, told.took_us, told.novel), strict=True):
-            whole[outside] = part
+        scored = with_scorer(logs.part(outside), fitted.scorer)
+        for column, part in zip(
+            parts, (scored.score, scored.gain, scored.sent, scored.took_us, scored.novel), strict=True
+        ):
+            column[outside] = part
         if progress is not None:
             progress(done, FOLDS)
     score, gain, sent, took, novel = parts
@@ -107,22 +109,22 @@ def folds(logs: Logs, seed: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.
 
 def _scored(scorer: Scorer, queries: Sequence[Query], progress: Progress | None) -> tuple[Floats, ...]:
     """What decides (score, gain), the time, and whether it was novel: [n] each."""
-    told, took = [], []
+    scores, took = [], []
     for number, query in enumerate(queries, 1):
         began = time.perf_counter()
-        told.append(scorer.score(query))
+        scores.append(scorer.score(query))
         took.append((time.perf_counter() - began) * 1e6)
         if progress is not None and number % 1000 == 0:
             progress(number, len(queries))
-    score, gain = np.array([decisive(each) for each in told], dtype=np.float64).reshape(-1, 2).T
-    return score, gain, np.array(took), np.array([float(each.novel) for each in told])
+    score, gain = np.array([decisive(each) for each in scores], dtype=np.float64).reshape(-1, 2).T
+    return score, gain, np.array(took), np.array([float(each.novel) for each in scores])
 
 
-def report(logs: Logs, told: Scored, *, seed: int = 0) -> dict[str, Any]:
+def report(logs: Logs, scored: Scored, *, seed: int = 0) -> dict[str, Any]:
     """All figures, how sure they are (the middle 95 % of the bootstrap's draws), and the same by group."""
-    chance = chances(told.gain, told.score, logs.gain > 0, logs.weight, seed)
+    chance = chances(scored.gain, scored.score, logs.gain > 0, logs.weight, seed)
     draws = 500 if len(logs) <= 20_000 else 100
-    whole = _figures(logs, told, chance, draws, seed)
+    overall = _figures(logs, scored, chance, draws, seed)
     counted = Counter(logs.groups)
     # Of system prompts that were sent a few times there may be thousands.
     rare = {tag for tag, count in counted.items() if tag.startswith(SYSTEM) and count < FEWEST_SURE}
@@ -132,9 +134,9 @@ def report(logs: Logs, told: Scored, *, seed: int = 0) -> dict[str, Any]:
     for tag in sorted(counted):
         rows = np.flatnonzero(tags == tag)
         sure = 200 if len(rows) >= FEWEST_SURE else 0
-        groups[tag] = _figures(logs.part(rows), told.part(rows), chance[rows], sure, seed)
-    read = {"rows_read": logs.rows, "skipped": logs.skipped, "trained_on_share": told.known}
-    return {**whole, **read, "warnings": [*data_checks(logs), *_by_heart(told.known)], "groups": groups}
+        groups[tag] = _figures(logs.part(rows), scored.part(rows), chance[rows], sure, seed)
+    read = {"rows_read": logs.rows, "skipped": logs.skipped, "trained_on_share": scored.known}
+    return {**overall, **read, "warnings": [*data_checks(logs), *_by_heart(scored.known)], "groups": groups}
 
 
 def _by_heart(known: float | None) -> list[str]:
@@ -147,9 +149,9 @@ def _by_heart(known: float | None) -> list[str]:
     ]
 
 
-def _figures(logs: Logs, told: Scored, chance: Floats, draws: int, seed: int) -> dict[str, Any]:
+def _figures(logs: Logs, scored: Scored, chance: Floats, draws: int, seed: int) -> dict[str, Any]:
     costs = (logs.cheap_usd, logs.expensive_usd)
-    ranked = Ranked.of(told.score, logs.cheap, logs.expensive, sent=told.sent, costs=costs)
+    ranked = Ranked.of(scored.score, logs.cheap, logs.expensive, sent=scored.sent, costs=costs)
 
     def all_of(weight: Floats) -> dict[str, Any]:
         return quality_figures(ranked, weight) | threshold_figures(ranked, weight) | cost_figures(ranked, weight)
@@ -162,11 +164,11 @@ def _figures(logs: Logs, told: Scored, chance: Floats, draws: int, seed: int) ->
         drawn = bootstrap(all_of, weight, draws=draws, seed=seed, texts=texts_of(logs)[ranked.order])
     return {
         **figures,
-        "auc": auc(told.score, better, logs.weight),
+        "auc": auc(scored.score, better, logs.weight),
         "brier": float(np.average((chance - better) ** 2, weights=logs.weight)) if logs.weight.sum() > 0 else None,
-        "novel_share": float(np.average(told.novel, weights=logs.weight)) if logs.weight.sum() > 0 else None,
-        "score_us_p50": float(np.quantile(told.took_us, 0.5)),
-        "score_us_p99": float(np.quantile(told.took_us, 0.99)),
+        "novel_share": float(np.average(scored.novel, weights=logs.weight)) if logs.weight.sum() > 0 else None,
+        "score_us_p50": float(np.quantile(scored.took_us, 0.5)),
+        "score_us_p99": float(np.quantile(scored.took_us, 0.99)),
         "apgr_standard_error": float(np.std(drawn["apgr"])) if "apgr" in drawn else None,
         "intervals": {name: interval(values) for name, values in drawn.items()},
     }

@@ -23,7 +23,7 @@ from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats, read
 from turnout.routing.scorer import FileScorer
-from turnout.training.blend import Told, chosen, out_of_fold, tags_out_of_fold
+from turnout.training.blend import OutOfFold, chosen, out_of_fold, tags_out_of_fold
 from turnout.training.curves import figures
 from turnout.training.data_checks import data_checks, with_reason
 from turnout.training.embedding import Embedding
@@ -41,7 +41,7 @@ FEW_ROWS = 600
 # Rows beyond this many teach a scorer this small little more, and would take minutes.
 MOST_ROWS = 20_000
 
-# Told after each step: how many of how many are done.
+# Called after each step: how many of how many are done.
 Progress = Callable[[int, int], None]
 
 
@@ -64,10 +64,10 @@ class Fitted:
         first: Floats = self.repeats[0]
         return first
 
-    def calibrated(self, told: Floats) -> Floats:
+    def calibrated(self, raw_gain: Floats) -> Floats:
         """The expected gains that the scorer tells for these raw ones, [rows]."""
         slope, intercept = float(self.artifact.header["gain_slope"]), float(self.artifact.header["gain_intercept"])
-        return np.clip(slope * told + intercept, -1.0, 1.0)
+        return np.clip(slope * raw_gain + intercept, -1.0, 1.0)
 
     def save(self, path: str | Path) -> None:
         """Writes exactly this path."""
@@ -104,19 +104,19 @@ def _train(
         if progress is not None:
             progress(next(steps), (len(folded) + 1) * len(views))
 
-    told, fitted = [], dict[str, View]()
+    predictions, fitted = [], dict[str, View]()
     for folds in folded:
         tried = {}
         for name in views:
             tried[name] = [out_of_fold(name, views[name], gain, p, folds, seed) for p in PENALTIES[name]]
             done()
-        told.append(Told(folds, gain, tried, tags_out_of_fold(gain, tags, folds)))
-    best, shares = chosen(told)
+        predictions.append(OutOfFold(folds, gain, tried, tags_out_of_fold(gain, tags, folds)))
+    best, shares = chosen(predictions)
     penalties = {name: PENALTIES[name][at] for name, at in zip(views, best, strict=True)}
     for name in views:
         fitted[name] = fit_view(name, views[name], gain, penalties[name], seed)
         done()
-    repeats = np.stack([each.blended() for each in told])
+    repeats = np.stack([each.blended() for each in predictions])
     summary = _summary(logs, used, repeats, warnings) | {
         "seed": seed,
         "costs": bool(np.any(used.net_gain != used.gain)),
@@ -146,7 +146,7 @@ def _sampled(count: int, seed: int) -> RowNumbers:
 
 def _summary(logs: Logs, used: Logs, repeats: Floats, warnings: Sequence[str]) -> dict[str, Any]:
     """What the file tells of its training."""
-    told = [figures(row, used.cheap, used.expensive)["apgr"] for row in repeats]
+    apgrs = [figures(row, used.cheap, used.expensive)["apgr"] for row in repeats]
     return {
         "rows": logs.rows,
         "rows_used": len(used),
@@ -157,6 +157,6 @@ def _summary(logs: Logs, used: Logs, repeats: Floats, warnings: Sequence[str]) -
         "date": datetime.now(UTC).date().isoformat(),
         "cheap_quality": float(np.average(logs.cheap, weights=logs.weight)),
         "expensive_quality": float(np.average(logs.expensive, weights=logs.weight)),
-        "apgr": None if None in told else float(np.mean(told)),
+        "apgr": None if None in apgrs else float(np.mean(apgrs)),
         "warnings": list(warnings),
     }

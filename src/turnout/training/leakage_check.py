@@ -33,10 +33,10 @@ def share_known(queries: Sequence[Query], sample: Sample) -> float | None:
     if not len(sample):
         return None
     hashes = _hashes(queries)
-    asked = hashes[hashes <= sample[-1]] if len(sample) == KEPT else hashes
-    return float(np.isin(asked, sample).mean()) if len(asked) else None
+    sampled = hashes[hashes <= sample[-1]] if len(sample) == KEPT else hashes
+    return float(np.isin(sampled, sample).mean()) if len(sampled) else None
 
 
 def _hashes(queries: Sequence[Query]) -> Sample:
-    told = (last_user_text(query.messages).encode("utf-8", "replace") for query in queries)
-    return np.array([int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) for text in told], np.uint64)
+    texts = (last_user_text(query.messages).encode("utf-8", "replace") for query in queries)
+    return np.array([int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) for text in texts], np.uint64)

@@ -29,7 +29,7 @@ class Seen:
     limit: float
 
     @property
-    def told(self) -> dict[str, Any]:
+    def header(self) -> dict[str, Any]:
         """As the scorer file's header holds it."""
         return {"usual": self.usual, "limit": self.limit}
 

@@ -1,4 +1,4 @@
-"""The pictures: what each share of expensive calls gives up, and whether the told gains come true."""
+"""The pictures: what each share of expensive calls gives up, and whether the predicted gains come true."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS_A_BIN = 20
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A point on the curve: the wish that chose it, its share of expensive calls, the share of quality it keeps."""
+    """A point on the curve: the target that chose it, its share of expensive calls, the share of quality it keeps."""
 
     target: str
     share: float
@@ -30,8 +30,8 @@ class Chosen:
 
 
 def curve_and_calibration(path: str | Path, logs: Logs, score: Floats, gain: Floats, chosen: Chosen | None) -> None:
-    """Draws the curve and, beside it, the calibration into one PNG; the curve alone where every told gain is the
-    same. score, gain: as told, [n]."""
+    """Draws the curve and, beside it, the calibration into one PNG; the curve alone where every predicted gain is the
+    same. score, gain: as predicted, [n]."""
     plt = _pyplot()
     if np.ptp(gain) > 0:
         figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5), dpi=120, layout="constrained", width_ratios=(7, 5))
@@ -62,8 +62,8 @@ def _curve(axes: Any, logs: Logs, score: Floats, chosen: Chosen | None) -> None:
     axes.plot([0], [low], "o", color=CHEAP, label=f"all cheap ({low:.3f})", zorder=4, clip_on=False)
     axes.plot([100], [high], "s", color=DEAR, label=f"all expensive ({high:.3f})", zorder=4, clip_on=False)
     if chosen is not None:
-        told = f"{chosen.target}: {chosen.share:.0%} expensive, {chosen.kept:.1%} kept"
-        axes.plot([100 * chosen.share], [chosen.kept * high], "*", markersize=15, color=OURS, zorder=5, label=told,
+        label = f"{chosen.target}: {chosen.share:.0%} expensive, {chosen.kept:.1%} kept"
+        axes.plot([100 * chosen.share], [chosen.kept * high], "*", markersize=15, color=OURS, zorder=5, label=label,
                   markeredgecolor="white", clip_on=False)  # fmt: skip
     axes.set_xlim(0, 100)
     axes.set_xlabel("share of requests to the expensive tier, %")
@@ -78,15 +78,15 @@ def _weighted(score: Floats, logs: Logs) -> tuple[Floats, Floats]:
     return ranked.curve(logs.weight[ranked.order])
 
 
-def _calibration(axes: Any, told: Floats, gain: Floats, weight: Floats) -> None:
-    """Told against measured gain by tenths of the told; bars are two standard errors."""
+def _calibration(axes: Any, predicted: Floats, gain: Floats, weight: Floats) -> None:
+    """Predicted against measured gain by tenths of the predicted; bars are two standard errors."""
     counts = np.flatnonzero(weight > 0)
-    order = counts[np.argsort(told[counts], kind="stable")]
+    order = counts[np.argsort(predicted[counts], kind="stable")]
     bins = max(2, min(10, len(order) // ROWS_A_BIN))
     middle = np.cumsum(weight[order]) - weight[order] / 2
     which = (middle / weight.sum() * bins).astype(int)
     parts = [order[which == number] for number in range(bins) if (which == number).any()]
-    x, y, error = np.array([_point(told[part], gain[part], weight[part] / weight[part].sum()) for part in parts]).T
+    x, y, error = np.array([_point(predicted[part], gain[part], weight[part] / weight[part].sum()) for part in parts]).T
     ends = np.array([min(x.min(), y.min()), max(x.max(), y.max())])
     axes.plot(ends, ends, color=RANDOM, linestyle="--", linewidth=1.2, label="what is told comes true")
     axes.errorbar(x, y, yerr=error, fmt="o", color=OURS, capsize=3, label=f"measured, {len(parts)} equal parts")
@@ -97,8 +97,8 @@ def _calibration(axes: Any, told: Floats, gain: Floats, weight: Floats) -> None:
     axes.legend(loc="best", framealpha=0.9, edgecolor="none")
 
 
-def _point(told: Floats, gain: Floats, weight: Floats) -> tuple[float, float, float]:
-    """The mean told and measured gain, and two standard errors of the latter. weight: adds up to 1."""
+def _point(predicted: Floats, gain: Floats, weight: Floats) -> tuple[float, float, float]:
+    """The mean predicted and measured gain, and two standard errors of the latter. weight: adds up to 1."""
     mean = float(np.dot(weight, gain))
     error = float(np.sqrt(np.dot(weight, (gain - mean) ** 2) * np.dot(weight, weight)))
-    return float(np.dot(weight, told)), mean, 2 * error
+    return float(np.dot(weight, predicted)), mean, 2 * error

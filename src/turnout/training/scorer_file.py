@@ -20,7 +20,7 @@ from turnout.training.leakage_check import sample_of
 from turnout.training.novelty_limit import Seen
 from turnout.training.tag_means import tag_means
 
-# The wishes that a file holds a threshold for; what is wished in between is kept as the next one above.
+# The keep_quality targets that a file holds a threshold for; what is set in between is kept as the next one above.
 QUALITIES = tuple(round(0.005 * step, 3) for step in range(201))
 
 
@@ -48,10 +48,10 @@ def artifact_of(
             arrays[name] = view.weights * share[name]
         if not isinstance(view, Forest):
             intercept += view.intercept * share[name]
-    told, gain = repeats.ravel(), np.tile(logs.gain, len(repeats))
-    arrays["ranks"], arrays["levels"] = _ranks(told)
-    spread = float(told.var())
-    slope = max(0.0, float(np.cov(told, gain, bias=True)[0, 1] / spread)) if spread > 1e-18 else 0.0
+    predicted, gain = repeats.ravel(), np.tile(logs.gain, len(repeats))
+    arrays["ranks"], arrays["levels"] = _ranks(predicted)
+    spread = float(predicted.var())
+    slope = max(0.0, float(np.cov(predicted, gain, bias=True)[0, 1] / spread)) if spread > 1e-18 else 0.0
     means, gains = (tag_means(values, logs.groups) for values in (logs.net_gain, logs.gain))
     tags = sorted(means)
     arrays["tag_means"] = np.array([means[tag] for tag in tags], dtype=np.float64)
@@ -63,25 +63,27 @@ def artifact_of(
     header = {
         "intercept": intercept,
         "mean_gain": mean,
-        "novelty": seen.told,
+        "novelty": seen.header,
         "gain_slope": slope,
-        "gain_intercept": float(gain.mean() - slope * told.mean()),
+        "gain_intercept": float(gain.mean() - slope * predicted.mean()),
         "served": [name for name in (*HASHED_VIEWS, "meaning") if name in arrays],
         "trees": len(arrays["tree_roots"]),
         "tree_depth": max((forest.depth for forest, _ in forests), default=0),
         "tag_share": float(shares[-1]),
         "tags": tags,
         "known_tags": sorted({tag for tag in logs.groups if tag}),
-        "keep_quality": keep_table(told, arrays, *(np.tile(q, len(repeats)) for q in (logs.cheap, logs.expensive))),
+        "keep_quality": keep_table(
+            predicted, arrays, *(np.tile(q, len(repeats)) for q in (logs.cheap, logs.expensive))
+        ),
         "summary": summary,
     }
     return Artifact(header=header, arrays=arrays)
 
 
-def _ranks(told: Floats) -> tuple[Floats, Floats]:
+def _ranks(predicted: Floats) -> tuple[Floats, Floats]:
     """At most 1,001 gains, ascending and distinct, and the share of rows below each; equals share theirs out."""
-    values, counts = np.unique(told, return_counts=True)
-    levels = (np.cumsum(counts) - counts / 2) / len(told)
+    values, counts = np.unique(predicted, return_counts=True)
+    levels = (np.cumsum(counts) - counts / 2) / len(predicted)
     if len(values) > 1001:
         at = np.unique(np.searchsorted(levels, np.linspace(levels[0], levels[-1], 1001)).clip(0, len(values) - 1))
         values, levels = values[at], levels[at]
@@ -90,16 +92,18 @@ def _ranks(told: Floats) -> tuple[Floats, Floats]:
     return values, levels
 
 
-def keep_table(told: Floats, arrays: dict[str, NDArray[Any]], cheap: Floats, expensive: Floats) -> list[list[float]]:
+def keep_table(
+    predicted: Floats, arrays: dict[str, NDArray[Any]], cheap: Floats, expensive: Floats
+) -> list[list[float]]:
     """Rows of (quality kept, threshold): the smallest share of expensive calls whose quality on these logs,
     decided by out-of-fold predictions, is that share of all-expensive's."""
-    order, quality = by_taken(told, cheap, expensive)
+    order, quality = by_taken(predicted, cheap, expensive)
     table = []
     for target in QUALITIES:
         reached = np.flatnonzero(quality >= target * expensive.sum() - 1e-12)
         if not len(reached):
             break
-        raw = midway(told[order], int(reached[0]))
+        raw = midway(predicted[order], int(reached[0]))
         # As a rank: what no row needs is 1, what all need 0.
         table.append([target, float(np.interp(raw, arrays["ranks"], arrays["levels"], left=0.0, right=1.0))])
     return table

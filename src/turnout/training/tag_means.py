@@ -16,14 +16,14 @@ def tag_means(gain: Floats, tags: Sequence[str]) -> dict[str, float]:
     middle = float(gain.mean())
     for value, tag in zip(gain, tags, strict=True):
         by_tag[tag].append(float(value) - middle)
-    told, rows = len(by_tag), len(gain)
-    if told < 2 or rows <= told:
+    tag_count, rows = len(by_tag), len(gain)
+    if tag_count < 2 or rows <= tag_count:
         return {}
     counts = np.array([len(values) for values in by_tag.values()], dtype=np.float64)
     means = np.array([np.mean(values) for values in by_tag.values()])
-    within = sum(float(np.var(values)) * len(values) for values in by_tag.values()) / (rows - told)
-    typical = (rows - float((counts**2).sum()) / rows) / (told - 1)
-    between = (float((counts * means**2).sum()) / (told - 1) - within) / typical
+    within = sum(float(np.var(values)) * len(values) for values in by_tag.values()) / (rows - tag_count)
+    typical = (rows - float((counts**2).sum()) / rows) / (tag_count - 1)
+    between = (float((counts * means**2).sum()) / (tag_count - 1) - within) / typical
     if between <= 0:
         return {}
     shrunk = means * between / (between + within / counts)

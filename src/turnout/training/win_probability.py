@@ -23,14 +23,14 @@ def chances(gain: Floats, score: Floats, better: NDArray[np.bool_], weight: Floa
     """The chance that the expensive answer is better, [n].
 
     A scorer tells an expected gain, which is no chance: an expensive answer may be better by little or often
-    worse. So the told gain and score are mapped to one by a logistic regression on the other four fifths of the
+    worse. So the predicted gain and score are mapped to one by a logistic regression on the other four fifths of the
     rows; where those are all alike, or few, it is their share of better ones.
     """
     from sklearn.linear_model import LogisticRegression
 
     signs = np.column_stack((gain, score))
     fold = np.random.default_rng(seed).permutation(len(gain)) % FOLDS
-    told = np.zeros(len(gain))
+    probability = np.zeros(len(gain))
     for number in range(FOLDS):
         outside = fold == number
         inside = ~outside & (weight > 0)
@@ -38,10 +38,10 @@ def chances(gain: Floats, score: Floats, better: NDArray[np.bool_], weight: Floa
         if not outside.any():
             continue
         if min(known.sum(), (~known).sum()) < FOLDS:
-            told[outside] = (known.sum() + 0.5) / (len(known) + 1.0)
+            probability[outside] = (known.sum() + 0.5) / (len(known) + 1.0)
             continue
         # Less its unit, or light rows would be drawn to their mean by the regression's penalty.
         counts = weight[inside] / weight[inside].mean()
         fitted = LogisticRegression().fit(signs[inside], known, sample_weight=counts)
-        told[outside] = fitted.predict_proba(signs[outside])[:, 1]
-    return told
+        probability[outside] = fitted.predict_proba(signs[outside])[:, 1]
+    return probability

@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from turnout.ports.admission import Store
-from turnout.stores.memory import MemoryAnswers
+from turnout.stores.memory.answers import MemoryAnswers
 
 RESULTS = Path(__file__).parent / "results"
 ENTRIES = 1_000_000

@@ -27,7 +27,7 @@ from turnout.routing.catalog import Catalog
 from turnout.routing.router import Router
 from turnout.routing.share_control import ShareControl
 from turnout.settings import Settings
-from turnout.stores.memory import MemoryGate
+from turnout.stores.memory.gate import MemoryGate
 from turnout.testing import FixedScorer, ManualClock
 
 DAY = 86_400

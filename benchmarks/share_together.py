@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.routing.share_sync import SharedShareControl
-from turnout.stores.memory_tally import MemoryShareStore
+from turnout.stores.memory.share_store import MemoryShareStore
 
 SHARE = 0.3
 REQUESTS = 3_000

@@ -10,7 +10,7 @@ from typing import Any
 from turnout.pipeline.budget_alerts import BudgetAlerts
 from turnout.ports.limits import BudgetClaim, BudgetState
 from turnout.quota.alerts import due
-from turnout.stores.memory import MemoryCircuitStore
+from turnout.stores.memory.circuit_store import MemoryCircuitStore
 from turnout.testing import ManualClock
 
 CLAIM = BudgetClaim(policy="total", key="total", limit=1000, windows=((0, 1000), (1000, 2000)))

@@ -16,7 +16,7 @@ from turnout.errors import BudgetExceeded, RateLimitExceeded, SettingsError, Ups
 from turnout.openai.requests import from_call
 from turnout.ports.limits import BudgetState
 from turnout.quota.policies import Policies
-from turnout.stores.memory import MemoryGate
+from turnout.stores.memory.gate import MemoryGate
 from turnout.testing import Hangs, Says, settle
 
 # 10 tokens of prompt and 2 of answer, at 1 and 10 USD a million.

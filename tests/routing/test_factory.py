@@ -15,7 +15,7 @@ from turnout.routing.factory import routing_target, scorer_from, share_sync_from
 from turnout.routing.router import Router
 from turnout.routing.share_control import ShareControl
 from turnout.settings import Settings
-from turnout.stores.memory_tally import MemoryShareStore
+from turnout.stores.memory.share_store import MemoryShareStore
 from turnout.testing import FixedScorer, ManualClock, ScriptedProvider
 
 TIERS: dict[str, Any] = {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/large"]}}

@@ -11,7 +11,7 @@ import pytest
 from turnout.ports.sharing import ShareReport, ShareState
 from turnout.routing.share_control import WINDOW
 from turnout.routing.share_sync import LOOK_S, SharedShareControl, ShareSync
-from turnout.stores.memory_tally import MemoryShareStore
+from turnout.stores.memory.share_store import MemoryShareStore
 from turnout.testing import ManualClock, settle
 
 # The score of the number-th request of all, decided by the place-th process.

@@ -12,7 +12,7 @@ import pytest
 
 from turnout.attempt_errors import CallerFault, Denied, Misconfigured, ProviderFailed, ProviderRateLimited, Unsupported
 from turnout.ports.sharing import Circuit
-from turnout.stores.memory import MemoryCircuitStore
+from turnout.stores.memory.circuit_store import MemoryCircuitStore
 from turnout.testing import ManualClock, settle
 from turnout.upstream.breaker import CircuitRefusal, Rules
 from turnout.upstream.guard import CLAIM_AGAIN_S, Guard, Permit

@@ -38,9 +38,9 @@ def run(args: argparse.Namespace) -> int:
 
 async def _purge(settings: Settings, user: str | None, endpoint: str | None) -> int:
     # Imported here: the commands that need no Redis start without it.
-    from turnout.stores.line import StoreUnreachable
-    from turnout.stores.redis import Bounds, RedisGate
-    from turnout.stores.seats import RedisClient
+    from turnout.stores.redis.client import RedisClient
+    from turnout.stores.redis.connection import StoreUnreachable
+    from turnout.stores.redis.gate import Bounds, RedisGate
 
     assert settings.redis is not None
     # Nobody waits behind a command: it may be patient where a request may not.

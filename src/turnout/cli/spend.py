@@ -49,10 +49,10 @@ def _nothing_to_show(why: str) -> int:
 
 async def _rows(settings: Settings, redis: Redis, user: str | None) -> list[dict[str, Any]]:
     # Imported here: the other commands need no Redis.
-    from turnout.stores.line import StoreUnreachable
-    from turnout.stores.redis import Bounds, RedisGate
-    from turnout.stores.seats import RedisClient
-    from turnout.stores.spending import spenders
+    from turnout.stores.redis.budget_accounts import spenders
+    from turnout.stores.redis.client import RedisClient
+    from turnout.stores.redis.connection import StoreUnreachable
+    from turnout.stores.redis.gate import Bounds, RedisGate
 
     client = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=max(1.0, redis.timeout_s))
     gate = RedisGate(client, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))

@@ -9,7 +9,8 @@ from turnout.ports.admission import CacheAdmin, Gate
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import CircuitStore, FlightBroker, LocalFlightBroker, ShareStore
 from turnout.settings import Redis, Settings
-from turnout.stores.memory import MemoryCircuitStore, MemoryGate
+from turnout.stores.memory.circuit_store import MemoryCircuitStore
+from turnout.stores.memory.gate import MemoryGate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +59,11 @@ def _memory_gate(settings: Settings, clock: Clock) -> MemoryGate:
 def _redis(settings: Settings, redis: Redis, clock: Clock, told: Callable[[bool, str], None]) -> Stores:
     # Imported here: redis-py takes a tenth of a second, and most processes have no Redis.
     from turnout.stores.failover import FailoverGate
-    from turnout.stores.redis import Bounds, RedisGate
-    from turnout.stores.relay import RedisFlightBroker
-    from turnout.stores.seats import RedisClient
-    from turnout.stores.switchboard import RedisCircuitStore
-    from turnout.stores.tally import RedisShareStore
+    from turnout.stores.redis.circuit_store import RedisCircuitStore
+    from turnout.stores.redis.client import RedisClient
+    from turnout.stores.redis.gate import Bounds, RedisGate
+    from turnout.stores.redis.relay import RedisFlightBroker
+    from turnout.stores.redis.share_store import RedisShareStore
 
     seats = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=redis.timeout_s)
     bounds = Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes)

@@ -18,11 +18,11 @@ from turnout.ports.admission import Ask, Entry, Follow, Lead, Settlement, Stored
 from turnout.ports.limits import BudgetState
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import FlightBroker, FrameSource, LocalFlightBroker
-from turnout.stores.health import Health
-from turnout.stores.line import StoreUnreachable
-from turnout.stores.memory import MemoryGate
-from turnout.stores.redis import RedisGate
-from turnout.stores.shares import as_asked, local_ask
+from turnout.stores.local_share import as_asked, local_ask
+from turnout.stores.memory.gate import MemoryGate
+from turnout.stores.outage import Health
+from turnout.stores.redis.connection import StoreUnreachable
+from turnout.stores.redis.gate import RedisGate
 
 log = logging.getLogger("turnout")
 

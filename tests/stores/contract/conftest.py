@@ -12,10 +12,10 @@ import redis
 
 from tests.support.redis_server import RedisServer
 from turnout.ports.admission import Gate
-from turnout.stores.memory import MemoryGate
-from turnout.stores.redis import Bounds, RedisGate
-from turnout.stores.scripts import Scripts
-from turnout.stores.seats import RedisClient
+from turnout.stores.memory.gate import MemoryGate
+from turnout.stores.redis.client import RedisClient
+from turnout.stores.redis.gate import Bounds, RedisGate
+from turnout.stores.redis.scripts import Scripts
 from turnout.testing import ManualClock
 
 MAX_ENTRIES = 50

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from turnout.ports.sharing import FlightLost
-from turnout.stores.inbox import INBOX_BYTES, FrameBuffer
+from turnout.stores.redis.frame_buffer import INBOX_BYTES, FrameBuffer
 
 
 def inbox(*frames: bytes | None) -> FrameBuffer:

@@ -15,11 +15,11 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from turnout.stores.addresses import connect_by
-from turnout.stores.line import StoreConnection, StoreUnreachable
-from turnout.stores.mailbox import Subscriber
-from turnout.stores.scripts import Scripts
-from turnout.stores.station import FlightStation
+from turnout.stores.redis.connection import StoreConnection, StoreUnreachable
+from turnout.stores.redis.flight_broker import FlightStation
+from turnout.stores.redis.scripts import Scripts
+from turnout.stores.redis.subscriber import Subscriber
+from turnout.stores.redis.urls import connect_by
 
 Restore = Callable[[StoreConnection], Awaitable[None]]
 

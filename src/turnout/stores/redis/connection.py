@@ -24,7 +24,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from turnout.stores.scripts import Script
+from turnout.stores.redis.scripts import Script
 
 Connect = Callable[[], Awaitable[AbstractConnection]]
 # Between a time-out's first sight and its verdict: a loop that was busy itself has the reply in its buffer.

@@ -14,10 +14,10 @@ import pytest
 
 from tests.support.redis_server import RedisServer
 from turnout.ports.admission import Ask, Hit, Lead, Settlement, Store
-from turnout.stores.addresses import Address
-from turnout.stores.line import StoreUnreachable
-from turnout.stores.redis import Bounds, RedisGate
-from turnout.stores.seats import RedisClient
+from turnout.stores.redis.client import RedisClient
+from turnout.stores.redis.connection import StoreUnreachable
+from turnout.stores.redis.gate import Bounds, RedisGate
+from turnout.stores.redis.urls import Address
 
 Start = Callable[..., RedisServer]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from turnout.ports.sharing import Circuit
-from turnout.stores.line import StoreUnreachable
-from turnout.stores.seats import RedisClient
+from turnout.stores.redis.client import RedisClient
+from turnout.stores.redis.connection import StoreUnreachable
 
 
 class RedisCircuitStore:

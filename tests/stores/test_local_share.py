@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from turnout.ports.admission import Ask, Entry, Lead
 from turnout.ports.limits import BudgetClaim, BudgetState, RateClaim, RateRefused, RateState
-from turnout.stores.shares import Remembered, as_asked, local_ask
+from turnout.stores.local_share import Remembered, as_asked, local_ask
 
 RATE = RateClaim(policy="user", key="ann", limit=100, window_s=60)
 BUDGET = BudgetClaim(policy="user", key="ann", limit=1000, windows=((0, 100),))

@@ -4,96 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass
 
-from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Store, Stored
+from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Stored
 from turnout.ports.limits import BudgetRefused, BudgetState, RateRefused
 from turnout.ports.runtime import Clock
-from turnout.ports.sharing import Circuit
-from turnout.stores.ledger import Ledger
-
-# What an entry costs beside its bytes and names: key, record, its numbers, dict slots, string headers. Measured as
-# resident memory, 457 bytes at a million entries; rounded up for the moment when the dict grows.
-ENTRY_OVERHEAD = 500
+from turnout.stores.memory.answers import MemoryAnswers
+from turnout.stores.memory.ledger import Ledger
 
 _Verdict = Hit | Follow | Lead | RateRefused | BudgetRefused
 # Between two turns of the loop: about a millisecond's worth.
 PURGE_AT_ONCE = 2000
-
-
-@dataclass(slots=True)
-class _Record:
-    packed: bytes
-    stored_at: float
-    fresh_until: float
-    kept_until: float
-    user: str
-    endpoint: str
-
-    def by(self, user: str | None, endpoint: str | None) -> bool:
-        return (user is None or self.user == user) and (endpoint is None or self.endpoint == endpoint)
-
-
-class MemoryAnswers:
-    """Stored answers, the least recently used of which go first. Every step is O(1)."""
-
-    def __init__(self, *, max_entries: int, max_bytes: int) -> None:
-        self._max_entries = max_entries
-        self._max_bytes = max_bytes
-        self._records: OrderedDict[bytes, _Record] = OrderedDict()
-        self.bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def get(self, key: bytes, now: float) -> _Record | None:
-        """The record, fresh or stale; None where there is none or its time is over."""
-        record = self._records.get(key)
-        if record is None:
-            return None
-        if record.kept_until <= now:
-            self._drop(key)
-            return None
-        self._records.move_to_end(key)
-        return record
-
-    def put(self, key: bytes, store: Store, now: float) -> None:
-        self._drop(key)
-        weighs = weight(store)
-        if weighs > self._max_bytes:
-            return
-        fresh_until = now + store.ttl_s
-        self._records[key] = _Record(
-            store.packed, now, fresh_until, fresh_until + store.stale_s, store.user, store.endpoint
-        )
-        self.bytes += weighs
-        while self.bytes > self._max_bytes or len(self._records) > self._max_entries:
-            self._drop(next(iter(self._records)))
-
-    def _drop(self, key: bytes) -> None:
-        record = self._records.pop(key, None)
-        if record is not None:
-            self.bytes -= weight(record)
-
-    def purge(self, *, user: str | None = None, endpoint: str | None = None, keys: Iterable[bytes] = ()) -> int:
-        """Drops what this user or endpoint stored, among these keys; all of it where neither is named. Says how
-        many."""
-        gone = [key for key in keys if (record := self._records.get(key)) is not None and record.by(user, endpoint)]
-        for key in gone:
-            self._drop(key)
-        return len(gone)
-
-    @property
-    def keys(self) -> list[bytes]:
-        return list(self._records)
-
-
-def weight(kept: Store | _Record) -> int:
-    """What an entry takes of the bound: its bytes, and a tenth more for the holes that eviction leaves in memory."""
-    size = len(kept.packed) + len(kept.user) + len(kept.endpoint) + ENTRY_OVERHEAD
-    return size + size // 10
 
 
 class MemoryGate:
@@ -198,37 +118,3 @@ class MemoryGate:
 
     async def close(self) -> None:
         return None
-
-
-class MemoryCircuitStore:
-    """The Switchboard of one process: for breakers of several Turnouts in it, and for tests."""
-
-    def __init__(self, *, clock: Clock) -> None:
-        self._clock = clock
-        self._posted: dict[str, tuple[Circuit, float]] = {}
-        self._probes: dict[str, float] = {}
-
-    async def post(self, name: str, circuit: Circuit) -> None:
-        self._posted[name] = (circuit, self._clock.monotonic())
-
-    async def claim(self, name: str, lease_s: float) -> bool:
-        now = self._clock.monotonic()
-        if self._probes.get(name, now) > now:
-            return False
-        self._probes[name] = now + lease_s
-        return True
-
-    async def release(self, name: str) -> None:
-        self._probes.pop(name, None)
-
-    def told(self, names: Iterable[str]) -> dict[str, Circuit]:
-        """What is known now of these circuits: what an Entry tells."""
-        return {name: self._now(*self._posted[name]) for name in names if name in self._posted}
-
-    def _now(self, circuit: Circuit, posted_at: float) -> Circuit:
-        passed = self._clock.monotonic() - posted_at
-        return Circuit(
-            open=circuit.open,
-            open_for_s=max(0.0, circuit.open_for_s - passed),
-            paused_for_s=max(0.0, circuit.paused_for_s - passed),
-        )

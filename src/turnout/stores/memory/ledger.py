@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from turnout.ports.admission import Ask, Settlement
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
-from turnout.stores.accounts import Account, Lease, Part
-from turnout.stores.sliding import Sliding, grain_ms
+from turnout.stores.memory.accounts import Account, Lease, Part
+from turnout.stores.memory.sliding_window import Sliding, grain_ms
 
 # What a refused budget says while reservations are out that may be given back.
 SHORT_MS = 1000

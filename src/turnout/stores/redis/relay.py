@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from turnout.ports.sharing import FrameSource
-from turnout.stores.seats import RedisClient
+from turnout.stores.redis.client import RedisClient
 
 
 class RedisFlightBroker:

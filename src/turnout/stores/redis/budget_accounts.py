@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from turnout.stores.seats import RedisClient
+from turnout.stores.redis.client import RedisClient
 
 
 async def spenders(seats: RedisClient) -> list[str]:

@@ -11,7 +11,9 @@ from typing import Any
 
 from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Stored, Verdict
 from turnout.ports.limits import BudgetState
-from turnout.stores.claims import (
+from turnout.stores.local_share import Remembered
+from turnout.stores.redis.client import RedisClient
+from turnout.stores.redis.codec import (
     budget_refused,
     budget_states,
     packed_budgets,
@@ -20,10 +22,8 @@ from turnout.stores.claims import (
     rate_refused,
     states,
 )
-from turnout.stores.line import StoreConnection
-from turnout.stores.seats import RedisClient
-from turnout.stores.shares import Remembered
-from turnout.stores.station import HOLD_S
+from turnout.stores.redis.connection import StoreConnection
+from turnout.stores.redis.flight_broker import HOLD_S
 
 # Accounts that one script restores, answers that one looks at to purge: so that none holds Redis up.
 AT_ONCE = 200

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from turnout.stores.sliding import Sliding
+from turnout.stores.memory.sliding_window import Sliding
 
 Unit = Literal["usd", "tokens", "requests"]
 

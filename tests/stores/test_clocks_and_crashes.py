@@ -11,8 +11,8 @@ from tests.stores.contract.conftest import STILL_CLOCK, RedisBench
 from tests.support.redis_server import RedisServer
 from turnout.ports.admission import Ask, Gate, Lead, Settlement
 from turnout.ports.limits import BudgetClaim, BudgetState, RateClaim, RateRefused
-from turnout.stores.line import StoreUnreachable
-from turnout.stores.memory import MemoryGate
+from turnout.stores.memory.gate import MemoryGate
+from turnout.stores.redis.connection import StoreUnreachable
 from turnout.testing import ManualClock
 
 RATE = RateClaim(policy="user", key="user:ann", limit=2, window_s=60)
@@ -128,7 +128,7 @@ def test_a_redis_that_comes_back_empty_is_told_what_the_workers_know() -> None:
 WORKER = """
 import asyncio, sys
 from tests.stores.contract.conftest import STILL_CLOCK, RedisBench
-from tests.stores.test_ledger_failures import reserve
+from tests.stores.test_clocks_and_crashes import reserve
 class Server: url = sys.argv[1]
 async def main():
     bench = RedisBench(Server, STILL_CLOCK)

@@ -13,12 +13,12 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from turnout.ports.sharing import FlightLost, FrameSource
-from turnout.stores.inbox import FrameBuffer
-from turnout.stores.line import StoreUnreachable
+from turnout.stores.redis.connection import StoreUnreachable
+from turnout.stores.redis.frame_buffer import FrameBuffer
 
 if TYPE_CHECKING:
-    from turnout.stores.line import StoreConnection
-    from turnout.stores.seats import LoopClient
+    from turnout.stores.redis.client import LoopClient
+    from turnout.stores.redis.connection import StoreConnection
 
 # How long a flight is held without a beat of its process: so soon is it noticed that one was killed.
 HOLD_S = 3.0

@@ -22,7 +22,7 @@ from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException
 
-from turnout.stores.line import Connect
+from turnout.stores.redis.connection import Connect
 
 # The line keeps the time itself; RESP 2 is what every server since 6.2 speaks without a greeting.
 _PLAIN: dict[str, Any] = {"socket_timeout": None, "protocol": 2}

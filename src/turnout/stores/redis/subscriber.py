@@ -9,7 +9,7 @@ from collections.abc import Callable
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-from turnout.stores.line import Connect, StoreUnreachable
+from turnout.stores.redis.connection import Connect, StoreUnreachable
 
 
 class Subscriber:

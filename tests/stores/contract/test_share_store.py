@@ -14,10 +14,10 @@ from tests.stores.contract.conftest import RedisBench
 from tests.support.redis_server import RedisServer
 from turnout.ports.admission import Ask
 from turnout.ports.sharing import SHARED_SCORES, ShareReport, ShareStore
-from turnout.stores.memory_tally import MemoryShareStore
-from turnout.stores.redis import Bounds, RedisGate
-from turnout.stores.seats import RedisClient
-from turnout.stores.tally import RedisShareStore
+from turnout.stores.memory.share_store import MemoryShareStore
+from turnout.stores.redis.client import RedisClient
+from turnout.stores.redis.gate import Bounds, RedisGate
+from turnout.stores.redis.share_store import RedisShareStore
 
 
 @dataclass

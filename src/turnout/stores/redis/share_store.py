@@ -5,9 +5,9 @@ from __future__ import annotations
 from struct import pack, unpack
 
 from turnout.ports.sharing import SHARED_SCORES, ShareReport, ShareState
-from turnout.stores.claims import MILLIONTHS
-from turnout.stores.line import StoreUnreachable
-from turnout.stores.seats import RedisClient
+from turnout.stores.redis.client import RedisClient
+from turnout.stores.redis.codec import MILLIONTHS
+from turnout.stores.redis.connection import StoreUnreachable
 
 
 class RedisShareStore:

@@ -18,9 +18,9 @@ from tests.stores.contract.conftest import RedisBench
 from tests.support.redis_server import RedisServer
 from turnout.ports.admission import Ask
 from turnout.ports.sharing import Circuit, CircuitStore
-from turnout.stores.memory import MemoryCircuitStore
-from turnout.stores.redis import Bounds, RedisGate
-from turnout.stores.switchboard import RedisCircuitStore
+from turnout.stores.memory.circuit_store import MemoryCircuitStore
+from turnout.stores.redis.circuit_store import RedisCircuitStore
+from turnout.stores.redis.gate import Bounds, RedisGate
 from turnout.testing import ManualClock
 
 

@@ -40,4 +40,4 @@ class Scripts:
     def _text(self, name: str) -> str:
         if name in self._replaced:
             return self._replaced[name]
-        return (files("turnout.stores") / "lua" / f"{name}.lua").read_text("utf-8")
+        return (files("turnout.stores.redis") / "lua" / f"{name}.lua").read_text("utf-8")

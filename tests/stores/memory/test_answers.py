@@ -1,14 +1,12 @@
-"""The memory store: bounded, exact, leases that end."""
+"""Stored answers in memory: bounded by entries and by bytes, the least recently used going first."""
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 
-from turnout.ports.admission import Ask, Follow, Hit, Lead, Settlement, Store
-from turnout.stores.memory import MemoryAnswers, MemoryGate, weight
-from turnout.testing import ManualClock
+from turnout.ports.admission import Store
+from turnout.stores.memory.answers import MemoryAnswers, weight
 
 
 def _store(size: int = 10, user: str = "") -> Store:
@@ -41,51 +39,12 @@ def test_bytes_stay_within_their_bound() -> None:
     assert answers.bytes == weight(_store(20))
 
 
-def test_the_gate_hits_follows_and_leads() -> None:
-    """One leads, others follow until it leaves; then all hit until the answer is stale, and stale keeps on."""
-
-    async def scenario() -> None:
-        clock = ManualClock()
-        gate = MemoryGate(clock=clock, max_entries=10, max_bytes=10_000, lease_s=60)
-        first = (await gate.enter(Ask(key=b"k"))).verdict
-        assert isinstance(first, Lead)
-        assert isinstance((await gate.enter(Ask(key=b"k"))).verdict, Follow)
-        assert isinstance((await gate.enter(Ask(key=b"k", collapse=False))).verdict, Lead)
-        await gate.leave(Settlement(key=b"k", lease=first.lease, store=_store()))
-        hit = (await gate.enter(Ask(key=b"k"))).verdict
-        assert isinstance(hit, Hit)
-        await clock.advance(5)
-        assert isinstance((await gate.enter(Ask(key=b"k", max_age_s=4, collapse=False))).verdict, Lead)
-        await clock.advance(10)
-        assert isinstance((await gate.enter(Ask(key=b"k"))).verdict, Lead)
-        stale = await gate.stale(b"k")
-        assert stale is not None
-        assert stale.age_s == 15
-        await clock.advance(20)
-        assert await gate.stale(b"k") is None
-
-    asyncio.run(scenario())
-
-
-def test_a_lease_that_is_never_given_back_ends() -> None:
-    """A flight that died with its loop does not block its key for ever."""
-
-    async def scenario() -> None:
-        clock = ManualClock()
-        gate = MemoryGate(clock=clock, max_entries=10, max_bytes=10_000, lease_s=60)
-        await gate.enter(Ask(key=b"k"))
-        await clock.advance(61)
-        assert isinstance((await gate.enter(Ask(key=b"k"))).verdict, Lead)
-
-    asyncio.run(scenario())
-
-
 def test_a_million_entries_stay_within_the_byte_bound() -> None:
     """As the operating system counts: resident memory, in a process of its own."""
     code = """
 import gc, psutil, random
 from turnout.ports.admission import Store
-from turnout.stores.memory import MemoryAnswers
+from turnout.stores.memory.answers import MemoryAnswers
 process, sizes, bound = psutil.Process(), random.Random(1), 64 << 20
 blob = sizes.randbytes(1000)
 answers = MemoryAnswers(max_entries=10**7, max_bytes=bound)

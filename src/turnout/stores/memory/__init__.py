@@ -1,0 +1,1 @@
+"""The store ports in the memory of one process, exact within it."""

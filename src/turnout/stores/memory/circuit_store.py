@@ -1,0 +1,42 @@
+"""The CircuitStore of one process: for several Turnouts in it that share their breakers' states, and for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from turnout.ports.runtime import Clock
+from turnout.ports.sharing import Circuit
+
+
+class MemoryCircuitStore:
+    """The Switchboard of one process: for breakers of several Turnouts in it, and for tests."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._posted: dict[str, tuple[Circuit, float]] = {}
+        self._probes: dict[str, float] = {}
+
+    async def post(self, name: str, circuit: Circuit) -> None:
+        self._posted[name] = (circuit, self._clock.monotonic())
+
+    async def claim(self, name: str, lease_s: float) -> bool:
+        now = self._clock.monotonic()
+        if self._probes.get(name, now) > now:
+            return False
+        self._probes[name] = now + lease_s
+        return True
+
+    async def release(self, name: str) -> None:
+        self._probes.pop(name, None)
+
+    def told(self, names: Iterable[str]) -> dict[str, Circuit]:
+        """What is known now of these circuits: what an Entry tells."""
+        return {name: self._now(*self._posted[name]) for name in names if name in self._posted}
+
+    def _now(self, circuit: Circuit, posted_at: float) -> Circuit:
+        passed = self._clock.monotonic() - posted_at
+        return Circuit(
+            open=circuit.open,
+            open_for_s=max(0.0, circuit.open_for_s - passed),
+            paused_for_s=max(0.0, circuit.paused_for_s - passed),
+        )

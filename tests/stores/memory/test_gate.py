@@ -1,0 +1,50 @@
+"""The memory gate: hit, follow and lead; a lease that ends by itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+from turnout.ports.admission import Ask, Follow, Hit, Lead, Settlement, Store
+from turnout.stores.memory.gate import MemoryGate
+from turnout.testing import ManualClock
+
+STORE = Store(packed=b"answer", ttl_s=10, stale_s=20)
+
+
+def test_the_gate_hits_follows_and_leads() -> None:
+    """One leads, others follow until it leaves; then all hit until the answer is stale, and stale keeps on."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        gate = MemoryGate(clock=clock, max_entries=10, max_bytes=10_000, lease_s=60)
+        first = (await gate.enter(Ask(key=b"k"))).verdict
+        assert isinstance(first, Lead)
+        assert isinstance((await gate.enter(Ask(key=b"k"))).verdict, Follow)
+        assert isinstance((await gate.enter(Ask(key=b"k", collapse=False))).verdict, Lead)
+        await gate.leave(Settlement(key=b"k", lease=first.lease, store=STORE))
+        hit = (await gate.enter(Ask(key=b"k"))).verdict
+        assert isinstance(hit, Hit)
+        await clock.advance(5)
+        assert isinstance((await gate.enter(Ask(key=b"k", max_age_s=4, collapse=False))).verdict, Lead)
+        await clock.advance(10)
+        assert isinstance((await gate.enter(Ask(key=b"k"))).verdict, Lead)
+        stale = await gate.stale(b"k")
+        assert stale is not None
+        assert stale.age_s == 15
+        await clock.advance(20)
+        assert await gate.stale(b"k") is None
+
+    asyncio.run(scenario())
+
+
+def test_a_lease_that_is_never_given_back_ends() -> None:
+    """A flight that died with its loop does not block its key for ever."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        gate = MemoryGate(clock=clock, max_entries=10, max_bytes=10_000, lease_s=60)
+        await gate.enter(Ask(key=b"k"))
+        await clock.advance(61)
+        assert isinstance((await gate.enter(Ask(key=b"k"))).verdict, Lead)
+
+    asyncio.run(scenario())

@@ -1,0 +1,306 @@
+"""Redis goes, hangs, comes back empty: every request is answered, and it is used again when it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.support.redis_server import RedisServer
+from turnout import Turnout
+from turnout.context import Caller
+from turnout.errors import BudgetUnavailable, RateLimitExceeded
+from turnout.testing import FixedScorer, ScriptedProvider
+
+ANN = Caller(user="ann", endpoint="/ask")
+# Between two looks for a Redis that is away it is a second; the promise is five.
+BACK_WITHIN_S = 5.0
+Found = TypeVar("Found")
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    """A Redis of the test's own, to do anything to."""
+    server = RedisServer()
+    yield server
+    server.kill()
+
+
+def config(server: RedisServer, timeout_s: float = 0.25) -> dict[str, Any]:
+    return {
+        "tiers": {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/large"]}},
+        "models": {
+            f"openai/{name}": {"input_usd_per_million": 1, "output_usd_per_million": 10} for name in ("small", "large")
+        },
+        "routing": {"threshold": 0.5},
+        "redis": {"url": server.url, "prefix": "outage", "timeout_s": timeout_s},
+    }
+
+
+class Process:
+    """A Turnout as one process has it, and what it told of its store."""
+
+    def __init__(self, server: RedisServer, timeout_s: float = 0.25, **sections: Any) -> None:
+        self.provider = ScriptedProvider()
+        settings = {**config(server, timeout_s), **sections}
+        self.turnout = Turnout(settings, provider=self.provider, scorer=FixedScorer(0.1))
+
+    async def ask(self, prompt: str) -> str:
+        """Where the answer came from; told when it is stored."""
+        cache = (await self.turnout.complete(prompt, caller=ANN)).outcome.cache
+        await self.turnout._pipeline.drain()
+        return cache
+
+    @property
+    def alone(self) -> bool:
+        """Whether it goes on by itself."""
+        gate: Any = self.turnout._stores.gate
+        return bool(gate._health.open)
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await asyncio.wait_for(scenario(), 60)
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
+async def until(true: Callable[[], bool], within_s: float = BACK_WITHIN_S) -> None:
+    async with asyncio.timeout(within_s):
+        while not true():  # noqa: ASYNC110 - what it waits for happens in another object's own tasks
+            await asyncio.sleep(0.01)
+
+
+def test_a_redis_that_is_gone_is_replaced_by_the_process_itself(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Cache and collapsing go on in it; one line says so, and one that Redis is used again."""
+
+    async def scenario() -> None:
+        here = Process(server)
+        assert await here.ask("a") == "miss_stored"
+        server.kill()
+        assert await here.ask("b") == "miss_stored"
+        assert here.alone
+        assert [await here.ask("b") for _ in range(3)] == ["hit"] * 3
+        together = sorted(await asyncio.gather(*[here.ask("c") for _ in range(5)]))
+        assert together == ["collapsed"] * 4 + ["miss_stored"]
+        server.start()
+        await until(lambda: not here.alone)
+        other = Process(server)
+        assert await here.ask("d") == "miss_stored"
+        assert await other.ask("d") == "hit"
+        await here.turnout.aclose()
+        await other.turnout.aclose()
+
+    run(scenario)
+    told = [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]
+    assert len(told) == 2
+    assert "cannot be used" in told[0]
+    assert "used again" in told[1]
+
+
+def test_a_redis_that_was_never_there_keeps_nobody_from_starting(server: RedisServer) -> None:
+    """And is used when it comes."""
+
+    async def scenario() -> None:
+        server.kill()
+        async with (here := Process(server)).turnout:
+            assert await here.ask("a") == "miss_stored"
+            assert await here.ask("a") == "hit"
+            server.start()
+            await until(lambda: not here.alone)
+            assert await here.ask("b") == "miss_stored"
+
+    run(scenario)
+
+
+def test_waiting_for_a_redis_that_hangs_is_bounded(server: RedisServer) -> None:
+    """Three time-outs at most, none longer than the setting; then nobody waits for it."""
+
+    async def scenario() -> None:
+        async with (here := Process(server)).turnout:
+            await here.ask("a")
+            server.pause()
+            began = time.monotonic()
+            for number in itertools.count():
+                await here.ask(f"b{number}")
+                if here.alone:
+                    break
+            assert number < 3
+            assert time.monotonic() - began < 4 * 0.25
+            began = time.monotonic()
+            for number in range(100):
+                await here.ask(f"c{number}")
+            assert time.monotonic() - began < 100 * 0.25 / 4
+            server.resume()
+            await until(lambda: not here.alone)
+
+    run(scenario)
+
+
+def test_a_hundred_at_once_wait_for_a_hanging_redis_only_once(server: RedisServer) -> None:
+    """They share one connection, and its silence."""
+
+    async def scenario() -> None:
+        async with (here := Process(server)).turnout:
+            await here.ask("a")
+            server.pause()
+            began = time.monotonic()
+            await asyncio.gather(*[here.ask(f"b{number}") for number in range(100)])
+            # One after another they would wait 25 s.
+            assert time.monotonic() - began < 5
+            assert here.alone
+            server.resume()
+
+    run(scenario)
+
+
+def test_what_was_in_flight_when_redis_hung_is_settled_when_it_is_back(server: RedisServer) -> None:
+    """The lease is given back: the next one asks anew, without waiting for anybody."""
+
+    async def scenario() -> None:
+        here, other = Process(server), Process(server)
+        gate: Any = here.turnout._stores.gate
+        let = asyncio.Event()
+        complete = here.provider.complete
+
+        class Held(ScriptedProvider):
+            async def complete(self, call: Any) -> Any:
+                await let.wait()
+                return await complete(call)
+
+        here.turnout._pipeline._leader._chain._provider = Held()
+        asked = asyncio.create_task(here.ask("a"))
+        await until(lambda: any(held.key for held in gate._shared._seats.here().station._held.values()))
+        server.pause()
+        let.set()
+        assert await asked == "miss_stored"
+        await until(lambda: bool(gate._owed))
+        server.resume()
+        await until(lambda: not gate._owed)
+        assert await other.ask("a") == "miss_stored"
+        for process in (here, other):
+            await process.turnout.aclose()
+
+    run(scenario)
+
+
+def test_a_lease_that_came_too_late_blocks_nobody(server: RedisServer) -> None:
+    """Redis takes up what it was asked when it runs again; whoever follows such a lease is told that it is void."""
+
+    async def scenario() -> None:
+        here, other = Process(server), Process(server, timeout_s=5.0)
+        await here.ask("warm")
+        await other.ask("warm")
+        server.pause()
+        assert await here.ask("a") == "miss_stored"
+        server.resume()
+        began = time.monotonic()
+        assert await other.ask("a") in ("miss_stored", "collapsed")
+        assert time.monotonic() - began < 2.5, "sooner than the lease would have ended"
+        assert other.provider.calls.total() <= 1
+        for process in (here, other):
+            await process.turnout.aclose()
+
+    run(scenario)
+
+
+def test_budgets_refuse_in_an_outage_unless_they_may_go_on(server: RedisServer) -> None:
+    """503 `budget_unavailable`, but what is cached is served; "local": calls are made."""
+
+    async def scenario() -> None:
+        async with (
+            (strict := Process(server, budgets={"total": "1/day"})).turnout,
+            (loose := Process(server, budgets={"total": "1/day", "on_outage": "local"})).turnout,
+        ):
+            await strict.ask("a")
+            await loose.ask("b")
+            server.kill()
+            for _ in range(3):
+                with pytest.raises(BudgetUnavailable) as told:
+                    await strict.ask("c")
+                assert told.value.told_status == 503
+            assert strict.provider.calls.total() == 1
+            assert await loose.ask("d") == "miss_stored"
+            assert await loose.ask("d") == "hit"
+            server.start()
+            await until(lambda: not strict.alone)
+            assert await strict.ask("c") == "miss_stored"
+
+    run(scenario)
+
+
+def test_a_limit_is_shared_out_among_the_workers_in_an_outage(server: RedisServer) -> None:
+    """Two workers, ten a minute: five each."""
+
+    async def scenario() -> None:
+        limits = {"per_user": "10/minute"}
+        async with (
+            (one := Process(server, limits=limits)).turnout,
+            (two := Process(server, limits=limits)).turnout,
+        ):
+            for process in (one, two, one):
+                gate: Any = process.turnout._stores.gate
+                await gate._shared.reach()
+            server.kill()
+            for process in (one, two):
+                told = await asyncio.gather(*[process.ask(f"q{n}") for n in range(10)], return_exceptions=True)
+                assert sum(isinstance(answer, str) for answer in told) == 5
+                assert sum(isinstance(answer, RateLimitExceeded) for answer in told) == 5
+
+    run(scenario)
+
+
+def test_an_outage_that_began_on_another_loop_ends_too(server: RedisServer) -> None:
+    """A server without a lifespan may run each request on a loop of its own."""
+    here = Process(server)
+    server.kill()
+    asyncio.run(here.ask("a"))
+    assert here.alone
+    server.start()
+
+    async def scenario() -> None:
+        await here.ask("b")
+        await until(lambda: not here.alone)
+        await here.turnout.aclose()
+
+    run(scenario)
+
+
+def test_no_request_is_lost_whatever_happens_to_redis(server: RedisServer) -> None:
+    """Two processes under load, hits and misses, while Redis is killed, restarted empty, stopped and resumed."""
+
+    async def scenario() -> None:
+        processes = [Process(server), Process(server)]
+        over = asyncio.Event()
+        answered = 0
+
+        async def load(process: Process, number: int) -> None:
+            nonlocal answered
+            for turn in itertools.count():
+                if over.is_set():
+                    return
+                await process.turnout.complete(f"{number % 3} {turn}", caller=ANN)
+                answered += 1
+                await asyncio.sleep(0.002)
+
+        loads = [asyncio.create_task(load(process, number)) for process in processes for number in range(6)]
+        for happens in (server.kill, server.start, server.pause, server.resume, server.kill, server.start):
+            await asyncio.sleep(0.4)
+            await asyncio.to_thread(happens)
+        await until(lambda: not any(process.alone for process in processes))
+        over.set()
+        await asyncio.gather(*loads)
+        assert answered > 300
+        assert await processes[0].ask("last") == "miss_stored"
+        assert await processes[1].ask("last") == "hit"
+        for process in processes:
+            await process.turnout.aclose()
+
+    run(scenario)

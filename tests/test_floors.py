@@ -40,7 +40,7 @@ THIRD_PARTY = {
     "opentelemetry": ("doors", "telemetry"),
     "pyarrow": ("logs.files",),
     "pybreaker": ("upstream",),
-    "redis": ("stores",),
+    "redis": ("stores.redis",),
     "rich": ("cli", "demo"),
     "scipy": ("training",),
     "sklearn": ("training",),

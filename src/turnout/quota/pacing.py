@@ -19,10 +19,10 @@ ROLLING = 0.75
 
 def pacing_factor(states: Iterable[BudgetState], now: float) -> float:
     """In [0, 1], the least of any budget. now: seconds since 1970."""
-    return min((_ease(state, now) for state in states), default=1.0)
+    return min((_factor(state, now) for state in states), default=1.0)
 
 
-def _ease(state: BudgetState, now: float) -> float:
+def _factor(state: BudgetState, now: float) -> float:
     left = 1.0 - state.spent / state.claim.limit
     pace = left / (1.0 - _elapsed(state, now))
     return max(0.0, min(1.0, (pace - FLOOR) / (1.0 - FLOOR)))

@@ -1,13 +1,17 @@
-"""A call made here: once for all who ask, and for as long as anybody listens."""
+"""A call made here: decided, made once for all who listen, for as long as anybody does."""
 
 from __future__ import annotations
 
 import asyncio
 
 from tests.pipeline.world import CHEAP, World, run
+from tests.routing.test_router import CATALOG
+from turnout.context import Caller, RequestContext
 from turnout.openai.requests import from_call
+from turnout.pipeline.leader import decide
 from turnout.records import Outcome
-from turnout.testing import Says, settle
+from turnout.routing.router import Router
+from turnout.testing import FixedScorer, Says, settle
 
 
 def test_equal_requests_in_flight_are_one_call() -> None:
@@ -48,3 +52,16 @@ def test_a_flight_outlives_its_first_caller_and_ends_with_its_last() -> None:
         assert w.provider.open == 0
 
     run(scenario)
+
+
+def test_the_endpoint_stands_for_a_tag_that_the_scorer_does_not_know() -> None:
+    """A word that the app made up later does not make it forget where the request came from."""
+    scorer = FixedScorer(0.1, novel=True, tag_scores={"/ask": 0.9, "mine": 0.2})
+    router = Router(catalog=CATALOG, scorer=scorer, target=0.5)
+    context = RequestContext(request_id="r", started=0.0, caller=Caller(endpoint="/ask"))
+    told = {}
+    for tag in ("mine", "new", ""):
+        request = from_call("x", stream=False, params={"tag": tag} if tag else {})
+        decision = decide(router, request, CATALOG.find("auto"), context)
+        told[tag] = (decision.score, decision.tag)
+    assert told == {"mine": (0.2, "mine"), "new": (0.9, "new"), "": (0.9, "/ask")}

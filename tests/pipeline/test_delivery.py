@@ -1,4 +1,4 @@
-"""Streams: a flight's chunks as they come, a whole answer as chunks, and how they end."""
+"""How a caller gets its answer: as a stream, within its deadline, or what serves instead when no model answered."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from tests.pipeline.world import CHEAP, SPARE, World, run
-from turnout.attempt_errors import MalformedReply
+from turnout.attempt_errors import MalformedReply, ProviderFailed
 from turnout.context import Caller
-from turnout.errors import UpstreamUnavailable
-from turnout.testing import Says, settle
+from turnout.errors import (
+    DeadlineExceeded,
+    UpstreamUnavailable,
+)
+from turnout.testing import Hangs, Says, settle
 
 
 def test_a_follower_gets_a_running_stream_from_its_first_chunk() -> None:
@@ -153,3 +156,37 @@ def test_who_leaves_a_stream_is_told_of_with_what_it_cost() -> None:
         assert outcome.cost_usd > 0
 
     run(scenario)
+
+
+def test_a_deadline_ends_a_hanging_call() -> None:
+    """The caller's lower one ends its own waiting; the settings' one ends everybody's."""
+
+    async def scenario(w: World) -> None:
+        for name in (CHEAP, SPARE):
+            w.provider.say(name, Hangs())
+        began = w.clock.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            await w.ask(deadline_s=2.0)
+        assert w.clock.monotonic() - began == pytest.approx(2.0)
+        with pytest.raises(DeadlineExceeded):
+            await w.ask("other")
+        assert w.clock.monotonic() - began <= 62.5
+
+    run(scenario)
+
+
+def test_nothing_left_but_a_stale_answer_then_a_plain_one() -> None:
+    """Stale where it was seen before, the configured words where it was not, both told as what they are."""
+
+    async def scenario(w: World) -> None:
+        await w.ask("seen")
+        await w.clock.advance(3601)
+        for name in (CHEAP, SPARE):
+            w.provider.say(name, ProviderFailed("down"))
+        stale = (await w.ask("seen")).outcome
+        assert (stale.cache, stale.reason, int(stale.age_s)) == ("stale", "cache", 3601)
+        plain = await w.ask("unseen")
+        assert plain.text == "We are busy."
+        assert (plain.outcome.tier, plain.outcome.reason, plain.outcome.cost_usd) == ("none", "fallback_answer", 0)
+
+    run(scenario, fallback={"answer": "We are busy."})

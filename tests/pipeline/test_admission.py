@@ -11,7 +11,7 @@ from turnout.attempt_errors import ProviderFailed
 from turnout.openai.requests import from_call
 from turnout.ports.admission import Ask, Entry, Settlement
 from turnout.ports.limits import BudgetState
-from turnout.stores.memory import MemoryGate
+from turnout.stores.memory.gate import MemoryGate
 from turnout.testing import settle
 from turnout.turnout import Turnout
 

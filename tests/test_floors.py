@@ -31,6 +31,7 @@ FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
 # Which rooms or files may import a third-party package; every other file of the package may not.
 THIRD_PARTY = {
+    "aiohttp": ("upstream.direct",),
     "fastapi": ("demo",),
     "httpx": ("api.transport", "demo", "upstream", "webhooks.sender"),
     "litellm": ("api.litellm_provider", "doors.litellm_provider", "upstream"),

@@ -34,7 +34,7 @@ from turnout.telemetry.request_log import RequestLog
 from turnout.upstream.bulkhead import Bulkhead
 from turnout.upstream.chain import Chain
 from turnout.upstream.prices import PriceBook
-from turnout.upstream.provider import LiteLLMProvider
+from turnout.upstream.transports import provider_from
 from turnout.webhooks.factory import sender_from
 from turnout.webhooks.sender import WebhookSender
 
@@ -76,7 +76,7 @@ class Parts:
 def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     """The parts of a Turnout of these settings. Opens and calls nothing. Raises SettingsError."""
     clock = plugs.get("clock") or SystemClock()
-    provider = plugs.get("provider") or LiteLLMProvider(settings)
+    provider = plugs.get("provider") or provider_from(settings)
     catalog = Catalog(settings)
     request_log = request_log_from(settings, clock) if plugs.get("observer") is None else None
     observer = plugs.get("observer") or observer_from(settings, request_log)

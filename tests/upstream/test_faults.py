@@ -19,13 +19,20 @@ from turnout.errors import ServedError
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.testing import ManualClock
-from turnout.upstream.provider import LiteLLMProvider
+from turnout.upstream.transports import provider_from
 
 SICK, WELL = "openai/sick", "openai/well"
 FAULTS = [mode for mode in MODES if mode not in ("ok", "slow", "no_usage", "endless")]
 
 
-def config(provider: LoopbackProvider, **sections: Any) -> dict[str, Any]:
+@pytest.fixture(params=["direct", "litellm"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each way out to the providers."""
+    name: str = request.param
+    return name
+
+
+def config(provider: LoopbackProvider, transport: str, **sections: Any) -> dict[str, Any]:
     called = {
         "params": {"api_base": provider.base_url},
         "timeout_s": 0.5,
@@ -38,6 +45,7 @@ def config(provider: LoopbackProvider, **sections: Any) -> dict[str, Any]:
         "models": {SICK: called, WELL: called},
         "routing": {"threshold": 0.99},
         "retry": {"attempts": 1, "base_s": 0.001, "cap_s": 0.01},
+        "upstream": {"transport": transport},
         **sections,
     }
 
@@ -58,13 +66,13 @@ async def asked(turnout: Turnout, text: str, *, stream: bool) -> Any:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("mode", [*FAULTS, "500", "503:60"])
 def test_every_fault_counts_and_before_any_content_another_model_answers(
-    provider: LoopbackProvider, mode: str, stream: bool
+    transport: str, provider: LoopbackProvider, mode: str, stream: bool
 ) -> None:
     """The circuit takes each for a failure; what has begun ends as an error, what has not fails over; no call
     is left running at the provider."""
 
     async def scenario() -> None:
-        async with Turnout(config(provider)) as turnout:
+        async with Turnout(config(provider, transport)) as turnout:
             provider.modes["sick"] = mode
             outcome = await asked(turnout, "x", stream=stream)
             begun = stream and mode in (
@@ -80,13 +88,13 @@ def test_every_fault_counts_and_before_any_content_another_model_answers(
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("status", ["401", "402", "403", "404", "405"])
 def test_a_model_set_up_wrong_is_asked_once_and_then_left_alone(
-    provider: LoopbackProvider, status: str, stream: bool
+    transport: str, provider: LoopbackProvider, status: str, stream: bool
 ) -> None:
     """Another answers at once, and the log says what to check; when the probe's time comes it is found mended."""
 
     async def scenario() -> None:
         clock = ManualClock()
-        async with Turnout(config(provider), clock=clock) as turnout:
+        async with Turnout(config(provider, transport), clock=clock) as turnout:
             provider.modes["sick"] = status
             outcomes = [await asked(turnout, f"x{number}", stream=stream) for number in range(5)]
             assert [outcome.model for outcome in outcomes] == [WELL] * 5
@@ -102,12 +110,12 @@ def test_a_model_set_up_wrong_is_asked_once_and_then_left_alone(
 
 @pytest.mark.parametrize(("status", "left_alone"), [("401", True), ("403", False), ("404", False)])
 def test_one_denied_request_does_not_take_a_model_that_answers_from_the_others(
-    provider: LoopbackProvider, status: str, left_alone: bool
+    transport: str, provider: LoopbackProvider, status: str, left_alone: bool
 ) -> None:
     """Some providers answer so to what the request holds; a key that is refused is refused for all."""
 
     async def scenario() -> None:
-        async with Turnout(config(provider), clock=ManualClock()) as turnout:
+        async with Turnout(config(provider, transport), clock=ManualClock()) as turnout:
             assert (await asked(turnout, "well", stream=False)).model == SICK
             provider.modes["sick"] = status
             assert (await asked(turnout, "flagged", stream=False)).model == WELL
@@ -117,12 +125,14 @@ def test_one_denied_request_does_not_take_a_model_that_answers_from_the_others(
     asyncio.run(scenario())
 
 
-def test_a_parameter_that_a_model_does_not_know_says_nothing_about_the_model(provider: LoopbackProvider) -> None:
+def test_a_parameter_that_a_model_does_not_know_says_nothing_about_the_model(
+    transport: str, provider: LoopbackProvider
+) -> None:
     """litellm refuses it before it calls; the next model answers, and the first is asked again."""
     strict = "anthropic/strict"
 
     async def scenario() -> None:
-        sections = config(provider)
+        sections = config(provider, transport)
         sections["tiers"] = {"cheap": {"models": [strict, WELL]}, "expensive": {"models": ["openai/dear"]}}
         sections["models"] = {strict: sections["models"][SICK], WELL: sections["models"][WELL]}
         async with Turnout(sections) as turnout:
@@ -134,7 +144,7 @@ def test_a_parameter_that_a_model_does_not_know_says_nothing_about_the_model(pro
     asyncio.run(scenario())
 
 
-def test_an_address_that_swallows_connections_ends_by_the_connect_timeout() -> None:
+def test_an_address_that_swallows_connections_ends_by_the_connect_timeout(transport: str) -> None:
     """A listener whose backlog is full: nothing answers, not even a reset."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
@@ -151,9 +161,10 @@ def test_an_address_that_swallows_connections_ends_by_the_connect_timeout() -> N
             {
                 "tiers": {"cheap": {"models": [SICK]}, "expensive": {"models": [WELL]}},
                 "models": {SICK: {"params": {"api_base": base}}},
+                "upstream": {"transport": transport},
             }
         )
-        provider = LiteLLMProvider(settings)
+        provider = provider_from(settings)
         await provider.load()
         call = ProviderCall(
             model=SICK, messages=({"role": "user", "content": "x"},), timeout_s=20.0, connect_timeout_s=0.3
@@ -169,7 +180,7 @@ def test_an_address_that_swallows_connections_ends_by_the_connect_timeout() -> N
         each.close()
 
 
-def test_three_hundred_requests_leave_no_connection_open(provider: LoopbackProvider) -> None:
+def test_three_hundred_requests_leave_no_connection_open(transport: str, provider: LoopbackProvider) -> None:
     """Random faults, cancellations and departures over real HTTP: no call, slot, task or connection is left."""
     chance = random.Random(3)
 
@@ -187,7 +198,7 @@ def test_three_hundred_requests_leave_no_connection_open(provider: LoopbackProvi
 
     async def scenario() -> None:
         limits = {"breaker": {"failures": 5, "reset_s": 0.2}}
-        async with Turnout(config(provider, **limits)) as turnout:
+        async with Turnout(config(provider, transport, **limits)) as turnout:
             for number in range(0, 300, 20):
                 provider.modes["sick"] = chance.choice([*FAULTS, "ok", "ok", "500@0.5", "429:0.2"])
                 provider.modes["well"] = chance.choice(["ok", "ok", "500@0.3", "slow:0.1"])

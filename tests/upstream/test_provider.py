@@ -17,6 +17,15 @@ from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import
 from turnout.upstream.provider import LiteLLMProvider
+from turnout.upstream.transports import provider_from
+
+
+@pytest.fixture(params=["direct", "litellm"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each way out to the providers."""
+    name: str = request.param
+    return name
+
 
 CALL = ProviderCall(model="openai/small", messages=({"role": "user", "content": "x"},))
 
@@ -46,19 +55,19 @@ def test_closing_one_loops_clients_leaves_another_loops_alone(provider: Loopback
     ("name", "told"),
     [("opnai/gpt-4o", r'did you mean "openai/gpt-4o"'), ("gpt4mini", r'write it as "openai/gpt4mini"')],
 )
-def test_a_model_of_no_known_provider_is_refused_at_start(name: str, told: str) -> None:
+def test_a_model_of_no_known_provider_is_refused_at_start(transport: str, name: str, told: str) -> None:
     """Before the first request, by name and with the nearest right one; never told to a caller as its fault."""
     tiers = {"cheap": {"models": [name]}, "expensive": {"models": ["openai/large"]}}
     with pytest.raises(SettingsError, match=told):
-        asyncio.run(LiteLLMProvider(Settings.of({"tiers": tiers}), {}).load())
+        asyncio.run(provider_from(Settings.of({"tiers": tiers, "upstream": {"transport": transport}}), {}).load())
 
 
-def test_a_refused_connection_is_told_apart_from_a_lost_one() -> None:
+def test_a_refused_connection_is_told_apart_from_a_lost_one(transport: str) -> None:
     """Nothing was sent, so a budget is not charged for it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    plug = LiteLLMProvider(Settings.of(settings(base)), {})
+    plug = provider_from(Settings.of(settings(base, upstream={"transport": transport})), {})
 
     async def scenario() -> None:
         try:

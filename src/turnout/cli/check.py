@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 
+from turnout.settings import Settings
 from turnout.turnout import Turnout
 
 
@@ -25,8 +27,23 @@ def run(args: argparse.Namespace) -> int:
         print(f"           {_threshold_text(routing.scorer, routing.keep_quality)}")
     cache = settings.cache
     print(f"cache:     {f'on, fresh for {cache.ttl_s:g} s, scope {cache.scope}' if cache.enabled else 'off'}")
+    for line in _transports(settings):
+        print(line)
     print("good")
     return 0
+
+
+def _transports(settings: Settings) -> list[str]:
+    """Which way each model is called, where that is not the same for all."""
+    if settings.upstream.transport == "litellm":
+        return ["transport: litellm"]
+    # Imported here: the settings are told first, litellm takes seconds.
+    from turnout.upstream.transports import DirectProvider
+
+    provider = DirectProvider(settings)
+    asyncio.run(provider.load())
+    ways = {name: provider.reason(name) for name in settings.model_names}
+    return [f"transport: {name}: {'direct' if why is None else f'litellm: {why}'}" for name, why in ways.items()]
 
 
 def _threshold_text(scorer: str, quality: float) -> str:

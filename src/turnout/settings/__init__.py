@@ -27,6 +27,7 @@ from turnout.settings.sections import (
     Telemetry,
     TierModels,
     Tiers,
+    Upstream,
     Webhooks,
 )
 
@@ -55,5 +56,6 @@ __all__ = [
     "Telemetry",
     "TierModels",
     "Tiers",
+    "Upstream",
     "Webhooks",
 ]

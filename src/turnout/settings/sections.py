@@ -240,6 +240,14 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """How providers are called. transport: "direct" takes litellm's own provider classes over one warm session, for
+    each model where that is proved equal; "litellm" its `acompletion` for all."""
+
+    transport: Literal["direct", "litellm"] = "litellm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """attempts counts per model. budget: the share of recent calls that may be retries."""
 
@@ -348,6 +356,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     budgets: Budgets = field(default_factory=Budgets)
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    upstream: Upstream = field(default_factory=Upstream)
     retry: Retry = field(default_factory=Retry)
     breaker: Breaker = field(default_factory=Breaker)
     fallback: Fallback = field(default_factory=Fallback)

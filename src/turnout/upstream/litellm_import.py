@@ -109,6 +109,8 @@ os.register_at_fork(before=_finish, after_in_child=_forked)
 
 def _import() -> ModuleType:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    # Else the first call of Anthropic's fetches a list over the network.
+    os.environ.setdefault("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True")
     import litellm
 
     # It prints help texts at each error otherwise.

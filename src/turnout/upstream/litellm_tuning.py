@@ -47,7 +47,7 @@ def tuned(litellm: Any) -> Tuned:
     def arguments(model: str, messages: list[dict[str, Any]], stream: bool) -> dict[str, Any]:
         # litellm's own set-up takes a provider's marks out of tool call ids, for another provider to read.
         called = any("tool_calls" in message or "tool_call_id" in message for message in messages)
-        if called or _listened(litellm):
+        if called or listened(litellm):
             return {}
         log = QuietLog(
             model=model,
@@ -68,7 +68,7 @@ def tuned(litellm: Any) -> Tuned:
     return arguments
 
 
-def _listened(litellm: Any) -> bool:
+def listened(litellm: Any) -> bool:
     if any(getattr(litellm, name, None) for name in _LISTENERS):
         return True
     # Our own provider, for code written on litellm, asks for nothing of the kind.

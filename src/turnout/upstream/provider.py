@@ -22,7 +22,7 @@ class LiteLLMProvider:
     def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
         environ = os.environ if environ is None else environ
         self._known = False
-        self._arguments = {name: _arguments(settings, name, environ) for name in settings.model_names}
+        self.arguments = {name: _arguments(settings, name, environ) for name in settings.model_names}
 
     async def load(self) -> None:
         if not litellm_import.loaded():
@@ -33,7 +33,7 @@ class LiteLLMProvider:
 
     def _check(self, litellm: Any) -> None:
         """Raises SettingsError for a model's name of which litellm knows no provider."""
-        for name, arguments in self._arguments.items():
+        for name, arguments in self.arguments.items():
             given = {key: arguments[key] for key in ("api_base", "custom_llm_provider") if key in arguments}
             try:
                 litellm.get_llm_provider(name, **given)
@@ -49,16 +49,19 @@ class LiteLLMProvider:
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
         parts = await self._ask(call, stream=True)
-        told = parts.completion_stream = _Told(parts.completion_stream)
+        watched = None
+        # Gemini's is None until its first read.
+        if getattr(parts, "completion_stream", None) is not None:
+            watched = parts.completion_stream = _Told(parts.completion_stream)
         try:
             async for part in _translated(parts):
                 chunk = translate.chunk(part)
                 finished = any(choice["finish_reason"] for choice in chunk["choices"])
-                # litellm makes up a finish for a stream that was cut short.
-                if finished and parts.received_finish_reason is None:
+                # litellm makes up a finish for a stream that was cut short; of Gemini's it never tells which it is.
+                if finished and watched is not None and parts.received_finish_reason is None:
                     raise MalformedReply("the stream ended before its finish")
-                if told.model:
-                    chunk["model"] = told.model
+                if watched is not None and watched.model:
+                    chunk["model"] = watched.model
                 yield chunk
         finally:
             await _close(parts)
@@ -66,7 +69,7 @@ class LiteLLMProvider:
     async def _ask(self, call: ProviderCall, *, stream: bool) -> Any:
         await self.load()
         litellm = litellm_import.load()
-        arguments: dict[str, Any] = {**self._arguments[call.model], **call.params}
+        arguments: dict[str, Any] = {**self.arguments[call.model], **call.params}
         if stream:
             arguments["stream_options"] = {"include_usage": True}
         if "tools" in arguments:

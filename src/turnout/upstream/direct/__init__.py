@@ -1,0 +1,1 @@
+"""litellm's provider classes over one warm HTTP session: the direct way to a provider."""

@@ -1,0 +1,141 @@
+"""The Provider port over litellm's provider classes and one warm session: what its wrapper costs is left out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from turnout.attempt_errors import AttemptError, MalformedReply
+from turnout.openai.answers import Body, chunks_of, dumps
+from turnout.ports.runtime import ProviderCall
+from turnout.upstream import translate
+from turnout.upstream.direct.deployments import NotDirectError, check_request, deployment
+from turnout.upstream.direct.dialects import PlainDialect, Prepared
+from turnout.upstream.direct.events import event_data
+from turnout.upstream.direct.failures import failure, hidden_failure
+from turnout.upstream.direct.http import HttpSessions, Request, read
+from turnout.upstream.direct.own_wires import dialect_of
+
+if TYPE_CHECKING:
+    import aiohttp
+
+# How long the end of a transfer is waited for, once the stream has told its own: the connection is warm after it.
+_TAIL_S = 0.1
+
+
+class DirectCalls:
+    """Calls the models that it knows. arguments: each model's own, as `acompletion` takes them."""
+
+    def __init__(self, litellm: Any, arguments: Mapping[str, Mapping[str, Any]], sessions: HttpSessions) -> None:
+        self._litellm = litellm
+        self._sessions = sessions
+        self._dialects: dict[str, PlainDialect] = {}
+        # Why a model is not called directly, by its name.
+        self.reasons: dict[str, str] = {}
+        for name, own in arguments.items():
+            try:
+                self._dialects[name] = dialect_of(litellm, deployment(litellm, name, own))
+            except NotDirectError as reason:
+                self.reasons[name] = str(reason)
+            except (AttributeError, ImportError, TypeError, ValueError) as error:
+                # Another litellm than those that the equality tests run on.
+                self.reasons[name] = f"the class of this litellm is another: {type(error).__name__}: {error}"
+
+    def prepare(self, call: ProviderCall, *, stream: bool) -> Prepared:
+        """The request that this call is. Raises NotDirectError where it is litellm's to make, and AttemptError."""
+        dialect = self._dialects[call.model]
+        params = {**dialect.target.params, **call.params}
+        check_request(self._litellm, dialect.target, params)
+        try:
+            return dialect.prepare(call.messages, params, stream=stream)
+        except (NotDirectError, AttemptError):
+            raise
+        except Exception as error:
+            raise translate.attempt_error(error) from error
+
+    async def complete(self, call: ProviderCall, prepared: Prepared) -> Body:
+        """The provider's whole answer as a `chat.completion`. Raises AttemptError."""
+        async with self._sessions.send(_request(call, prepared, stream=False)) as response:
+            raw = await _checked(response)
+            data = _json(raw)
+            if (hidden := hidden_failure(data)) is not None:
+                raise hidden
+            return self._dialects[call.model].completion(prepared, data, response.status, response.headers, raw)
+
+    async def stream(self, call: ProviderCall, prepared: Prepared) -> AsyncGenerator[Body, None]:
+        """The stream's `chat.completion.chunk` objects, the usage last. Raises AttemptError."""
+        dialect = self._dialects[call.model]
+        async with self._sessions.send(_request(call, prepared, stream=True)) as response:
+            if response.status >= 400 or response.content_type == "application/json":
+                raw = await _checked(response)
+                for chunk in self._unstreamed(dialect, prepared, response, raw):
+                    yield chunk
+                return
+            reader = dialect.reader(prepared, response.headers)
+            pieces = response.content.iter_any()
+            async for data in _events(pieces):
+                if (part := reader.read(data)) is not None:
+                    yield part
+            await _drain(pieces)
+            if (usage := reader.last()) is not None:
+                yield usage
+
+    def _unstreamed(
+        self, dialect: PlainDialect, prepared: Prepared, response: aiohttp.ClientResponse, raw: bytes
+    ) -> list[Body]:
+        """A whole answer where a stream was asked for: some servers stream nothing."""
+        data = _json(raw)
+        if (hidden := hidden_failure(data)) is not None:
+            raise hidden
+        whole = dialect.completion(prepared, data, response.status, response.headers, raw)
+        return list(chunks_of(whole, include_usage=bool(whole.get("usage"))))
+
+
+def _request(call: ProviderCall, prepared: Prepared, *, stream: bool) -> Request:
+    connect = min(call.connect_timeout_s, call.timeout_s)
+    return Request(
+        url=prepared.url,
+        headers=prepared.headers,
+        body=dumps(prepared.body),
+        connect_s=connect,
+        whole_s=None if stream else call.timeout_s,
+        read_s=call.timeout_s if stream else None,
+    )
+
+
+async def _checked(response: aiohttp.ClientResponse) -> bytes:
+    """The body of an answer with a good status. Raises the failure that another is."""
+    raw = await read(response)
+    if not 200 <= response.status < 300:
+        raise failure(response.status, response.headers, raw)
+    return raw
+
+
+async def _events(pieces: AsyncIterable[bytes]) -> AsyncGenerator[Mapping[str, Any], None]:
+    """The objects of a stream's events, up to `[DONE]`. Raises AttemptError for an error among them."""
+    async for data in event_data(pieces):
+        if data == b"[DONE]":
+            return
+        event = _json(data)
+        if not isinstance(event, Mapping):
+            raise MalformedReply("an event of the stream is no JSON object")
+        if b'"error"' in data and (hidden := hidden_failure(event)) is not None:
+            raise hidden
+        yield event
+
+
+async def _drain(pieces: AsyncIterable[bytes]) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_TAIL_S):
+            async for _ in pieces:
+                pass
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise MalformedReply(f"the provider's answer is no JSON: {error}") from error

@@ -16,7 +16,8 @@ from turnout.openai.messages import Message
 from turnout.openai.requests import from_call
 from turnout.ports.runtime import Provider, ProviderCall
 from turnout.pricing import Price, usd
-from turnout.quota.cost_bounds import CostBound, cost_bound, cost_of
+from turnout.quota.billing import cost_of
+from turnout.quota.cost_bounds import CostBound, cost_bound
 from turnout.quota.token_bounds import Size, prompt_size
 from turnout.records import Attempt, Outcome, Tier
 from turnout.settings import Cache, Fallback, Routing, Settings

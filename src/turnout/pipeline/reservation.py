@@ -18,7 +18,8 @@ from turnout.ports.admission import Ask, Entry, Gate, Lead, Settlement, Store
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused
 from turnout.ports.runtime import Clock
 from turnout.pricing import Price
-from turnout.quota.cost_bounds import CostBound, cost_bound, cost_of, default_cap, tokens_of
+from turnout.quota.billing import cost_of, tokens_of
+from turnout.quota.cost_bounds import CostBound, cost_bound, default_cap
 from turnout.quota.pacing import pacing_factor
 from turnout.quota.policies import Policies
 from turnout.quota.rate_headers import Pairs, rate_headers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 import secrets
 from collections.abc import Awaitable, Callable
@@ -18,15 +19,30 @@ T = TypeVar("T")
 ANONYMOUS = "anonymous"
 
 
+def hash_text(text: str) -> str:
+    """Returns 20 hexadecimal digits that stand for this text in the keys of a store."""
+    # A lone surrogate in a header must not fail here.
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def user_key(user: str) -> str:
+    """Returns the name of this user in every store: `user:` and a hash, whatever the app takes for an id."""
+    return "user:" + hash_text(user)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """user: never a raw credential; all anonymous callers are one user. endpoint: the app's own path or
     route template. admitted: the door has counted the app's request at the rate limits already, and what the app
-    asks of a model while it handles it is not counted again."""
+    asks of a model while it handles it is not counted again. user_key: stands for the user in every store."""
 
     user: str = ANONYMOUS
     endpoint: str = ""
     admitted: bool = False
+    user_key: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "user_key", user_key(self.user))
 
     @property
     def anonymous(self) -> bool:

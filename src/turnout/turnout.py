@@ -22,6 +22,7 @@ from turnout.context import (
     current_caller,
     current_request,
     new_request_id,
+    user_key,
 )
 from turnout.errors import InvalidRequest, UsageError
 from turnout.openai.completion import AnswerStream, Completion, TextStream
@@ -126,7 +127,8 @@ class Turnout:
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
         """Drops the stored answers of this user, of this endpoint, or of both at once; with neither, all.
         Returns how many. Raises StoreUnavailable where a configured Redis cannot be reached."""
-        return await self._stores.cache_admin.purge(user=user, endpoint=endpoint)
+        key = None if user is None else user_key(user)
+        return await self._stores.cache_admin.purge(user=key, endpoint=endpoint)
 
     def transport(self, *, model: str | None = "auto") -> Transport:
         """A transport for `httpx.Client` and `httpx.AsyncClient` that leads here, from code on any LLM SDK.

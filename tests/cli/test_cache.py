@@ -23,14 +23,14 @@ PRICES = "".join(
 
 @pytest.fixture
 def config(tmp_path: Path, redis_server: RedisServer) -> Path:
-    """Settings of a cache that holds an answer of ann's and one of bob's."""
+    """Settings of a cache that holds an answer each of ann, bob and a user whose name is not ASCII."""
     file = tmp_path / "turnout.toml"
     redis = f'[redis]\nurl = "{redis_server.url}"\nprefix = "test-{secrets.token_hex(6)}"\ntimeout_s = 5\n'
     file.write_text(f"{TIERS}{PRICES}[routing]\nthreshold = 0.5\n{redis}", "utf-8")
 
     async def fill() -> None:
         async with Turnout(file, provider=ScriptedProvider(), scorer=FixedScorer(0.1)) as turnout:
-            for user in ("ann", "bob"):
+            for user in ("ann", "bob", "zo\u00eb"):
                 await turnout.complete("q", caller=Caller(user=user, endpoint="/ask"))
 
     asyncio.run(fill())
@@ -48,6 +48,7 @@ def test_it_purges_what_is_named(config: Path, capsys: pytest.CaptureFixture[str
     assert _purged(capsys, config, "--user", "nobody") == 0
     assert _purged(capsys, config, "--user", "ann") == 1
     assert _purged(capsys, config, "--user", "ann") == 0
+    assert _purged(capsys, config, "--user", "zo\u00eb") == 1
     assert _purged(capsys, config, "--endpoint", "/ask") == 1
     assert _purged(capsys, config, "--all") == 0
 
@@ -57,7 +58,7 @@ def test_it_wants_to_be_told_what(config: Path, capsys: pytest.CaptureFixture[st
     for which in ([], ["--all", "--user", "ann"]):
         assert main(["cache", "purge", "--config", str(config), *which]) == 2
         assert "--all" in capsys.readouterr().err
-    assert _purged(capsys, config, "--all") == 2
+    assert _purged(capsys, config, "--all") == 3
 
 
 def test_without_redis_it_says_where_the_cache_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

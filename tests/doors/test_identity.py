@@ -38,3 +38,17 @@ def test_a_callable_that_gives_no_text_is_refused() -> None:
     """At once, and by name of what it gave."""
     with pytest.raises(UsageError, match="int"):
         user(Identity(), lambda raw: 7)
+
+
+@pytest.mark.parametrize("name", ["ann", "zo\u00eb", "\u674e\u96f7", "na\u00efve@example.com"])
+def test_an_id_of_utf_8_bytes_is_that_text_wherever_it_was_read(name: str) -> None:
+    """A header, read as Latin-1, and a callable that returns one give the id that the app itself knows."""
+    header = name.encode().decode("latin-1")
+    assert user(Identity(user_header="x-user-id"), x_user_id=header) == name
+    assert user(Identity(), lambda raw: header) == name
+    assert user(Identity(), lambda raw: name) == name
+
+
+def test_an_id_of_latin_1_bytes_stays_as_it_is() -> None:
+    """Bytes that are no UTF-8 are another text."""
+    assert user(Identity(user_header="x-user-id"), x_user_id="zo\xeb") == "zo\xeb"

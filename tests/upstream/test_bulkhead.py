@@ -9,7 +9,7 @@ import pytest
 from tests.upstream.test_chain import FIRST, Silent
 from turnout.attempt_errors import Misconfigured
 from turnout.settings import Settings
-from turnout.stores.memory import MemoryCircuitStore
+from turnout.stores.memory.circuit_store import MemoryCircuitStore
 from turnout.testing import ManualClock
 from turnout.upstream.bulkhead import Bulkhead, CallSlot, Unavailable
 from turnout.upstream.call_trace import CallTrace, Candidate

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 
+from turnout.context import user_key
 from turnout.errors import StoreUnavailable, UsageError
 from turnout.settings import Settings
 
@@ -47,7 +48,7 @@ async def _purge(settings: Settings, user: str | None, endpoint: str | None) -> 
     client = RedisClient(url=settings.redis.url, prefix=settings.redis.prefix, timeout_s=5.0)
     gate = RedisGate(client, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
     try:
-        return await gate.purge(user=user, endpoint=endpoint)
+        return await gate.purge(user=None if user is None else user_key(user), endpoint=endpoint)
     except StoreUnreachable as down:
         raise StoreUnavailable(f"Redis cannot be asked: {down}") from down
     finally:

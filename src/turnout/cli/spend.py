@@ -11,11 +11,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from turnout.clock import SystemClock
+from turnout.context import user_key
 from turnout.errors import StoreUnavailable
 from turnout.ports.admission import Settlement
 from turnout.ports.limits import BudgetState
 from turnout.pricing import usd
-from turnout.quota.policies import Policies, user_key
+from turnout.quota.policies import Policies
 from turnout.settings import Redis, Settings
 
 # Budgets read in one round trip.

@@ -22,11 +22,20 @@ def user_id(settings: Identity, user_of: UserOf | None, raw: Any, header: Callab
         if user is not None and not isinstance(user, str):
             raise UsageError(f"user= must give a text or None, not {type(user).__name__}")
         if user:
-            return user
+            return _decoded(user)
     if settings.user_header and (user := header(settings.user_header.lower())):
-        return user
+        return _decoded(user)
     if settings.bearer:
         kind, _, token = header("authorization").partition(" ")
         if kind.lower() == "bearer" and token.strip():
             return "bearer-" + hashlib.blake2b(token.strip().encode(), digest_size=12).hexdigest()
     return ANONYMOUS
+
+
+def _decoded(user: str) -> str:
+    """The id of UTF-8 bytes that were read as Latin-1, as frameworks read headers; any other id as it is. So a user
+    has one name in headers, on the command line and in `purge`."""
+    try:
+        return user if user.isascii() else user.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return user

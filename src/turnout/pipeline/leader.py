@@ -137,7 +137,7 @@ class Leader:
             packed=pack(answer),
             ttl_s=cache.ttl_s,
             stale_s=cache.stale_s,
-            user=caller.user,
+            user=caller.user_key,
             endpoint=caller.endpoint,
         )
 

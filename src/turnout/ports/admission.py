@@ -89,7 +89,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """An answer to store: fresh for `ttl_s`, then kept as a fallback for `stale_s` more."""
+    """An answer to store: fresh for `ttl_s`, then kept as a fallback for `stale_s` more. user: a `user_key`."""
 
     packed: bytes
     ttl_s: float
@@ -141,5 +141,6 @@ class CacheAdmin(Protocol):
     """Administers the stored answers, outside of any request."""
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
-        """Deletes what this user stored at this endpoint; None: any. Returns how many. Raises StoreUnavailable."""
+        """Deletes what this user (a `user_key`) stored at this endpoint; None: any. Returns how many. Raises
+        StoreUnavailable."""
         ...

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from turnout.context import Caller
+from turnout.context import Caller, hash_text
 from turnout.ports.limits import BudgetClaim, RateClaim
 from turnout.pricing import nano
 from turnout.quota.windows import windows_around
@@ -42,7 +41,7 @@ class Policies:
         """The rate limits that apply. Of token limits the amount is still to be said."""
         if not self.limited:
             return ()
-        user, endpoint = user_key(caller.user), endpoint_key(caller.endpoint)
+        user, endpoint = caller.user_key, endpoint_key(caller.endpoint)
         claims = (
             *_rate_claims("user", user, self._limits.per_user),
             *_rate_claims("endpoint", endpoint, self._own(caller).rate or self._limits.per_endpoint),
@@ -56,7 +55,7 @@ class Policies:
             return ()
         own = self._own(caller).budget or self._budgets.per_endpoint
         return (
-            *self._claims("user", user_key(caller.user), self._budgets.per_user, now),
+            *self._claims("user", caller.user_key, self._budgets.per_user, now),
             *self._claims("endpoint", endpoint_key(caller.endpoint), own, now),
             *self._claims("total", "total", self._budgets.total, now),
         )
@@ -91,16 +90,6 @@ def _rate_claims(policy: str, key: str, rates: Sequence[Rate]) -> Iterable[RateC
         yield RateClaim(policy=policy, key=key, limit=rate.limit, window_s=rate.window_s, unit=rate.unit)
 
 
-def user_key(user: str) -> str:
-    """The user's name in keys: a hash, whatever the app takes for an id."""
-    return "user:" + _digest(user)
-
-
 def endpoint_key(endpoint: str) -> str:
     """The endpoint's name in keys."""
-    return "endpoint:" + (endpoint if len(endpoint) <= LONGEST_ENDPOINT else _digest(endpoint))
-
-
-def _digest(text: str) -> str:
-    # A lone surrogate in a header must not fail here.
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+    return "endpoint:" + (endpoint if len(endpoint) <= LONGEST_ENDPOINT else hash_text(endpoint))

@@ -244,7 +244,7 @@ class Upstream:
     """How providers are called. transport: "direct" takes litellm's own provider classes over one warm session, for
     each model where that is proved equal; "litellm" its `acompletion` for all."""
 
-    transport: Literal["direct", "litellm"] = "litellm"
+    transport: Literal["direct", "litellm"] = "direct"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from turnout.errors import LogError
 from turnout.labelling.journal import Journal, journal_path
 from turnout.labelling.labelled_file import LabelledFile
 from turnout.labelling.prompts import Intake, digest_of, in_turn, most_tokens, plain, read
-from turnout.logs.files import Broken, rows_of
+from turnout.logs.files import Broken, records_of
+from turnout.logs.reader import LogReader
 
 
 def _open(path: Path) -> tuple[bool, list[str]]:
@@ -50,7 +51,7 @@ def test_rows_that_are_done_or_repeated_are_not_read_twice(tmp_path: Path) -> No
     ]
     file.write_text("\n".join(json.dumps(row) for row in rows))
     intake = Intake()
-    told = list(read(file, frozenset({"7", digest_of("c", "")}), intake))
+    told = list(read(LogReader([file]), frozenset({"7", digest_of("c", "")}), intake))
     assert [(prompt.prompt, prompt.group) for prompt in told] == [("a", ""), ("a", "g"), ("b", ""), ("d", "")]
     assert (intake.rows, intake.repeated, intake.already) == (6, 1, 1)
 
@@ -63,7 +64,7 @@ def test_a_file_of_other_columns_is_not_added_to(tmp_path: Path) -> None:
         _open(tmp_path / "other.csv")
     assert (tmp_path / "other.csv").read_text() == other
     (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
-    with pytest.raises(LogError, match="no column"):
+    with pytest.raises(LogError, match="other columns than labelling writes"):
         _open(tmp_path / "other.jsonl")
 
 
@@ -158,7 +159,7 @@ def test_whatever_a_text_holds_it_comes_back_the_same(tmp_path: Path, name: str,
             file.append({**row, "cheap_answer": text, "expensive_answer": text})
     digests = [digest_of(prompt, "g" + text) for text, prompt in zip(texts, prompts, strict=True)]
     assert _open(path) == (False, digests)
-    rows = [row for _, row in rows_of(path, lambda names: None) if not isinstance(row, Broken)]
+    rows = [row for _, row in records_of(path) if not isinstance(row, Broken)]
     assert [row["expensive_answer"] for row in rows] == texts
 
 
@@ -167,7 +168,7 @@ def test_rows_that_failed_before_come_last(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text("".join(json.dumps({"prompt": name}) + "\n" for name in ("a", "b", "c", "\ud800", "d")))
     failures, intake = {digest_of("a", ""): 2, digest_of("c", ""): 1}, Intake()
-    assert [prompt.prompt for prompt in in_turn(path, (), failures, intake)] == ["b", "d", "c", "a"]
+    assert [prompt.prompt for prompt in in_turn(LogReader([path]), (), failures, intake)] == ["b", "d", "c", "a"]
     assert (intake.rows, intake.bad.skipped) == (5, 1)
     assert intake.bad.named[0].startswith(f"{path}:4: ")
 

@@ -13,6 +13,8 @@ from turnout.cli import main
 from turnout.errors import LogError
 from turnout.logs.bad_rows import KINDS, BadRows
 from turnout.logs.labelled import read
+from turnout.logs.reader import Columns
+from turnout.logs.values import Scale
 from turnout.training import evaluate, fit
 from turnout.training.data_checks import data_checks
 
@@ -38,9 +40,11 @@ def test_the_commonest_reason_is_counted_whatever_the_value() -> None:
         bad.add(f"a.csv:{row}", f"weight is '{chr(97 + row)}', not a number" if row % 2 else "prompt is empty")
     assert bad.skipped == 18
     assert bad.commonest == "cheap_quality is 2, outside [0, 1]"
-    assert bad.told(rows=17) == "18 of 35 rows were skipped, 9 of them as this one: cheap_quality is 2, outside [0, 1]"
-    assert bad.told(rows=18) == ""
-    assert BadRows().told(rows=0) == ""
+    assert (
+        bad.warning(rows=17) == "18 of 35 rows were skipped, 9 of them as this one: cheap_quality is 2, outside [0, 1]"
+    )
+    assert bad.warning(rows=18) == ""
+    assert BadRows().warning(rows=0) == ""
 
 
 def test_no_text_of_a_row_is_told_of_all() -> None:
@@ -60,30 +64,34 @@ def test_reasons_that_never_repeat_fill_no_memory() -> None:
     assert (bad.skipped, bad.kinds) == (KINDS + 500, KINDS)
 
 
-@pytest.mark.parametrize(("end", "largest"), [(5, 5), (10, 10), (100, 100), (1000, 1000)])
-def test_another_scale_is_refused_with_its_end(tmp_path: Path, end: int, largest: int) -> None:
-    """Rows of 0 and 1 of ten would pass for wrong and right, and train."""
-    rows = [(f"p {row}", row % (end + 1), (row * 7) % (end + 1)) for row in range(20 * end)]
-    with pytest.raises(LogError, match=rf"a quality above 1, the largest {largest}: .*if your scale goes to {end}, d"):
-        read([file(tmp_path / "scale.csv", rows)])
+@pytest.mark.parametrize(("end", "share"), [(5, 1.0), (10, 1.0), (100, 1.0), (1000, 1.0), (5, 0.05)])
+def test_another_scale_is_refused_with_the_flag_to_pass(tmp_path: Path, end: int, share: float) -> None:
+    """From a few per cent of the rows on: rows of 0 and 1 of ten would pass for wrong and right, and train."""
+    rows = [(f"p {row}", row % (end + 1), (row + 1) % (end + 1)) for row in range(7 * (end + 1))]
+    unit = [(f"u {row}", row % 2, 1) for row in range(round(len(rows) * (1 / share - 1)))]
+    with pytest.raises(LogError, match=rf"another scale; pass --scale 0:{end}, or"):
+        read([file(tmp_path / "scale.csv", [*unit, *rows])])
+    logs = read([file(tmp_path / "scale.csv", rows)], columns=Columns(scale=Scale(0, end)))
+    assert len(logs) == len(rows)
+    assert logs.cheap.max() == logs.expensive.max() == 1.0
 
 
-def test_a_scale_ends_where_either_column_does(tmp_path: Path) -> None:
-    """The first column goes to 5 by chance, the second to 10: it is a scale of 10."""
-    with pytest.raises(LogError, match=r"the largest 10: this is another scale; .* divide by 10"):
-        read([file(tmp_path / "two.csv", [(f"p {row}", 2 + row % 4, 1 + row % 10) for row in range(40)])])
+def test_a_scale_where_lower_is_better(tmp_path: Path) -> None:
+    """The first number is the worst grade."""
+    logs = read([file(tmp_path / "grades.csv", [("a", 1, 5), ("b", 5, 3)])], columns=Columns(scale=Scale.parse("5:1")))
+    assert (logs.cheap.tolist(), logs.expensive.tolist()) == ([1.0, 0.0], [0.0, 0.5])
 
 
 def test_a_few_qualities_above_one_are_bad_rows(tmp_path: Path) -> None:
-    """A slip of some is skipped and named."""
+    """A slip of one is skipped and named."""
     logs = read([file(tmp_path / "slips.csv", [*[(f"p {row}", row % 2, 1) for row in range(10)], ("x", 7, 1)])])
     assert (len(logs), logs.skipped) == (10, 1)
-    assert "cheap_quality is 7, outside [0, 1]; if your scale goes to 10, divide by 10" in logs.bad[0]
+    assert "cheap_quality is 7, outside [0, 1]" in logs.bad[0]
 
 
 def test_most_rows_skipped_is_a_doubt_and_stands_in_the_error(tmp_path: Path) -> None:
     """ "0 in every row" alone would send one looking in the wrong place."""
-    rows = [*[(f"p {row}", 1, 1) for row in range(60)], *[(f"q {row}", "bad", 1) for row in range(252)]]
+    rows = [*[(f"p {row}", 1, 1) for row in range(60)], *[(f"q {row}", "fine", 1) for row in range(252)]]
     logs = read([file(tmp_path / "words.csv", rows)])
     reason = r"252 of 312 rows were skipped, 252 of them.*cheap_quality is '\.\.\.', not a number"
     with pytest.raises(LogError, match=rf"is 0 in every row.*{reason}"):
@@ -92,7 +100,7 @@ def test_most_rows_skipped_is_a_doubt_and_stands_in_the_error(tmp_path: Path) ->
         fit.train(replace(logs, weights=np.arange(60) + 1.0).evened())
     assert any("252 of 312 rows were skipped" in doubt for doubt in data_checks(logs))
     few = [(f"p {row}", row % 2, 1) for row in range(10)]
-    logs = read([file(tmp_path / "few.csv", [*few, *[("x", "good", 1)] * 11])])
+    logs = read([file(tmp_path / "few.csv", [*few, *[("x", "fine", 1)] * 11])])
     for refused in (fit.train, evaluate.cross_validated):
         with pytest.raises(LogError, match=r"10 good rows are too few.*11 of 21 rows were skipped.*is '\.\.\.', not"):
             refused(logs)
@@ -100,13 +108,13 @@ def test_most_rows_skipped_is_a_doubt_and_stands_in_the_error(tmp_path: Path) ->
 
 def test_no_good_row_names_the_files_and_the_commonest_reason(tmp_path: Path) -> None:
     """Also where a file holds nothing but its header."""
-    paths = [file(tmp_path / f"{name}.csv", []) for name in "abcdefg"]
-    with pytest.raises(LogError, match=r"a\.csv: no good row in these logs; there is no row at all"):
-        read(paths[:1])
+    paths = [file(tmp_path / f"{name}.csv", [("", 0, 1)]) for name in "abcdefg"]
+    with pytest.raises(LogError, match=r"none\.csv: is empty"):
+        read([file(tmp_path / "none.csv", [])])
     with pytest.raises(LogError, match=r"a\.csv, .*b\.csv, .*c\.csv and 4 more: no good row"):
         read(paths)
-    bad = file(tmp_path / "bad.csv", [("", 0, 1), *[("x", -50, 1)] * 3])
-    with pytest.raises(LogError, match=r"bad\.csv: no good row.*bad\.csv:2: prompt is empty.*3 of them.*is -50, outs"):
+    bad = file(tmp_path / "bad.csv", [("", 0, 1), *[("x", "fine", 1)] * 3])
+    with pytest.raises(LogError, match=r"bad\.csv: no good row.*bad\.csv:2: prompt is empty.*3 of them.*not a number"):
         read([bad])
 
 
@@ -122,5 +130,5 @@ def test_the_command_tells_it_once_at_the_end(tmp_path: Path, capsys: pytest.Cap
     """Below the rows that it names one by one."""
     assert main(["train", str(percent(tmp_path / "p.csv")), "-o", str(tmp_path / "s")]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    assert "251 of 312 rows have a quality above 1, the largest 100" in last
-    assert "divide by 100" in last
+    assert "251 of 312 rows have a quality outside of their scale, from 0 to 100" in last
+    assert "--scale 0:100" in last

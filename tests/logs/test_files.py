@@ -58,22 +58,12 @@ def test_a_damaged_parquet_file_is_not_called_a_matter_of_its_encoding(tmp_path:
     assert sum("damaged" in words for words in told) > 10
 
 
-@pytest.mark.parametrize(("delimiter", "word"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
-def test_another_delimiter_is_hinted_at(tmp_path: Path, delimiter: str, word: str) -> None:
-    """As a spreadsheet of another country writes it."""
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_any_delimiter_is_read(tmp_path: Path, delimiter: str) -> None:
+    """As a spreadsheet of another country writes it, whatever the file's suffix."""
     path = tmp_path / "sheet.csv"
-    path.write_text((HEADER + "a,0,1\n").replace(",", delimiter))
-    with pytest.raises(LogError, match=rf"sheet\.csv: no column prompt.*separated by {word}.*commas"):
-        read([path])
-
-
-def test_a_missing_column_is_not_blamed_on_the_delimiter(tmp_path: Path) -> None:
-    """Where commas do separate."""
-    path = tmp_path / "a.csv"
-    path.write_text("prompt;text,cheap_quality\n")
-    with pytest.raises(LogError) as told:
-        read([path])
-    assert "separated" not in str(told.value)
+    path.write_text((HEADER + "a,0,1\nb,1,1\n").replace(",", delimiter))
+    assert read([path]).gain.tolist() == [1.0, 0.0]
 
 
 def test_a_prompt_of_a_megabyte_is_read(tmp_path: Path) -> None:

@@ -67,17 +67,20 @@ def test_broken_json_lines_lose_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.csv", b"question,answer\nx,y\n", "no column prompt"),
-        ("a.txt", b"", "logs are .csv"),
-        ("a.csv.gz", b"not gzip", "cannot be read"),
-        ("a.parquet", b"not parquet", "not a Parquet file"),
-        ("a.csv", b"prompt,cheap_quality,expensive_quality\n", "no good row"),
-        ("a.csv", b"\xff\xfe\x00", "not UTF-8"),
+        ("a.csv", b"what,answer\nx,y\n", "no column prompt or messages; it has what, answer; .*--prompt COLUMN"),
+        ("a.csv", b"question,answer\nx,y\n", "read as prompts in question, .*turnout label"),
+        ("a.csv.gz", b"\x1f\x8bnot gzip", "cannot be read"),
+        ("a.parquet", b"PAR1 not parquet", "not a Parquet file"),
+        ("a.csv", b"prompt,cheap_quality,expensive_quality\n", "is empty"),
+        ("a.csv", b"\xff\xfe\x00", "is empty"),
+        ("a.csv", "prompt,cheap_quality,expensive_quality\na".encode("utf-16")[:-1], "cut short or no UTF-16"),
+        ("a.pkl", b"\x80\x04\x95", "is a Python pickle, which runs code"),
+        ("a.xlsx", b"\xd0\xcf\x11\xe0", "save the sheet as CSV"),
         ("a.csv", b"", "is empty"),
         ("a.jsonl", b"\n", "is empty"),
         ("a.csv", b"prompt,prompt,cheap_quality,expensive_quality\n", "'prompt' stands twice"),
-        ("a.csv", b"Prompt,cheap_qualty,expensive_quality\n", "did you mean 'Prompt' for 'prompt', 'cheap_qualty'"),
-        ("a.jsonl", b'{"prompt": "a", "cheap": 1}\n', "no column cheap_quality, expensive_quality; it has prompt"),
+        ("a.csv", b"Prompt,cheap_qualty,dear\na,0,1\n", "--cheap cheap_qualty --expensive dear"),
+        ("a.jsonl", b'{"prompt": "a", "cheap": 1}\n', "read as prompts in prompt, .*turnout label"),
         ("a.csv", b"prompt,cheap_quality,expensive_quality,weight\na,0,1,0\n", "weight of 0"),
     ],
 )
@@ -101,7 +104,7 @@ def test_a_cut_gzip_a_directory_and_the_line_it_came_to(tmp_path: Path) -> None:
     rows = "".join(f"prompt number {number},0,1\n" for number in range(20_000))
     whole = gzip.compress(_csv(rows).encode())
     (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(LogError, match=r"cut\.csv\.gz: the compressed file is cut short after line \d{3,}"):
+    with pytest.raises(LogError, match=r"cut\.csv\.gz: the compressed file is cut short"):
         read([tmp_path / "cut.csv.gz"])
     (tmp_path / "dir.csv").mkdir()
     with pytest.raises(LogError, match="is a directory"):
@@ -112,7 +115,7 @@ def test_a_cut_gzip_a_directory_and_the_line_it_came_to(tmp_path: Path) -> None:
     ("row", "told"),
     [
         (b"\xe9t\xe9,0,1", "prompt is not valid UTF-8"),
-        (b"a,nan,1", "cheap_quality is nan, outside"),
+        (b"a,nan,1", "cheap_quality is missing"),
         (b"a,0,inf", "expensive_quality is inf, outside"),
         (b"a,85,90", "cheap_quality is 85, outside"),
         (b"a,,1", "cheap_quality is missing"),

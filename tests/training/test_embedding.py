@@ -35,7 +35,7 @@ def logs(animals: list[str], tools: list[str], rows: int = 160) -> Logs:
     for row in range(rows):
         words, cheap = (animals, 0.0) if row % 2 else (tools, 1.0)
         asked = " and the ".join(rng.choice(words, 2))
-        told.append({"prompt": f"FrameSource of the {asked}", "cheap_quality": cheap, "expensive_quality": 1.0})
+        told.append({"prompt": f"Tell of the {asked}", "cheap_quality": cheap, "expensive_quality": 1.0})
     return Logs.from_rows(told)
 
 
@@ -56,18 +56,18 @@ def fitted(known: Embedding) -> fit.Fitted:
 def test_words_that_mean_the_like_weigh_alike(fitted: fit.Fitted, known: Embedding) -> None:
     """Animals that the logs never told are told to gain, tools that they never told are not."""
 
-    def current_turnout(word: str) -> float:
-        view = views_of([read(Query.from_text(f"FrameSource of the {word} and the {word}"))], known)["meaning"]
+    def predicted_gain(word: str) -> float:
+        view = views_of([read(Query.from_text(f"Tell of the {word} and the {word}"))], known)["meaning"]
         return float(fitted.views["meaning"].predict(view)[0])
 
-    assert min(map(current_turnout, ANIMALS[8:])) > max(map(current_turnout, TOOLS[8:])) + 0.05
+    assert min(map(predicted_gain, ANIMALS[8:])) > max(map(predicted_gain, TOOLS[8:])) + 0.05
 
 
 def test_it_is_served_from_the_file_alone(fitted: fit.Fitted, tmp_path: Path) -> None:
     """Within 1e-9 of the fitted estimators, and in a process that cannot import the embedding's package."""
     file = tmp_path / "scorer"
     fitted.save(file)
-    text = "FrameSource of the donkey, 12 (!) nails\nand the \ud800 日本語"
+    text = "Tell of the donkey, 12 (!) nails\nand the \ud800 日本語"
     readings = [read(Query.from_text(told)) for told in (text, "", "x" * 50_000)]
     mean = float(fitted.logs.gain.mean())
     known = embedding.load()
@@ -83,10 +83,10 @@ def test_it_is_served_from_the_file_alone(fitted: fit.Fitted, tmp_path: Path) ->
     alone = (
         "import sys; sys.modules['wordllama'] = None\n"
         "from turnout.routing.scorer import load; from turnout.ports.scoring import Query\n"
-        f"print(load({str(file)!r}).score(Query.from_text('FrameSource of the donkey')).score)"
+        f"print(load({str(file)!r}).score(Query.from_text('Tell of the donkey')).score)"
     )
     there = subprocess.run([sys.executable, "-c", alone], capture_output=True, text=True, check=True, timeout=60)
-    assert float(there.stdout) == served.score(Query.from_text("FrameSource of the donkey")).score
+    assert float(there.stdout) == served.score(Query.from_text("Tell of the donkey")).score
 
 
 def test_the_embeddings_vectors_are_the_fits(known: Embedding) -> None:
@@ -114,7 +114,7 @@ def test_a_weight_a_token_is_ridge_on_the_mean_vectors(known: Embedding) -> None
 
 def test_the_reasons_name_it(fitted: fit.Fitted) -> None:
     """Of a request about an animal that the logs never told: it raises the gain."""
-    reasons = fitted.scorer.explain(Query.from_text("FrameSource of the donkey and the rabbit"), count=50)
+    reasons = fitted.scorer.explain(Query.from_text("Tell of the donkey and the rabbit"), count=50)
     assert any(reason.startswith("+") and reason.endswith("what its words mean") for reason in reasons)
 
 
@@ -139,7 +139,7 @@ def test_a_damaged_table_is_refused(fitted: fit.Fitted, tmp_path: Path) -> None:
 
 def test_without_its_package_training_says_what_to_install(tmp_path: Path) -> None:
     """Asked for by name it is an error with the command; by default training goes on and tells."""
-    rows = "".join(f"FrameSource of {word},{row % 2},1\n" for row, word in enumerate((ANIMALS + TOOLS) * 2))
+    rows = "".join(f"Tell of {word},{row % 2},1\n" for row, word in enumerate((ANIMALS + TOOLS) * 2))
     (tmp_path / "logs.csv").write_text("prompt,cheap_quality,expensive_quality\n" + rows)
     hidden = (
         "import sys, importlib.util as util; sys.modules['wordllama'] = None; found = util.find_spec\n"

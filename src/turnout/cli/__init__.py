@@ -15,6 +15,7 @@ from turnout.errors import TurnoutError, UsageError
 # add_arguments(parser) and run(args) -> exit code.
 COMMANDS = {
     "demo": "see it work: loopback providers, a real app, real traffic, a summary; no keys, no network",
+    "inspect": "say what a log holds and how it would be read, before anything is trained or paid",
     "train": "train a scorer from your own labelled logs",
     "evaluate": "what a scorer is worth on labelled logs",
     "score": "score one text: tier, expected gain and the reasons",

@@ -33,13 +33,14 @@ MAX_GROUPS = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("logs", nargs="+", metavar="LOGS", help="labelled logs: .csv(.gz), .jsonl(.gz) or .parquet")
+    parser.add_argument("logs", nargs="+", metavar="LOGS", help="labelled logs; see turnout inspect")
     parser.add_argument(
         "--scorer", metavar="FILE|default", help="the scorer; without it, train's defaults by 5-fold cross-validation"
     )
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
     parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
     log_input.add_embedding(parser)
+    log_input.add_columns(parser)
     parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     # Before the logs are read, which may take long: a file that is no scorer should fail at once.
     scorer = None if args.scorer is None else PriorScorer() if args.scorer == "default" else load(args.scorer)
     embedding = log_input.embedding(args.embedding) if scorer is None else None
-    logs = log_input.read(args.logs, strict=args.strict, most=evaluate.MOST_ROWS, seed=args.seed)
+    logs = log_input.read(args, most=evaluate.MOST_ROWS)
     with progress.progress_bar("cross-validating" if scorer is None else "scoring") as bar:
         if scorer is None:
             predictions = evaluate.cross_validated(logs, seed=args.seed, embedding=embedding, progress=bar)

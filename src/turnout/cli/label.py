@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnout.cli import label_report
+from turnout.cli import label_report, log_input
 from turnout.cli.label_arguments import count, function, minutes, rate, usd
 from turnout.cli.label_run import Work, prompts_of, replayed
 from turnout.cli.quiet_logging import quiet_logging
@@ -31,7 +31,7 @@ beside FILE, an SQLite database, holds who was asked, what each call cost, and t
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXITS
-    parser.add_argument("log", metavar="LOG", help="the request log, or any .csv, .jsonl or .parquet with prompts")
+    parser.add_argument("logs", nargs="+", metavar="LOG", help="logs of any kind; see turnout inspect")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="labelled logs: .jsonl or .csv, added to")
     parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings (default: turnout.toml)")
     judge = parser.add_mutually_exclusive_group(required=True)
@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MINUTES",
         help="how long a model may be out, without a break, before it stops (default: 10)",
     )
+    log_input.add_columns(parser)
     parser.add_argument("--dry-run", action="store_true", help="tell the cost and ask nothing")
     parser.add_argument("--yes", action="store_true", help="go on without asking")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -149,8 +150,8 @@ def _end(args: argparse.Namespace, summary: Mapping[str, Any], code: int) -> int
 
 
 def _not_the_log(args: argparse.Namespace) -> None:
-    log, output = Path(args.log), Path(args.output)
-    if output.exists() and log.exists() and output.samefile(log):
+    output = Path(args.output)
+    if output.exists() and any(output.samefile(log) for log in args.logs if Path(log).exists()):
         raise UsageError(f"-o {args.output} is the log itself, which is only read; name another file")
 
 

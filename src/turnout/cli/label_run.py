@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turnout.cli import progress
+from turnout.cli import log_input, progress
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -42,8 +41,10 @@ class Work:
 def prompts_of(args: argparse.Namespace, file: LabelledFile, journal: Journal, intake: Intake) -> Iterator[Prompt]:
     """Those to label in this run, in their turn."""
     from turnout.labelling.prompts import in_turn
+    from turnout.logs.reader import LogReader
 
-    return islice(in_turn(Path(args.log), file.done, journal.failures, intake), args.limit)
+    logs = LogReader(args.logs, log_input.columns_of(args), log_input.price_of)
+    return islice(in_turn(logs, file.done, journal.failures, intake), args.limit)
 
 
 def replayed(args: argparse.Namespace, work: Work, plan: Plan) -> tuple[RunResult, bool]:

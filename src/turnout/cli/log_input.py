@@ -1,13 +1,18 @@
-"""Reads labelled logs for a command, with a progress bar, and reports the skipped rows."""
+"""Reading logs for a command: what its options say of the columns, progress, and what was skipped afterwards."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from turnout.cli import progress
+from turnout.errors import UsageError
+from turnout.logs.reader import Columns
+from turnout.logs.values import Scale
+from turnout.upstream.litellm_import import bundled_prices
 
 EMBEDDINGS = ("auto", "wordllama", "none")
 
@@ -22,6 +27,68 @@ def add_embedding(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that takes logs: what the columns mean, where the reader cannot tell."""
+    group = parser.add_argument_group(
+        "the log's columns",
+        "each a name, a dotted path or a JSON pointer (/body/messages); left out: their usual names",
+    )
+    group.add_argument("--from", dest="source", default="", metavar="FORMAT", help=f"one of {', '.join(formats())}")
+    for option, metavar, words in (
+        ("--prompt", "COLUMN", "the question, a text or messages"),
+        ("--cheap", "NAME", "the cheap answer's quality, or the cheap model's name"),
+        ("--expensive", "NAME", "the expensive answer's quality, or the expensive model's name"),
+        ("--model", "COLUMN", "which model answered, where each row is one model's"),
+        ("--quality", "COLUMN", "how good that answer was"),
+        ("--group", "COLUMN", "the request's tag: endpoint, feature, subject"),
+        ("--scale", "WORST:BEST", "of the qualities, as 1:5 (5:1 where lower is better)"),
+    ):
+        group.add_argument(option, default="", metavar=metavar, help=words)
+
+
+def formats() -> list[str]:
+    """The names that --from takes."""
+    from turnout.logs.schemas import SCHEMAS
+
+    return sorted({schema.name for schema in SCHEMAS})
+
+
+def columns_of(args: argparse.Namespace) -> Columns:
+    """What the options say. Raises UsageError."""
+    try:
+        scale = Scale.parse(args.scale) if args.scale else None
+    except ValueError as error:
+        raise UsageError(f"--scale: {error}") from None
+    return Columns(
+        source=args.source,
+        prompt=args.prompt,
+        cheap=args.cheap,
+        expensive=args.expensive,
+        model=args.model,
+        quality=args.quality,
+        group=args.group,
+        scale=scale,
+    )
+
+
+@cache
+def _price_table() -> Mapping[str, Any]:
+    return bundled_prices() or {}
+
+
+def price_of(model: str) -> float | None:
+    """What litellm's bundled table says that a token of this model costs, in and out, in USD; None where it does not.
+
+    `gpt-4o`, `openai/gpt-4o` and `openai:gpt-4o` are one model.
+    """
+    short = model.replace(":", "/").rsplit("/", 1)[-1]
+    for name in (model, model.replace(":", "/"), short):
+        row = _price_table().get(name)
+        if row and row.get("input_cost_per_token") and row.get("output_cost_per_token"):
+            return float(row["input_cost_per_token"]) + float(row["output_cost_per_token"])
+    return None
+
+
 def embedding(choice: str) -> Any:
     """The embedding, or None. Raises LogError, which says what to install, where one is asked for in vain."""
     from turnout.training import embedding
@@ -31,12 +98,23 @@ def embedding(choice: str) -> Any:
     return embedding.load() if choice == "wordllama" else embedding.installed()
 
 
-def read(paths: Sequence[str], *, strict: bool, most: int, seed: int = 0) -> Any:
-    """The logs in these files. Raises LogError."""
-    from turnout.logs import labelled as labelled_logs
+def read(args: argparse.Namespace, *, most: int) -> Any:
+    """The logs that a command's arguments name. Raises LogError."""
+    from turnout.logs import labelled
 
+    columns = columns_of(args)
     with progress.progress_bar("reading") as bar:
-        logs = labelled_logs.read(paths, strict=strict, most=most, seed=seed, progress=bar)
+        logs = labelled.read(
+            args.logs,
+            columns=columns,
+            price_of=price_of,
+            strict=args.strict,
+            most=most,
+            seed=args.seed,
+            progress=bar,
+        )
+    for line in logs.understood:
+        print(line, file=sys.stderr)
     for line in logs.bad:
         print(f"skipped {line}", file=sys.stderr)
     if logs.skipped > len(logs.bad):

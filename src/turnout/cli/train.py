@@ -19,11 +19,12 @@ COLUMNS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("logs", nargs="+", metavar="LOGS", help="labelled logs: .csv(.gz), .jsonl(.gz) or .parquet")
+    parser.add_argument("logs", nargs="+", metavar="LOGS", help="labelled logs; see turnout inspect")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the scorer file to write")
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
     parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
     log_input.add_embedding(parser)
+    log_input.add_columns(parser)
     parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     output_files.check_plot(args.plot, args.logs)
     output_files.check_different(args.output, args.plot)
     embedding = log_input.embedding(args.embedding)
-    logs = log_input.read(args.logs, strict=args.strict, most=fit.MOST_ROWS, seed=args.seed)
+    logs = log_input.read(args, most=fit.MOST_ROWS)
     with progress.progress_bar("training") as bar:
         fitted = fit.train(logs, seed=args.seed, embedding=embedding, progress=bar)
     with output_files.naming_write_errors(args.output):

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from turnout.errors import LogError
 from turnout.labelling.journal import Journal
 from turnout.labelling.prompts import digest_of
-from turnout.logs.files import Broken, need, rows_of
+from turnout.logs.files import Broken, Row, records_of
 from turnout.logs.rows import group_of, prompt_of
 from turnout.pricing import FREE
 
@@ -25,7 +25,7 @@ COLUMNS = (
     "cheap_answer", "expensive_answer",
 )  # fmt: skip
 HEADER = ",".join(COLUMNS).encode() + b"\n"
-REQUIRED = (("prompt", "messages"), ("cheap_quality",), ("expensive_quality",))
+REQUIRED = {"cheap_quality", "expensive_quality"}
 
 
 def check_output(path: Path) -> None:
@@ -102,7 +102,7 @@ class LabelledFile:
 
     def _read(self) -> dict[str, Decimal]:
         done: dict[str, Decimal] = {}
-        rows: Iterator[Any] = rows_of(self._path, self._check_columns)
+        rows: Iterator[Any] = self._checked(records_of(self._path))
         # The half-written row is none.
         for _, row in (earlier for earlier, _ in pairwise(rows)) if self.broken else rows:
             if isinstance(row, Broken):
@@ -114,10 +114,24 @@ class LabelledFile:
             done[digest] = _usd(row.get("cheap_usd")) + _usd(row.get("expensive_usd"))
         return done
 
-    def _check_columns(self, names: Sequence[str]) -> None:
-        if self._csv and tuple(names) != COLUMNS:
-            raise LogError("has other columns than labelling writes; name a new file with -o")
-        need(names, REQUIRED)
+    def _checked(self, rows: Iterator[tuple[int, Row | Broken]]) -> Iterator[tuple[int, Row | Broken]]:
+        """The rows. Raises LogError where the file holds other columns than labelling writes."""
+        if self._csv:
+            with self._path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+                self._check(tuple(next(csv.reader(file), ())) == COLUMNS)
+        for number, (line, row) in enumerate(rows):
+            if not (number or self._csv or isinstance(row, Broken)):
+                self._check(_is_labelled(row))
+            yield line, row
+
+    def _check(self, is_labelled: bool) -> None:
+        if not is_labelled:
+            raise LogError(f"{self._path}: has other columns than labelling writes; name a new file with -o")
+
+
+def _is_labelled(row: Row) -> bool:
+    names = set(row)
+    return names >= REQUIRED and not names.isdisjoint(("prompt", "messages"))
 
 
 def _usd(value: Any) -> Decimal:

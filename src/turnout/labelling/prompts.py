@@ -1,17 +1,18 @@
-"""The prompts to label: of Turnout's request log, or of any CSV, JSON lines or Parquet with `prompt` or `messages`."""
+"""The prompts to label: of any log that turnout.logs reads."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from turnout.errors import InvalidRequest, LogError
 from turnout.logs.bad_rows import BadRows
-from turnout.logs.files import Broken, Row, need, rows_of
-from turnout.logs.rows import group_of, nothing, prompt_of
+from turnout.logs.files import Broken, Row
+from turnout.logs.reader import LogReader
+from turnout.logs.rows import group_of, prompt_of
+from turnout.logs.values import is_missing
 from turnout.openai.messages import Message, Messages, as_messages, canonical_json
 from turnout.quota.token_bounds import prompt_size
 
@@ -67,22 +68,23 @@ class Intake:
     bad: BadRows = field(default_factory=BadRows)
 
 
-def read(path: Path, done: Container[str], intake: Intake) -> Iterator[Prompt]:
+def read(logs: LogReader, done: Container[str], intake: Intake) -> Iterator[Prompt]:
     """The prompts that are not labelled yet, each once. done: digests of labelled rows. Raises LogError.
 
     A row is known by its messages and group alone: logs of several sources share ids, and an edited prompt keeps its.
     """
     seen: set[str] = set()
-    for line, row in rows_of(path, lambda names: need(names, (("prompt", "messages", "cache"),))):
-        intake.rows += 1
-        if not isinstance(row, Broken) and _logged_without(row):
+    path = ""
+    for path, line, row in logs.rows():
+        intake.rows += row.rows if isinstance(row, Broken) else 1
+        if isinstance(row, Broken) and row.promptless:
             intake.without += 1
             continue
         try:
             prompt = _prompt(f"{path}:{line}", row)
             digest = prompt.digest
         except (ValueError, InvalidRequest) as error:
-            intake.bad.add(f"{path}:{line}", str(error))
+            intake.bad.add(f"{path}:{line}", str(error), row.rows if isinstance(row, Broken) else 1)
             continue
         if digest in done:
             intake.already += 1
@@ -91,15 +93,17 @@ def read(path: Path, done: Container[str], intake: Intake) -> Iterator[Prompt]:
         else:
             seen.add(digest)
             yield prompt
+    merged = sum(file.merged for file in logs.understanding)
+    intake.rows, intake.repeated = intake.rows + merged, intake.repeated + merged
     if intake.rows and intake.without == intake.rows:
         raise LogError(f"{path}: no row holds a prompt; the request log writes them with [log] content = true")
 
 
-def in_turn(path: Path, done: Container[str], failures: Mapping[str, int], intake: Intake) -> Iterator[Prompt]:
+def in_turn(logs: LogReader, done: Container[str], failures: Mapping[str, int], intake: Intake) -> Iterator[Prompt]:
     """As `read`, but rows that failed before come last, the fewest failures first: or the bad rows at the head of a log
     would stand before the good ones for ever. failures: how often, by digest."""
     late: list[tuple[int, Prompt]] = []
-    for prompt in read(path, done, intake):
+    for prompt in read(logs, done, intake):
         if failed := failures.get(prompt.digest, 0):
             late.append((failed, prompt))
         else:
@@ -107,17 +111,13 @@ def in_turn(path: Path, done: Container[str], failures: Mapping[str, int], intak
     yield from (prompt for _, prompt in sorted(late, key=lambda each: each[0]))
 
 
-def _logged_without(row: Row) -> bool:
-    """Whether this is a request log's line without its prompt: a cache hit, or a log without content."""
-    return "cache" in row and not row.get("messages") and not row.get("prompt")
-
-
 def _prompt(where: str, row: Row | Broken) -> Prompt:
     if isinstance(row, Broken):
         raise ValueError(row.reason)
     content, group = prompt_of(row), group_of(row)
     own = row.get("id")
-    return Prompt(where=where, prompt=plain(content), group=group, own_id="" if nothing(own) else str(own), row=row)
+    own_id = "" if is_missing(own) else str(own)
+    return Prompt(where=where, prompt=plain(content), group=group, own_id=own_id, row=row)
 
 
 def plain(prompt: str | Messages) -> str | Messages:

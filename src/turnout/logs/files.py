@@ -1,145 +1,150 @@
-"""The files that logs come in, row by row: CSV and JSON lines (also .gz), Parquet. Nothing is held but one row.
+"""The records of a log, one by one: rows of CSV, objects of JSON lines or of one JSON document, rows of Parquet.
 
-A row that cannot be read is told as Broken, with the reason; a file that cannot be read ends with a LogError.
+A record that cannot be read is given as Broken, with the reason; a file that cannot be read ends with a LogError. Of
+all but a document that is one object, nothing is held but one record.
 """
 
 from __future__ import annotations
 
 import csv
-import difflib
-import gzip
-import io
 import json
 import sys
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from turnout.errors import LogError
+from turnout.logs.container import OpenLog, opened
 
 # A prompt may be a megabyte long; csv's own limit is 128 KiB.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
-DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_CHUNK = 1 << 20
+_SPACE = " \t\r\n"
 
-# JSON rows may differ, so a name counts as missing when none of this many first ones has it.
-NAMING = 100
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A row that holds no values, and why."""
+    """Rows that hold no values, and why.
+
+    rows: how many are lost by it. off_scale: a grade outside of its scale. promptless: whether it is whole, but logged
+    without its prompt.
+    """
 
     reason: str
+    rows: int = 1
+    off_scale: float | None = None
+    promptless: bool = False
 
 
-Row = Mapping[str, Any]
-# Is handed the columns of a CSV or Parquet file; raises LogError, without the file's name, where some are missing.
-Columns = Callable[[Sequence[str]], None]
-
-
-def rows_of(path: Path, columns: Columns) -> Iterator[tuple[int, Row | Broken]]:
-    """Each row with the line that it begins at, 1 the first (of Parquet: its number). Raises LogError."""
-    name = path.name.removesuffix(".gz").lower()
-    if not name.endswith(SUFFIXES):
-        raise LogError(f"{path}: logs are .csv, .csv.gz, .jsonl, .jsonl.gz or .parquet")
-    if path.is_dir():
-        raise LogError(f"{path}: is a directory; name the files in it")
+def records_of(path: Path) -> Iterator[tuple[int, Row | Broken]]:
+    """Each record with the line that it begins at, 1 the first (of Parquet: its number). Raises LogError."""
     line = 0
-    try:
-        reader = _parquet(path, columns) if name.endswith(".parquet") else _text(path, name, columns)
-        for line, row in reader:
-            yield line, row
-    except EOFError as error:
-        raise LogError(
-            f"{path}: the compressed file is cut short after line {line}; get the whole file, "
-            f"or keep what is there: gzip -dc {path.name} > whole.{name.rsplit('.', 1)[-1]}"
-        ) from error
-    except (zlib.error, gzip.BadGzipFile) as error:
-        raise LogError(
-            f"{path}: the compressed file is damaged after line {line}, or no gzip; cannot be read: {error}"
-        ) from error
-    except (OSError, csv.Error) as error:
-        told = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise LogError(f"{path}: cannot be read: {told}") from error
-    except LogError as error:
-        raise error if str(error).startswith(f"{path}:") else LogError(f"{path}: {error}") from None
+    with opened(path) as log:
+        try:
+            for line, record in _records(log):
+                yield line, record
+        except LogError as error:
+            raise LogError(f"{path}: {error}") from None
+        except EOFError as error:
+            raise EOFError(f"after line {line}") from error
+        except csv.Error as error:
+            raise LogError(f"{path}: cannot be read after line {line}: {error}") from error
+        except UnicodeError as error:
+            raise LogError(f"{path}: is cut short or no UTF-16 after line {line}: {error}") from error
 
 
-def need(names: Sequence[str], wanted: Sequence[tuple[str, ...]]) -> None:
-    """Raises LogError unless of each of the wanted alternatives one is among the names."""
-    missing = [options for options in wanted if not set(options) & set(names)]
-    if not missing:
-        return
-    told = ", ".join(" or ".join(options) for options in missing)
-    if len(names) == 1 and (word := next((DELIMITERS[each] for each in DELIMITERS if each in names[0]), None)):
-        raise LogError(f"no column {told}; the header is one field, separated by {word}? Write the file with commas")
-    lower = {name.lower().strip(): name for name in names}
-    near = [
-        f"{lower[found]!r} for {options[0]!r}"
-        for options in missing
-        for found in difflib.get_close_matches(options[0], lower, n=1, cutoff=0.6)
-    ]
-    hint = f"; did you mean {', '.join(near)}? Rename the column" if near else ""
-    raise LogError(f"no column {told}; it has {', '.join(names) or 'none'}{hint}")
+def _records(log: OpenLog) -> Iterator[tuple[int, Row | Broken]]:
+    if log.text is None:
+        return _parquet(log.binary)
+    if log.format == "csv":
+        return _csv(log.text, log.delimiter)
+    return _json_lines(log.text) if log.format == "json-lines" else _json(log.text)
 
 
-def _text(path: Path, name: str, columns: Columns) -> Iterator[tuple[int, Row | Broken]]:
-    with _opened(path) as file:
-        yield from _csv(file, columns) if name.endswith(".csv") else _json_lines(file, columns)
-
-
-def _opened(path: Path) -> IO[str]:
-    # Closed with the wrapper around it.
-    raw: Any = gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # noqa: SIM115
-    # A byte that is not UTF-8 makes one bad row, not a bad file.
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def _csv(file: IO[str], columns: Columns) -> Iterator[tuple[int, Row | Broken]]:
-    lines = csv.reader(file)
-    header = next((row for row in lines if row), None)
+def _csv(file: IO[str], delimiter: str) -> Iterator[tuple[int, Row | Broken]]:
+    lines = _Remembering(file)
+    reader = csv.reader(lines, delimiter=delimiter)
+    header = next((row for row in reader if row), None)
     if header is None:
         raise LogError("is empty; the first line names the columns")
-    _check_header(header, columns)
-    begins = lines.line_num + 1
-    for row in lines:
-        if len(row) == len(header):
+    header = [name.strip() for name in header]
+    _check_names(header)
+    begins = reader.line_num + 1
+    lines.forget()
+    numeric: list[int] = []
+    for row in reader:
+        whole = len(row) == len(header)
+        # The last line of a whole row holds its further fields.
+        inner = lines.taken[1:-1] if whole else lines.taken[1:]
+        swallowed = _swallowed(inner, header, numeric, delimiter) if inner else 0
+        if swallowed:
+            yield begins, Broken(f"a quote that is not closed swallows {swallowed} rows", rows=1 + swallowed)
+        elif whole:
+            numeric = numeric or [place for place, cell in enumerate(row) if _is_number(cell)]
             yield begins, dict(zip(header, row, strict=True))
         elif row:
             yield begins, Broken(f"{len(row)} fields where the header names {len(header)}; is a quote missing?")
-        begins = lines.line_num + 1
+        begins = reader.line_num + 1
+        lines.forget()
 
 
-def _check_header(header: list[str], columns: Columns) -> None:
-    if any("\udc80" <= character <= "\udcff" for name in header for character in name):
-        raise LogError("is not UTF-8; convert it first, as with iconv -t UTF-8")
-    twice = [name for name, count in Counter(header).items() if count > 1]
+class _Remembering:
+    """The lines of a file, those remembered that the row at hand is made of."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self.taken: list[str] = []
+
+    def __iter__(self) -> _Remembering:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._file)
+        self.taken.append(line)
+        return line
+
+    def forget(self) -> None:
+        self.taken.clear()
+
+
+def _swallowed(lines: list[str], header: list[str], numeric: list[int], delimiter: str) -> int:
+    """How many of the further lines of a row look like rows of their own: as many fields, numbers where numbers are.
+
+    0 where they are lines of one long text, as most of those that follow each other in a quoted field.
+    """
+    if not numeric:
+        return 0
+    alike = 0
+    for line in lines:
+        fields = next(csv.reader([line], delimiter=delimiter), [])
+        alike += len(fields) == len(header) and all(_is_number(fields[place]) for place in numeric)
+    return alike if 2 * alike >= len(lines) else 0
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_names(names: list[str]) -> None:
+    if any("\udc80" <= character <= "\udcff" for name in names for character in name):
+        raise LogError("is not UTF-8; convert it first, as with iconv -f LATIN1 -t UTF-8")
+    twice = [name for name, count in Counter(names).items() if count > 1 and name]
     if twice:
         raise LogError(f"the column {twice[0]!r} stands twice in the header; rename or remove one")
-    columns(header)
 
 
-def _json_lines(file: IO[str], columns: Columns) -> Iterator[tuple[int, Row | Broken]]:
-    names: dict[str, None] = {}
-    read = 0
+def _json_lines(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
     for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        row = _object(line)
-        if read < NAMING:
-            names |= dict.fromkeys(row if isinstance(row, dict) else ())
-        read += 1
-        if read == NAMING:
-            columns(list(names))
-        yield number, row
-    if not read:
-        raise LogError("is empty")
-    if names and read < NAMING:
-        columns(list(names))
+        if line.strip():
+            yield number, _object(line)
 
 
 def _object(line: str) -> Row | Broken:
@@ -152,15 +157,45 @@ def _object(line: str) -> Row | Broken:
     return row if isinstance(row, dict) else Broken("not a JSON object")
 
 
-def _parquet(path: Path, columns: Columns) -> Iterator[tuple[int, Row | Broken]]:
+def _json(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
+    """The elements of an array, one at a time; or the one object that the document is."""
+    decoder, text, line, first = json.JSONDecoder(), file.read(_CHUNK), 1, True
+    is_array = text.lstrip().startswith("[")
+    while True:
+        skipped = len(text) - len(text.lstrip(_SPACE + ("[" if is_array and first else "," if is_array else "")))
+        line += text.count("\n", 0, skipped)
+        text = text[skipped:]
+        if is_array and text.startswith("]"):
+            return
+        try:
+            element, end = decoder.raw_decode(text)
+        except (ValueError, RecursionError) as error:
+            # Not at its end yet, or broken: more of the file tells which.
+            if more := file.read(max(_CHUNK, len(text))):
+                text += more
+                continue
+            if text or is_array:
+                yield line, Broken(f"not JSON from here on ({error})" if text else "the JSON array is cut short")
+            return
+        first = False
+        yield line, element if isinstance(element, dict) else Broken("not a JSON object")
+        line += text.count("\n", 0, end)
+        text = text[end:]
+        if not is_array and not (text.strip() or (text := file.read(_CHUNK)).strip()):
+            return
+        if len(text) < _CHUNK // 2:
+            text += file.read(_CHUNK)
+
+
+def _parquet(file: IO[bytes]) -> Iterator[tuple[int, Row | Broken]]:
     import pyarrow.lib
     import pyarrow.parquet
 
     number = 0
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            _check_header(list(file.schema_arrow.names), columns)
-            for batch in file.iter_batches(batch_size=1024):
+        with pyarrow.parquet.ParquetFile(file) as table:
+            _check_names(list(table.schema_arrow.names))
+            for batch in table.iter_batches(batch_size=1024):
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row

@@ -1,11 +1,8 @@
-"""Labelled logs: a row a request, with how good each tier's answer was.
-
-CSV (also .gz), JSON lines (also .gz) or Parquet. Required: `prompt` (or `messages`), `cheap_quality`,
-`expensive_quality` in [0, 1]. Optional: `group`, `cheap_usd`, `expensive_usd`, `weight`, `id`, `cheap_answer`.
-"""
+"""Labelled logs: a row a request, with how good each tier's answer was, as arrays to train and measure on."""
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,26 +15,23 @@ from numpy.typing import NDArray
 
 from turnout.errors import LogError
 from turnout.logs.bad_rows import BadRows
-from turnout.logs.files import Broken, Row, need, rows_of
-from turnout.logs.rows import (
-    Numbers,
-    OffScale,
-    group_of,
-    numbers_of,
-    prompt_or_messages,
-    query_of,
-    scale_of,
-)
+from turnout.logs.files import Broken, Row
+from turnout.logs.reader import Columns, LogReader, broken_by
+from turnout.logs.rows import Numbers, OneSided, group_of, numbers_of, prompt_or_messages, query_of
+from turnout.logs.values import scale_flag
 from turnout.ports.scoring import Query
 from turnout.routing.tags import identity
 
 Floats = NDArray[np.float64]
 
+# Fewer teach nothing.
+FEWEST_ROWS = 20
 # Rows of one tag, at least, to learn of it.
 COMMON = 2
 # Files named in a message that is about all of them.
 FILES_NAMED = 3
-REQUIRED = (("prompt", "messages"), ("cheap_quality",), ("expensive_quality",))
+# Rows off the scale from which on they are no slips but another scale.
+OFF_SCALE_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -46,7 +40,8 @@ class Logs:
 
     bad: the first rows that were skipped, as `file:line: reason`; skipped: how many. good: how many good rows
     were read, where only a sample of them is held (0: all are). most_bad: what is wrong with most rows, where more
-    were skipped than are good; else "". weight: what a row counts for, [n]; all 1 where the logs tell none.
+    were skipped than are good; else "". understood: how each file was read, in one line each.
+    weight: what a row counts for, [n]; all 1 where the logs tell none.
     """
 
     queries: list[Query]
@@ -59,6 +54,7 @@ class Logs:
     good: int = 0
     weights: Floats | None = None
     most_bad: str = ""
+    understood: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -148,6 +144,8 @@ class Logs:
 def read(
     paths: Sequence[str | Path],
     *,
+    columns: Columns | None = None,
+    price_of: Callable[[str], float | None] = lambda model: None,
     strict: bool = False,
     most: int | None = None,
     seed: int = 0,
@@ -156,19 +154,20 @@ def read(
     """The logs in these files, bad rows skipped and counted.
 
     most: hold no more rows than these, drawn evenly from all good ones; every row is read and checked still.
-    Raises LogError: for a file that cannot be read, for a file without the required columns, with `strict` for
-    the first bad row, and where no row is good.
+    Raises LogError: for a file that cannot be read or understood, with `strict` for the first bad row, and where no
+    row is good.
     """
     gathering = _Gathering(strict=strict, most=most, seed=seed)
-    for path in map(Path, paths):
-        for line, row in rows_of(path, lambda names: need(names, REQUIRED)):
-            gathering.take(str(path), line, row)
-            if progress is not None and line % 5000 == 0:
-                progress(gathering.seen, 0)
+    reader = LogReader(paths, columns, price_of)
+    for name, line, row in reader.rows():
+        gathering.take(name, line, row)
+        if progress is not None and gathering.seen % 5000 == 0:
+            progress(gathering.seen, 0)
+    lines = [file.line for file in reader.understanding if file.line]
     try:
-        logs = gathering.logs()
+        logs = replace(gathering.logs(), understood=lines)
         if not len(logs):
-            raise LogError(_no_good_row(logs))
+            raise LogError(_no_good_row(logs, gathering.one_sided, reader))
     except LogError as error:
         raise LogError(f"{_named(paths)}: {error}") from None
     return logs
@@ -179,7 +178,13 @@ def _named(paths: Sequence[str | Path]) -> str:
     return ", ".join(map(str, paths[:FILES_NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
-def _no_good_row(logs: Logs) -> str:
+def _no_good_row(logs: Logs, one_sided: int, reader: LogReader) -> str:
+    file = next((file for file in reader.understanding if not file.native), None)
+    buy = "`turnout label LOG -o FILE` asks the tiers for what is missing and judges it"
+    if file is not None and not file.labelled:
+        return f"read as {file.title}, this tells not how good both tiers' answers were; {buy}"
+    if one_sided and 2 * one_sided > logs.skipped:
+        return f"{one_sided} of {logs.skipped} rows tell one side alone; {buy}"
     if not logs.skipped:
         return "no good row in these logs; there is no row at all"
     return f"no good row in these logs; the first bad one: {logs.bad[0]}; {logs.most_bad}"
@@ -193,10 +198,10 @@ class _Gathering:
         self._most = most
         self._chance = random.Random(seed)
         self._held: list[tuple[int, Query, Numbers]] = []
-        self._bad = BadRows()
-        # Rows with a quality above 1, and the largest.
-        self._off_scale, self._largest = 0, 0.0
+        self.bad = BadRows()
+        self._off_scale, self._lowest, self._highest = 0, math.inf, -math.inf
         self._good = 0
+        self.one_sided = 0
 
     def take(self, name: str, line: int, row: Row | Broken) -> None:
         try:
@@ -209,19 +214,26 @@ class _Gathering:
         except ValueError as error:
             if self._strict:
                 raise LogError(f"{name}:{line}: {error}") from error
-            if isinstance(error, OffScale):
-                self._off_scale, self._largest = self._off_scale + 1, max(self._largest, error.value)
-            self._bad.add(f"{name}:{line}", str(error))
+            broken = row if isinstance(row, Broken) else broken_by(error)
+            self.one_sided += isinstance(error, OneSided)
+            self._note_scale(broken.off_scale)
+            self.bad.add(f"{name}:{line}", broken.reason, broken.rows)
             return
+        self._lowest = min(self._lowest, *numbers[:2])
         at = self._place()
         self._good += 1
         if at is not None:
             held = (self._good, query or query_of(prompt, group), numbers)
             self._held[at : at + 1] = [held]
 
+    def _note_scale(self, grade: float | None) -> None:
+        if grade is not None:
+            self._off_scale += 1
+            self._lowest, self._highest = min(self._lowest, grade), max(self._highest, grade)
+
     @property
     def seen(self) -> int:
-        return self._good + self._bad.skipped
+        return self._good + self.bad.skipped
 
     def _place(self) -> int | None:
         if self._most is None or len(self._held) < self._most:
@@ -230,11 +242,12 @@ class _Gathering:
         return at if at < self._most else None
 
     def logs(self) -> Logs:
-        if self._off_scale > self._good:
+        if self._off_scale > max(1, OFF_SCALE_SHARE * self.seen):
             # Rows of 0 and 1 of ten would pass for wrong and right.
+            low, high = self._lowest, self._highest
             raise LogError(
-                f"{self._off_scale} of {self.seen} rows have a quality above 1, the largest {self._largest:g}: "
-                f"this is another scale; {scale_of(self._largest)}"
+                f"{self._off_scale} of {self.seen} rows have a quality outside of their scale, from {low:g} to "
+                f"{high:g}: this is another scale; pass {scale_flag(low, high)}, or what it is"
             )
         held = sorted(self._held, key=lambda row: row[0])
         columns = np.array([numbers for _, _, numbers in held], dtype=np.float64).reshape(len(held), 5)
@@ -245,5 +258,5 @@ class _Gathering:
         return Logs(
             [query for _, query, _ in held],
             cheap, expensive, cheap_usd, expensive_usd,
-            self._bad.named, self._bad.skipped, self._good, weights, self._bad.told(self._good),
+            self.bad.named, self.bad.skipped, self._good, weights, self.bad.warning(self._good),
         )  # fmt: skip

@@ -1,0 +1,147 @@
+"""Opens a log by what its bytes are, whatever its name: plain, .gz or a .zip that holds one file; text or Parquet.
+
+Nothing is unpacked to disk or read whole. What cannot be read ends with a LogError that says what to do.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, cast
+
+from turnout.errors import LogError
+
+Format = Literal["csv", "json-lines", "json", "parquet"]
+# Looked at to tell what a file is. A header of a thousand columns is shorter.
+_SNIFFED_BYTES = 65_536
+_DELIMITERS = ",;\t|"
+_PARQUET, _GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
+_NOT_A_LOG = {
+    b"\x80": "is a Python pickle, which runs code when it is read; write it as Parquet: df.to_parquet('logs.parquet')",
+    b"SQLite format 3": "is a SQLite database; export its table as CSV",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as CSV",
+    b"ARROW1": "is an Arrow (Feather) file; write it as Parquet",
+    b"\x28\xb5\x2f\xfd": "is compressed by zstd; unpack it first",
+    b"BZh": "is compressed by bzip2; unpack it first",
+    b"\xfd7zXZ": "is compressed by xz; unpack it first",
+}
+_OFFICE_MEMBERS = ("xl/workbook.xml", "[Content_Types].xml", "mimetype")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLog:
+    """A log that is open. text: its characters, newlines as they are; None for Parquet, which `binary` holds.
+
+    delimiter: of CSV alone. Bytes that are not of the encoding become lone surrogates: one bad row, not a bad file.
+    """
+
+    format: Format
+    binary: IO[bytes]
+    text: IO[str] | None = None
+    delimiter: str = ","
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[OpenLog]:
+    """The log at this path. Raises LogError, which names the path."""
+    if path.is_dir():
+        raise LogError(f"{path}: is a directory; name the files in it")
+    try:
+        with path.open("rb") as file, _unpacked(path, file) as binary:
+            yield _sniffed(path, binary)
+    except EOFError as error:
+        raise LogError(
+            f"{path}: the compressed file is cut short; get the whole file, "
+            f"or keep what is there: gzip -dc {path.name} > whole{path.with_suffix('').suffix or '.csv'}"
+        ) from error
+    except (zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        raise LogError(f"{path}: the compressed file is damaged, cannot be read: {error}") from error
+    except OSError as error:
+        raise LogError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def _unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
+    head = file.read(32)
+    file.seek(0)
+    if head.startswith(_GZIP):
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield cast(IO[bytes], unpacked)
+    elif head.startswith(_ZIP):
+        with zipfile.ZipFile(file) as archive, archive.open(_only_member(path, archive)) as unpacked:
+            yield unpacked
+    elif path.suffix.lower() == ".gz" and b"\x00" in head:
+        raise gzip.BadGzipFile("its first bytes are no gzip's")
+    else:
+        yield file
+
+
+def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+    if any(info.filename in _OFFICE_MEMBERS for info in members):
+        raise LogError(f"{path}: is a spreadsheet; save its sheet as CSV")
+    if len(members) != 1:
+        raise LogError(f"{path}: the archive holds {len(members)} files; unpack it and name those that are logs")
+    if members[0].flag_bits & 1:
+        raise LogError(f"{path}: the archive is encrypted; unpack it first")
+    return members[0]
+
+
+def _sniffed(path: Path, binary: IO[bytes]) -> OpenLog:
+    buffered: Any = binary if isinstance(binary, io.BufferedIOBase) else io.BufferedReader(binary)
+    head = _peeked(buffered)
+    if head.startswith(_PARQUET):
+        return OpenLog(format="parquet", binary=buffered)
+    for magic, reason in _NOT_A_LOG.items():
+        if head.startswith(magic):
+            raise LogError(f"{path}: {reason}")
+    encoding = _encoding(path, head)
+    text = io.TextIOWrapper(buffered, encoding=encoding, errors="surrogateescape", newline="")
+    start = head.decode(encoding, "ignore").lstrip()
+    if not start:
+        raise LogError(f"{path}: is empty; the first line names the columns")
+    if start[0] in "[{":
+        return OpenLog(format=_json_format(start), binary=buffered, text=text)
+    return OpenLog(format="csv", binary=buffered, text=text, delimiter=delimiter_of(start))
+
+
+def _peeked(buffered: Any) -> bytes:
+    """The first bytes, which stay to be read."""
+    head: bytes = buffered.read(_SNIFFED_BYTES)
+    buffered.seek(0)
+    return head
+
+
+def _encoding(path: Path, head: bytes) -> str:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    # Without a byte-order mark: every other byte of Western text is zero.
+    zeros = (head[0:200:2].count(0), head[1:200:2].count(0))
+    if max(zeros) > 60 * min(len(head), 200) // 200 // 2:
+        return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+    # A text may hold a few; one bad character is one bad row.
+    if 20 * head.count(0) > len(head):
+        raise LogError(f"{path}: is not text (it holds zero bytes); logs are CSV, JSON or Parquet")
+    return "utf-8-sig"
+
+
+def _json_format(start: str) -> Format:
+    if start[0] == "[":
+        return "json"
+    first, newline, rest = start.partition("\n")
+    # An object that goes on over several lines, or that is the only one: one document, its rows somewhere inside.
+    cut = not newline and len(start) >= _SNIFFED_BYTES
+    return "json-lines" if cut or (first.rstrip().endswith("}") and (rest.lstrip()[:1] in ("{", ""))) else "json"
+
+
+def delimiter_of(start: str) -> str:
+    """What separates the fields of a CSV file's header: the one of , ; tab | that stands most in it, unquoted."""
+    header = re.sub(r'"[^"]*"', "", start.split("\n", 1)[0])
+    return max(_DELIMITERS, key=header.count)

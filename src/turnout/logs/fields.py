@@ -1,0 +1,146 @@
+"""A field of a record by name or path, and conversations in the shapes that clients and tracing tools write. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from turnout.logs.values import is_missing
+
+Record = Mapping[str, Any]
+
+
+class NoPrompt(ValueError):
+    """A record that was logged without its prompt."""
+
+
+_ROLES = {
+    "human": "user",
+    "ai": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "function": "tool",
+}
+
+
+def field(record: Record, path: str) -> Any:
+    """The value at a column's name, a JSON pointer (`/request_body/messages`) or a dotted path (`metadata.feature`);
+    None where there is none. Texts that hold JSON are looked into on the way."""
+    if path in record:
+        return record[path]
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in path[1:].split("/")] if path[:1] == "/" else None
+    value: Any = record
+    for step in steps or path.split("."):
+        value = unpacked(value)
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def first_field(record: Record, *paths: str) -> Any:
+    """The first of these fields that holds something."""
+    return next((value for path in paths if not is_missing(value := field(record, path))), None)
+
+
+def unpacked(value: Any) -> Any:
+    """The JSON object or array that a text holds; anything else as it is."""
+    if isinstance(value, str) and value[:1] in ("{", "[") and value.rstrip()[-1:] in ("}", "]"):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def prompt_and_answer(value: Any) -> tuple[Any, str | None]:
+    """What was asked, a text or OpenAI's messages, and the answer that a conversation ends in, else None.
+
+    A conversation that ends in `assistant` asks what stands before that: replayed whole, a model continues its answer.
+    Raises ValueError where nothing was asked.
+    """
+    messages = unpacked(value)
+    if isinstance(messages, Mapping):
+        for name in ("messages", "input", "prompt", "text", "content", "question"):
+            if not is_missing(messages.get(name)):
+                return prompt_and_answer(messages[name])
+        raise ValueError("prompt is an object without messages")
+    if not isinstance(messages, list):
+        return value, None
+    if len(messages) == 1 and isinstance(messages[0], list | str):
+        # LangChain wraps each conversation of a batch; RouterBench each prompt.
+        return prompt_and_answer(messages[0])
+    if messages and all(isinstance(message, str) for message in messages):
+        return "\n".join(messages), None
+    read = [_message(message) for message in messages]
+    end = len(read)
+    while end and read[end - 1].get("role") == "assistant":
+        end -= 1
+    if not end:
+        raise ValueError("prompt is empty" if not read else "the conversation holds answers alone, no question")
+    return read[:end], text_of_content(read[end]["content"]) if end < len(read) else None
+
+
+def _message(message: Any) -> dict[str, Any]:
+    if not isinstance(message, Mapping):
+        raise ValueError(f"a message is a {type(message).__name__}, not an object")
+    if "kwargs" in message and "id" in message:
+        # LangChain's serialised messages.
+        message = {
+            **message["kwargs"],
+            "role": message["kwargs"].get("type") or str(message["id"][-1])[: -len("Message")],
+        }
+    if "message.role" in message or "message" in message:
+        inner = message.get("message")
+        message = inner if isinstance(inner, Mapping) else _without_prefix(message, "message.")
+    role = str(message.get("role") or message.get("from") or message.get("type") or "user").lower()
+    content = message["content"] if "content" in message else message.get("value", message.get("text"))
+    if content is None and isinstance(message.get("parts"), list):
+        content = _parts_text(message["parts"])
+    kept = {name: message[name] for name in ("tool_calls", "tool_call_id", "name") if not is_missing(message.get(name))}
+    return {"role": _ROLES.get(role, role), "content": content, **kept}
+
+
+def _without_prefix(message: Record, prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in message.items()}
+
+
+def _parts_text(parts: Sequence[Any]) -> str:
+    """The texts of OpenTelemetry's parts, and of Gemini's."""
+    texts = (part.get("content", part.get("text")) if isinstance(part, Mapping) else part for part in parts)
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def text_of_content(content: Any) -> str | None:
+    """A message's content as text; None where it holds none."""
+    if isinstance(content, list):
+        texts = [part.get("text", "") for part in content if isinstance(part, Mapping)]
+        return "\n".join(filter(None, texts)) or None
+    return content if isinstance(content, str) else None
+
+
+def answer_of_completion(body: Any) -> str | None:
+    """The text of OpenAI's `chat.completion` object, of its message, or the text itself."""
+    body = unpacked(body)
+    if isinstance(body, str):
+        return body
+    if isinstance(body, list):
+        return answer_of_completion(body[0]) if body else None
+    if not isinstance(body, Mapping):
+        return None
+    for path in ("choices.0.message.content", "message.content", "content", "generations.0.0.text", "output", "text"):
+        if isinstance(text := field(body, path), str):
+            return text
+    return None
+
+
+def mean_of(grades: Iterable[Any]) -> Any:
+    """The mean of those that are numbers or booleans, else None."""
+    numbers = [float(grade) for grade in grades if isinstance(grade, int | float)]
+    return sum(numbers) / len(numbers) if numbers else None

@@ -1,0 +1,265 @@
+"""The reader of every kind of log: one table, whatever it is written as; what it cannot be sure of, it asks."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.logs import samples
+from turnout.errors import LogError
+from turnout.logs.files import Broken
+from turnout.logs.labelled import read
+from turnout.logs.reader import Columns, LogReader
+from turnout.logs.schemas import SCHEMAS
+
+PRICES = {"gpt-4o-mini": 0.75, "gpt-4o": 12.5}
+# question, cheap and expensive quality.
+TABLE = [("How do I get a refund?", 1.0, 0.0), ("Prove it for every n.", 0.0, 1.0), ("Say hello", 0.0, 1.0)]
+
+
+def price_of(model: str) -> float | None:
+    return PRICES.get(model.rsplit(":", 1)[-1])
+
+
+def json_lines(path: Path, records: list[Any]) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def question_of(query: Any) -> str:
+    return str(query.messages[-1]["content"])
+
+
+def as_read(path: Path, **options: Any) -> list[tuple[str, float, float]]:
+    logs = read([path], price_of=price_of, columns=Columns(**options))
+    assert logs.skipped == 0, logs.bad
+    rows = zip(map(question_of, logs.queries), logs.cheap.tolist(), logs.expensive.tolist(), strict=True)
+    return sorted(rows)
+
+
+def one_answer_records(make: Callable[..., Any]) -> list[Any]:
+    """A record an answer, the cheap model's first."""
+    return [
+        make(question, model, grade, usd)
+        for question, *grades in TABLE
+        for model, grade, usd in zip(PRICES, grades, (0.0002, 0.006), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("name", samples.ONE_ANSWER)
+def test_a_log_of_one_answer_a_record_is_pivoted(tmp_path: Path, name: str) -> None:
+    """By the question; named in one line, with which model is which."""
+    path = json_lines(tmp_path / "log.jsonl", one_answer_records(samples.ONE_ANSWER[name]))
+    assert as_read(path) == sorted(TABLE)
+    assert as_read(path, source=name) == sorted(TABLE)
+    logs = read([path], price_of=price_of)
+    assert set(logs.groups) == {"support"}
+    assert logs.has_costs == (name != "otel")
+    assert "read as" in logs.understood[0]
+
+
+@pytest.mark.parametrize("name", samples.BOTH_ANSWERS)
+def test_a_log_of_both_answers_a_record_is_read(tmp_path: Path, name: str) -> None:
+    """Of RouteLLM's the reference counts as right."""
+    rows = [row for row in TABLE if name != "routellm" or row[2] == 1.0]
+    path = json_lines(tmp_path / "log.jsonl", [samples.BOTH_ANSWERS[name](*row) for row in rows])
+    assert as_read(path) == sorted(rows)
+
+
+def test_promptfoo_holds_its_rows_within_one_document(tmp_path: Path) -> None:
+    """Pretty-printed or not."""
+    for indent in (None, 2):
+        path = tmp_path / f"results{indent}.json"
+        path.write_text(json.dumps(samples.promptfoo(TABLE), indent=indent))
+        assert as_read(path) == sorted(TABLE)
+
+
+@pytest.mark.parametrize("name", samples.QUESTIONS)
+def test_questions_without_grades_go_on_to_label(tmp_path: Path, name: str) -> None:
+    """They are read, and training says what buys the rest."""
+    path = json_lines(tmp_path / "log.jsonl", [samples.QUESTIONS[name](row[0]) for row in TABLE])
+    rows = [row for _, _, row in LogReader([path]).rows()]
+    assert not any(isinstance(row, Broken) for row in rows)
+    with pytest.raises(LogError, match="`turnout label LOG -o FILE` asks the tiers"):
+        read([path])
+
+
+def test_every_schema_has_its_sample() -> None:
+    """A preset that no test reads may be wrong."""
+    sampled = {
+        *samples.ONE_ANSWER,
+        *samples.BOTH_ANSWERS,
+        *samples.QUESTIONS,
+        "promptfoo",
+        "feedback",
+        "langfuse-scores",
+    }
+    assert {schema.name for schema in SCHEMAS} == sampled
+
+
+def test_scores_of_another_file_are_joined_by_id(tmp_path: Path) -> None:
+    """Turnout's feedback to its request log, Langfuse's scores to its observations."""
+    requests = [
+        {key: value for key, value in record.items() if key != "quality"}
+        for record in one_answer_records(samples.turnout)
+    ]
+    for number, record in enumerate(requests):
+        record["id"] = f"req-{number}"
+    grades = [grade for _, *pair in TABLE for grade in pair]
+    feedback = [{"request_id": f"req-{number}", "quality": grade} for number, grade in enumerate(grades)]
+    paths = [json_lines(tmp_path / "log.jsonl", requests), json_lines(tmp_path / "feedback.jsonl", feedback)]
+    logs = read(paths, price_of=price_of)
+    assert sorted(zip(map(question_of, logs.queries), logs.cheap, logs.expensive, strict=True)) == sorted(TABLE)
+    with pytest.raises(LogError, match="holds no prompts; name the log beside it"):
+        read(paths[1:])
+
+
+def test_models_of_unknown_price_are_asked_for(tmp_path: Path) -> None:
+    """Guessing would train the opposite of what is meant; the names are told with or without their provider."""
+    path = json_lines(tmp_path / "log.jsonl", [samples.arena(*row) for row in TABLE])
+    with pytest.raises(LogError, match="say which two they are: --cheap gpt-4o-mini --expensive gpt-4o"):
+        read([path])
+    logs = read([path], columns=Columns(cheap="openai/gpt-4o", expensive="gpt-4o-mini"))
+    assert logs.cheap.tolist() == [row[2] for row in TABLE]
+    with pytest.raises(LogError, match="no answer of claude"):
+        read([path], columns=Columns(cheap="claude", expensive="gpt-4o"))
+
+
+def test_costs_tell_which_model_is_cheap_only_beyond_doubt(tmp_path: Path) -> None:
+    """Nearly the same cost says nothing."""
+    for usd, known in ((0.006, True), (0.0003, False)):
+        records = [samples.braintrust(q, model, grade, cost) for q, *pair in TABLE
+                   for model, grade, cost in zip(("x", "y"), pair, (0.0002, usd), strict=True)]  # fmt: skip
+        path = json_lines(tmp_path / "log.jsonl", records)
+        if known:
+            assert as_read(path) == sorted(TABLE)
+        else:
+            with pytest.raises(LogError, match="--cheap x --expensive y"):
+                read([path])
+
+
+@pytest.mark.parametrize(
+    ("record", "options"),
+    [
+        (lambda q, c, e: {"q": q, "small": c, "large": e}, {"prompt": "q", "cheap": "small", "expensive": "large"}),
+        (lambda q, c, e: {"body": {"messages": samples.messages(q)}, "g": {"s": c, "l": e}},
+         {"prompt": "/body/messages", "cheap": "g.s", "expensive": "g.l"}),
+        (lambda q, c, e: {"body": json.dumps({"messages": samples.messages(q)}), "s": c, "l": e},
+         {"prompt": "body.messages", "cheap": "s", "expensive": "l"}),
+        (lambda q, c, e: {"Question": q, "gpt-4o-mini": c, "gpt-4o": e}, {}),
+        (lambda q, c, e: {" Prompt ": q, "Cheap Quality": c, "EXPENSIVE_QUALITY": e}, {}),
+        (lambda q, c, e: {"prompt": json.dumps(samples.messages(q)), "cheap_quality": c, "expensive_quality": e}, {}),
+    ],
+)  # fmt: skip
+def test_columns_of_ones_own(tmp_path: Path, record: Callable[..., Any], options: dict[str, str]) -> None:
+    """By name, dotted path or JSON pointer, through JSON within texts; or by their usual names."""
+    path = json_lines(tmp_path / "log.jsonl", [record(*row) for row in TABLE])
+    assert as_read(path, **options) == sorted(TABLE)
+
+
+def test_a_long_table_takes_the_mean_of_what_was_graded_twice(tmp_path: Path) -> None:
+    """A row a model, thumbs; a question with one side alone is told."""
+    rows = [("q", "gpt-4o-mini", "up"), ("q", "gpt-4o-mini", "down"), ("q", "gpt-4o", "up"), ("r", "gpt-4o", "up")]
+    path = tmp_path / "thumbs.csv"
+    path.write_text("question,model,thumb\n" + "".join(",".join(row) + "\n" for row in rows))
+    logs = read([path], price_of=price_of)
+    assert (logs.cheap.tolist(), logs.expensive.tolist(), logs.skipped) == ([0.5], [1.0], 1)
+    assert "the row tells one side alone" in logs.bad[0]
+
+
+def test_a_conversation_that_ends_in_an_answer_asks_what_stands_before(tmp_path: Path) -> None:
+    """Replayed whole, a model would continue its own answer."""
+    asked = [{"role": "user", "content": "What is 1+1?"}]
+    path = json_lines(tmp_path / "chat.jsonl", [{"messages": [*asked, {"role": "assistant", "content": "2"}]}] * 3)
+    row = next(row for _, _, row in LogReader([path]).rows())
+    assert not isinstance(row, Broken)
+    assert row["messages"] == asked
+
+
+def test_an_open_quote_is_told_as_the_rows_it_swallows(tmp_path: Path) -> None:
+    """All are counted; a long text of several lines is none."""
+    path = tmp_path / "open.csv"
+    good = "".join(f"q {row},0,1\n" for row in range(10))
+    path.write_text("prompt,cheap_quality,expensive_quality\n" + good + '"open,0,1\n' + good)
+    logs = read([path])
+    assert (len(logs), logs.skipped) == (10, 11)
+    assert "swallows 10 rows" in logs.bad[0]
+    path.write_text('prompt,cheap_quality,expensive_quality\n"list:\n1, 2, 3\nend",0,1\n' + good)
+    assert (len(read([path])), read([path]).skipped) == (11, 0)
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00\ufeff"), min_size=1).filter(str.strip)
+QUALITIES = st.sampled_from([0.0, 0.25, 1.0])
+TABLES = st.lists(st.tuples(TEXTS, QUALITIES, QUALITIES), min_size=1, max_size=8)
+
+
+def written(rows: list[Any], kind: str) -> bytes:
+    """The table in one of the formats."""
+    names = ("prompt", "cheap_quality", "expensive_quality")
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    if kind == "json":
+        return json.dumps(records, indent=1).encode()
+    if kind == "jsonl":
+        return "\n".join(json.dumps(record, ensure_ascii=False) for record in records).encode()
+    if kind == "parquet":
+        sink = io.BytesIO()
+        pa.parquet.write_table(pa.Table.from_pylist(records), sink)
+        return sink.getvalue()
+    out = io.StringIO()
+    csv.writer(out, delimiter="\t" if kind == "tsv" else ";" if kind == "excel" else ",").writerows([names, *rows])
+    return out.getvalue().encode({"utf16": "utf-16", "bom": "utf-8-sig"}.get(kind, "utf-8"))
+
+
+def packed(content: bytes, kind: str) -> bytes:
+    if kind == "gz":
+        return gzip.compress(content)
+    if kind == "zip":
+        sink = io.BytesIO()
+        with zipfile.ZipFile(sink, "w") as archive:
+            archive.writestr("log.csv", content)
+        return sink.getvalue()
+    return content
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(TABLES)
+def test_one_table_is_the_same_rows_in_every_format(tmp_path: Path, table: list[Any]) -> None:
+    """Told by its bytes: the suffix is the same for all."""
+    for kind in ("csv", "tsv", "excel", "utf16", "bom", "jsonl", "json", "parquet"):
+        for container in ("plain", "gz", "zip"):
+            path = tmp_path / "log.data"
+            path.write_bytes(packed(written(table, kind), container))
+            logs = read([path])
+            rows = zip(map(question_of, logs.queries), logs.cheap.tolist(), logs.expensive.tolist(), strict=True)
+            assert list(rows) == table, (kind, container)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(TABLES, st.sampled_from(["csv", "tsv", "utf16", "jsonl", "json", "parquet"]),
+       st.sampled_from(["plain", "gz", "zip"]), st.data())  # fmt: skip
+def test_a_cut_or_flipped_file_is_an_error_or_a_counted_loss(
+    tmp_path: Path, table: list[Any], kind: str, container: str, data: st.DataObject
+) -> None:
+    """Never a traceback; a row that is gone is told, unless the cut leaves no sign of it."""
+    content = packed(written(table, kind), container)
+    place = data.draw(st.integers(0, len(content) - 1))
+    flipped = content[:place] + bytes([content[place] ^ data.draw(st.integers(1, 255))]) + content[place + 1 :]
+    for damaged in (content[:place], flipped):
+        path = tmp_path / "log.data"
+        path.write_bytes(damaged)
+        with contextlib.suppress(LogError):
+            logs = read([path])
+            assert all(0.0 <= quality <= 1.0 for quality in (*logs.cheap, *logs.expensive))

@@ -15,6 +15,7 @@ Reason = Literal[
     "default_scorer",  # as `scored`, by the scorer that was not trained on this app's logs
     "novel",  # unlike the training logs: decided by the tag's mean or the stated default
     "forced",  # the caller named a tier or a model
+    "forced_ignored",  # the caller named a tier or a model that it may not choose: routed as `auto`
     "budget",  # the expensive tier's worst case did not fit the budget
     "pacing",  # the threshold was raised because spend runs ahead of time
     "cache",  # answered from the cache; the stored decision's values are told

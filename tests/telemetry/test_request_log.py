@@ -98,6 +98,17 @@ def test_a_renamed_file_is_left_and_a_new_one_begun(tmp_path: Path) -> None:
     assert log.dropped == 0
 
 
+def test_a_line_that_was_cut_short_is_ended_before_the_next(tmp_path: Path) -> None:
+    """By a kill or a full disk: one line is lost then, not two."""
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"id": "cut')
+    with pytest.raises(json.JSONDecodeError):
+        _logged(path, content=False)
+    first, *lines = path.read_text().splitlines()
+    assert first == '{"id": "cut'
+    assert [json.loads(line)["cache"] for line in lines] == ["miss_stored", "hit"]
+
+
 def test_a_disk_that_hangs_costs_lines_and_no_time(tmp_path: Path) -> None:
     """A pipe that nobody reads: the queue fills, what is over is dropped and counted, no call waits."""
     path = tmp_path / "pipe"

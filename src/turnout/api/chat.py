@@ -41,6 +41,7 @@ class Chat:
             caller=request.caller,
             directives=parse_directives(request.header("cache-control"), request.header("x-turnout-deadline-ms")),
             waits=request.waits,
+            may_choose=request.own_code,
         )
         chat = parse(request.body)
         if request.rename_model is not None:

@@ -23,6 +23,7 @@ class ApiRequest:
     path: below where the app is mounted. header: gives a header's text by its lower-case name, "" where absent.
     body: empty unless the method is POST. started: by the clock's monotonic. rename_model: gives the name to route
     by for the name in the body; None: as it is. waits: how the caller waits for what may take long.
+    own_code: whether the app's own code asks, over the in-process transport.
     """
 
     method: str
@@ -34,6 +35,7 @@ class ApiRequest:
     started: float
     rename_model: Callable[[str], str] | None = None
     waits: Callable[[Awaitable[Any]], Awaitable[Any]] = patiently
+    own_code: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,7 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             request_id=new_request_id(),
             started=api.clock.monotonic(),
             rename_model=partial(self._rename_model, api.settings),
+            own_code=True,
         )
 
     def _rename_model(self, settings: Settings, name: str) -> str:

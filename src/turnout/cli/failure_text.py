@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 
 from turnout.attempt_errors import AttemptError
-from turnout.cli.redaction import Redactor
 from turnout.errors import ServedError
 from turnout.records import Outcome, SkipReason
+from turnout.redaction import Redactor
 from turnout.settings import Settings
+from turnout.settings.secrets import secrets_of
 from turnout.upstream.attempt import to_check
 
 # Characters of a provider's own message.
@@ -25,7 +26,7 @@ class FailureText:
     """One-line texts that say why a call failed, without any key."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
-        self._redactor = Redactor(settings, os.environ if environ is None else environ)
+        self._redactor = Redactor(secrets_of(settings, os.environ if environ is None else environ))
         # By model, why it refused: repeated for calls that its circuit does not let through.
         self._refusals: dict[str, str] = {}
 
@@ -52,5 +53,4 @@ class FailureText:
 
     def _shortened(self, text: str) -> str:
         # Without litellm's prefixes, on one line.
-        line = self._redactor.redact(" ".join(text.rsplit("Exception - ", 1)[-1].split()))
-        return line if len(line) <= MAX_LENGTH else line[: MAX_LENGTH - 3] + "..."
+        return self._redactor.line(text.rsplit("Exception - ", 1)[-1], MAX_LENGTH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 
 from turnout.caching.entries import StoredAnswer, pack
@@ -47,7 +48,8 @@ def decide(
         return Decision(tier=selection.tier, reason="forced", candidates=selection.candidates)
     endpoint = context.caller.endpoint
     query = Query(messages=request.messages, tag=request.tag, endpoint=endpoint, tools=request.tools)
-    return router.decide(query, observe=observe, pacing_factor=pacing_factor)
+    decision = router.decide(query, observe=observe, pacing_factor=pacing_factor)
+    return replace(decision, reason="forced_ignored") if selection.ignored else decision
 
 
 class Leader:

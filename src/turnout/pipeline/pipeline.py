@@ -82,7 +82,7 @@ class Pipeline:
 
     async def decide(self, request: ChatRequest, context: RequestContext) -> Decision:
         """The decision alone: nothing is called, counted or stored. Raises ServedError."""
-        selection = self._collaborators.catalog.find(request.model)
+        selection = self._collaborators.catalog.find(request.model, may_choose=context.may_choose)
         return decide(self._collaborators.router, request, selection, context, observe=False)
 
     async def admit(self, request: ChatRequest | None, context: RequestContext) -> EndpointAdmission:
@@ -93,7 +93,7 @@ class Pipeline:
         states, headers = await self._admission.admit_endpoint(context.caller)
         decision = None
         if request is not None:
-            selection = self._collaborators.catalog.find(request.model)
+            selection = self._collaborators.catalog.find(request.model, may_choose=context.may_choose)
             pacing_factor = self._reservations.pacing_factor(states)
             decision = decide(self._collaborators.router, request, selection, context, pacing_factor=pacing_factor)
         return EndpointAdmission(decision=decision, headers=headers)
@@ -104,7 +104,7 @@ class Pipeline:
         await self._collaborators.bulkhead.drain()
 
     def _begin(self, request: ChatRequest, context: RequestContext) -> CallState:
-        selection = self._collaborators.catalog.find(request.model)
+        selection = self._collaborators.catalog.find(request.model, may_choose=context.may_choose)
         cache = miss_state(self._collaborators.settings, context)
         # The key is made where nothing is cached too: making it is what finds text that is not Unicode.
         tag = "" if selection.tier is not None else tag_of(request, context)

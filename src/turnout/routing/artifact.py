@@ -16,11 +16,12 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout.atomic_file import replacing
 from turnout.errors import ArtifactError
 from turnout.routing.features import FEATURE_VERSION
 
@@ -59,16 +60,12 @@ class Artifact:
 def save(artifact: Artifact, path: Path) -> None:
     """Writes exactly this path, whole or not at all. Raises OSError."""
     top = {"format": FORMAT, "schema": SCHEMA, "features": FEATURE_VERSION, "header": dict(artifact.header)}
-    part = path.with_name(path.name + ".part")
-    try:
-        _write(part, top, artifact.arrays)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as file:
+        _write(file, top, artifact.arrays)
 
 
-def _write(path: Path, top: Mapping[str, Any], arrays: Arrays) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+def _write(file: IO[bytes], top: Mapping[str, Any], arrays: Arrays) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_member(HEADER_MEMBER), json.dumps(top, indent=1, sort_keys=True, allow_nan=False))
         for name in sorted(arrays):
             packed = io.BytesIO()

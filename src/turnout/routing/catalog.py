@@ -16,12 +16,14 @@ from turnout.settings import Settings
 class ModelSelection:
     """What was asked for. `name` is `auto`, a tier or a configured model; `tier` is None for `auto`.
 
-    A forced tier or model is never left: `candidates` are all that may serve; () for `auto`.
+    A forced tier or model is never left: `candidates` are all that may serve; () for `auto`. ignored: a tier or a model
+    was named by one who may not choose it (`[routing] forced`), and it is routed as `auto`.
     """
 
     name: str
     tier: Tier | None = None
     candidates: tuple[str, ...] = ()
+    ignored: bool = False
 
 
 class Catalog:
@@ -36,14 +38,20 @@ class Catalog:
             *settings.routing.aliases,
         )
 
-    def find(self, model: str) -> ModelSelection:
-        """What this name stands for. Raises ModelNotFound, which names the nearest known one."""
+    def find(self, model: str, *, may_choose: bool = True) -> ModelSelection:
+        """What this name stands for. may_choose: whether the app's own code asks, which may always force a tier; what
+        a caller from outside may is for `[routing] forced` to say. Raises ModelNotFound, which names the nearest
+        known one."""
         selection = self._targets.get(model)
         if selection is None:
             near = difflib.get_close_matches(model, self._targets, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(self.names)}"
             raise ModelNotFound(f"the model {model[:80]!r} does not exist here; {hint}", param="model")
-        return selection
+        return selection if may_choose or self._allows(selection) else ModelSelection(name="auto", ignored=True)
+
+    def _allows(self, selection: ModelSelection) -> bool:
+        forced = self._settings.routing.forced
+        return forced == "all" or selection.tier is None or (forced == "cheap" and selection.tier == "cheap")
 
     def route(self, tier: Tier) -> tuple[str, ...]:
         """The candidates of a routed request: the tier's models, then the other tier's where allowed."""

@@ -18,6 +18,12 @@ _BUDGET = re.compile(r"\s*\$?\s*(\d+(?:\.\d+)?)\s*(?:usd)?\s*/\s*(\d*)\s*([a-z]+
 
 Calendar = Literal["day", "week", "month"]
 
+# A year: what is counted over a longer window outlives every deployment.
+LONGEST_WINDOW_S = 366 * 86400
+# In nano-USD the largest whole number of a double, which Redis' scripts reckon in, is 9,007,199 USD.
+LARGEST_USD = Decimal(9_000_000)
+LARGEST_RATE = 10**12
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -39,6 +45,8 @@ class Rate:
         limit = Decimal(found[1]) * _SCALE[found[2].lower()]
         if limit != int(limit) or limit < 1 or window < 1:
             raise SettingsError("a rate is a whole number of at least 1, in a window of at least a second")
+        if limit > LARGEST_RATE or window > LONGEST_WINDOW_S:
+            raise SettingsError(f"a rate is at most {LARGEST_RATE}, in a window of at most 366 days")
         unit = (found[3] or "requests").lower()
         return cls(int(limit), window, "tokens" if unit.startswith("token") else "requests")
 
@@ -61,11 +69,15 @@ class Budget:
         usd, count, unit = Decimal(found[1]), found[2], found[3].lower()
         if usd <= 0:
             raise SettingsError("a budget is more than 0 USD")
+        if usd > LARGEST_USD:
+            raise SettingsError(f"a budget is at most {LARGEST_USD} USD")
         if not count and unit in ("day", "week", "month"):
             return cls(usd, calendar=unit)  # type: ignore[arg-type]
         window = _window(count, unit) if count else None
         if window is None or window < 1:
             raise SettingsError(wrong)
+        if window > LONGEST_WINDOW_S:
+            raise SettingsError("a budget's window is at most 366 days")
         return cls(usd, rolling_s=window)
 
 

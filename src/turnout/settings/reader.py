@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from turnout.errors import SettingsError
+from turnout.redaction import may_be_secret
 from turnout.settings.notation import Budget, Rate
 
 Section = TypeVar("Section")
@@ -24,7 +26,7 @@ class Wrong(SettingsError):
     """A value that its own section refuses; the reader adds where the section stands."""
 
     def __init__(self, key: str, value: object, what: str) -> None:
-        super().__init__(f"{key}: {what}" if value is NO_VALUE else f"{key} = {shown(value)}: {what}")
+        super().__init__(f"{key}: {what}" if value is NO_VALUE else f"{key}{shown(value)}: {what}")
 
 
 def require(good: bool, key: str, value: object, what: str) -> None:
@@ -34,14 +36,13 @@ def require(good: bool, key: str, value: object, what: str) -> None:
 
 
 def shown(value: object) -> str:
-    """The value as TOML would have it, shortened."""
+    """` = VALUE`, as TOML would have it; "" for what may be a secret, or may hold one: a key in the wrong place must
+    not stand in a log because of it."""
     if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        value = value if len(value) <= 60 else value[:57] + "..."
-        return f'"{value}"'
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+        return f" = {str(value).lower()}"
+    if isinstance(value, int | float | Decimal):
+        return f" = {value:.60g}"[:64]
+    return "" if not isinstance(value, str) or may_be_secret(value) else f' = "{value}"'
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -53,7 +54,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def read(section: type[Section], given: Any, where: str) -> Section:
     """The section built of this mapping. `where` is its dotted path, "" for the whole. Raises SettingsError."""
     if not isinstance(given, Mapping):
-        raise SettingsError(f"{where} = {shown(given)}: must be a table")
+        raise SettingsError(f"{where}: must be a table")
     hints = typing.get_type_hints(section)
     fields = {field.name: field for field in dataclasses.fields(section)}  # type: ignore[arg-type]
     for key in given:
@@ -72,11 +73,8 @@ def read(section: type[Section], given: Any, where: str) -> Section:
 
 def _unknown(path: str, value: object, key: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    message = (
-        f"{path} = {shown(value)}: unknown setting; "
-        if not isinstance(value, Mapping)
-        else (f"[{path}]: unknown section; ")
-    )
+    # Never the value: what has no place here may well be a secret.
+    message = f"[{path}]: unknown section; " if isinstance(value, Mapping) else f"{path}: unknown setting; "
     if near:
         return message + f"did you mean {near[0]}?"
     return message + f"known here: {', '.join(sorted(known))}"
@@ -107,7 +105,7 @@ def _literal(allowed: tuple[Any, ...], value: Any, where: str) -> Any:
     if value in allowed and isinstance(value, str):
         return value
     choices = ", ".join(f'"{choice}"' for choice in allowed)
-    raise SettingsError(f"{where} = {shown(value)}: must be one of {choices}{nearest(str(value), allowed)}")
+    raise SettingsError(f"{where}{shown(value)}: must be one of {choices}{nearest(str(value), allowed)}")
 
 
 def _tuple(item: Any, value: Any, where: str) -> tuple[Any, ...]:
@@ -116,13 +114,13 @@ def _tuple(item: Any, value: Any, where: str) -> tuple[Any, ...]:
     if item in (Rate, Budget) and isinstance(value, str | Rate | Budget):
         value = [value]
     if not isinstance(value, list | tuple):
-        raise SettingsError(f"{where} = {shown(value)}: must be a list")
+        raise SettingsError(f"{where}: must be a list")
     return tuple(convert(item, one, f"{where}[{index}]") for index, one in enumerate(value))
 
 
 def _mapping(item: Any, value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise SettingsError(f"{where} = {shown(value)}: must be a table")
+        raise SettingsError(f"{where}: must be a table")
     if item is Any:
         return dict(value)
     return {str(key): convert(item, one, f'{where}."{key}"') for key, one in value.items()}
@@ -132,7 +130,7 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
     number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     if hint is bool and isinstance(value, bool):
         return value
-    if hint is int and number and value == int(value):
+    if hint is int and number and math.isfinite(value) and value == int(value):
         return int(value)
     if hint is float and number:
         return float(value)
@@ -149,15 +147,15 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
         Decimal: "a number",
         str: "a text",
     }
-    raise SettingsError(f"{where} = {shown(value)}: must be {names.get(hint, 'of another type')}")
+    raise SettingsError(f"{where}{shown(value)}: must be {names.get(hint, 'of another type')}")
 
 
 def _notation(hint: Any, value: Any, where: str) -> Any:
     if isinstance(value, hint):
         return value
     if not isinstance(value, str):
-        raise SettingsError(f'{where} = {shown(value)}: must be a text such as "60/minute" or "1/day"')
+        raise SettingsError(f'{where}{shown(value)}: must be a text such as "60/minute" or "1/day"')
     try:
         return hint.parse(value)
     except SettingsError as error:
-        raise SettingsError(f"{where} = {shown(value)}: {error}") from None
+        raise SettingsError(f"{where}{shown(value)}: {error}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from turnout.errors import SettingsError
 from turnout.records import Tier
+from turnout.redaction import is_variable_name, without_password, without_path, without_secrets
+from turnout.settings import redis_url
 from turnout.settings.notation import Budget, Rate
 from turnout.settings.reader import NO_VALUE, nearest, read, require
 from turnout.settings.toml_file import mapping_of
@@ -23,16 +25,34 @@ VIRTUAL_MODELS = ("auto", "cheap", "expensive")
 LEASE_MARGIN_S = 60.0
 
 
+# Ten years: longer is meant as "for ever", which no store keeps, and a clock in milliseconds must hold the sum.
+LONGEST_S = 315_360_000.0
+# Counts, bytes and amounts beyond these are no longer whole numbers in Redis' scripts, which reckon in doubles.
+LARGEST_COUNT = 10**12
+LARGEST_USD_PER_MILLION = Decimal(1_000_000)
+
+
 def _positive(section: Any, *keys: str) -> None:
     for key in keys:
         value = getattr(section, key)
         require(math.isfinite(value) and value > 0, key, value, "must be more than 0")
+        _bounded(key, value)
 
 
 def _not_negative(section: Any, *keys: str) -> None:
     for key in keys:
         value = getattr(section, key)
         require(math.isfinite(value) and value >= 0, key, value, "must be at least 0")
+        _bounded(key, value)
+
+
+def _bounded(key: str, value: Any) -> None:
+    if key.endswith("_s"):
+        require(value <= LONGEST_S, key, value, f"must be at most {LONGEST_S:.0f} seconds (ten years)")
+    elif key.endswith("usd_per_million"):
+        require(value <= LARGEST_USD_PER_MILLION, key, value, f"must be at most {LARGEST_USD_PER_MILLION} USD")
+    else:
+        require(value <= LARGEST_COUNT, key, value, f"must be at most {LARGEST_COUNT}")
 
 
 def _share(section: Any, *keys: str) -> None:
@@ -106,6 +126,13 @@ class Model:
         )
         for key, instead in _RESERVED_PARAMS.items():
             require(key not in self.params, "params", key, f"is not a parameter here; {instead}")
+        good = not self.api_key_env or is_variable_name(self.api_key_env)
+        require(good, "api_key_env", NO_VALUE, "is the name of an environment variable, such as OPENAI_API_KEY")
+
+    def __repr__(self) -> str:
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["params"] = without_secrets(values["params"])
+        return f"Model({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 _RESERVED_PARAMS = {
@@ -123,13 +150,16 @@ _RESERVED_PARAMS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
-    """What the scorer is and what is wished of it: at most one wish; none means a share of 0.3."""
+    """What the scorer is and what is wished of it: at most one wish; none means a share of 0.3. forced: whom a caller
+    from outside may choose by name: anybody, the cheap tier and its models alone, or nobody (then all is `auto`)."""
 
     scorer: str = "default"
     keep_quality: float | None = None
     max_expensive_share: float | None = None
     threshold: float | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    # Who reaches the endpoint may name what it offers, as with every OpenAI-compatible one.
+    forced: Literal["all", "cheap", "none"] = "all"
 
     def __post_init__(self) -> None:
         _share(self, "keep_quality", "max_expensive_share", "threshold")
@@ -298,15 +328,26 @@ class Webhooks:
     secret_env: str = "TURNOUT_WEBHOOK_SECRET"
     allow_hosts: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        good = is_variable_name(self.secret_env)
+        require(good, "secret_env", NO_VALUE, "is the name of an environment variable, such as TURNOUT_WEBHOOK_SECRET")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerts:
     webhook_url: str = ""
 
+    def __repr__(self) -> str:
+        return f"Alerts(webhook_url={without_path(self.webhook_url)!r})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     token_env: str = ""
+
+    def __post_init__(self) -> None:
+        good = not self.token_env or is_variable_name(self.token_env)
+        require(good, "token_env", NO_VALUE, "is the name of an environment variable, such as TURNOUT_STATUS_TOKEN")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,16 +372,16 @@ class Redis:
 
     def __post_init__(self) -> None:
         _positive(self, "timeout_s")
-        schemes = (
-            "redis://",
-            "rediss://",
-            "unix://",
-            "sentinel://",
-            "rediss+sentinel://",
-            "cluster://",
-            "rediss+cluster://",
+        problem = redis_url.problem_of(self.url)
+        require(not problem, "url", NO_VALUE, problem)
+        good = self.prefix.isascii() and self.prefix.isprintable() and not {*"{} *?[]"} & {*self.prefix}
+        require(good and bool(self.prefix), "prefix", self.prefix, "is a word without blanks, braces and brackets")
+
+    def __repr__(self) -> str:
+        return (
+            f"Redis(url={without_password(self.url)!r}, prefix={self.prefix!r}, timeout_s={self.timeout_s}, "
+            f"on_outage={self.on_outage!r})"
         )
-        require(self.url.startswith(schemes), "url", self.url, f"must begin with one of {', '.join(schemes)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

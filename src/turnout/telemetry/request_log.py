@@ -103,6 +103,7 @@ class _Writer:
         self._characters = 0
         self._characters_lock = threading.Lock()
         self._file: int | None = None
+        self._torn = False
         self._thread = threading.Thread(target=self._run, name="turnout.request-log", daemon=True)
         self._thread.start()
 
@@ -158,8 +159,12 @@ class _Writer:
     def _append(self, lines: bytes, count: int) -> None:
         try:
             file = self._reopened_file()
+            # What a full disk cut short is ended before the next line begins: one line is lost then, not two.
+            lines = b"\n" + lines if self._torn else lines
             while lines:
-                lines = lines[os.write(file, lines) :]
+                written = os.write(file, lines)
+                self._torn = lines[written - 1 : written] != b"\n"
+                lines = lines[written:]
         except OSError as error:
             log.debug("request log %s: %s", self._path, error)
             self._on_lost(count)
@@ -170,6 +175,7 @@ class _Writer:
             self._file = None
         if self._file is None:
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+            self._torn = _ends_torn(self._path)
         return self._file
 
 
@@ -184,6 +190,15 @@ def _is_open_file(path: Path, file: int) -> bool:
     except OSError:
         return False
     return (at_path.st_dev, at_path.st_ino) == (opened.st_dev, opened.st_ino)
+
+
+def _ends_torn(path: Path) -> bool:
+    """Whether the last line of this file was not written to its end, by a process that was killed or a full disk."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
 
 
 def _writable_path(path: str) -> Path:

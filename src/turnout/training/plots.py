@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout.atomic_file import replacing
 from turnout.logs.labelled import Logs
 from turnout.openai.messages import last_user_text
 from turnout.training.curves import Ranked
@@ -39,7 +40,8 @@ def curve_and_calibration(path: str | Path, logs: Logs, score: Floats, gain: Flo
     else:
         figure, left = plt.subplots(figsize=(7.5, 5), dpi=120, layout="constrained")
     _curve(left, logs, score, chosen)
-    figure.savefig(path, format="png")
+    with replacing(Path(path)) as file:
+        figure.savefig(file, format="png")
     plt.close(figure)
 
 

@@ -20,7 +20,7 @@ def sender_from(settings: Settings, clock: Clock) -> WebhookSender | None:
     try:
         parse_url(url, webhooks.allow_hosts)
     except ForbiddenAddress as error:
-        raise SettingsError(f'alerts.webhook_url = "{url}": {error}') from error
+        raise SettingsError(f"alerts.webhook_url: {error}") from error
     secret = os.environ.get(webhooks.secret_env, "")
     if not secret:
         raise SettingsError(

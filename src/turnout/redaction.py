@@ -1,0 +1,98 @@
+"""Keeps secrets out of texts that people read: errors about settings, `repr`, log lines, commands' output. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+HIDDEN = "***"
+_SECRET_NAME = re.compile(r"key|token|secret|passw|authorization|credential|cookie", re.I)
+# What a key looks like wherever it comes from: some providers repeat the one that they refuse.
+_SECRET = re.compile(
+    r"\b(?:sk|pk|rk|gsk|xai|hf|r8|ghp|xoxb|whsec)[-_][\w*\-+/=]{6,}|\b(?:AKIA|AIza|eyJ)[\w\-.]{10,}\w|(?<=Bearer )\S+",
+    re.I,
+)
+# The name of an environment variable, which tells nothing of what it holds.
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+# Words and names as settings hold them. What is longer, or holds other characters, may be a key or a URL.
+_PLAIN_WORD = re.compile(r"[\w./\- ]{0,24}")
+# A shorter one would hide common words.
+_MIN_SECRET_LENGTH = 6
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what bears this name, a parameter or a variable, is a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def is_variable_name(text: str) -> bool:
+    """Whether a text is the name of an environment variable as such names are written."""
+    return _VARIABLE.fullmatch(text) is not None
+
+
+def may_be_secret(text: str) -> bool:
+    """Whether a text could be a key, a password or an address that holds one: then it is not repeated."""
+    return _PLAIN_WORD.fullmatch(text) is None or _SECRET.search(text) is not None
+
+
+def without_password(url: str) -> str:
+    """The URL with `***` in the place of its password, and of its path and query where those are a webhook's token."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return HIDDEN if url else ""
+    login, at, host = rest.rpartition("@")
+    user = login.partition(":")[0]
+    return f"{scheme}://{user}:{HIDDEN}@{host}" if at else f"{scheme}://{rest}"
+
+
+def without_path(url: str) -> str:
+    """The scheme and host of a URL whose path is a secret, as a webhook's is."""
+    scheme, separator, rest = url.partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    return f"{scheme}://{host}/{HIDDEN}" if separator else HIDDEN if url else ""
+
+
+def without_secrets(params: Any, name: str = "") -> Any:
+    """The same parameters with `***` in the place of each text that is named as secrets are, headers included."""
+    if isinstance(params, Mapping):
+        return {key: without_secrets(value, f"{name} {key}") for key, value in params.items()}
+    if isinstance(params, list | tuple):
+        return [without_secrets(value, name) for value in params]
+    return HIDDEN if isinstance(params, str) and is_secret_name(name) else params
+
+
+def secret_texts(params: Any, name: str = "") -> Iterator[str]:
+    """The texts in a model's parameters that are named as secrets are, headers included."""
+    if isinstance(params, Mapping):
+        for key, value in params.items():
+            yield from secret_texts(value, f"{name} {key}")
+    elif isinstance(params, list | tuple):
+        for value in params:
+            yield from secret_texts(value, name)
+    elif isinstance(params, str) and is_secret_name(name):
+        yield params
+        yield from params.split()[1:]
+
+
+class Redactor:
+    """Hides these secrets in texts, and whatever looks like a key."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        # The longest first: one may be another's beginning.
+        kept = {secret for secret in secrets if len(secret) >= _MIN_SECRET_LENGTH}
+        self._secrets = sorted(kept, key=len, reverse=True)
+
+    def redact(self, text: str) -> str:
+        """The text with `[key]` in each key's place."""
+        for value in self._secrets:
+            text = text.replace(value, "[key]")
+        return _SECRET.sub("[key]", text)
+
+    def line(self, text: str, max_length: int) -> str:
+        """The text redacted, on one line without control characters, of so many characters at most."""
+        line = "".join(
+            character if character.isprintable() else " " for character in self.redact(text[: 8 * max_length])
+        )
+        line = " ".join(line.split())
+        return line if len(line) <= max_length else line[: max_length - 3] + "..."

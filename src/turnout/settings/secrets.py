@@ -1,0 +1,22 @@
+"""The secrets that settings and environment hold: what no log line and no answer may repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote, urlsplit
+
+from turnout.redaction import is_secret_name, secret_texts
+from turnout.settings.sections import Settings
+
+
+def secrets_of(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+    """Every secret value, as it is written and as it is sent."""
+    named = {settings.model(name).api_key_env for name in settings.model_names} | {settings.webhooks.secret_env}
+    yield from (value for name, value in environ.items() if name in named or is_secret_name(name))
+    for name in settings.model_names:
+        yield from secret_texts(settings.model(name).params)
+    if settings.redis is not None:
+        password = settings.redis.url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+        yield from (password, unquote(password))
+    if settings.alerts.webhook_url:
+        yield urlsplit(settings.alerts.webhook_url).path

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import time
+from collections.abc import Iterator
 
+from turnout.attempt_errors import AttemptError
+from turnout.cli.failure_text import MAX_LENGTH
+from turnout.openai.answers import usage_of
+from turnout.openai.messages import as_messages
+from turnout.ports.runtime import Provider, ProviderCall
+from turnout.redaction import Redactor
 from turnout.settings import Settings
+from turnout.settings.secrets import secrets_of
 from turnout.turnout import Turnout
+from turnout.upstream.prices import PriceBook
+
+# Asked of each model by --call. One token is too little for models that think before they answer.
+PROBE, PROBE_TOKENS = "Answer with one word: yes.", 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", required=True, metavar="FILE", help="the settings file, turnout.toml")
+    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    parser.add_argument("--call", action="store_true", help="ask each model for a few tokens: time, cost or error")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Builds what the app would build, short of serving. A wrong setting ends with its message and code 1."""
+    """Builds what the app would build, short of serving. A wrong setting ends with its message and code 1, and so does
+    a model that does not answer to --call."""
     settings = Turnout(args.config).settings
     print(f"cheap:     {', '.join(settings.tiers.cheap.models)}")
     print(f"expensive: {', '.join(settings.tiers.expensive.models)}")
@@ -27,23 +43,88 @@ def run(args: argparse.Namespace) -> int:
         print(f"           {_threshold_text(routing.scorer, routing.keep_quality)}")
     cache = settings.cache
     print(f"cache:     {f'on, fresh for {cache.ttl_s:g} s, scope {cache.scope}' if cache.enabled else 'off'}")
-    for line in _transports(settings):
-        print(line)
-    print("good")
-    return 0
+    missing, answered = asyncio.run(_ask_litellm(settings, call=args.call))
+    if missing:
+        print("not yet:   the models above fail until their keys are set")
+    elif answered:
+        print("good")
+    return 0 if answered else 1
 
 
-def _transports(settings: Settings) -> list[str]:
-    """Which way each model is called, where that is not the same for all."""
-    if settings.upstream.transport == "litellm":
-        return ["transport: litellm"]
+async def _ask_litellm(settings: Settings, *, call: bool) -> tuple[bool, bool]:
+    """Prints how each model is called and which keys are missing, and with `call` what it answers. Whether a key is
+    missing, and whether all that were asked answered."""
     # Imported here: the settings are told first, litellm takes seconds.
+    from turnout.upstream.transports import provider_from
+
+    provider = provider_from(settings)
+    await provider.load()
+    for line in _transports(settings, provider):
+        print(line)
+    missing = list(_missing_keys(settings))
+    for line in missing:
+        print(line)
+    answered = True
+    try:
+        if call:
+            answered = all([await _call(settings, provider, name) for name in settings.model_names])
+    finally:
+        await provider.close()
+    return bool(missing), answered
+
+
+def _transports(settings: Settings, provider: Provider) -> Iterator[str]:
+    """Which way each model is called, where that is not the same for all."""
     from turnout.upstream.transports import DirectProvider
 
-    provider = DirectProvider(settings)
-    asyncio.run(provider.load())
-    ways = {name: provider.reason(name) for name in settings.model_names}
-    return [f"transport: {name}: {'direct' if why is None else f'litellm: {why}'}" for name, why in ways.items()]
+    if not isinstance(provider, DirectProvider):
+        yield "transport: litellm"
+        return
+    for name in settings.model_names:
+        reason = provider.reason(name)
+        yield f"transport: {name}: {'direct' if reason is None else f'litellm: {reason}'}"
+
+
+def _missing_keys(settings: Settings) -> Iterator[str]:
+    """The environment variables that litellm looks for and does not find, by model."""
+    from turnout.upstream import litellm_import
+
+    litellm = litellm_import.load()
+    for name in settings.model_names:
+        model = settings.model(name)
+        if model.api_key_env or "api_base" in model.params:
+            continue
+        found = litellm.validate_environment(model=name)
+        if not found["keys_in_environment"] and found["missing_keys"]:
+            yield f"key:       {name}: {', '.join(found['missing_keys'])} is not set"
+
+
+async def _call(settings: Settings, provider: Provider, name: str) -> bool:
+    """Asks one model, prints how that went, and says whether it answered."""
+    model = settings.model(name)
+    call = ProviderCall(
+        model=name,
+        messages=as_messages(PROBE),
+        params={"max_tokens": PROBE_TOKENS},
+        timeout_s=model.timeout_s,
+        connect_timeout_s=model.connect_timeout_s,
+    )
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(model.timeout_s):
+            body = await provider.complete(call)
+    except TimeoutError:
+        print(f"call:      {name}: no answer within {model.timeout_s:g} s")
+        return False
+    except AttemptError as error:
+        text = Redactor(secrets_of(settings, os.environ)).line(error.message, MAX_LENGTH)
+        status = f" ({error.status})" if error.status else ""
+        print(f"call:      {name}: {error.kind}{status}: {text}")
+        return False
+    usage, price = usage_of(body), PriceBook(settings)().get(name)
+    cost = f"{price.cost(usage):f} USD" if usage is not None and price is not None else "cost unknown"
+    print(f"call:      {name}: answered in {time.monotonic() - began:.2f} s, {cost}")
+    return True
 
 
 def _threshold_text(scorer: str, quality: float) -> str:

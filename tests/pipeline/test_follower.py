@@ -232,7 +232,7 @@ def test_a_failure_is_told_to_every_process(run: Run) -> None:
         calls, s.provider = s.provider.calls, Late()
         one, two = s.process(), s.process()
         leads = asyncio.create_task(one.complete("q", caller=ANN))
-        await _until(lambda: any(held.key for held in _seat(one).station._held.values()))
+        await _until(lambda: any(held.key for held in _client(one).flights._held.values()))
         follows = asyncio.create_task(two.complete("q", caller=ANN))
         await _until(followed(one))
         gate.set()
@@ -264,22 +264,22 @@ def test_when_the_holder_is_gone_the_next_one_makes_the_call(run: Run) -> None:
     run(scenario)
 
 
-def _seat(turnout: Turnout) -> Any:
-    return turnout._stores.gate._shared._seats.here()  # type: ignore[attr-defined]
+def _client(turnout: Turnout) -> Any:
+    return turnout._stores.gate._shared._client.here()  # type: ignore[attr-defined]
 
 
 def followed(turnout: Turnout, by: int = 1) -> Callable[[], bool]:
     """Whether so many flights of other processes listen to this one's."""
-    return lambda: len(_seat(turnout).station._pumps) == by
+    return lambda: len(_client(turnout).flights._senders) == by
 
 
 async def _die(turnout: Turnout) -> None:
-    """As a kill does: no beat, no letter, no settlement."""
-    seat = _seat(turnout)
-    seat.station._beat.cancel()
-    for pump in seat.station._pumps.values():
-        pump.cancel()
-    await seat._shut()
+    """As a kill does: no heartbeat, no message, no settlement."""
+    client = _client(turnout)
+    client.heartbeat._task.cancel()
+    for sender in client.flights._senders.values():
+        sender.cancel()
+    await client.session._disconnect()
 
 
 def test_users_share_no_answer_and_no_flight(run: Run) -> None:

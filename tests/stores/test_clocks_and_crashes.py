@@ -93,8 +93,8 @@ async def met_again(gate: Gate) -> None:
         return
 
 
-def test_a_redis_that_comes_back_empty_is_told_what_the_workers_know() -> None:
-    """The most that any worker was told of counts as spent, reservations too; what comes after is added to it."""
+def test_a_redis_that_comes_back_empty_learns_what_the_workers_know() -> None:
+    """The most that any worker knows of counts as spent, reservations too; what comes after is added to it."""
 
     async def scenario(server: RedisServer) -> None:
         bench = RedisBench(server, STILL_CLOCK)

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -17,9 +17,8 @@ from turnout.errors import BudgetUnavailable, RateLimitExceeded
 from turnout.testing import FixedScorer, ScriptedProvider
 
 ANN = Caller(user="ann", endpoint="/ask")
-# Between two looks for a Redis that is away it is a second; the promise is five.
+# It is probed once a second; the promise is five.
 BACK_WITHIN_S = 5.0
-Found = TypeVar("Found")
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def config(server: RedisServer, timeout_s: float = 0.25) -> dict[str, Any]:
 
 
 class Process:
-    """A Turnout as one process has it, and what it told of its store."""
+    """A Turnout as one process has it, with a provider of its own."""
 
     def __init__(self, server: RedisServer, timeout_s: float = 0.25, **sections: Any) -> None:
         self.provider = ScriptedProvider()
@@ -50,7 +49,7 @@ class Process:
         self.turnout = Turnout(settings, provider=self.provider, scorer=FixedScorer(0.1))
 
     async def ask(self, prompt: str) -> str:
-        """Where the answer came from; told when it is stored."""
+        """Returns where the answer came from, once it is stored."""
         cache = (await self.turnout.complete(prompt, caller=ANN)).outcome.cache
         await self.turnout._pipeline.drain()
         return cache
@@ -59,7 +58,7 @@ class Process:
     def alone(self) -> bool:
         """Whether it goes on by itself."""
         gate: Any = self.turnout._stores.gate
-        return bool(gate._health.open)
+        return bool(gate._outage.active)
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
@@ -99,10 +98,10 @@ def test_a_redis_that_is_gone_is_replaced_by_the_process_itself(
         await other.turnout.aclose()
 
     run(scenario)
-    told = [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]
-    assert len(told) == 2
-    assert "cannot be used" in told[0]
-    assert "used again" in told[1]
+    lines = [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]
+    assert len(lines) == 2
+    assert "cannot be used" in lines[0]
+    assert "used again" in lines[1]
 
 
 def test_a_redis_that_was_never_there_keeps_nobody_from_starting(server: RedisServer) -> None:
@@ -177,13 +176,13 @@ def test_what_was_in_flight_when_redis_hung_is_settled_when_it_is_back(server: R
 
         here.turnout._pipeline._leader._chain._provider = Held()
         asked = asyncio.create_task(here.ask("a"))
-        await until(lambda: any(held.key for held in gate._shared._seats.here().station._held.values()))
+        await until(lambda: any(held.key for held in gate._shared.flights._held.values()))
         server.pause()
         let.set()
         assert await asked == "miss_stored"
-        await until(lambda: bool(gate._owed))
+        await until(lambda: bool(gate._unsettled))
         server.resume()
-        await until(lambda: not gate._owed)
+        await until(lambda: not gate._unsettled)
         assert await other.ask("a") == "miss_stored"
         for process in (here, other):
             await process.turnout.aclose()
@@ -192,7 +191,7 @@ def test_what_was_in_flight_when_redis_hung_is_settled_when_it_is_back(server: R
 
 
 def test_a_lease_that_came_too_late_blocks_nobody(server: RedisServer) -> None:
-    """Redis takes up what it was asked when it runs again; whoever follows such a lease is told that it is void."""
+    """Redis takes up what it was asked when it runs again; whoever follows such a lease learns that it is void."""
 
     async def scenario() -> None:
         here, other = Process(server), Process(server, timeout_s=5.0)
@@ -223,9 +222,9 @@ def test_budgets_refuse_in_an_outage_unless_they_may_go_on(server: RedisServer) 
             await loose.ask("b")
             server.kill()
             for _ in range(3):
-                with pytest.raises(BudgetUnavailable) as told:
+                with pytest.raises(BudgetUnavailable) as refusal:
                     await strict.ask("c")
-                assert told.value.told_status == 503
+                assert refusal.value.told_status == 503
             assert strict.provider.calls.total() == 1
             assert await loose.ask("d") == "miss_stored"
             assert await loose.ask("d") == "hit"
@@ -250,9 +249,9 @@ def test_a_limit_is_shared_out_among_the_workers_in_an_outage(server: RedisServe
                 await gate._shared.reach()
             server.kill()
             for process in (one, two):
-                told = await asyncio.gather(*[process.ask(f"q{n}") for n in range(10)], return_exceptions=True)
-                assert sum(isinstance(answer, str) for answer in told) == 5
-                assert sum(isinstance(answer, RateLimitExceeded) for answer in told) == 5
+                results = await asyncio.gather(*[process.ask(f"q{n}") for n in range(10)], return_exceptions=True)
+                assert sum(isinstance(answer, str) for answer in results) == 5
+                assert sum(isinstance(answer, RateLimitExceeded) for answer in results) == 5
 
     run(scenario)
 

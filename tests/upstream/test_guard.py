@@ -248,7 +248,7 @@ class Processes:
     async def entry(self, guard: Guard) -> None:
         await settle()
         await self.clock.advance(0.001)
-        guard.absorb(self.board.told([NAME]), self.clock.monotonic())
+        guard.absorb(self.board.states([NAME]), self.clock.monotonic())
 
 
 def test_one_process_opens_for_all_and_one_closes_for_all() -> None:
@@ -302,7 +302,7 @@ def test_news_older_than_our_own_is_not_taken() -> None:
         here = Processes()
         guard = here.guards[0]
         await here.board.post(NAME, Circuit())
-        told, asked_at = here.board.told([NAME]), here.clock.monotonic()
+        told, asked_at = here.board.states([NAME]), here.clock.monotonic()
         await broken(guard)
         guard.absorb(told, asked_at)
         assert not guard.state(NAME).free

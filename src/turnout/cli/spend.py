@@ -50,7 +50,7 @@ def _nothing_to_show(why: str) -> int:
 
 async def _rows(settings: Settings, redis: Redis, user: str | None) -> list[dict[str, Any]]:
     # Imported here: the other commands need no Redis.
-    from turnout.stores.redis.budget_accounts import spenders
+    from turnout.stores.redis.budget_accounts import list_account_keys
     from turnout.stores.redis.client import RedisClient
     from turnout.stores.redis.connection import StoreUnreachable
     from turnout.stores.redis.gate import Bounds, RedisGate
@@ -59,7 +59,7 @@ async def _rows(settings: Settings, redis: Redis, user: str | None) -> list[dict
     gate = RedisGate(client, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
     policies, now = Policies(settings), SystemClock().time()
     try:
-        keys = await spenders(client) if user is None else [user_key(user)]
+        keys = await list_account_keys(client) if user is None else [user_key(user)]
         claims = [claim for key in keys for claim in policies.of_key(key, now)]
         states: list[BudgetState] = []
         for start in range(0, len(claims), BATCH):

@@ -1,1 +1,1 @@
-"""The store ports, implemented in the process (memory) and shared (redis)."""
+"""The store ports, implemented in memory and in Redis; see factory."""

@@ -1,4 +1,4 @@
-"""The stores that the settings ask for: the process' own, or Redis with the process' own behind it."""
+"""Builds the stores that the settings ask for: in memory, or in Redis with memory behind it for outages."""
 
 from __future__ import annotations
 
@@ -15,35 +15,34 @@ from turnout.stores.memory.gate import MemoryGate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """Every store port. They share what is behind them; closing the gate closes it."""
+    """An implementation of every store port. They share connections; closing the gate closes them."""
 
     gate: Gate
     flight_broker: FlightBroker
     cache_admin: CacheAdmin
     circuit_store: CircuitStore
-    # None: this process has nobody to keep a share with.
+    # None: no other process shares with this one.
     share_store: ShareStore | None
-    # Opens what takes a while, so that no request waits for it; never raises.
+    # Connects, so that no request waits for it; never raises.
     open: Callable[[], Awaitable[None]]
 
 
-def stores_from(settings: Settings, clock: Clock, told: Callable[[bool, str], None]) -> Stores:
-    """What the settings ask for. `told(up, why)` hears when Redis is lost and found."""
+def stores_from(settings: Settings, clock: Clock, on_change: Callable[[bool, str], None]) -> Stores:
+    """Returns the stores. on_change(up, reason): called when Redis is lost and when it is back."""
     if settings.redis is not None:
-        return _redis(settings, settings.redis, clock, told)
+        return _redis_stores(settings, settings.redis, clock, on_change)
     gate = _memory_gate(settings, clock)
-    board = MemoryCircuitStore(clock=clock)
     return Stores(
         gate=gate,
         flight_broker=LocalFlightBroker(),
         cache_admin=gate,
-        circuit_store=board,
+        circuit_store=MemoryCircuitStore(clock=clock),
         share_store=None,
-        open=_nothing,
+        open=_open_nothing,
     )
 
 
-async def _nothing() -> None:
+async def _open_nothing() -> None:
     return None
 
 
@@ -56,30 +55,28 @@ def _memory_gate(settings: Settings, clock: Clock) -> MemoryGate:
     )
 
 
-def _redis(settings: Settings, redis: Redis, clock: Clock, told: Callable[[bool, str], None]) -> Stores:
+def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Callable[[bool, str], None]) -> Stores:
     # Imported here: redis-py takes a tenth of a second, and most processes have no Redis.
     from turnout.stores.failover import FailoverGate
     from turnout.stores.redis.circuit_store import RedisCircuitStore
     from turnout.stores.redis.client import RedisClient
     from turnout.stores.redis.gate import Bounds, RedisGate
-    from turnout.stores.redis.relay import RedisFlightBroker
     from turnout.stores.redis.share_store import RedisShareStore
 
-    seats = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=redis.timeout_s)
+    client = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=redis.timeout_s)
     bounds = Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes)
     gate = FailoverGate(
-        shared=RedisGate(seats, bounds),
-        flight_broker=RedisFlightBroker(seats),
+        shared=RedisGate(client, bounds),
         local=lambda: _memory_gate(settings, clock),
         clock=clock,
         budgets_local=settings.budgets.on_outage == "local",
-        told=told,
+        on_change=on_change,
     )
     return Stores(
         gate=gate,
         flight_broker=gate,
         cache_admin=gate,
-        circuit_store=RedisCircuitStore(seats),
-        share_store=RedisShareStore(seats),
+        circuit_store=RedisCircuitStore(client),
+        share_store=RedisShareStore(client),
         open=gate.open,
     )

@@ -1,7 +1,7 @@
-"""The shared Gate, and the process' own for as long as Redis cannot be asked. No request is lost to an outage.
+"""The Gate in Redis, replaced by one in the memory of this process during an outage, so that no request is lost.
 
-While it lasts the cache and the flights are this process' own, each rate limit is its share among the workers
-seen in the last minute, and budgets refuse unless the settings let a share of what was left go on.
+Meanwhile the cache and the flights are this process' own, each rate limit is its share among the workers seen in the
+last minute, and budgets refuse unless the settings let a share of what remained be spent.
 """
 
 from __future__ import annotations
@@ -17,182 +17,181 @@ from turnout.errors import BudgetUnavailable, StoreUnavailable
 from turnout.ports.admission import Ask, Entry, Follow, Lead, Settlement, Stored
 from turnout.ports.limits import BudgetState
 from turnout.ports.runtime import Clock
-from turnout.ports.sharing import FlightBroker, FrameSource, LocalFlightBroker
-from turnout.stores.local_share import as_asked, local_ask
+from turnout.ports.sharing import FrameSource, LocalFlightBroker
+from turnout.stores.local_share import local_ask, with_claims_of
 from turnout.stores.memory.gate import MemoryGate
-from turnout.stores.outage import Health
+from turnout.stores.outage import OutageDetector
 from turnout.stores.redis.connection import StoreUnreachable
 from turnout.stores.redis.gate import RedisGate
 
 log = logging.getLogger("turnout")
 
-# Between two looks whether it is back; it is to be used again within 5 s.
-LOOK_S = 1.0
-# Settlements kept for a Redis that is away. More than these were asked for within one outage: the oldest go,
-# and what they had reserved stands until its lease ends.
-OWED = 10_000
+# Between two attempts to reach Redis again; it is to be used again within 5 s.
+PROBE_S = 1.0
+# Settlements kept for a Redis that is unreachable. Of more within one outage the oldest are dropped, and what they had
+# reserved stays reserved until its lease ends.
+MAX_UNSETTLED = 10_000
 _LOCAL = "local-"
 
 
 class FailoverGate:
-    """Gate, Relay and Shelf. `local` makes an empty gate of the process' own; `told(up, why)` hears of each change."""
+    """Gate, FlightBroker and CacheAdmin. local: makes an empty local gate. on_change(up, reason): called when Redis is
+    lost and when it is back."""
 
     def __init__(
         self,
         *,
         shared: RedisGate,
-        flight_broker: FlightBroker,
         local: Callable[[], MemoryGate],
         clock: Clock,
-        budgets_local: bool = False,
-        told: Callable[[bool, str], None] = lambda up, why: None,
+        budgets_local: bool,
+        on_change: Callable[[bool, str], None],
     ) -> None:
         self._shared = shared
-        self._flight_broker = flight_broker
         self._make_local = local
         self._local = local()
-        self._outage = 0
+        self._outages = 0
         self._clock = clock
         self._budgets_local = budgets_local
-        self._told = told
-        self._health = Health()
-        self._owed: deque[Settlement] = deque(maxlen=OWED)
-        self._looking: asyncio.Task[None] | None = None
+        self._on_change = on_change
+        self._outage = OutageDetector()
+        self._unsettled: deque[Settlement] = deque(maxlen=MAX_UNSETTLED)
+        self._probing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Connects ahead of the first request, where Redis is there."""
+        """Connects ahead of the first request, where Redis is reachable."""
         with suppress(StoreUnreachable):
             await self._shared.reach()
 
     async def enter(self, ask: Ask) -> Entry:
-        if not self._away:
+        if not self._is_down:
             try:
                 entry = await self._shared.enter(ask)
-            except StoreUnreachable as down:
-                self._failed(down)
+            except StoreUnreachable as error:
+                self._record_failure(error)
             else:
-                self._health.answered()
+                self._outage.record_success()
                 return entry
-        return await self._enter_here(ask)
+        return await self._enter_locally(ask)
 
-    async def _enter_here(self, ask: Ask) -> Entry:
-        remembered, now = self._shared.remembered, self._clock.time()
-        here = local_ask(ask, self._shared.workers, remembered, now, budgets=self._budgets_local)
-        entry = as_asked(ask, here, await self._local.enter(here))
+    async def _enter_locally(self, ask: Ask) -> Entry:
+        last_states, now = self._shared.last_states, self._clock.time()
+        share = local_ask(ask, self._shared.workers, last_states, now, budgets=self._budgets_local)
+        entry = with_claims_of(ask, share, await self._local.enter(share))
         verdict = entry.verdict
         if isinstance(verdict, Lead):
             if ask.budgets and not self._budgets_local:
                 await self._local.leave(Settlement(key=ask.key, lease=verdict.lease, refused=True))
-                raise BudgetUnavailable("the budgets cannot be read at the moment", retry_after_s=LOOK_S)
-            verdict = replace(verdict, lease=self._mark + verdict.lease)
+                raise BudgetUnavailable("the budgets cannot be read at the moment", retry_after_s=PROBE_S)
+            verdict = replace(verdict, lease=self._lease_prefix + verdict.lease)
         elif isinstance(verdict, Follow):
-            verdict = replace(verdict, lease=self._mark + verdict.lease)
+            verdict = replace(verdict, lease=self._lease_prefix + verdict.lease)
         return replace(entry, verdict=verdict)
 
     async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
         if settlement.lease.startswith(_LOCAL):
-            return await self._leave_here(settlement)
-        if not self._away:
+            return await self._leave_locally(settlement)
+        if not self._is_down:
             try:
                 return await self._shared.leave(settlement)
-            except StoreUnreachable as down:
-                self._failed(down)
-        # Its answer serves here meanwhile; what it cost is told when somebody listens again.
-        self._owed.append(replace(settlement, store=None))
-        self._watch()
+            except StoreUnreachable as error:
+                self._record_failure(error)
+        # Its answer is served locally meanwhile; its cost is settled when Redis is back.
+        self._unsettled.append(replace(settlement, store=None))
+        self._start_probing()
         return await self._local.leave(replace(settlement, lease="", cost=0, tokens=0))
 
-    async def _leave_here(self, settlement: Settlement) -> tuple[BudgetState, ...]:
-        lease = settlement.lease.removeprefix(self._mark)
-        # A lease of an outage that is over is nobody's; its answer may serve.
+    async def _leave_locally(self, settlement: Settlement) -> tuple[BudgetState, ...]:
+        lease = settlement.lease.removeprefix(self._lease_prefix)
+        # The local gate of an earlier outage is gone, and the lease with it; the answer may still serve.
         return await self._local.leave(replace(settlement, lease="" if lease.startswith(_LOCAL) else lease))
 
     async def top_up(self, lease: str, amount: int, tokens: int = 0) -> bool:
-        if lease.startswith(self._mark):
-            return await self._local.top_up(lease.removeprefix(self._mark), amount, tokens)
-        if lease.startswith(_LOCAL) or self._away:
+        if lease.startswith(self._lease_prefix):
+            return await self._local.top_up(lease.removeprefix(self._lease_prefix), amount, tokens)
+        if lease.startswith(_LOCAL) or self._is_down:
             return False
         try:
             return await self._shared.top_up(lease, amount, tokens)
-        except StoreUnreachable as down:
-            self._failed(down)
+        except StoreUnreachable as error:
+            self._record_failure(error)
             return False
 
     async def stale(self, key: bytes) -> Stored | None:
-        if not self._away:
+        if not self._is_down:
             try:
                 return await self._shared.stale(key)
-            except StoreUnreachable as down:
-                self._failed(down)
+            except StoreUnreachable as error:
+                self._record_failure(error)
         return await self._local.stale(key)
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
-        # What this process keeps itself goes too: a shelf that is found in an outage holds nothing purged.
+        # This process' own answers too: those that serve in an outage hold nothing purged.
         await self._local.purge(user=user, endpoint=endpoint)
         try:
             return await self._shared.purge(user=user, endpoint=endpoint)
-        except StoreUnreachable as down:
-            self._failed(down)
-            raise StoreUnavailable(f"Redis cannot be asked ({down}): its answers were not purged") from down
+        except StoreUnreachable as error:
+            self._record_failure(error)
+            raise StoreUnavailable(f"Redis cannot be asked ({error}): its answers were not purged") from error
 
     async def close(self) -> None:
-        looking = self._looking
-        if looking is not None and looking.get_loop() is asyncio.get_running_loop():
-            looking.cancel()
-            await asyncio.wait({looking})
+        probing = self._probing
+        if probing is not None and probing.get_loop() is asyncio.get_running_loop():
+            probing.cancel()
+            await asyncio.wait({probing})
         await self._shared.close()
         await self._local.close()
 
-    def share(self, key: bytes, lease: str, tell: FrameSource) -> None:
+    def share(self, key: bytes, lease: str, frames: FrameSource) -> None:
         if not lease.startswith(_LOCAL):
-            self._flight_broker.share(key, lease, tell)
+            self._shared.flights.share(key, lease, frames)
 
     def end(self, lease: str) -> None:
         if not lease.startswith(_LOCAL):
-            self._flight_broker.end(lease)
+            self._shared.flights.end(lease)
 
     def follow(self, key: bytes, lease: str, *, chunks: bool) -> AsyncGenerator[bytes, None]:
-        flight_broker = LocalFlightBroker() if lease.startswith(_LOCAL) else self._flight_broker
+        flight_broker = LocalFlightBroker() if lease.startswith(_LOCAL) else self._shared.flights
         return flight_broker.follow(key, lease, chunks=chunks)
 
     @property
-    def _mark(self) -> str:
-        """What the leases of this outage begin with."""
-        return f"{_LOCAL}{self._outage}."
+    def _lease_prefix(self) -> str:
+        """What the leases of the current local gate begin with."""
+        return f"{_LOCAL}{self._outages}."
 
     @property
-    def _away(self) -> bool:
-        """Whether Redis is not asked now. Whoever finds that out sees to it that somebody looks for it."""
-        if self._health.open:
-            self._watch()
-        return self._health.open
+    def _is_down(self) -> bool:
+        """Whether Redis is not to be used now; if so, it is being probed."""
+        if self._outage.active:
+            self._start_probing()
+        return self._outage.active
 
-    def _watch(self) -> None:
-        looking = self._looking
-        # One that began on a loop that is gone, or before a fork, never ends and finds nothing.
-        if looking is None or looking.done() or looking.get_loop() is not asyncio.get_running_loop():
-            self._looking = asyncio.create_task(self._look(), name="turnout.redis.look")
+    def _start_probing(self) -> None:
+        probing = self._probing
+        # A task of a loop that is gone, or from before a fork, never ends.
+        if probing is None or probing.done() or probing.get_loop() is not asyncio.get_running_loop():
+            self._probing = asyncio.create_task(self._probe(), name="turnout.redis.probe")
 
-    def _failed(self, down: StoreUnreachable) -> None:
-        if self._health.failed(hung=down.hung):
-            log.warning("Redis cannot be used (%s): this process goes on by itself and looks for it", down)
-            self._told(False, str(down))
+    def _record_failure(self, error: StoreUnreachable) -> None:
+        if self._outage.record_failure(timed_out=error.timed_out):
+            log.warning("Redis cannot be used (%s): this process goes on by itself and looks for it", error)
+            self._on_change(False, str(error))
 
-    async def _look(self) -> None:
-        while self._health.open or self._owed:
-            await self._clock.sleep(LOOK_S)
+    async def _probe(self) -> None:
+        while self._outage.active or self._unsettled:
+            await self._clock.sleep(PROBE_S)
             with suppress(StoreUnreachable):
                 await self._shared.reach()
-                while self._owed:
-                    await self._shared.leave(self._owed[0])
-                    self._owed.popleft()
-                self._back()
+                while self._unsettled:
+                    await self._shared.leave(self._unsettled[0])
+                    self._unsettled.popleft()
+                self._end_outage()
 
-    def _back(self) -> None:
-        """Uses it again. What was cached meanwhile is dropped: it missed what was purged or made elsewhere."""
-        if self._health.open:
-            self._outage += 1
+    def _end_outage(self) -> None:
+        """Uses Redis again. The local answers are dropped: they miss what was purged or stored elsewhere."""
+        if self._outage.active:
+            self._outages += 1
             self._local = self._make_local()
-            self._health.closed()
+            self._outage.end()
             log.warning("Redis is used again")
-            self._told(True, "")
+            self._on_change(True, "")

@@ -1,4 +1,4 @@
-"""What is left of limits and budgets to one process when Redis cannot be asked: its share among the workers. Pure."""
+"""This process' share of limits and budgets, among the workers, while Redis is unreachable. Pure."""
 
 from __future__ import annotations
 
@@ -10,25 +10,32 @@ from typing import TypeVar
 from turnout.ports.admission import Ask, Entry
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
 
-Told = TypeVar("Told")
+State = TypeVar("State")
 
-# Accounts remembered. One takes about 600 bytes.
-REMEMBERED = 10_000
+# Accounts whose state is kept. One takes about 600 bytes.
+MAX_ACCOUNTS = 10_000
 
 
-class Remembered:
-    """The last that Redis told of each limit and budget, the longest untold forgotten first."""
+class LastStates:
+    """The last state that Redis returned of each limit and budget; the least recently returned is forgotten first."""
 
-    def __init__(self, most: int = REMEMBERED) -> None:
-        self._most = most
+    def __init__(self, max_accounts: int = MAX_ACCOUNTS) -> None:
+        self._max_accounts = max_accounts
         self._rates: OrderedDict[tuple[object, ...], RateState] = OrderedDict()
         self._budgets: OrderedDict[tuple[object, ...], BudgetState] = OrderedDict()
 
-    def note(self, entry: Entry) -> None:
+    def record(self, entry: Entry) -> None:
         for rate in entry.rates:
-            _put(self._rates, rate_account(rate.claim), rate, self._most)
+            c = rate.claim
+            self._put(self._rates, (c.policy, c.key, c.unit, c.window_s, c.limit), rate)
         for budget in entry.budgets:
-            _put(self._budgets, budget_account(budget.claim), budget, self._most)
+            self._put(self._budgets, _budget_account(budget.claim), budget)
+
+    def _put(self, states: OrderedDict[tuple[object, ...], State], account: tuple[object, ...], state: State) -> None:
+        states[account] = state
+        states.move_to_end(account)
+        if len(states) > self._max_accounts:
+            states.popitem(last=False)
 
     @property
     def rates(self) -> tuple[RateState, ...]:
@@ -38,44 +45,32 @@ class Remembered:
     def budgets(self) -> tuple[BudgetState, ...]:
         return tuple(self._budgets.values())
 
-    def left(self, claim: BudgetClaim, now: float) -> int:
-        """What was left of this budget when it was last told, in nano-USD."""
-        told = self._budgets.get(budget_account(claim))
-        if told is None or told.end <= now:
+    def remaining(self, claim: BudgetClaim, now: float) -> int:
+        """Returns what remained of this budget by its last state, in nano-USD; all of it in a new window."""
+        state = self._budgets.get(_budget_account(claim))
+        if state is None or state.end <= now:
             return claim.limit
-        return max(0, claim.limit - told.spent - told.reserved)
+        return max(0, claim.limit - state.spent - state.reserved)
 
 
-def rate_account(claim: RateClaim) -> tuple[object, ...]:
-    return (claim.policy, claim.key, claim.unit, claim.window_s, claim.limit)
-
-
-def budget_account(claim: BudgetClaim) -> tuple[object, ...]:
+def _budget_account(claim: BudgetClaim) -> tuple[object, ...]:
     return (claim.policy, claim.key, claim.limit, claim.rolling_s, claim.windows[:1])
 
 
-def _put(kept: OrderedDict[tuple[object, ...], Told], account: tuple[object, ...], told: Told, most: int) -> None:
-    kept[account] = told
-    kept.move_to_end(account)
-    if len(kept) > most:
-        kept.popitem(last=False)
+def local_ask(ask: Ask, workers: int, last_states: LastStates, now: float, *, budgets: bool) -> Ask:
+    """Returns the Ask with this process' share of each limit, at least what one request takes, and of what remained
+    of each budget; without budgets where they are not kept locally (`budgets` is False)."""
+    rates = tuple(replace(c, limit=max(c.limit // workers, c.amount, 1)) for c in ask.rates)
+    if not budgets:
+        return replace(ask, rates=rates, budgets=(), worst=())
+    shares = tuple(replace(c, limit=last_states.remaining(c, now) // workers) for c in ask.budgets)
+    return replace(ask, rates=rates, budgets=shares)
 
 
-def local_ask(ask: Ask, workers: int, remembered: Remembered, now: float, *, budgets: bool) -> Ask:
-    """The same request with this process' share of each limit, at least what one request takes; of each budget
-    the share of what was left, or none where `budgets` are not kept locally."""
-    return replace(
-        ask,
-        rates=tuple(replace(c, limit=max(c.limit // workers, c.amount, 1)) for c in ask.rates),
-        budgets=tuple(replace(c, limit=remembered.left(c, now) // workers) for c in ask.budgets) if budgets else (),
-        worst=ask.worst if budgets else (),
-    )
-
-
-def as_asked(ask: Ask, shared: Ask, entry: Entry) -> Entry:
-    """The entry that a local ask had, in terms of the claims that were made."""
-    rates: Mapping[int, RateClaim] = {id(s): c for s, c in zip(shared.rates, ask.rates, strict=True)}
-    budgets: Mapping[int, BudgetClaim] = {id(s): c for s, c in zip(shared.budgets, ask.budgets, strict=False)}
+def with_claims_of(ask: Ask, local: Ask, entry: Entry) -> Entry:
+    """Returns the entry for the local Ask with the claims of the Ask that it was made from."""
+    rates: Mapping[int, RateClaim] = {id(s): c for s, c in zip(local.rates, ask.rates, strict=True)}
+    budgets: Mapping[int, BudgetClaim] = {id(s): c for s, c in zip(local.budgets, ask.budgets, strict=False)}
     verdict = entry.verdict
     if isinstance(verdict, RateRefused):
         verdict = replace(verdict, claim=rates.get(id(verdict.claim), verdict.claim))

@@ -1,29 +1,29 @@
-"""Redis' own breaker: when this process stops asking it, and when it asks again. Pure."""
+"""Detects an outage of Redis: when this process stops using it. Pure."""
 
 from __future__ import annotations
 
-# In a row: one may be a hiccup, of Redis, the network or our own machine.
-TIMEOUTS = 3
+# One alone may be a hiccup, of Redis, the network or our own machine.
+TIMEOUTS_IN_A_ROW = 3
 
 
-class Health:
-    """Open after a refusal, or after this many time-outs in a row."""
+class OutageDetector:
+    """active: from a refused connection, or so many time-outs in a row, until `end()`."""
 
     def __init__(self) -> None:
-        self.open = False
-        self._in_a_row = 0
+        self.active = False
+        self._failures = 0
 
-    def answered(self) -> None:
-        self._in_a_row = 0
+    def record_success(self) -> None:
+        self._failures = 0
 
-    def failed(self, *, hung: bool) -> bool:
-        """Whether this failure has opened it."""
-        if self.open:
+    def record_failure(self, *, timed_out: bool) -> bool:
+        """Returns whether the outage begins with this failure."""
+        if self.active:
             return False
-        self._in_a_row += 1
-        self.open = not hung or self._in_a_row >= TIMEOUTS
-        return self.open
+        self._failures += 1
+        self.active = not timed_out or self._failures >= TIMEOUTS_IN_A_ROW
+        return self.active
 
-    def closed(self) -> None:
-        self.open = False
-        self._in_a_row = 0
+    def end(self) -> None:
+        self.active = False
+        self._failures = 0

@@ -68,9 +68,9 @@ class RedisBench:
 
     def gate(self) -> RedisGate:
         # Patient: a busy machine is no defect of the store.
-        return RedisGate(self.seats(), Bounds(max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES))
+        return RedisGate(self.client(), Bounds(max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES))
 
-    def seats(self) -> RedisClient:
+    def client(self) -> RedisClient:
         return RedisClient(url=self._url, prefix=self.prefix, timeout_s=5.0, scripts=Scripts({"clock": self._clock}))
 
     async def pass_time(self, seconds: float) -> None:

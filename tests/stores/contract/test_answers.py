@@ -112,7 +112,7 @@ def test_purging_by_user_by_endpoint_and_all(run: Run) -> None:
     """Only what was named goes; both named: what is of both. Told is how many."""
 
     async def scenario(bench: Bench, gate: Gate) -> None:
-        cache_admin: CacheAdmin = gate  # type: ignore[assignment] - every gate of ours is its own shelf
+        cache_admin: CacheAdmin = gate  # type: ignore[assignment] - every gate of ours is a CacheAdmin
         stored = [("ann", "/a"), ("ann", "/b"), ("bob", "/a"), ("bob", "/b"), ("", "")]
         for number, (user, endpoint) in enumerate(stored):
             await keep(gate, store(user=user, endpoint=endpoint), _key(number))

@@ -47,13 +47,13 @@ async def leave(gate: Gate, lease: str, cost: int | None, *claims: BudgetClaim) 
 
 
 async def book(gate: Gate, claim: BudgetClaim) -> tuple[int, int]:
-    """Spent and reserved, as a settlement of nobody's lease is told."""
+    """Spent and reserved, as the settlement of an unknown lease returns them."""
     (state,) = await leave(gate, "nobody", 0, claim)
     return state.spent, state.reserved
 
 
 def test_the_worst_is_reserved_and_the_cost_settled(run: Run) -> None:
-    """On every budget that applies, and told with the settlement."""
+    """On every budget that applies, and returned with the settlement."""
 
     async def scenario(bench: Bench, gate: Gate) -> None:
         lease = await lead(gate, DAY, TOTAL)

@@ -1,14 +1,10 @@
-"""What every Switchboard keeps, whichever store is behind it.
-
-A store joins by one more entry of BOARDS: its name and what opens it. `told(names)` there is what an Entry would tell,
-and `advance(seconds)` moves its time.
-"""
+"""What every CircuitStore does, whichever store is behind it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,80 +21,77 @@ from turnout.testing import ManualClock
 
 
 @dataclass
-class Board:
-    """A switchboard under test, with its time and what rides back from it."""
+class Bench:
+    """A store under test. states: returns what an Entry carries of circuits. advance: moves its time."""
 
     circuit_store: CircuitStore
-    told: Callable[[Iterable[str]], Awaitable[Mapping[str, Circuit]]]
+    states: Callable[[Iterable[str]], Awaitable[Mapping[str, Circuit]]]
     advance: Callable[[float], Awaitable[None]]
 
 
 @asynccontextmanager
-async def memory() -> AsyncIterator[Board]:
+async def memory() -> AsyncIterator[Bench]:
     clock = ManualClock()
     circuit_store = MemoryCircuitStore(clock=clock)
 
-    async def told(names: Iterable[str]) -> Mapping[str, Circuit]:
-        return circuit_store.told(names)
+    async def states(names: Iterable[str]) -> Mapping[str, Circuit]:
+        return circuit_store.states(names)
 
-    yield Board(circuit_store, told, clock.advance)
-
-
-BOARDS: dict[str, Callable[[], AbstractAsyncContextManager[Board]]] = {"memory": memory}
+    yield Bench(circuit_store, states, clock.advance)
 
 
 @asynccontextmanager
-async def redis(server: RedisServer) -> AsyncIterator[Board]:
-    bench = RedisBench(server)
-    seats = bench.seats()
-    gate = RedisGate(seats, Bounds(max_entries=1, max_bytes=1))
+async def redis(server: RedisServer) -> AsyncIterator[Bench]:
+    redis_bench = RedisBench(server)
+    client = redis_bench.client()
+    gate = RedisGate(client, Bounds(max_entries=1, max_bytes=1))
 
-    async def told(names: Iterable[str]) -> Mapping[str, Circuit]:
+    async def states(names: Iterable[str]) -> Mapping[str, Circuit]:
         return (await gate.enter(Ask(circuits=tuple(names)))).circuits
 
-    yield Board(RedisCircuitStore(seats), told, bench.pass_time)
+    yield Bench(RedisCircuitStore(client), states, redis_bench.pass_time)
     await gate.close()
 
 
-@pytest.fixture(params=[*BOARDS, "redis"])
-def run(request: pytest.FixtureRequest) -> Callable[[Callable[[Board], Awaitable[None]]], None]:
-    """Runs a scenario on each kind of board."""
+@pytest.fixture(params=["memory", "redis"])
+def run(request: pytest.FixtureRequest) -> Callable[[Callable[[Bench], Awaitable[None]]], None]:
+    """Runs a scenario on each kind of bench."""
 
-    def run(scenario: Callable[[Board], Awaitable[None]]) -> None:
+    def run(scenario: Callable[[Bench], Awaitable[None]]) -> None:
         async def main() -> None:
-            opened = BOARDS.get(request.param) or (lambda: redis(request.getfixturevalue("redis_server")))
-            async with opened() as board:
-                await scenario(board)
+            in_memory = request.param == "memory"
+            async with memory() if in_memory else redis(request.getfixturevalue("redis_server")) as bench:
+                await scenario(bench)
 
         asyncio.run(main())
 
     return run
 
 
-def test_what_is_posted_rides_back_with_its_time_running(run: Any) -> None:
+def test_posted_states_come_back_with_their_time_running(run: Any) -> None:
     """Only what was asked for; the times count down to 0; open stays open until it is replaced."""
 
-    async def scenario(board: Board) -> None:
-        await board.circuit_store.post("a", Circuit(open=True, open_for_s=2.0, paused_for_s=1.0))
-        await board.circuit_store.post("b", Circuit(paused_for_s=5.0))
-        told = await board.told(["a", "never posted"])
-        assert told["a"].open
-        assert 1.5 < told["a"].open_for_s <= 2.0
-        assert 0.5 < told["a"].paused_for_s <= 1.0
-        assert list(told) == ["a"]
-        await board.advance(2.5)
-        assert (await board.told(["a"]))["a"] == Circuit(open=True)
+    async def scenario(bench: Bench) -> None:
+        await bench.circuit_store.post("a", Circuit(open=True, open_for_s=2.0, paused_for_s=1.0))
+        await bench.circuit_store.post("b", Circuit(paused_for_s=5.0))
+        states = await bench.states(["a", "never posted"])
+        assert states["a"].open
+        assert 1.5 < states["a"].open_for_s <= 2.0
+        assert 0.5 < states["a"].paused_for_s <= 1.0
+        assert list(states) == ["a"]
+        await bench.advance(2.5)
+        assert (await bench.states(["a"]))["a"] == Circuit(open=True)
 
     run(scenario)
 
 
 def test_the_last_post_holds(run: Any) -> None:
-    """A circuit that was closed is told as closed: silence would leave others with what they knew."""
+    """A circuit that was closed comes back as closed: without it, others would keep what they know."""
 
-    async def scenario(board: Board) -> None:
-        await board.circuit_store.post("a", Circuit(open=True, open_for_s=30.0))
-        await board.circuit_store.post("a", Circuit())
-        assert await board.told(["a"]) == {"a": Circuit()}
+    async def scenario(bench: Bench) -> None:
+        await bench.circuit_store.post("a", Circuit(open=True, open_for_s=30.0))
+        await bench.circuit_store.post("a", Circuit())
+        assert await bench.states(["a"]) == {"a": Circuit()}
 
     run(scenario)
 
@@ -106,12 +99,12 @@ def test_the_last_post_holds(run: Any) -> None:
 def test_of_many_claims_one_is_granted(run: Any) -> None:
     """Until it is released; circuits do not know each other."""
 
-    async def scenario(board: Board) -> None:
-        claims = await asyncio.gather(*(board.circuit_store.claim("a", 30.0) for _ in range(50)))
+    async def scenario(bench: Bench) -> None:
+        claims = await asyncio.gather(*(bench.circuit_store.claim("a", 30.0) for _ in range(50)))
         assert sum(claims) == 1
-        assert await board.circuit_store.claim("b", 30.0)
-        await board.circuit_store.release("a")
-        assert await board.circuit_store.claim("a", 30.0)
+        assert await bench.circuit_store.claim("b", 30.0)
+        await bench.circuit_store.release("a")
+        assert await bench.circuit_store.claim("a", 30.0)
 
     run(scenario)
 
@@ -119,10 +112,10 @@ def test_of_many_claims_one_is_granted(run: Any) -> None:
 def test_a_claim_ends_with_its_lease(run: Any) -> None:
     """Whoever died with a probe keeps it no longer than the lease."""
 
-    async def scenario(board: Board) -> None:
-        assert await board.circuit_store.claim("a", 1.0)
-        assert not await board.circuit_store.claim("a", 1.0)
-        await board.advance(1.1)
-        assert await board.circuit_store.claim("a", 1.0)
+    async def scenario(bench: Bench) -> None:
+        assert await bench.circuit_store.claim("a", 1.0)
+        assert not await bench.circuit_store.claim("a", 1.0)
+        await bench.advance(1.1)
+        assert await bench.circuit_store.claim("a", 1.0)
 
     run(scenario)

@@ -8,7 +8,7 @@ from turnout.ports.admission import Ask, Follow, Gate, Hit, Lead, Settlement
 
 
 def test_one_leads_and_the_others_follow(run: Run) -> None:
-    """They are told whose call it is; a request that will not share makes its own."""
+    """They learn whose call it is; a request that will not share makes its own."""
 
     async def scenario(bench: Bench, gate: Gate) -> None:
         first = await lead(gate)
@@ -60,7 +60,7 @@ def test_a_lease_that_nobody_keeps_alive_ends(run: Run) -> None:
 
 
 def test_leaving_twice_is_leaving_once(run: Run) -> None:
-    """A settlement that is told again ends nobody else's flight."""
+    """A settlement that is made again ends nobody else's flight."""
 
     async def scenario(bench: Bench, gate: Gate) -> None:
         first = await lead(gate)

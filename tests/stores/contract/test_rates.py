@@ -146,7 +146,7 @@ def test_concurrent_requests_share_the_limit(run: Run) -> None:
 
 
 class Reference:
-    """What a sliding window is, told as plainly as can be: every admitted request, by its time in ms."""
+    """What a sliding window is, written as plainly as can be: every admitted request, by its time in ms."""
 
     def __init__(self) -> None:
         self.admitted: dict[RateClaim, list[int]] = {}

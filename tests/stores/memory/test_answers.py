@@ -58,5 +58,5 @@ for number in range(1_000_000):
 assert len(answers) > 40_000
 print((peak - before) / bound)
 """
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 0.7 < float(told.stdout) <= 1.0
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 0.7 < float(process.stdout) <= 1.0

@@ -1,4 +1,4 @@
-"""Every form of URL reaches a real server of its kind, and a wrong word is told as what it is."""
+"""Every form of URL reaches a real server of its kind, and a wrong password is reported as such."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from turnout.ports.admission import Ask, Hit, Lead, Settlement, Store
 from turnout.stores.redis.client import RedisClient
 from turnout.stores.redis.connection import StoreUnreachable
 from turnout.stores.redis.gate import Bounds, RedisGate
-from turnout.stores.redis.urls import Address
+from turnout.stores.redis.urls import ParsedUrl
 
 Start = Callable[..., RedisServer]
 
@@ -112,8 +112,8 @@ def test_a_cluster_that_holds_nothing_is_an_outage(start: Start, tmp_path: Path)
 
 def test_a_url_of_several_hosts_is_read_whole() -> None:
     """Hosts, ports, names and passwords with escapes, TLS, redis-py's own arguments."""
-    address = Address.of("rediss+sentinel://ann:p%40ss@one,[::1]:7,two:8/mine/2?ssl_ca_certs=/ca.pem", 26379)
-    assert address.hosts == (("one", 26379), ("::1", 7), ("two", 8))
-    assert address.path == ("mine", "2")
-    assert address.tls
-    assert address.arguments == {"username": "ann", "password": "p@ss", "ssl_ca_certs": "/ca.pem"}
+    url = ParsedUrl.parse("rediss+sentinel://ann:p%40ss@one,[::1]:7,two:8/mine/2?ssl_ca_certs=/ca.pem", 26379)
+    assert url.hosts == (("one", 26379), ("::1", 7), ("two", 8))
+    assert url.path == ("mine", "2")
+    assert url.tls
+    assert url.arguments == {"username": "ann", "password": "p@ss", "ssl_ca_certs": "/ca.pem"}

@@ -58,8 +58,8 @@ def test_four_workers_make_one_call_for_two_hundred_requests(
         answers = asyncio.run(_together([server.url for server in run], 200))
     assert [answer.status_code for answer in answers] == [200] * 200
     assert {answer.json()["choices"][0]["message"]["content"] for answer in answers} == {"It is four."}
-    told = sorted(answer.headers["cache-status"] for answer in answers)
-    assert told.count("turnout; fwd=miss; stored") == 1
+    statuses = sorted(answer.headers["cache-status"] for answer in answers)
+    assert statuses.count("turnout; fwd=miss; stored") == 1
     assert provider.calls.total() == 1
 
 

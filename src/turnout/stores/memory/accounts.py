@@ -1,4 +1,4 @@
-"""What an account of the ledger holds: spent and reserved amounts, and the leases that reserve them.
+"""Accounts of the memory ledger, spent and reserved amounts, and the leases that reserve them.
 
 Amounts are whole numbers: nano-USD, tokens or requests. Times are milliseconds of a monotonic clock.
 """
@@ -8,17 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from turnout.stores.memory.sliding_window import Sliding
+from turnout.stores.memory.sliding_window import SlidingWindow
 
 Unit = Literal["usd", "tokens", "requests"]
 
 
 class Account:
-    """One account: of a calendar window (`sliding` is None), which nothing leaves, or of a sliding one."""
+    """An account of a sliding window, or of a calendar window (`sliding` is None), whose amounts never leave it."""
 
     __slots__ = ("_spent", "keep_ms", "reserved", "sliding", "touched")
 
-    def __init__(self, *, sliding: Sliding | None, keep_ms: int) -> None:
+    def __init__(self, *, sliding: SlidingWindow | None, keep_ms: int) -> None:
         self.sliding = sliding
         self.reserved = 0
         self.keep_ms = keep_ms
@@ -37,12 +37,12 @@ class Account:
     def touch(self, now: int) -> None:
         self.touched = now
         if self.sliding is not None:
-            self.sliding.drop(now)
+            self.sliding.expire(now)
 
-    def spend(self, now: int, amount: int, grain: int) -> int:
-        """Adds this much, and gives the stamp to take it back by."""
+    def spend(self, now: int, amount: int, slot: int) -> int:
+        """Adds an amount, and returns the stamp to take it back by."""
         if self.sliding is not None:
-            return self.sliding.add(now, amount, grain) if amount else 0
+            return self.sliding.add(now, amount, slot) if amount else 0
         self._spent += amount
         return 0
 
@@ -52,43 +52,43 @@ class Account:
         else:
             self._spent -= amount
 
-    def dead(self, now: int) -> bool:
-        """Whether nothing of it can matter any more. By the monotonic clock: where the wall clock jumps and
-        comes back, the account is still there."""
+    def is_obsolete(self, now: int) -> bool:
+        """Whether its amounts count no longer. By the monotonic clock: where the wall clock jumps and comes back,
+        the account is still there."""
         return self.reserved == 0 and now - self.touched > self.keep_ms
 
 
 @dataclass(slots=True)
-class Part:
-    """What a lease holds of one account. stamp: where the amount stands, once it is spent."""
+class LeasePart:
+    """What a lease reserves of one account. stamp: what a spent amount is kept under."""
 
     unit: Unit
     account: Account
     limit: int
     amount: int
-    grain: int = 1
+    slot: int = 1
     stamp: int = 0
 
 
 @dataclass(slots=True)
 class Lease:
-    """One call's reservations, until it is settled or its time is over."""
+    """One call's reservations, until it is settled or expires."""
 
     ends: int
     length: int
-    parts: list[Part] = field(default_factory=list)
+    parts: list[LeasePart] = field(default_factory=list)
     expired: bool = False
 
     def expire(self) -> None:
-        """Nobody came back: all that is reserved counts as spent, as of the lease's end."""
+        """Counts everything reserved as spent, as of the lease's end: no settlement came."""
         self.expired = True
         for part in self.parts:
             if part.unit != "requests":
                 part.account.reserved -= part.amount
-                part.stamp = part.account.spend(self.ends, part.amount, part.grain)
+                part.stamp = part.account.spend(self.ends, part.amount, part.slot)
 
     def settle(self, now: int, cost: int | None, tokens: int | None, *, refused: bool) -> None:
-        """Corrects to what was really used, also where it comes after the lease's end."""
+        """Replaces what is reserved by what was really used, also after the lease has expired."""
         for part in self.parts:
             if part.unit == "requests":
                 if refused:
@@ -100,14 +100,14 @@ class Lease:
             elif used is not None:
                 part.account.take_back(part.stamp, part.amount)
             if used is not None or not self.expired:
-                part.account.spend(now, part.amount if used is None else used, part.grain)
+                part.account.spend(now, part.amount if used is None else used, part.slot)
 
     def top_up(self, cost: int, tokens: int) -> bool:
         """Reserves this much more of every budget and token limit, or of none."""
-        more = [(part, cost if part.unit == "usd" else tokens) for part in self.parts if part.unit != "requests"]
-        if self.expired or any(part.account.used + amount > part.limit for part, amount in more):
+        additions = [(part, cost if part.unit == "usd" else tokens) for part in self.parts if part.unit != "requests"]
+        if self.expired or any(part.account.used + amount > part.limit for part, amount in additions):
             return False
-        for part, amount in more:
+        for part, amount in additions:
             part.account.reserved += amount
             part.amount += amount
         return True

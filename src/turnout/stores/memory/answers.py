@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from turnout.ports.admission import Store
 
-# What an entry costs beside its bytes and names: key, record, its numbers, dict slots, string headers. Measured as
+# What an entry takes beside its bytes and names: key, record, its numbers, dict slots, string headers. Measured as
 # resident memory, 457 bytes at a million entries; rounded up for the moment when the dict grows.
 ENTRY_OVERHEAD = 500
 
@@ -22,12 +22,12 @@ class _Record:
     user: str
     endpoint: str
 
-    def by(self, user: str | None, endpoint: str | None) -> bool:
+    def matches(self, user: str | None, endpoint: str | None) -> bool:
         return (user is None or self.user == user) and (endpoint is None or self.endpoint == endpoint)
 
 
 class MemoryAnswers:
-    """Stored answers, the least recently used of which go first. Every step is O(1)."""
+    """Stored answers, bounded by evicting the least recently used. Getting and putting one is O(1)."""
 
     def __init__(self, *, max_entries: int, max_bytes: int) -> None:
         self._max_entries = max_entries
@@ -39,7 +39,7 @@ class MemoryAnswers:
         return len(self._records)
 
     def get(self, key: bytes, now: float) -> _Record | None:
-        """The record, fresh or stale; None where there is none or its time is over."""
+        """Returns the record, fresh or stale; None where there is none or it is kept no longer."""
         record = self._records.get(key)
         if record is None:
             return None
@@ -51,14 +51,14 @@ class MemoryAnswers:
 
     def put(self, key: bytes, store: Store, now: float) -> None:
         self._drop(key)
-        weighs = weight(store)
-        if weighs > self._max_bytes:
+        size = weight(store)
+        if size > self._max_bytes:
             return
         fresh_until = now + store.ttl_s
         self._records[key] = _Record(
             store.packed, now, fresh_until, fresh_until + store.stale_s, store.user, store.endpoint
         )
-        self.bytes += weighs
+        self.bytes += size
         while self.bytes > self._max_bytes or len(self._records) > self._max_entries:
             self._drop(next(iter(self._records)))
 
@@ -68,19 +68,20 @@ class MemoryAnswers:
             self.bytes -= weight(record)
 
     def purge(self, *, user: str | None = None, endpoint: str | None = None, keys: Iterable[bytes] = ()) -> int:
-        """Drops what this user or endpoint stored, among these keys; all of it where neither is named. Says how
-        many."""
-        gone = [key for key in keys if (record := self._records.get(key)) is not None and record.by(user, endpoint)]
-        for key in gone:
+        """Deletes what this user stored at this endpoint (None: any), among these keys. Returns how many."""
+        matching = [
+            key for key in keys if (record := self._records.get(key)) is not None and record.matches(user, endpoint)
+        ]
+        for key in matching:
             self._drop(key)
-        return len(gone)
+        return len(matching)
 
     @property
     def keys(self) -> list[bytes]:
         return list(self._records)
 
 
-def weight(kept: Store | _Record) -> int:
-    """What an entry takes of the bound: its bytes, and a tenth more for the holes that eviction leaves in memory."""
-    size = len(kept.packed) + len(kept.user) + len(kept.endpoint) + ENTRY_OVERHEAD
+def weight(answer: Store | _Record) -> int:
+    """Returns the bytes that an entry takes of the bound, a tenth added for the gaps that eviction leaves in memory."""
+    size = len(answer.packed) + len(answer.user) + len(answer.endpoint) + ENTRY_OVERHEAD
     return size + size // 10

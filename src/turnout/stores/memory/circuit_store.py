@@ -1,4 +1,4 @@
-"""The CircuitStore of one process: for several Turnouts in it that share their breakers' states, and for tests."""
+"""The CircuitStore of one process: for several Turnouts in it, and for tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from turnout.ports.sharing import Circuit
 
 
 class MemoryCircuitStore:
-    """The Switchboard of one process: for breakers of several Turnouts in it, and for tests."""
+    """Keeps the posted states, and since when."""
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
@@ -29,8 +29,8 @@ class MemoryCircuitStore:
     async def release(self, name: str) -> None:
         self._probes.pop(name, None)
 
-    def told(self, names: Iterable[str]) -> dict[str, Circuit]:
-        """What is known now of these circuits: what an Entry tells."""
+    def states(self, names: Iterable[str]) -> dict[str, Circuit]:
+        """Returns what an Entry would carry of these circuits."""
         return {name: self._now(*self._posted[name]) for name in names if name in self._posted}
 
     def _now(self, circuit: Circuit, posted_at: float) -> Circuit:

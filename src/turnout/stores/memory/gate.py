@@ -5,76 +5,75 @@ from __future__ import annotations
 import asyncio
 import itertools
 
-from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Stored
-from turnout.ports.limits import BudgetRefused, BudgetState, RateRefused
+from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Stored, Verdict
+from turnout.ports.limits import BudgetRefused, BudgetState
 from turnout.ports.runtime import Clock
 from turnout.stores.memory.answers import MemoryAnswers
 from turnout.stores.memory.ledger import Ledger
 
-_Verdict = Hit | Follow | Lead | RateRefused | BudgetRefused
-# Between two turns of the loop: about a millisecond's worth.
-PURGE_AT_ONCE = 2000
+# Answers checked between two turns of the loop: about a millisecond's worth.
+PURGE_BATCH = 2000
 
 
 class MemoryGate:
-    """The Gate of one process. A lease ends by itself after `lease_s`, so that a flight that died with its
-    loop never blocks its key."""
+    """The Gate of one process. A flight's lease ends by itself after `lease_s`, so that a flight that died with its
+    event loop never blocks its key."""
 
     def __init__(self, *, clock: Clock, max_entries: int, max_bytes: int, lease_s: float) -> None:
         self._clock = clock
         self._lease_s = lease_s
         self.answers = MemoryAnswers(max_entries=max_entries, max_bytes=max_bytes)
         self.ledger = Ledger()
-        self._leases: dict[bytes, tuple[str, float]] = {}
-        self._names = itertools.count(1)
+        self._flights: dict[bytes, tuple[str, float]] = {}
+        self._lease_numbers = itertools.count(1)
 
     async def enter(self, ask: Ask) -> Entry:
         if not ask.rates and not ask.budgets:
-            return Entry(verdict=self._found(ask) or self._lead(ask))
+            return Entry(verdict=self._find(ask) or self._lead(ask))
         now, wall = self._now(), self._clock.time()
-        self.ledger.begin(now)
+        self.ledger.sweep(now)
         return Entry(
-            verdict=self._admitted(ask, now, wall),
+            verdict=self._admit(ask, now, wall),
             rates=self.ledger.rate_states(ask.rates, now),
             budgets=self.ledger.budget_states(ask.budgets, now, wall),
         )
 
-    def _admitted(self, ask: Ask, now: int, wall: float) -> _Verdict:
-        """The verdict where limits or budgets apply. Whatever is refused takes nothing."""
+    def _admit(self, ask: Ask, now: int, wall: float) -> Verdict:
+        """Returns the verdict where limits or budgets apply. A refusal takes nothing."""
         ledger = self.ledger
-        if refused := ledger.rate_refused((c for c in ask.rates if c.unit == "requests"), now):
+        if refused := ledger.check_rates((c for c in ask.rates if c.unit == "requests"), now):
             return refused
-        if found := self._found(ask):
+        if needless := self._find(ask):
             ledger.take_requests(ask.rates, now)
-            return found
-        if refused := ledger.rate_refused((c for c in ask.rates if c.unit == "tokens"), now):
+            return needless
+        if refused := ledger.check_rates((c for c in ask.rates if c.unit == "tokens"), now):
             return refused
-        fits = ledger.offer(ask.budgets, ask.worst, now, wall)
+        fits = ledger.fit(ask.budgets, ask.worst, now, wall)
         if isinstance(fits, BudgetRefused):
             return fits
         lead = self._lead(ask, fits)
-        ledger.open(lead.lease, ask, ask.worst[fits] if ask.budgets else 0, now, wall)
+        ledger.open_lease(lead.lease, ask, ask.worst[fits] if ask.budgets else 0, now, wall)
         return lead
 
-    def _found(self, ask: Ask) -> Hit | Follow | None:
-        """What makes a call needless: a fresh answer, or a flight to join."""
+    def _find(self, ask: Ask) -> Hit | Follow | None:
+        """Returns what makes a call needless: a fresh answer, or a flight to join."""
         now, key = self._clock.monotonic(), ask.key
         if key is None:
             return None
-        if ask.lookup and (hit := self._fresh(key, ask.max_age_s, now)) is not None:
+        if ask.lookup and (hit := self._find_fresh(key, ask.max_age_s, now)) is not None:
             return hit
-        holder = self._leases.get(key)
+        holder = self._flights.get(key)
         if ask.collapse and holder is not None and holder[1] > now:
             return Follow(lease=holder[0])
         return None
 
     def _lead(self, ask: Ask, fits: int = 0) -> Lead:
-        lease = str(next(self._names))
+        lease = str(next(self._lease_numbers))
         if ask.key is not None and ask.collapse:
-            self._leases[ask.key] = (lease, self._clock.monotonic() + self._lease_s)
+            self._flights[ask.key] = (lease, self._clock.monotonic() + self._lease_s)
         return Lead(lease=lease, fits=fits)
 
-    def _fresh(self, key: bytes, max_age_s: float | None, now: float) -> Hit | None:
+    def _find_fresh(self, key: bytes, max_age_s: float | None, now: float) -> Hit | None:
         record = self.answers.get(key, now)
         if record is None or record.fresh_until <= now:
             return None
@@ -92,9 +91,9 @@ class MemoryGate:
         self.ledger.settle(settlement, now)
         key = settlement.key
         if key is not None:
-            holder = self._leases.get(key)
+            holder = self._flights.get(key)
             if holder is not None and holder[0] == settlement.lease:
-                del self._leases[key]
+                del self._flights[key]
             if settlement.store is not None:
                 self.answers.put(key, settlement.store, self._clock.monotonic())
         if not settlement.budgets:
@@ -111,8 +110,8 @@ class MemoryGate:
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
         dropped, keys = 0, self.answers.keys
-        for start in range(0, len(keys), PURGE_AT_ONCE):
-            dropped += self.answers.purge(user=user, endpoint=endpoint, keys=keys[start : start + PURGE_AT_ONCE])
+        for start in range(0, len(keys), PURGE_BATCH):
+            dropped += self.answers.purge(user=user, endpoint=endpoint, keys=keys[start : start + PURGE_BATCH])
             await asyncio.sleep(0)
         return dropped
 

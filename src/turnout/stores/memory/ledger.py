@@ -1,8 +1,8 @@
-"""The ledger in memory: rate limits and budgets, exact within the process. lua/ holds its twin.
+"""The ledger in memory: rate limits and budgets, exact within the process. In Redis: lua/functions/.
 
 Times: `now` in milliseconds of the monotonic clock, which decides what has left a window and which lease is
-over; `wall` in seconds since 1970, which decides the calendar window alone. So a wall clock that jumps moves
-no rate limit; it opens another day's account, and finds today's as it was when it comes back.
+over; `wall` in seconds since 1970, which decides the calendar window alone. So a wall clock that jumps changes
+no rate limit; it opens another day's account, and finds today's unchanged when it comes back.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from collections.abc import Callable, Iterable, Sequence
 
 from turnout.ports.admission import Ask, Settlement
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
-from turnout.stores.memory.accounts import Account, Lease, Part
-from turnout.stores.memory.sliding_window import Sliding, grain_ms
+from turnout.stores.memory.accounts import Account, Lease, LeasePart
+from turnout.stores.memory.sliding_window import SlidingWindow, slot_ms
 
-# What a refused budget says while reservations are out that may be given back.
-SHORT_MS = 1000
-# How many accounts are looked at in passing, at each request, whether they can be forgotten.
-SWEPT = 2
+# How long a refused budget asks to wait while reservations are open that may be given back.
+SHORT_WAIT_MS = 1000
+# How many accounts each request checks for whether they can be forgotten.
+SWEPT_ACCOUNTS = 2
 
 
 class Ledger:
-    """All accounts and leases of one process. Nothing here awaits: each verb is one atomic step."""
+    """All accounts and leases of one process. Nothing here awaits: each method is one atomic step."""
 
     def __init__(self) -> None:
         self._accounts: OrderedDict[tuple[str | int, ...], Account] = OrderedDict()
         self._leases: dict[str, Lease] = {}
         self._ends: list[tuple[int, str]] = []
 
-    def begin(self, now: int) -> None:
-        """What is over is over: leases that were never given back, accounts that are empty."""
+    def sweep(self, now: int) -> None:
+        """Expires leases that were never given back, and forgets obsolete accounts."""
         while self._ends and self._ends[0][0] <= now:
-            self._end(heapq.heappop(self._ends)[1])
-        for _ in range(min(SWEPT, len(self._accounts))):
+            self._expire(heapq.heappop(self._ends)[1])
+        for _ in range(min(SWEPT_ACCOUNTS, len(self._accounts))):
             key, account = self._accounts.popitem(last=False)
-            if not account.dead(now):
+            if not account.is_obsolete(now):
                 self._accounts[key] = account
 
-    def _end(self, name: str) -> None:
+    def _expire(self, name: str) -> None:
         lease = self._leases.get(name)
         if lease is None:
             return
@@ -47,11 +47,11 @@ class Ledger:
             del self._leases[name]
             return
         lease.expire()
-        # Kept once more as long, for a settlement that comes late.
+        # Kept for as long again: a late settlement still corrects it.
         heapq.heappush(self._ends, (lease.ends + lease.length, name))
 
-    def rate_refused(self, claims: Iterable[RateClaim], now: int) -> RateRefused | None:
-        """The claim that must wait longest, where one does not fit. Takes nothing."""
+    def check_rates(self, claims: Iterable[RateClaim], now: int) -> RateRefused | None:
+        """Returns the refusal with the longest wait, or None where every claim fits. Takes nothing."""
         refused: RateRefused | None = None
         for claim in claims:
             account = self._rate(claim, now)
@@ -67,50 +67,50 @@ class Ledger:
         if claim.amount > claim.limit:
             return claim.window_s * 1000
         if excess <= account.reserved:
-            return SHORT_MS
+            return SHORT_WAIT_MS
         return account.sliding.wait_ms(now, excess - account.reserved)
 
-    def take_requests(self, claims: Iterable[RateClaim], now: int) -> list[Part]:
-        """Takes the requests that the claims say; what to give back where a budget refuses later."""
+    def take_requests(self, claims: Iterable[RateClaim], now: int) -> list[LeasePart]:
+        """Takes the requests that the claims name, and returns them as parts of a lease."""
         parts = []
         for claim in claims:
             if claim.unit == "requests":
-                account, grain = self._rate(claim, now), grain_ms(claim.limit, claim.window_s * 1000)
-                stamp = account.spend(now, claim.amount, grain)
-                parts.append(Part("requests", account, claim.limit, claim.amount, grain, stamp))
+                account, slot = self._rate(claim, now), slot_ms(claim.limit, claim.window_s * 1000)
+                stamp = account.spend(now, claim.amount, slot)
+                parts.append(LeasePart("requests", account, claim.limit, claim.amount, slot, stamp))
         return parts
 
-    def offer(self, claims: Sequence[BudgetClaim], worst: Sequence[int], now: int, wall: float) -> int | BudgetRefused:
-        """Which of `worst`, dearest first, fits every budget. Takes nothing."""
+    def fit(self, claims: Sequence[BudgetClaim], worst: Sequence[int], now: int, wall: float) -> int | BudgetRefused:
+        """Returns the index of the first of `worst`, dearest first, that fits every budget. Takes nothing."""
         if not claims:
             return 0
-        rooms = [(claim, self._budget(claim, now, wall)) for claim in claims]
+        accounts = [(claim, self._budget(claim, now, wall)) for claim in claims]
         for index, amount in enumerate(worst):
-            if all(account is not None and account.used + amount <= claim.limit for claim, account in rooms):
+            if all(account is not None and account.used + amount <= claim.limit for claim, account in accounts):
                 return index
         least = worst[-1]
         waits = [
             (_budget_wait(claim, account, least, now, wall), claim)
-            for claim, account in rooms
+            for claim, account in accounts
             if account is None or account.used + least > claim.limit
         ]
-        wait, claim = max(waits, key=lambda one: one[0])
+        wait, claim = max(waits, key=lambda pair: pair[0])
         return BudgetRefused(claim=claim, retry_after_s=wait / 1000)
 
-    def open(self, name: str, ask: Ask, worst: int, now: int, wall: float) -> None:
-        """A lease on the requests, the tokens and the worst case of one call."""
+    def open_lease(self, name: str, ask: Ask, worst: int, now: int, wall: float) -> None:
+        """Takes the requests of one call, and reserves its tokens and its worst case."""
         if not ask.rates and not ask.budgets:
             return
         parts = self.take_requests(ask.rates, now)
         for claim in ask.rates:
             if claim.unit == "tokens":
-                grain = grain_ms(claim.limit, claim.window_s * 1000)
-                parts.append(Part("tokens", self._rate(claim, now), claim.limit, claim.amount, grain))
+                slot = slot_ms(claim.limit, claim.window_s * 1000)
+                parts.append(LeasePart("tokens", self._rate(claim, now), claim.limit, claim.amount, slot))
         for budget in ask.budgets:
             account = self._budget(budget, now, wall)
             assert account is not None
-            grain = grain_ms(budget.limit, (budget.rolling_s or 0) * 1000)
-            parts.append(Part("usd", account, budget.limit, worst, grain))
+            slot = slot_ms(budget.limit, (budget.rolling_s or 0) * 1000)
+            parts.append(LeasePart("usd", account, budget.limit, worst, slot))
         for part in parts:
             if part.unit != "requests":
                 part.account.reserved += part.amount
@@ -159,17 +159,17 @@ class Ledger:
     def _rate(self, claim: RateClaim, now: int) -> Account:
         window = claim.window_s * 1000
         key = (claim.unit, claim.key, claim.window_s)
-        return self._account(key, now, lambda: Account(sliding=Sliding(window), keep_ms=2 * window))
+        return self._account(key, now, lambda: Account(sliding=SlidingWindow(window), keep_ms=2 * window))
 
     def _budget(self, claim: BudgetClaim, now: int, wall: float) -> Account | None:
-        """None where no window of the claim holds `wall`."""
+        """Returns None where no window of the claim contains `wall`."""
         window = budget_window(claim, wall)
         if window is None:
             return None
         if claim.rolling_s is not None:
             length = claim.rolling_s * 1000
             key: tuple[str | int, ...] = ("usd", claim.key, claim.rolling_s)
-            return self._account(key, now, lambda: Account(sliding=Sliding(length), keep_ms=2 * length))
+            return self._account(key, now, lambda: Account(sliding=SlidingWindow(length), keep_ms=2 * length))
         start, end = round(window[0]), round(window[1])
         return self._account(
             ("usd", claim.key, start, end), now, lambda: Account(sliding=None, keep_ms=(end - start) * 1000)
@@ -184,20 +184,20 @@ class Ledger:
 
 
 def budget_window(claim: BudgetClaim, wall: float) -> tuple[float, float] | None:
-    """The claim's window that holds this time; None where none does."""
+    """Returns the claim's window that contains this time, or None."""
     if claim.rolling_s is not None:
         return wall - claim.rolling_s, wall
     return next(((start, end) for start, end in claim.windows if start <= wall < end), None)
 
 
 def _budget_wait(claim: BudgetClaim, account: Account | None, amount: int, now: int, wall: float) -> float:
-    """In how many milliseconds this amount may fit."""
+    """Returns in how many milliseconds this amount may fit."""
     window = budget_window(claim, wall)
     if account is None or window is None:
-        return SHORT_MS
+        return SHORT_WAIT_MS
     excess = account.used + amount - claim.limit
     if excess <= account.reserved and amount <= claim.limit:
-        return SHORT_MS
+        return SHORT_WAIT_MS
     if account.sliding is not None:
         return account.sliding.wait_ms(now, excess - account.reserved)
     return (window[1] - wall) * 1000

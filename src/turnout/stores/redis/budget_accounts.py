@@ -1,4 +1,4 @@
-"""Who has spent anything, as Redis knows it: the keys of the accounts. For people who look, not for requests."""
+"""Lists the budget accounts in Redis, for the command line: by a scan of all keys, never on a request's path."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import re
 from turnout.stores.redis.client import RedisClient
 
 
-async def spenders(seats: RedisClient) -> list[str]:
-    """The keys of all budget accounts of windows that are still kept, sorted. Raises LineDown."""
-    head = f"{seats.root}:b:"
-    line, cursor, found = await seats.here().line(), b"0", set()
-    pattern = re.sub(r"([\\[\]*?])", r"\\\1", head) + "*"
+async def list_account_keys(client: RedisClient) -> list[str]:
+    """Returns the claim keys of all budget accounts that Redis still keeps, sorted. Raises StoreUnreachable."""
+    prefix = f"{client.access.root}:b:"
+    connection, cursor, keys = await client.here().session.connection(), b"0", set()
+    pattern = re.sub(r"([\\[\]*?])", r"\\\1", prefix) + "*"
     while True:
-        cursor, names = await line.ask("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+        cursor, names = await connection.execute("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
         for name in (name.decode() for name in names):
-            window, _, key = name.removeprefix(head).partition(":")
+            window, _, key = name.removeprefix(prefix).partition(":")
             if not (window.startswith("r") and key.endswith(":z")):
-                found.add(key)
+                keys.add(key)
         if cursor == b"0":
-            return sorted(found)
+            return sorted(keys)

@@ -1,4 +1,4 @@
-"""The Switchboard in Redis. What is posted rides back on the Gate's entries (lua/circuits.lua)."""
+"""The CircuitStore in Redis. What is posted comes back on the Gate's entries (lua/functions/circuits.lua)."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from turnout.stores.redis.connection import StoreUnreachable
 
 
 class RedisCircuitStore:
-    """The Switchboard of all processes that share a Redis. Where it cannot be asked, nothing is told and every
-    claim is let through: each process has its own lease besides."""
+    """The CircuitStore of all processes that share a Redis. Where it is unreachable, nothing is posted and every claim
+    is granted: each process holds a lease of its own too."""
 
-    def __init__(self, seats: RedisClient) -> None:
-        self._seats = seats
-        # The probes that are ours, each under the name that it was claimed by.
-        self._claimed: dict[str, str] = {}
+    def __init__(self, client: RedisClient) -> None:
+        self._client = client
+        # Our claim of each circuit, by the circuit's name.
+        self._claims: dict[str, str] = {}
 
     async def post(self, name: str, circuit: Circuit) -> None:
         with suppress(StoreUnreachable):
             open_ms, paused_ms = round(circuit.open_for_s * 1000), round(circuit.paused_for_s * 1000)
-            await self._seats.run("post", name, int(circuit.open), open_ms, paused_ms)
+            await self._client.here().session.run("post_circuit", name, int(circuit.open), open_ms, paused_ms)
 
     async def claim(self, name: str, lease_s: float) -> bool:
-        probe = self._seats.here().new_name()
+        claim = self._client.here().session.new_name()
         try:
-            ours = bool(await self._seats.run("claim", name, probe, round(lease_s * 1000)))
+            granted = bool(await self._client.here().session.run("claim_probe", name, claim, round(lease_s * 1000)))
         except StoreUnreachable:
             return True
-        if ours:
-            self._claimed[name] = probe
-        return ours
+        if granted:
+            self._claims[name] = claim
+        return granted
 
     async def release(self, name: str) -> None:
-        probe = self._claimed.pop(name, None)
-        if probe is not None:
+        claim = self._claims.pop(name, None)
+        if claim is not None:
             with suppress(StoreUnreachable):
-                await self._seats.run("release", name, probe)
+                await self._client.here().session.run("release_probe", name, claim)

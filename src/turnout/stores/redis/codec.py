@@ -1,4 +1,4 @@
-"""An Ask's claims as enter.lua reads them, and the states that it tells, read back. Pure."""
+"""Encodes claims for the Lua scripts, and decodes the verdicts and states that they return. Pure."""
 
 from __future__ import annotations
 
@@ -6,64 +6,64 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from turnout.ports.admission import Ask
+from turnout.ports.admission import Ask, Follow, Hit, Lead, Stored, Verdict
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
 from turnout.ports.sharing import Circuit
 
-# What rides along: the keyword arguments of an Entry beside its verdict.
+# The keyword arguments of an Entry beside its verdict.
 States = dict[str, Any]
-# A Tally's debts are whole numbers in Redis, in millionths of a call: sums of them are exact.
+# The debts of shares are whole numbers in Redis, in millionths of a call: their sums are exact.
 MILLIONTHS = 1_000_000
 
 
-def packed_claims(ask: Ask) -> str:
-    """The claims as one JSON object, "" where there are none."""
+def encode_claims(ask: Ask) -> str:
+    """Returns an Ask's claims as enter.lua reads them, one JSON object; "" where there are none."""
     if not (ask.rates or ask.budgets or ask.circuits or ask.share_store):
         return ""
     return json.dumps(
         {
-            "rates": [_rate(claim) for claim in ask.rates],
-            "budgets": [_budget(claim) for claim in ask.budgets],
+            "rates": [_encode_rate(claim) for claim in ask.rates],
+            "budgets": [_encode_budget(claim) for claim in ask.budgets],
             "worst": ask.worst,
             "lease_ms": round(ask.lease_s * 1000),
             "circuits": ask.circuits,
-            "tally": ask.share_store,
+            "share": ask.share_store,
         },
         separators=(",", ":"),
     )
 
 
-def packed_states(rates: Sequence[RateState], budgets: Sequence[BudgetState]) -> str:
-    """Claims and how they stood, as restore.lua reads them."""
+def encode_states(rates: Sequence[RateState], budgets: Sequence[BudgetState]) -> str:
+    """Returns claims and their last known states as restore.lua reads them."""
     return json.dumps(
         {
-            "rates": [[*_rate(s.claim), s.remaining, round(s.reset_s * 1000)] for s in rates],
-            "budgets": [[*_budget(s.claim), s.spent, s.reserved, s.start, s.end] for s in budgets],
+            "rates": [[*_encode_rate(s.claim), s.remaining, round(s.reset_s * 1000)] for s in rates],
+            "budgets": [[*_encode_budget(s.claim), s.spent, s.reserved, s.start, s.end] for s in budgets],
         },
         separators=(",", ":"),
     )
 
 
-def _rate(claim: RateClaim) -> list[Any]:
+def _encode_rate(claim: RateClaim) -> list[Any]:
     return [claim.key, claim.limit, claim.window_s, claim.unit, claim.amount, claim.policy]
 
 
-def _budget(claim: BudgetClaim) -> list[Any]:
+def _encode_budget(claim: BudgetClaim) -> list[Any]:
     return [claim.key, claim.limit, claim.windows, claim.rolling_s or 0, claim.policy]
 
 
-def states(ask: Ask, told: bytes) -> States:
-    """From the JSON of enter.lua, in the order of the claims. "" tells nothing."""
-    if not told:
+def decode_states(ask: Ask, reply: bytes) -> States:
+    """Returns the states that enter.lua returned as JSON, in the order of the claims; none for ""."""
+    if not reply:
         return {}
     # An empty Lua table is written as {}: iterated over, it is as empty as [].
-    value = json.loads(told)
+    value = json.loads(reply)
     return {
         "rates": tuple(
             RateState(claim=claim, remaining=int(remaining), reset_s=int(reset_ms) / 1000)
             for claim, (remaining, reset_ms) in zip(ask.rates, value["rates"], strict=False)
         ),
-        "budgets": _budget_states(ask.budgets, value["budgets"]),
+        "budgets": _decode_budgets(ask.budgets, value["budgets"]),
         "circuits": {
             name: Circuit(open=is_open == "1", open_for_s=int(open_ms) / 1000, paused_for_s=int(paused_ms) / 1000)
             for name, is_open, open_ms, paused_ms in value["circuits"]
@@ -72,28 +72,32 @@ def states(ask: Ask, told: bytes) -> States:
     }
 
 
-def packed_budgets(claims: Sequence[BudgetClaim]) -> str:
-    """The budgets that leave.lua is to tell the states of, "" for none."""
-    return json.dumps([_budget(claim) for claim in claims], separators=(",", ":")) if claims else ""
+def encode_budgets(claims: Sequence[BudgetClaim]) -> str:
+    """Returns the budgets whose states leave.lua is to return; "" for none."""
+    return json.dumps([_encode_budget(claim) for claim in claims], separators=(",", ":")) if claims else ""
 
 
-def budget_states(claims: Sequence[BudgetClaim], told: bytes) -> tuple[BudgetState, ...]:
-    """From the JSON of leave.lua."""
-    return _budget_states(claims, json.loads(told)) if told else ()
+def decode_budget_states(claims: Sequence[BudgetClaim], reply: bytes) -> tuple[BudgetState, ...]:
+    """Returns the states that leave.lua returned as JSON; none for ""."""
+    return _decode_budgets(claims, json.loads(reply)) if reply else ()
 
 
-def _budget_states(claims: Sequence[BudgetClaim], told: Any) -> tuple[BudgetState, ...]:
+def _decode_budgets(claims: Sequence[BudgetClaim], states: Any) -> tuple[BudgetState, ...]:
     return tuple(
         BudgetState(claim=claim, spent=int(spent), reserved=int(reserved), start=float(start), end=float(end))
-        for claim, (spent, reserved, start, end) in zip(claims, told, strict=False)
+        for claim, (spent, reserved, start, end) in zip(claims, states, strict=False)
     )
 
 
-def rate_refused(ask: Ask, detail: bytes) -> RateRefused:
-    index, wait_ms = detail.split()
-    return RateRefused(claim=ask.rates[int(index) - 1], retry_after_s=int(wait_ms) / 1000)
-
-
-def budget_refused(ask: Ask, detail: bytes) -> BudgetRefused:
-    index, wait_ms = detail.split()
-    return BudgetRefused(claim=ask.budgets[int(index) - 1], retry_after_s=int(wait_ms) / 1000)
+def decode_verdict(ask: Ask, verdict: int, detail: bytes, packed: bytes, lease: str) -> Verdict:
+    """Returns the verdict that enter.lua returned; `lease` is the one that a Lead was to get."""
+    if verdict == 0:
+        return Hit(stored=Stored(packed=packed, age_s=int(detail) / 1000))
+    if verdict == 1:
+        return Follow(lease=detail.decode())
+    if verdict == 2:
+        return Lead(lease=lease, fits=int(detail))
+    number, wait_ms = map(int, detail.split())
+    if verdict == 3:
+        return RateRefused(claim=ask.rates[number - 1], retry_after_s=wait_ms / 1000)
+    return BudgetRefused(claim=ask.budgets[number - 1], retry_after_s=wait_ms / 1000)

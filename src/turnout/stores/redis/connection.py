@@ -1,7 +1,7 @@
-"""One connection to Redis, shared by all requests of a loop: each is written at once, and Redis answers in order.
+"""A connection to Redis, shared by all requests of an event loop: commands are pipelined, replies come in order.
 
-So a hundred requests at a time need one connection, not a pool of a hundred, and one that hangs is noticed
-once for all of them.
+So a hundred requests at a time need one connection, not a pool of a hundred, and a Redis that hangs is noticed once
+for all of them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
@@ -24,68 +26,93 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from turnout.stores.redis.scripts import Script
+from turnout.stores.redis.scripts import Scripts
 
 Connect = Callable[[], Awaitable[AbstractConnection]]
-# Between a time-out's first sight and its verdict: a loop that was busy itself has the reply in its buffer.
+# How long a time-out is doubted: a loop that was busy itself has the reply in its buffer.
 GRACE_S = 0.002
 
 
 class StoreUnreachable(Exception):
-    """Redis could not be asked: refused, gone, or (`hung`) silent for too long."""
+    """Redis cannot be reached: it refuses, has closed the connection, or (`timed_out`) does not reply in time."""
 
-    def __init__(self, message: str, *, hung: bool = False) -> None:
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
         super().__init__(message)
-        self.hung = hung
+        self.timed_out = timed_out
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAccess:
+    """How a process reaches Redis. root: the hash tag that every key begins with. reply_timeout_s: the longest wait
+    for one reply."""
+
+    connect: Connect
+    root: str
+    scripts: Scripts
+    reply_timeout_s: float
+
+
+@asynccontextmanager
+async def opening_within(seconds: float) -> AsyncIterator[None]:
+    """Limits the time of its block, and turns every failure of it into StoreUnreachable."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise StoreUnreachable("no connection within the time allowed", timed_out=True) from error
+    except (RedisError, OSError) as error:
+        raise StoreUnreachable(str(error)) from error
 
 
 class StoreConnection:
-    """An open connection. `patience_s`: the longest wait for a reply; the first reply that is later than that
-    ends the line for every request on it, because Redis answers in order."""
+    """An open connection. A reply that comes later than allowed fails every request of the connection, because Redis
+    replies in order. failure: why it can be used no longer."""
 
-    def __init__(self, connection: AbstractConnection, patience_s: float) -> None:
+    def __init__(self, connection: AbstractConnection, access: RedisAccess) -> None:
         self._connection = connection
-        self._patience_s = patience_s
+        self._access = access
+        self._timeout_s = access.reply_timeout_s
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self.down: StoreUnreachable | None = None
-        self._reader = asyncio.create_task(self._read(), name="turnout.redis")
+        self.failure: StoreUnreachable | None = None
+        self._reader = asyncio.create_task(self._read(), name="turnout.redis.read")
 
-    async def run(self, script: Script, root: str, *arguments: str | bytes | int) -> Any:
-        """What the script returns. Raises LineDown."""
+    async def run(self, script: str, *arguments: str | bytes | int) -> Any:
+        """Returns what the script of this name returns. Raises StoreUnreachable."""
+        text, digest = self._access.scripts[script]
         try:
-            return await self._asked("EVALSHA", script.digest, 1, root, *arguments)
+            return await self._send("EVALSHA", digest, 1, self._access.root, *arguments)
         except NoScriptError:
-            return await self.ask("EVAL", script.text, 1, root, *arguments)
+            return await self.execute("EVAL", text, 1, self._access.root, *arguments)
         except ResponseError as error:
-            raise self._refused(error) from error
+            raise self._from_error(error) from error
 
-    async def ask(self, *command: str | bytes | int) -> Any:
-        """Redis' reply to one command. Raises LineDown."""
+    async def execute(self, *command: str | bytes | int) -> Any:
+        """Returns the reply to one command. Raises StoreUnreachable."""
         try:
-            return await self._asked(*command)
+            return await self._send(*command)
         except ResponseError as error:
-            raise self._refused(error) from error
+            raise self._from_error(error) from error
 
-    def _refused(self, error: ResponseError) -> StoreUnreachable:
-        """An error for an answer: full, loading, a replica, another node's keys. The line ends where a new
-        connection may find a better server."""
+    def _from_error(self, error: ResponseError) -> StoreUnreachable:
+        """Translates an error reply: full, loading, a replica, another node's keys. Fails the connection where a new
+        one may find a better server."""
         if isinstance(error, ReadOnlyError | MovedError | ClusterDownError | MasterDownError | AuthenticationError):
-            self._end(StoreUnreachable(str(error)))
+            self._fail(StoreUnreachable(str(error)))
         return StoreUnreachable(str(error))
 
-    async def _asked(self, *command: str | bytes | int) -> Any:
-        if self.down is not None:
-            raise StoreUnreachable(str(self.down), hung=self.down.hung)
+    async def _send(self, *command: str | bytes | int) -> Any:
+        if self.failure is not None:
+            raise StoreUnreachable(str(self.failure), timed_out=self.failure.timed_out)
         reply = self._loop.create_future()
-        self._waiting.append((reply, self._loop.time() + self._patience_s))
+        self._waiting.append((reply, self._loop.time() + self._timeout_s))
         if self._timer is None:
-            self._timer = self._loop.call_later(self._patience_s, self._suspect)
+            self._timer = self._loop.call_later(self._timeout_s, self._check_timeout)
         try:
             await self._connection.send_packed_command(self._connection.pack_command(*command), check_health=False)
         except (RedisError, OSError) as error:
-            self._end(StoreUnreachable(str(error)))
+            self._fail(StoreUnreachable(str(error)))
         return await reply
 
     async def _read(self) -> None:
@@ -95,13 +122,13 @@ class StoreConnection:
                     value = await self._connection.read_response(timeout=math.inf, disconnect_on_error=False)
                 except ResponseError as error:
                     value = error
-                self._answered(value)
+                self._resolve(value)
         except (RedisError, OSError) as error:
-            self._end(StoreUnreachable(str(error)))
+            self._fail(StoreUnreachable(str(error)))
         finally:
             await self._connection.disconnect(nowait=True)
 
-    def _answered(self, value: Any) -> None:
+    def _resolve(self, value: Any) -> None:
         future, _ = self._waiting.popleft()
         if future.done():
             return
@@ -110,38 +137,38 @@ class StoreConnection:
         else:
             future.set_result(value)
 
-    def _suspect(self) -> None:
-        """The oldest request may have waited too long. Judged a moment later: time that the loop itself was
-        busy is not Redis' fault, and what came meanwhile is read first."""
+    def _check_timeout(self) -> None:
+        """Suspects the oldest request of a time-out, to be confirmed after GRACE_S: time that the loop itself was busy
+        is not Redis' fault, and replies that came meanwhile are read first."""
         self._timer = None
         if not self._waiting:
             return
-        left = self._waiting[0][1] - self._loop.time()
-        if left > 0:
-            self._timer = self._loop.call_later(left, self._suspect)
+        remaining_s = self._waiting[0][1] - self._loop.time()
+        if remaining_s > 0:
+            self._timer = self._loop.call_later(remaining_s, self._check_timeout)
         else:
-            self._timer = self._loop.call_later(GRACE_S, self._judge, self._waiting[0][0])
+            self._timer = self._loop.call_later(GRACE_S, self._confirm_timeout, self._waiting[0][0])
 
-    def _judge(self, oldest: asyncio.Future[Any]) -> None:
+    def _confirm_timeout(self, oldest: asyncio.Future[Any]) -> None:
         self._timer = None
         if self._waiting and self._waiting[0][0] is oldest:
-            self._end(StoreUnreachable(f"no reply within {self._patience_s:g} s", hung=True))
+            self._fail(StoreUnreachable(f"no reply within {self._timeout_s:g} s", timed_out=True))
         else:
-            self._suspect()
+            self._check_timeout()
 
-    def _end(self, down: StoreUnreachable) -> None:
-        """Tells every request on the line, once."""
-        if self.down is None:
-            self.down = down
+    def _fail(self, failure: StoreUnreachable) -> None:
+        """Fails every waiting request, and all that come later."""
+        if self.failure is None:
+            self.failure = failure
         waiting, self._waiting = self._waiting, deque()
         for future, _ in waiting:
             if not future.done():
-                future.set_exception(StoreUnreachable(str(down), hung=down.hung))
+                future.set_exception(StoreUnreachable(str(failure), timed_out=failure.timed_out))
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     async def close(self) -> None:
-        self._end(StoreUnreachable("closed"))
+        self._fail(StoreUnreachable("closed"))
         self._reader.cancel()
         await asyncio.wait({self._reader})

@@ -1,43 +1,31 @@
-"""The Lua that runs inside Redis: each script is its own file behind the functions that it may call."""
+"""The Lua scripts that Redis runs: lua/<name>.lua each, behind the functions that all of them share."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 
-# In this order: a local function is known to what follows it.
-FUNCTIONS = ("clock", "answers", "flights", "ledger", "rates", "budgets", "circuits", "tallies", "restores")
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """One script's text and the digest that Redis knows it by."""
-
-    text: str
-    digest: str
-
-    @classmethod
-    def of(cls, text: str) -> Script:
-        return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+# Files of lua/functions/, in the order that they need: a local function is known to what follows it.
+FUNCTIONS = ("clock", "answers", "flights", "accounts", "leases", "rates", "budgets", "circuits", "shares", "restore")
 
 
 class Scripts:
-    """The scripts by name. `replaced`: texts that stand in for files, as a test's own clock does."""
+    """The scripts by name. overrides: texts used in place of files of functions, such as a clock that a test moves."""
 
-    def __init__(self, replaced: Mapping[str, str] | None = None) -> None:
-        self._replaced = dict(replaced or {})
-        self._functions = "\n".join(["local ROOT = KEYS[1]", *map(self._text, FUNCTIONS)])
-        self._made: dict[str, Script] = {}
+    def __init__(self, overrides: Mapping[str, str] | None = None) -> None:
+        overridden = overrides or {}
+        functions = (overridden.get(name) or _read(f"functions/{name}") for name in FUNCTIONS)
+        self._functions = "\n".join(["local ROOT = KEYS[1]", *functions])
+        self._scripts: dict[str, tuple[str, str]] = {}
 
-    def __getitem__(self, name: str) -> Script:
-        script = self._made.get(name)
-        if script is None:
-            script = self._made[name] = Script.of(f"{self._functions}\n{self._text(name)}")
-        return script
+    def __getitem__(self, name: str) -> tuple[str, str]:
+        """Returns a script's text, and the digest that Redis knows it by."""
+        if name not in self._scripts:
+            text = f"{self._functions}\n{_read(name)}"
+            self._scripts[name] = (text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+        return self._scripts[name]
 
-    def _text(self, name: str) -> str:
-        if name in self._replaced:
-            return self._replaced[name]
-        return (files("turnout.stores.redis") / "lua" / f"{name}.lua").read_text("utf-8")
+
+def _read(name: str) -> str:
+    return (files("turnout.stores.redis") / "lua" / f"{name}.lua").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The Tally in Redis. Its debt rides back on the Gate's entries (lua/tallies.lua)."""
+"""The ShareStore in Redis. A share's debt comes back on the Gate's entries (lua/functions/shares.lua)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from turnout.stores.redis.connection import StoreUnreachable
 
 
 class RedisShareStore:
-    """The Tally of all processes that share a Redis."""
+    """The ShareStore of all processes that share a Redis."""
 
-    def __init__(self, seats: RedisClient) -> None:
-        self._seats = seats
+    def __init__(self, client: RedisClient) -> None:
+        self._client = client
 
     async def add(self, name: str, routed: ShareReport, since: int) -> ShareState | None:
         scores = routed.scores[-SHARED_SCORES:]
         packed = pack(f">{len(scores)}d", *scores)
         try:
-            debt, count, others, processes = await self._seats.run(
-                "tally", name, round(routed.debt * MILLIONTHS), since, packed
+            debt, count, others, processes = await self._client.here().session.run(
+                "add_to_share", name, round(routed.debt * MILLIONTHS), since, packed
             )
         except StoreUnreachable:
             return None

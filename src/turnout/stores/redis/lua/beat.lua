@@ -1,11 +1,11 @@
--- A process' sign of life: keeps its flights held, says which of those that it follows are no longer.
+-- A session's heartbeat: keeps its flights alive, and returns which of those that it follows are not.
 --
--- ARGV[1] the process  ARGV[2] how long a flight is held, ms  ARGV[3] how long a process counts as seen, ms
+-- ARGV[1] the session  ARGV[2] how long a flight stays alive, ms  ARGV[3] how long a session counts as seen, ms
 -- ARGV[4] how many flights it holds, then key and lease of each, then key and lease of each that it follows
--- Returns {Redis' own name: another one means that it came back empty, processes seen, index (from 1, among the
--- followed) of each that nobody holds any more, ...}
+-- Returns {Redis' own name: a new one means that it came back empty, sessions seen, index (from 1, among the
+-- followed) of each that is no longer alive, ...}
 local now, hold = clock_ms(), tonumber(ARGV[2])
--- The time is in it: the process that named the Redis that was lost may be the first to meet the new one.
+-- With the time: the session that named the lost Redis may be the first to reach the new one.
 redis.call('SET', ROOT .. ':name', ARGV[1] .. ' ' .. table.concat(redis.call('TIME'), '.'), 'NX')
 local seen = ROOT .. ':workers'
 redis.call('ZADD', seen, now, ARGV[1])
@@ -15,8 +15,8 @@ local last_held = 4 + 2 * tonumber(ARGV[4])
 for at = 5, last_held, 2 do
   if flights_holder(now, ARGV[at]) == ARGV[at + 1] then flights_hold(now, ARGV[at], ARGV[at + 1], hold) end
 end
-local told = {redis.call('GET', ROOT .. ':name'), redis.call('ZCARD', seen)}
+local reply = {redis.call('GET', ROOT .. ':name'), redis.call('ZCARD', seen)}
 for at = last_held + 1, #ARGV, 2 do
-  if flights_holder(now, ARGV[at]) ~= ARGV[at + 1] then table.insert(told, (at - last_held + 1) / 2) end
+  if flights_holder(now, ARGV[at]) ~= ARGV[at + 1] then table.insert(reply, (at - last_held + 1) / 2) end
 end
-return told
+return reply

@@ -4,15 +4,15 @@
 -- ARGV[1]  the lease that a Lead gets, named by the process that asks: "<process>.<number>"
 -- ARGV[2]  the answer's cache key, 16 bytes; "": neither looked up, nor collapsed, nor stored
 -- ARGV[3]  1 look up + 2 collapse
--- ARGV[4]  the oldest answer that would do, in ms; -1: any fresh one
+-- ARGV[4]  the age of the oldest acceptable answer, in ms; -1: any fresh one
 -- ARGV[5]  how long a flight is held without a beat, in ms
--- ARGV[6]  "" or the claims, one JSON object (stores/claims.py writes it and reads the states back):
+-- ARGV[6]  "" or the claims, one JSON object (redis/codec.py encodes it and decodes the states):
 --            rates     [[key, limit, window_s, unit, amount, policy], ...]
 --            budgets   [[key, limit, [[start, end], ...], rolling_s or 0, policy], ...]
 --            worst     [nano-USD, ...] dearest first
---            lease_ms  how long a reservation stands that is never settled
+--            lease_ms  how long a reservation lasts that is never settled
 --            circuits  [name, ...]
---            tally     the share whose debt is told, "": none
+--            share     the share whose debt is returned, "": none
 --          Numbers in it are exact up to 2^53. Going back they are text by string.format('%.0f'), because
 --          cjson.encode rounds to 14 digits.
 --
@@ -22,11 +22,10 @@
 --   2 lead           detail: which of `worst` is reserved, from 0
 --   3 rate refused   detail: "<index from 1> <ms>"
 --   4 budget refused detail: "<index from 1> <ms>"
---   states: "" or JSON {rates = rates_states, budgets = budgets_states, circuits = circuits_states, debt = tally_debt}
+--   states: "" or JSON {rates = rates_states, budgets = budgets_states, circuits = circuits_states, debt = share_debt}
 --
--- The functions are in the files that are loaded before this one: clock, answers, flights, ledger, rates, budgets,
--- circuits, tallies. `claims` is always the list as it came; a budget refused must leave no rate taken, so rates are
--- taken last. A hit and a follower take requests; tokens are asked for and reserved where a call must be made.
+-- A refused budget must leave no rate taken, so rates are taken last. A hit and a follower take requests; tokens are
+-- checked and reserved where a call must be made.
 local HIT, FOLLOW, LEAD, RATE_REFUSED, BUDGET_REFUSED = 0, 1, 2, 3, 4
 
 local now = clock_ms()
@@ -41,20 +40,20 @@ local function reply(verdict, detail, packed)
       rates = rates_states(now, claims.rates),
       budgets = budgets_states(now, claims.budgets),
       circuits = circuits_states(now, claims.circuits),
-      debt = claims.tally ~= '' and tally_debt(claims.tally) or nil,
+      debt = claims.share ~= '' and share_debt(claims.share) or nil,
     })
   end
   return {verdict, detail, states, packed or ''}
 end
 
-local function checked(unit)
+local function check_rates(unit)
   local refused, wait = rates_check(now, claims.rates, unit)
   return refused and reply(RATE_REFUSED, string.format('%d %.0f', refused, wait))
 end
 
 if claims then
   leases_sweep(now)
-  local refused = checked('requests')
+  local refused = check_rates('requests')
   if refused then return refused end
 end
 
@@ -75,9 +74,9 @@ end
 
 local fits = 0
 if claims then
-  local refused, wait = checked('tokens')
+  local refused, wait = check_rates('tokens')
   if refused then return refused end
-  fits, refused, wait = budgets_offer(now, claims.budgets, claims.worst)
+  fits, refused, wait = budgets_fit(now, claims.budgets, claims.worst)
   if not fits then return reply(BUDGET_REFUSED, string.format('%d %.0f', refused, wait)) end
   local parts = rates_take(now, claims.rates)
   local reserved = rates_tokens(now, claims.rates)

@@ -1,9 +1,9 @@
--- A Lead leaves: settles, stores and gives its flight back in one atomic step. Leaving twice changes nothing
--- more: a lease that is unknown is nobody's.
+-- A Lead leaves: settles, stores and gives its flight back in one atomic step. Leaving twice changes nothing: an
+-- unknown lease is ignored.
 --
 -- ARGV[1] lease  ARGV[2] key or ""  ARGV[3] what it cost, nano-USD, or ""  ARGV[4] tokens used, or ""
--- ARGV[5] 1: refused, nothing was called  ARGV[6] "" or the budgets to tell the states of, as in enter.lua
--- ARGV[7] the packed answer or "" (then the rest is not given)  ARGV[8] ttl, ms  ARGV[9] kept beyond it, ms
+-- ARGV[5] 1: refused, nothing was called  ARGV[6] "" or the budgets whose states are returned, as in enter.lua
+-- ARGV[7] the packed answer or "" (then the rest is missing)  ARGV[8] ttl, ms  ARGV[9] kept beyond it, ms
 -- ARGV[10] user  ARGV[11] endpoint  ARGV[12] most entries  ARGV[13] most bytes
 -- Returns "" or budgets_states as JSON.
 local now = clock_ms()

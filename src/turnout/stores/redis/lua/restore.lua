@@ -1,6 +1,6 @@
--- ARGV[1] JSON {rates = ..., budgets = ...}; see restores.lua.
+-- ARGV[1] JSON {rates = ..., budgets = ...}; see functions/restore.lua.
 local now = clock_ms()
-local told = cjson.decode(ARGV[1])
-rates_restore(now, told.rates)
-budgets_restore(now, told.budgets)
+local states = cjson.decode(ARGV[1])
+rates_restore(now, states.rates)
+budgets_restore(now, states.budgets)
 return 1

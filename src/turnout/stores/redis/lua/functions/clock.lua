@@ -1,5 +1,5 @@
 -- Milliseconds since 1970 by Redis' own clock: no worker's clock decides anything.
--- The tests load another file in its place, whose time they move.
+-- Tests replace it by a clock that they move.
 local function clock_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,12 +1,12 @@
--- Flights: who makes the call for a key, {root}:f:<key> = "<until, ms since 1970> <lease>". The process that
--- holds the lease puts `until` off for as long as its call is alive (beat.lua), so that the lease of a process
--- that was killed ends within seconds.
+-- Flights: the lease of the call in progress for a key, {root}:f:<key> = "<until, ms since 1970> <lease>". The process
+-- that holds the lease extends `until` for as long as its call is alive (beat.lua), so that the lease of a process that
+-- was killed ends within seconds.
 
 local function flights_name(key)
   return ROOT .. ':f:' .. key
 end
 
--- The lease of whoever makes this call now, or nil.
+-- Returns the lease of the call in progress, or nil.
 local function flights_holder(now, key)
   local held = redis.call('GET', flights_name(key))
   if not held then return nil end

@@ -1,6 +1,6 @@
 -- Budgets, in nano-USD. A claim: {key, limit, windows, rolling_s, policy}; see enter.lua.
 
--- The claim's window that holds now, in ms; nil where none does.
+-- Returns the claim's window that contains now, in ms, or nil.
 local function budget_window(now, claim)
   if claim[4] > 0 then return now - claim[4] * 1000, now end
   for _, window in ipairs(claim[3]) do
@@ -18,7 +18,7 @@ local function budget_account(now, claim)
   return account_open(name, now, 0, claim[2], ends)
 end
 
-local function budgets_fit(now, claims, amount)
+local function budgets_have_room(now, claims, amount)
   for _, claim in ipairs(claims) do
     local account = budget_account(now, claim)
     if not account or account_used(account) + amount > claim[2] then return false end
@@ -28,20 +28,20 @@ end
 
 local function budget_wait(now, claim, amount)
   local account = budget_account(now, claim)
-  if not account then return SHORT_MS end
+  if not account then return SHORT_WAIT_MS end
   local excess = account_used(account) + amount - claim[2]
   if excess <= 0 then return nil end
-  if excess <= account.reserved and amount <= claim[2] then return SHORT_MS end
+  if excess <= account.reserved and amount <= claim[2] then return SHORT_WAIT_MS end
   if account.window > 0 then return account_wait(account, now, excess - account.reserved) end
   return account.ends - now
 end
 
--- The first of `worst` (dearest first) that fits every claim: its index from 0. Where none does: nil, the index (from
--- 1) of the claim that must wait longest, how many ms. Takes nothing.
-local function budgets_offer(now, claims, worst)
+-- Returns the index, from 0, of the first of `worst` (dearest first) that fits every claim. Where none does: nil, the
+-- index (from 1) of the claim with the longest wait, and its ms. Takes nothing.
+local function budgets_fit(now, claims, worst)
   if #claims == 0 then return 0 end
   for index, amount in ipairs(worst) do
-    if budgets_fit(now, claims, amount) then return index - 1 end
+    if budgets_have_room(now, claims, amount) then return index - 1 end
   end
   local refused, longest
   for index, claim in ipairs(claims) do
@@ -51,7 +51,7 @@ local function budgets_offer(now, claims, worst)
   return nil, refused, longest
 end
 
--- The worst case as parts of a lease.
+-- Returns the worst case as parts of a lease.
 local function budgets_parts(now, claims, amount)
   local parts = {}
   for _, claim in ipairs(claims) do
@@ -60,18 +60,18 @@ local function budgets_parts(now, claims, amount)
   return parts
 end
 
--- For each claim {spent, reserved, start, end}, whole numbers as text; start and end in seconds.
+-- Returns for each claim {spent, reserved, start, end}, whole numbers as text; start and end in seconds.
 local function budgets_states(now, claims)
-  local told = {}
+  local states = {}
   for _, claim in ipairs(claims) do
     local account = budget_account(now, claim)
     local starts, ends = budget_window(now, claim)
     if account then
       local window = {string.format('%.3f', starts / 1000), string.format('%.3f', ends / 1000)}
-      table.insert(told, {num(account.spent), num(account.reserved), window[1], window[2]})
+      table.insert(states, {num(account.spent), num(account.reserved), window[1], window[2]})
     else
-      table.insert(told, {'0', '0', '0', '0'})
+      table.insert(states, {'0', '0', '0', '0'})
     end
   end
-  return told
+  return states
 end

@@ -7,11 +7,11 @@ end
 
 local function rate_wait(now, claim, account, excess)
   if claim[5] > claim[2] then return claim[3] * 1000 end
-  if excess <= account.reserved then return SHORT_MS end
+  if excess <= account.reserved then return SHORT_WAIT_MS end
   return account_wait(account, now, excess - account.reserved)
 end
 
--- nil where every claim of this unit fits; else the index (from 1) of the one that must wait longest, and how many ms.
+-- Returns nil where every claim of this unit fits; else the index (from 1) of the one with the longest wait, and its ms.
 local function rates_check(now, claims, unit)
   local refused, longest
   for index, claim in ipairs(claims) do
@@ -27,7 +27,7 @@ local function rates_check(now, claims, unit)
   return refused, longest
 end
 
--- Takes the requests that the claims say. Returns them as parts of a lease.
+-- Takes the requests that the claims name. Returns them as parts of a lease.
 local function rates_take(now, claims)
   local parts = {}
   for _, claim in ipairs(claims) do
@@ -40,7 +40,7 @@ local function rates_take(now, claims)
   return parts
 end
 
--- The tokens that a call may use, as parts of a lease.
+-- Returns the tokens that a call may use, as parts of a lease.
 local function rates_tokens(now, claims)
   local parts = {}
   for _, claim in ipairs(claims) do
@@ -51,12 +51,12 @@ local function rates_tokens(now, claims)
   return parts
 end
 
--- For each claim {remaining, ms until it is next more}, whole numbers as text.
+-- Returns for each claim {remaining, ms until that next grows}, whole numbers as text.
 local function rates_states(now, claims)
-  local told = {}
+  local states = {}
   for _, claim in ipairs(claims) do
     local account = rate_account(now, claim)
-    table.insert(told, {num(math.max(0, claim[2] - account_used(account))), num(account_next(account, now))})
+    table.insert(states, {num(math.max(0, claim[2] - account_used(account))), num(account_next(account, now))})
   end
-  return told
+  return states
 end

@@ -34,6 +34,7 @@ from turnout.telemetry.request_log import RequestLog
 from turnout.upstream.bulkhead import Bulkhead
 from turnout.upstream.chain import Chain
 from turnout.upstream.prices import PriceBook
+from turnout.upstream.token_limits import LimitBook
 from turnout.upstream.transports import provider_from
 from turnout.webhooks.factory import sender_from
 from turnout.webhooks.sender import WebhookSender
@@ -82,7 +83,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     observer = plugs.get("observer") or observer_from(settings, request_log)
     stores = _stores(settings, clock, observer, plugs.get("gate"))
     sender = sender_from(settings, clock)
-    prices = PriceBook(settings)
+    prices, limits = PriceBook(settings), LimitBook(settings)
     budgeted = Policies(settings).budgeted
     if budgeted:
         prices.require_all()
@@ -116,12 +117,14 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
                 observer=observer,
                 settings=settings,
                 prices=prices,
+                limits=limits,
                 bulkhead=bulkhead,
                 rng=random.Random().random,
             ),
             bulkhead=bulkhead,
             observer=observer,
             prices=prices,
+            limits=limits,
             budget_alerts=BudgetAlerts(
                 shares=settings.budgets.alert_at,
                 claims=stores.circuit_store,

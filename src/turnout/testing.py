@@ -110,14 +110,15 @@ async def settle(turns: int = 20) -> None:
 @dataclass(frozen=True, slots=True)
 class Says:
     """A scripted answer. `after_s` before it begins; `chunks` when streamed (default: word by word), with
-    `between_s` before each; `breaks` is raised in place of the end of a stream."""
+    `between_s` before each; `breaks` is raised in place of the end of a stream. `usage`: whether it tells one, or the
+    `usage` object that it tells instead."""
 
     text: str = "ok"
     after_s: float = 0.0
     between_s: float = 0.0
     chunks: Sequence[str] | None = None
     breaks: AttemptError | None = None
-    usage: bool = True
+    usage: bool | Mapping[str, Any] = True
     prompt_tokens: int = 10
     completion_tokens: int | None = None
     finish: str = "stop"
@@ -167,14 +168,8 @@ class ScriptedProvider:
             says = await self._arrive(step)
             if says.breaks is not None:
                 raise says.breaks
-            return completion(
-                says.text,
-                model=call.model,
-                prompt_tokens=says.prompt_tokens,
-                completion_tokens=_spoken(says),
-                finish_reason=says.finish,
-                usage=says.usage,
-            )
+            body = completion(says.text, model=call.model, finish_reason=says.finish, usage=False)
+            return {**body, "usage": _usage(says)} if says.usage else body
         finally:
             self.open -= 1
 
@@ -204,8 +199,7 @@ class ScriptedProvider:
                 raise says.breaks
             yield chunk({}, model=call.model, finish_reason=says.finish)
             if says.usage:
-                usage = usage_body(says.prompt_tokens, _spoken(says))
-                yield {**chunk({}, model=call.model), "choices": [], "usage": usage}
+                yield {**chunk({}, model=call.model), "choices": [], "usage": _usage(says)}
         finally:
             self.open -= 1
 
@@ -215,8 +209,11 @@ def _words(text: str) -> list[str]:
     return [word if index == 0 else " " + word for index, word in enumerate(words)]
 
 
-def _spoken(says: Says) -> int:
-    return len(says.text.split()) if says.completion_tokens is None else says.completion_tokens
+def _usage(says: Says) -> Body:
+    if isinstance(says.usage, Mapping):
+        return dict(says.usage)
+    spoken = len(says.text.split()) if says.completion_tokens is None else says.completion_tokens
+    return usage_body(says.prompt_tokens, spoken)
 
 
 def usage_body(prompt_tokens: int, completion_tokens: int) -> Body:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.openai.answers import Assembly, as_sent, chunks_of, is_content, usage_of
+from turnout.openai.answers import Assembly, as_sent, chunks_of, is_content
 from turnout.testing import chunk, completion, usage_body
 
 TEXT = st.text(max_size=40)
@@ -65,12 +65,3 @@ def test_usage_is_told_only_where_asked_for() -> None:
     word = chunk({"content": "a"}, model="m")
     assert as_sent(word, include_usage=True)["usage"] is None  # type: ignore[index]
     assert "usage" not in as_sent(word, include_usage=False)  # type: ignore[operator]
-
-
-def test_usage_details_are_read() -> None:
-    """Cached and reasoning tokens where the reply tells them; nothing where it tells none."""
-    details = {"prompt_tokens_details": {"cached_tokens": 5}, "completion_tokens_details": {"reasoning_tokens": 3}}
-    usage = usage_of({"usage": {**usage_body(8, 4), **details}})
-    assert usage is not None
-    assert (usage.cached_tokens, usage.reasoning_tokens) == (5, 3)
-    assert usage_of({}) is None

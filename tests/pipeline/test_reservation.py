@@ -353,3 +353,64 @@ def test_a_model_without_a_price_is_refused_at_start_where_a_budget_is_set() -> 
         Turnout({"tiers": tiers, "budgets": {"total": "1/day"}})
     Turnout({"tiers": tiers})
     Turnout({"tiers": tiers | {"expensive": {"models": ["openai/gpt-4o"]}}, "budgets": {"total": "1/day"}})
+
+
+def tell(w: World, prompt: int, completion: int, total: int) -> None:
+    """From now on the cheap model answers with this usage."""
+    usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
+    w.provider.say(CHEAP, Says("ok", usage=usage))
+
+
+def test_what_only_the_total_tells_is_billed() -> None:
+    """Reasoning that stands beside `completion_tokens`: the budget pays for it."""
+
+    async def scenario(w: World) -> None:
+        tell(w, 10, 2, 512)
+        answer = await w.ask("easy")
+        assert answer.usage.completion_tokens == 502
+        assert answer.to_openai()["usage"]["total_tokens"] == 512
+        assert book(w).spent == 10 * 1000 + 502 * 10_000
+
+    run(scenario, **CAPPED)
+
+
+def test_an_impossible_usage_counts_its_worst_case_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither what was told nor nothing; the log says so once, and the caller is not told it either."""
+
+    async def scenario(w: World) -> None:
+        tell(w, 10, 10**17, 20)
+        for turn in (1, 2):
+            answer = await w.ask(f"{turn}asy")
+            assert answer.to_openai()["usage"]["completion_tokens"] < 10
+            assert book(w).spent == turn * WORST
+        assert (book(w).reserved, len([r for r in caplog.records if "cannot have" in r.getMessage()])) == (0, 1)
+
+    run(scenario, budgets={**CAPPED["budgets"], "total": "5/day"})
+
+
+def test_more_than_was_reserved_is_billed_as_told_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """It can be true: a provider may count what no bound foresees."""
+
+    async def scenario(w: World) -> None:
+        tell(w, 10, 2000, 2010)
+        await w.ask("one")
+        await w.ask("two")
+        assert book(w).spent == 2 * (10 * 1000 + 2000 * 10_000)
+        assert len([r for r in caplog.records if "billed as told" in r.getMessage()]) == 1
+
+    run(scenario, **CAPPED)
+
+
+def test_no_more_is_reserved_and_sent_than_the_model_can_write() -> None:
+    """A cap above the model's own takes nothing from the others, and no provider refuses it."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Hangs())
+        work = await begin(w, max_tokens=998_000)
+        assert book(w).reserved == WORST
+        work.cancel()
+        await settle()
+        assert w.provider.seen[0].params["max_tokens"] == 1000
+
+    models = {name: {**PRICES, "max_output_tokens": 1000} for name in (CHEAP, SPARE, DEAR)}
+    run(scenario, models=models, **CAPPED)

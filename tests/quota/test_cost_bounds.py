@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from turnout.pricing import Price
-from turnout.quota.cost_bounds import cost_bound, default_cap
+from turnout.quota.cost_bounds import cost_bound, sent_caps
 from turnout.quota.token_bounds import Size
 from turnout.settings import Model
 
@@ -14,15 +14,18 @@ PRICE = Price(input=Decimal(1), output=Decimal(10))
 
 def test_the_default_cap_is_sent_only_where_nobody_set_one() -> None:
     """Neither the caller nor the model's own parameters; never beyond what the model can say."""
-    assert default_cap(Model(), 1024, {}) == 1024
-    assert default_cap(Model(max_output_tokens=500), 1024, {}) == 500
-    assert default_cap(Model(), 1024, {"max_completion_tokens": 7}) is None
-    assert default_cap(Model(params={"max_tokens": 7}), 1024, {}) is None
+    assert sent_caps(Model(), None, 1024, {}) == {"max_tokens": 1024}
+    assert sent_caps(Model(), 500, 1024, {}) == {"max_tokens": 500}
+    assert sent_caps(Model(), 500, 1024, {"max_completion_tokens": 7}) == {}
+    assert sent_caps(Model(params={"max_tokens": 7}), None, 1024, {}) == {}
 
 
-def test_a_larger_cap_of_the_callers_is_reserved_whole() -> None:
-    """Also beyond what the model is said to be able to."""
-    worst = cost_bound(Model(max_output_tokens=500), PRICE, Size(100), {"max_tokens": 9000, "n": 2}, {}, 1024)
+def test_a_cap_above_what_the_model_can_write_is_lowered_and_reserved_as_lowered() -> None:
+    """Of two caps each; where the model's own largest output is unknown, the caller's counts as it is."""
+    both = {"max_tokens": 9000, "max_completion_tokens": 600}
+    assert sent_caps(Model(), 500, 1024, both) == {"max_tokens": 500, "max_completion_tokens": 500}
+    assert cost_bound(Model(), PRICE, Size(100), both, {}, 1024, 500).output_tokens == 500
+    worst = cost_bound(Model(), PRICE, Size(100), {"max_tokens": 9000, "n": 2}, {}, 1024)
     assert (worst.prompt_tokens, worst.output_tokens) == (100, 18_000)
     assert worst.cost == 100 * 1000 + 18_000 * 10_000
     images = cost_bound(Model(max_image_tokens=300), PRICE, Size(100, images=2), {}, {}, 10)

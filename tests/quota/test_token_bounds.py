@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.errors import InvalidRequest
-from turnout.quota.token_bounds import TOOLS_TOKENS, output_bound, output_cap, prompt_size
+from turnout.quota.token_bounds import TOOLS_TOKENS, output_bound, output_caps, prompt_size
 
 
 def user(content: object) -> tuple[dict[str, object], ...]:
@@ -56,10 +56,10 @@ def test_a_file_has_no_bound() -> None:
     assert told.value.param == "messages[0].content[0]"
 
 
-def test_the_cap_is_the_larger_and_choices_multiply_it() -> None:
-    """`n` answers cost n times; of two caps the larger counts; a prediction may be billed besides."""
-    assert output_cap({}) is None
-    assert output_cap({"max_tokens": 5, "max_completion_tokens": 9}) == 9
+def test_choices_multiply_the_cap() -> None:
+    """`n` answers cost n times; a prediction may be billed besides."""
+    assert output_caps({}) == {}
+    assert output_caps({"max_tokens": 5, "max_completion_tokens": 9}) == {"max_tokens": 5, "max_completion_tokens": 9}
     assert output_bound(10, {"n": 3}) == 30
     assert output_bound(10, {"n": 3, "best_of": 5}) == 50
     assert output_bound(10, {"prediction": {"type": "content", "content": "y" * 100}}) > 110

@@ -21,6 +21,7 @@ from turnout.attempt_errors import (
     Unsupported,
 )
 from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
+from turnout.openai.usage import NO_LIMITS
 from turnout.ports.runtime import ProviderCall
 from turnout.records import Attempt
 from turnout.settings import Settings
@@ -65,6 +66,7 @@ class World:
             settings=self.settings,
             bulkhead=self.bulkhead,
             prices=dict,
+            limits=lambda name: NO_LIMITS,
             rng=lambda: 0.5,
         )
 

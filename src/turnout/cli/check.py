@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from turnout.attempt_errors import AttemptError
 from turnout.cli.failure_text import MAX_LENGTH
-from turnout.openai.answers import usage_of
 from turnout.openai.messages import as_messages
+from turnout.openai.usage import read_usage
 from turnout.ports.runtime import Provider, ProviderCall
 from turnout.redaction import Redactor
 from turnout.settings import Settings
@@ -121,7 +121,7 @@ async def _call(settings: Settings, provider: Provider, name: str) -> bool:
         status = f" ({error.status})" if error.status else ""
         print(f"call:      {name}: {error.kind}{status}: {text}")
         return False
-    usage, price = usage_of(body), PriceBook(settings)().get(name)
+    usage, price = read_usage(body).usage, PriceBook(settings)().get(name)
     cost = f"{price.cost(usage):f} USD" if usage is not None and price is not None else "cost unknown"
     print(f"call:      {name}: answered in {time.monotonic() - began:.2f} s, {cost}")
     return True

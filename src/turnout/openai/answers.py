@@ -10,8 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from turnout.records import Usage
-
 Body = dict[str, Any]
 DONE = b"data: [DONE]\n\n"
 
@@ -56,25 +54,6 @@ def body_text(body: Mapping[str, Any]) -> str:
     for choice in body.get("choices") or ():
         return (choice.get("message") or {}).get("content") or ""
     return ""
-
-
-def usage_of(body: Mapping[str, Any]) -> Usage | None:
-    """The usage that the answer or chunk tells, or None."""
-    usage = body.get("usage")
-    if not isinstance(usage, Mapping):
-        return None
-    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not isinstance(prompt, int) or not isinstance(completion, int):
-        return None
-    prompt_details = usage.get("prompt_tokens_details") or {}
-    completion_details = usage.get("completion_tokens_details") or {}
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        cached_tokens=prompt_details.get("cached_tokens") or 0,
-        reasoning_tokens=completion_details.get("reasoning_tokens") or 0,
-        written_tokens=prompt_details.get("cache_creation_tokens") or prompt_details.get("cache_write_tokens") or 0,
-    )
 
 
 def finish_reason(body: Mapping[str, Any]) -> str | None:

@@ -14,6 +14,7 @@ from turnout.caching.flights import Flight, Flights, Listener
 from turnout.caching.keys import CacheKeys
 from turnout.context import RequestContext
 from turnout.openai.requests import ChatRequest
+from turnout.openai.usage import TokenLimits
 from turnout.pipeline.budget_alerts import BudgetAlerts
 from turnout.pipeline.reservation import Reservation
 from turnout.ports.admission import Gate
@@ -31,7 +32,7 @@ from turnout.upstream.chain import Chain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collaborators:
-    """What the pipeline works with; all of it outlives every request. prices: by configured model name."""
+    """What the pipeline works with; all of it outlives every request. prices, limits: by configured model name."""
 
     settings: Settings
     clock: Clock
@@ -43,6 +44,7 @@ class Collaborators:
     chain: Chain
     bulkhead: Bulkhead
     prices: Callable[[], Mapping[str, Price]]
+    limits: Callable[[str], TokenLimits]
     observer: Observer
     budget_alerts: BudgetAlerts
 

@@ -149,5 +149,6 @@ def _answer(body: Body, progress: FlightProgress) -> StoredAnswer:
     assert decision is not None
     assert serving is not None
     usage = progress.trace.attempts[-1].usage or Usage()
-    body.setdefault("usage", usage.to_openai())
+    if usage.estimated or "usage" not in body:
+        body["usage"] = usage.to_openai()
     return StoredAnswer(body=dumps(body), decision=decision, tier=serving.tier, model=serving.model, usage=usage)

@@ -47,6 +47,7 @@ class Pipeline:
             gate=collaborators.gate,
             catalog=collaborators.catalog,
             prices=collaborators.prices,
+            limits=collaborators.limits,
         )
         self._flights: AnswerFlights = Flights()
         self._admission = Admission(collaborators)

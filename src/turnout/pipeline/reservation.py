@@ -14,12 +14,13 @@ from typing import Any
 from turnout.context import Caller
 from turnout.errors import BudgetUnavailable, ServedError
 from turnout.openai.requests import ChatRequest
+from turnout.openai.usage import TokenLimits
 from turnout.ports.admission import Ask, Entry, Gate, Lead, Settlement, Store
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused
 from turnout.ports.runtime import Clock
 from turnout.pricing import Price
-from turnout.quota.billing import cost_of, tokens_of
-from turnout.quota.cost_bounds import CostBound, cost_bound, default_cap
+from turnout.quota.billing import above_bound, cost_of, tokens_of
+from turnout.quota.cost_bounds import CostBound, cost_bound, sent_caps
 from turnout.quota.pacing import pacing_factor
 from turnout.quota.policies import Policies
 from turnout.quota.rate_headers import Pairs, rate_headers
@@ -50,6 +51,7 @@ class Reservations:
         gate: Gate,
         catalog: Catalog,
         prices: Callable[[], Mapping[str, Price]],
+        limits: Callable[[str], TokenLimits],
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -57,6 +59,8 @@ class Reservations:
         self.catalog = catalog
         self._policies = Policies(settings)
         self._prices = prices
+        self._limits = limits
+        self._warned: set[str] = set()
 
     def open(self, request: ChatRequest, selection: ModelSelection, caller: Caller) -> Reservation:
         """The reservation of a request that begins. Nothing is claimed yet."""
@@ -78,6 +82,16 @@ class Reservations:
             log.error("%s has no price, and a budget applies: %s", model, HOW_TO_PRICE)
             raise BudgetUnavailable(f"no price is known for {model}, and a budget applies")
         return price
+
+    def largest_output(self, model: str) -> int | None:
+        """The most tokens that this model writes in one choice; None where unknown."""
+        return self._limits(model).output
+
+    def warn_above(self, model: str) -> None:
+        """Logs once that an attempt of this model used more than was reserved for it."""
+        if model not in self._warned:
+            self._warned.add(model)
+            log.warning("%s used more tokens than were reserved for a call: it is billed as told", model)
 
 
 class Reservation:
@@ -177,19 +191,24 @@ class Reservation:
         return fits
 
     def output_caps(self, models: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Parameters to send to each model: a cap on its output where something is reserved and none is set."""
+        """Parameters to send to each model where something is reserved: a cap on its output, and none above its own."""
         if not self.bounded:
             return {}
         settings = self._shared.settings
         default = settings.budgets.default_max_output_tokens
-        caps = {name: default_cap(settings.model(name), default, self._request.params) for name in models}
-        return {name: {"max_tokens": cap} for name, cap in caps.items() if cap is not None}
+        largest = self._shared.largest_output
+        return {
+            name: dict(sent_caps(settings.model(name), largest(name), default, self._request.params)) for name in models
+        }
 
     def settlement(self, trace: CallTrace, *, key: bytes | None, store: Store | None) -> Settlement:
         """What the gate is given when the call is over: the real cost, or the worst case where no usage came."""
         if not self.bounded:
             return Settlement(key=key, lease=self.lease, store=store)
         attempts = self._bounded_attempts(trace)
+        for attempt, bound in attempts:
+            if above_bound(attempt, bound):
+                self._shared.warn_above(attempt.model)
         return Settlement(
             key=key,
             lease=self.lease,
@@ -221,6 +240,7 @@ class Reservation:
                 self._request.params,
                 self._request.extra,
                 settings.budgets.default_max_output_tokens,
+                self._shared.largest_output(model),
             )
         return bound
 

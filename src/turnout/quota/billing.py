@@ -29,6 +29,12 @@ def billed(attempt: Attempt, bound: CostBound) -> tuple[int, int]:
     return bound.cost, bound.tokens
 
 
+def above_bound(attempt: Attempt, bound: CostBound) -> bool:
+    """Whether an attempt is billed more than its bound: its provider counts what no bound foresees."""
+    cost, tokens = billed(attempt, bound)
+    return cost > bound.cost or tokens > bound.tokens
+
+
 def cost_of(attempts: Iterable[tuple[Attempt, CostBound]]) -> int:
     """What attempts are billed together, in nano-USD, each within its own bound."""
     return sum(billed(attempt, bound)[0] for attempt, bound in attempts)

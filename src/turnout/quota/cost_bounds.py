@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from turnout.pricing import Price, nano
-from turnout.quota.token_bounds import Size, output_bound, output_cap
+from turnout.quota.token_bounds import Size, output_bound, output_caps
 from turnout.settings import Model
 
 
@@ -35,11 +35,13 @@ class CostBound:
         return self.prompt_tokens + self.output_tokens
 
 
-def default_cap(model: Model, default: int, params: Mapping[str, Any]) -> int | None:
-    """The cap to send where neither the caller nor the model's own parameters set one; None where they do."""
-    if output_cap({**model.params, **params}) is not None:
-        return None
-    return default if model.max_output_tokens is None else min(default, model.max_output_tokens)
+def sent_caps(model: Model, largest: int | None, default: int, params: Mapping[str, Any]) -> dict[str, int]:
+    """What to send in the place of the caller's own and the model's own caps: `default` where there are none, and
+    `largest` for those above it. largest: the model's own largest output, None where unknown."""
+    caps = output_caps({**model.params, **params})
+    if not caps:
+        return {"max_tokens": default if largest is None else min(default, largest)}
+    return {} if largest is None else {name: largest for name, cap in caps.items() if cap > largest}
 
 
 def cost_bound(
@@ -49,8 +51,9 @@ def cost_bound(
     params: Mapping[str, Any],
     extra: Mapping[str, Any],
     default: int,
+    largest: int | None = None,
 ) -> CostBound:
-    """The bound of this call; `price` None: of its tokens alone. A caller's own cap counts as it is, however large."""
-    sent = {**model.params, **params, **extra}
-    cap = output_cap({**model.params, **params}) or default_cap(model, default, params) or default
+    """The bound of this call with the caps of `sent_caps`; `price` None: of its tokens alone."""
+    sent = {**model.params, **params, **extra, **sent_caps(model, largest, default, params)}
+    cap = max(output_caps(sent).values())
     return CostBound.of(price, size.tokens + size.images * model.max_image_tokens, output_bound(cap, sent))

@@ -84,10 +84,9 @@ def _json(value: Any) -> int:
     return _text(canonical_json(value).decode())
 
 
-def output_cap(sent: Mapping[str, Any]) -> int | None:
-    """The cap on one choice's output tokens among these parameters; the larger where two are given."""
-    caps = [sent[name] for name in _CAPS if isinstance(sent.get(name), int)]
-    return max(caps) if caps else None
+def output_caps(sent: Mapping[str, Any]) -> dict[str, int]:
+    """The caps on one choice's output tokens among these parameters, by their names; the largest counts."""
+    return {name: sent[name] for name in _CAPS if isinstance(sent.get(name), int)}
 
 
 def output_bound(cap: int, sent: Mapping[str, Any]) -> int:

@@ -24,6 +24,7 @@ _COUNTER_ATTRIBUTES = frozenset(
         names.STATE,
         names.OLD_STATE,
         names.MODEL,
+        names.USAGE_FAULT,
         names.ERROR_TYPE,
         names.SKIP_REASON,
         names.BUDGET_POLICY,

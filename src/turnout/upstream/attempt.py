@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.attempt_errors import AttemptError, AttemptTimeout, CutShort, Misconfigured
-from turnout.openai.answers import Assembly, body_text, finish_reason, usage_of
+from turnout.openai.answers import Assembly, body_text, finish_reason
 from turnout.openai.messages import text_of
+from turnout.openai.usage import TokenLimits, read_usage
 from turnout.ports.runtime import Clock, Observer, ProviderCall
 from turnout.pricing import FREE, Price
 from turnout.records import Attempt, Usage
 from turnout.settings import Model
+from turnout.telemetry import names
 from turnout.upstream.bulkhead import CallSlot
 from turnout.upstream.call_trace import CallTrace
 
@@ -29,6 +31,11 @@ _TO_CHECK: Mapping[int | None, str] = {
     404: "its name, and its address (api_base)",
     405: "its address (api_base)",
     None: "its key (api_key_env) and its name",
+}
+
+_USAGE_FAULTS: Mapping[str, str] = {
+    "contradictory": "%s tells a usage that contradicts itself: it counts upwards",
+    "impossible": "%s tells a usage that it cannot have: it is not believed, and the worst case counts",
 }
 
 
@@ -53,6 +60,7 @@ class AttemptInProgress:
         clock: Clock,
         observer: Observer,
         price: Price | None,
+        limits: TokenLimits,
         token: Any,
         deadline_s: float,
         warned: set[str],
@@ -66,6 +74,7 @@ class AttemptInProgress:
         self._clock = clock
         self._observer = observer
         self._price = price
+        self._limits = limits
         self._token = token
         self._deadline_s = deadline_s
         self._warned = warned
@@ -127,17 +136,31 @@ class AttemptInProgress:
         if isinstance(error, Misconfigured):
             self._warned.add(name)
 
-    def told(self, usage: Usage | None, body: Mapping[str, Any]) -> None:
-        """The whole answer is here; where it tells no usage, we count."""
+    def told(self, body: Mapping[str, Any]) -> None:
+        """The whole answer is here; where it tells no usage that can be believed, we count."""
         self._body = body
-        self._usage = usage or self._counted(len(body_text(body)))
+        self._usage = self._read_usage(body) or self._counted(len(body_text(body)))
         self.turn.permit.succeeded()
 
     def told_partly(self, whole: Assembly) -> None:
         """Broken off: what was received is billed."""
         body = whole.body()
         if whole.characters:
-            self._usage = usage_of(body) or self._counted(whole.characters)
+            # What a stream tells on its way is not yet all that it used.
+            usage = self._read_usage(body) if whole.finished else None
+            self._usage = usage or self._counted(whole.characters)
+
+    def _read_usage(self, body: Mapping[str, Any]) -> Usage | None:
+        choices = self.call.params.get("n")
+        usage, fault = read_usage(body, self._limits, choices if isinstance(choices, int) else 1)
+        if fault:
+            name = self.call.model
+            self._observer.event(None, names.USAGE_DOUBTED, {names.MODEL: name, names.USAGE_FAULT: fault})
+            known = f"{name}: {fault} usage"
+            if known not in self._warned:
+                self._warned.add(known)
+                log.log(logging.WARNING if usage is None else logging.INFO, _USAGE_FAULTS[fault], name)
+        return usage
 
     def _counted(self, characters: int) -> Usage:
         # Four characters a token: OpenAI's own rule of thumb for English text.

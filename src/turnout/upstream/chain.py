@@ -11,7 +11,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
 from turnout.attempt_errors import AttemptError, MalformedReply
-from turnout.openai.answers import Assembly, Body, is_content, usage_of
+from turnout.openai.answers import Assembly, Body, is_content
+from turnout.openai.usage import TokenLimits
 from turnout.ports.runtime import Clock, Observer, Provider, ProviderCall
 from turnout.pricing import Price
 from turnout.records import Skip
@@ -36,6 +37,7 @@ class Chain:
         settings: Settings,
         bulkhead: Bulkhead,
         prices: Callable[[], Mapping[str, Price]],
+        limits: Callable[[str], TokenLimits],
         rng: Callable[[], float],
     ) -> None:
         self._provider = provider
@@ -44,6 +46,7 @@ class Chain:
         self._settings = settings
         self._bulkhead = bulkhead
         self._prices = prices
+        self._limits = limits
         self._rng = rng
         self._recent = retry_budget.Recent()
         # Models of whose misconfiguration the log was told.
@@ -62,7 +65,7 @@ class Chain:
                     except BaseException as error:
                         failures.add(attempt.failed(error))
                     else:
-                        attempt.told(usage_of(body), body)
+                        attempt.told(body)
                         trace.serving = turn.candidate
                         return body
                     finally:
@@ -97,7 +100,7 @@ class Chain:
                             raise broken(fault) from fault
                         failures.add(fault)
                     else:
-                        attempt.told(usage_of(whole.body()), whole.body())
+                        attempt.told(whole.body())
                         return
                     finally:
                         attempt.end()
@@ -214,6 +217,7 @@ class Chain:
             clock=self._clock,
             observer=self._observer,
             price=self._prices().get(name),
+            limits=self._limits(name),
             token=self._observer.attempt_started(order.token, call, tier=turn.candidate.tier, stream=stream),
             deadline_s=self._settings.retry.deadline_s,
             warned=self._warned,

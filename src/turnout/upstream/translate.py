@@ -210,7 +210,7 @@ def _usage(answer: Any) -> Body | None:
     body: Body = {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "total_tokens": getattr(usage, "total_tokens", None) or usage.prompt_tokens + usage.completion_tokens,
     }
     for name in ("prompt_tokens_details", "completion_tokens_details"):
         details = _plain(getattr(usage, name, None))

@@ -1,0 +1,116 @@
+"""A provider's `usage`, read in one place: budgets, limits, prices, log and spans read only what this returns. Pure.
+
+A usage that contradicts itself counts upwards: output is at least the total without the prompt, and at least what its
+details add up to. One that the model cannot have is not believed at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from turnout.records import Usage
+
+# The most tokens of one call where the model's own limits are unknown: ten times the largest window on offer.
+MOST_TOKENS = 10_000_000
+# Where providers tell the prompt tokens read from and written to their own prompt cache, besides OpenAI's place.
+_CACHED = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
+_WRITTEN = ("cache_creation_input_tokens",)
+
+UsageFault = Literal["", "contradictory", "impossible"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenLimits:
+    """The most tokens that one model reads (its window) and writes (of one choice); None where unknown."""
+
+    input: int | None = None
+    output: int | None = None
+
+    def most(self, choices: int) -> int:
+        """The most tokens that one call with so many choices can have."""
+        if self.input is None or self.output is None:
+            return MOST_TOKENS
+        return self.input + max(1, choices) * self.output
+
+
+NO_LIMITS = TokenLimits()
+
+
+class UsageReport(NamedTuple):
+    """usage: None where the answer tells none, or an impossible one. fault: what is wrong with what it tells."""
+
+    usage: Usage | None
+    fault: UsageFault = ""
+
+
+def read_usage(body: Mapping[str, Any], limits: TokenLimits = NO_LIMITS, choices: int = 1) -> UsageReport:
+    """The usage in this answer or chunk. choices: how many were asked for."""
+    fields = body.get("usage")
+    if not isinstance(fields, Mapping):
+        return UsageReport(None)
+    numbers = _numbers(fields)
+    if any(number < 0 for number in numbers.values()):
+        return UsageReport(None, "impossible")
+    prompt, completion, total = (numbers.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    if completion is None and total is None:
+        return UsageReport(None)
+    if prompt is None:
+        prompt = max(0, (total or 0) - completion) if completion is not None else 0
+    usage = _counted_upwards(numbers, prompt, completion or 0, total)
+    if usage.total_tokens > limits.most(choices):
+        return UsageReport(None, "impossible")
+    counted = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)
+    agrees = counted == (prompt, completion, usage.total_tokens if total is None else total)
+    return UsageReport(usage, "" if agrees else "contradictory")
+
+
+def _counted_upwards(numbers: Mapping[str, int], prompt: int, completion: int, total: int | None) -> Usage:
+    cached, written = _first(numbers, "cached", _CACHED), _first(numbers, "written", _WRITTEN)
+    if cached + written > prompt:
+        # Told beside the prompt, as Anthropic's own counts are.
+        prompt += cached + written
+    reasoning = numbers.get("reasoning", 0)
+    parts = reasoning + sum(numbers.get(name, 0) for name in ("audio", "accepted", "rejected"))
+    if total is None and parts > completion:
+        # Told beside the answer, and no total says so.
+        completion += parts
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=max(completion, parts, (total or 0) - prompt),
+        cached_tokens=cached,
+        reasoning_tokens=reasoning,
+        written_tokens=written,
+    )
+
+
+def _numbers(fields: Mapping[str, Any]) -> dict[str, int]:
+    """Every count in the usage and its details that is a number; one that is none, such as NaN, as -1."""
+    prompt, completion = (_mapping(fields.get(f"{of}_tokens_details")) for of in ("prompt", "completion"))
+    counts = {
+        **{name: value for name, value in fields.items() if isinstance(name, str) and name.endswith("_tokens")},
+        "cached": prompt.get("cached_tokens"),
+        "written": prompt.get("cache_creation_tokens") or prompt.get("cache_write_tokens"),
+        "reasoning": completion.get("reasoning_tokens"),
+        "audio": completion.get("audio_tokens"),
+        "accepted": completion.get("accepted_prediction_tokens"),
+        "rejected": completion.get("rejected_prediction_tokens"),
+    }
+    return {name: number for name, value in counts.items() if (number := _number(value)) is not None}
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int):
+        return value
+    return int(value) if value.is_integer() else -1
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _first(numbers: Mapping[str, int], own: str, others: tuple[str, ...]) -> int:
+    return next((numbers[name] for name in (own, *others) if numbers.get(name)), 0)

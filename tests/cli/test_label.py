@@ -673,3 +673,52 @@ def test_a_csv_of_prompts_is_read_too(place: Path, capsys: pytest.CaptureFixture
     told = capsys.readouterr()
     assert "log.csv:3: prompt is empty" in told.err
     assert "2 rows labelled, 0 failed, 0 left" in told.out
+
+
+def test_what_a_log_holds_already_is_not_paid_for_again(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An answer of the very model that would be asked, also a conversation's last one; a quality of one side."""
+    asked = [{"role": "user", "content": "question 4"}]
+    rows = [
+        # The cheap model's answer, at the end of the conversation: graded, not asked for.
+        {"model": "small", "messages": [*asked, {"role": "assistant", "content": "4"}], "key": "4"},
+        # Another model's: of no use, and no part of the question.
+        {"model": "other", "messages": [{"role": "user", "content": "question 5"},
+                                        {"role": "assistant", "content": "wrong"}], "key": "5"},
+    ]  # fmt: skip
+    (place / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert _label("--json") == 0
+    assert dict(provider.calls) == {"small": 1, "large": 2}
+    assert _summary(capsys)["calls"] == 3
+    labelled = {row["cheap_answer"]: row for row in map(json.loads, (place / "out.jsonl").read_text().splitlines())}
+    assert "messages" not in labelled["4"]
+    assert labelled["4"]["prompt"] == "question 4"
+    assert [(row["cheap_quality"], row["expensive_quality"]) for row in labelled.values()] == [(1.0, 1.0), (0.0, 1.0)]
+
+
+@pytest.mark.parametrize(("judge", "calls"), [((), {"large": 1}), (("--judge", "openai/large"), {"large": 2})])
+def test_a_known_quality_leaves_one_side_to_be_asked_and_graded(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str], judge: tuple[str, ...], calls: Any
+) -> None:
+    """A thumb says how good the cheap answer was: only the other one is asked for, and graded alone, once."""
+    (place / "log.jsonl").write_text(json.dumps({"prompt": "question 4", "cheap_quality": 0.5, "key": "4"}) + "\n")
+    provider.says["large"] = lambda body: "A: 10" if "answer_a" in str(body) else _number(body)
+    assert _label("--json", *judge) == 0
+    assert dict(provider.calls) == calls
+    assert _summary(capsys)["calls"] == sum(calls.values())
+    row = json.loads((place / "out.jsonl").read_text())
+    assert (row["cheap_quality"], row["expensive_quality"]) == (0.5, 1.0)
+
+
+def test_a_row_that_the_log_labels_whole_costs_nothing(
+    place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is taken over; what its answers cost once is not of this budget."""
+    row = {"prompt": "question 4", "cheap_quality": 0.5, "expensive_quality": 1, "cheap_usd": 3, "expensive_usd": 4}
+    (place / "log.jsonl").write_text(json.dumps(row) + "\n")
+    assert _label("--json", "--budget", "1") == 0
+    assert not provider.calls
+    assert _label("--json", "--budget", "1") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["spent_before_usd"] == 0
+    assert json.loads((place / "out.jsonl").read_text())["expensive_usd"] == 4

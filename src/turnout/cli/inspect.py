@@ -13,10 +13,11 @@ from typing import Any
 from turnout.cli import log_input, progress
 from turnout.errors import LogError
 from turnout.logs.bad_rows import BadRows
+from turnout.logs.example import SIDES
 from turnout.logs.files import Broken, Row
-from turnout.logs.reader import LogReader, Understanding, broken_by
+from turnout.logs.reader import LogReader, broken_by
 from turnout.logs.rows import group_of, prompt_of
-from turnout.logs.schemas import SIDES
+from turnout.logs.sides import Understanding
 from turnout.logs.values import quality, scale_flag
 
 BINS = 10
@@ -152,8 +153,9 @@ def _next_line(args: argparse.Namespace, seen: _Seen) -> str:
     options = [("--from", args.source), *((f"--{name}", getattr(args, name)) for name in names)]
     words = [word for option, value in options if value for word in (option, value)]
     # Training refuses fewer.
-    command, output = ("train", "scorer.turnout") if seen.both >= 50 else ("label", "labelled.jsonl")
-    return shlex.join(["turnout", command, *args.logs, *words, "-o", output])
+    if seen.both >= 50:
+        return shlex.join(["turnout", "train", *args.logs, *words, "-o", "scorer.turnout"])
+    return shlex.join(["turnout", "label", *args.logs, *words, "-o", "labelled.jsonl", "--judge", "MODEL"])
 
 
 def _text(report: dict[str, Any]) -> str:

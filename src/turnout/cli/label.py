@@ -94,7 +94,7 @@ def _run(args: argparse.Namespace, work: Work) -> int:
     from turnout.labelling.prompts import Intake
 
     intake = Intake()
-    prompts = prompts_of(args, work.file, work.journal, intake)
+    prompts = prompts_of(args, work, intake)
     bought = work.journal.bought
     plan = planned(prompts, work.asking, work.models, work.judge, bought=bought, budgeted=args.budget is not None)
     summary = label_report.summary(args, intake, plan, work.spent)

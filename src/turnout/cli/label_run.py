@@ -38,13 +38,14 @@ class Work:
     spent: Decimal
 
 
-def prompts_of(args: argparse.Namespace, file: LabelledFile, journal: Journal, intake: Intake) -> Iterator[Prompt]:
+def prompts_of(args: argparse.Namespace, work: Work, intake: Intake) -> Iterator[Prompt]:
     """Those to label in this run, in their turn."""
     from turnout.labelling.prompts import in_turn
     from turnout.logs.reader import LogReader
 
-    logs = LogReader(args.logs, log_input.columns_of(args), log_input.price_of)
-    return islice(in_turn(logs, file.done, journal.failures, intake), args.limit)
+    tiers = (work.asking.cheap, work.asking.expensive)
+    logs = LogReader(args.logs, log_input.columns_of(args), log_input.price_of, tiers)
+    return islice(in_turn(logs, work.file.done, work.journal.failures, intake), args.limit)
 
 
 def replayed(args: argparse.Namespace, work: Work, plan: Plan) -> tuple[RunResult, bool]:
@@ -53,7 +54,7 @@ def replayed(args: argparse.Namespace, work: Work, plan: Plan) -> tuple[RunResul
 
     with progress.progress_bar("labelling") as bar:
         replay = _replay(args, work, lambda done: bar(done, plan.rows))
-        prompts = prompts_of(args, work.file, work.journal, Intake())
+        prompts = prompts_of(args, work, Intake())
 
         async def all_of_it() -> None:
             with _terminable():

@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.cli import progress
 from turnout.errors import UsageError
-from turnout.logs.reader import Columns
+from turnout.logs.columns import Columns
 from turnout.logs.values import Scale
 from turnout.upstream.litellm_import import bundled_prices
 

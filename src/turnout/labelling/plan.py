@@ -11,6 +11,7 @@ from turnout.labelling.journal import Bought, QuestionDigests
 from turnout.labelling.judges import Judge
 from turnout.labelling.models import Models
 from turnout.labelling.prompts import Prompt, most_tokens
+from turnout.logs.example import SIDES
 from turnout.openai.messages import text_of
 from turnout.pricing import FREE
 
@@ -44,10 +45,17 @@ class Asking:
 
     def missing(self, prompt: Prompt, judge: Judge, bought: Bought) -> Missing:
         """What must still be asked for this row."""
-        pairs = zip((self.cheap, self.expensive), self.questions(prompt), strict=True)
-        tiers = tuple(model for model, digest in pairs if digest not in bought)
-        judged = len(bought) - (2 - len(tiers))
-        return Missing(tiers=tiers, verdicts=max(0, judge.calls - judged))
+        questions = self.questions(prompt)
+        ungraded = [prompt.known_quality(side) is None for side in SIDES]
+        pairs = zip((self.cheap, self.expensive), questions, ungraded, strict=True)
+        tiers = tuple(model for model, digest, is_ungraded in pairs if is_ungraded and digest not in bought)
+        judged = len(bought) - sum(digest in bought for digest in questions)
+        return Missing(tiers=tiers, verdicts=max(0, judge.calls * sum(ungraded) // 2 - judged))
+
+    def known(self, prompt: Prompt) -> Bought:
+        """The answers that the log holds: not to be paid for again."""
+        answers = zip(self.questions(prompt), map(prompt.known_answer, SIDES), strict=True)
+        return {digest: answer for digest, answer in answers if answer is not None}
 
     def worst(self, prompt: Prompt, models: Models, judge: Judge, missing: Missing) -> Decimal | None:
         """The most that labelling this row may still cost, in USD; None where nobody can say. Failures that are waited
@@ -117,7 +125,7 @@ def planned(
         plan.unbounded += boundless
         if boundless and budgeted:
             continue
-        missing = asking.missing(prompt, judge, bought(prompt.digest))
+        missing = asking.missing(prompt, judge, {**asking.known(prompt), **bought(prompt.digest)})
         plan.rows += 1
         plan.calls += len(missing.tiers) + missing.verdicts
         worst = asking.worst(prompt, models, judge, missing)

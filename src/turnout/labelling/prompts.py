@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from turnout.errors import InvalidRequest, LogError
+from turnout.labelling.models import Answer
 from turnout.logs.bad_rows import BadRows
+from turnout.logs.example import SIDES
 from turnout.logs.files import Broken, Row
 from turnout.logs.reader import LogReader
 from turnout.logs.rows import group_of, prompt_of
-from turnout.logs.values import is_missing
+from turnout.logs.values import is_missing, optional_amount, quality
 from turnout.openai.messages import Message, Messages, as_messages, canonical_json
 from turnout.quota.token_bounds import prompt_size
 
@@ -36,6 +40,21 @@ class Prompt:
     def digest(self) -> str:
         """The same for the same messages and group, in whatever file."""
         return digest_of(self.prompt, self.group)
+
+    def known_quality(self, side: str) -> float | None:
+        """How good this side's answer was, where the log says it. Raises ValueError, OffScale."""
+        grade = self.row.get(f"{side}_quality")
+        return None if is_missing(grade) else quality(grade, f"{side}_quality")
+
+    def known_answer(self, side: str) -> Answer | None:
+        """This side's answer, where the log holds it."""
+        text = self.row.get(f"{side}_answer")
+        return Answer(text=text, cost_usd=self.known_usd(side)) if isinstance(text, str) and text else None
+
+    def known_usd(self, side: str) -> Decimal | None:
+        """What it cost, where the log says it. Raises ValueError."""
+        usd = optional_amount(self.row.get(f"{side}_usd"), f"{side}_usd")
+        return None if math.isnan(usd) else Decimal(repr(usd))
 
     @property
     def id(self) -> str:
@@ -117,7 +136,12 @@ def _prompt(where: str, row: Row | Broken) -> Prompt:
     content, group = prompt_of(row), group_of(row)
     own = row.get("id")
     own_id = "" if is_missing(own) else str(own)
-    return Prompt(where=where, prompt=plain(content), group=group, own_id=own_id, row=row)
+    prompt = Prompt(where=where, prompt=plain(content), group=group, own_id=own_id, row=row)
+    for side in SIDES:
+        # What cannot be read makes a bad row here, not one that fails when it is paid for.
+        prompt.known_quality(side)
+        prompt.known_usd(side)
+    return prompt
 
 
 def plain(prompt: str | Messages) -> str | Messages:

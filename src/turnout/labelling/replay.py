@@ -14,11 +14,12 @@ from turnout.labelling.dispatcher import BUDGET_SPENT, Deferred, Dispatcher, Row
 from turnout.labelling.journal import Journal
 from turnout.labelling.judges import Judge
 from turnout.labelling.labelled_file import LabelledFile
-from turnout.labelling.models import AskFailed, ModelRefused
+from turnout.labelling.models import Answer, AskFailed, ModelRefused
 from turnout.labelling.plan import Asking, unbounded
 from turnout.labelling.prompts import Prompt
 from turnout.labelling.throttle import RunEnded
 from turnout.logs.bad_rows import NAMED
+from turnout.logs.example import SIDES
 from turnout.pricing import FREE
 
 # This many rows failing one after another is a wrong check or a wrong judge, not bad luck. Rows that failed in earlier
@@ -126,7 +127,8 @@ class Replay:
     async def _admit(self, attempt: RowAttempt) -> None:
         """Returns when the row can be paid for, and nobody whom it needs is known to be out: or its first answers
         would be bought for nothing. Raises RunEnded, and Deferred where the work has ended meanwhile."""
-        attempt.bought = self._journal.bought(attempt.prompt.digest)
+        known = self._asking.known(attempt.prompt)
+        attempt.bought = {**known, **self._journal.bought(attempt.prompt.digest)}
         missing = self._asking.missing(attempt.prompt, self._judge, attempt.bought)
         worst = self._asking.worst(attempt.prompt, self._dispatcher.models, self._judge, missing) or FREE
         await self._dispatcher.open(*missing.tiers, *(self._judge.models if missing.verdicts else ()))
@@ -164,25 +166,37 @@ class Replay:
         self._journal.record_failure(row, why, self._asking.questions(attempt.prompt))
 
     async def _labelled(self, attempt: RowAttempt) -> dict[str, Any]:
-        prompt, most = attempt.prompt, self._asking.max_tokens
+        prompt = attempt.prompt
         ask = partial(self._dispatcher.ask, attempt)
-        cheap = await ask(self._asking.cheap, prompt.messages, most)
-        dear = await ask(self._asking.expensive, prompt.messages, most)
-        verdict = await self._judge.judge(prompt, cheap.text, dear.text, ask)
+        cheap = await self._answer(attempt, "cheap", self._asking.cheap)
+        dear = await self._answer(attempt, "expensive", self._asking.expensive)
+        known = [prompt.known_quality(side) for side in SIDES]
+        texts = [answer.text if grade is None else None for answer, grade in zip((cheap, dear), known, strict=True)]
+        grade = await self._judge.judge(prompt, texts[0], texts[1], ask)
         self.result.cut += cheap.cut or dear.cut
+        if not self._journal.bought(prompt.digest):
+            # All of it stood in the log: its cost is not of this file's budget.
+            self._journal.end_call(self._journal.begin_call(prompt.digest, FREE), FREE)
         content = prompt.prompt
         return {
             "id": prompt.id,
             "prompt": content if isinstance(content, str) else None,
             "messages": None if isinstance(content, str) else [dict(message) for message in content],
-            "cheap_quality": verdict.cheap,
-            "expensive_quality": verdict.expensive,
+            "cheap_quality": grade.cheap if known[0] is None else known[0],
+            "expensive_quality": grade.expensive if known[1] is None else known[1],
             "cheap_usd": _float(cheap.cost_usd),
             "expensive_usd": _float(dear.cost_usd),
             "group": prompt.group,
             "cheap_answer": cheap.text,
             "expensive_answer": dear.text,
         }
+
+    async def _answer(self, attempt: RowAttempt, side: str, model: str) -> Answer:
+        """This side's answer. One whose quality the log says is not asked for: "" where the log does not hold it."""
+        prompt = attempt.prompt
+        if prompt.known_quality(side) is not None:
+            return prompt.known_answer(side) or Answer(text="", cost_usd=prompt.known_usd(side))
+        return await self._dispatcher.ask(attempt, model, prompt.messages, self._asking.max_tokens)
 
 
 def _float(answer_usd: Decimal | None) -> float | None:

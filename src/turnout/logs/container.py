@@ -18,9 +18,12 @@ from typing import IO, Any, Literal, cast
 
 from turnout.errors import LogError
 
+# Excel's first line of a CSV file, as `sep=;`.
+SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\r?\n", re.I)
 Format = Literal["csv", "json-lines", "json", "parquet"]
 # Looked at to tell what a file is. A header of a thousand columns is shorter.
 _SNIFFED_BYTES = 65_536
+_DEEPEST = 3
 _DELIMITERS = ",;\t|"
 _PARQUET, _GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
 _NOT_A_LOG = {
@@ -68,15 +71,23 @@ def opened(path: Path) -> Iterator[OpenLog]:
 
 
 @contextmanager
-def _unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
+def _unpacked(path: Path, file: IO[bytes], depth: int = 0) -> Iterator[IO[bytes]]:
+    """What the file holds: a .gz may lie in a .zip."""
     head = file.read(32)
     file.seek(0)
+    if depth > _DEEPEST:
+        raise LogError(f"{path}: is packed more than {_DEEPEST} times over; unpack it first")
     if head.startswith(_GZIP):
-        with gzip.GzipFile(fileobj=file) as unpacked:
-            yield cast(IO[bytes], unpacked)
-    elif head.startswith(_ZIP):
-        with zipfile.ZipFile(file) as archive, archive.open(_only_member(path, archive)) as unpacked:
+        with (
+            cast(IO[bytes], gzip.GzipFile(fileobj=file)) as inner,
+            _unpacked(Path(path.stem), inner, depth + 1) as unpacked,
+        ):
             yield unpacked
+    elif head.startswith(_ZIP):
+        with zipfile.ZipFile(file) as archive:
+            member = _only_member(path, archive)
+            with archive.open(member) as inner, _unpacked(Path(member.filename), inner, depth + 1) as unpacked:
+                yield unpacked
     elif path.suffix.lower() == ".gz" and b"\x00" in head:
         raise gzip.BadGzipFile("its first bytes are no gzip's")
     else:
@@ -142,6 +153,9 @@ def _json_format(start: str) -> Format:
 
 
 def delimiter_of(start: str) -> str:
-    """What separates the fields of a CSV file's header: the one of , ; tab | that stands most in it, unquoted."""
+    """What separates the fields of a CSV file's header: the one of , ; tab | that stands most in it, unquoted; or what
+    Excel's own first line says."""
+    if named := SEPARATOR_LINE.match(start):
+        return named[1]
     header = re.sub(r'"[^"]*"', "", start.split("\n", 1)[0])
     return max(_DELIMITERS, key=header.count)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from turnout.logs.values import is_missing
 
 Record = Mapping[str, Any]
+
+
+# [{'role': ..., and {'role': ...
+_PYTHON_OBJECTS = re.compile(r"\[?\s*\{\s*'\w+'\s*:")
+_NO_COMMA = re.compile(r"\}\s*\n\s*\{")
 
 
 class NoPrompt(ValueError):
@@ -50,13 +59,25 @@ def first_field(record: Record, *paths: str) -> Any:
 
 
 def unpacked(value: Any) -> Any:
-    """The JSON object or array that a text holds; anything else as it is."""
+    """The JSON object or array that a text holds, or Python's way to write it; anything else as it is."""
     if isinstance(value, str) and value[:1] in ("{", "[") and value.rstrip()[-1:] in ("}", "]"):
         try:
             return json.loads(value)
         except (ValueError, RecursionError):
-            return value
+            return _literal(value)
     return value
+
+
+def _literal(text: str) -> Any:
+    """As pandas writes lists of objects into CSV, numpy's without commas among them; else the text."""
+    if not _PYTHON_OBJECTS.match(text):
+        return text
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        for candidate in (text, _NO_COMMA.sub("}, {", text)):
+            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+                return ast.literal_eval(candidate)
+    return text
 
 
 def prompt_and_answer(value: Any) -> tuple[Any, str | None]:
@@ -67,9 +88,10 @@ def prompt_and_answer(value: Any) -> tuple[Any, str | None]:
     """
     messages = unpacked(value)
     if isinstance(messages, Mapping):
-        for name in ("messages", "input", "prompt", "text", "content", "question"):
+        for name in ("messages", "contents", "input", "prompt", "conversations", "text", "content", "question"):
             if not is_missing(messages.get(name)):
-                return prompt_and_answer(messages[name])
+                system = first_field(messages, "system", "instructions", "systemInstruction", "system_instruction")
+                return _under(system, *prompt_and_answer(messages[name]))
         raise ValueError("prompt is an object without messages")
     if not isinstance(messages, list):
         return value, None
@@ -85,6 +107,16 @@ def prompt_and_answer(value: Any) -> tuple[Any, str | None]:
     if not end:
         raise ValueError("prompt is empty" if not read else "the conversation holds answers alone, no question")
     return read[:end], text_of_content(read[end]["content"]) if end < len(read) else None
+
+
+def _under(system: Any, prompt: Any, answer: str | None) -> tuple[Any, str | None]:
+    """The prompt, headed by the system prompt that Anthropic's, Gemini's and OpenAI's Responses' bodies hold apart."""
+    has_parts = isinstance(system, Mapping) and isinstance(system.get("parts"), list)
+    text = _parts_text(system["parts"]) if has_parts else text_of_content(system)
+    if not text or (isinstance(prompt, list) and prompt and prompt[0]["role"] in ("system", "developer")):
+        return prompt, answer
+    messages = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}]
+    return [{"role": "system", "content": text}, *messages], answer
 
 
 def _message(message: Any) -> dict[str, Any]:
@@ -103,8 +135,15 @@ def _message(message: Any) -> dict[str, Any]:
     content = message["content"] if "content" in message else message.get("value", message.get("text"))
     if content is None and isinstance(message.get("parts"), list):
         content = _parts_text(message["parts"])
+    if isinstance(content, list) and all(_is_text(part) for part in content):
+        # Exports pad each part with the empty fields of the others.
+        content = text_of_content(content)
     kept = {name: message[name] for name in ("tool_calls", "tool_call_id", "name") if not is_missing(message.get(name))}
     return {"role": _ROLES.get(role, role), "content": content, **kept}
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type") in ("text", "input_text", "output_text")
 
 
 def _without_prefix(message: Record, prefix: str) -> dict[str, Any]:

@@ -10,13 +10,13 @@ import csv
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from turnout.errors import LogError
-from turnout.logs.container import OpenLog, opened
+from turnout.logs.container import SEPARATOR_LINE, OpenLog, opened
 
 # A prompt may be a megabyte long; csv's own limit is 128 KiB.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
@@ -24,6 +24,12 @@ _CHUNK = 1 << 20
 _SPACE = " \t\r\n"
 
 Row = Mapping[str, Any]
+# Under these names an object holds a list of rows, unless it is a row itself, which one of those names tells.
+_WRAPPERS = ("data", "rows", "records", "items", "logs", "examples", "runs", "observations", "traces", "requests",
+             "entries", "events", "samples", "results", "dataset", "train", "hits")  # fmt: skip
+_QUESTIONS = frozenset(
+    {"prompt", "messages", "question", "input", "inputs", "query", "text", "instruction", "conversations", "evalId"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ def _records(log: OpenLog) -> Iterator[tuple[int, Row | Broken]]:
 def _csv(file: IO[str], delimiter: str) -> Iterator[tuple[int, Row | Broken]]:
     lines = _Remembering(file)
     reader = csv.reader(lines, delimiter=delimiter)
-    header = next((row for row in reader if row), None)
+    header = next((row for row in reader if row and not SEPARATOR_LINE.match(f"{lines.taken[-1].rstrip()}\n")), None)
     if header is None:
         raise LogError("is empty; the first line names the columns")
     header = [name.strip() for name in header]
@@ -144,7 +150,7 @@ def _check_names(names: list[str]) -> None:
 def _json_lines(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
     for number, line in enumerate(file, 1):
         if line.strip():
-            yield number, _object(line)
+            yield from ((number, row) for row in _rows_within(_object(line)))
 
 
 def _object(line: str) -> Row | Broken:
@@ -155,6 +161,16 @@ def _object(line: str) -> Row | Broken:
     except RecursionError:
         return Broken("not JSON (nested too deep)")
     return row if isinstance(row, dict) else Broken("not a JSON object")
+
+
+def _rows_within(row: Row | Broken) -> Iterable[Row | Broken]:
+    """The rows of an object that only wraps a list of them, as an API answers and pandas writes; else the row."""
+    if isinstance(row, Broken) or not _QUESTIONS.isdisjoint(row):
+        return (row,)
+    lists = [name for name in _WRAPPERS if isinstance(row.get(name), list) and row[name]]
+    if len(lists) != 1 or not all(isinstance(inner, dict) for inner in row[lists[0]]):
+        return (row,)
+    return list(row[lists[0]])
 
 
 def _json(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
@@ -178,7 +194,8 @@ def _json(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
                 yield line, Broken(f"not JSON from here on ({error})" if text else "the JSON array is cut short")
             return
         first = False
-        yield line, element if isinstance(element, dict) else Broken("not a JSON object")
+        for row in _rows_within(element if isinstance(element, dict) else Broken("not a JSON object")):
+            yield line, row
         line += text.count("\n", 0, end)
         text = text[end:]
         if not is_array and not (text.strip() or (text := file.read(_CHUNK)).strip()):

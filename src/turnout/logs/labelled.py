@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from turnout.errors import LogError
 from turnout.logs.bad_rows import BadRows
+from turnout.logs.columns import Columns
 from turnout.logs.files import Broken, Row
-from turnout.logs.reader import Columns, LogReader, broken_by
+from turnout.logs.reader import LogReader, broken_by
 from turnout.logs.rows import Numbers, OneSided, group_of, numbers_of, prompt_or_messages, query_of
 from turnout.logs.values import scale_flag
 from turnout.ports.scoring import Query
@@ -181,6 +182,9 @@ def _named(paths: Sequence[str | Path]) -> str:
 def _no_good_row(logs: Logs, one_sided: int, reader: LogReader) -> str:
     file = next((file for file in reader.understanding if not file.native), None)
     buy = "`turnout label LOG -o FILE` asks the tiers for what is missing and judges it"
+    if file is not None and file.unclear:
+        columns = ", ".join(file.unclear)
+        return f"which columns say how good the answers were? Pass --cheap COLUMN --expensive COLUMN, of {columns}"
     if file is not None and not file.labelled:
         return f"read as {file.title}, this tells not how good both tiers' answers were; {buy}"
     if one_sided and 2 * one_sided > logs.skipped:

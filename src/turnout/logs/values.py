@@ -17,10 +17,21 @@ LARGEST = 1e9
 # Where the scales end that people and models grade on.
 SCALE_ENDS = (5.0, 10.0, 100.0)
 
-_TRUE = frozenset({"true", "yes", "y", "t", "up", "like", "liked", "good", "correct", "pass", "passed", "positive"})
-_FALSE = frozenset(
-    {"false", "no", "n", "f", "down", "dislike", "disliked", "bad", "incorrect", "fail", "failed", "negative"}
-)
+# As people, feedback buttons and spreadsheets of other languages write them.
+_TRUE = {
+    "true", "yes", "y", "t", "up", "like", "liked", "good", "correct", "right", "pass", "passed", "positive",
+    "ok", "success", "succeeded", "helpful", "accepted", "accept", "win", "won", "satisfied", "wahr", "vrai",
+    "verdadero", "vero", "👍", "✅", "✔", "✓", "😀", "🙂", ":+1:", ":thumbsup:",
+}  # fmt: skip
+_FALSE = {
+    "false", "no", "n", "f", "down", "dislike", "disliked", "bad", "incorrect", "wrong", "fail", "failed",
+    "negative", "failure", "unhelpful", "rejected", "reject", "loss", "lost", "unsatisfied", "falsch", "faux",
+    "falso", "👎", "❌", "✖", "✗", "✘", "🙁", ":-1:", ":thumbsdown:",
+}  # fmt: skip
+# Skin tones, and the mark that asks for a picture instead of a character.
+_EMOJI_VARIANTS = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
+# 4/5, 8 / 10
+_FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/|out of)\s*(\d+(?:\.\d+)?)")
 # As pandas, R and spreadsheets write a number that is none; as a text, NA may be a country.
 _NO_NUMBER = frozenset({"", "null", "none", "nan", "na", "n/a", "<na>"})
 # As spreadsheets of half of the world write a fraction; 1,000 is as likely a thousand, and is refused.
@@ -88,11 +99,13 @@ def number(value: Any, name: str) -> float:
 
 
 def _number_of_text(value: str, name: str) -> float:
-    text = value.strip().lower()
+    text = _EMOJI_VARIANTS.sub("", value.strip().lower())
     if text.startswith("thumb"):
         text = text.removeprefix("thumbs").removeprefix("thumb").lstrip("_ -")
     if text in _TRUE or text in _FALSE:
         return float(text in _TRUE)
+    if (fraction := _FRACTION.fullmatch(text)) and float(fraction[2]):
+        return float(fraction[1]) / float(fraction[2])
     percent = text.endswith("%")
     text = text.removesuffix("%").rstrip()
     if _DECIMAL_COMMA.fullmatch(text):
@@ -120,8 +133,8 @@ def quality(value: Any, name: str, scale: Scale = UNIT) -> float:
 
 def _is_plain(text: str) -> bool:
     """Whether a text is a bare number, which stands on the file's own scale."""
-    last = text.strip()[-1:]
-    return last.isdigit() or last == "."
+    text = text.strip()
+    return (text[-1:].isdigit() or text[-1:] == ".") and not _FRACTION.fullmatch(text)
 
 
 def optional_amount(value: Any, name: str) -> float:
@@ -138,5 +151,8 @@ def optional_amount(value: Any, name: str) -> float:
 
 def scale_flag(smallest: float, largest: float) -> str:
     """The flag to pass for qualities that go from here to there."""
+    if smallest < 0:
+        # As one word: argparse takes a value that begins with a minus for another option.
+        return f"--scale={smallest:g}:{largest if largest > 0 else -smallest:g}"
     end = next((end for end in SCALE_ENDS if largest <= end), largest)
-    return f"--scale {1 if end == 5.0 and smallest >= 1 else 0}:{end:g}"
+    return f"--scale {1 if end <= 10.0 and smallest >= 1 else 0}:{end:g}"

@@ -1,0 +1,299 @@
+"""Logs of one's own columns: which holds the question, who answered, how well. By flags, else by usual names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from turnout.errors import LogError
+from turnout.logs.example import SIDES, TIES, Example, plain_winner, won_by
+from turnout.logs.fields import Record, field, first_field, prompt_and_answer, unpacked
+from turnout.logs.values import UNIT, Scale, is_missing, number
+
+_CONTRACT_PROMPTS = ("messages", "prompt")
+_PROMPTS = (
+    *_CONTRACT_PROMPTS, "conversations", "conversation", "question", "query", "instruction", "input", "inputs", "text",
+    "request", "user_input", "user_message", "user_prompt", "user_query", "prompt_text", "contents", "chat",
+)  # fmt: skip
+_MODELS = ("model", "model_name", "model_id", "llm", "provider")
+_GRADES = (
+    "quality", "score", "rating", "grade", "thumb", "thumbs", "feedback", "label", "correct", "is_correct", "vote",
+    "reaction", "stars", "passed", "pass", "success",
+)  # fmt: skip
+_WINNERS = ("winner", "preference", "preferred", "preferred_model", "better", "better_model", "choice", "vote")
+_GROUPS = ("group", "endpoint", "feature", "category", "subject", "task", "eval_name")
+_IDS = ("id", "prompt_id", "question_id", "request_id", "example_id", "sample_id", "task_id", "query_id")
+_ANSWERS = ("answer", "response", "output", "completion", "answer_text")
+_COSTS = ("cost_usd", "cost", "usd", "total_cost", "price")
+# A number that says how long or how much, not how good.
+_MEASURE = re.compile(
+    r"token|latenc|duration|cost|usd|price|time|date|created|updated|length|index|unnamed|turn|temperature|seed|count|"
+    r"weight|version|year|size|(^|_)(id|ms|s|n|no|row|line|idx)$"
+)
+
+# What the contract names a row's columns.
+CONTRACT = frozenset(
+    [*(f"{side}_{what}" for side in SIDES for what in ("quality", "usd", "answer")), "prompt", "messages", "group"]
+) | {"id", "weight"}
+_SIDE_WORDS = {"cheap": ("cheap", "weak", "small"), "expensive": ("expensive", "strong", "large", "dear")}
+_WHAT_WORDS = {
+    "quality": ("quality", "score", "rating", "grade", "correct", "label"),
+    "usd": ("usd", "cost", "cost_usd"),
+    "answer": ("answer", "response", "output"),
+}
+_SPELLINGS = {
+    spelling: f"{side}_{what}"
+    for side, side_words in _SIDE_WORDS.items()
+    for what, what_words in _WHAT_WORDS.items()
+    for one in side_words
+    for other in what_words
+    for spelling in (f"{one}_{other}", f"{other}_{one}", f"{one}_model_{other}")
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """What the user says of a log. Each a column's name, a JSON pointer or a dotted path; "" leaves it to the reader.
+
+    cheap, expensive: the columns of the two qualities, or the names of the two models. source: a schema's name
+    (`--from`). scale: of the grades.
+    """
+
+    source: str = ""
+    prompt: str = ""
+    cheap: str = ""
+    expensive: str = ""
+    group: str = ""
+    model: str = ""
+    quality: str = ""
+    scale: Scale | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSchema:
+    """How the records of such a log are read. one_answer_each: each is one model's answer. key: the column that names
+    the question of which several records are about; "" where the question itself does.
+
+    unclear: columns that may be qualities; which, the user has to say.
+    """
+
+    title: str
+    example: Callable[[Record], Example]
+    one_answer_each: bool = False
+    key: str = ""
+    unclear: tuple[str, ...] = ()
+
+
+def contract_names(names: Iterable[str]) -> dict[str, str]:
+    """The contract's name of each column that has another spelling of it, as ` Cheap Quality` or `score_cheap`."""
+    names = list(names)
+    renames: dict[str, str] = {}
+    for name in names:
+        plain = _plain(name)
+        contract = plain if plain in CONTRACT else _SPELLINGS.get(plain)
+        if contract and contract not in names and contract not in renames.values():
+            renames[name] = contract
+    return renames
+
+
+def renamed(record: Record, renames: Mapping[str, str]) -> Record:
+    return {renames.get(name, name): value for name, value in record.items()} if renames else record
+
+
+def own_schema(path: object, first: Sequence[Record], columns: Columns) -> OwnSchema:
+    """Of these first records of a file. Raises LogError, which says what to pass."""
+    names = dict.fromkeys(name for record in first for name in record)
+    prompt = columns.prompt or _named(names, _PROMPTS)
+    if not prompt or not any(not is_missing(field(record, prompt)) for record in first):
+        raise LogError(
+            f"{path}: no column {columns.prompt or 'prompt or messages'}; it has {names_of(first[0])}; "
+            "say which holds the question: --prompt COLUMN (or a JSON pointer, /request/messages)"
+        )
+    group = columns.group or _named(names, _GROUPS) or ""
+    sides = {side: path for side, path in (("cheap", columns.cheap), ("expensive", columns.expensive)) if path}
+    if not sides:
+        sides = {side: f"{side}_quality" for side in SIDES if f"{side}_quality" in names}
+    if sides and all(_is_held(first, name) for name in sides.values()):
+        return OwnSchema(
+            title=f"columns {prompt}, {', '.join(sides.values())}", example=_wide(names, prompt, group, sides)
+        )
+    model, grade = columns.model or _named(names, _MODELS), columns.quality or _named(names, _GRADES)
+    if model and grade and grade != model:
+        key = _question_key(first, names, model)
+        return OwnSchema(
+            title=f"columns {prompt}, {model}, {grade}: a row a model",
+            example=_long(names, prompt, group, model, grade),
+            one_answer_each=True,
+            key=key,
+        )
+    if nested := next((name for name in names if name != prompt and _grades_within(first[0].get(name))), None):
+        return OwnSchema(title=f"columns {prompt}, {nested}", example=_nested(prompt, group, nested))
+    winner = _named(names, _WINNERS)
+    if winner and (models := _winning_models(first, winner)):
+        return OwnSchema(title=f"columns {prompt}, {winner}", example=_won(names, prompt, group, winner, models))
+    numeric = [name for name in names if name not in (prompt, group) and _is_quality_like(first, name)]
+    if sides:
+        missing = next(path for path in sides.values() if not _is_held(first, path))
+        raise LogError(f"{path}: no column {missing}; it has {names_of(first[0])}")
+    if len(numeric) == 2:
+        wide = _wide(names, prompt, group, {name: name for name in numeric})
+        return OwnSchema(title=f"columns {prompt}, {', '.join(numeric)}", example=wide)
+    return OwnSchema(
+        title=f"prompts in {prompt}",
+        example=_wide(names, prompt, group, {}),
+        unclear=tuple(numeric) if len(numeric) > 2 else (),
+    )
+
+
+def has_columns(first: Sequence[Record], columns: Columns) -> bool:
+    """Whether the user names columns of the file: then no schema is looked for. A model's name may be a column's."""
+    sides = [path for path in (columns.cheap, columns.expensive) if path]
+    return bool(columns.prompt or columns.model or columns.quality) or any(_is_held(first, path) for path in sides)
+
+
+def names_of(record: Record) -> str:
+    """The first names of its columns, as a message shows them."""
+    return ", ".join(list(record)[:12]) + (", ..." if len(record) > 12 else "")
+
+
+def _wide(names: Iterable[str], prompt: str, group: str, sides: Mapping[str, str]) -> Callable[[Record], Example]:
+    """sides: the column of each grade, by model or side."""
+    model = _named(names, _MODELS)
+
+    def example(record: Record) -> Example:
+        # A row may hold the one or the other.
+        question = first_field(record, *(_CONTRACT_PROMPTS if prompt in _CONTRACT_PROMPTS else (prompt,)))
+        messages, answer = prompt_and_answer(question)
+        answers = {side: record.get(f"{side}_answer") for side in SIDES}
+        if answer is not None:
+            answers.setdefault(str(record.get(model) or "") if model else "", answer)
+        return Example(
+            prompt=messages,
+            grades={side: field(record, path) for side, path in sides.items()},
+            usd={side: record.get(f"{side}_usd") for side in SIDES},
+            answers=answers,
+            group=field(record, group) if group else None,
+            id=record.get("id"),
+            weight=record.get("weight"),
+        )
+
+    return example
+
+
+def _long(names: Iterable[str], prompt: str, group: str, model: str, grade: str) -> Callable[[Record], Example]:
+    cost, text = _named(names, _COSTS), _named(names, _ANSWERS)
+
+    def example(record: Record) -> Example:
+        messages, answer = prompt_and_answer(field(record, prompt))
+        name = str(field(record, model) or "")
+        usd = record.get(cost) if cost else None
+        text_of_answer = record.get(text) if text and text != prompt else None
+        answer = text_of_answer if isinstance(text_of_answer, str) and text_of_answer else answer
+        return Example(
+            prompt=messages,
+            grades={name: field(record, grade)},
+            usd={} if is_missing(usd) else {name: usd},
+            answers={} if answer is None else {name: answer},
+            group=field(record, group) if group else None,
+            id=record.get("id"),
+            weight=record.get("weight"),
+        )
+
+    return example
+
+
+def _won(
+    names: Iterable[str], prompt: str, group: str, winner: str, models: tuple[str, str]
+) -> Callable[[Record], Example]:
+    """One question, and which of two models answered it better."""
+
+    def example(record: Record) -> Example:
+        messages, _ = prompt_and_answer(field(record, prompt))
+        return Example(
+            prompt=messages,
+            grades=dict(zip(models, won_by(record.get(winner), *models), strict=True)),
+            usd={side: record.get(f"{side}_usd") for side in SIDES},
+            answers={side: record.get(f"{side}_answer") for side in SIDES},
+            group=field(record, group) if group else None,
+            id=record.get("id"),
+            weight=record.get("weight"),
+            scale=UNIT,
+        )
+
+    return example
+
+
+def _nested(prompt: str, group: str, grades: str) -> Callable[[Record], Example]:
+    """One question, and a column that holds each model's grade."""
+
+    def example(record: Record) -> Example:
+        messages, _ = prompt_and_answer(field(record, prompt))
+        return Example(
+            prompt=messages,
+            grades=_grades_within(record.get(grades)),
+            group=field(record, group) if group else None,
+            id=record.get("id"),
+            weight=record.get("weight"),
+        )
+
+    return example
+
+
+def _grades_within(value: Any) -> dict[str, Any]:
+    """The grades by model of `{"gpt-4o": 0.5, ...}` or `[{"model": "gpt-4o", "score": 0.5}, ...]`; {} where it holds
+    none of two models."""
+    value = unpacked(value)
+    if isinstance(value, list) and all(isinstance(each, Mapping) for each in value):
+        names = dict.fromkeys(name for each in value for name in each)
+        model, grade = _named(names, _MODELS), _named(names, _GRADES)
+        value = {str(each.get(model)): each.get(grade) for each in value} if model and grade else {}
+    if not isinstance(value, Mapping) or len(value) < 2 or any(_MEASURE.search(_plain(name)) for name in value):
+        return {}
+    are_grades = all(isinstance(grade, int | float) for grade in value.values())
+    return dict(value) if are_grades else {}
+
+
+def _winning_models(first: Sequence[Record], winner: str) -> tuple[str, str] | None:
+    """The two names that win in these records; None where there are not two."""
+    values = dict.fromkeys(str(value) for record in first if not is_missing(value := record.get(winner)))
+    models = [value for value in values if plain_winner(value) not in TIES]
+    return (models[0], models[1]) if len(models) == 2 else None
+
+
+def _question_key(first: Sequence[Record], names: Iterable[str], model: str) -> str:
+    """The column whose values several models' records share; "" where none has."""
+    for name in (named for one in _IDS if (named := _named(names, (one,)))):
+        models: dict[str, set[str]] = {}
+        for record in first:
+            models.setdefault(str(record.get(name)), set()).add(str(field(record, model)))
+        if any(len(each) > 1 for each in models.values()):
+            return name
+    return ""
+
+
+def _is_held(first: Sequence[Record], path: str) -> bool:
+    return any(field(record, path) is not None for record in first)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s\-.]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())).lower()
+
+
+def _named(names: Iterable[str], usual: Sequence[str]) -> str | None:
+    """The column that has one of the usual names, written in whatever case."""
+    by_plain = {_plain(name): name for name in names}
+    return next((by_plain[name] for name in usual if name in by_plain), None)
+
+
+def _is_quality_like(first: Sequence[Record], name: str) -> bool:
+    """Whether all that stands there are numbers, and its name is not that of an amount."""
+    plain = _plain(name)
+    if not plain or plain in _IDS or _MEASURE.search(plain):
+        return False
+    values = [record.get(name) for record in first if not is_missing(record.get(name))]
+    try:
+        return bool([number(value, name) for value in values])
+    except ValueError:
+        return False

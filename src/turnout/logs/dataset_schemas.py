@@ -1,0 +1,116 @@
+"""The schemas of evaluation tools and of public data sets. Pure.
+
+They follow OpenAI (batch input, stored completions, evals, preference pairs), LMSYS Arena, RouteLLM, RouterBench and
+promptfoo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from turnout.logs.example import Example, example_of_answer, first_tag, won_by
+from turnout.logs.fields import Record, field, first_field, prompt_and_answer
+from turnout.logs.values import UNIT, Scale, is_missing, number
+
+
+def openai_batch(record: Record) -> Example:
+    return example_of_answer(
+        field(record, "body.messages") or field(record, "body.input"), None, id=record.get("custom_id")
+    )
+
+
+def openai_stored(record: Record) -> Example:
+    return example_of_answer(
+        record["messages"],
+        record.get("model"),
+        answer={"choices": record["choices"]},
+        id=record.get("id"),
+        group=first_field(record, "metadata.feature", "metadata.endpoint"),
+    )
+
+
+def openai_preference(record: Record) -> Example:
+    # Which answer is the better one is told, but not whose it is.
+    return example_of_answer(field(record, "input.messages"), None)
+
+
+def openai_eval(record: Record) -> Example:
+    return example_of_answer(first_field(record, "item.input", "item.question", "item.prompt", "input"), None)
+
+
+def arena(record: Record) -> Example:
+    asked, _ = prompt_and_answer(first_field(record, "conversation_a", "prompt", "question", "instruction"))
+    one, other = str(record["model_a"]), str(record["model_b"])
+    if one == other:
+        raise ValueError("both answers are of one model")
+    return Example(
+        prompt=asked,
+        grades=dict(zip((one, other), won_by(_winner(record), one, other), strict=True)),
+        scale=UNIT,
+        id=first_field(record, "question_id", "id"),
+        group=first_field(record, "category", "task") if isinstance(record.get("category"), str) else None,
+    )
+
+
+def _winner(record: Record) -> Any:
+    if not is_missing(record.get("winner")):
+        return record["winner"]
+    columns = ("winner_model_a", "winner_model_b", "winner_tie")
+    won = (name.removeprefix("winner_") for name in columns if str(record.get(name)) in ("1", "1.0", "True"))
+    return next(won, "")
+
+
+def chosen(record: Record) -> Example:
+    chosen, rejected = str(record["chosen_model"]), str(record["rejected_model"])
+    asked, _ = prompt_and_answer(first_field(record, "prompt", "instruction", "question", "input") or record["chosen"])
+    if chosen == rejected:
+        raise ValueError("both answers are of one model")
+    return Example(prompt=asked, grades={chosen: 1.0, rejected: 0.0}, scale=UNIT, id=record.get("id"))
+
+
+def routellm(record: Record) -> Example:
+    # GPT-4's own answer is the reference that Mixtral's is graded against, 1 to 5.
+    cheap = Scale(1.0, 5.0).quality(number(record["mixtral_score"], "mixtral_score"), "mixtral_score")
+    return Example(
+        prompt=record["prompt"],
+        grades={"cheap": cheap, "expensive": 1.0},
+        answers={"cheap": record.get("mixtral_response"), "expensive": record.get("gpt4_response")},
+        group=first_tag(str(record.get("source", "")).replace("'", '"')),
+        scale=UNIT,
+    )
+
+
+def routerbench(record: Record) -> Example:
+    models = [name.removesuffix("|total_cost") for name in record if name.endswith("|total_cost")]
+    asked, _ = prompt_and_answer(record["prompt"])
+    return Example(
+        prompt=asked,
+        grades={name: record.get(name) for name in models},
+        usd={name: record.get(f"{name}|total_cost") for name in models},
+        answers={name: record.get(f"{name}|model_response") for name in models},
+        group=record.get("eval_name"),
+        id=record.get("sample_id"),
+        scale=UNIT,
+    )
+
+
+def promptfoo(record: Record) -> Example:
+    provider = record["provider"]
+    model = (provider.get("label") or provider["id"]) if isinstance(provider, Mapping) else provider
+    grade = first_field(record, "score", "gradingResult.score", "success")
+    return example_of_answer(
+        first_field(record, "prompt.raw", "prompt"),
+        model,
+        usd=first_field(record, "cost", "response.cost"),
+        answer=field(record, "response.output"),
+        grade=grade,
+        id=record.get("testIdx"),
+        scale=UNIT,
+        group=first_field(record, "metadata.group", "vars.group"),
+    )
+
+
+def promptfoo_results(record: Record) -> Iterable[Any]:
+    results = first_field(record, "results.results", "results")
+    return results if isinstance(results, list) else ()

@@ -52,32 +52,32 @@ async def sent(
 ) -> tuple[list[bool], list[float]]:
     """Which requests were expensive, and their scores."""
     rng, share_store = random.Random(seed), MemoryShareStore(processes=workers)
-    keepers = [SharedShareControl(SHARE) for _ in range(workers)]
-    for keeper in keepers if together else ():
+    controls = [SharedShareControl(SHARE) for _ in range(workers)]
+    for control in controls if together else ():
         # As at a worker's start.
-        await _meet(keeper, share_store)
+        await _sync(control, share_store)
     told: list[bool] = []
     scores: list[float] = []
     while len(told) < REQUESTS:
         decided = [rng.randrange(workers) for _ in range(air)]
         for worker in set(decided):
             if together:
-                keepers[worker].join(share_store.debt("x"))
+                controls[worker].join(share_store.debt("x"))
         for worker in decided:
             score = traffic(rng, len(told), worker)
-            expensive = keepers[worker].decide(score)[1]
-            keepers[worker].observe(score, expensive)
+            expensive = controls[worker].decide(score)[1]
+            controls[worker].observe(score, expensive)
             told.append(expensive)
             scores.append(score)
         for worker in set(decided) if together else ():
-            await _meet(keepers[worker], share_store)
+            await _sync(controls[worker], share_store)
     return told, scores
 
 
-async def _meet(keeper: SharedShareControl, share_store: MemoryShareStore) -> None:
-    heard = await share_store.add("x", keeper.tell(), keeper.since)
-    assert heard is not None
-    keeper.hear(heard)
+async def _sync(control: SharedShareControl, share_store: MemoryShareStore) -> None:
+    state = await share_store.add("x", control.take_report(), control.since)
+    assert state is not None
+    control.receive(state)
 
 
 def worst(told: list[bool]) -> float:

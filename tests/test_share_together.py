@@ -54,9 +54,9 @@ class Process:
         return (await self.turnout.complete(str(score))).outcome.tier == "expensive"
 
     @property
-    def keeper(self) -> SharedShareControl:
+    def control(self) -> SharedShareControl:
         assert self.turnout._share_sync is not None
-        return self.turnout._share_sync.keeper
+        return self.turnout._share_sync.control
 
 
 @pytest.fixture
@@ -149,10 +149,10 @@ def test_what_others_owe_rides_back_on_every_request(redis_server: RedisServer, 
         await here.ask(0.5)
         for _ in range(20):
             await other.ask(0.95)
-        await until(lambda: not other.keeper.untold)
-        assert abs(other.keeper.debt - here.keeper.debt) > 0.5
+        await until(lambda: not other.control.has_unreported)
+        assert abs(other.control.debt - here.control.debt) > 0.5
         await here.turnout.complete("0.5", model="cheap")
-        assert here.keeper.debt == pytest.approx(other.keeper.debt)
+        assert here.control.debt == pytest.approx(other.control.debt)
         await here.turnout.aclose()
         await other.turnout.aclose()
 
@@ -172,9 +172,9 @@ def test_a_process_that_starts_knows_the_traffic(redis_server: RedisServer, pref
         async with (new := Process(redis_server, prefix)).turnout:
             assert await new.ask(0.0099)
             assert not await new.ask(0.001)
-            assert new.keeper.threshold < 0.01
+            assert new.control.threshold < 0.01
         async with (other := Process(redis_server, prefix, version="2")).turnout:
-            assert other.keeper.threshold == pytest.approx(0.7, abs=0.03)
+            assert other.control.threshold == pytest.approx(0.7, abs=0.03)
             assert not await other.ask(0.0099)
 
     run(scenario)
@@ -188,11 +188,11 @@ def test_without_redis_each_keeps_the_share_and_with_it_all_do_again(server: Red
         rng = random.Random(1)
         processes = [Process(server, prefix, timeout_s=1.0) for _ in range(2)]
         assert len(await _send(processes, [0.9 + 0.1 * rng.random() for _ in range(300)], 4, rng)) == 300
-        assert not any(process.keeper.alone for process in processes)
+        assert not any(process.control.alone for process in processes)
         server.kill()
         for process in processes:
             sent = await _send([process], [0.9 + 0.1 * rng.random() for _ in range(600)], 4, rng)
-            assert process.keeper.alone
+            assert process.control.alone
             assert worst(sent) <= 0.03
         server.start()
 
@@ -202,12 +202,12 @@ def test_without_redis_each_keeps_the_share_and_with_it_all_do_again(server: Red
             await asyncio.sleep(0.05)
 
         async with asyncio.timeout(5):
-            while any(process.keeper.alone for process in processes):
+            while any(process.control.alone for process in processes):
                 await together()
         sent = await _send(processes, [0.9 + 0.1 * rng.random() for _ in range(600)], 4, rng)
         assert worst(sent) <= 0.03
         async with (new := Process(server, prefix)).turnout:
-            assert new.keeper.threshold > 0.9
+            assert new.control.threshold > 0.9
         for process in processes:
             await process.turnout.aclose()
 
@@ -220,7 +220,7 @@ def test_a_decision_waits_for_nobody(server: RedisServer, prefix: str) -> None:
     async def scenario() -> None:
         here = Process(server, prefix, timeout_s=2.0)
         await here.ask(0.5)
-        await until(lambda: not here.keeper.untold)
+        await until(lambda: not here.control.has_unreported)
         server.pause()
         router = here.turnout._pipeline._collaborators.router
         loop = asyncio.get_running_loop()
@@ -230,8 +230,8 @@ def test_a_decision_waits_for_nobody(server: RedisServer, prefix: str) -> None:
             await asyncio.sleep(0)
         assert loop.time() - began < 1.0
         server.resume()
-        await until(lambda: not here.keeper.untold)
-        assert not here.keeper.alone
+        await until(lambda: not here.control.has_unreported)
+        assert not here.control.alone
         await here.turnout.aclose()
 
     run(scenario)

@@ -107,7 +107,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
             router=Router(
                 catalog=catalog,
                 scorer=scorer,
-                target=target if share_sync is None else share_sync.keeper,
+                target=target if share_sync is None else share_sync.control,
                 seen=partial(watch, drift, observer),
                 share_sync=share_sync,
             ),

@@ -89,7 +89,7 @@ def test_a_share_is_kept_together_by_those_who_score_and_want_the_same() -> None
     for version, share in (("a", 0.3), ("a", 0.3), ("b", 0.3), ("a", 0.4)):
         share_sync = share_sync_from(ShareControl(share), FixedScorer(version=version), share_store, clock)
         assert share_sync is not None
-        assert share_sync.keeper.share == share
+        assert share_sync.control.share == share
         names.append(share_sync.name)
     assert names[0] == names[1]
     assert len(set(names)) == 3

@@ -61,8 +61,8 @@ def test_a_novel_request_of_no_known_tag_goes_where_most_go(threshold: float, ti
 @pytest.mark.parametrize("tag", ["easy", "hard", "never seen"])
 def test_the_share_is_kept_when_all_is_novel(share: float, tag: str) -> None:
     """All scores are equal then; within 3 points over 500 still."""
-    keeper = router(ShareControl(share))
-    tiers = [decided(keeper, tag).tier for _ in range(1_000)]
+    control = router(ShareControl(share))
+    tiers = [decided(control, tag).tier for _ in range(1_000)]
     for part in (tiers[:500], tiers[500:]):
         assert abs(part.count("expensive") / 500 - share) <= 0.03
 
@@ -70,8 +70,8 @@ def test_the_share_is_kept_when_all_is_novel(share: float, tag: str) -> None:
 def test_the_share_is_kept_when_novel_tags_mix() -> None:
     """And within it the tag that gains is preferred."""
     rng = random.Random(2)
-    keeper = router(ShareControl(0.3))
-    told = [decided(keeper, rng.choice([*TAGS, "never seen"])) for _ in range(1_000)]
+    control = router(ShareControl(0.3))
+    told = [decided(control, rng.choice([*TAGS, "never seen"])) for _ in range(1_000)]
     expensive = [each.tag for each in told if each.tier == "expensive"]
     assert abs(len(expensive) / 1_000 - 0.3) <= 0.03
     assert expensive.count("hard") > 0.8 * len(expensive)
@@ -104,11 +104,11 @@ def test_pacing_leaves_so_much_of_what_a_fixed_threshold_takes(
 
 def test_where_pacing_leaves_nothing_no_score_is_high_enough() -> None:
     """Nor is one where the share is owed calls."""
-    keeper = ShareControl(0.3)
+    control = ShareControl(0.3)
     for _ in range(15):
-        keeper.observe(0.5, expensive=False)
-    assert keeper.debt < -4
-    for target in (0.0, 1.0, keeper):
+        control.observe(0.5, expensive=False)
+    assert control.debt < -4
+    for target in (0.0, 1.0, control):
         assert decided(router(target, novel=False, text=1.0)).tier == "expensive"
         told = decided(router(target, novel=False, text=1.0), pacing_factor=0.0)
         assert (told.tier, told.reason) == ("cheap", "pacing")
@@ -119,8 +119,8 @@ def test_where_pacing_leaves_nothing_no_score_is_high_enough() -> None:
 def test_pacing_leaves_so_much_of_a_share(pacing_factor: float) -> None:
     """Within 3 points, of the hardest; "pacing" is told of none that the whole share would not have taken."""
     rng = random.Random(4)
-    keeper, scorer = ShareControl(0.4), FixedScorer(scores={f"#{at:03}": at / 1000 for at in range(1000)})
-    asked = Router(catalog=CATALOG, scorer=scorer, target=keeper)
+    control, scorer = ShareControl(0.4), FixedScorer(scores={f"#{at:03}": at / 1000 for at in range(1000)})
+    asked = Router(catalog=CATALOG, scorer=scorer, target=control)
     told = [
         asked.decide(Query.from_text(f"#{rng.randrange(1000):03}"), pacing_factor=pacing_factor) for _ in range(1_000)
     ]

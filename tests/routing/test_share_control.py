@@ -42,9 +42,9 @@ def _saw(rng: random.Random, _: ShareControl) -> Iterator[float]:
 def _knowing(above: bool) -> Source:
     """An adversary that sees the threshold and always sends a score just above, or just below it."""
 
-    def source(rng: random.Random, keeper: ShareControl) -> Iterator[float]:
+    def source(rng: random.Random, control: ShareControl) -> Iterator[float]:
         while True:
-            yield min(1.0, max(0.0, keeper.threshold + (1e-6 if above else -1e-6)))
+            yield min(1.0, max(0.0, control.threshold + (1e-6 if above else -1e-6)))
 
     return source
 
@@ -67,12 +67,12 @@ TRAFFIC: dict[str, Source] = {
 }
 
 
-def _sent(keeper: ShareControl, scores: Iterator[float], count: int) -> list[bool]:
+def _sent(control: ShareControl, scores: Iterator[float], count: int) -> list[bool]:
     told = []
     for score in islice(scores, count):
-        threshold, expensive = keeper.decide(score)
+        threshold, expensive = control.decide(score)
         assert expensive == (score >= threshold)
-        keeper.observe(score, expensive)
+        control.observe(score, expensive)
         told.append(expensive)
     return told
 
@@ -82,9 +82,9 @@ def _sent(keeper: ShareControl, scores: Iterator[float], count: int) -> list[boo
 @pytest.mark.parametrize("before", ["uniform", "one score", "falling"])
 def test_the_share_is_kept_after_a_shift(share: float, before: str, after: str) -> None:
     """In the first 500 requests after it already, and in every 500 from then on."""
-    rng, keeper = random.Random(1), ShareControl(share)
-    _sent(keeper, TRAFFIC[before](rng, keeper), 700)
-    told = _sent(keeper, TRAFFIC[after](rng, keeper), 2000)
+    rng, control = random.Random(1), ShareControl(share)
+    _sent(control, TRAFFIC[before](rng, control), 700)
+    told = _sent(control, TRAFFIC[after](rng, control), 2000)
     for begin in range(0, 1500, 50):
         assert sum(told[begin : begin + 500]) / 500 == pytest.approx(share, abs=0.03)
 
@@ -97,11 +97,11 @@ def test_the_share_is_kept_after_a_shift(share: float, before: str, after: str) 
 )
 def test_no_sequence_of_any_traffic_moves_it_further(share: float, parts: list[tuple[str, int]], seed: int) -> None:
     """Any 500 requests in a row, shifts within them or not, and never more than the debt at any time."""
-    rng, keeper = random.Random(seed), ShareControl(share)
+    rng, control = random.Random(seed), ShareControl(share)
     told: list[bool] = []
     for kind, count in parts:
-        told += _sent(keeper, TRAFFIC[kind](rng, keeper), count)
-        assert abs(keeper.debt) <= MOST_DEBT + 1
+        told += _sent(control, TRAFFIC[kind](rng, control), count)
+        assert abs(control.debt) <= MOST_DEBT + 1
     total = [0]
     for expensive in told:
         total.append(total[-1] + expensive)
@@ -113,33 +113,33 @@ def test_no_sequence_of_any_traffic_moves_it_further(share: float, parts: list[t
 @given(share=st.floats(0.0, 1.0), scores=st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.5 + 1e-12, 1.0]), max_size=1200))
 def test_scores_chosen_one_by_one_do_not_either(share: float, scores: list[float]) -> None:
     """Equal and nearly equal scores in any order."""
-    keeper = ShareControl(share)
-    told = _sent(keeper, iter(scores), len(scores))
+    control = ShareControl(share)
+    told = _sent(control, iter(scores), len(scores))
     assert abs(sum(told) - share * len(told)) <= MOST_DEBT + 1
 
 
 def test_on_steady_traffic_the_score_decides() -> None:
     """Of uniform scores the expensive ones are nearly the highest 30 %: 99 % of what a fixed threshold takes."""
-    rng, keeper = random.Random(3), ShareControl(0.3)
+    rng, control = random.Random(3), ShareControl(0.3)
     scores = [rng.random() for _ in range(20_000)]
-    told = _sent(keeper, iter(scores), len(scores))
+    told = _sent(control, iter(scores), len(scores))
     taken = sum(score for score, expensive in zip(scores, told, strict=True) if expensive)
     assert taken >= 0.985 * sum(sorted(scores)[-sum(told) :])
 
 
 def test_memory_is_bounded() -> None:
     """A window, no more."""
-    keeper = ShareControl(0.3)
-    assert len(keeper._ordered) == SEED
+    control = ShareControl(0.3)
+    assert len(control._ordered) == SEED
     for number in range(3000):
-        keeper.observe((number * 7919 % 1000) / 1000, False)
-    assert len(keeper._ordered) == len(keeper._recent) == WINDOW
+        control.observe((number * 7919 % 1000) / 1000, False)
+    assert len(control._ordered) == len(control._recent) == WINDOW
 
 
 def test_scores_that_others_decided_on_move_the_threshold_not_the_debt() -> None:
     """Easy traffic elsewhere: the threshold is there at once, not at 0.7."""
-    rng, keeper = random.Random(1), ShareControl(0.3)
-    assert keeper.threshold == pytest.approx(0.7, abs=0.03)
-    keeper.see(islice(TRAFFIC["all easy"](rng, keeper), WINDOW))
-    assert keeper.threshold == pytest.approx(0.007, abs=0.001)
-    assert keeper.debt == 0.0
+    rng, control = random.Random(1), ShareControl(0.3)
+    assert control.threshold == pytest.approx(0.7, abs=0.03)
+    control.add_scores(islice(TRAFFIC["all easy"](rng, control), WINDOW))
+    assert control.threshold == pytest.approx(0.007, abs=0.001)
+    assert control.debt == 0.0

@@ -1,4 +1,4 @@
-"""What the settings choose to decide with: the scorer, the wish, and who keeps a share together."""
+"""Builds what the settings decide with: the scorer, the routing target, and the share kept with other processes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from turnout.telemetry import names
 
 log = logging.getLogger("turnout")
 
-# What no wish means: three in ten to the expensive tier.
+# The share where the settings name no target.
 DEFAULT_SHARE = 0.3
-# What the default scorer, which can promise no quality, makes of a wish for quality.
+# The share where the settings ask for a quality, which the default scorer cannot promise.
 DEFAULT_SCORER_SHARE = 0.5
 
 
@@ -39,7 +39,7 @@ def scorer_from(settings: Settings) -> Scorer:
 
 
 def routing_target(settings: Settings, scorer: Scorer) -> float | ShareControl:
-    """What decides: a fixed threshold, or one that moves to keep a share."""
+    """A fixed threshold, or one that moves to keep a share."""
     routing = settings.routing
     if routing.threshold is not None:
         return routing.threshold
@@ -62,11 +62,11 @@ def routing_target(settings: Settings, scorer: Scorer) -> float | ShareControl:
 def share_sync_from(
     target: float | ShareControl, scorer: Scorer, share_store: ShareStore | None, clock: Clock
 ) -> ShareSync | None:
-    """Who keeps the share with the app's other processes: those that score alike and want the same."""
+    """What keeps the share together with the app's other processes of the same scorer and share; None: nothing does."""
     if share_store is None or not isinstance(target, ShareControl):
         return None
-    keeper = SharedShareControl(target.share)
-    return ShareSync(keeper=keeper, share_store=share_store, name=f"{scorer.version}:{target.share:g}", clock=clock)
+    control = SharedShareControl(target.share)
+    return ShareSync(control=control, share_store=share_store, name=f"{scorer.version}:{target.share:g}", clock=clock)
 
 
 def training_rows_of(scorer: Scorer) -> int:
@@ -77,8 +77,8 @@ def training_rows_of(scorer: Scorer) -> int:
 
 
 def watch(drift: Drift | None, observer: Observer, score: Score) -> None:
-    """Tells how far the traffic is from the training logs, and once when it has left them. By the text's own score,
-    whatever decided: it is asked of what the scorer reads."""
+    """Reports how far the traffic is from the training logs, and once when it has left them. It goes by the text's own
+    score, whatever decided: the question is what the scorer reads."""
     if drift is None or (look := drift.observe(score.score, novel=score.novel)) is None:
         return
     measured = {names.DRIFT_DISTANCE: look.distance, names.NOVEL_SHARE: look.novel}

@@ -72,7 +72,7 @@ class Router:
             if observe:
                 target.observe(score, expensive, pacing_factor)
                 if self._share_sync is not None:
-                    self._share_sync.routed()
+                    self._share_sync.notify()
         else:
             threshold = raised(target, pacing_factor)
             expensive = score >= threshold

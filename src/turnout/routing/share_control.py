@@ -7,7 +7,7 @@ while it is small, so that on steady traffic the score decides, and all the way 
 that by more than one call. So in any stretch of n requests, of whatever scores, even of somebody who knows the
 threshold, the expensive ones are off the share by at most 2 x (MOST_DEBT + 1): 2.8 points in 500, 1.4 in 1,000.
 
-Deterministic, bounded, no clock. What several processes keep together is routing/fleet.py's.
+Deterministic, bounded, no clock. How several processes keep one share is in routing/share_sync.py.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ShareControl:
         return 0.0 if target >= 1.0 else self._quantile(target)
 
     def _target(self, share: float) -> float:
-        """The share of the recent scores that would be expensive: the wish, less what the debt takes off."""
+        """The share of the recent scores that would be expensive: the share kept, less what the debt takes off."""
         debt = self.debt
         room = share if debt > 0 else 1.0 - share
         # To the third power: 0.2 % of the room at a debt of 0.75 calls, 12 % at 3, all of it at 6.
@@ -69,8 +69,8 @@ class ShareControl:
 
     def decide(self, score: float, pacing_factor: float = 1.0) -> tuple[float, bool]:
         """The threshold, and whether the score reaches it. Of scores that equal it, so many as the share has room
-        for are expensive; to the others the threshold is told as just above them. ease: in [0, 1], how much of
-        the share is wished for now; 0: nothing at all, whatever the debt."""
+        for are expensive; for the others the threshold is given as just above them. pacing_factor: in [0, 1], how much
+        of the share is wanted now; 0: nothing at all, whatever the debt."""
         share = self.share * pacing_factor
         target = self._target(share) if pacing_factor > 0.0 else 0.0
         threshold = self._threshold(target)
@@ -81,15 +81,15 @@ class ShareControl:
         return (threshold, True) if expensive else (math.nextafter(score, 2.0), False)
 
     def observe(self, score: float, expensive: bool, pacing_factor: float = 1.0) -> None:
-        """Takes one decision into account, made at this ease: the debt is to the share that was wished for then."""
+        """Takes one decision into account. The debt is to the share that was wanted at its pacing factor."""
         self._owe(expensive - self.share * pacing_factor)
-        self.see((score,))
+        self.add_scores((score,))
 
     def _owe(self, debt: float) -> None:
         self._debt += debt
 
-    def see(self, scores: Iterable[float]) -> None:
-        """Takes scores of the traffic into account, whoever decided on them, the newest last."""
+    def add_scores(self, scores: Iterable[float]) -> None:
+        """Adds scores of the traffic to the window, whichever process decided on them, the newest last."""
         for score in scores:
             self._recent.append(score)
             insort(self._ordered, score)

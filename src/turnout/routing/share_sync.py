@@ -1,13 +1,13 @@
-"""One share for all processes of an app: each decides by what all of them saw and owe together.
+"""One share of expensive calls for all processes of an app, kept through a ShareStore.
 
-What each process decides it adds to a Tally in the background; in return it hears the others' scores, which join
-its own window, and the debt of all. The debt also rides back on the Entry of each request, so a decision knows all
-that was decided up to about a millisecond ago. Of what is in the air since, a process knows its own part, and takes
-the others to be doing the same: a burst of hard requests at every worker at once is a burst at all of them.
+Each process adds its decisions to the store in the background and gets back the other processes' scores, which join
+its own window, and the debt of all. The debt also comes back on the Entry of each request, so a decision knows all
+decisions up to about a millisecond ago. Of those made since, a process knows its own and assumes that each other
+process makes as many: a burst of hard requests at one worker is usually a burst at all of them.
 
-Without a Tally, or when it cannot be asked, each process keeps its own share, with a debt of its own. What it owes
-then it keeps to itself: the shares of all, each kept, are the share, and a debt that all would pay back at once
-would be paid many times over. The scores it tells later.
+Without a store, or when it cannot be reached, each process keeps the share by itself, with a debt of its own. It does
+not report that debt later: shares that are each kept make up the share, and a debt that every process paid back would
+be paid many times over. Its scores it reports later.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from turnout.ports.runtime import Clock
 from turnout.ports.sharing import SHARED_SCORES, ShareReport, ShareState, ShareStore
 from turnout.routing.share_control import MOST_DEBT, ShareControl
 
-# Between two tries to reach a Tally that could not be asked.
-LOOK_S = 1.0
-# How long closing waits for what is being told.
+# Between two tries to reach a store that could not be reached.
+RETRY_S = 1.0
+# How long closing waits for a report that is under way.
 CLOSE_S = 1.0
 
 
 class SharedShareControl(ShareControl):
-    """One process' part of a share that several keep. Pure: who asks the Tally, and when, is Fleet's."""
+    """One process' part of a share that several keep. Pure: when the store is asked is ShareSync's."""
 
     def __init__(self, share: float) -> None:
         super().__init__(share)
-        # The debt of all as it was told last; None: this process keeps its own share.
+        # The debt of all, as last received; None: this process keeps the share by itself.
         self._shared: float | None = None
-        # Until it was told how many there are, this process takes care as if they were many.
+        # Until the store says how many there are, this process is as careful as if they were many.
         self._processes = round(MOST_DEBT)
         self._since = 0
-        # Of our own decisions the Tally knows neither what is untold nor, for all we know, what is being told.
-        self._untold = 0.0
-        self._telling = 0.0
+        # Debt of our own decisions that the store does not know yet, or may not know yet.
+        self._unreported_debt = 0.0
+        self._debt_in_transit = 0.0
         self._scores: deque[float] = deque(maxlen=SHARED_SCORES)
 
     @property
@@ -45,7 +45,7 @@ class SharedShareControl(ShareControl):
         """How many calls of all processes were expensive beyond the share, the others' newest guessed at."""
         if self._shared is None:
             return self._debt
-        return self._shared + (self._untold + self._telling) * min(self._processes, MOST_DEBT)
+        return self._shared + (self._unreported_debt + self._debt_in_transit) * min(self._processes, MOST_DEBT)
 
     @property
     def alone(self) -> bool:
@@ -54,12 +54,12 @@ class SharedShareControl(ShareControl):
 
     @property
     def since(self) -> int:
-        """The Tally's count as it was told last."""
+        """The store's count of decisions, as last received."""
         return self._since
 
     @property
-    def untold(self) -> bool:
-        """Whether there is anything to add."""
+    def has_unreported(self) -> bool:
+        """Whether there are scores to report."""
         return bool(self._scores)
 
     def observe(self, score: float, expensive: bool, pacing_factor: float = 1.0) -> None:
@@ -70,90 +70,90 @@ class SharedShareControl(ShareControl):
         if self._shared is None:
             self._debt += debt
         else:
-            self._untold += debt
+            self._unreported_debt += debt
 
-    def tell(self) -> ShareReport:
-        """What is to be added now. Its answer is for `hear`, or for `part` where there is none."""
-        routed = ShareReport(scores=tuple(self._scores), debt=self._untold)
+    def take_report(self) -> ShareReport:
+        """What to add to the store now. Its answer goes to `receive`; where none comes, call `leave`."""
+        routed = ShareReport(scores=tuple(self._scores), debt=self._unreported_debt)
         self._scores.clear()
-        self._untold, self._telling = 0.0, self._untold
+        self._unreported_debt, self._debt_in_transit = 0.0, self._unreported_debt
         return routed
 
-    def hear(self, state: ShareState) -> None:
-        """The answer to what was told."""
-        self._telling = 0.0
+    def receive(self, state: ShareState) -> None:
+        """Takes in the store's answer to a report."""
+        self._debt_in_transit = 0.0
         self.join(state.debt)
         self._processes = state.processes
         if state.count < self._since:
-            # It was lost: whoever comes next should find what we know. The seed may be in it, which is as likely.
+            # The store has lost it: the next process should find what we know, the seed's scores included.
             self._scores = deque([*self._recent, *self._scores], maxlen=SHARED_SCORES)
         self._since = state.count
-        self.see(state.scores)
+        self.add_scores(state.scores)
 
     def join(self, debt: float) -> None:
-        """From now on it is the share of all that is kept, and this is what they owe."""
+        """Keeps the share together with the others from now on. debt: of all."""
         self._shared = debt
         self._debt = 0.0
 
-    def part(self) -> None:
-        """From now on this process keeps its own share."""
+    def leave(self) -> None:
+        """Keeps the share by itself from now on."""
         self._shared = None
-        self._untold = self._telling = 0.0
+        self._unreported_debt = self._debt_in_transit = 0.0
 
 
 class ShareSync:
-    """Keeps a SharedKeeper in step with those of the other processes. name: of the share that they keep: those who
-    score or share otherwise are not of them."""
+    """Keeps a SharedShareControl in step with the other processes'. name: of the share that they keep; processes of
+    another scorer or another share have another name."""
 
-    def __init__(self, *, keeper: SharedShareControl, share_store: ShareStore, name: str, clock: Clock) -> None:
-        self.keeper = keeper
+    def __init__(self, *, control: SharedShareControl, share_store: ShareStore, name: str, clock: Clock) -> None:
+        self.control = control
         self.name = name
         self._share_store = share_store
         self._clock = clock
-        self._meeting: asyncio.Task[None] | None = None
-        self._tried = -LOOK_S
+        self._syncing: asyncio.Task[None] | None = None
+        self._tried = -RETRY_S
 
     def note_debt(self, debt: float | None) -> None:
         """Takes in the share's debt, as the Entry of an Ask that named this share carries it; None: nobody knows it."""
         if debt is not None:
-            self.keeper.join(debt)
-        elif not self.keeper.alone:
-            self.keeper.part()
+            self.control.join(debt)
+        elif not self.control.alone:
+            self.control.leave()
 
-    def routed(self) -> None:
-        """Something was decided and observed: tells it soon, and waits for nothing. On the running loop."""
-        if not self.keeper.alone or self._clock.monotonic() - self._tried >= LOOK_S:
-            self._begun()
+    def notify(self) -> None:
+        """Reports a decision that was just observed: soon, on the running loop, without waiting for it."""
+        if not self.control.alone or self._clock.monotonic() - self._tried >= RETRY_S:
+            self._ensure_sync()
 
-    def _begun(self) -> asyncio.Task[None]:
-        meeting, loop = self._meeting, asyncio.get_running_loop()
-        # One that began on a loop that is gone, or before a fork, never ends and tells nothing.
-        if meeting is None or meeting.done() or meeting.get_loop() is not loop:
-            meeting = self._meeting = loop.create_task(self._meet(), name="turnout.share_sync")
-        return meeting
+    def _ensure_sync(self) -> asyncio.Task[None]:
+        syncing, loop = self._syncing, asyncio.get_running_loop()
+        # A task of a loop that is gone, or of before a fork, never ends and reports nothing.
+        if syncing is None or syncing.done() or syncing.get_loop() is not loop:
+            syncing = self._syncing = loop.create_task(self._sync(), name="turnout.share_sync")
+        return syncing
 
     async def meet(self) -> None:
-        """Returns when the others were heard, or cannot be: a process that has just started learns from them."""
-        await asyncio.wait({self._begun()})
+        """Returns once the others' scores are here or cannot be had: a process that has just started learns from them."""
+        await asyncio.wait({self._ensure_sync()})
 
-    async def _meet(self) -> None:
+    async def _sync(self) -> None:
         more = True
         while more:
             self._tried = self._clock.monotonic()
             state = None
             try:
-                state = await self._share_store.add(self.name, self.keeper.tell(), self.keeper.since)
+                state = await self._share_store.add(self.name, self.control.take_report(), self.control.since)
             finally:
                 if state is None:
-                    self.keeper.part()
+                    self.control.leave()
                 else:
-                    self.keeper.hear(state)
-            more = state is not None and self.keeper.untold
+                    self.control.receive(state)
+            more = state is not None and self.control.has_unreported
 
     async def close(self) -> None:
-        """Waits a moment for what is being told."""
-        meeting = self._meeting
-        if meeting is not None and not meeting.done() and meeting.get_loop() is asyncio.get_running_loop():
-            await asyncio.wait({meeting}, timeout=CLOSE_S)
-            meeting.cancel()
-            await asyncio.wait({meeting})
+        """Waits a moment for a report that is under way."""
+        syncing = self._syncing
+        if syncing is not None and not syncing.done() and syncing.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait({syncing}, timeout=CLOSE_S)
+            syncing.cancel()
+            await asyncio.wait({syncing})

@@ -691,10 +691,9 @@ def test_what_a_log_holds_already_is_not_paid_for_again(
     assert _label("--json") == 0
     assert dict(provider.calls) == {"small": 1, "large": 2}
     assert _summary(capsys)["calls"] == 3
-    labelled = {row["cheap_answer"]: row for row in map(json.loads, (place / "out.jsonl").read_text().splitlines())}
-    assert "messages" not in labelled["4"]
-    assert labelled["4"]["prompt"] == "question 4"
-    assert [(row["cheap_quality"], row["expensive_quality"]) for row in labelled.values()] == [(1.0, 1.0), (0.0, 1.0)]
+    labelled = [json.loads(line) for line in (place / "out.jsonl").read_text().splitlines()]
+    figures = {row["prompt"]: (row["cheap_answer"], row["cheap_quality"], row["expensive_quality"]) for row in labelled}
+    assert figures == {"question 4": ("4", 1.0, 1.0), "question 5": ("4", 0.0, 1.0)}
 
 
 @pytest.mark.parametrize(("judge", "calls"), [((), {"large": 1}), (("--judge", "openai/large"), {"large": 2})])

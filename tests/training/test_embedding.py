@@ -22,7 +22,7 @@ from turnout.training import embedding, fit
 from turnout.training.embedding import Embedding
 from turnout.training.estimators import fit_view
 from turnout.training.tag_means import tag_means
-from turnout.training.views import Meant, views_of
+from turnout.training.views import MeaningView, views_of
 
 ANIMALS = ["cat", "dog", "horse", "cow", "sheep", "goat", "pig", "hen", "duck", "goose", "rabbit", "donkey"]
 TOOLS = ["hammer", "saw", "drill", "spanner", "screw", "nail", "chisel", "pliers", "axe", "shovel", "rake", "bolt"]
@@ -108,7 +108,7 @@ def test_a_weight_a_token_is_ridge_on_the_mean_vectors(known: Embedding) -> None
     assert np.allclose(fitted.predict(view), Ridge(alpha=3.0).fit(rows, told.gain).predict(rows))
     empty = views_of([read(Query.from_text(""))], known)["meaning"]
     assert len(known.vocabulary.read(b"")) == empty.means.nnz
-    nothing = Meant(csr_matrix((1, len(known.tokens))), np.zeros((1, 256)), known)
+    nothing = MeaningView(csr_matrix((1, len(known.tokens))), np.zeros((1, 256)), known)
     assert fitted.predict(nothing)[0] == pytest.approx(told.gain.mean())
 
 

@@ -117,8 +117,8 @@ class Logs:
             named = [identity(query.messages) for query in self.queries]
             tags = named if sum(count >= COMMON for count in Counter(named).values()) > 1 else tags
         counted = Counter(tags)
-        told = [tag if counted[tag] >= COMMON else "" for tag in tags]
-        queries = [q if q.tag == tag else replace(q, tag=tag) for q, tag in zip(self.queries, told, strict=True)]
+        kept = [tag if counted[tag] >= COMMON else "" for tag in tags]
+        queries = [q if q.tag == tag else replace(q, tag=tag) for q, tag in zip(self.queries, kept, strict=True)]
         return replace(self, queries=queries)
 
     def evened(self, seed: int = 0) -> Logs:

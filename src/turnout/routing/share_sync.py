@@ -133,7 +133,7 @@ class ShareSync:
         return syncing
 
     async def meet(self) -> None:
-        """Returns once the others' scores are here or cannot be had: a process that has just started learns from them."""
+        """Returns once the others' scores are here or cannot be had: a process just started learns from them."""
         await asyncio.wait({self._ensure_sync()})
 
     async def _sync(self) -> None:

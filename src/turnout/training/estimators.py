@@ -20,7 +20,7 @@ from sklearn.linear_model import Ridge
 from turnout.routing.features import Floats
 from turnout.routing.scorer import KNOTS
 from turnout.training.tag_means import tag_means
-from turnout.training.views import Meant
+from turnout.training.views import MeaningView
 
 # Tried for each view, the best out of fold kept. A view that knows nothing is shrunk away by the blend.
 PENALTIES = {
@@ -148,7 +148,7 @@ def _ranked(numbers: Floats, target: Floats, penalty: float) -> RankLinear:
     return RankLinear(knots, weights, ranks.mean(axis=0), float(target.mean()))
 
 
-def _of_meaning(view: Meant, target: Floats, penalty: float) -> Linear:
+def _of_meaning(view: MeaningView, target: Floats, penalty: float) -> Linear:
     """The penalty holds for rows of length 1 about their middle, however long the embedding's vectors are."""
     middle = view.vectors.mean(axis=0)
     rows = view.vectors - middle

@@ -39,7 +39,7 @@ class Tagged:
 
 
 @dataclass(frozen=True)
-class Meant:
+class MeaningView:
     """Texts by their tokens. means: each row's tokens, their shares adding up to 1, [rows, tokens]; vectors: the mean
     vector of each row, [rows, dimensions]."""
 
@@ -53,8 +53,8 @@ class Meant:
         rows, dimensions = self.vectors.shape
         return rows, dimensions
 
-    def __getitem__(self, rows: Any) -> Meant:
-        return Meant(self.means[rows], self.vectors[rows], self.embedding)
+    def __getitem__(self, rows: Any) -> MeaningView:
+        return MeaningView(self.means[rows], self.vectors[rows], self.embedding)
 
     def __matmul__(self, weights: Floats) -> Floats:
         """[rows]: the mean of the tokens' weights."""
@@ -76,18 +76,18 @@ def views_of(readings: Sequence[Reading], embedding: Embedding | None = None) ->
     if len(set(tags)) > 1:
         views["tagged_words"] = _hashed([reading.tagged_words for reading in readings])
     if embedding is not None:
-        views["meaning"] = _meant([embedding.vocabulary.read(reading.data) for reading in readings], embedding)
+        views["meaning"] = _meaning_view([embedding.vocabulary.read(reading.data) for reading in readings], embedding)
     return views
 
 
-def _meant(rows: Sequence[Sequence[int]], embedding: Embedding) -> Meant:
+def _meaning_view(rows: Sequence[Sequence[int]], embedding: Embedding) -> MeaningView:
     lengths = np.array([len(row) for row in rows])
     values = np.repeat(1.0 / np.maximum(lengths, 1), lengths)
     columns = np.fromiter(chain.from_iterable(rows), np.intp)
     bounds = np.concatenate(([0], np.cumsum(lengths)))
     means = csr_matrix((values, columns, bounds), shape=(len(rows), len(embedding.tokens)))
     means.sum_duplicates()
-    return Meant(means, np.asarray(means @ embedding.vectors), embedding)
+    return MeaningView(means, np.asarray(means @ embedding.vectors), embedding)
 
 
 def _hashed(rows: Sequence[NDArray[np.uint64]]) -> csr_matrix:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -39,8 +39,8 @@ def test_an_internal_defect_keeps_its_text_from_the_caller(caplog: pytest.LogCap
 def test_a_stream_ends_with_done_or_with_one_error_event(breaks: bool) -> None:
     """Never with both: a client must not take half an answer for a whole one."""
 
-    async def chunks() -> AsyncGenerator[Mapping[str, Any], None]:
-        yield {"choices": [{"index": 0, "delta": {"content": "half"}}]}
+    async def chunks() -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
+        yield [{"choices": [{"index": 0, "delta": {"content": "half"}}]}]
         if breaks:
             raise UpstreamUnavailable("the answer broke off")
 

@@ -267,9 +267,8 @@ def server() -> Iterator[ScriptedServer]:
 @pytest.fixture(scope="module")
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
     """One loop for all: both transports keep their connections by loop."""
-    own = asyncio.new_event_loop()
-    yield own
-    own.close()
+    with asyncio.Runner() as runner:
+        yield runner.get_loop()
 
 
 @dataclass

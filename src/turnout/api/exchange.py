@@ -53,7 +53,8 @@ class ApiReply:
 
 
 class EventStream:
-    """A reply that is a stream of server-sent events. `over` is True once the last one is out.
+    """A reply that is a stream of server-sent events. `over` is True once the last one is out. Events that are here
+    already come together, as one piece.
 
     A stream that breaks off ends with one error event and no [DONE]. To stop reading early: `await aclose()`.
     """
@@ -82,7 +83,7 @@ class EventStream:
         if self.over:
             raise StopAsyncIteration
         try:
-            return event(await anext(self._stream))
+            return b"".join(map(event, await self._stream.next_batch()))
         except StopAsyncIteration:
             self.over = True
             return DONE

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from turnout.errors import InternalError, Overloaded, ServedError
 
@@ -45,6 +45,8 @@ class Flight(Generic[Answer, Progress]):
         self._chunks: list[Chunk | None] = []
         self._dropped = 0
         self._bytes = 0
+        # How far the fastest listener had read when that was last looked at.
+        self._known_read = 0
         self._listeners: set[Listener[Answer, Progress]] = set()
         self._changed = _Waiters()
         self._read = _Waiters()
@@ -90,8 +92,10 @@ class Flight(Generic[Answer, Progress]):
             self._chunks[self._dropped] = None
             self._dropped += 1
         self._changed.wake()
-        while len(self._chunks) - self._fastest() >= READ_AHEAD:
-            await self._read.wait()
+        while len(self._chunks) - self._known_read >= READ_AHEAD:
+            self._known_read = self._fastest()
+            if len(self._chunks) - self._known_read >= READ_AHEAD:
+                await self._read.wait()
 
     def _fastest(self) -> int:
         return max((listener.position for listener in self._listeners), default=0)
@@ -127,11 +131,11 @@ class Flight(Generic[Answer, Progress]):
                 self.abandoned = True
         self._read.wake()
 
-    def chunk(self, position: int) -> Chunk | None:
-        """The chunk at this position; None while there is none. Raises Overloaded where it was dropped."""
+    def chunks(self, position: int) -> list[Chunk]:
+        """The chunks from this position on that are here. Raises Overloaded where the first was dropped."""
         if position < self._dropped:
             raise Overloaded("this reader fell too far behind the stream that it shares")
-        return self._chunks[position] if position < len(self._chunks) else None
+        return cast("list[Chunk]", self._chunks[position:])
 
     async def wait_for_change(self) -> None:
         """Returns when a chunk is published or the flight is over."""
@@ -174,24 +178,20 @@ class Listener(Generic[Answer, Progress]):
         assert flight.landed is not None
         return flight.landed
 
-    @property
-    def has_next(self) -> bool:
-        """Whether `next` returns a chunk without waiting."""
-        return self.position < len(self.flight._chunks)
-
-    async def next(self) -> Chunk | None:
-        """The next chunk; None after the last one. Raises the flight's ServedError, after its chunks."""
+    async def next_batch(self) -> list[Chunk]:
+        """The following chunks, as many as are here, waiting for the first; empty after the last one. Raises the
+        flight's ServedError, after its chunks."""
         flight = self.flight
         while True:
-            chunk = flight.chunk(self.position)
-            if chunk is not None:
-                self.position += 1
+            chunks = flight.chunks(self.position)
+            if chunks:
+                self.position += len(chunks)
                 flight.note_read()
-                return chunk
+                return chunks
             if flight.over:
                 if flight.error is not None:
                     raise flight.error
-                return None
+                return []
             await flight.wait_for_change()
 
     def leave(self) -> None:
@@ -206,6 +206,8 @@ class _Waiters:
         self._waiting: list[asyncio.Future[None]] = []
 
     def wake(self) -> None:
+        if not self._waiting:
+            return
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():

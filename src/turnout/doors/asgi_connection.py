@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from turnout.api.exchange import ApiReply, EventStream, Reply
 from turnout.doors.asgi_endpoint import Message, Receive, Send
@@ -39,19 +40,8 @@ class Connection:
 
     async def unless_gone(self, work: Awaitable[T]) -> T:
         """The result of the work; CallerGone, with the work cancelled, where the client hangs up first."""
-        working = asyncio.ensure_future(work)
-        leaving = asyncio.ensure_future(self._disconnected())
-        both: set[asyncio.Future[Any]] = {working, leaving}
-        try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return working.result()
-            raise CallerGone
-        finally:
-            for task in both:
-                if not task.done():
-                    task.cancel()
-            await asyncio.wait(both)
+        async with self._while_connected():
+            return await work
 
     async def reply(self, reply: Reply, *, head_only: bool) -> None:
         """Sends the reply, to its end or until the client hangs up. head_only: without the body."""
@@ -65,34 +55,44 @@ class Connection:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    async def _stream(self, events: EventStream) -> None:
+    @asynccontextmanager
+    async def _while_connected(self) -> AsyncIterator[None]:
+        """Cancels what the block waits for when the client hangs up, and raises CallerGone then."""
+        working = asyncio.current_task()
+        assert working is not None
+        state = {"inside": True, "gone": False}
+
+        def cancel(_: object) -> None:
+            if state["inside"]:
+                state["gone"] = working.cancel()
+
         leaving = asyncio.ensure_future(self._disconnected())
+        leaving.add_done_callback(cancel)
         try:
-            await self._start(events)
-            await self._send_events(events, leaving)
+            yield
+        except asyncio.CancelledError:
+            # Of two who cancel, the other is the one to be obeyed.
+            if not state["gone"] or working.uncancel() > 0:
+                raise
+            state["gone"] = False
+            raise CallerGone from None
+        finally:
+            state["inside"] = False
+            if state["gone"]:
+                working.uncancel()
+            leaving.cancel()
+            await asyncio.wait({leaving})
+
+    async def _stream(self, events: EventStream) -> None:
+        try:
+            async with self._while_connected():
+                await self._start(events)
+                async for piece in events:
+                    await self._send_body(piece, more=not events.over)
         except CallerGone:
             return
         finally:
-            leaving.cancel()
-            try:
-                await asyncio.wait({leaving})
-            finally:
-                await events.aclose()
-
-    async def _send_events(self, events: EventStream, leaving: asyncio.Future[None]) -> None:
-        while not events.over:
-            following = asyncio.ensure_future(anext(events))
-            try:
-                either: set[asyncio.Future[Any]] = {following, leaving}
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-                # Looked at first: of a stream that never pauses, the next event is always there.
-                if leaving.done() or not following.done():
-                    raise CallerGone
-            finally:
-                if not following.done():
-                    following.cancel()
-                    await asyncio.wait({following})
-            await self._send_body(following.result(), more=not events.over)
+            await events.aclose()
 
     async def _start(self, reply: Reply) -> None:
         headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in reply.all_headers]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from turnout.openai.answers import Body, as_sent, body_text, chunk_text
@@ -65,19 +66,21 @@ class Chunk:
 class AnswerStream:
     """The chunks of one answer, as OpenAI's objects, shaped as the caller asked (`include_usage`).
 
-    head: the outcome as far as it is known at the first chunk. `outcome` is the same until the stream has
-    ended, then the whole. A break raises ServedError. Leaving early: `await aclose()`.
+    batches: chunks as they came, one or several at a time. head: the outcome as far as it is known at the first chunk.
+    `outcome` is the same until the stream has ended, then the whole. A break raises ServedError. Leaving early:
+    `await aclose()`.
     """
 
     def __init__(
         self,
-        chunks: AsyncGenerator[Mapping[str, Any], None],
+        batches: AsyncGenerator[Sequence[Mapping[str, Any]], None],
         head: Outcome,
         ended: Callable[[], Outcome | None],
         *,
         include_usage: bool,
     ) -> None:
-        self._chunks = chunks
+        self._batches = batches
+        self._ready: deque[Body] = deque()
         self._ended = ended
         self._include_usage = include_usage
         self.head = head
@@ -90,14 +93,22 @@ class AnswerStream:
         return self
 
     async def __anext__(self) -> Body:
+        if not self._ready:
+            self._ready.extend(await self.next_batch())
+        return self._ready.popleft()
+
+    async def next_batch(self) -> list[Body]:
+        """The following chunks, as many as are here, waiting for the first. Raises StopAsyncIteration after the
+        last."""
         while True:
-            sent = as_sent(await anext(self._chunks), include_usage=self._include_usage)
-            if sent is not None:
-                return sent
+            chunks = [as_sent(chunk, include_usage=self._include_usage) for chunk in await anext(self._batches)]
+            batch = [chunk for chunk in chunks if chunk is not None]
+            if batch:
+                return batch
 
     async def aclose(self) -> None:
         """Ends the listening; where nobody else listens, the provider's call too."""
-        await self._chunks.aclose()
+        await self._batches.aclose()
 
 
 class TextStream:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
@@ -74,7 +74,7 @@ class Delivery:
             return self.replay(state, *await self.receive_answer(state, listener))
         try:
             async with self._deadline(state.call):
-                first = await listener.next()
+                first = await listener.next_batch()
         except OUTAGES as error:
             listener.leave()
             return self.replay(state, await self._fallback(state, error), self._clock.monotonic() - since)
@@ -89,21 +89,20 @@ class Delivery:
         """A whole answer as a stream; ends the request."""
         outcome = self._reporter.answered(state, ready, listened_s, streamed=True)
 
-        async def chunks() -> AsyncGenerator[Mapping[str, Any], None]:
-            for chunk in chunks_of(json.loads(ready.answer.body), include_usage=True):
-                yield chunk
+        async def chunks() -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
+            yield [*chunks_of(json.loads(ready.answer.body), include_usage=True)]
 
         return AnswerStream(chunks(), outcome, lambda: outcome, include_usage=state.call.request.include_usage)
 
     async def _chunks(
-        self, state: CallState, listener: AnswerListener, chunk: Mapping[str, Any] | None, head: Outcome
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        self, state: CallState, listener: AnswerListener, batch: Sequence[Mapping[str, Any]], head: Outcome
+    ) -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
         error: str | None = "cancelled"
         try:
-            yield {}
-            while chunk is not None:
-                yield chunk
-                chunk = await listener.next()
+            yield ()
+            while batch:
+                yield batch
+                batch = await listener.next_batch()
             error = None
         except ServedError as broken:
             error = broken.told_code

@@ -30,14 +30,11 @@ async def encode_flight(flight: AnswerFlight, chunks: bool) -> AsyncGenerator[by
     listener = flight.listen()
     try:
         if chunks and flight.streamed:
-            chunk = await listener.next()
+            batch = await listener.next_batch()
             yield _HEAD + _json(_head(flight.progress))
-            while chunk is not None:
-                batch = [chunk]
-                while listener.has_next:
-                    batch.append(await listener.next() or {})
+            while batch:
                 yield _CHUNKS + _json(batch)
-                chunk = await listener.next()
+                batch = await listener.next_batch()
         yield _LANDED + pack(await listener.answer())
     except ServedError as error:
         yield _FAILED + _json(_error(error))

@@ -10,7 +10,7 @@ from functools import partial
 from turnout.caching.entries import StoredAnswer, pack
 from turnout.caching.flights import Flight
 from turnout.context import RequestContext
-from turnout.openai.answers import Assembly, Body, dumps
+from turnout.openai.answers import Body, dumps
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, Collaborators, FlightProgress
@@ -107,12 +107,10 @@ class Leader:
         trace = flight.progress.trace
         if not flight.streamed:
             return await self._chain.complete(upstream_call, trace)
-        assembly = Assembly()
         async with aclosing(self._chain.stream(upstream_call, trace)) as chunks:
             async for chunk in chunks:
-                assembly.add(chunk)
                 await flight.publish(chunk)
-        return assembly.body()
+        return trace.answer
 
     def _upstream_call(self, call: Call, decision: Decision, trace: CallTrace) -> UpstreamCall:
         retry = self._settings.retry

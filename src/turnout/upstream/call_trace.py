@@ -9,6 +9,7 @@ from typing import Any
 
 from turnout.attempt_errors import AttemptError, AttemptTimeout, CallerFault, Misconfigured
 from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
+from turnout.openai.answers import Body
 from turnout.openai.messages import Message
 from turnout.ports.runtime import Clock
 from turnout.records import Attempt, Skip, SkipReason, Tier
@@ -49,9 +50,13 @@ class UpstreamCall:
 
 
 class CallTrace:
-    """The record of one order, true at any time, also after a cancellation. Seconds."""
+    """The record of one order, true at any time, also after a cancellation. Seconds.
+
+    answer: the whole answer that a stream's chunks made, once it has ended well.
+    """
 
     def __init__(self) -> None:
+        self.answer: Body = {}
         self.attempts: list[Attempt] = []
         self.skipped: list[Skip] = []
         self.waited_s = 0.0

@@ -8,7 +8,8 @@ first content-bearing chunk; after it, a break ends it with an error.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Any
 
 from turnout.attempt_errors import AttemptError, MalformedReply
 from turnout.openai.answers import Assembly, Body, is_content
@@ -23,6 +24,7 @@ from turnout.upstream.attempt import AttemptInProgress
 from turnout.upstream.backoff import pause
 from turnout.upstream.bulkhead import Bulkhead, CallSlot, Unavailable
 from turnout.upstream.call_trace import CallTrace, Candidate, Failures, UpstreamCall, broken
+from turnout.upstream.next_within import next_within
 
 
 class Chain:
@@ -100,7 +102,8 @@ class Chain:
                             raise broken(fault) from fault
                         failures.add(fault)
                     else:
-                        attempt.told(whole.body())
+                        trace.answer = whole.body()
+                        attempt.told(trace.answer)
                         return
                     finally:
                         attempt.end()
@@ -185,10 +188,12 @@ class Chain:
     async def _rest(
         self, chunks: AsyncGenerator[Body, None], attempt: AttemptInProgress, deadline: float
     ) -> AsyncGenerator[Body, None]:
+        def limit() -> AbstractAsyncContextManager[Any]:
+            return self._clock.timeout_at(attempt.next_chunk_by(deadline))
+
         while True:
             try:
-                async with self._clock.timeout_at(attempt.next_chunk_by(deadline)):
-                    chunk = await anext(chunks)
+                chunk = await next_within(chunks, limit)
             except StopAsyncIteration:
                 return
             yield chunk

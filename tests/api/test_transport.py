@@ -266,7 +266,7 @@ def test_the_clients_read_timeout_holds() -> None:
 
 def test_leaving_a_stream_ends_the_providers_call() -> None:
     """Closed half-read, by either client."""
-    t, provider = built({"openai/small": ["word " * 200]})
+    t, provider = built({"openai/small": ["word " * 5000]})
     with blocking(t.transport()) as client:
         with client.chat.completions.create(model="x", messages=ASK, stream=True) as stream:
             next(iter(stream))

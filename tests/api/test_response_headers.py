@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from turnout.api.response_headers import decision_headers, error_headers, handler_timing, outcome_headers
+from turnout.api.exchange import error_reply
+from turnout.api.response_headers import decision_headers, handler_timing, outcome_headers
 from turnout.errors import RateLimitExceeded, ServedError
 from turnout.records import Decision, Outcome
 
@@ -78,10 +79,9 @@ def test_an_app_s_own_endpoint_tells_its_part_and_ours() -> None:
 @pytest.mark.parametrize(("seconds", "header"), [(0.0, "1"), (0.2, "1"), (2.0, "2"), (2.1, "3")])
 def test_retry_after_is_whole_seconds_and_never_too_early(seconds: float, header: str) -> None:
     """Rounded up, and at least one: an earlier retry would be refused again."""
-    headers = dict(error_headers(RateLimitExceeded("slow down", retry_after_s=seconds), "req_1"))
-    assert headers == {"x-request-id": "req_1", "retry-after": header}
+    assert dict(RateLimitExceeded("slow down", retry_after_s=seconds).told_headers) == {"retry-after": header}
 
 
 def test_an_error_that_knows_no_time_tells_none() -> None:
     """The request's id stands in every error's headers."""
-    assert dict(error_headers(ServedError("no"), "req_1")) == {"x-request-id": "req_1"}
+    assert error_reply(ServedError("no"), "req_1").headers == [("x-request-id", "req_1")]

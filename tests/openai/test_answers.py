@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.openai.answers import Assembly, as_sent, chunks_of, is_content
+from turnout.openai.answers import AnswerBuilder, as_sent, chunks_of, is_content
 from turnout.testing import chunk, completion, usage_body
 
 TEXT = st.text(max_size=40)
@@ -21,7 +21,7 @@ def test_a_whole_answer_survives_being_streamed(texts: list[str], finish: str) -
         {"index": i, "message": {"role": "assistant", "content": t}, "logprobs": None, "finish_reason": finish}
         for i, t in enumerate(texts)
     ]
-    whole = Assembly()
+    whole = AnswerBuilder()
     for part in chunks_of(body, include_usage=True):
         whole.add(part)
     assert whole.finished
@@ -30,7 +30,7 @@ def test_a_whole_answer_survives_being_streamed(texts: list[str], finish: str) -
 
 def test_tool_calls_arrive_in_pieces() -> None:
     """Name and arguments are joined by index; ids are kept."""
-    whole = Assembly()
+    whole = AnswerBuilder()
     pieces: list[dict[str, Any]] = [
         {"index": 0, "id": "c1", "type": "function", "function": {"name": "add", "arguments": ""}},
         {"index": 0, "function": {"arguments": '{"a":'}},

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.api.response_headers import Headers, error_headers, outcome_headers
+from turnout.api.response_headers import Headers, outcome_headers
 from turnout.context import Caller, patiently
 from turnout.errors import InternalError, ServedError
 from turnout.openai.answers import DONE, dumps, event
@@ -111,4 +111,4 @@ def error_reply(error: Exception, request_id: str) -> ApiReply:
     if not isinstance(error, ServedError):
         log.error("turnout: request %s failed with an internal error", request_id, exc_info=error)
         error = InternalError(f"internal error; request {request_id}")
-    return json_reply(error.told_status, error.to_openai(), error_headers(error, request_id))
+    return json_reply(error.told_status, error.to_openai(), [("x-request-id", request_id), *error.told_headers])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turnout.errors import ServedError
 from turnout.records import CACHE_STATUS, SERVED_FROM_CACHE, Decision, Outcome
 
 Headers = list[tuple[str, str]]
@@ -55,8 +54,3 @@ def _timing(outcome: Outcome) -> str:
     if outcome.waited_s:
         parts.append(f"wait;dur={outcome.waited_s * 1000:.2f}")
     return ", ".join(parts)
-
-
-def error_headers(error: ServedError, request_id: str) -> Headers:
-    """The headers of an error reply: the request id, and the error's own, such as Retry-After."""
-    return [("x-request-id", request_id), *error.told_headers]

@@ -64,10 +64,7 @@ class Routes:
     def find_relative(self, path: str) -> Route:
         """The route of a path below any base URL, switched off at the doors or not. Raises NotFound."""
         for route in self._table:
-            if path.endswith(route.relative):
-                return route
-        for route in self._table:
-            if route.relative.endswith("/") and route.relative in path:
+            if path.endswith(route.relative) or (route.relative.endswith("/") and route.relative in path):
                 return route
         known = ", ".join(dict.fromkeys(route.relative.rstrip("/") for route in self._table))
         raise NotFound(f"{path} is not served in-process: {known} are")

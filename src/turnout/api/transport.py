@@ -9,7 +9,7 @@ No socket is opened, so a handler cannot wait for the very worker that it keeps 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -53,11 +53,11 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         try:
             api = self._find()
             opening = partial(_open, api, self._api_request(api, request, body), request)
-            pumped: portal.Pumped[Reply, bytes] = portal.Pumped(api.home.for_thread(), opening)
+            pieces = _Pieces(api.home.for_thread(), opening)
         except UsageError as error:
             return _usage_error(error, request)
-        reply = pumped.head
-        return _complete_response(reply) if isinstance(reply, ApiReply) else _streamed_response(reply, _Pieces(pumped))
+        reply = pieces.head
+        return _complete_response(reply) if isinstance(reply, ApiReply) else _streamed_response(reply, pieces)
 
     def _api_request(self, api: Api, request: httpx.Request, body: bytes) -> ApiRequest:
         return ApiRequest(
@@ -165,14 +165,5 @@ class _AsyncPieces(httpx.AsyncByteStream):
         await self._home.run(self._events.aclose)
 
 
-class _Pieces(httpx.SyncByteStream):
+class _Pieces(portal.Pumped[Reply, bytes], httpx.SyncByteStream):
     """A stream's events for a blocking Client in a thread."""
-
-    def __init__(self, pumped: portal.Pumped[Reply, bytes]) -> None:
-        self._pumped = pumped
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._pumped)
-
-    def close(self) -> None:
-        self._pumped.close()

@@ -19,11 +19,9 @@ from turnout.doors.asgi_endpoint import Message, ReadAhead, Receive, Send, with_
 from turnout.doors.base import Door
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
-from turnout.doors.identity import UserOf
 from turnout.errors import CallerGone, SettingsError
 from turnout.portal import running_loop
 from turnout.settings import Endpoint
-from turnout.turnout import Config, Turnout
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -36,22 +34,6 @@ class TurnoutMiddleware(Door[App, Scope]):
     scope that gives the user's id or None. Raises SettingsError at once where the settings are wrong; built by a
     server that runs already, as Starlette does at the first message, it fails the server's start-up with it.
     """
-
-    def __init__(
-        self,
-        app: App,
-        config: Config | None = None,
-        *,
-        user: UserOf | None = None,
-        turnout: Turnout | None = None,
-    ) -> None:
-        try:
-            super().__init__(app, config, user=user, turnout=turnout)
-        except SettingsError as error:
-            if running_loop() is None:
-                raise
-            # A server takes an error of this constructor for an app without lifespan, and serves on.
-            self._entry = partial(_fail_startup, error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._entry(scope, receive, send)
@@ -135,6 +117,12 @@ class TurnoutMiddleware(Door[App, Scope]):
             await send(message)
 
         await self._app(scope, receive, send_when_ready)
+
+    def _refuse(self, error: SettingsError) -> App:
+        if running_loop() is None:
+            raise error
+        # A server takes an error of the constructor for an app without lifespan, and serves on.
+        return partial(_fail_startup, error)
 
     def _spanned(self, app: App) -> App:
         from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware

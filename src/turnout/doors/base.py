@@ -33,10 +33,12 @@ class Door(ABC, Generic[App, Raw]):
         user: UserOf | None = None,
         turnout: Turnout | None = None,
     ) -> None:
-        if turnout is None:
-            if config is None:
-                raise SettingsError('TurnoutMiddleware needs config="turnout.toml": a path, a mapping or Settings')
-            turnout = Turnout(config)
+        self._check_threads()
+        try:
+            turnout = turnout or _built(config)
+        except SettingsError as error:
+            self._entry: App = self._refuse(error)
+            return
         self.turnout = turnout
         self._app = app
         self._user_of = user
@@ -44,8 +46,15 @@ class Door(ABC, Generic[App, Raw]):
         self._routes = turnout.api.routes
         self._endpoints = Endpoints(settings.endpoints)
         serve: Any = self._serve
-        self._entry: App = below_server_span(serve, self._spanned(serve)) if settings.telemetry.server_span else serve
+        self._entry = below_server_span(serve, self._spanned(serve)) if settings.telemetry.server_span else serve
         turnout.mount()
+
+    def _check_threads(self) -> None:
+        """Raises UsageError where the door cannot run on this process's kind of threads."""
+
+    def _refuse(self, error: SettingsError) -> App:
+        """The app to be in place of one whose settings are wrong, or the error raised."""
+        raise error
 
     @abstractmethod
     def _serve(self, *args: Any) -> Any:
@@ -95,6 +104,12 @@ class Door(ABC, Generic[App, Raw]):
             # Python converts no more than 4300 digits.
             check_size(int(length) if len(length) < 20 else limit + 1, limit)
         return limit
+
+
+def _built(config: Config | None) -> Turnout:
+    if config is None:
+        raise SettingsError('TurnoutMiddleware needs config="turnout.toml": a path, a mapping or Settings')
+    return Turnout(config)
 
 
 def check_size(size: int, limit: int) -> None:

@@ -101,20 +101,14 @@ class BlockingTurnout:
         return portal.run(self._bound.turnout.home.for_thread(), partial(self._bound.decide, prompt, **params))
 
 
-class BlockingStream:
+class BlockingStream(portal.Pumped[TextStream, Chunk]):
     """The chunks of one answer, read by a thread. To be read to its end or closed; a `with` block closes it.
 
     `outcome`: as known at the first chunk while the stream runs, complete when it is over.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, begin: Callable[[], TextStream]) -> None:
-        self._chunks: portal.Pumped[TextStream, Chunk] = portal.Pumped(loop, partial(_open, begin))
-
-    def __iter__(self) -> BlockingStream:
-        return self
-
-    def __next__(self) -> Chunk:
-        return next(self._chunks)
+        super().__init__(loop, partial(_open, begin))
 
     def __enter__(self) -> BlockingStream:
         return self
@@ -124,16 +118,12 @@ class BlockingStream:
 
     def __del__(self) -> None:
         # Dropped half-read: the provider's call ends all the same.
-        if hasattr(self, "_chunks"):
+        if hasattr(self, "_task"):
             self.close()
-
-    def close(self) -> None:
-        """Stops reading early; where nobody else reads the answer, the provider's call ends too."""
-        self._chunks.close()
 
     @property
     def outcome(self) -> Outcome | None:
-        return self._chunks.head.outcome
+        return self.head.outcome
 
 
 async def _open(begin: Callable[[], TextStream]) -> tuple[TextStream, AsyncIterator[Chunk]]:

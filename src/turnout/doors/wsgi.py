@@ -20,10 +20,8 @@ from turnout.context import HandledRequest, current_request, new_request_id
 from turnout.doors.base import Door, check_size
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
-from turnout.doors.identity import UserOf
 from turnout.doors.wsgi_endpoint import Environ, StartResponse, body_size, read, read_ahead, with_headers
 from turnout.settings import Endpoint
-from turnout.turnout import Config, Turnout
 
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
@@ -35,17 +33,6 @@ class TurnoutMiddleware(Door[App, Environ]):
     environ that gives the user's id or None. Raises SettingsError at once where the settings are wrong, UsageError
     under gevent and eventlet.
     """
-
-    def __init__(
-        self,
-        app: App,
-        config: Config | None = None,
-        *,
-        user: UserOf | None = None,
-        turnout: Turnout | None = None,
-    ) -> None:
-        portal.refuse_greenlets()
-        super().__init__(app, config, user=user, turnout=turnout)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         return self._entry(environ, start_response)
@@ -112,6 +99,9 @@ class TurnoutMiddleware(Door[App, Environ]):
             current_request.reset(token)
             return body
         return _AppResponse(body, token)
+
+    def _check_threads(self) -> None:
+        portal.refuse_greenlets()
 
     def _spanned(self, app: App) -> App:
         from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware

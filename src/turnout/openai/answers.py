@@ -1,7 +1,7 @@
-"""OpenAI's answers: whole ones and chunks of a stream, and how each becomes the other. Pure.
+"""OpenAI's answers: complete ones and the chunks of a stream, and how each is made from the other. Pure.
 
-A stream can be served from a stored whole answer (`chunks_of`), and a whole answer from a stream that
-was watched to its end (`Assembly`), so one cache entry serves both.
+A stream can be served from a stored complete answer (`chunks_of`), and a complete answer from a stream that was read
+to its end (`AnswerBuilder`), so one cache entry serves both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 Body = dict[str, Any]
 DONE = b"data: [DONE]\n\n"
 
-# What a delta may hold that a reader would notice.
+# The fields of a delta that a reader would notice.
 _CONTENT = ("content", "tool_calls", "refusal", "function_call", "reasoning_content", "audio")
 
 
@@ -65,11 +65,11 @@ def finish_reason(body: Mapping[str, Any]) -> str | None:
 
 
 def chunks_of(body: Mapping[str, Any], *, include_usage: bool) -> Iterator[Body]:
-    """The chunks that stream this whole answer: per choice its content and its finish, then the usage."""
+    """The chunks that stream this complete answer: per choice its content and its finish, then the usage."""
     frame = _frame(body, include_usage)
     for choice in body.get("choices") or ():
         index = choice.get("index", 0)
-        delta = {"role": "assistant", **_told(choice.get("message") or {})}
+        delta = {"role": "assistant", **_content_fields(choice.get("message") or {})}
         yield {
             **frame,
             "choices": [{"index": index, "delta": delta, "logprobs": choice.get("logprobs"), "finish_reason": None}],
@@ -96,11 +96,11 @@ def _frame(body: Mapping[str, Any], include_usage: bool) -> Body:
     return frame
 
 
-def _told(message: Mapping[str, Any]) -> Body:
-    told = {name: message[name] for name in _CONTENT if message.get(name) is not None}
-    if calls := told.get("tool_calls"):
-        told["tool_calls"] = [{"index": index, **call} for index, call in enumerate(calls)]
-    return told
+def _content_fields(message: Mapping[str, Any]) -> Body:
+    fields = {name: message[name] for name in _CONTENT if message.get(name) is not None}
+    if calls := fields.get("tool_calls"):
+        fields["tool_calls"] = [{"index": index, **call} for index, call in enumerate(calls)]
+    return fields
 
 
 def as_sent(chunk: Mapping[str, Any], *, include_usage: bool) -> Body | None:
@@ -116,8 +116,8 @@ def as_sent(chunk: Mapping[str, Any], *, include_usage: bool) -> Body | None:
     return None
 
 
-class Assembly:
-    """Gathers the chunks of one stream into the whole answer that they make."""
+class AnswerBuilder:
+    """Builds the complete answer from the chunks of one stream."""
 
     def __init__(self) -> None:
         self._frame: Body = {}
@@ -136,17 +136,17 @@ class Assembly:
 
     @property
     def finished(self) -> bool:
-        """Whether each choice that began has also told its finish reason."""
+        """Whether each choice that began has its finish reason."""
         return bool(self._choices) and all(choice.finish_reason for choice in self._choices.values())
 
     @property
     def characters(self) -> int:
-        """How many characters of text and of tool arguments came so far, over all choices."""
+        """How many characters of text and of tool arguments there are so far, over all choices."""
         return sum(choice.characters for choice in self._choices.values())
 
     def body(self) -> Body:
-        """The `chat.completion` object that the chunks so far make."""
-        choices = [{"index": index, **self._choices[index].whole()} for index in sorted(self._choices)]
+        """The `chat.completion` object of the chunks so far."""
+        choices = [{"index": index, **self._choices[index].build()} for index in sorted(self._choices)]
         body = {**self._frame, "object": "chat.completion", "choices": choices}
         if self._usage is not None:
             body["usage"] = dict(self._usage)
@@ -182,14 +182,14 @@ class _Choice:
         if choice.get("finish_reason"):
             self.finish_reason = choice["finish_reason"]
 
-    def whole(self) -> Body:
+    def build(self) -> Body:
         message: Body = {"role": "assistant", "content": None}
         message |= {name: "".join(texts) for name, texts in self._texts.items()}
         if self._calls:
-            message["tool_calls"] = [self._calls[index].whole() for index in sorted(self._calls)]
+            message["tool_calls"] = [self._calls[index].build() for index in sorted(self._calls)]
             message["content"] = message["content"] or None
         if self._function_call:
-            message["function_call"] = self._function_call.whole()["function"]
+            message["function_call"] = self._function_call.build()["function"]
         return {"message": message, "logprobs": self._logprobs or None, "finish_reason": self.finish_reason}
 
 
@@ -202,17 +202,17 @@ class _Call:
         self._texts: dict[str, list[str]] = {"name": [], "arguments": []}
 
     def add(self, delta: Mapping[str, Any]) -> int:
-        """Takes the delta in; says how many characters came."""
+        """Adds the delta; returns how many characters it holds."""
         self._id = delta.get("id") or self._id
         self._type = delta.get("type") or self._type
         function = delta.get("function") or {}
-        came = 0
+        characters = 0
         for name, texts in self._texts.items():
             if isinstance(text := function.get(name), str):
                 texts.append(text)
-                came += len(text)
-        return came
+                characters += len(text)
+        return characters
 
-    def whole(self) -> Body:
+    def build(self) -> Body:
         function = {name: "".join(texts) for name, texts in self._texts.items()}
         return {"id": self._id, "type": self._type, "function": function}

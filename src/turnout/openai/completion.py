@@ -1,4 +1,4 @@
-"""What a caller in Python is given: a completion, or the chunks of one."""
+"""The answers that a caller in Python gets: a Completion, or a stream of Chunks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from turnout.records import Outcome, Usage
 
 
 class Completion:
-    """A whole answer. `text` is the first choice's; `outcome` says who answered, why and at what cost."""
+    """A complete answer. `text` is the first choice's; `outcome` says who answered, why and at what cost."""
 
     __slots__ = ("_body", "body_bytes", "outcome")
 
@@ -44,7 +44,7 @@ class Completion:
 
 
 class Chunk:
-    """One chunk of a stream. `text` is what it adds to the first choice; "" for a finish or the usage."""
+    """One chunk of a stream. `text` is added to the first choice; "" for a finish or the usage."""
 
     __slots__ = ("_body",)
 
@@ -118,32 +118,32 @@ class TextStream:
         self._begin = begin
         self._answer: AnswerStream | None = None
 
-    async def _begun(self) -> AnswerStream:
+    async def _opened(self) -> AnswerStream:
         if self._answer is None:
             self._answer = await self._begin()
         return self._answer
 
     async def begin(self) -> None:
-        """Returns once the first content is here: until then a failure can still be told with a status. Raises
+        """Returns once the first content is here: until then a failure can still become an HTTP status. Raises
         ServedError."""
-        await self._begun()
+        await self._opened()
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self
 
     async def __anext__(self) -> Chunk:
-        answer = self._answer or await self._begun()
+        answer = self._answer or await self._opened()
         return Chunk(await anext(answer))
 
     async def __aenter__(self) -> TextStream:
-        await self._begun()
+        await self._opened()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Ends the listening early; where nobody else listens, the provider's call too."""
+        """Stops reading early; where nobody else reads the answer, the provider's call ends too."""
         if self._answer is not None:
             await self._answer.aclose()
 

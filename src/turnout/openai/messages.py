@@ -1,4 +1,4 @@
-"""OpenAI-shaped messages: what they say, and one canonical form of them. Pure values."""
+"""OpenAI's messages: checks, their text and images, and one canonical form of their JSON. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Message = Mapping[str, Any]
 Messages = tuple[Message, ...]
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-# Parts of a content list that carry no text but weigh on a model all the same.
+# Parts of a content list that hold no text but cost tokens all the same.
 IMAGE_PARTS = frozenset({"image_url", "input_image"})
 
 
@@ -75,14 +75,12 @@ def text_of(message: Message) -> str:
 
 def last_user_text(messages: Iterable[Message]) -> str:
     """The text of the last user message; the last message's where there is no user message."""
-    last = ""
-    found = ""
-    seen = False
+    last, last_user = "", None
     for message in messages:
         last = text_of(message)
         if message.get("role") == "user":
-            found, seen = last, True
-    return found if seen else last
+            last_user = last
+    return last if last_user is None else last_user
 
 
 def count_images(messages: Iterable[Message]) -> int:

@@ -18,11 +18,11 @@ Check = Callable[[Any], str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """One chat completion asked for.
+    """A checked request for one chat completion.
 
-    params: OpenAI's own parameters but those that stand as fields here. extra: parameters OpenAI's
-    reference does not name (a provider's own): carried on in the body, never as litellm's arguments.
-    extension: the `turnout` object (`tag`, `webhook_url`).
+    params: OpenAI's own parameters but those that are fields here. extra: parameters that OpenAI's reference does not
+    name (a provider's own): sent on in the body, never as litellm's arguments. extension: the `turnout` object
+    (`tag`, `webhook_url`).
     """
 
     messages: Messages
@@ -45,16 +45,32 @@ class ChatRequest:
         return len(offered)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _must(message: str, is_good: Callable[[Any], bool]) -> Check:
+    """A check that gives None for a good value, else the message."""
+    return lambda value: None if is_good(value) else message
 
 
-def _number(value: Any) -> str | None:
-    return None if _is_number(value) else "must be a number"
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _integer(value: Any) -> str | None:
-    return None if isinstance(value, int) and not isinstance(value, bool) else "must be an integer"
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _is_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
+
+
+_number = _must("must be a number", lambda value: isinstance(value, float) or _is_integer(value))
+_integer = _must("must be an integer", _is_integer)
+_boolean = _must("must be true or false", lambda value: isinstance(value, bool))
+_text = _must("must be a text", lambda value: isinstance(value, str))
+_object = _must("must be an object", lambda value: isinstance(value, Mapping))
+_text_or_object = _must("must be a text or an object", lambda value: isinstance(value, str | Mapping))
+_objects = _must("must be a non-empty array of objects", _is_objects)
+_texts = _must("must be an array of texts", _is_texts)
+_stop = _must("must be a text or an array of texts", lambda value: isinstance(value, str) or _is_texts(value))
 
 
 def _positive(value: Any) -> str | None:
@@ -63,36 +79,6 @@ def _positive(value: Any) -> str | None:
 
 def _count(value: Any) -> str | None:
     return _integer(value) or (None if value >= 0 else "must be at least 0")
-
-
-def _boolean(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "must be true or false"
-
-
-def _text(value: Any) -> str | None:
-    return None if isinstance(value, str) else "must be a text"
-
-
-def _object(value: Any) -> str | None:
-    return None if isinstance(value, Mapping) else "must be an object"
-
-
-def _text_or_object(value: Any) -> str | None:
-    return None if isinstance(value, str | Mapping) else "must be a text or an object"
-
-
-def _objects(value: Any) -> str | None:
-    good = isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value)
-    return None if good else "must be a non-empty array of objects"
-
-
-def _texts(value: Any) -> str | None:
-    good = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return None if good else "must be an array of texts"
-
-
-def _stop(value: Any) -> str | None:
-    return None if isinstance(value, str) or not _texts(value) else "must be a text or an array of texts"
 
 
 PARAMETERS: Mapping[str, Check] = {
@@ -124,10 +110,10 @@ PARAMETERS: Mapping[str, Check] = {
     "web_search_options": _object,
 }
 
-# Ours, and read here; everything else is a provider's own and travels in the body.
+# Fields of their own; everything that is neither here nor in the table is a provider's own, and stays in the body.
 _FIELDS = frozenset({"model", "messages", "stream", "stream_options", "turnout"})
 
-# Changing none of these changes what a model would answer.
+# Parameters that change nothing about what a model would answer.
 SHAPELESS = frozenset({"user", "service_tier", "metadata", "store", "safety_identifier", "prompt_cache_key"})
 
 
@@ -163,17 +149,17 @@ def from_mapping(value: Mapping[str, Any]) -> ChatRequest:
         raise InvalidRequest("messages is missing", param="messages")
     params: dict[str, Any] = {}
     extra: dict[str, Any] = {}
-    for name, given in value.items():
-        # OpenAI takes null for "not given" everywhere.
-        if name in _FIELDS or given is None:
+    for name, item in value.items():
+        # OpenAI takes null for an absent value everywhere.
+        if name in _FIELDS or item is None:
             continue
         check = PARAMETERS.get(name)
         if check is None:
-            extra[name] = given
-        elif wrong := check(given):
-            raise InvalidRequest(f"{name} {wrong}; got {_shown(given)}", param=name)
+            extra[name] = item
+        elif problem := check(item):
+            raise InvalidRequest(f"{name} {problem}; got {_shorten(item)}", param=name)
         else:
-            params[name] = given
+            params[name] = item
     return ChatRequest(
         messages=check_messages(value["messages"]),
         model=_field(value, "model", _text, "auto"),
@@ -191,19 +177,19 @@ def from_call(prompt: str | Any, *, stream: bool, params: Mapping[str, Any]) -> 
         if name in params:
             raise UsageError(f"{name}= is no parameter here: {instead}")
     extension = params.get("turnout")
-    rest = {name: value for name, value in params.items() if name not in ("turnout", "tag")}
+    fields = {name: value for name, value in params.items() if name not in ("turnout", "tag")}
     if "tag" in params:
         extension = {**(extension or {}), "tag": params["tag"]}
-    return from_mapping({**rest, "messages": as_messages(prompt), "stream": stream, "turnout": extension})
+    return from_mapping({**fields, "messages": as_messages(prompt), "stream": stream, "turnout": extension})
 
 
 def _field(value: Mapping[str, Any], name: str, check: Check, absent: Any) -> Any:
-    given = value.get(name)
-    if given is None:
+    item = value.get(name)
+    if item is None:
         return absent
-    if wrong := check(given):
-        raise InvalidRequest(f"{name} {wrong}; got {_shown(given)}", param=name)
-    return given
+    if problem := check(item):
+        raise InvalidRequest(f"{name} {problem}; got {_shorten(item)}", param=name)
+    return item
 
 
 def _include_usage(value: Mapping[str, Any]) -> bool:
@@ -213,14 +199,14 @@ def _include_usage(value: Mapping[str, Any]) -> bool:
 
 def _extension(value: Mapping[str, Any]) -> Mapping[str, Any]:
     extension: Mapping[str, Any] = _field(value, "turnout", _object, {})
-    for name, given in extension.items():
+    for name, item in extension.items():
         if name not in ("tag", "webhook_url"):
             raise InvalidRequest(f"turnout.{name} is not known; known are tag, webhook_url", param=f"turnout.{name}")
-        if wrong := _text(given):
-            raise InvalidRequest(f"turnout.{name} {wrong}", param=f"turnout.{name}")
+        if problem := _text(item):
+            raise InvalidRequest(f"turnout.{name} {problem}", param=f"turnout.{name}")
     return extension
 
 
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.attempt_errors import AttemptError, AttemptTimeout, CutShort, Misconfigured
-from turnout.openai.answers import Assembly, body_text, finish_reason
+from turnout.openai.answers import AnswerBuilder, body_text, finish_reason
 from turnout.openai.messages import text_of
 from turnout.openai.usage import TokenLimits, read_usage
 from turnout.ports.runtime import Clock, Observer, ProviderCall
@@ -142,7 +142,7 @@ class AttemptInProgress:
         self._usage = self._read_usage(body) or self._counted(len(body_text(body)))
         self.turn.permit.succeeded()
 
-    def told_partly(self, whole: Assembly) -> None:
+    def told_partly(self, whole: AnswerBuilder) -> None:
         """Broken off: what was received is billed."""
         body = whole.body()
         if whole.characters:

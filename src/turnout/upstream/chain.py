@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
 from turnout.attempt_errors import AttemptError, MalformedReply
-from turnout.openai.answers import Assembly, Body, is_content
+from turnout.openai.answers import AnswerBuilder, Body, is_content
 from turnout.openai.usage import TokenLimits
 from turnout.ports.runtime import Clock, Observer, Provider, ProviderCall
 from turnout.pricing import Price
@@ -82,7 +82,7 @@ class Chain:
             async for turn in turns:
                 with turn:
                     attempt = self._try(order, trace, turn, stream=True)
-                    whole = Assembly()
+                    whole = AnswerBuilder()
                     try:
                         async with aclosing(self._provider.stream(attempt.call)) as chunks:
                             for chunk in await self._opening(chunks, attempt, order.deadline):

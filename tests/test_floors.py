@@ -36,9 +36,10 @@ THIRD_PARTY = {
     "httpx": ("api.transport", "demo", "upstream", "webhooks.sender"),
     "litellm": ("api.litellm_provider", "doors.litellm_provider", "upstream"),
     "matplotlib": ("training.plots",),
-    "numpy": ("logs", "routing", "training"),
+    "numpy": ("logs", "quota.text_size", "routing", "training"),
     "openai": ("upstream",),
     "opentelemetry": ("doors", "telemetry"),
+    "orjson": ("openai.requests",),
     "pyarrow": ("logs.files",),
     "pybreaker": ("upstream",),
     "redis": ("stores.redis",),
@@ -52,9 +53,9 @@ THIRD_PARTY = {
 }
 # Whole wings that know nothing of each other, beyond what the floors say.
 APART = [("stores.memory", "stores.redis"), ("doors.asgi", "doors.wsgi")]
-# What importing the package, its doors and its main class loads of third parties: OpenTelemetry's API, and what its
-# older versions need.
-LIGHT = {"opentelemetry", "typing_extensions", *("deprecated", "importlib_metadata", "wrapt", "zipp")}
+# What importing the package, its doors and its main class loads of third parties: OpenTelemetry's API, what its
+# older versions need, and the JSON parser.
+LIGHT = {"opentelemetry", "orjson", "typing_extensions", *("deprecated", "importlib_metadata", "wrapt", "zipp")}
 
 # `turnout --version` prints what the root says.
 IMPORTS_ROOT = {"turnout.cli"}
@@ -104,7 +105,7 @@ def test_third_party_packages_are_imported_where_the_table_says(module: str) -> 
 
 @pytest.mark.parametrize("statement", ["turnout", "turnout.asgi", "turnout.wsgi", "turnout; turnout.Turnout"])
 def test_importing_the_package_and_its_doors_is_light(statement: str) -> None:
-    """No import of the public names loads a third-party package but OpenTelemetry's API."""
+    """No import of the public names loads a third-party package but OpenTelemetry's API and the JSON parser."""
     code = (
         f"import sys; before = set(sys.modules); import {statement};"
         "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"

@@ -134,7 +134,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
             ),
         )
     )
-    chat = Chat(pipeline)
+    chat = Chat(pipeline, max_params_bytes=settings.server.max_params_bytes)
     routes = Routes(route_table(settings.server, chat, Models(catalog.names)))
     return Parts(
         api=Api(settings=settings, clock=clock, home=HomeLoop(), chat=chat, routes=routes),

@@ -336,3 +336,27 @@ def test_an_error_tells_the_sdk_not_to_retry() -> None:
         answer = client.post("http://turnout/v1/chat/completions", json={"model": "cheap", "messages": ASK})
     assert (answer.status_code, answer.headers["x-should-retry"]) == (503, "false")
     assert sum(provider.calls.values()) <= 2 * calls
+
+
+def test_clients_of_httpx2_are_served_too() -> None:
+    """Whole, streamed and refused, asynchronous and blocking, by responses of their own library."""
+    httpx2 = pytest.importorskip("httpx2")
+    t, _ = built()
+
+    async def scenario() -> None:
+        async with httpx2.AsyncClient(transport=t.transport(model=None)) as http:
+            client = openai.AsyncOpenAI(api_key="-", base_url="http://turnout/v1", http_client=http)
+            whole = await client.chat.completions.create(model="cheap", messages=ASK)
+            stream = await client.chat.completions.create(model="expensive", messages=ASK, stream=True)
+            parts = [part.choices[0].delta.content or "" async for part in stream if part.choices]
+            assert whole.choices[0].message.content
+            assert "".join(parts)
+            with pytest.raises(openai.NotFoundError):
+                await client.chat.completions.create(model="none", messages=ASK)
+
+    asyncio.run(scenario())
+    with httpx2.Client(transport=t.transport(model=None)) as http:
+        client = openai.OpenAI(api_key="-", base_url="http://turnout/v1", http_client=http)
+        assert client.chat.completions.create(model="cheap", messages=ASK).choices[0].message.content
+        stream = client.chat.completions.create(model="expensive", messages=ASK, stream=True)
+        assert "".join(part.choices[0].delta.content or "" for part in stream if part.choices)

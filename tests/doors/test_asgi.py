@@ -7,7 +7,7 @@ import gc
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -195,3 +195,91 @@ def test_a_stream_that_never_pauses_ends_when_its_reader_leaves() -> None:
         assert provider.open == 0
 
     asyncio.run(scenario())
+
+
+def test_a_wrong_setting_is_raised_in_a_test_client() -> None:
+    """Which would wait for ever for an app that says it failed and goes on."""
+    app = FastAPI()
+    app.add_middleware(TurnoutMiddleware, config={"tiers": {}, "cache": {"tl_s": 5}})
+    with pytest.raises(SettingsError), TestClient(app):
+        pass
+
+
+class Replaying:
+    """An app in front of which a middleware has read the body: its `receive` gives `rest`, then what `last` gives."""
+
+    def __init__(self, app: Any, last: Callable[[], Any]) -> None:
+        self.app = app
+        self.last = last
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = json.dumps({"messages": [{"role": "user", "content": "x"}], "stream": scope["path"] == "/s"}).encode()
+        replayed = iter([{"type": "http.request", "body": body}])
+
+        async def receive_again() -> Any:
+            return next(replayed, None) or self.last()
+
+        scope = {**scope, "path": "/v1/chat/completions", "headers": []}
+        await self.app(scope, receive_again, send)
+
+
+def _raise() -> Any:
+    raise RuntimeError("the body was read already")
+
+
+@pytest.mark.parametrize("path", ["/", "/s"])
+@pytest.mark.parametrize("last", [lambda: {"type": "http.request", "body": b"x"}, _raise])
+def test_a_receive_that_only_replays_the_body_is_no_client_that_left(last: Callable[[], Any], path: str) -> None:
+    """At once each time, or by raising: the answer comes, whole or streamed, and the loop keeps its turns."""
+
+    async def scenario() -> None:
+        app = Replaying(
+            TurnoutMiddleware(Starlette(), turnout=Turnout(TIERS, provider=Slow({"openai/a": HELLO}))), last
+        )
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async with asyncio.timeout(20):
+            await app({"type": "http", "method": "POST", "path": path}, None, send)
+        assert sent[0]["status"] == 200
+        assert b"hello" in b"".join(message["body"] for message in sent[1:])
+        assert sent[-1]["more_body"] is False
+
+    asyncio.run(scenario())
+
+
+def test_what_receive_raises_before_the_bodys_end_goes_back_to_who_raised_it() -> None:
+    """A middleware that bounds bodies answers by itself; it is no defect of ours, and no hang-up."""
+
+    async def receive() -> Any:
+        raise RuntimeError("my own limit")
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    door = TurnoutMiddleware(Starlette(), turnout=Turnout(TIERS, provider=ScriptedProvider()))
+    scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
+    with pytest.raises(RuntimeError, match="my own limit"):
+        asyncio.run(door(scope, receive, send))
+
+
+TIERS = {
+    "tiers": {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}},
+    "routing": {"threshold": 1.0},
+}
+HELLO = [Says("hello", chunks=["hello"])]
+
+
+class Slow(ScriptedProvider):
+    """Takes long enough for the caller to be watched meanwhile."""
+
+    async def complete(self, call: Any) -> Any:
+        await asyncio.sleep(0.05)
+        return await super().complete(call)
+
+    async def stream(self, call: Any) -> Any:
+        await asyncio.sleep(0.05)
+        async for part in super().stream(call):
+            yield part

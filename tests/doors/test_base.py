@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 from collections.abc import Callable
@@ -17,10 +18,11 @@ from turnout.testing import ScriptedProvider
 
 CHAT = "/v1/chat/completions"
 BODY = json.dumps({"messages": [{"role": "user", "content": "hi"}]}).encode()
-Post = Callable[[Turnout, dict[str, str], bytes], tuple[int, bytes]]
+Pairs = list[tuple[str, str]]
+Post = Callable[[Turnout, Pairs, bytes], tuple[int, bytes]]
 
 
-def post_asgi(turnout: Turnout, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+def post_asgi(turnout: Turnout, headers: Pairs, body: bytes) -> tuple[int, bytes]:
     sent: list[Any] = []
 
     async def scenario() -> None:
@@ -35,7 +37,7 @@ def post_asgi(turnout: Turnout, headers: dict[str, str], body: bytes) -> tuple[i
         async def send(message: Any) -> None:
             sent.append(message)
 
-        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
         scope = {"type": "http", "method": "POST", "path": CHAT, "headers": raw}
         await asgi.TurnoutMiddleware(None, turnout=turnout)(scope, receive, send)  # type: ignore[arg-type]
 
@@ -43,15 +45,15 @@ def post_asgi(turnout: Turnout, headers: dict[str, str], body: bytes) -> tuple[i
     return sent[0]["status"], b"".join(message["body"] for message in sent[1:])
 
 
-def post_wsgi(turnout: Turnout, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+def post_wsgi(turnout: Turnout, headers: Pairs, body: bytes) -> tuple[int, bytes]:
     statuses: list[str] = []
-    names = {name: name.upper().replace("-", "_") for name in headers}
+    names = [(name.upper().replace("-", "_"), value) for name, value in headers]
     environ = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": CHAT,
         "wsgi.input": io.BytesIO(body),
         "wsgi.input_terminated": True,
-        **{name if name == "CONTENT_LENGTH" else f"HTTP_{name}": headers[key] for key, name in names.items()},
+        **{name if name == "CONTENT_LENGTH" else f"HTTP_{name}": value for name, value in names},
     }
     door = wsgi.TurnoutMiddleware(None, turnout=turnout)  # type: ignore[arg-type]
     answer = b"".join(door(environ, lambda status, headers, *_: statuses.append(status)))
@@ -76,15 +78,15 @@ def built(observer: Any = None, **sections: Any) -> Turnout:
 )
 def test_a_content_length_is_a_number_within_the_limit(post: Post, length: str, status: int) -> None:
     """At both doors alike, and told in OpenAI's shape."""
-    answered, body = post(built(), {"content-length": length}, BODY)
+    answered, body = post(built(), [("content-length", length)], BODY)
     assert answered == status
     assert ("error" in json.loads(body)) == (status != 200)
 
 
 def test_a_body_that_names_no_length_is_bounded_too(post: Post) -> None:
     """413 for what turns out larger than the limit."""
-    assert post(built(), {}, BODY)[0] == 200
-    assert post(built(), {}, BODY + b" " * 200)[0] == 413
+    assert post(built(), [], BODY)[0] == 200
+    assert post(built(), [], BODY + b" " * 200)[0] == 413
 
 
 class Watching:
@@ -113,14 +115,14 @@ def test_a_bearer_token_never_is_the_user_id(post: Post) -> None:
     observer = Watching()
     turnout = built(observer, identity={"bearer": True})
     for token in ("sk-first-secret", "sk-first-secret", "sk-other-secret"):
-        assert post(turnout, {"authorization": f"Bearer {token}"}, BODY)[0] == 200
+        assert post(turnout, [("authorization", f"Bearer {token}")], BODY)[0] == 200
     assert observer.users[0] == observer.users[1] != observer.users[2]
     assert not any("secret" in user for user in observer.users)
 
 
 def test_a_defect_of_ours_is_told_without_its_text(post: Post, caplog: pytest.LogCaptureFixture) -> None:
     """500 with the request's id for the caller; the text is for the log."""
-    status, body = post(built(Watching(RuntimeError("row 7 of /srv/secret.db is broken"))), {}, BODY)
+    status, body = post(built(Watching(RuntimeError("row 7 of /srv/secret.db is broken"))), [], BODY)
     assert status == 500
     assert json.loads(body)["error"]["message"].startswith("internal error; request req_")
     assert b"secret" not in body
@@ -151,3 +153,26 @@ def test_head_is_answered_without_a_body() -> None:
     answer = door(environ, lambda status, headers, *_: lengths.append(dict(headers)["content-length"]))
     assert b"".join(answer) == b""
     assert int(lengths[0]) == length
+
+
+def test_two_identity_headers_that_differ_are_refused(post: Post) -> None:
+    """Whoever sends both would be one user to a proxy and another to the app. WSGI servers join them by a comma."""
+    observer = Watching()
+    turnout = built(observer, identity={"user_header": "x-user-id", "bearer": True})
+    twice = [("X-User-Id", "ann"), ("X-User-Id", "bob")] if post is post_asgi else [("X-User-Id", "ann,bob")]
+    status, body = post(turnout, twice, BODY)
+    assert status == 400
+    assert "x-user-id" in json.loads(body)["error"]["message"]
+    tokens = [("Authorization", f"Bearer {token}") for token in "ab"]
+    assert post(turnout, tokens if post is post_asgi else [("Authorization", "Bearer a, Bearer b")], BODY)[0] == 400
+    assert observer.users == []
+    same = [("X-User-Id", "ann"), ("X-User-Id", "ann")] if post is post_asgi else [("X-User-Id", "ann, ann")]
+    assert post(turnout, same, BODY)[0] == 200
+    assert observer.users == ["ann"]
+
+
+@pytest.mark.parametrize(("encoding", "status"), [("gzip", 415), ("br", 415), ("identity", 200), ("", 200)])
+def test_a_compressed_body_is_refused_by_its_kind(post: Post, encoding: str, status: int) -> None:
+    """Not as JSON that is wrong."""
+    body = gzip.compress(BODY) if encoding == "gzip" else BODY
+    assert post(built(), [("Content-Encoding", encoding)], body)[0] == status

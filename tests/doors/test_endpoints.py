@@ -117,12 +117,17 @@ def test_a_used_up_budget_refuses_before_the_handler_runs() -> None:
         ("/flask/7", "/flask/<int:id>"),
         ("/flask/x/y", "/flask/<path:rest>"),
         ("/ask.", None),
+        ("//ask", "/ask"),
+        ("/ask/", "/ask"),
+        ("//ask//tea/", "/ask/{topic}"),
+        ("/files/", "/files/{name:path}"),
+        ("/files/a\nb", "/files/{name:path}"),
     ],
 )
 def test_a_path_finds_its_setting_by_itself_or_by_its_template(path: str, name: str | None) -> None:
     """FastAPI's, Starlette's, Flask's and Django's ways of writing one."""
     told = ["/ask", "/ask/{topic}", "/files/{name:path}", "/flask/<int:id>", "/flask/<path:rest>"]
-    found = Endpoints({one: Endpoint() for one in told}).find(path)
+    found = Endpoints({one: Endpoint() for one in told}).find(path, str)
     assert (found and found[0]) == name
 
 
@@ -200,3 +205,11 @@ def test_an_endless_body_is_read_ahead_no_further_than_the_limit() -> None:
         assert received == 5
 
     asyncio.run(scenario())
+
+
+def test_a_setting_without_converter_is_found_by_the_routes_template() -> None:
+    """What the framework serves the path by, its parameters without name and converter."""
+    endpoints = Endpoints({"/files/<name>": Endpoint(), "/item/{id}/": Endpoint()})
+    assert endpoints.find("/files/a/b", lambda: "/files/{rest:path}") is not None
+    assert endpoints.find("/item/7/x", lambda: "/item/<path:number>") is not None
+    assert endpoints.find("/other/7", lambda: "/other/{id}") is None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.openai.answers import AnswerBuilder, as_sent, chunks_of, is_content
+from turnout.openai.answers import AnswerBuilder, as_sent, chunks_of, event, is_content
 from turnout.testing import chunk, completion, usage_body
 
 TEXT = st.text(max_size=40)
@@ -65,3 +66,12 @@ def test_usage_is_told_only_where_asked_for() -> None:
     word = chunk({"content": "a"}, model="m")
     assert as_sent(word, include_usage=True)["usage"] is None  # type: ignore[index]
     assert "usage" not in as_sent(word, include_usage=False)  # type: ignore[operator]
+
+
+def test_an_event_is_one_line_for_every_reader() -> None:
+    """What Unicode takes for a line's end is escaped; the text stays the same, and other letters stay as they are."""
+    text = "a\u2028b\u2029c\u0085d\nü"
+    sent = event({"text": text})
+    assert sent.decode().removesuffix("\n\n").splitlines() == [sent.decode().removesuffix("\n\n")]
+    assert json.loads(sent.removeprefix(b"data: ")) == {"text": text}
+    assert "ü" in sent.decode()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from turnout.errors import InvalidRequest
+from turnout.errors import InvalidRequest, TooLarge
 from turnout.openai.requests import parse
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -63,3 +63,31 @@ def test_a_number_that_json_does_not_have_is_refused_wherever_it_stands(number: 
     for name in ("temperature", "top_k"):
         with pytest.raises(InvalidRequest):
             parse(b'{"messages": %b, "%b": %b}' % (json.dumps(HELLO).encode(), name.encode(), number.encode()))
+
+
+def body_of(**more: Any) -> bytes:
+    return json.dumps({"messages": HELLO, **more}).encode()
+
+
+def test_what_stands_outside_texts_and_media_is_bounded() -> None:
+    """Numbers, tools and structure are; texts, images and whatever is written between the fields are not."""
+    numbers = [1.5] * 500
+    for more in ({"zz": numbers}, {"tools": [{"type": "function", "function": {"parameters": {"enum": numbers}}}]}):
+        with pytest.raises(TooLarge):
+            parse(body_of(**more), max_params_bytes=1000)
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 5000}}
+    parts = [{"type": "text", "text": "é" * 5000}, image]
+    parse(json.dumps({"messages": [{"role": "user", "content": parts}]}).encode(), max_params_bytes=1000)
+    parse(json.dumps({"messages": [{"role": "user", "content": "x" * 5000}]}).encode(), max_params_bytes=1000)
+    with pytest.raises(TooLarge):
+        parse(json.dumps({"messages": HELLO * 100}).encode(), max_params_bytes=1000)
+    assert len(parse(body_of(zz=numbers)).extra["zz"]) == 500
+
+
+def test_a_value_that_is_nested_deeply_is_refused_by_name() -> None:
+    """Neither its error message nor its size runs out of stack."""
+    deep = b"[" * 50_000 + b"]" * 50_000
+    with pytest.raises(InvalidRequest):
+        parse(b'{"messages": [{"role": "user", "content": "x"}], "temperature": ' + deep + b"}")
+    with pytest.raises(InvalidRequest):
+        parse(b'{"messages": [{"role": "user", "content": "x"}], "zz": ' + deep + b"}", max_params_bytes=10)

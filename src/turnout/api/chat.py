@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply
@@ -13,12 +14,16 @@ from turnout.openai.requests import ChatRequest, parse
 from turnout.pipeline.pipeline import Pipeline
 from turnout.records import Outcome
 
+# A larger body's steps (parsing, keying, sizing) take milliseconds each.
+LARGE_BODY_BYTES = 65_536
+
 
 class Chat:
     """Answers chat completions from the pipeline. Each verb raises ServedError."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, *, max_params_bytes: int) -> None:
         self._pipeline = pipeline
+        self._max_params_bytes = max_params_bytes
 
     async def complete(self, request: ChatRequest, context: RequestContext) -> Completion:
         """The complete answer to a parsed request."""
@@ -43,7 +48,10 @@ class Chat:
             waits=request.waits,
             may_choose=request.own_code,
         )
-        chat = parse(request.body)
+        chat = parse(request.body, max_params_bytes=self._max_params_bytes)
+        if len(request.body) > LARGE_BODY_BYTES:
+            # Others have their turn between this body's steps.
+            await asyncio.sleep(0)
         if request.rename_model is not None:
             chat = replace(chat, model=request.rename_model(chat.model))
         if chat.stream:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from turnout.api.chat import Chat
 from turnout.api.exchange import Answer, ApiRequest, Reply
 from turnout.api.models import Models
-from turnout.errors import MethodNotAllowed, NotFound
+from turnout.errors import MethodNotAllowed, NotFound, UnsupportedMediaType
 from turnout.home_loop import HomeLoop
 from turnout.ports.runtime import Clock
 from turnout.settings import Server, Settings
@@ -27,10 +27,14 @@ class Route:
     relative: str
 
     async def __call__(self, request: ApiRequest) -> Reply:
-        """The reply. Raises ServedError; MethodNotAllowed for another method than the row's."""
+        """The reply. Raises ServedError; MethodNotAllowed for another method than the row's, UnsupportedMediaType for
+        a compressed body."""
         if request.method not in self.methods:
             allow = ", ".join(self.methods)
             raise MethodNotAllowed(f"this path takes {allow}, not {request.method}", headers=(("allow", allow),))
+        encoding = request.header("content-encoding").strip().lower()
+        if request.body and encoding not in ("", "identity"):
+            raise UnsupportedMediaType("content-encoding must be absent: a compressed body is not read")
         return await self.answer(request)
 
 

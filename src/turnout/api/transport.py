@@ -1,4 +1,4 @@
-"""An httpx transport that leads to a Turnout in the same process: for OpenAI-SDK and LangChain code in handlers.
+"""A transport for httpx and httpx2 that leads to a Turnout in the same process: for OpenAI-SDK and LangChain code.
 
     openai.AsyncOpenAI(api_key="-", base_url="http://turnout/v1",
                        http_client=httpx.AsyncClient(transport=turnout.transport()))
@@ -9,9 +9,11 @@ No socket is opened, so a handler cannot wait for the very worker that it keeps 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import httpx
 
@@ -26,7 +28,8 @@ from turnout.settings.sections import VIRTUAL_MODELS
 
 
 class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """For `httpx.Client` and `httpx.AsyncClient` alike, any number of them.
+    """For `httpx.Client` and `httpx.AsyncClient` alike, any number of them; and for those of httpx2, whose requests and
+    responses have the same names: each request is answered with a response of its own library.
 
     find: gives the API to send a request to; raises UsageError where there is none. model: replaces any model's name
     but auto, cheap, expensive, configured full names and aliases; None keeps it. The client's read timeout holds
@@ -45,19 +48,22 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         except UsageError as error:
             return _usage_error(error, request)
         if isinstance(reply, ApiReply):
-            return _complete_response(reply)
-        return _streamed_response(reply, _AsyncPieces(_TimedEvents(reply, request), api.home))
+            return _complete_response(reply, request)
+        pieces = _stream_types(_library(request))[0](_TimedEvents(reply, request), api.home)
+        return _streamed_response(reply, pieces, request)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body = request.read()
         try:
             api = self._find()
             opening = partial(_open, api, self._api_request(api, request, body), request)
-            pieces = _Pieces(api.home.for_thread(), opening)
+            pieces = _stream_types(_library(request))[1](api.home.for_thread(), opening)
         except UsageError as error:
             return _usage_error(error, request)
         reply = pieces.head
-        return _complete_response(reply) if isinstance(reply, ApiReply) else _streamed_response(reply, pieces)
+        if isinstance(reply, ApiReply):
+            return _complete_response(reply, request)
+        return _streamed_response(reply, pieces, request)
 
     def _api_request(self, api: Api, request: httpx.Request, body: bytes) -> ApiRequest:
         return ApiRequest(
@@ -84,7 +90,7 @@ async def _answer(api: Api, request: ApiRequest, http_request: httpx.Request) ->
         route = api.routes.find_relative(request.path)
         async with _read_timeout(http_request):
             return await route(request)
-    except httpx.ReadTimeout:
+    except _library(http_request).ReadTimeout:
         raise
     except Exception as error:
         # The outermost code of this door: what is no ServedError is a defect of ours.
@@ -98,16 +104,23 @@ async def _open(
     return reply, _TimedEvents(reply, http_request) if isinstance(reply, EventStream) else None
 
 
-def _complete_response(reply: ApiReply) -> httpx.Response:
+def _library(request: httpx.Request) -> Any:
+    """The library that this request belongs to: httpx, or httpx2."""
+    return sys.modules[type(request).__module__.partition(".")[0]]
+
+
+def _complete_response(reply: ApiReply, request: httpx.Request) -> httpx.Response:
     headers = reply.all_headers
     if reply.status >= 400:
         # The SDK's own retries would hold the handler, and multiply ours.
         headers.append(("x-should-retry", "false"))
-    return httpx.Response(reply.status, headers=headers, content=reply.body)
+    response: httpx.Response = _library(request).Response(reply.status, headers=headers, content=reply.body)
+    return response
 
 
-def _streamed_response(events: EventStream, pieces: httpx.AsyncByteStream | httpx.SyncByteStream) -> httpx.Response:
-    return httpx.Response(events.status, headers=events.all_headers, stream=pieces)
+def _streamed_response(events: EventStream, pieces: Any, request: httpx.Request) -> httpx.Response:
+    response: httpx.Response = _library(request).Response(events.status, headers=events.all_headers, stream=pieces)
+    return response
 
 
 def _usage_error(error: UsageError, request: httpx.Request) -> httpx.Response:
@@ -116,7 +129,7 @@ def _usage_error(error: UsageError, request: httpx.Request) -> httpx.Response:
     if "x-stainless-lang" not in request.headers:
         raise error
     body = {"error": {"message": str(error), "type": "usage_error", "code": "usage_error", "param": None}}
-    return _complete_response(json_reply(500, body, []))
+    return _complete_response(json_reply(500, body, []), request)
 
 
 @asynccontextmanager
@@ -126,7 +139,7 @@ async def _read_timeout(request: httpx.Request) -> AsyncIterator[None]:
         async with asyncio.timeout(request.extensions.get("timeout", {}).get("read")):
             yield
     except TimeoutError as error:
-        raise httpx.ReadTimeout("no answer within the client's read timeout", request=request) from error
+        raise _library(request).ReadTimeout("no answer within the client's read timeout", request=request) from error
 
 
 class _TimedEvents:
@@ -147,7 +160,7 @@ class _TimedEvents:
         await self._events.aclose()
 
 
-class _AsyncPieces(httpx.AsyncByteStream):
+class _AsyncPieces:
     """A stream's events for an AsyncClient on any loop, pulled on the home loop."""
 
     def __init__(self, events: _TimedEvents, home: HomeLoop) -> None:
@@ -165,5 +178,9 @@ class _AsyncPieces(httpx.AsyncByteStream):
         await self._home.run(self._events.aclose)
 
 
-class _Pieces(portal.Pumped[Reply, bytes], httpx.SyncByteStream):
-    """A stream's events for a blocking Client in a thread."""
+@cache
+def _stream_types(library: Any) -> tuple[type[_AsyncPieces], type[portal.Pumped[Reply, bytes]]]:
+    """The streams of this library's responses, for its AsyncClient and its Client: each checks for its own bases."""
+    asynchronous = type("AsyncPieces", (_AsyncPieces, library.AsyncByteStream), {})
+    blocking = type("Pieces", (portal.Pumped, library.SyncByteStream), {})
+    return asynchronous, blocking

@@ -19,7 +19,8 @@ from turnout.doors.asgi_endpoint import Message, ReadAhead, Receive, Send, with_
 from turnout.doors.base import Door
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
-from turnout.errors import CallerGone, SettingsError
+from turnout.doors.route_templates import asgi_template
+from turnout.errors import CallerGone, ServedError, SettingsError
 from turnout.portal import running_loop
 from turnout.settings import Endpoint
 
@@ -40,32 +41,41 @@ class TurnoutMiddleware(Door[App, Scope]):
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
+        if kind == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        path = self._path(scope)
         if kind == "http":
-            path = self._path(scope)
             route = self._routes.find(path)
             if route is not None:
                 await self._answer(route, path, scope, receive, send)
                 return
-            if (found := self._endpoints.find(path)) is not None:
-                await self._admit(*found, scope, receive, send)
+            found = self._endpoints.find(path, partial(asgi_template, self._app, scope, path))
+            if found is not None:
+                await self._admit(*found, path, scope, receive, send)
                 return
-        elif kind == "lifespan":
-            await self._lifespan(scope, receive, send)
-            return
-        await self._pass_on(self._bind(scope, asyncio.get_running_loop()), scope, receive, send)
+        await self._pass_on(self._bind(scope, path, asyncio.get_running_loop()), scope, receive, send)
 
     async def _answer(self, route: Route, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """A request for one of our own paths."""
         request_id, started = new_request_id(), self.turnout.clock.monotonic()
         method = scope["method"]
         connection = Connection(receive, send)
+        try:
+            body = await connection.read_body(self._body_limit(scope)) if method == "POST" else b""
+        except CallerGone:
+            return
+        except ServedError as error:
+            # Anything else is what a middleware outside raises from its `receive`, and goes back to it.
+            await connection.reply(error_reply(error, request_id), head_only=False)
+            return
         reply: Reply
         try:
             request = self._api_request(
                 scope,
                 method=method,
                 path=path,
-                body=await connection.read_body(self._body_limit(scope)) if method == "POST" else b"",
+                body=body,
                 request_id=request_id,
                 started=started,
                 waits=connection.unless_gone,
@@ -78,14 +88,17 @@ class TurnoutMiddleware(Door[App, Scope]):
             reply = error_reply(error, request_id)
         await connection.reply(reply, head_only=method == "HEAD")
 
-    async def _admit(self, name: str, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _admit(
+        self, name: str, endpoint: Endpoint, path: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """A request of one of the app's own endpoints: counted and decided before its handler runs."""
-        bound = self._bind(scope, asyncio.get_running_loop(), name)
+        bound = self._bind(scope, path, asyncio.get_running_loop(), name)
         request = EndpointRequest(bound, endpoint)
         ahead = ReadAhead(receive, self._settings.server.max_body_bytes)
         method = scope["method"]
+        body = await ahead.body() if request.has_prompt(method) else b""
         try:
-            await request.admit(await ahead.body() if request.has_prompt(method) else b"")
+            await request.admit(body)
         except Exception as error:
             reply = error_reply(error, new_request_id())
             await Connection(receive, send).reply(reply, head_only=method == "HEAD")
@@ -136,9 +149,16 @@ class TurnoutMiddleware(Door[App, Scope]):
             return path[len(root) :]
         return path
 
-    def _route(self, scope: Scope) -> str:
+    def _template(self, scope: Scope, path: str) -> str:
+        # FastAPI leaves the route in the scope: below a mount it is the mounted app's alone.
         template = getattr(scope.get("route"), "path", "")
-        return template if isinstance(template, str) else ""
+        if isinstance(template, str) and template and self._path(scope) == path:
+            return template
+        return asgi_template(self._app, scope, path)
+
+    def _headers(self, scope: Scope, name: str) -> list[str]:
+        wanted = name.encode("latin-1")
+        return [value.decode("latin-1") for key, value in scope["headers"] if key == wanted]
 
     def _header(self, scope: Scope, name: str) -> str:
         wanted = name.encode("latin-1")
@@ -155,3 +175,5 @@ async def _fail_startup(error: SettingsError, scope: Scope, receive: Receive, se
         raise error
     await receive()
     await send({"type": "lifespan.startup.failed", "message": f"turnout: {error}"})
+    # A server has stopped by now; a test client waits for the app to end, and raises what it ended with.
+    raise error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -11,6 +12,12 @@ from turnout.api.exchange import ApiReply, EventStream, Reply
 from turnout.doors.asgi_endpoint import Message, Receive, Send
 from turnout.doors.base import check_size
 from turnout.errors import CallerGone
+
+log = logging.getLogger("turnout")
+
+# Between looks for the client's hang-up, in seconds, where `receive` answers with something else each time.
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
 
 T = TypeVar("T")
 
@@ -52,8 +59,19 @@ class Connection:
             await self._stream(reply)
 
     async def _disconnected(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        """Returns when the client has hung up, which nothing but `http.disconnect` says.
+
+        A middleware outside may replay the body at once each time, or raise where nothing is left to replay: neither
+        is a client that left, and neither may keep the loop busy.
+        """
+        pause = FIRST_PAUSE_S
+        try:
+            while (await self._receive())["type"] != "http.disconnect":
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+        except Exception as error:
+            log.info("turnout: receive() raised after the body's end; a hang-up goes unnoticed", exc_info=error)
+            await asyncio.get_running_loop().create_future()
 
     @asynccontextmanager
     async def _while_connected(self) -> AsyncIterator[None]:

@@ -13,6 +13,7 @@ from turnout.context import Caller
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import Endpoints
 from turnout.doors.identity import UserOf, user_id
+from turnout.doors.route_templates import normal_path
 from turnout.errors import InvalidRequest, SettingsError, TooLarge
 from turnout.turnout import Config, Turnout
 
@@ -69,28 +70,46 @@ class Door(ABC, Generic[App, Raw]):
         """The path below where the app is mounted."""
 
     @abstractmethod
-    def _route(self, raw: Raw) -> str:
-        """The route's template where the framework leaves it; "" elsewhere."""
+    def _template(self, raw: Raw, path: str) -> str:
+        """The template of the route that serves the request; "" where the framework tells none."""
+
+    @abstractmethod
+    def _headers(self, raw: Raw, name: str) -> list[str]:
+        """The texts of all headers of this lower-case name."""
 
     @abstractmethod
     def _header(self, raw: Raw, name: str) -> str:
         """A header's text by its lower-case name; "" where absent."""
 
-    def _caller(self, raw: Raw, endpoint: str = "") -> Caller:
-        """Who asks, and from where. endpoint: one of the settings', at which the door has counted the request."""
-        user = user_id(self._settings.identity, self._user_of, raw, partial(self._header, raw))
+    def _one_header(self, raw: Raw, name: str) -> str:
+        """The text of a header that says who asks. Raises InvalidRequest where it was sent twice and differs: a proxy
+        and the app would each believe another."""
+        values = set(self._headers(raw, name))
+        if len(values) > 1:
+            raise InvalidRequest(f"the header {name} was sent more than once, with different values")
+        return values.pop() if values else ""
+
+    def _caller(self, raw: Raw, path: str, endpoint: str = "") -> Caller:
+        """Who asks, and from where. path: below where the door stands. endpoint: one of the settings', at which the
+        door has counted the request."""
+        user = user_id(self._settings.identity, self._user_of, raw, partial(self._one_header, raw))
         if endpoint:
             return Caller(user=user, endpoint=endpoint, admitted=True)
-        return Caller(user=user, endpoint=self._route(raw) or self._path(raw))
+        return Caller(user=user, endpoint=self._template(raw, path) or normal_path(path))
 
-    def _bind(self, raw: Raw, loop: asyncio.AbstractEventLoop | None, endpoint: str = "") -> BoundTurnout:
+    def _bind(self, raw: Raw, path: str, loop: asyncio.AbstractEventLoop | None, endpoint: str = "") -> BoundTurnout:
         """The Turnout for the handler of this request. loop: the server's; None under WSGI."""
-        return BoundTurnout(self.turnout, partial(self._caller, raw, endpoint), loop)
+        return BoundTurnout(self.turnout, partial(self._caller, raw, path, endpoint), loop)
 
     def _api_request(self, raw: Raw, *, method: str, path: str, body: bytes, **more: Any) -> ApiRequest:
         """A request for one of our own paths. more: the fields that are left, `request_id` and `started` among them."""
         return ApiRequest(
-            method=method, path=path, header=partial(self._header, raw), body=body, caller=self._caller(raw), **more
+            method=method,
+            path=path,
+            header=partial(self._header, raw),
+            body=body,
+            caller=self._caller(raw, path),
+            **more,
         )
 
     def _body_limit(self, raw: Raw) -> int:

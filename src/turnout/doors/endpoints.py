@@ -5,46 +5,51 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from turnout.api.response_headers import Headers, decision_headers, handler_timing
 from turnout.doors.bound import BoundTurnout
+from turnout.doors.route_templates import PARAMETER, normal_path, normal_template
 from turnout.settings import Endpoint
 
-# A path parameter as FastAPI, Starlette, Flask and Django write it, its converter in either place.
-_PARAMETER = re.compile(r"\{[^{}/]+\}|<[^<>/]+>")
 _ANY_PATH = re.compile(r"\{[^{}]+:path\}|<path:[^<>]+>")
 # The methods whose bodies hold something to score.
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Endpoints:
-    """Finds the setting of a path: named as it is, or by its route's template. The first that fits."""
+    """Finds the setting of a request: named by its path, or by its route's template. The first that fits."""
 
     def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
-        self._exact = {name: endpoint for name, endpoint in endpoints.items() if not _PARAMETER.search(name)}
-        self._templates = [
-            (re.compile(_pattern(name)), name, endpoint)
-            for name, endpoint in endpoints.items()
-            if name not in self._exact
+        named = list(endpoints.items())
+        self._exact = {normal_path(name): (name, setting) for name, setting in named if not PARAMETER.search(name)}
+        self._patterns = [
+            (re.compile(_pattern(name), re.DOTALL), name, setting) for name, setting in named if PARAMETER.search(name)
         ]
+        self._by_template = {normal_template(name): (name, setting) for name, setting in reversed(named)}
 
-    def find(self, path: str) -> tuple[str, Endpoint] | None:
-        """The name in the settings, and what stands there."""
-        endpoint = self._exact.get(path)
-        if endpoint is not None:
-            return path, endpoint
-        for pattern, name, templated in self._templates:
-            if pattern.fullmatch(path):
-                return name, templated
-        return None
+    def find(self, path: str, template: Callable[[], str]) -> tuple[str, Endpoint] | None:
+        """The name in the settings, and what stands there. template: gives that of the route which serves the path,
+        "" where the framework tells none; asked only where no path fits."""
+        if not self._by_template:
+            return None
+        path = normal_path(path)
+        if (exact := self._exact.get(path)) is not None:
+            return exact
+        for pattern, name, setting in self._patterns:
+            # A parameter that takes any path takes an empty one too.
+            if pattern.fullmatch(path) or pattern.fullmatch(path + "/"):
+                return name, setting
+        served_by = template()
+        return self._by_template.get(normal_template(served_by)) if served_by else None
 
 
 def _pattern(template: str) -> str:
+    template = normal_path(template)
     pattern, end = "", 0
-    for match in _PARAMETER.finditer(template):
-        pattern += re.escape(template[end : match.start()]) + (".+" if _ANY_PATH.fullmatch(match.group()) else "[^/]+")
+    for match in PARAMETER.finditer(template):
+        pattern += re.escape(template[end : match.start()]) + (".*" if _ANY_PATH.fullmatch(match.group()) else "[^/]+")
         end = match.end()
     return pattern + re.escape(template[end:])
 

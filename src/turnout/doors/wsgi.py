@@ -20,6 +20,7 @@ from turnout.context import HandledRequest, current_request, new_request_id
 from turnout.doors.base import Door, check_size
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
+from turnout.doors.route_templates import wsgi_template
 from turnout.doors.wsgi_endpoint import Environ, StartResponse, body_size, read, read_ahead, with_headers
 from turnout.settings import Endpoint
 
@@ -42,9 +43,10 @@ class TurnoutMiddleware(Door[App, Environ]):
         route = self._routes.find(path)
         if route is not None:
             return self._answer(route, path, environ, start_response)
-        if (found := self._endpoints.find(path)) is not None:
-            return self._admit(*found, environ, start_response)
-        return self._pass_on(self._bind(environ, None), environ, start_response)
+        found = self._endpoints.find(path, partial(wsgi_template, self._app, environ, path))
+        if found is not None:
+            return self._admit(*found, path, environ, start_response)
+        return self._pass_on(self._bind(environ, path, None), environ, start_response)
 
     def _answer(self, route: Route, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """A request for one of our own paths, answered on the portal."""
@@ -72,9 +74,11 @@ class TurnoutMiddleware(Door[App, Environ]):
         check_size(len(body), limit)
         return body
 
-    def _admit(self, name: str, endpoint: Endpoint, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _admit(
+        self, name: str, endpoint: Endpoint, path: str, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
         """A request of one of the app's own endpoints: counted and decided before its handler runs."""
-        bound = self._bind(environ, None, name)
+        bound = self._bind(environ, path, None, name)
         request = EndpointRequest(bound, endpoint)
         try:
             has_prompt = request.has_prompt(environ["REQUEST_METHOD"])
@@ -114,11 +118,15 @@ class TurnoutMiddleware(Door[App, Environ]):
         # PEP 3333: the bytes of the path, decoded as latin-1.
         return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
 
-    def _route(self, environ: Environ) -> str:
-        """Flask leaves the template on its request."""
-        rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-        template = getattr(rule, "rule", "")
-        return template if isinstance(template, str) else ""
+    def _template(self, environ: Environ, path: str) -> str:
+        return wsgi_template(self._app, environ, path)
+
+    def _headers(self, environ: Environ, name: str) -> list[str]:
+        # WSGI servers join what was sent twice with a comma, as RFC 9110 allows.
+        text = self._header(environ, name)
+        if "," not in text or (name == "authorization" and not text.lower().startswith("bearer ")):
+            return [text] if text else []
+        return [value for part in text.split(",") if (value := part.strip())]
 
     def _header(self, environ: Environ, name: str) -> str:
         key = name.upper().replace("-", "_")

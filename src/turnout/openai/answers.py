@@ -13,6 +13,8 @@ from typing import Any
 Body = dict[str, Any]
 DONE = b"data: [DONE]\n\n"
 
+_LINE_ENDS = [(character.encode(), b"\\u%04x" % ord(character)) for character in "\u0085\u2028\u2029"]
+
 # The fields of a delta that a reader would notice.
 _CONTENT = ("content", "tool_calls", "refusal", "function_call", "reasoning_content", "audio")
 
@@ -26,8 +28,13 @@ def dumps(body: Mapping[str, Any]) -> bytes:
 
 
 def event(body: Mapping[str, Any]) -> bytes:
-    """One server-sent event holding this object."""
-    return b"data: " + dumps(body) + b"\n\n"
+    """One server-sent event holding this object, in one line for any reader: what Unicode takes for a line's end, and
+    readers such as Python's `splitlines` with it, stands there as JSON's escape."""
+    data = dumps(body)
+    if not data.isascii():
+        for line_end, escape in _LINE_ENDS:
+            data = data.replace(line_end, escape)
+    return b"data: " + data + b"\n\n"
 
 
 def is_content(chunk: Mapping[str, Any]) -> bool:

@@ -5,12 +5,14 @@ Field names and types: the OpenAI API reference, "Create chat completion".
 
 from __future__ import annotations
 
-import json
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
-from turnout.errors import InvalidRequest, UsageError
+import orjson
+
+from turnout.errors import InvalidRequest, TooLarge, UsageError
 from turnout.openai.messages import Messages, as_messages, check_messages
 
 Check = Callable[[Any], str | None]
@@ -117,30 +119,62 @@ _FIELDS = frozenset({"model", "messages", "stream", "stream_options", "turnout"}
 SHAPELESS = frozenset({"user", "service_tier", "metadata", "store", "safety_identifier", "prompt_cache_key"})
 
 
-def parse(body: bytes) -> ChatRequest:
-    """The request in this body. Raises InvalidRequest, whose `param` names the field that is wrong."""
-    return from_mapping(_decode(body))
+def parse(body: bytes, *, max_params_bytes: int | None = None) -> ChatRequest:
+    """The request in this body. max_params_bytes: the most that may stand outside the messages' texts and media; None:
+    any number. Raises InvalidRequest, whose `param` names the field that is wrong, and TooLarge."""
+    value = _decode(body)
+    if max_params_bytes is not None and len(body) > max_params_bytes:
+        _check_params(value, max_params_bytes)
+    return from_mapping(value)
+
+
+def _check_params(value: Mapping[str, Any], limit: int) -> None:
+    """Numbers and structure cost far more time than as many bytes of text do. Raises TooLarge."""
+    messages = value.get("messages")
+    rest = {**value, "messages": [_frame(item) for item in messages] if isinstance(messages, list) else messages}
+    try:
+        size = len(orjson.dumps(rest))
+    except TypeError as error:
+        raise InvalidRequest("the body is nested too deeply") from error
+    if size > limit:
+        raise TooLarge(f"all but the texts and the media of the messages are {size} bytes, which is more than {limit}")
+
+
+def _frame(message: Any) -> Any:
+    """The message without its texts and media."""
+    if not isinstance(message, dict):
+        return message
+    content = message.get("content")
+    if isinstance(content, list):
+        content = [_bare_part(part) for part in content]
+    return {**message, "content": "" if isinstance(content, str) else content}
+
+
+def _bare_part(part: Any) -> Any:
+    """The content part without its text, and without what its medium holds (an image's url, a file's data)."""
+    if not isinstance(part, dict):
+        return part
+    bare = {name: _bare_medium(item) if isinstance(item, dict) else item for name, item in part.items()}
+    return {**bare, "text": ""} if isinstance(part.get("text"), str) else bare
+
+
+def _bare_medium(medium: Mapping[str, Any]) -> Any:
+    return {name: "" if isinstance(item, str) else item for name, item in medium.items()}
 
 
 def _decode(body: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
-    except UnicodeDecodeError as error:
-        raise InvalidRequest("the body is not valid UTF-8") from error
+        value = orjson.loads(body)
     except RecursionError as error:
         raise InvalidRequest("the body is nested too deeply") from error
-    except json.JSONDecodeError as error:
-        raise InvalidRequest(f"the body is not valid JSON: {error}") from error
-    except ValueError as error:
-        # NaN and the like, or an integer of thousands of digits, for which Python's own hint is no help here.
-        raise InvalidRequest("the body holds a number that is not valid JSON, or one that is too long") from error
+    except orjson.JSONDecodeError as error:
+        problem = str(error)
+        if "surrogate" in problem and "UTF-8" not in problem:
+            problem = f"it holds text that is not valid Unicode (a lone surrogate): {problem}"
+        raise InvalidRequest(f"the body is not valid JSON: {problem}") from error
     if not isinstance(value, dict):
         raise InvalidRequest("the body must be a JSON object with model and messages")
     return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def from_mapping(value: Mapping[str, Any]) -> ChatRequest:
@@ -208,5 +242,6 @@ def _extension(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _shorten(value: Any) -> str:
-    text = repr(value)
+    # However long and deep the value is.
+    text = reprlib.repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

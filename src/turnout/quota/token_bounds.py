@@ -7,13 +7,13 @@ below, each of them several times what any provider is known to add.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from turnout.errors import InvalidRequest
 from turnout.openai.messages import IMAGE_PARTS, Message, Messages, canonical_json
+from turnout.quota.text_size import utf8_bound
 
 # The frame of a prompt: begin and end marks, the line that names the assistant, a date.
 FRAME_TOKENS = 64
@@ -57,7 +57,7 @@ def _message(message: Message, where: str) -> Size:
     rest = {name: value for name, value in message.items() if name not in ("role", "content")}
     tokens = MESSAGE_TOKENS + (STRUCTURE * _json(rest) if rest else 0)
     if isinstance(content, str):
-        return Size(tokens + _text(content))
+        return Size(tokens + utf8_bound(content))
     images = 0
     for index, part in enumerate(content or ()):
         kind = part["type"]
@@ -69,19 +69,12 @@ def _message(message: Message, where: str) -> Size:
         if kind in IMAGE_PARTS:
             images += 1
         else:
-            tokens += MESSAGE_TOKENS + (_text(part["text"]) if kind == "text" else STRUCTURE * _json(part))
+            tokens += MESSAGE_TOKENS + (utf8_bound(part["text"]) if kind == "text" else STRUCTURE * _json(part))
     return Size(tokens, images)
 
 
-def _text(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    normal = text if unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
-    return max(len(text.encode()), len(normal.encode()))
-
-
 def _json(value: Any) -> int:
-    return _text(canonical_json(value).decode())
+    return utf8_bound(canonical_json(value).decode())
 
 
 def output_caps(sent: Mapping[str, Any]) -> dict[str, int]:

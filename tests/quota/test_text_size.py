@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnout.quota.text_size import utf8_bound
@@ -14,6 +14,7 @@ def utf8(text: str) -> int:
     return len(text.encode())
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50))
 def test_no_text_is_longer_than_its_bound(text: str) -> None:
     """As it is, decomposed and composed."""

@@ -25,7 +25,7 @@ CONTRACT = {"told_status", "told_headers", "told_code"}
 # Letters of the alphabet: the scorer's view of them, whose name stands in scorer files.
 PLAIN_SENSE = {("routing", "letters"), ("training", "letters")}
 # Rooms whose names are still being changed; this set only ever gets smaller.
-PENDING = {"openai", "upstream"}
+PENDING = {"openai"}
 
 
 def banned_words(name: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""One try of one model, from its beginning to its record in the trip."""
+"""One try of one model, from its beginning to its record in the trace."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def to_check(status: int | None) -> str:
 
 
 class AttemptInProgress:
-    """One try. Ended exactly once, whatever happened: recorded, told to the observer and to the circuit.
+    """One try. Ended exactly once, whatever happened: recorded, and reported to the observer and the circuit.
 
     deadline_s: how long a whole request may take, which no attempt outlives.
     """
@@ -53,7 +53,7 @@ class AttemptInProgress:
     def __init__(
         self,
         *,
-        turn: CallSlot,
+        slot: CallSlot,
         model: Model,
         call: ProviderCall,
         trace: CallTrace,
@@ -65,12 +65,12 @@ class AttemptInProgress:
         deadline_s: float,
         warned: set[str],
     ) -> None:
-        self.turn = turn
+        self.slot = slot
         self.model = model
         self.call = call
         self.began = clock.monotonic()
         self.first_chunk_s: float | None = None
-        self._trip = trace
+        self._trace = trace
         self._clock = clock
         self._observer = observer
         self._price = price
@@ -106,7 +106,7 @@ class AttemptInProgress:
     def begun(self) -> None:
         """The first content-bearing chunk is here."""
         self.first_chunk_s = self._clock.monotonic() - self.began
-        self.turn.permit.answered()
+        self.slot.permit.answered()
 
     def failed(self, error: BaseException) -> AttemptError:
         """The fault that this error is. A cancellation is none: it is recorded and raised again."""
@@ -120,29 +120,29 @@ class AttemptInProgress:
             raise error
         self._error_kind = error.kind
         self._error = error
-        self._log(error, opened=self.turn.permit.failed(error))
+        self._log(error, opened=self.slot.permit.failed(error))
         return error
 
     def _log(self, error: AttemptError, *, opened: bool) -> None:
-        """Ours to mend is told as a warning, at each opening of the circuit and else once a model; a provider's own
+        """Ours to mend is logged as a warning, at each opening of the circuit and else once a model; a provider's own
         trouble is in spans and metrics."""
         name = self.call.model
         if opened:
-            told = "%s refuses us and is left alone, but for a probe every [breaker] reset_s: check %s. It said: %s"
-            log.warning(told, name, to_check(error.status), error)
+            message = "%s refuses us and is left alone, but for a probe every [breaker] reset_s: check %s. It said: %s"
+            log.warning(message, name, to_check(error.status), error)
         else:
             ours = isinstance(error, Misconfigured) and name not in self._warned
             log.log(logging.WARNING if ours else logging.INFO, "attempt of %s failed: %s: %s", name, error.kind, error)
         if isinstance(error, Misconfigured):
             self._warned.add(name)
 
-    def told(self, body: Mapping[str, Any]) -> None:
-        """The whole answer is here; where it tells no usage that can be believed, we count."""
+    def succeeded(self, body: Mapping[str, Any]) -> None:
+        """The whole answer is here; where it has no usage that can be believed, we count."""
         self._body = body
         self._usage = self._read_usage(body) or self._counted(len(body_text(body)))
-        self.turn.permit.succeeded()
+        self.slot.permit.succeeded()
 
-    def told_partly(self, whole: AnswerBuilder) -> None:
+    def broke_off(self, whole: AnswerBuilder) -> None:
         """Broken off: what was received is billed."""
         body = whole.body()
         if whole.characters:
@@ -172,7 +172,7 @@ class AttemptInProgress:
         usage, price = self._usage, self._price
         attempt = Attempt(
             model=self.call.model,
-            tier=self.turn.candidate.tier,
+            tier=self.slot.candidate.tier,
             duration_s=self._clock.monotonic() - self.began,
             first_chunk_s=self.first_chunk_s,
             error=self._error_kind,
@@ -183,6 +183,6 @@ class AttemptInProgress:
             response_id=self._body.get("id"),
             finish_reason=finish_reason(self._body),
         )
-        self._trip.trying_since = None
-        self._trip.attempts.append(attempt)
+        self._trace.trying_since = None
+        self._trace.attempts.append(attempt)
         self._observer.attempt_ended(self._token, attempt)

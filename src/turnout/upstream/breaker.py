@@ -40,7 +40,7 @@ class Rules:
 class State:
     """One circuit. Times are values of one monotonic clock; 0: not.
 
-    failures, throttled: failures, and 429s that told no time, in a row. proven: it has answered well since it
+    failures, throttled: failures, and 429s without a time, in a row. proven: it has answered well since it
     last opened. misconfigured: it is not closed because it refused our key, its name or its address. probe_until: the
     lease of the probe that is out; elsewhere: it is another process's. term: counts the changes; a call admitted in
     an earlier term says nothing about this one.
@@ -145,10 +145,10 @@ def throttled(state: State, term: int, now: float, retry_after_s: float | None, 
     answered a probe; then for `pause_s`.
     """
     probe = term == state.term and bool(state.probe_until)
-    told = min(retry_after_s or 0.0, LONGEST_PAUSE_S)
-    if not told and not probe and (term != state.term or state.throttled + 1 < rules.failures):
+    asked_s = min(retry_after_s or 0.0, LONGEST_PAUSE_S)
+    if not asked_s and not probe and (term != state.term or state.throttled + 1 < rules.failures):
         return replace(state, throttled=state.throttled + 1) if term == state.term else state
-    until = max(state.paused_until, now + (told or rules.pause_s))
+    until = max(state.paused_until, now + (asked_s or rules.pause_s))
     return replace(
         state,
         paused_until=until,
@@ -181,7 +181,7 @@ def absorbed(state: State, circuit: Circuit, now: float) -> State:
 
 
 def shared(state: State, now: float) -> Circuit:
-    """The state as other processes are told of it."""
+    """The state as other processes see it."""
     is_open = state.phase != "closed"
     return Circuit(
         open=is_open,

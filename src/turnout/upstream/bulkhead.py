@@ -27,15 +27,15 @@ class CallSlot:
 
     candidate: Candidate
     permit: Permit
-    slots: ConcurrencyLimit
+    limit: ConcurrencyLimit
 
     def __enter__(self) -> CallSlot:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Heard only where nothing was told before: the call was cancelled, or failed in a way of ours.
+        # Does nothing where the result was reported before: the call was cancelled, or failed in a way of ours.
         self.permit.released()
-        self.slots.give()
+        self.limit.give()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Bulkhead:
         self._observer = observer
         self._circuits = {name: circuit_name(name, settings.model(name)) for name in settings.model_names}
         self._shared = tuple(dict.fromkeys(self._circuits.values())) if circuit_store is not None else ()
-        self._slots = {name: _slots(settings.model(name)) for name in settings.model_names}
+        self._limits = {name: _limit(settings.model(name)) for name in settings.model_names}
         self.guard = Guard(
             clock=clock,
             rules=Rules(
@@ -76,7 +76,7 @@ class Bulkhead:
 
     def busy(self, model: str) -> int:
         """How many of this model's slots are taken."""
-        return self._slots[model].taken
+        return self._limits[model].taken
 
     def look(self, model: str) -> Unavailable | None:
         """Why this model would not be called now; changes nothing."""
@@ -84,40 +84,40 @@ class Bulkhead:
         return _not_now(refused) if refused is not None else None
 
     async def enter(self, candidate: Candidate, deadline: float, trace: CallTrace) -> CallSlot | Unavailable:
-        """A turn, waiting for a slot where there is none. Raises TimeoutError at the deadline."""
-        slots = self._slots[candidate.model]
-        if not slots.take_now():
+        """A slot, waited for where none is free. Raises TimeoutError at the deadline."""
+        limit = self._limits[candidate.model]
+        if not limit.take_now():
             async with self._clock.timeout_at(deadline):
                 with trace.waiting(self._clock):
-                    got = await slots.take()
+                    got = await limit.take()
             if not got:
                 # Turned away: the room is full, or the circuit opened while it was being waited in.
                 return self.look(candidate.model) or Unavailable(reason="full", retry_after_s=COME_BACK_S)
         try:
             permit = await self.guard.ask(self._circuits[candidate.model], self._lease_s(candidate.model))
         except BaseException:
-            slots.give()
+            limit.give()
             raise
         if isinstance(permit, CircuitRefusal):
-            slots.give()
+            limit.give()
             return _not_now(permit)
-        return CallSlot(candidate=candidate, permit=permit, slots=slots)
+        return CallSlot(candidate=candidate, permit=permit, limit=limit)
 
     def _lease_s(self, model: str) -> float:
         # A stream's probe is over with its first chunk, so no call is a probe for longer than an attempt.
         return min(self._settings.model(model).timeout_s, self._settings.retry.deadline_s) + PROBE_MARGIN_S
 
     def _changed(self, circuit: str, old: Phase, new: Phase) -> None:
-        told = {names.CIRCUIT: circuit, names.OLD_STATE: old, names.STATE: new}
+        attributes = {names.CIRCUIT: circuit, names.OLD_STATE: old, names.STATE: new}
         if new == "open" and self.guard.state(circuit).misconfigured:
-            told[names.ERROR_TYPE] = Misconfigured.kind
-        self._observer.event(None, names.CIRCUIT_CHANGED, told)
+            attributes[names.ERROR_TYPE] = Misconfigured.kind
+        self._observer.event(None, names.CIRCUIT_CHANGED, attributes)
 
     def _shut(self, circuit: str, pause_s: float) -> None:
         # Whoever waits for a slot goes on to the next candidate at once.
         for model, name in self._circuits.items():
             if name == circuit:
-                self._slots[model].turn_away()
+                self._limits[model].turn_away()
         if pause_s > 0:
             self._observer.event(None, names.CIRCUIT_PAUSED, {names.CIRCUIT: circuit, names.PAUSE_SECONDS: pause_s})
 
@@ -127,7 +127,7 @@ class Bulkhead:
         return self._shared
 
     def absorb(self, circuits: Mapping[str, Circuit], asked_at: float) -> None:
-        """Takes in what an Entry told of circuits; asked_at: when it was asked for."""
+        """Takes in what an Entry says of circuits; asked_at: when it was asked for."""
         if circuits:
             self.guard.absorb(circuits, asked_at)
 
@@ -143,7 +143,7 @@ def circuit_name(name: str, model: Model) -> str:
     return f"{name}@{host}{base.path}" if host else name
 
 
-def _slots(model: Model) -> ConcurrencyLimit:
+def _limit(model: Model) -> ConcurrencyLimit:
     return ConcurrencyLimit(most=model.max_concurrency, waiting=model.max_waiting)
 
 

@@ -50,7 +50,7 @@ class UpstreamCall:
 
 
 class CallTrace:
-    """The record of one order, true at any time, also after a cancellation. Seconds.
+    """The record of one call, true at any time, also after a cancellation. Seconds.
 
     answer: the whole answer that a stream's chunks made, once it has ended well.
     """
@@ -115,8 +115,8 @@ class Failures:
             return DeadlineExceeded("no model answered within the deadline")
         come_back = min(self._come_back, default=COME_BACK_S)
         if not self._theirs:
-            told = "no model is set up so that it can answer; the app's log says what is wrong"
-            return UpstreamUnavailable(told, retry_after_s=come_back)
+            message = "no model is set up so that it can answer; the app's log says what is wrong"
+            return UpstreamUnavailable(message, retry_after_s=come_back)
         if self.last is None and self._full:
             return Overloaded("every model is busy; try again later", retry_after_s=come_back)
         return UpstreamUnavailable("no model could answer; try again later", retry_after_s=come_back)

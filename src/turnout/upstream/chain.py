@@ -1,6 +1,6 @@
 """From candidate to candidate until one answers, inside one deadline.
 
-For each candidate in order: a turn at it (circuit, slot, budget), then a try; on a transient error back off and
+For each candidate in order: leave to call it (circuit, slot, budget), then a try; on a transient error back off and
 try again, while the process's retry budget lasts; then the next candidate. A stream may fail over until its
 first content-bearing chunk; after it, a break ends it with an error.
 """
@@ -28,7 +28,7 @@ from turnout.upstream.next_within import next_within
 
 
 class Chain:
-    """Tries the candidates of an order. `rng` gives uniform chances in [0, 1)."""
+    """Tries the candidates of an request. `rng` gives uniform chances in [0, 1)."""
 
     def __init__(
         self,
@@ -51,120 +51,122 @@ class Chain:
         self._limits = limits
         self._rng = rng
         self._recent = retry_budget.Recent()
-        # Models of whose misconfiguration the log was told.
+        # Models whose misconfiguration is in the log already.
         self._warned: set[str] = set()
 
-    async def complete(self, order: UpstreamCall, trace: CallTrace) -> Body:
+    async def complete(self, request: UpstreamCall, trace: CallTrace) -> Body:
         """The first whole answer. Raises ServedError."""
         failures = Failures()
-        async with aclosing(self._turns(order, trace, failures)) as turns:
-            async for turn in turns:
-                with turn:
-                    attempt = self._try(order, trace, turn, stream=False)
+        async with aclosing(self._slots(request, trace, failures)) as slots:
+            async for slot in slots:
+                with slot:
+                    attempt = self._try(request, trace, slot, stream=False)
                     try:
-                        async with self._clock.timeout_at(attempt.answer_by(order.deadline)):
+                        async with self._clock.timeout_at(attempt.answer_by(request.deadline)):
                             body = await self._provider.complete(attempt.call)
                     except BaseException as error:
                         failures.add(attempt.failed(error))
                     else:
-                        attempt.told(body)
-                        trace.serving = turn.candidate
+                        attempt.succeeded(body)
+                        trace.serving = slot.candidate
                         return body
                     finally:
                         attempt.end()
-        raise failures.served(self._clock.monotonic() >= order.deadline)
+        raise failures.served(self._clock.monotonic() >= request.deadline)
 
-    async def stream(self, order: UpstreamCall, trace: CallTrace) -> AsyncGenerator[Body, None]:
+    async def stream(self, request: UpstreamCall, trace: CallTrace) -> AsyncGenerator[Body, None]:
         """The chunks of the first answer that begins. Raises ServedError: before the first chunk where no
         candidate began one, after it where the one that began broke off."""
         failures = Failures()
-        async with aclosing(self._turns(order, trace, failures)) as turns:
-            async for turn in turns:
-                with turn:
-                    attempt = self._try(order, trace, turn, stream=True)
+        async with aclosing(self._slots(request, trace, failures)) as slots:
+            async for slot in slots:
+                with slot:
+                    attempt = self._try(request, trace, slot, stream=True)
                     whole = AnswerBuilder()
                     try:
                         async with aclosing(self._provider.stream(attempt.call)) as chunks:
-                            for chunk in await self._opening(chunks, attempt, order.deadline):
-                                trace.serving = turn.candidate
+                            for chunk in await self._opening(chunks, attempt, request.deadline):
+                                trace.serving = slot.candidate
                                 whole.add(chunk)
                                 yield chunk
-                            async for chunk in self._rest(chunks, attempt, order.stream_deadline):
+                            async for chunk in self._rest(chunks, attempt, request.stream_deadline):
                                 whole.add(chunk)
                                 yield chunk
                         if not whole.finished:
                             raise MalformedReply("the stream ended before its finish")
                     except BaseException as error:
                         # A caller that leaves arrives here as GeneratorExit or CancelledError, and goes on upwards.
-                        attempt.told_partly(whole)
+                        attempt.broke_off(whole)
                         fault = attempt.failed(error)
                         if trace.serving is not None:
                             raise broken(fault) from fault
                         failures.add(fault)
                     else:
                         trace.answer = whole.body()
-                        attempt.told(trace.answer)
+                        attempt.succeeded(trace.answer)
                         return
                     finally:
                         attempt.end()
-        raise failures.served(self._clock.monotonic() >= order.deadline)
+        raise failures.served(self._clock.monotonic() >= request.deadline)
 
-    async def _turns(self, order: UpstreamCall, trace: CallTrace, failures: Failures) -> AsyncGenerator[CallSlot, None]:
-        """A turn at each candidate in order, and another after a back-off while its failures are worth it."""
+    async def _slots(
+        self, request: UpstreamCall, trace: CallTrace, failures: Failures
+    ) -> AsyncGenerator[CallSlot, None]:
+        """A slot at each candidate in order, and another after a back-off while its failures are worth it."""
         # Not under an attempt's own limits: a process that has just begun must not take its models for sick.
         await self._provider.load()
-        for index, candidate in enumerate(order.candidates):
+        for index, candidate in enumerate(request.candidates):
             tried = 0
-            while self._clock.monotonic() < order.deadline:
-                turn = await self._turn(order, trace, candidate, again=bool(index or tried))
-                if isinstance(turn, Unavailable):
-                    self._skip(order, trace, candidate, turn, failures)
+            while self._clock.monotonic() < request.deadline:
+                slot = await self._enter(request, trace, candidate, again=bool(index or tried))
+                if isinstance(slot, Unavailable):
+                    self._skip(request, trace, candidate, slot, failures)
                     break
                 if not tried:
                     self._recent = retry_budget.counted(self._recent, self._clock.monotonic(), retry=False)
-                yield turn
+                yield slot
                 tried += 1
                 fault = failures.last
                 if fault is None or not fault.retryable:
                     break
-                if not await self._backed_off(order, trace, candidate, tried, fault):
+                if not await self._backed_off(request, trace, candidate, tried, fault):
                     break
 
-    async def _turn(
-        self, order: UpstreamCall, trace: CallTrace, candidate: Candidate, *, again: bool
+    async def _enter(
+        self, request: UpstreamCall, trace: CallTrace, candidate: Candidate, *, again: bool
     ) -> CallSlot | Unavailable:
         # Looked at first: money is not reserved, nor a slot waited for, where the circuit would refuse.
         refused = self._bulkhead.look(candidate.model)
         if refused is not None:
             return refused
-        if again and order.afford is not None and not await order.afford(candidate):
+        if again and request.afford is not None and not await request.afford(candidate):
             return Unavailable(reason="budget", retry_after_s=None)
         try:
-            return await self._bulkhead.enter(candidate, order.deadline, trace)
+            return await self._bulkhead.enter(candidate, request.deadline, trace)
         except TimeoutError:
             return Unavailable(reason="full", retry_after_s=None)
 
     def _skip(
-        self, order: UpstreamCall, trace: CallTrace, candidate: Candidate, why: Unavailable, failures: Failures
+        self, request: UpstreamCall, trace: CallTrace, candidate: Candidate, why: Unavailable, failures: Failures
     ) -> None:
         trace.skipped.append(Skip(model=candidate.model, reason=why.reason))
         failures.skipped(why.reason, why.retry_after_s)
         self._observer.event(
-            order.token, names.CANDIDATE_SKIPPED, {names.MODEL: candidate.model, names.SKIP_REASON: why.reason}
+            request.token, names.CANDIDATE_SKIPPED, {names.MODEL: candidate.model, names.SKIP_REASON: why.reason}
         )
 
     async def _backed_off(
-        self, order: UpstreamCall, trace: CallTrace, candidate: Candidate, tried: int, fault: AttemptError
+        self, request: UpstreamCall, trace: CallTrace, candidate: Candidate, tried: int, fault: AttemptError
     ) -> bool:
         """Whether the candidate may be tried again, now that it has been waited for."""
         now = self._clock.monotonic()
-        wait = pause(self._settings.retry, tried, self._rng(), fault.retry_after_s, order.deadline - now)
+        wait = pause(self._settings.retry, tried, self._rng(), fault.retry_after_s, request.deadline - now)
         if wait is None or not retry_budget.may_retry(self._recent, now, self._settings.retry.budget):
             return False
         # Counted when it is granted: those who wait have their share already.
         self._recent = retry_budget.counted(self._recent, now, retry=True)
         self._observer.event(
-            order.token,
+            request.token,
             names.RETRIED,
             {names.MODEL: candidate.model, names.ERROR_TYPE: fault.kind, names.WAIT_SECONDS: wait},
         )
@@ -198,24 +200,24 @@ class Chain:
                 return
             yield chunk
 
-    def _try(self, order: UpstreamCall, trace: CallTrace, turn: CallSlot, *, stream: bool) -> AttemptInProgress:
-        name = turn.candidate.model
+    def _try(self, request: UpstreamCall, trace: CallTrace, slot: CallSlot, *, stream: bool) -> AttemptInProgress:
+        name = slot.candidate.model
         model = self._settings.model(name)
         now = self._clock.monotonic()
-        params = {**order.params, **order.own.get(name, {})}
-        if order.extra:
-            params["extra_body"] = dict(order.extra)
-        timeout_s = max(0.001, min(model.timeout_s, order.deadline - now))
+        params = {**request.params, **request.own.get(name, {})}
+        if request.extra:
+            params["extra_body"] = dict(request.extra)
+        timeout_s = max(0.001, min(model.timeout_s, request.deadline - now))
         call = ProviderCall(
             model=name,
-            messages=order.messages,
+            messages=request.messages,
             params=params,
             # The plug's is per read; between chunks ours are the timeouts that count.
             timeout_s=max(timeout_s, model.chunk_timeout_s) if stream else timeout_s,
             connect_timeout_s=model.connect_timeout_s,
         )
         return AttemptInProgress(
-            turn=turn,
+            slot=slot,
             model=model,
             call=call,
             trace=trace,
@@ -223,7 +225,7 @@ class Chain:
             observer=self._observer,
             price=self._prices().get(name),
             limits=self._limits(name),
-            token=self._observer.attempt_started(order.token, call, tier=turn.candidate.tier, stream=stream),
+            token=self._observer.attempt_started(request.token, call, tier=slot.candidate.tier, stream=stream),
             deadline_s=self._settings.retry.deadline_s,
             warned=self._warned,
         )

@@ -1,4 +1,4 @@
-"""A model's concurrency cap and its waiting room: first come, first served, and a bounded number of chairs."""
+"""A model's concurrency cap and its waiting room: first come, first served."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class ConcurrencyLimit:
 
     def __init__(self, *, most: int, waiting: int) -> None:
         self._most = most
-        self._chairs = waiting
+        self._max_waiting = waiting
         self._queue: deque[asyncio.Future[bool]] = deque()
         self.taken = 0
 
@@ -27,36 +27,36 @@ class ConcurrencyLimit:
         return True
 
     async def take(self) -> bool:
-        """Takes a slot, waiting for one; False where every chair is taken, or when all are turned away."""
+        """Takes a slot, waiting for one; False where as many wait already as may, or when all are turned away."""
         if self.take_now():
             return True
-        if len(self._queue) >= self._chairs:
+        if len(self._queue) >= self._max_waiting:
             return False
-        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._queue.append(waiter)
         try:
-            return await turn
+            return await waiter
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.result():
+            if waiter.done() and not waiter.cancelled() and waiter.result():
                 # The slot was handed over in the very moment of leaving.
                 self.give()
-            elif turn in self._queue:
-                self._queue.remove(turn)
+            elif waiter in self._queue:
+                self._queue.remove(waiter)
             raise
 
     def give(self) -> None:
         """Gives a slot back: to whoever has waited longest."""
         while self._queue:
-            turn = self._queue.popleft()
-            if not turn.done():
+            waiter = self._queue.popleft()
+            if not waiter.done():
                 # The slot passes on; `taken` stays.
-                turn.set_result(True)
+                waiter.set_result(True)
                 return
         self.taken -= 1
 
     def turn_away(self) -> None:
         """Empties the waiting room: there is nothing to wait for any more."""
         queue, self._queue = self._queue, deque()
-        for turn in queue:
-            if not turn.done():
-                turn.set_result(False)
+        for waiter in queue:
+            if not waiter.done():
+                waiter.set_result(False)

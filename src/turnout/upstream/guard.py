@@ -1,7 +1,7 @@
 """Stands before every model: asks its circuit before a call, and tells it afterwards how the call went.
 
 The rules are in `breaker.py`. pybreaker's `CircuitBreaker` carries each circuit's state and listeners (see
-`fuse.py`). Where a Switchboard is handed in, what happens to a circuit is posted there, its one probe is
+`pybreaker_adapter.py`). Where a CircuitStore is handed in, what happens to a circuit is posted there, its one probe is
 claimed there, and `absorb` takes in what others posted.
 """
 
@@ -34,18 +34,18 @@ Shut = Callable[[str, float], None]
 
 
 class Permit:
-    """Leave to call once. Told exactly once how it went; a second word is not heard."""
+    """Leave to call once. Told exactly once how it went; later reports are ignored."""
 
     def __init__(self, guard: Guard, name: str, term: int, *, probe: bool) -> None:
         self._guard = guard
         self._name = name
         self._term = term
-        self._told = False
+        self._reported = False
         self.probe = probe
 
     def answered(self) -> None:
-        """A stream has begun to answer. That is all a probe is to find out; how it ends is still to be told."""
-        if self.probe and not self._told:
+        """A stream has begun to answer. That is all a probe is to find out; how it ends is still to be reported."""
+        if self.probe and not self._reported:
             self._guard.tell(self._name, self._term, "succeeded")
             self.probe = False
             self._term = self._guard.state(self._name).term
@@ -72,9 +72,9 @@ class Permit:
         self._tell("released")
 
     def _tell(self, event: Event, retry_after_s: float | None = None) -> bool:
-        if self._told:
+        if self._reported:
             return False
-        self._told = True
+        self._reported = True
         return self._guard.tell(self._name, self._term, event, retry_after_s)
 
 
@@ -84,7 +84,7 @@ Event = Literal["succeeded", "failed", "misconfigured", "denied", "throttled", "
 class Guard:
     """The circuits of this process.
 
-    changed(name, old, new): told of each change of phase. shut(name, pause_s): told when calls can no longer
+    changed(name, old, new): called at each change of phase. shut(name, pause_s): called when calls can no longer
     pass, be it open (0) or paused for so many seconds.
     """
 
@@ -175,15 +175,15 @@ class Guard:
 
     def circuit(self, name: str) -> pybreaker.CircuitBreaker:
         """The circuit itself: its listeners, and `open()`, `half_open()` and `close()` by hand."""
-        return self._fuse(name).circuit
+        return self._circuit(name).circuit
 
-    def _fuse(self, name: str) -> PybreakerCircuit:
+    def _circuit(self, name: str) -> PybreakerCircuit:
         if name not in self._by_name:
-            self._by_name[name] = self._new(name, self._clock, self._rules, self._told)
+            self._by_name[name] = self._new(name, self._clock, self._rules, self._phase_changed)
         return self._by_name[name]
 
     def _move(self, name: str, after: State) -> State:
-        circuit = self._fuse(name)
+        circuit = self._circuit(name)
         before = circuit.snapshot
         circuit.move(after)
         now = self._clock.monotonic()
@@ -194,7 +194,7 @@ class Guard:
             self._shut(name, pause_s)
         return after
 
-    def _told(self, name: str, old: Phase, new: Phase) -> None:
+    def _phase_changed(self, name: str, old: Phase, new: Phase) -> None:
         state, now = self.state(name), self._clock.monotonic()
         if new == "open":
             # Of one that is ours to mend, the attempt warns: it knows what to say.
@@ -208,7 +208,7 @@ class Guard:
             self._changed(name, old, new)
 
     def absorb(self, circuits: Mapping[str, Circuit], asked_at: float) -> None:
-        """Takes in what an Entry told. asked_at: when it was asked for, by the clock's monotonic; what was
+        """Takes in what an Entry says. asked_at: when it was asked for, by the clock's monotonic; what was
         posted here meanwhile is newer."""
         for name, circuit in circuits.items():
             if not self._posting[name] and asked_at > self._posted_at.get(name, float("-inf")):
@@ -232,7 +232,7 @@ class Guard:
             await circuit_store.release(name)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name="turnout.switchboard")
+        task = asyncio.get_running_loop().create_task(work, name="turnout.circuit-store")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -1,6 +1,6 @@
 """Imports litellm once, off the event loop, with what it does unasked switched off first.
 
-The import takes 2 to 8 s and, unless told otherwise, fetches a price table over the network.
+The import takes 2 to 8 s and, unless switched off, fetches a price table over the network.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _after: list[Callable[[ModuleType], None]] = []
 def start() -> Future[ModuleType]:
     """Begins the import in a daemon thread, once, so that the first request need not wait for all of it.
 
-    A daemon's: a process that is told to end meanwhile does not wait for it.
+    A daemon's: a process that is asked to end meanwhile does not wait for it.
     """
     global _loading
     with _lock:
@@ -50,7 +50,7 @@ def start() -> Future[ModuleType]:
 
 
 def load() -> ModuleType:
-    """litellm, imported, quiet and rehearsed. Blocks for as long as that takes; at once when it is there."""
+    """litellm, imported, quiet and warmed up. Blocks for as long as that takes; at once when it is there."""
     return _module if _module is not None else start().result()
 
 
@@ -119,9 +119,9 @@ def _import() -> ModuleType:
     # Rebuilding every stream's whole answer for callbacks that nobody registered.
     litellm.disable_streaming_logging = True
     # In a thread of its own: whoever loads may be running a loop.
-    rehearsing = threading.Thread(target=_rehearse, args=(litellm,), name="turnout.rehearse", daemon=True)
-    rehearsing.start()
-    rehearsing.join()
+    warming = threading.Thread(target=_warm_up, args=(litellm,), name="turnout.warm-litellm", daemon=True)
+    warming.start()
+    warming.join()
     # litellm is 370,000 objects that stay for good: each full collection would walk them all, and every request
     # would wait 200 ms for it. Nor does a forked worker then copy their pages, and the interpreter ends in 0.05 s
     # instead of 0.9 s.
@@ -130,12 +130,12 @@ def _import() -> ModuleType:
     return litellm
 
 
-def _rehearse(litellm: ModuleType) -> None:
+def _warm_up(litellm: ModuleType) -> None:
     global _quiet
     try:
-        made = tuned(litellm)
-        asyncio.run(warm_up(litellm, made))
-        _quiet = made
+        arguments = tuned(litellm)
+        asyncio.run(warm_up(litellm, arguments))
+        _quiet = arguments
     except Exception as error:
         # Another litellm than those tried: slower, but as right as before.
         log.warning("litellm cannot be quieted, each call costs about a half more CPU: %s: %s", type(error), error)

@@ -84,20 +84,20 @@ async def _nothing_async(*_: Any, **__: Any) -> None:
 
 
 _FRAME = {"id": "-", "created": 1, "model": "-"}
-_TOLD = {"role": "assistant", "content": "-"}
+_MESSAGE = {"role": "assistant", "content": "-"}
 _USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
 
 
 def _whole() -> bytes:
-    choice = {"index": 0, "message": _TOLD, "finish_reason": "stop"}
+    choice = {"index": 0, "message": _MESSAGE, "finish_reason": "stop"}
     return json.dumps({**_FRAME, "object": "chat.completion", "choices": [choice], "usage": _USAGE}).encode()
 
 
 def _events() -> bytes:
     # Without usage: litellm then counts the tokens itself, by a table that takes 30 ms to load.
-    choice = {"index": 0, "delta": _TOLD, "finish_reason": "stop"}
-    told = json.dumps({**_FRAME, "object": "chat.completion.chunk", "choices": [choice]})
-    return f"data: {told}\n\ndata: [DONE]\n\n".encode()
+    choice = {"index": 0, "delta": _MESSAGE, "finish_reason": "stop"}
+    event = json.dumps({**_FRAME, "object": "chat.completion.chunk", "choices": [choice]})
+    return f"data: {event}\n\ndata: [DONE]\n\n".encode()
 
 
 async def warm_up(litellm: Any, tuning: Tuned) -> None:
@@ -116,12 +116,12 @@ async def warm_up(litellm: Any, tuning: Tuned) -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         # The openai SDK 3 names httpx2's type and takes httpx's client as well.
         given: Any = http
-        client = openai.AsyncOpenAI(api_key="-", base_url="http://rehearsal.invalid/v1", http_client=given)
+        client = openai.AsyncOpenAI(api_key="-", base_url="http://warm-up.invalid/v1", http_client=given)
         for stream in (False, True):
-            told = await litellm.acompletion(
+            response = await litellm.acompletion(
                 model=model, messages=messages, stream=stream, client=client, max_retries=0,
                 **tuning(model, messages, stream),
             )  # fmt: skip
             if stream:
-                async for _ in told:
+                async for _ in response:
                     pass

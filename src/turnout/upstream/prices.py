@@ -87,8 +87,8 @@ def _bundled(row: Mapping[str, Any] | None) -> Price | None:
 
 def _row(row: Mapping[str, Any], suffix: str) -> Price:
     def rate(name: str) -> Decimal | None:
-        told = row.get(name + suffix, row.get(name))
-        return _per_million(told) if isinstance(told, int | float) else None
+        usd = row.get(name + suffix, row.get(name))
+        return _per_million(usd) if isinstance(usd, int | float) else None
 
     return Price(
         input=rate("input_cost_per_token") or FREE,

@@ -52,7 +52,7 @@ class LiteLLMProvider:
         watched = None
         # Gemini's is None until its first read.
         if getattr(parts, "completion_stream", None) is not None:
-            watched = parts.completion_stream = _Told(parts.completion_stream)
+            watched = parts.completion_stream = _ModelWatch(parts.completion_stream)
         try:
             async for part in _translated(parts):
                 chunk = translate.chunk(part)
@@ -139,7 +139,7 @@ def _timeout(call: ProviderCall) -> Any:
     return httpx.Timeout(call.timeout_s, connect=min(call.connect_timeout_s, call.timeout_s))
 
 
-class _Told:
+class _ModelWatch:
     """The provider's own stream below litellm's, which replaces the real model's name by the one asked for."""
 
     def __init__(self, stream: Any) -> None:
@@ -147,7 +147,7 @@ class _Told:
         self._chunks = aiter(stream)
         self.model: str | None = None
 
-    def __aiter__(self) -> _Told:
+    def __aiter__(self) -> _ModelWatch:
         return self
 
     async def __anext__(self) -> Any:

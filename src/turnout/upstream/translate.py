@@ -72,8 +72,8 @@ def attempt_error(error: Exception) -> AttemptError:
         return MalformedReply(text)
     if status in _CALLERS:
         body = getattr(error, "body", None)
-        told = body if isinstance(body, Mapping) else {}
-        return CallerFault(_bare(text), status=status, code=_text(told.get("code")), param=_text(told.get("param")))
+        fields = body if isinstance(body, Mapping) else {}
+        return CallerFault(_bare(text), status=status, code=_text(fields.get("code")), param=_text(fields.get("param")))
     if status is not None and (ours := _OURS.get(status)):
         return ours(text, status=status)
     if status == 408:
@@ -130,12 +130,12 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        told = headers.get("retry-after")
-        if told is None:
+        value = headers.get("retry-after")
+        if value is None:
             return None
-        if told.replace(".", "", 1).isdigit():
-            return float(told)
-        when = email.utils.parsedate_to_datetime(told).timestamp()
+        if value.replace(".", "", 1).isdigit():
+            return float(value)
+        when = email.utils.parsedate_to_datetime(value).timestamp()
         return max(0.0, when - (time.time() if now is None else now))
     except (ValueError, TypeError):
         return None
@@ -173,14 +173,14 @@ def chunk(part: Any) -> Body:
 
 
 def _chunk_choice(choice: Any) -> Body:
-    told: Body = {
+    body: Body = {
         "index": choice.index,
         "delta": _message_body(choice.delta),
         "finish_reason": choice.finish_reason,
     }
     if (logprobs := getattr(choice, "logprobs", None)) is not None:
-        told["logprobs"] = _plain(logprobs)
-    return told
+        body["logprobs"] = _plain(logprobs)
+    return body
 
 
 def _frame(answer: Any, kind: str) -> Body:
@@ -204,7 +204,7 @@ def _message_body(message: Any) -> Body:
 
 def _usage(answer: Any) -> Body | None:
     usage = getattr(answer, "usage", None)
-    # litellm tells zeros where the provider told nothing.
+    # litellm gives zeros where the provider gave none.
     if usage is None or not (usage.prompt_tokens or usage.completion_tokens):
         return None
     body: Body = {
@@ -214,8 +214,8 @@ def _usage(answer: Any) -> Body | None:
     }
     for name in ("prompt_tokens_details", "completion_tokens_details"):
         details = _plain(getattr(usage, name, None))
-        if details and (told := {key: value for key, value in details.items() if value is not None}):
-            body[name] = told
+        if details and (known := {key: value for key, value in details.items() if value is not None}):
+            body[name] = known
     return body
 
 

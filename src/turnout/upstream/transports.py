@@ -23,7 +23,7 @@ log = logging.getLogger("turnout.upstream")
 
 
 class DirectProvider:
-    """The Provider port: directly where that is proved equal, else through litellm, told once with the reason."""
+    """The Provider port: directly where that is proved equal, else through litellm; the reason is logged once."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ

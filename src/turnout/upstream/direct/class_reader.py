@@ -1,4 +1,4 @@
-"""A provider's events, read by litellm's class for it and told as OpenAI's chunks."""
+"""A provider's events, read by litellm's class for it and given as OpenAI's chunks."""
 
 from __future__ import annotations
 

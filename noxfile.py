@@ -46,6 +46,26 @@ def nightly(session: nox.Session) -> None:
     for python in PYTHONS:
         session.notify(f"tests-{python}")
     session.notify("lowest")
+    session.notify("hostile")
+    session.notify("audit")
+
+
+@nox.session(python=PYTHONS[0])
+def hostile(session: nox.Session) -> None:
+    """The long runs against whatever callers, providers and outages do; each fails where a wanted figure is missed."""
+    session.install("-e", ".[test]")
+    for transport in ("direct", "litellm"):
+        session.run("python", "benchmarks/wire_fuzz.py", "--count", "100000", "--transport", transport)
+    session.run("python", "benchmarks/neighbour.py")
+
+
+@nox.session(python=PYTHONS[0])
+def audit(session: nox.Session) -> None:
+    """Known holes in the dependencies, newest and lowest. Asks PyPI's database: needs the network."""
+    session.install("pip-audit")
+    session.run("pip-audit", ".")
+    session.install("-e", ".", *lowest_requirements())
+    session.run("pip-audit", "--local")
 
 
 def lowest_requirements() -> list[str]:

@@ -1,0 +1,37 @@
+"""Whatever a caller or a provider sends: no 500, no hang, no task left. `benchmarks/wire_fuzz.py` runs many more."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.wire_fuzz.run import Report, run
+
+# litellm makes a coroutine and drops it where it refuses the request meanwhile; collected whenever the garbage is.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:coroutine 'BaseLLMHTTPHandler:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:.*coroutine object BaseLLMHTTPHandler:pytest.PytestUnraisableExceptionWarning"),
+]
+CASES = 300
+
+
+@pytest.fixture(scope="module", params=["direct", "litellm"])
+def report(request: pytest.FixtureRequest) -> Report:
+    """The run of a few hundred cases."""
+    return run(seed=1, count=CASES, transport=request.param)
+
+
+def test_nothing_that_is_sent_makes_a_500_a_hang_or_a_leak(report: Report) -> None:
+    """At both doors, on four providers' wires: a finding names the case to run again."""
+    assert report.cases == CASES
+    assert (report.errors_500, report.hangs, report.leaks) == ([], [], [])
+
+
+def test_every_ending_is_one_that_a_client_understands(report: Report) -> None:
+    """JSON, or events of JSON with either [DONE] or an error at their end."""
+    assert report.endings == []
+
+
+def test_the_fuzz_reaches_the_provider(report: Report) -> None:
+    """A run that is refused at the door as a whole would prove nothing."""
+    assert report.statuses["ill provider: 200"] > CASES / 20
+    assert report.statuses["well provider: 200"] > CASES / 20

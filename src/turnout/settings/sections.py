@@ -175,11 +175,13 @@ class Server:
     max_body_bytes: int = 10_485_760  # 10 MiB: a conversation with some images inlined
     # Outside the texts and media of the messages. 128 tools with long schemas are about half of it.
     max_params_bytes: int = 1_048_576
+    # 32 MiB, unpacked: the largest answers of today (a million tokens, images as base64) fit; more is no answer.
+    max_answer_bytes: int = 33_554_432
 
     def __post_init__(self) -> None:
         good = self.chat_path == "" or (self.chat_path.startswith("/") and len(self.chat_path) > 1)
         require(good, "chat_path", self.chat_path, 'must begin with "/", or be "" for off')
-        _positive(self, "max_body_bytes", "max_params_bytes")
+        _positive(self, "max_body_bytes", "max_params_bytes", "max_answer_bytes")
 
     @property
     def models_path(self) -> str:

@@ -28,6 +28,7 @@ class DirectProvider:
     def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
         self._wrapped = LiteLLMProvider(settings, environ)
+        self._max_answer_bytes = settings.server.max_answer_bytes
         # As many as the models' own slots let through: the pool itself makes no call wait.
         limit = sum(settings.model(name).max_concurrency for name in settings.model_names)
         self._sessions = HttpSessions(limit=limit, tls=_tls, environ=self._environ)
@@ -41,7 +42,9 @@ class DirectProvider:
             self._direct = await asyncio.to_thread(self._open)
 
     def _open(self) -> DirectCalls:
-        return DirectCalls(litellm_import.load(), self._wrapped.arguments, self._sessions)
+        return DirectCalls(
+            litellm_import.load(), self._wrapped.arguments, self._sessions, max_answer_bytes=self._max_answer_bytes
+        )
 
     def reason(self, model: str) -> str | None:
         """Why this model goes through litellm; None where it is called directly. Only once loaded."""

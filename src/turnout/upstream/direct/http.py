@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # Providers' load balancers keep idle connections for 60 s and more.
 KEEP_ALIVE_S = 55.0
-# The largest answers of today (a million tokens of output, images as base64) fit; more is no answer.
-MAX_ANSWER = 32 * 2**20
 _AGENT = f"turnout/{importlib.metadata.version('turnout')}"
 
 
@@ -117,8 +115,8 @@ def proxy_of(scheme: str, netloc: str, environ: Mapping[str, str]) -> str | None
     return proxies.get(scheme) or proxies.get("all")
 
 
-async def read(response: aiohttp.ClientResponse, most: int = MAX_ANSWER) -> bytes:
-    """The whole body. Raises MalformedReply where it is longer than `most` bytes."""
+async def read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The whole body, unpacked. Raises MalformedReply where it is longer than `most` bytes."""
     pieces: list[bytes] = []
     size = 0
     async for piece in response.content.iter_any():

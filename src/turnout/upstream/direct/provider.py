@@ -27,10 +27,19 @@ _TAIL_S = 0.1
 
 
 class DirectCalls:
-    """Calls the models that it knows. arguments: each model's own, as `acompletion` takes them."""
+    """Calls the models that it knows. arguments: each model's own, as `acompletion` takes them. max_answer_bytes: of a
+    whole answer, and of one event of a stream; more is a MalformedReply."""
 
-    def __init__(self, litellm: Any, arguments: Mapping[str, Mapping[str, Any]], sessions: HttpSessions) -> None:
+    def __init__(
+        self,
+        litellm: Any,
+        arguments: Mapping[str, Mapping[str, Any]],
+        sessions: HttpSessions,
+        *,
+        max_answer_bytes: int,
+    ) -> None:
         self._litellm = litellm
+        self._most = max_answer_bytes
         self._sessions = sessions
         self._dialects: dict[str, PlainDialect] = {}
         # Why a model is not called directly, by its name.
@@ -59,7 +68,7 @@ class DirectCalls:
     async def complete(self, call: ProviderCall, prepared: Prepared) -> Body:
         """The provider's whole answer as a `chat.completion`. Raises AttemptError."""
         async with self._sessions.send(_request(call, prepared, stream=False)) as response:
-            raw = await _checked(response)
+            raw = await _checked(response, self._most)
             data = _json(raw)
             if (hidden := hidden_failure(data)) is not None:
                 raise hidden
@@ -70,13 +79,13 @@ class DirectCalls:
         dialect = self._dialects[call.model]
         async with self._sessions.send(_request(call, prepared, stream=True)) as response:
             if response.status >= 400 or response.content_type == "application/json":
-                raw = await _checked(response)
+                raw = await _checked(response, self._most)
                 for chunk in self._unstreamed(dialect, prepared, response, raw):
                     yield chunk
                 return
             reader = dialect.reader(prepared, response.headers)
             pieces = response.content.iter_any()
-            async for data in _events(pieces):
+            async for data in _events(pieces, self._most):
                 if (part := reader.read(data)) is not None:
                     yield part
             await _drain(pieces)
@@ -106,17 +115,17 @@ def _request(call: ProviderCall, prepared: Prepared, *, stream: bool) -> Request
     )
 
 
-async def _checked(response: aiohttp.ClientResponse) -> bytes:
+async def _checked(response: aiohttp.ClientResponse, most: int) -> bytes:
     """The body of an answer with a good status. Raises the failure that another is."""
-    raw = await read(response)
+    raw = await read(response, most)
     if not 200 <= response.status < 300:
         raise failure(response.status, response.headers, raw)
     return raw
 
 
-async def _events(pieces: AsyncIterable[bytes]) -> AsyncGenerator[Mapping[str, Any], None]:
+async def _events(pieces: AsyncIterable[bytes], most: int) -> AsyncGenerator[Mapping[str, Any], None]:
     """The objects of a stream's events, up to `[DONE]`. Raises AttemptError for an error among them."""
-    async for data in event_data(pieces):
+    async for data in event_data(pieces, most):
         if data == b"[DONE]":
             return
         event = _json(data)

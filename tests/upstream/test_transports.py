@@ -1,0 +1,128 @@
+"""Which way a model is called, what of the environment counts on that way, and how much of an answer is read."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.scripted_provider import Answer, Raw, ScriptedServer
+from turnout.attempt_errors import MalformedReply
+from turnout.ports.runtime import ProviderCall
+from turnout.settings import Settings
+from turnout.upstream.direct.http import proxy_of
+from turnout.upstream.transports import DirectProvider
+
+NAME = "openai/small"
+CALL = ProviderCall(model=NAME, messages=({"role": "user", "content": "What is 2 + 2?"},))
+BOUND = 20_000
+JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+def provider(base: str, environ: dict[str, str] | None = None, **params: Any) -> DirectProvider:
+    tiers = {"cheap": {"models": [NAME]}, "expensive": {"models": ["openai/dear"]}}
+    models = {NAME: {"params": {"api_base": base, **params}}}
+    sections = {"tiers": tiers, "models": models, "server": {"max_answer_bytes": BOUND}}
+    return DirectProvider(Settings.of(sections), environ or {})
+
+
+def run(provider: DirectProvider, call: ProviderCall = CALL, *, times: int = 1, stream: bool = False) -> list[Any]:
+    """The bodies of calls made one after the other; of a stream, its chunks."""
+
+    async def scenario() -> list[Any]:
+        try:
+            if stream:
+                return [chunk async for chunk in provider.stream(call)]
+            return [await provider.complete(call) for _ in range(times)]
+        finally:
+            await provider.close()
+
+    return asyncio.run(scenario())
+
+
+def long_answer(size: int) -> bytes:
+    message = {"role": "assistant", "content": "a" * size}
+    return json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}).encode()
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_no_more_than_the_bound_is_read(server: ScriptedServer, status: int) -> None:
+    """Of an answer and of an error's body; what fits is read."""
+    server.script = lambda _: Raw(pieces=(long_answer(BOUND + 1),), status=status, headers=JSON)
+    with pytest.raises(MalformedReply, match=f"longer than {BOUND} bytes"):
+        run(provider(f"{server.origin}/v1"))
+    server.script = lambda _: Raw(pieces=(long_answer(BOUND - 500),), headers=JSON)
+    assert len(run(provider(f"{server.origin}/v1"))[0]["choices"][0]["message"]["content"]) == BOUND - 500
+
+
+def test_the_bound_is_of_what_is_unpacked(server: ScriptedServer) -> None:
+    """A little gzip that unfolds to much is an answer without end."""
+    packed = gzip.compress(long_answer(50 * BOUND))
+    assert len(packed) < BOUND
+    server.script = lambda _: Raw(pieces=(packed,), headers={**JSON, "content-encoding": "gzip"})
+    with pytest.raises(MalformedReply, match=f"longer than {BOUND} bytes"):
+        run(provider(f"{server.origin}/v1"))
+
+
+def test_the_bound_is_of_one_event(server: ScriptedServer) -> None:
+    """An event without end is cut; many small ones are a long stream, which has its own deadlines."""
+    event = {"choices": [{"index": 0, "delta": {"content": "a" * 1000}, "finish_reason": None}]}
+    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    pieces = [f"data: {json.dumps(each)}\n\n".encode() for each in [*[event] * 40, last]]
+    headers = {"content-type": "text/event-stream"}
+    server.script = lambda _: Raw(pieces=(*pieces, b"data: [DONE]\n\n"), headers=headers)
+    assert len(run(provider(f"{server.origin}/v1"), stream=True)) == 41
+    server.script = lambda _: Raw(pieces=(b"data: " + b"a" * (BOUND + 1),), headers=headers)
+    with pytest.raises(MalformedReply, match=f"longer than {BOUND} bytes"):
+        run(provider(f"{server.origin}/v1"), stream=True)
+
+
+def test_what_goes_through_litellm_is_logged_once_with_its_reason(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once for each model and reason, whatever the number of calls."""
+    server.script = lambda _: Answer()
+    caplog.set_level(logging.INFO, "turnout.upstream")
+    run(provider(f"{server.origin}/v1", drop_params=True), times=3)
+    lines = [record.message for record in caplog.records if "goes through" in record.message]
+    assert lines == [f"{NAME} goes through litellm.acompletion: its parameter drop_params is litellm's to read"]
+    run(provider(f"{server.origin}/v1"), times=2)
+    assert len([record for record in caplog.records if "goes through" in record.message]) == 1
+
+
+def test_the_environments_proxy_is_asked(server: ScriptedServer) -> None:
+    """The proxy gets the whole address; what NO_PROXY names is asked itself."""
+    server.script = lambda _: Raw(pieces=(long_answer(10),), headers=JSON)
+    server.received.clear()
+    run(provider("http://far.invalid/v1", {"HTTP_PROXY": server.origin}))
+    assert dict(server.received[-1].headers)["host"] == "far.invalid"
+    run(provider(f"{server.origin}/v1", {"HTTP_PROXY": "http://far.invalid", "NO_PROXY": "127.0.0.1"}))
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("environ", "scheme", "host", "proxy"),
+    [
+        ({}, "https", "api.openai.com", None),
+        ({"HTTPS_PROXY": "http://p:1"}, "https", "api.openai.com", "http://p:1"),
+        ({"https_proxy": "http://p:1"}, "https", "api.openai.com", "http://p:1"),
+        ({"HTTPS_PROXY": "http://p:1"}, "http", "localhost:80", None),
+        ({"ALL_PROXY": "http://p:2"}, "http", "far.example", "http://p:2"),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".openai.com"}, "https", "api.openai.com", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "https", "api.openai.com", None),
+    ],
+)
+def test_the_proxy_of_an_address(environ: dict[str, str], scheme: str, host: str, proxy: str | None) -> None:
+    """As every other client reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY."""
+    assert proxy_of(scheme, host, environ) == proxy

@@ -143,3 +143,22 @@ def test_check_says_what_a_wish_for_quality_means_with_this_scorer(
     config.write_text(f'{models}[routing]\nscorer = "gone.turnout"\n')
     assert main(["check", "--config", "app/turnout.toml"]) == 1
     assert "app/gone.turnout: no such file" in capsys.readouterr().err
+
+
+def test_two_scorers_are_compared_on_the_same_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both sets of figures, and what lies between them; the table fits 80 columns."""
+    file, scorer = tmp_path / "logs.csv", str(tmp_path / "s")
+    file.write_text("prompt,cheap_quality,expensive_quality\n" + "".join(f"p {n},{n % 2},1\n" for n in range(100)))
+    assert main(["train", str(file), "-o", scorer, "--embedding", "none"]) == 0
+    capsys.readouterr()
+    both = ["evaluate", str(file), "--scorer", "default", "--scorer", scorer]
+    assert main([*both, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    first, second = report["scorers"]
+    assert (first["scorer"], second["scorer"]) == ("default", scorer)
+    assert report["paired"]["apgr"] == pytest.approx(second["apgr"] - first["apgr"])
+    assert set(report["paired"]["intervals"]) == {"apgr", "keep95_quality"}
+    assert isinstance(report["warnings"], list)
+    assert main(both) == 0
+    assert max(map(len, capsys.readouterr().out.replace(scorer, "s").splitlines())) <= 80
+    assert main([*both, "--scorer", scorer]) == 2

@@ -65,8 +65,17 @@ def test_another_file_is_not_written_over(logs: Path, capsys: pytest.CaptureFixt
     other = logs.with_name("app.py")
     other.write_text("print()")
     assert "is not a scorer file" in refused(capsys, "train", str(logs), "-o", str(other))
-    assert "is not a PNG" in refused(capsys, "evaluate", str(logs), "--plot", str(other))
+    assert "is not a picture that turnout drew" in refused(capsys, "evaluate", str(logs), "--plot", str(other))
     assert other.read_text() == "print()"
+
+
+def test_a_picture_keeps_to_its_suffix_and_to_its_own_place(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No PNG is written into an .svg, and nobody else's PNG is lost."""
+    assert "name it curve.png" in refused(capsys, "evaluate", str(logs), "--plot", str(logs.with_name("curve.svg")))
+    other = logs.with_name("photo.png")
+    other.write_bytes(b"\x89PNG\r\n\x1a\n and the rest of a photo")
+    assert "is not a picture that turnout drew" in refused(capsys, "evaluate", str(logs), "--plot", str(other))
+    assert other.read_bytes().endswith(b"a photo")
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -161,3 +161,17 @@ def test_rows_that_the_scorer_was_trained_on_are_told() -> None:
         report = evaluate.report(asked, evaluate.with_scorer(asked, scorer))
         assert report["trained_on_share"] == known
         assert [told.split(",")[0] for told in report["warnings"] if "trained on" in told] == ([words] if words else [])
+
+
+def test_rows_that_do_not_fit_the_scorer_are_told() -> None:
+    """Novel texts, scores that are no longer even, a promise that is not kept: each a warning; none on its own logs."""
+    fitted = fit.train(_rows(300))
+    mine = evaluate.report(_rows(300), evaluate.with_scorer(_rows(300), fitted.scorer))
+    assert not [text for text in mine["warnings"] if "novel" in text or "drift" in text or "not kept" in text]
+    other = Logs.from_rows(
+        {"prompt": f"zzyzx qwxv {n} blorp vrumm", "cheap_quality": 0, "expensive_quality": 1} for n in range(300)
+    )
+    warnings = evaluate.report(other, evaluate.with_scorer(other, fitted.scorer))["warnings"]
+    assert any("are novel, unlike the scorer's logs" in text for text in warnings)
+    assert any(text.startswith("drift: the scores stand") for text in warnings)
+    assert any(text.startswith("keep_quality = 0.95 is not kept on these rows") for text in warnings)

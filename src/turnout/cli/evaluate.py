@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from turnout.cli import log_input, output_files, progress
+from turnout.errors import UsageError
 
 # The rows of the table in order: the figure's key, and its label.
 LINES = (
@@ -35,7 +36,10 @@ MAX_GROUPS = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("logs", nargs="+", metavar="LOGS", help="labelled logs; see turnout inspect")
     parser.add_argument(
-        "--scorer", metavar="FILE|default", help="the scorer; without it, train's defaults by 5-fold cross-validation"
+        "--scorer",
+        action="append",
+        metavar="FILE|default",
+        help="the scorer, or two of them to compare; without it, train's defaults by 5-fold cross-validation",
     )
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
     parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
@@ -47,33 +51,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the figures; exit code 0 whatever they are."""
-    from turnout.routing.factory import DEFAULT_SCORER_SHARE
     from turnout.routing.prior import PriorScorer
     from turnout.routing.scorer import load
-    from turnout.training import evaluate, plots
+    from turnout.training import evaluate
+    from turnout.training.comparison import paired
 
+    names: list[str] = args.scorer or []
+    if len(names) > 2 or (args.plot and len(names) == 2):
+        raise UsageError("two scorers can be compared, without --plot" if args.plot else "two scorers can be compared")
     output_files.check_plot(args.plot, args.logs)
     # Before the logs are read, which may take long: a file that is no scorer should fail at once.
-    scorer = None if args.scorer is None else PriorScorer() if args.scorer == "default" else load(args.scorer)
-    embedding = log_input.embedding(args.embedding) if scorer is None else None
+    scorers = [PriorScorer() if name == "default" else load(name) for name in names]
+    embedding = None if scorers else log_input.embedding(args.embedding)
     logs = log_input.read(args, most=evaluate.MOST_ROWS)
-    with progress.progress_bar("cross-validating" if scorer is None else "scoring") as bar:
-        if scorer is None:
-            predictions = evaluate.cross_validated(logs, seed=args.seed, embedding=embedding, progress=bar)
-        else:
-            predictions = evaluate.with_scorer(logs, scorer, bar)
-    report = evaluate.report(logs, predictions, seed=args.seed)
+    with progress.progress_bar("scoring" if scorers else "cross-validating") as bar:
+        scored = [evaluate.with_scorer(logs, scorer, bar) for scorer in scorers] or [
+            evaluate.cross_validated(logs, seed=args.seed, embedding=embedding, progress=bar)
+        ]
+    reports = [evaluate.report(logs, each, seed=args.seed) for each in scored]
+    if len(reports) == 2:
+        comparison = _comparison(names, reports, paired(logs, *scored, seed=args.seed))
+        log_input.warn(comparison["warnings"])
+        print(json.dumps(comparison) if args.json else _comparison_text(comparison))
+        return 0
+    (report,) = reports
     log_input.warn(report["warnings"])
     if args.plot:
-        point = (report["keep95_threshold_share"], report["keep95_quality"])
-        target = (
-            f"max_expensive_share = {DEFAULT_SCORER_SHARE:g}" if args.scorer == "default" else "keep_quality = 0.95"
-        )
-        chosen = None if point[1] is None else plots.Chosen(target, *point)
-        with output_files.naming_write_errors(args.plot):
-            plots.curve_and_calibration(args.plot, logs, predictions.score, predictions.gain, chosen)
+        _plot(args, logs, scored[0], report)
     print(json.dumps(report) if args.json else _text(report))
     return 0
+
+
+def _plot(args: argparse.Namespace, logs: Any, scored: Any, report: dict[str, Any]) -> None:
+    from turnout.routing.factory import DEFAULT_SCORER_SHARE
+    from turnout.training import plots
+
+    point = (report["keep95_threshold_share"], report["keep95_quality"])
+    is_default = args.scorer == ["default"]
+    target = f"max_expensive_share = {DEFAULT_SCORER_SHARE:g}" if is_default else "keep_quality = 0.95"
+    chosen = None if point[1] is None else plots.Chosen(target, *point)
+    with output_files.naming_write_errors(args.plot):
+        plots.curve_and_calibration(args.plot, logs, scored.score, scored.gain, chosen)
+
+
+def _comparison(names: list[str], reports: list[dict[str, Any]], paired: dict[str, Any]) -> dict[str, Any]:
+    """What `--json` prints of two scorers."""
+    scorers = [{"scorer": name, **report} for name, report in zip(names, reports, strict=True)]
+    # What is wrong with the logs is said once; what is wrong with a scorer, with its name.
+    shared = [warning for warning in reports[0]["warnings"] if warning in reports[1]["warnings"]]
+    own = [f"{each['scorer']}: {text}" for each in scorers for text in each["warnings"] if text not in shared]
+    return {"scorers": scorers, "paired": paired, "warnings": [*shared, *own]}
+
+
+def _comparison_text(comparison: dict[str, Any]) -> str:
+    first, second = comparison["scorers"]
+    lines = [f"A: {first['scorer']}", f"B: {second['scorer']}", "", f"{'':<36}{'A':>10}{'B':>10}"]
+    both = [(label, first[name], second[name]) for name, label in LINES if name in first and name in second]
+    lines += [f"{label:<36}{_value(one):>10}{_value(other):>10}" for label, one, other in both]
+    paired = comparison["paired"]
+    lines += ["", f"B less A, with the middle 95 % of the bootstrap over {paired['by']}:"]
+    labels = dict(LINES)
+    for name, interval in ((name, paired["intervals"].get(name)) for name in ("apgr", "keep95_quality")):
+        lines.append(f"{labels[name]:<36}{_value(paired[name]):>10}   {_interval(interval)}".rstrip())
+    return "\n".join(lines)
 
 
 def _text(report: dict[str, Any]) -> str:
@@ -98,8 +138,11 @@ def _group(name: str, figures: dict[str, Any]) -> str:
 
 
 def _line(label: str, value: Any, interval: list[float] | None) -> str:
-    text = f"{value:.4f}" if isinstance(value, float) else "-" if value is None else str(value)
-    return f"{label:<36}{text:>10}   {_interval(interval)}".rstrip()
+    return f"{label:<36}{_value(value):>10}   {_interval(interval)}".rstrip()
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "-" if value is None else str(value)
 
 
 def _interval(interval: list[float] | None) -> str:

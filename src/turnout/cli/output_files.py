@@ -10,6 +10,8 @@ from pathlib import Path
 from turnout.errors import TurnoutError, UsageError
 
 _PNG = b"\x89PNG"
+# plots.PNG_MARK, in the first chunks of the file.
+_OUR_MARK, _CHUNKS_BYTES = b"tEXtSoftware\x00turnout", 1024
 
 
 def check_scorer(path: str, logs: Sequence[str]) -> None:
@@ -22,7 +24,9 @@ def check_scorer(path: str, logs: Sequence[str]) -> None:
 def check_plot(path: str | None, logs: Sequence[str]) -> None:
     """Raises UsageError where a picture cannot or should not be written. None: none is asked for."""
     if path is not None:
-        _check(Path(path), logs, "--plot", "a PNG picture", _is_png)
+        _check(Path(path), logs, "--plot", "a picture that turnout drew", _is_our_png)
+        if Path(path).suffix.lower() not in (".png", ""):
+            raise UsageError(f"--plot {path}: the picture is a PNG; name it {Path(path).stem}.png")
 
 
 def check_different(scorer: str, picture: str | None) -> None:
@@ -59,6 +63,8 @@ def _is_same_file(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _is_png(path: Path) -> bool:
+def _is_our_png(path: Path) -> bool:
+    """Whether the picture's text chunk says that it was drawn here."""
     with path.open("rb") as file:
-        return file.read(len(_PNG)) == _PNG
+        head = file.read(_CHUNKS_BYTES)
+    return head.startswith(_PNG) and _OUR_MARK in head

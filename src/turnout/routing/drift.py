@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -58,7 +59,7 @@ class Drift:
 
     def observe(self, score: float, *, novel: bool = False) -> Look | None:
         """Takes one score into account; tells the figures when they are made anew, and a crossing once."""
-        place = min(BINS - 1, max(0, int(score * BINS)))
+        place = _bin(score)
         self._recent.append((place, novel))
         self._counts[place] += 1
         self._novel += novel
@@ -79,6 +80,18 @@ class Drift:
             return None
         self.drifted = not self.drifted
         return self.drifted
+
+
+def uniform_distance(scores: Iterable[float]) -> float:
+    """The drift figure of all these scores; 0 of none."""
+    counts = [0] * BINS
+    for score in scores:
+        counts[_bin(score)] += 1
+    return _distance(counts) if any(counts) else 0.0
+
+
+def _bin(score: float) -> int:
+    return min(BINS - 1, max(0, int(score * BINS)))
 
 
 def _distance(counts: list[int]) -> float:

@@ -35,7 +35,7 @@ PENALTIES = {
 }
 # Two views of 64 trees of depth 7 cost 30 microseconds to serve; three times as many gained less than .002 APGR.
 TREES = 64
-# Up to so many rows each one counts: solved to rounding. (Exactly, by the products of all rows, takes six times as long.)
+# Up to so many rows each one counts: solved to rounding. By the products of all rows it takes six times as long.
 FEW_ROWS = 2_000
 TOLERANCE, FEW_ROWS_TOLERANCE = 1e-3, 1e-6
 DEPTH = 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from turnout.errors import LogError
 from turnout.logs.labelled import Logs
 from turnout.ports.scoring import Query, Scorer
+from turnout.routing.drift import BY_HEART, DRIFTED, MOST_NOVEL, uniform_distance
 from turnout.routing.factory import DEFAULT_SCORER_SHARE
 from turnout.routing.router import decisive
 from turnout.routing.scorer import FileScorer
@@ -41,6 +43,10 @@ MOST_ROWS = 100_000
 FEWEST_SURE = 30
 # Some texts come again in any traffic ("thanks"); so many are a sign that the logs were trained on.
 MUCH_KNOWN = 0.05
+# The share of all-expensive's quality that a scorer file's own threshold promises.
+PROMISED = 0.95
+# Of fewer scores chance alone passes the limit of the drift figure.
+FEWEST_FOR_DRIFT = 100
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class Scored:
     """Scores and predicted gains of every row, [n], as they decide in service: a novel row's are its tag's, or the
     middle. sent: 1 where the row is expensive at the scorer's own threshold for keeping 95 %, [n]; took_us: the time
     of each score in microseconds, [n]; novel: 1 where the row is unlike the scorer's logs, [n]. known: the share of
-    the rows whose text the scorer was trained on, None where it does not tell."""
+    the rows whose text the scorer was trained on, None where it does not tell. trained: on how many rows it was, 0
+    where it was on none, or on these, fold by fold."""
 
     score: Floats
     gain: Floats
@@ -56,6 +63,7 @@ class Scored:
     took_us: Floats
     novel: Floats
     known: float | None = None
+    trained: int = 0
 
     def part(self, rows: NDArray[np.intp]) -> Scored:
         return Scored(self.score[rows], self.gain[rows], self.sent[rows], self.took_us[rows], self.novel[rows])
@@ -64,12 +72,13 @@ class Scored:
 def with_scorer(logs: Logs, scorer: Scorer, progress: Progress | None = None) -> Scored:
     """The rows scored by one scorer. The default scorer promises no quality: a share of 0.5."""
     score, gain, took, novel = _scored(scorer, logs.queries, progress)
-    known = None
+    known, trained = None, 0
     if isinstance(scorer, FileScorer):
         threshold, known = scorer.threshold, share_known(logs.queries, scorer.trained_on)
+        trained = int(scorer.summary.get("rows_used") or len(scorer.trained_on))
     else:
         threshold = _reached_by(DEFAULT_SCORER_SHARE, score, logs.weight)
-    return Scored(score, gain, (score >= threshold).astype(np.float64), took, novel, known)
+    return Scored(score, gain, (score >= threshold).astype(np.float64), took, novel, known, trained)
 
 
 def _reached_by(share: float, score: Floats, weight: Floats) -> float:
@@ -136,7 +145,8 @@ def report(logs: Logs, scored: Scored, *, seed: int = 0) -> dict[str, Any]:
         sure = 200 if len(rows) >= FEWEST_SURE else 0
         groups[tag] = _figures(logs.part(rows), scored.part(rows), chance[rows], sure, seed)
     read = {"rows_read": logs.rows, "skipped": logs.skipped, "trained_on_share": scored.known}
-    return {**overall, **read, "warnings": [*data_checks(logs), *_by_heart(scored.known)], "groups": groups}
+    warnings = [*data_checks(logs), *_by_heart(scored.known), *_misfits(scored, overall)]
+    return {**overall, **read, "warnings": warnings, "groups": groups}
 
 
 def _by_heart(known: float | None) -> list[str]:
@@ -147,6 +157,33 @@ def _by_heart(known: float | None) -> list[str]:
         f"{share} what the scorer was trained on, so the figures flatter it: ask rows that were put aside, "
         "or leave --scorer out to cross-validate"
     ]
+
+
+def _misfits(scored: Scored, figures: dict[str, Any]) -> list[str]:
+    """How these rows do not fit a scorer that was trained on others; none for one that was trained on none."""
+    if not scored.trained:
+        return []
+    warnings = []
+    if (novel := figures["novel_share"]) is not None and novel >= MOST_NOVEL:
+        warnings.append(
+            f"{novel:.0%} of these rows are novel, unlike the scorer's logs: their tag or the middle decides them; "
+            "train on logs like these"
+        )
+    distance, limit = uniform_distance(scored.score), DRIFTED + BY_HEART / math.sqrt(scored.trained)
+    # Rows that it was trained on have not drifted: it knows them by heart, so their scores are not even.
+    is_known = scored.known is not None and scored.known >= MUCH_KNOWN
+    if distance >= limit and len(scored.score) >= FEWEST_FOR_DRIFT and not is_known:
+        warnings.append(
+            f"drift: the scores stand {distance:.2f} from those of the scorer's logs (limit {limit:.2f}), so its "
+            "thresholds send another share than they promise; train on logs like these"
+        )
+    kept, low_high = figures["keep95_quality"], figures["intervals"].get("keep95_quality")
+    if kept is not None and low_high is not None and low_high[1] < PROMISED:
+        warnings.append(
+            f"keep_quality = {PROMISED:g} is not kept on these rows: {kept:.3f} of all-expensive's quality "
+            f"({low_high[0]:.3f} to {low_high[1]:.3f})"
+        )
+    return warnings
 
 
 def _figures(logs: Logs, scored: Scored, chance: Floats, draws: int, seed: int) -> dict[str, Any]:

@@ -74,7 +74,11 @@ class Denied(Misconfigured):
 
 
 class Unsupported(Misconfigured):
-    """The model does not know a parameter of this request. Without the parameter it may answer."""
+    """The model does not know a parameter of this request (`param`, where known). Without it it may answer."""
+
+    def __init__(self, message: str, *, status: int | None = None, param: str | None = None) -> None:
+        super().__init__(message, status=status)
+        self.param = param
 
 
 class ProviderRateLimited(AttemptError, kind="rate_limited", retryable=True):

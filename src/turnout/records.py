@@ -107,7 +107,8 @@ class Usage:
 class Attempt:
     """One try of one model. `error` is an AttemptError's kind, or None; times in seconds; cost in USD.
 
-    `usage` is None where the provider never told and nothing was received.
+    `usage` is None where the provider never told and nothing was received. `sent`: whether anything of it may have
+    reached the model. `dropped`: the caller's parameters that were left out because they change no answer.
     """
 
     model: str
@@ -121,6 +122,8 @@ class Attempt:
     response_model: str | None = None
     response_id: str | None = None
     finish_reason: str | None = None
+    sent: bool = True
+    dropped: tuple[str, ...] = ()
 
 
 SkipReason = Literal[
@@ -151,7 +154,8 @@ class Outcome:
     turnout_s: this library's own time; inference_s: time in attempts (for a follower: spent waiting for
     the flight); waited_s: back-off and queueing. On a stream up to the first content-bearing chunk.
     error: the code of the error that was served, or None. age_s: of a cached answer.
-    limits: the headers that tell the rate limits which applied.
+    limits: the headers that tell the rate limits which applied. dropped: parameters left out of the call that
+    answered, because they change no answer.
     """
 
     request_id: str
@@ -174,3 +178,4 @@ class Outcome:
     endpoint: str = ""
     error: str | None = None
     limits: tuple[tuple[str, str], ...] = ()
+    dropped: tuple[str, ...] = ()

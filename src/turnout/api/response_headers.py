@@ -22,6 +22,8 @@ def outcome_headers(outcome: Outcome) -> Headers:
         headers.append(("cache-status", status))
     if outcome.age_s is not None:
         headers.append(("age", str(int(outcome.age_s))))
+    if outcome.dropped:
+        headers.append(("x-turnout-dropped-params", ", ".join(outcome.dropped)))
     headers.append(("server-timing", _timing(outcome)))
     headers.extend(outcome.limits)
     return headers

@@ -112,11 +112,22 @@ PARAMETERS: Mapping[str, Check] = {
     "web_search_options": _object,
 }
 
-# Fields of their own; everything that is neither here nor in the table is a provider's own, and stays in the body.
+# OpenAI's too, but for its accounts and caches: checked here, carried on in the body with what is a provider's own.
+CARRIED: Mapping[str, Check] = {
+    "metadata": _object,
+    "prompt_cache_key": _text,
+    "prompt_cache_retention": _text,
+    "safety_identifier": _text,
+    "store": _boolean,
+}
+
+# Fields of their own; everything that is neither here nor in the tables is a provider's own, and stays in the body.
 _FIELDS = frozenset({"model", "messages", "stream", "stream_options", "turnout"})
 
 # Parameters that change nothing about what a model would answer.
-SHAPELESS = frozenset({"user", "service_tier", "metadata", "store", "safety_identifier", "prompt_cache_key"})
+SHAPELESS = frozenset(
+    {"user", "service_tier", "metadata", "store", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
+)
 
 
 def parse(body: bytes, *, max_params_bytes: int | None = None) -> ChatRequest:
@@ -187,13 +198,10 @@ def from_mapping(value: Mapping[str, Any]) -> ChatRequest:
         # OpenAI takes null for an absent value everywhere.
         if name in _FIELDS or item is None:
             continue
-        check = PARAMETERS.get(name)
-        if check is None:
-            extra[name] = item
-        elif problem := check(item):
+        check = PARAMETERS.get(name) or CARRIED.get(name)
+        if check is not None and (problem := check(item)):
             raise InvalidRequest(f"{name} {problem}; got {_shorten(item)}", param=name)
-        else:
-            params[name] = item
+        (params if name in PARAMETERS else extra)[name] = item
     return ChatRequest(
         messages=check_messages(value["messages"]),
         model=_field(value, "model", _text, "auto"),

@@ -31,15 +31,26 @@ class Clock(Protocol):
         ...
 
 
+@dataclass(slots=True, kw_only=True)
+class CallProgress:
+    """What a provider says of a call while it makes it. sent: whether anything of it may have reached the model; a
+    provider that can tell says False first. dropped: parameters that were left out because they change no answer."""
+
+    sent: bool = True
+    dropped: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderCall:
-    """One call of one model. params: the caller's, as OpenAI names them; the provider adds the model's own."""
+    """One call of one model. params: the caller's, as OpenAI names them; the provider adds the model's own. progress:
+    written by the provider."""
 
     model: str
     messages: tuple[Message, ...]
     params: Mapping[str, Any] = field(default_factory=dict)
     timeout_s: float = 30.0
     connect_timeout_s: float = 5.0
+    progress: CallProgress = field(default_factory=CallProgress, compare=False)
 
 
 class Provider(Protocol):

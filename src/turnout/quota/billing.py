@@ -22,7 +22,7 @@ def billed(attempt: Attempt, bound: CostBound) -> tuple[int, int]:
     """What one attempt is billed, as (nano-USD, tokens). Usage that we estimated is no reported usage."""
     if attempt.usage is not None and not attempt.usage.estimated:
         return nano(attempt.cost_usd), attempt.usage.total_tokens
-    if attempt.error in _NEVER_SEEN:
+    if not attempt.sent or attempt.error in _NEVER_SEEN:
         return 0, 0
     if attempt.error in _READ_ONLY:
         return bound.prompt_cost, bound.prompt_tokens

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.errors import InvalidRequest
 from turnout.openai.messages import IMAGE_PARTS, Message, Messages, canonical_json
+from turnout.quota.bounded import check_message, check_parameters, check_part
 from turnout.quota.text_size import utf8_bound
 
 # The frame of a prompt: begin and end marks, the line that names the assistant, a date.
@@ -24,7 +24,6 @@ TOOLS_TOKENS = 1024
 # A schema is rendered anew, perhaps indented: twice its compact JSON.
 STRUCTURE = 2
 
-_PARTS_OF_NO_BOUND = frozenset({"file", "input_file"})
 _STRUCTURED = ("tools", "functions", "response_format", "tool_choice", "function_call", "prediction", "audio")
 _CAPS = ("max_tokens", "max_completion_tokens")
 
@@ -38,7 +37,8 @@ class Size:
 
 
 def prompt_size(messages: Messages, params: Mapping[str, Any], extra: Mapping[str, Any]) -> Size:
-    """Raises InvalidRequest for what no bound is known of: a file's pages."""
+    """Raises InvalidRequest for what no bound is known of, such as a file's pages."""
+    check_parameters(params, extra)
     tokens, images = FRAME_TOKENS, 0
     for index, message in enumerate(messages):
         part = _message(message, f"messages[{index}]")
@@ -53,6 +53,7 @@ def prompt_size(messages: Messages, params: Mapping[str, Any], extra: Mapping[st
 
 
 def _message(message: Message, where: str) -> Size:
+    check_message(message, where)
     content = message.get("content")
     rest = {name: value for name, value in message.items() if name not in ("role", "content")}
     tokens = MESSAGE_TOKENS + (STRUCTURE * _json(rest) if rest else 0)
@@ -60,16 +61,12 @@ def _message(message: Message, where: str) -> Size:
         return Size(tokens + utf8_bound(content))
     images = 0
     for index, part in enumerate(content or ()):
-        kind = part["type"]
-        if kind in _PARTS_OF_NO_BOUND:
-            raise InvalidRequest(
-                "a file's tokens cannot be bounded, and a budget or a token limit applies here: send its text",
-                param=f"{where}.content[{index}]",
-            )
-        if kind in IMAGE_PARTS:
+        check_part(part, f"{where}.content[{index}]")
+        if part["type"] in IMAGE_PARTS:
             images += 1
         else:
-            tokens += MESSAGE_TOKENS + (utf8_bound(part["text"]) if kind == "text" else STRUCTURE * _json(part))
+            bare = part["type"] == "text" and len(part) == 2
+            tokens += MESSAGE_TOKENS + (utf8_bound(part["text"]) if bare else STRUCTURE * _json(part))
     return Size(tokens, images)
 
 

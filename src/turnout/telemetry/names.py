@@ -65,6 +65,7 @@ OLD_STATE: Final = "turnout.circuit.old_state"
 PAUSE_SECONDS: Final = "turnout.circuit.pause_seconds"
 WAIT_SECONDS: Final = "turnout.retry.wait_seconds"
 SKIP_REASON: Final = "turnout.skip.reason"
+DROPPED_PARAMS: Final = "turnout.dropped_params"
 USAGE_FAULT: Final = "turnout.usage.fault"
 
 # The attempt, on its CLIENT span.

@@ -136,6 +136,7 @@ def _attempt_attributes(attempt: Attempt) -> dict[str, Attribute]:
             names.COST_USD: float(attempt.cost_usd),
             names.ERROR_TYPE: attempt.error,
             names.STATUS_CODE: attempt.status,
+            names.DROPPED_PARAMS: attempt.dropped or None,
         }
     )
 

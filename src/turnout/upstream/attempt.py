@@ -182,6 +182,8 @@ class AttemptInProgress:
             response_model=self._body.get("model"),
             response_id=self._body.get("id"),
             finish_reason=finish_reason(self._body),
+            sent=self.call.progress.sent,
+            dropped=self.call.progress.dropped,
         )
         self._trace.trying_since = None
         self._trace.attempts.append(attempt)

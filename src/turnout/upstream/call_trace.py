@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from turnout.attempt_errors import AttemptError, AttemptTimeout, CallerFault, Misconfigured
-from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
+from turnout.attempt_errors import AttemptError, AttemptTimeout, CallerFault, Misconfigured, Unsupported
+from turnout.errors import DeadlineExceeded, InvalidRequest, Overloaded, ServedError, UpstreamUnavailable
 from turnout.openai.answers import Body
 from turnout.openai.messages import Message
 from turnout.ports.runtime import Clock
@@ -61,8 +61,13 @@ class CallTrace:
         self.skipped: list[Skip] = []
         self.waited_s = 0.0
         self.serving: Candidate | None = None
+        self.dropped: tuple[str, ...] = ()
         self.trying_since: float | None = None
         self.waiting_since: float | None = None
+
+    def serve(self, candidate: Candidate, dropped: tuple[str, ...]) -> None:
+        """Notes who answers, and which parameters were left out for it."""
+        self.serving, self.dropped = candidate, dropped
 
     def inference_s(self, now: float) -> float:
         """Time spent in attempts, the one under way included."""
@@ -93,17 +98,25 @@ class Failures:
         # Whether anything went wrong that is not ours to mend.
         self._theirs = False
         self._come_back: list[float] = []
+        # Whether all that went wrong is a parameter that no model takes, and which.
+        self._only_params = True
+        self._param: str | None = None
 
     def add(self, fault: AttemptError) -> None:
         """Raises what the caller is told at once where the request is to blame."""
         if isinstance(fault, CallerFault):
             raise fault.served() from fault
         self.last = fault
+        if isinstance(fault, Unsupported):
+            self._param = self._param or fault.param
+        else:
+            self._only_params = False
         self._theirs = self._theirs or not isinstance(fault, Misconfigured)
         if fault.retry_after_s is not None:
             self._come_back.append(fault.retry_after_s)
 
     def skipped(self, reason: SkipReason, retry_after_s: float | None) -> None:
+        self._only_params = False
         self._full = self._full or reason == "full"
         self._theirs = self._theirs or reason != "misconfigured"
         if retry_after_s is not None:
@@ -113,6 +126,9 @@ class Failures:
         """Retry-After is when the first candidate may be worth asking again."""
         if past_deadline:
             return DeadlineExceeded("no model answered within the deadline")
+        if self._only_params and isinstance(self.last, Unsupported):
+            name = self._param or "what this request asks for"
+            return InvalidRequest(f"no model that may answer takes {name}", param=self._param)
         come_back = min(self._come_back, default=COME_BACK_S)
         if not self._theirs:
             message = "no model is set up so that it can answer; the app's log says what is wrong"

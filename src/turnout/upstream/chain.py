@@ -68,7 +68,7 @@ class Chain:
                         failures.add(attempt.failed(error))
                     else:
                         attempt.succeeded(body)
-                        trace.serving = slot.candidate
+                        trace.serve(slot.candidate, attempt.call.progress.dropped)
                         return body
                     finally:
                         attempt.end()
@@ -86,7 +86,7 @@ class Chain:
                     try:
                         async with aclosing(self._provider.stream(attempt.call)) as chunks:
                             for chunk in await self._opening(chunks, attempt, request.deadline):
-                                trace.serving = slot.candidate
+                                trace.serve(slot.candidate, attempt.call.progress.dropped)
                                 whole.add(chunk)
                                 yield chunk
                             async for chunk in self._rest(chunks, attempt, request.stream_deadline):

@@ -14,6 +14,7 @@ from turnout.openai.answers import Body
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import, translate
+from turnout.upstream.parameters import ParameterBook
 
 
 class LiteLLMProvider:
@@ -23,6 +24,7 @@ class LiteLLMProvider:
         environ = os.environ if environ is None else environ
         self._known = False
         self.arguments = {name: _arguments(settings, name, environ) for name in settings.model_names}
+        self._parameters = ParameterBook(self.arguments)
 
     async def load(self) -> None:
         if not litellm_import.loaded():
@@ -40,7 +42,12 @@ class LiteLLMProvider:
             except litellm.BadRequestError as error:
                 raise SettingsError(_unknown(name, litellm.provider_list)) from error
 
+    def fitted(self, call: ProviderCall) -> ProviderCall:
+        """The call with the parameters that its model takes. Only once loaded. Raises Unsupported."""
+        return self._parameters.fitted(litellm_import.load(), call)
+
     async def complete(self, call: ProviderCall) -> Body:
+        call.progress.sent = False
         answer = await self._ask(call, stream=False)
         body = translate.completion(answer)
         if not body["choices"]:
@@ -48,6 +55,7 @@ class LiteLLMProvider:
         return body
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
+        call.progress.sent = False
         parts = await self._ask(call, stream=True)
         watched = None
         # Gemini's is None until its first read.
@@ -69,6 +77,9 @@ class LiteLLMProvider:
     async def _ask(self, call: ProviderCall, *, stream: bool) -> Any:
         await self.load()
         litellm = litellm_import.load()
+        call = self.fitted(call)
+        # litellm does not tell when it has a connection.
+        call.progress.sent = True
         arguments: dict[str, Any] = {**self.arguments[call.model], **call.params}
         if stream:
             arguments["stream_options"] = {"include_usage": True}
@@ -88,7 +99,7 @@ class LiteLLMProvider:
                 **arguments,
             )
         except Exception as error:
-            raise translate.attempt_error(error) from error
+            raise translate.attempt_error(error, call.params) from error
 
     async def close(self) -> None:
         """Closes the HTTP clients that litellm keeps for this loop, and no other loop's: those are in use."""

@@ -21,6 +21,7 @@ from turnout.attempt_errors import (
     Unsupported,
 )
 from turnout.openai.answers import Body
+from turnout.upstream.parameters import named
 
 # litellm's class -> ours, where the status alone would mislead.
 _BY_CLASS: Mapping[str, type[AttemptError]] = {
@@ -29,7 +30,6 @@ _BY_CLASS: Mapping[str, type[AttemptError]] = {
     "APIConnectionError": ConnectionFailed,
     "APIResponseValidationError": MalformedReply,
     "JSONSchemaValidationError": MalformedReply,
-    "UnsupportedParamsError": Unsupported,
     "LiteLLMUnknownProvider": Misconfigured,
     "PaymentRequiredError": Denied,
 }
@@ -50,8 +50,13 @@ _NO_PROVIDER = "LLM Provider NOT provided"
 _NOT_JSON = ("Expecting ", "Unterminated string", "invalid response from LLM endpoint", "Extra data:")
 
 
-def attempt_error(error: Exception) -> AttemptError:
-    """The AttemptError that this error of litellm's (or of what it is built on) means."""
+def attempt_error(error: Exception, params: Mapping[str, Any] | None = None) -> AttemptError:
+    """The AttemptError that this error of litellm's (or of what it is built on) means. params: what was sent."""
+    fault = _classed(error)
+    return named(fault, params or {}) if isinstance(fault, Unsupported) else fault
+
+
+def _classed(error: Exception) -> AttemptError:
     # litellm wraps what breaks a stream, for a router of its own to catch.
     original = getattr(error, "original_exception", None)
     if isinstance(original, Exception):
@@ -64,6 +69,9 @@ def attempt_error(error: Exception) -> AttemptError:
         return NotConnected(text, status=status)
     if _NO_PROVIDER in text:
         return Misconfigured("litellm knows no provider of this model's name", status=status)
+    if name == "UnsupportedParamsError":
+        # litellm's own finding: no provider gave it this status.
+        return Unsupported(text)
     if name in _BY_CLASS:
         return _BY_CLASS[name](text, status=status)
     if status == 429:

@@ -64,6 +64,7 @@ class DirectProvider:
 
     async def _prepared(self, call: ProviderCall, *, stream: bool) -> tuple[DirectCalls, Prepared | None]:
         """The request of a direct call, or None for one that is litellm's to make."""
+        call.progress.sent = False
         if self._direct is None:
             await self.load()
         direct = self._direct
@@ -75,7 +76,7 @@ class DirectProvider:
             if litellm_tuning.listened(litellm):
                 raise NotDirectError("somebody listens to litellm's own calls")
             check_globals(litellm)
-            return direct, direct.prepare(call, stream=stream)
+            return direct, direct.prepare(self._wrapped.fitted(call), stream=stream)
         except NotDirectError as why:
             self._note(call.model, str(why))
             return direct, None

@@ -9,11 +9,12 @@ import urllib.request
 import weakref
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from turnout.attempt_errors import AttemptTimeout, ConnectionFailed, MalformedReply, Misconfigured, NotConnected
+from turnout.ports.runtime import CallProgress
 
 if TYPE_CHECKING:
     import aiohttp
@@ -25,7 +26,8 @@ _AGENT = f"turnout/{importlib.metadata.version('turnout')}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP request. whole_s: the time for all of it; read_s: for each read. Seconds, None: not bounded here."""
+    """One HTTP request. whole_s: the time for all of it; read_s: for each read. Seconds, None: not bounded here.
+    progress: is told when it goes out."""
 
     url: str
     headers: Mapping[str, str]
@@ -33,6 +35,7 @@ class Request:
     connect_s: float
     whole_s: float | None = None
     read_s: float | None = None
+    progress: CallProgress = field(default_factory=CallProgress)
 
 
 class HttpSessions:
@@ -61,6 +64,7 @@ class HttpSessions:
                 headers=request.headers,
                 timeout=timeout,
                 proxy=self._proxy(request.url),
+                trace_request_ctx=request.progress,
             ) as response:
                 yield response
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -89,7 +93,10 @@ class HttpSessions:
         connector = aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=KEEP_ALIVE_S, ssl=self._tls())
         # Not trust_env: it would also read a .netrc and send what stands there in place of the key.
         return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": _AGENT}
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": _AGENT},
+            trace_configs=[_noting_what_goes_out()],
         )
 
     def _proxy(self, url: str) -> str | None:
@@ -104,6 +111,18 @@ class HttpSessions:
         session = self._sessions.pop(asyncio.get_running_loop(), None)
         if session is not None:
             await session.close()
+
+
+def _noting_what_goes_out() -> aiohttp.TraceConfig:
+    """Tells each request's progress that it is sent, right before its first byte."""
+    import aiohttp
+
+    async def sending(_: Any, trace: Any, __: Any) -> None:
+        trace.trace_request_ctx.sent = True
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(sending)
+    return config
 
 
 def proxy_of(scheme: str, netloc: str, environ: Mapping[str, str]) -> str | None:

@@ -63,7 +63,7 @@ class DirectCalls:
         except (NotDirectError, AttemptError):
             raise
         except Exception as error:
-            raise translate.attempt_error(error) from error
+            raise translate.attempt_error(error, params) from error
 
     async def complete(self, call: ProviderCall, prepared: Prepared) -> Body:
         """The provider's whole answer as a `chat.completion`. Raises AttemptError."""
@@ -112,6 +112,7 @@ def _request(call: ProviderCall, prepared: Prepared, *, stream: bool) -> Request
         connect_s=connect,
         whole_s=None if stream else call.timeout_s,
         read_s=call.timeout_s if stream else None,
+        progress=call.progress,
     )
 
 

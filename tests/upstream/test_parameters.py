@@ -1,0 +1,121 @@
+"""A caller's parameters as each model takes them: mapped, left out where that changes nothing, else refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.scripted_provider import ScriptedServer
+from tests.upstream.test_chain import FIRST, SECOND, World
+from turnout import Turnout
+from turnout.attempt_errors import ProviderFailed, Unsupported
+from turnout.errors import InvalidRequest, UpstreamUnavailable
+from turnout.upstream.parameters import Taken, fit, named
+
+ANTHROPIC = Taken(provider="anthropic", names=frozenset({"temperature", "tools", "max_tokens"}))
+OPENAI = Taken(provider="openai", names=frozenset({"temperature", "n", "max_tokens"}))
+
+
+def test_what_a_model_takes_is_sent_as_it_is() -> None:
+    """The same object: nothing is copied where nothing is to do."""
+    params = {"temperature": 0, "max_tokens": 5}
+    assert fit(ANTHROPIC, params) == (params, ())
+    assert fit(ANTHROPIC, params)[0] is params
+
+
+def test_what_changes_no_answer_is_left_out_and_named() -> None:
+    """OpenAI's accounts and caches, and values that say what every model does anyway."""
+    accounts = {"store": True, "metadata": {"a": "b"}, "prompt_cache_key": "k", "safety_identifier": "s"}
+    params = {"n": 1, "logprobs": False, "user": "u", "prediction": {}, "extra_body": accounts}
+    assert fit(ANTHROPIC, params) == ({}, tuple(sorted([*accounts, "n", "logprobs", "user", "prediction"])))
+
+
+def test_a_providers_own_parameters_stand_where_its_class_reads_them() -> None:
+    """As arguments for Anthropic, in the body for who speaks OpenAI's wire."""
+    own = {"extra_body": {"top_k": 5, "thinking": {"type": "enabled"}}}
+    assert fit(ANTHROPIC, own) == ({"top_k": 5, "thinking": {"type": "enabled"}}, ())
+    assert fit(OPENAI, own) == (own, ())
+    assert fit(OPENAI, {"user": "u", "extra_body": {"store": True}}) == (
+        {"extra_body": {"user": "u", "store": True}},
+        (),
+    )
+
+
+@pytest.mark.parametrize("params", [{"seed": 1}, {"n": 2}, {"logprobs": True}, {"extra_body": {"models": ["x"]}}])
+def test_what_would_change_the_answer_is_refused_by_its_name(params: dict[str, Any]) -> None:
+    """Left out, it would be another answer than was asked for."""
+    with pytest.raises(Unsupported) as refused:
+        fit(ANTHROPIC, params)
+    assert refused.value.param in {*params, "models"} - {"extra_body"}
+
+
+def test_where_nobody_knows_what_a_model_takes_everything_is_sent() -> None:
+    """Also where the app lets litellm leave out what is too much (`drop_params`)."""
+    assert fit(Taken(provider="new", names=None), {"seed": 1, "user": "u"}) == ({"seed": 1, "user": "u"}, ())
+
+
+def test_a_refusal_in_litellms_words_names_its_parameter() -> None:
+    """Of those that were sent, as a word of its own."""
+    text = "gpt-5 models don't support temperature=0.5. Only temperature=1 is supported."
+    assert named(Unsupported(text), {"n": 1, "temperature": 0.5}).param == "temperature"
+    assert named(Unsupported("no"), {"n": 1}).param is None
+
+
+def test_a_parameter_that_no_model_takes_is_the_callers_and_one_that_some_take_goes_to_those() -> None:
+    """400 with `param`, never a 503 with Retry-After; a real failure beside it is an outage."""
+
+    async def scenario() -> None:
+        w = World(retry={"attempts": 1})
+        refused = Unsupported("this model does not take seed", param="seed")
+        w.provider.say(FIRST, refused)
+        w.provider.say(SECOND, refused)
+        with pytest.raises(InvalidRequest) as error:
+            await w.complete(w.order(FIRST, SECOND))
+        assert (error.value.param, error.value.told_headers) == ("seed", ())
+        w.provider.say(SECOND, "ok")
+        await w.complete(w.order(FIRST, SECOND))
+        w.provider.say(SECOND, ProviderFailed("down"))
+        with pytest.raises(UpstreamUnavailable):
+            await w.complete(w.order(FIRST, SECOND))
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[ScriptedServer]:
+    """Every wire on loopback."""
+    with ScriptedServer() as server:
+        yield server
+
+
+MODELS = {"anthropic/claude-sonnet-4-5": "", "gemini/gemini-2.5-flash": "/v1beta", "openai/gpt-4o-mini": "/v1"}
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+@pytest.mark.parametrize("model", MODELS)
+def test_no_provider_gets_a_parameter_that_it_does_not_know(
+    provider: ScriptedServer, monkeypatch: pytest.MonkeyPatch, transport: str, model: str
+) -> None:
+    """On both transports: OpenAI's go to OpenAI alone; no literal `extra_body` leaves."""
+    for key in ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(key, "sk-test")
+
+    async def scenario() -> Any:
+        config = {
+            "tiers": {"cheap": {"models": [model]}, "expensive": {"models": ["openai/dear"]}},
+            "models": {model: {"params": {"api_base": provider.origin + MODELS[model]}}},
+            "routing": {"threshold": 0.99},
+            "upstream": {"transport": transport},
+        }
+        async with Turnout(config) as turnout:
+            return await turnout.complete("q", store=False, metadata={"a": "b"}, prompt_cache_key="k")
+
+    answer = asyncio.run(scenario())
+    sent = provider.received[-1].body.keys()
+    ours = {"store", "metadata", "prompt_cache_key"}
+    assert "extra_body" not in sent
+    assert (ours <= sent) is (model == "openai/gpt-4o-mini")
+    assert set(answer.outcome.dropped) == (set() if ours <= sent else ours)

@@ -57,7 +57,7 @@ class Plugs(TypedDict, total=False):
     observer: Observer | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Parts:
     """The parts of one Turnout that are used, opened or closed after they are built."""
 
@@ -96,6 +96,31 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     # Alone in its process, a breaker has nobody to share with.
     circuit_store = plugs.get("circuit_store") or (stores.circuit_store if settings.redis is not None else None)
     bulkhead = Bulkhead(settings=settings, clock=clock, observer=observer, circuit_store=circuit_store)
+    router = Router(
+        catalog=catalog,
+        scorer=scorer,
+        target=target if share_sync is None else share_sync.control,
+        seen=partial(watch, drift, observer),
+        share_sync=share_sync,
+    )
+    rng = random.Random().random
+    chain = Chain(
+        provider=provider,
+        clock=clock,
+        observer=observer,
+        settings=settings,
+        prices=prices,
+        limits=limits,
+        bulkhead=bulkhead,
+        rng=rng,
+    )
+    budget_alerts = BudgetAlerts(
+        shares=settings.budgets.alert_at,
+        claims=stores.circuit_store,
+        clock=clock,
+        observer=observer,
+        send=sender.send if sender is not None else None,
+    )
     pipeline = Pipeline(
         Collaborators(
             settings=settings,
@@ -104,51 +129,19 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
             flight_broker=stores.flight_broker,
             keys=CacheKeys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
             catalog=catalog,
-            router=Router(
-                catalog=catalog,
-                scorer=scorer,
-                target=target if share_sync is None else share_sync.control,
-                seen=partial(watch, drift, observer),
-                share_sync=share_sync,
-            ),
-            chain=Chain(
-                provider=provider,
-                clock=clock,
-                observer=observer,
-                settings=settings,
-                prices=prices,
-                limits=limits,
-                bulkhead=bulkhead,
-                rng=random.Random().random,
-            ),
+            router=router,
+            chain=chain,
             bulkhead=bulkhead,
             observer=observer,
             prices=prices,
             limits=limits,
-            budget_alerts=BudgetAlerts(
-                shares=settings.budgets.alert_at,
-                claims=stores.circuit_store,
-                clock=clock,
-                observer=observer,
-                send=sender.send if sender is not None else None,
-            ),
+            budget_alerts=budget_alerts,
         )
     )
     chat = Chat(pipeline, max_params_bytes=settings.server.max_params_bytes)
     routes = Routes(route_table(settings.server, chat, Models(catalog.names)))
-    return Parts(
-        api=Api(settings=settings, clock=clock, home=HomeLoop(), chat=chat, routes=routes),
-        pipeline=pipeline,
-        provider=provider,
-        stores=stores,
-        prices=prices,
-        budgeted=budgeted,
-        bulkhead=bulkhead,
-        share_sync=share_sync,
-        drift=drift,
-        sender=sender,
-        request_log=request_log,
-    )
+    api = Api(settings=settings, clock=clock, home=HomeLoop(), chat=chat, routes=routes)
+    return Parts(api, pipeline, provider, stores, prices, budgeted, bulkhead, share_sync, drift, sender, request_log)
 
 
 def _stores(settings: Settings, clock: Clock, observer: Observer, gate: Gate | None) -> Stores:

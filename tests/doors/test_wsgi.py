@@ -19,9 +19,10 @@ from tests.support.provider import LoopbackProvider
 from tests.support.scorers import hard_or_easy
 from tests.support.wsgi_servers import gunicorn
 from turnout import Turnout
+from turnout.clock import SystemClock
 from turnout.context import current_request
 from turnout.errors import SettingsError
-from turnout.testing import ScriptedProvider
+from turnout.testing import Says, ScriptedProvider
 from turnout.wsgi import TurnoutMiddleware
 
 CHAT = "/v1/chat/completions"
@@ -40,7 +41,7 @@ def asked(text: str, **more: Any) -> bytes:
 
 def over(app: Any, script: Any = None, **sections: Any) -> tuple[TurnoutMiddleware, ScriptedProvider]:
     """The app under Turnout, over a provider that plays a script."""
-    provider = ScriptedProvider(script)
+    provider = ScriptedProvider(script, clock=SystemClock())
     turnout = Turnout(settings("http://127.0.0.1:1/v1", **sections), provider=provider, scorer=hard_or_easy())
     return TurnoutMiddleware(app, turnout=turnout), provider
 
@@ -124,7 +125,8 @@ def test_a_response_closed_by_another_thread_is_closed_all_the_same() -> None:
 
 def test_closing_a_stream_early_ends_the_providers_call() -> None:
     """`close()`, as a server does when a write fails."""
-    door, provider = over(None, {"openai/small": ["one two three " * 40]})
+    # Slow, so that the answer cannot be over before the assertion, however much is read ahead.
+    door, provider = over(None, {"openai/small": [Says("one two three " * 40, between_s=0.05)]})
     start = Started()
     body: Any = door(environ(CHAT, asked("x", stream=True), REQUEST_METHOD="POST"), start)
     assert start.status == "200 OK"

@@ -57,6 +57,7 @@ def hostile(session: nox.Session) -> None:
     for transport in ("direct", "litellm"):
         session.run("python", "benchmarks/wire_fuzz.py", "--count", "100000", "--transport", transport)
     session.run("python", "benchmarks/neighbour.py")
+    session.run("python", "benchmarks/fault_matrix.py")
 
 
 @nox.session(python=PYTHONS[0])

@@ -1,0 +1,1 @@
+"""Faults of Redis, of providers, of processes and of the disk, and what requests see of each."""

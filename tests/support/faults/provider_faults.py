@@ -1,0 +1,87 @@
+"""Faults of one provider while another stands by, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from tests.support.faults.load import BUDGET_USD, CALL_USD, TOKENS, Load, reserved_usd
+from tests.support.faults.row import Row
+from tests.support.scripted_provider import Answer, Failure, Received, Reply, ScriptedServer, Tokens
+from turnout import Turnout
+from turnout.testing import FixedScorer
+
+BEFORE_S, DURING_S, AFTER_S = 1.0, 2.0, 3.0
+RESET_S = 1.0
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "a provider hangs": {"fault": "hang"},
+    "a provider drips": {"fault": "drip"},
+    "a provider is cut off": {"fault": "cut"},
+    "a provider sends garbage": {"fault": "garbage"},
+    "a provider's 429 storm": {"kind": "rate_limited"},
+    "a provider starts slowly": {"delay_s": 1.5},
+}
+
+
+class Scripted:
+    """The first model meets the fault while it lasts; both repeat the prompt and keep books otherwise."""
+
+    def __init__(self, fault: dict[str, Any]) -> None:
+        self._fault = fault
+        self.lasts = False
+        self.calls: dict[str, int] = {}
+
+    def __call__(self, request: Received) -> Reply:
+        text = str(request.body["messages"][-1]["content"])
+        if self.lasts and request.body["model"] == "first":
+            if "kind" in self._fault:
+                return Failure(kind=self._fault["kind"], retry_after=1)
+            if "fault" in self._fault:
+                return Answer(text=text, tokens=Tokens(prompt=0, completion=TOKENS), **self._fault)
+        user = text.partition(" ")[0]
+        self.calls[user] = self.calls.get(user, 0) + 1
+        delay_s = self._fault.get("delay_s", 0.0) if self.lasts and request.body["model"] == "first" else 0.0
+        return Answer(text=text, tokens=Tokens(prompt=0, completion=TOKENS), delay_s=delay_s)
+
+    @property
+    def overspent_usd(self) -> float:
+        return sum(max(0.0, calls * CALL_USD - BUDGET_USD) for calls in self.calls.values())
+
+
+def settings(origin: str) -> dict[str, Any]:
+    price = CALL_USD / TOKENS * 1e6
+    names = ["openai/first", "openai/second", "openai/unused"]
+    model = {"input_usd_per_million": 0, "output_usd_per_million": price, "max_output_tokens": TOKENS, "timeout_s": 0.5}
+    return {
+        "tiers": {"cheap": {"models": names[:2]}, "expensive": {"models": names[2:]}},
+        "models": {name: {**model, "params": {"api_base": f"{origin}/v1"}} for name in names},
+        "routing": {"threshold": 1.0},
+        "budgets": {"per_user": f"{BUDGET_USD}/30d"},
+        "breaker": {"reset_s": RESET_S},
+        "retry": {"attempts": 1, "deadline_s": 10.0},
+    }
+
+
+async def run(fault: str) -> tuple[Row, list[str]]:
+    """The row of this fault, and what was wrong in it."""
+    script = Scripted(FAULTS[fault])
+    with ScriptedServer() as server:
+        server.script = script
+        async with Turnout(settings(server.origin), scorer=FixedScorer(0.1)) as turnout:
+            load = Load([turnout])
+            await load.run(BEFORE_S)
+            script.lasts = True
+            await load.run(DURING_S)
+            script.lasts, ended = False, time.monotonic()
+            await load.run(AFTER_S)
+            await load.finish()
+            held = await reserved_usd(turnout, load.users)
+    overspent = script.overspent_usd
+    return load.row(fault, ended=ended, overspent_usd=overspent, reserved_usd=held, heals_within_s=2.0), load.wrong
+
+
+def measure(fault: str) -> tuple[Row, list[str]]:
+    """As `run`, on a loop of its own."""
+    return asyncio.run(run(fault))

@@ -13,7 +13,7 @@ from turnout.settings import Settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["purge"], help="purge: drop stored answers")
-    parser.add_argument("--config", required=True, metavar="FILE", help="the settings file, turnout.toml")
+    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
     which = parser.add_argument_group("which (user and endpoint together: what is of both)")
     which.add_argument("--user", metavar="ID", help="what was stored for this user")
     which.add_argument("--endpoint", metavar="PATH", help="what was stored at this endpoint")

@@ -13,6 +13,7 @@ from typing import Any
 from turnout.cli import log_input, progress
 from turnout.errors import LogError
 from turnout.logs.bad_rows import BadRows
+from turnout.logs.columns import CONTRACT
 from turnout.logs.example import SIDES
 from turnout.logs.files import Broken, Row
 from turnout.logs.reader import LogReader, broken_by
@@ -83,7 +84,7 @@ class _Seen:
             self._lose(where, broken_by(error))
             return
         self.characters += len(prompt) if isinstance(prompt, str) else len(str(prompt))
-        self.columns.update(list(row))
+        self.columns.update(name for name in row if name in CONTRACT)
         self.groups[group] += 1
         for side, grade in grades.items():
             self.bins[side][min(BINS - 1, int(grade * BINS))] += 1
@@ -144,7 +145,14 @@ class _Seen:
 
 def _file(file: Understanding) -> dict[str, Any]:
     sides = {side: name for name, side in file.sides.items()}
-    return {"path": str(file.path), "format": file.title, "schema": file.schema, "sides": sides}
+    return {
+        "path": str(file.path),
+        "format": file.title,
+        "schema": file.schema,
+        "sides": {name: model for name, model in sides.items() if not file.models or model in file.models},
+        "unclear": list(file.unclear),
+        "merged": file.merged,
+    }
 
 
 def _next_line(args: argparse.Namespace, seen: _Seen) -> str:
@@ -176,7 +184,10 @@ def _text(report: dict[str, Any]) -> str:
 
 def _file_line(file: dict[str, Any]) -> str:
     sides = [f"{side} = {name}" for side, name in sorted(file["sides"].items()) if side != name]
-    return "; ".join([f"{file['path']}: {file['format']}", *([", ".join(sides)] if sides else [])])
+    unclear = [f"if two of {', '.join(file['unclear'])} are qualities, pass them as --cheap and --expensive"]
+    merged = [f"{file['merged']} records told of the question of another one"] if file["merged"] else []
+    parts = [f"{file['path']}: {file['format']}", *([", ".join(sides)] if sides else []), *merged]
+    return "; ".join([*parts, *(unclear if file["unclear"] else [])])
 
 
 def _label_line(missing: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ BATCH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", required=True, metavar="FILE", help="the settings file, turnout.toml")
+    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
     parser.add_argument("--user", metavar="NAME", help="only this user's; keys hold a hash, so names are not listed")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
 

@@ -11,10 +11,10 @@ from turnout.cli import log_input, output_files, progress
 
 # The columns of the table of routing targets: the figure's key, and its label.
 COLUMNS = (
-    ("expensive_share", " expensive"),
-    ("quality_kept", " kept of the quality"),
-    ("gap_recovered", " of the gap"),
-    ("saving", " saved"),
+    ("expensive_share", "expensive"),
+    ("quality_kept", "quality kept"),
+    ("gap_recovered", "of the gap"),
+    ("saving", "saved"),
 )
 
 
@@ -84,8 +84,9 @@ def _table(summary: dict[str, Any]) -> str:
         f"what words mean: {embedding}",
         _worth(summary),
         "",
-        "what each wish gives on rows put aside, with the middle 95 % of the bootstrap:",
-        f"  {'[routing]':<27}{''.join(f'{label:<21}' for _, label in columns)}".rstrip(),
+        "what each wish gives on rows put aside, in %, with the middle 95 % of the",
+        "bootstrap:",
+        f"{'[routing]':<26}{''.join(f'{label:<13}' for _, label in columns)}".rstrip(),
     ]
     lines += [_line(line, columns) for line in summary["expected"]]
     return "\n".join(lines)
@@ -99,13 +100,13 @@ def _worth(summary: dict[str, Any]) -> str:
 
 
 def _line(line: dict[str, Any], columns: Sequence[tuple[str, str]]) -> str:
-    figures = "".join(f"{_percent(line[name]) + _range(line['intervals'].get(name)):<21}" for name, _ in columns)
-    return f"  {line['wish']:<27}{figures}".rstrip()
+    figures = "".join(f"{_percent(line[name]) + _range(line['intervals'].get(name)):<13}" for name, _ in columns)
+    return f"{line['wish']:<26}{figures}".rstrip()
 
 
 def _percent(share: float | None) -> str:
-    return f"{'-':>6}" if share is None else f"{share:>6.1%}"
+    return "-" if share is None else f"{100 * share:.1f}".removesuffix(".0")
 
 
 def _range(interval: list[float] | None) -> str:
-    return "" if interval is None else f" ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})"
+    return "" if interval is None else f" ({100 * interval[0]:.0f}-{100 * interval[1]:.0f})"

@@ -131,7 +131,8 @@ def own_schema(path: object, first: Sequence[Record], columns: Columns) -> OwnSc
     if nested := next((name for name in names if name != prompt and _grades_within(first[0].get(name))), None):
         return OwnSchema(title=f"columns {prompt}, {nested}", example=_nested(prompt, group, nested))
     winner = _named(names, _WINNERS)
-    if winner and (models := _winning_models(first, winner)):
+    named = (columns.cheap, columns.expensive) if columns.cheap and columns.expensive else None
+    if winner and (models := named or _winning_models(first, winner)):
         return OwnSchema(title=f"columns {prompt}, {winner}", example=_won(names, prompt, group, winner, models))
     numeric = [name for name in names if name not in (prompt, group) and _is_quality_like(first, name)]
     if sides:

@@ -101,6 +101,22 @@ def test_what_goes_through_litellm_is_logged_once_with_its_reason(
     assert len([record for record in caplog.records if "goes through" in record.message]) == 1
 
 
+def test_parameters_that_are_only_equal_are_sent_as_they_came(server: ScriptedServer) -> None:
+    """The mapping of a set of parameters is kept: 1 and 1.0 are two sets."""
+    server.script = lambda _: Answer()
+    server.received.clear()
+    plug = provider(f"{server.origin}/v1")
+
+    async def scenario() -> None:
+        for value in (1, 1.0, 1):
+            call = ProviderCall(model=NAME, messages=CALL.messages, params={"temperature": value})
+            await plug.complete(call)
+        await plug.close()
+
+    asyncio.run(scenario())
+    assert [repr(received.body["temperature"]) for received in server.received] == ["1", "1.0", "1"]
+
+
 def test_the_environments_proxy_is_asked(server: ScriptedServer) -> None:
     """The proxy gets the whole address; what NO_PROXY names is asked itself."""
     server.script = lambda _: Raw(pieces=(long_answer(10),), headers=JSON)

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
 Body = dict[str, Any]
 DONE = b"data: [DONE]\n\n"
 
@@ -22,9 +24,19 @@ _CONTENT = ("content", "tool_calls", "refusal", "function_call", "reasoning_cont
 def dumps(body: Mapping[str, Any]) -> bytes:
     """The compact JSON bytes of an answer. A lone surrogate of the provider's is sent as its escape."""
     try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
+        return orjson.dumps(body)
+    except TypeError:
+        # A lone surrogate, or an integer of more than 64 bits.
         return json.dumps(body, separators=(",", ":")).encode()
+
+
+def loads(data: bytes) -> Any:
+    """The JSON value of a provider's bytes. Raises ValueError."""
+    try:
+        return orjson.loads(data)
+    except ValueError:
+        # What only json takes: a lone surrogate's escape, NaN.
+        return json.loads(data)
 
 
 def event(body: Mapping[str, Any]) -> bytes:

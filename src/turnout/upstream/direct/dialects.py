@@ -18,6 +18,9 @@ from turnout.upstream.direct.class_reader import PartReader, clip
 from turnout.upstream.direct.deployments import Deployment, NotDirectError
 
 Messages = Sequence[Mapping[str, Any]]
+_SCALARS = str | int | float | bool
+# Sets of parameters whose mapping is kept, of one model: an app has a handful, a caller who varies one has no end.
+_KEPT = 64
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class Reader(Protocol):
 class PlainDialect:
     """OpenAI's own, and those who speak it both ways: their class shapes the request, their answer passes as it is."""
 
+    # Whether litellm's mapping of scalar parameters is the same whatever the messages.
+    maps_alike = True
     # Whether `completion` makes content of a tool call that stood for a schema.
     reads_json_mode = False
 
@@ -56,6 +61,7 @@ class PlainDialect:
         self.litellm = litellm
         self.target = target
         self._map_finish = map_finish_reason
+        self._known: dict[Any, Body] = {}
         self._litellm_params = {"api_base": target.api_base, "custom_llm_provider": target.provider}
         self._role_arguments = inspect.signature(
             target.config.translate_developer_role_to_system_role
@@ -96,7 +102,22 @@ class PlainDialect:
         return copied
 
     def optional(self, messages: list[Body], params: Mapping[str, Any], *, stream: bool) -> Body:
-        """The caller's parameters as this provider's, by litellm's own mapping."""
+        """The caller's parameters as this provider's, by litellm's own mapping, which costs as much as all the rest."""
+        if not self.maps_alike or not all(isinstance(value, _SCALARS) for value in params.values()):
+            return self._mapped(messages, params, stream=stream)
+        # The types too: True and 1 are equal, and not the same on the wire.
+        own = frozenset((name, type(value), value) for name, value in params.items())
+        key = (own, stream, self.litellm.drop_params, self.litellm.modify_params)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            known = self._known[key] = self._mapped(messages, params, stream=stream)
+        return {
+            name: copy.deepcopy(value) if value.__class__ in (dict, list) else value for name, value in known.items()
+        }
+
+    def _mapped(self, messages: list[Body], params: Mapping[str, Any], *, stream: bool) -> Body:
         streaming = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
         mapped: Body = self.litellm.utils.get_optional_params(
             model=self.target.model,
@@ -165,6 +186,7 @@ class ClassDialect(PlainDialect):
     """A wire of its own: the class reads the answer too."""
 
     reads_json_mode = True
+    maps_alike = False
 
     def prepare(self, messages: Messages, params: Mapping[str, Any], *, stream: bool) -> Prepared:
         for url in _media_urls(messages):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from turnout.attempt_errors import AttemptError, MalformedReply
-from turnout.openai.answers import Body, chunks_of, dumps
+from turnout.openai.answers import Body, chunks_of, dumps, loads
 from turnout.ports.runtime import ProviderCall
 from turnout.upstream import translate
 from turnout.upstream.direct.deployments import NotDirectError, check_request, deployment
@@ -146,6 +145,6 @@ async def _drain(pieces: AsyncIterable[bytes]) -> None:
 
 def _json(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        return loads(raw)
     except ValueError as error:
         raise MalformedReply(f"the provider's answer is no JSON: {error}") from error

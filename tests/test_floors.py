@@ -39,7 +39,7 @@ THIRD_PARTY = {
     "numpy": ("logs", "quota.text_size", "routing", "training"),
     "openai": ("upstream",),
     "opentelemetry": ("doors", "telemetry"),
-    "orjson": ("openai.requests",),
+    "orjson": ("openai.answers", "openai.requests"),
     "pyarrow": ("logs.files",),
     "pybreaker": ("upstream",),
     "redis": ("stores.redis",),

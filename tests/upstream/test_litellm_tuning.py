@@ -13,6 +13,7 @@ from tests.support.provider import LoopbackProvider
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import
+from turnout.upstream.litellm_tuning import listened
 from turnout.upstream.provider import LiteLLMProvider
 
 MESSAGES: list[dict[str, Any]] = [{"role": "user", "content": "hello"}]
@@ -41,6 +42,20 @@ async def _call(provider: LoopbackProvider) -> dict[str, Any]:
         return await plug.complete(ProviderCall(model="openai/small", messages=tuple(MESSAGES)))
     finally:
         await plug.close()
+
+
+def test_what_litellm_registers_for_itself_is_no_listener() -> None:
+    """Its class for Gemini names `cache` for good: from then on every call would go the long way."""
+    litellm = litellm_import.load()
+    before = {name: list(getattr(litellm, name)) for name in ("success_callback", "callbacks")}
+    try:
+        litellm.success_callback.append("cache")
+        assert not listened(litellm)
+        litellm.callbacks.append("langfuse")
+        assert listened(litellm)
+    finally:
+        for name, callbacks in before.items():
+            setattr(litellm, name, callbacks)
 
 
 def test_this_litellm_can_be_quieted() -> None:

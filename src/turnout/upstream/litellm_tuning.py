@@ -69,7 +69,11 @@ def tuned(litellm: Any) -> Tuned:
 
 
 def listened(litellm: Any) -> bool:
-    if any(getattr(litellm, name, None) for name in _LISTENERS):
+    """Whether somebody listens to litellm's own calls, or has changed how they are set up."""
+    listeners = [item for name in _LISTENERS for item in getattr(litellm, name, None) or ()]
+    # litellm's class for Gemini makes a cache object for itself, which registers this name for good; only
+    # `litellm.cache` would make it do anything.
+    if any(item != "cache" or litellm.cache is not None for item in listeners):
         return True
     # Our own provider, for code written on litellm, asks for nothing of the kind.
     return any(item["provider"] != OWN_PROVIDER for item in litellm.custom_provider_map)

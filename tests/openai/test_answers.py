@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.openai.answers import AnswerBuilder, as_sent, chunks_of, event, is_content
+from turnout.openai.answers import as_sent, chunks_of, event, is_content
+from turnout.openai.builder import AnswerBuilder
 from turnout.testing import chunk, completion, usage_body
 
 TEXT = st.text(max_size=40)

@@ -224,9 +224,9 @@ def _weight(chunk: Chunk) -> int:
     weight = _CHUNK_BYTES
     for choice in chunk.get("choices") or ():
         delta = choice.get("delta") or {}
-        weight += len(delta.get("content") or "") + len(delta.get("reasoning_content") or "")
-        for call in delta.get("tool_calls") or ():
-            weight += len((call.get("function") or {}).get("arguments") or "")
+        for value in delta.values():
+            # Texts mostly; calls, sound and images too.
+            weight += len(value) if isinstance(value, str) else len(str(value))
     return weight
 
 

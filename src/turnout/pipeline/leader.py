@@ -93,9 +93,9 @@ class Leader:
                 self._router, call.request, call.selection, call.context, pacing_factor=reservation.pacing_factor()
             )
             progress.decision = decision = await reservation.confirm(decision)
-            body = await self._call_upstream(self._upstream_call(call, decision, progress.trace), flight)
+            body, exact = await self._call_upstream(self._upstream_call(call, decision, progress.trace), flight)
             answer = _answer(body, progress)
-            store = self._store(call, body, answer)
+            store = self._store(call, body, answer) if exact else None
             flight.land(answer)
         finally:
             self._flight_broker.end(lease)
@@ -103,14 +103,15 @@ class Leader:
             await self._admission.settle(settlement, call.token)
             self._flights.remove(call.key, flight)
 
-    async def _call_upstream(self, upstream_call: UpstreamCall, flight: AnswerFlight) -> Body:
+    async def _call_upstream(self, upstream_call: UpstreamCall, flight: AnswerFlight) -> tuple[Body, bool]:
+        """The complete answer, and whether it says exactly what was streamed."""
         trace = flight.progress.trace
         if not flight.streamed:
-            return await self._chain.complete(upstream_call, trace)
+            return await self._chain.complete(upstream_call, trace), True
         async with aclosing(self._chain.stream(upstream_call, trace)) as chunks:
             async for chunk in chunks:
                 await flight.publish(chunk)
-        return trace.answer
+        return trace.answer, trace.exact
 
     def _upstream_call(self, call: Call, decision: Decision, trace: CallTrace) -> UpstreamCall:
         retry = self._settings.retry

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.attempt_errors import AttemptError, AttemptTimeout, CutShort, Misconfigured
-from turnout.openai.answers import AnswerBuilder, body_text, finish_reason
+from turnout.openai.answers import body_text, finish_reason
+from turnout.openai.builder import AnswerBuilder
 from turnout.openai.messages import text_of
 from turnout.openai.usage import TokenLimits, read_usage
 from turnout.ports.runtime import Clock, Observer, ProviderCall

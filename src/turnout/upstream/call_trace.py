@@ -53,10 +53,12 @@ class CallTrace:
     """The record of one call, true at any time, also after a cancellation. Seconds.
 
     answer: the whole answer that a stream's chunks made, once it has ended well.
+    exact: whether it says just what they do.
     """
 
     def __init__(self) -> None:
         self.answer: Body = {}
+        self.exact = True
         self.attempts: list[Attempt] = []
         self.skipped: list[Skip] = []
         self.waited_s = 0.0

@@ -12,7 +12,8 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
 from turnout.attempt_errors import AttemptError, MalformedReply
-from turnout.openai.answers import AnswerBuilder, Body, is_content
+from turnout.openai.answers import Body, is_content
+from turnout.openai.builder import AnswerBuilder
 from turnout.openai.usage import TokenLimits
 from turnout.ports.runtime import Clock, Observer, Provider, ProviderCall
 from turnout.pricing import Price
@@ -102,7 +103,7 @@ class Chain:
                             raise broken(fault) from fault
                         failures.add(fault)
                     else:
-                        trace.answer = whole.body()
+                        trace.answer, trace.exact = whole.body(), whole.exact
                         attempt.succeeded(trace.answer)
                         return
                     finally:

@@ -150,7 +150,8 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
 
 _FRAME = ("id", "created", "model", "system_fingerprint", "service_tier")
-_MESSAGE = ("role", "content", "refusal", "reasoning_content", "tool_calls", "function_call", "audio")
+# litellm's own places in a message; what else stands there is the provider's.
+_LITELLMS = frozenset({"provider_specific_fields"})
 
 
 def completion(answer: Any) -> Body:
@@ -159,7 +160,7 @@ def completion(answer: Any) -> Body:
     body["choices"] = [
         {
             "index": choice.index,
-            "message": {"content": None, **_message_body(choice.message)},
+            "message": _without_index({"content": None, **_message_body(choice.message)}),
             "logprobs": _plain(getattr(choice, "logprobs", None)),
             "finish_reason": choice.finish_reason,
         }
@@ -201,13 +202,20 @@ def _frame(answer: Any, kind: str) -> Body:
 
 def _message_body(message: Any) -> Body:
     body: Body = {}
-    for name in _MESSAGE:
-        if (value := getattr(message, name, None)) is not None:
+    for name, value in dict(message).items():
+        if value is not None and name not in _LITELLMS:
             body[name] = _plain(value)
     refusal = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
     if refusal is not None:
         body["refusal"] = refusal
     return body
+
+
+def _without_index(message: Body) -> Body:
+    """The whole message: only a stream's tool calls are counted."""
+    if calls := message.get("tool_calls"):
+        message["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in calls]
+    return message
 
 
 def _usage(answer: Any) -> Body | None:
@@ -228,8 +236,13 @@ def _usage(answer: Any) -> Body | None:
 
 
 def _plain(value: Any) -> Any:
-    """Pydantic objects as plain JSON values."""
+    """Pydantic objects as plain JSON values, without litellm's own."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    dump = getattr(value, "model_dump", None)
-    return dump(exclude_none=True) if dump is not None else value
+    if hasattr(value, "model_dump"):
+        value = value.model_dump(exclude_none=True)
+    return _without_own(value) if isinstance(value, dict) else value
+
+
+def _without_own(value: Body) -> Body:
+    return {name: _plain(item) for name, item in value.items() if name not in _LITELLMS}

@@ -82,9 +82,13 @@ VALUES: dict[str, some.SearchStrategy[Any]] = {
     "store": some.booleans(),
     "safety_identifier": WORDS,
     "prompt_cache_key": WORDS,
+    "prompt_cache_retention": WORDS,
 }
 # Said here again, so that no field leaves the key by a slip elsewhere.
-SHAPE_NOTHING = {"user", "service_tier", "metadata", "store", "safety_identifier", "prompt_cache_key"}
+SHAPE_NOTHING = {
+    *("user", "service_tier", "metadata", "store", "safety_identifier"),
+    *("prompt_cache_key", "prompt_cache_retention"),
+}
 OTHERS = some.fixed_dictionaries({}, optional=VALUES)
 
 

@@ -1,13 +1,14 @@
--- wrk's side of benchmarks/overhead.py: arguments are the path, the prompt, and a salt ("" sends one body always).
+-- wrk's side of benchmarks/overhead.py: arguments are the path, the prompt, "stream" or "whole", and a salt ("" sends
+-- one body always).
 local threads = 0
 function setup(thread) threads = threads + 1; thread:set("number", threads) end
 function init(args)
-  path, prompt, salt, count = args[1], args[2], args[3], 0
-  headers = {["Content-Type"] = "application/json", ["Host"] = "127.0.0.1"}
+  path, prompt, stream, salt, count = args[1], args[2], args[3], args[4], 0
+  headers = {["Content-Type"] = "application/json", ["Host"] = "127.0.0.1", ["Authorization"] = "Bearer sk-benchmark"}
   constant = wrk.format("POST", path, headers, body(""))
 end
 function body(unique)
-  return '{"model":"' .. (os.getenv("BENCH_MODEL") or "auto") .. '","messages":[{"role":"user","content":"' .. prompt .. unique .. '"}]}'
+  return '{"model":"' .. (os.getenv("BENCH_MODEL") or "auto") .. '","messages":[{"role":"user","content":"' .. prompt .. unique .. '"}]' .. (stream == "stream" and ',"stream":true}' or '}')
 end
 function request()
   if salt == "" then return constant end

@@ -2,8 +2,9 @@
 
 Servers side by side on one loopback provider that answers at once, each one uvicorn worker on the first core,
 load and provider on the second: a bare Starlette endpoint with a constant body; Turnout on a hit, from memory and
-from Redis; Turnout on a miss; a bare `litellm.acompletion` handler; LiteLLM's proxy on a miss and on a hit where
-one is installed (`--proxy PATH` to its `litellm` command, an environment of its own). The same bodies go to all.
+from Redis; Turnout on a miss; a bare `litellm.acompletion` handler; both again with a stream of 200 chunks, which the
+provider sends at once; LiteLLM's proxy on a miss and on a hit where one is installed (`--proxy PATH` to its `litellm`
+command, an environment of its own). The same bodies go to all.
 
 Closed loop: rounds of each server at 1, 16 and 64 connections, interleaved; the load comes from wrk (Debian's
 package) and the figures are medians of the rounds: the server process's own CPU a request, throughput, p50, p99.
@@ -44,18 +45,22 @@ RESULTS = HERE / "results"
 PATH = "/v1/chat/completions"
 PROMPT = "A question of about two hundred characters, as they come from people: " + "why so, and what follows? " * 5
 CONNECTIONS = (1, 16, 64)
+# What the load says to everybody, and the proxy asks for.
+KEY = "sk-benchmark"
 RATE, OPEN_S = 20, 15
 SERVER_CPU, LOAD_CPU = 0, 1
 
 
 @dataclass(frozen=True)
 class Served:
-    """A server under test. `unique`: each request has a prompt of its own, so that none is a hit."""
+    """A server under test. `unique`: each request has a prompt of its own, so that none is a hit. `stream`: it asks
+    for a stream."""
 
     name: str
     url: str
     process: psutil.Process
     unique: bool = False
+    stream: bool = False
     model: str = "auto"
 
     def cpu_s(self) -> float:
@@ -114,6 +119,8 @@ def litellm_proxy(command: str, provider: str) -> Iterator[tuple[str, psutil.Pro
                 "litellm_params": {"model": "openai/small", "api_base": provider, "api_key": "-", "max_retries": 0},
             }
         ],
+        # Without one the newest proxy refuses to start.
+        "general_settings": {"master_key": KEY},
         "litellm_settings": {"cache": True, "cache_params": {"type": "local"}},
     }
     with socket.socket() as free:
@@ -121,6 +128,7 @@ def litellm_proxy(command: str, provider: str) -> Iterator[tuple[str, psutil.Pro
         port = free.getsockname()[1]
     environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": ""}
     environment["LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY"] = "true"  # loopback, and gone in a minute
+    environment["LITELLM_MASTER_KEY"] = KEY
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.yaml"
         file.write_text(json.dumps(config))
@@ -138,7 +146,8 @@ def wait_until_ready(server: Served) -> None:
     for _ in range(600):
         try:
             body = {"model": server.model, "messages": [{"role": "user", "content": PROMPT}]}
-            if httpx.post(server.url + PATH, json=body, timeout=30).status_code == 200:
+            headers = {"authorization": f"Bearer {KEY}"}
+            if httpx.post(server.url + PATH, json=body, headers=headers, timeout=30).status_code == 200:
                 return
         except httpx.TransportError:
             pass
@@ -156,7 +165,9 @@ def closed_loop(server: Served, connections: int, seconds: float, salt: str) -> 
         str(HERE / "overhead.lua"),
         server.url,
     ]
-    command = ["taskset", "-c", str(LOAD_CPU), "wrk", *arguments, "--", PATH, PROMPT, salt if server.unique else ""]
+    kind = "stream" if server.stream else "whole"
+    command = ["taskset", "-c", str(LOAD_CPU), "wrk", *arguments, "--", PATH, PROMPT, kind]
+    command.append(salt if server.unique else "")
     before = server.cpu_s()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout.strip().splitlines()[-1])
@@ -176,7 +187,7 @@ def rounds_of(servers: list[Served], rounds: int, seconds: float) -> dict[str, d
     for number in range(rounds):
         for connections in CONNECTIONS:
             for server in servers:
-                figures = closed_loop(server, connections, seconds, f" {number} {connections}")
+                figures = closed_loop(server, connections, seconds, f" {server.name} {number} {connections}")
                 told.setdefault((server.name, connections), []).append(figures)
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
     return {
@@ -237,9 +248,12 @@ def run(rounds: int, seconds: float, proxy: str | None) -> dict[str, Any]:
             print("no redis-server here: the hit from Redis is left out", file=sys.stderr)
         else:
             servers.append(Served("Turnout hit, Redis", *start("turnout", "--provider", at_once, "--redis", redis)))
+        bare = start("acompletion", "--provider", at_once)
         servers += [
             Served("Turnout miss", *turnout, unique=True),
-            Served("bare acompletion", *start("acompletion", "--provider", at_once), unique=True),
+            Served("bare acompletion", *bare, unique=True),
+            Served("Turnout stream", *turnout, unique=True, stream=True),
+            Served("bare acompletion stream", *bare, unique=True, stream=True),
         ]
         if proxy is None:
             print("no --proxy given: LiteLLM's proxy is left out", file=sys.stderr)
@@ -282,6 +296,9 @@ def _ratios(closed: dict[str, Any], opened: dict[str, Any]) -> dict[str, float]:
     for name in ("Turnout miss", "LiteLLM proxy miss"):
         if name in rate:
             told[f"{name} / bare acompletion, throughput"] = rate[name] / rate["bare acompletion"]
+    told["Turnout stream / bare acompletion stream, throughput"] = (
+        rate["Turnout stream"] / rate["bare acompletion stream"]
+    )
     told["bare acompletion / Turnout miss, CPU"] = cpu["bare acompletion"] / cpu["Turnout miss"]
     for figure in ("p50_ms", "p99_ms"):
         added = opened["Turnout"][figure] - opened["bare acompletion"][figure]
@@ -303,7 +320,7 @@ def main() -> None:
     for name, by_connections in told["closed_loop"].items():
         for connections, figures in by_connections.items():
             print(
-                f"{name:<20} c={connections:<3} {figures['cpu_us']:>8.0f} us CPU {figures['requests_per_s']:>8.0f}/s"
+                f"{name:<23} c={connections:<3} {figures['cpu_us']:>8.0f} us CPU {figures['requests_per_s']:>8.0f}/s"
                 f"  p50 {figures['p50_ms']:>8.2f} ms  p99 {figures['p99_ms']:>8.2f} ms"
             )
     for name, figures in told["open_loop_added"].items():

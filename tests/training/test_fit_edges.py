@@ -182,3 +182,14 @@ def test_without_costs_or_a_gap_the_gain_alone_ranks() -> None:
         assert np.array_equal(same.net_gain, same.gain)
     assert np.isclose(logs.net_gain.mean(), logs.gain.mean())
     assert not np.array_equal(logs.net_gain, logs.gain)
+
+
+def test_long_texts_are_fewer_rows() -> None:
+    """What training holds is bounded by rows and by characters, drawn evenly, in their order."""
+    rows = [{"prompt": f"{'long ' * 19}{row % 7}", "cheap_quality": 0, "expensive_quality": 1} for row in range(60)]
+    logs = labelled_logs.Logs.from_rows(rows)
+    assert fit.sampled(logs, 0).tolist() == list(range(60))
+    for used, bounds in ((31, {"max_characters": 3_000}), (40, {"max_rows": 40}), (20, {"max_characters": 1})):
+        chosen = fit.sampled(logs, 0, **bounds).tolist()
+        assert chosen == sorted(set(chosen))
+        assert len(chosen) == used

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from turnout.errors import LogError
 from turnout.logs.labelled import Logs
+from turnout.openai.messages import text_of
 from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats, read
@@ -40,6 +41,8 @@ SAME = 1e-9
 FEW_ROWS = 600
 # Rows beyond this many teach a scorer this small little more, and would take minutes.
 MOST_ROWS = 20_000
+# Of their texts together. Hashed words and letters take some 30 bytes a character while they are fitted: 1 GiB.
+MOST_CHARACTERS = 24_000_000
 
 # Called after each step: how many of how many are done.
 Progress = Callable[[int, int], None]
@@ -80,7 +83,7 @@ def train(logs: Logs, *, seed: int = 0, embedding: Embedding | None = None, prog
     even = logs.evened(seed)
     _check(even)
     warnings = tuple(data_checks(logs))
-    used = even.part(_sampled(len(even), seed)).tagged()
+    used = even.part(sampled(even, seed)).tagged()
     # One thread: sums in one order, so that the same logs give the same scorer; and no faster with more.
     with threadpool_limits(1):
         return _train(logs, used, warnings, seed, embedding, progress)
@@ -138,10 +141,13 @@ def _check(logs: Logs) -> None:
         raise LogError(with_reason(refusal, logs))
 
 
-def _sampled(count: int, seed: int) -> RowNumbers:
-    if count <= MOST_ROWS:
+def sampled(logs: Logs, seed: int, *, max_rows: int = MOST_ROWS, max_characters: int = MOST_CHARACTERS) -> RowNumbers:
+    """Rows drawn evenly, so many that training fits into bounded memory, in their order."""
+    characters = sum(len(text_of(message)) for query in logs.queries for message in query.messages)
+    count = min(max_rows, len(logs), max(FEWEST_ROWS, len(logs) * max_characters // max(1, characters)))
+    if count == len(logs):
         return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, MOST_ROWS, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(len(logs), count, replace=False))
 
 
 def _summary(logs: Logs, used: Logs, repeats: Floats, warnings: Sequence[str]) -> dict[str, Any]:

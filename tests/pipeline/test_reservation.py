@@ -414,3 +414,21 @@ def test_no_more_is_reserved_and_sent_than_the_model_can_write() -> None:
 
     models = {name: {**PRICES, "max_output_tokens": 1000} for name in (CHEAP, SPARE, DEAR)}
     run(scenario, models=models, **CAPPED)
+
+
+def test_a_follower_is_not_bound_to_its_leaders_budget() -> None:
+    """The leader cannot pay for the stand-in; who follows can, and pays for that alone, once for all."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Says("never", after_s=5, breaks=ProviderFailed("sick")))
+        w.provider.say(SPARE, "from the spare")
+        capped = {"max_tokens": 600}
+        poor = asyncio.ensure_future(w.ask("same", user="ann", params=capped))
+        await settle()
+        rich = [asyncio.ensure_future(w.ask("same", user=user, params=capped)) for user in ("bob", "cat")]
+        with pytest.raises(UpstreamUnavailable):
+            await poor
+        assert [(await follower).text for follower in rich] == ["from the spare"] * 2
+        assert (w.provider.calls[CHEAP], w.provider.calls[SPARE]) == (1, 1)
+
+    run(scenario, cache={"scope": "app"}, budgets={"per_user": "0.01/day"}, retry={"attempts": 1})

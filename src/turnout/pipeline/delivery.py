@@ -7,7 +7,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
-from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
+from turnout.errors import (
+    BudgetExceeded,
+    BudgetUnavailable,
+    DeadlineExceeded,
+    InvalidRequest,
+    Overloaded,
+    ServedError,
+    UpstreamUnavailable,
+)
 from turnout.openai.answers import chunks_of
 from turnout.openai.completion import AnswerStream
 from turnout.pipeline.call import AnswerListener, Call, CallState, Collaborators
@@ -29,7 +37,18 @@ LISTEN_GRACE_S = 0.5
 # Failures that a stale or a plain answer is better than.
 OUTAGES = (UpstreamUnavailable, Overloaded, DeadlineExceeded)
 
+# What a call ends with for its leader's own reasons: its budget, and its parameters that are no part of the cache key.
+LEADERS = (BudgetExceeded, BudgetUnavailable, InvalidRequest)
+
 T = TypeVar("T")
+
+
+def ended_for_its_leader(state: CallState, error: ServedError) -> bool:
+    """Whether the flight that this follower listened to failed for its leader's own reasons, before any chunk."""
+    flight = state.listener.flight if state.listener is not None else None
+    if flight is None or state.paid_flight is not None or flight.error is not error or flight.has_chunks:
+        return False
+    return isinstance(error, LEADERS) or any(skip.reason == "budget" for skip in flight.progress.trace.skipped)
 
 
 class Delivery:
@@ -62,6 +81,8 @@ class Delivery:
             async with self._deadline(state.call):
                 answer = await listener.answer()
         except OUTAGES as error:
+            if ended_for_its_leader(state, error):
+                raise
             return await self._fallback(state, error), self._clock.monotonic() - since
         finally:
             listener.leave()
@@ -77,6 +98,8 @@ class Delivery:
                 first = await listener.next_batch()
         except OUTAGES as error:
             listener.leave()
+            if ended_for_its_leader(state, error):
+                raise
             return self.replay(state, await self._fallback(state, error), self._clock.monotonic() - since)
         now = self._clock.monotonic()
         head = stream_outcome(state, times(state, now, now - since), usage=Usage(), error=None)

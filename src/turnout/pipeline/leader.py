@@ -115,7 +115,8 @@ class Leader:
 
     def _upstream_call(self, call: Call, decision: Decision, trace: CallTrace) -> UpstreamCall:
         retry = self._settings.retry
-        candidates = (Candidate(model=model, tier=self._settings.tier_of(model)) for model in decision.candidates)
+        models = [model for model in decision.candidates if model not in call.failed] or decision.candidates
+        candidates = (Candidate(model=model, tier=self._settings.tier_of(model)) for model in models)
         return UpstreamCall(
             messages=call.request.messages,
             params=call.request.params,
@@ -126,6 +127,7 @@ class Leader:
             stream_deadline=self._clock.monotonic() + retry.stream_deadline_s,
             token=call.token,
             afford=call.reservation.attempt_check(trace),
+            covered=models[0] == decision.candidates[0],
             own=call.reservation.output_caps(decision.candidates),
         )
 

@@ -10,10 +10,12 @@ outcomes                  over, one way or another: one outcome
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from turnout.caching.flights import Flights, Listener
 from turnout.context import RequestContext
+from turnout.errors import ServedError
 from turnout.openai.completion import AnswerStream, Completion
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
@@ -26,12 +28,12 @@ from turnout.pipeline.call import (
     EndpointAdmission,
     miss_state,
 )
-from turnout.pipeline.delivery import Delivery
+from turnout.pipeline.delivery import Delivery, ended_for_its_leader
 from turnout.pipeline.follower import Follower
 from turnout.pipeline.leader import Leader, decide, tag_of
 from turnout.pipeline.outcomes import OutcomeReporter, ReadyAnswer, cached_answer
 from turnout.pipeline.reservation import Reservations, refusal_error
-from turnout.ports.admission import Follow, Hit, Lead
+from turnout.ports.admission import Ask, Follow, Hit, Lead, Verdict
 from turnout.ports.limits import BudgetRefused, RateRefused
 from turnout.records import Decision
 
@@ -61,11 +63,14 @@ class Pipeline:
         state = self._begin(request, context)
         try:
             source = await self._enter(state)
-            ready, listened_s = (
-                await self._delivery.wait(state, source, self._delivery.receive_answer)
-                if isinstance(source, Listener)
-                else (source, 0.0)
-            )
+            while isinstance(source, Listener):
+                try:
+                    ready, listened_s = await self._delivery.wait(state, source, self._delivery.receive_answer)
+                    break
+                except ServedError as error:
+                    source = await self._enter_again(state, error)
+            else:
+                ready, listened_s = source, 0.0
         except BaseException as error:
             raise self._reporter.failed(state, error) from error.__cause__
         return Completion(ready.answer.body, self._reporter.answered(state, ready, listened_s, streamed=False))
@@ -75,8 +80,11 @@ class Pipeline:
         state = self._begin(request, context)
         try:
             source = await self._enter(state)
-            if isinstance(source, Listener):
-                return await self._delivery.wait(state, source, self._delivery.receive_stream)
+            while isinstance(source, Listener):
+                try:
+                    return await self._delivery.wait(state, source, self._delivery.receive_stream)
+                except ServedError as error:
+                    source = await self._enter_again(state, error)
         except BaseException as error:
             raise self._reporter.failed(state, error) from error.__cause__
         return self._delivery.replay(state, source, 0.0)
@@ -121,11 +129,28 @@ class Pipeline:
         )
         return CallState(call=call)
 
+    async def _enter_again(self, state: CallState, error: ServedError) -> ReadyAnswer | AnswerListener:
+        """Makes a follower's call on its own account where its leader's ended for the leader's own reasons; raises the
+        error where it did not."""
+        if not ended_for_its_leader(state, error):
+            raise error
+        assert state.listener is not None
+        attempts = state.listener.flight.progress.trace.attempts
+        state.call = replace(state.call, failed=frozenset(attempt.model for attempt in attempts))
+        state.listener = None
+        # The request is counted already.
+        ask = self._admission.ask(state.call)
+        return await self._go(
+            state, ask, await self._admission.enter(state.call, state.call.reservation.claim_call(ask))
+        )
+
     async def _enter(self, state: CallState) -> ReadyAnswer | AnswerListener:
         """What the gate's verdict leads to: a stored answer, or a place at a flight. Raises ServedError."""
+        ask = self._admission.ask(state.call)
+        return await self._go(state, ask, await self._admission.enter(state.call, state.call.reservation.claim(ask)))
+
+    async def _go(self, state: CallState, ask: Ask, verdict: Verdict) -> ReadyAnswer | AnswerListener:
         call = state.call
-        ask = self._admission.ask(call)
-        verdict = await self._admission.enter(call, call.reservation.claim(ask))
         match verdict:
             case Hit():
                 ready = cached_answer(verdict.stored, "hit")

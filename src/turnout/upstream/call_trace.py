@@ -35,6 +35,7 @@ class UpstreamCall:
     afford: asked before every call but the preferred candidate's first, which the reservation already covers:
     whether this candidate's worst case fits (it may top the reservation up). False: the candidate is skipped
     for the reason `budget`. None: always.
+    covered: whether the reservation covers the first candidate's first call.
     own: parameters sent to one model alone, by its name.
     """
 
@@ -46,6 +47,7 @@ class UpstreamCall:
     extra: Mapping[str, Any] = field(default_factory=dict)
     token: Any = None
     afford: Callable[[Candidate], Awaitable[bool]] | None = None
+    covered: bool = True
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 

@@ -119,7 +119,7 @@ class Chain:
         for index, candidate in enumerate(request.candidates):
             tried = 0
             while self._clock.monotonic() < request.deadline:
-                slot = await self._enter(request, trace, candidate, again=bool(index or tried))
+                slot = await self._enter(request, trace, candidate, again=bool(index or tried or not request.covered))
                 if isinstance(slot, Unavailable):
                     self._skip(request, trace, candidate, slot, failures)
                     break

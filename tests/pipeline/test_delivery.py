@@ -8,11 +8,9 @@ import pytest
 
 from tests.pipeline.world import CHEAP, SPARE, World, run
 from turnout.attempt_errors import MalformedReply, ProviderFailed
+from turnout.caching.flights import READ_AHEAD
 from turnout.context import Caller
-from turnout.errors import (
-    DeadlineExceeded,
-    UpstreamUnavailable,
-)
+from turnout.errors import DeadlineExceeded, Overloaded, UpstreamUnavailable
 from turnout.testing import Hangs, Says, settle
 
 
@@ -68,6 +66,45 @@ def test_a_slow_reader_holds_the_provider_back() -> None:
         assert w.provider.open == 0
 
     run(scenario)
+
+
+def test_a_reader_that_stalls_longer_than_a_chunk_may_take_gives_up_its_slot() -> None:
+    """What was read ahead is still delivered, then the error; the model is free meanwhile, and its circuit closed."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Says("", chunks=["word "] * 1000))
+        stream = await w.open_stream()
+        await anext(stream)
+        await settle(100)
+        assert w.turnout.bulkhead.busy(CHEAP) == 1
+        await w.clock.advance(9)
+        assert w.turnout.bulkhead.busy(CHEAP) == 1
+        await w.clock.advance(2)
+        assert w.turnout.bulkhead.busy(CHEAP) == 0
+        assert w.provider.open == 0
+        for _ in range(READ_AHEAD - 1):
+            await anext(stream)
+        with pytest.raises(Overloaded, match="too slowly"):
+            await anext(stream)
+        w.provider.say(CHEAP, "ok")
+        assert (await w.ask("another")).text == "ok"
+
+    run(scenario)
+
+
+def test_a_reader_that_is_slow_but_reads_keeps_its_stream() -> None:
+    """One chunk in nine seconds is progress, until the stream's own deadline."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Says("", chunks=["word "] * 60))
+        stream = await w.open_stream()
+        received = 0
+        async for _ in stream:
+            received += 1
+            await w.clock.advance(9)
+        assert received >= 60
+
+    run(scenario, retry={"stream_deadline_s": 10_000})
 
 
 def test_a_stream_fails_over_until_its_first_content() -> None:

@@ -26,7 +26,7 @@ from turnout.ports.runtime import ProviderCall
 from turnout.records import Attempt
 from turnout.settings import Settings
 from turnout.telemetry import names
-from turnout.testing import Hangs, ManualClock, Says, ScriptedProvider, settle
+from turnout.testing import Hangs, ManualClock, Says, ScriptedProvider, chunk, settle
 from turnout.upstream.bulkhead import Bulkhead, CallSlot
 from turnout.upstream.call_trace import CallTrace, Candidate, UpstreamCall
 from turnout.upstream.chain import Chain
@@ -615,5 +615,56 @@ def test_a_providers_own_parameters_travel_in_the_body() -> None:
             "temperature": 0,
             "extra_body": {"api_base": "http://evil.test", "top_k": 3},
         }
+
+    asyncio.run(scenario())
+
+
+async def _read_into(received: list[Any], w: World) -> None:
+    async for item in w.chain.stream(w.order(FIRST), w.trace):
+        received.append(item)
+        assert len(received) < 1000
+
+
+class Endless(ScriptedProvider):
+    """A stream without end whose next chunk is always here: reading it never waits. A second passes with each."""
+
+    content = "a "
+
+    async def stream(self, call: ProviderCall) -> Any:
+        while True:
+            yield chunk({"content": self.content}, model="m")
+            self._clock._now += 1.0  # type: ignore[union-attr]
+
+
+class EndlesslyNothing(Endless):
+    """One whose chunks never bear content."""
+
+    content = ""
+
+
+def test_a_stream_that_never_waits_ends_at_its_deadline() -> None:
+    """No timer fires there; nobody but the deadline is to blame, and the model's circuit is not moved."""
+
+    async def scenario() -> None:
+        w = World(provider=Endless, breaker={"failures": 1})
+        received: list[Any] = []
+        with pytest.raises(DeadlineExceeded):
+            await _read_into(received, w)
+        assert 590 < len(received) < 610
+        assert w.trace.attempts[-1].error == "timeout"
+        assert w.bulkhead.look(FIRST) is None
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_that_never_waits_and_never_begins_fails_its_attempt() -> None:
+    """At the time by which the first content must be here."""
+
+    async def scenario() -> None:
+        w = World(provider=EndlesslyNothing)
+        with pytest.raises(ServedError):
+            await _read_into([], w)
+        assert w.trace.attempts[-1].error == "timeout"
+        assert w.trace.attempts[-1].duration_s < 15
 
     asyncio.run(scenario())

@@ -2,13 +2,15 @@
 
 A flight belongs to nobody. An equal request that comes while it is under way listens to it; it is cancelled when
 its last listener has left. A listener that joins a running stream gets it from the first chunk, out of the
-flight's buffer. Back-pressure is the fastest listener's: the call is read `READ_AHEAD` chunks beyond it at most.
+flight's buffer. Back-pressure is the fastest listener's: the call is read `READ_AHEAD` chunks, or `BUFFER_BYTES` and
+one chunk, beyond it at most; a listener that lags that far behind the fastest is cut off.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Generic, TypeVar, cast
 
 from turnout.errors import InternalError, Overloaded, ServedError
@@ -81,21 +83,29 @@ class Flight(Generic[Answer, Progress]):
             self.over = True
             self._changed.wake()
 
-    async def publish(self, chunk: Chunk) -> None:
-        """Adds a chunk; waits while the fastest listener is `READ_AHEAD` chunks behind."""
+    async def publish(self, chunk: Chunk, limit: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext) -> None:
+        """Adds a chunk; waits while the fastest listener is `READ_AHEAD` chunks or `BUFFER_BYTES` behind. limit: bounds
+        that wait in time, by raising TimeoutError."""
         self._chunks.append(chunk)
         self._bytes += _weight(chunk)
-        while self._bytes > BUFFER_BYTES:
-            oldest = self._chunks[self._dropped]
-            assert oldest is not None
-            self._bytes -= _weight(oldest)
-            self._chunks[self._dropped] = None
-            self._dropped += 1
         self._changed.wake()
-        while len(self._chunks) - self._known_read >= READ_AHEAD:
+        if self._is_ahead():
+            async with limit():
+                while self._is_ahead():
+                    await self._read.wait()
+
+    def _is_ahead(self) -> bool:
+        """Whether the call is too far ahead of the fastest listener. What that one has read is dropped where the
+        buffer is full; what nobody has read never is."""
+        if self._bytes > BUFFER_BYTES or len(self._chunks) - self._known_read >= READ_AHEAD:
             self._known_read = self._fastest()
-            if len(self._chunks) - self._known_read >= READ_AHEAD:
-                await self._read.wait()
+            while self._bytes > BUFFER_BYTES and self._dropped < self._known_read:
+                oldest = self._chunks[self._dropped]
+                assert oldest is not None
+                self._bytes -= _weight(oldest)
+                self._chunks[self._dropped] = None
+                self._dropped += 1
+        return self._bytes > BUFFER_BYTES or len(self._chunks) - self._known_read >= READ_AHEAD
 
     def _fastest(self) -> int:
         return max((listener.position for listener in self._listeners), default=0)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from turnout.caching.entries import StoredAnswer, pack
 from turnout.caching.flights import Flight
 from turnout.context import RequestContext
+from turnout.errors import Overloaded
 from turnout.openai.answers import Body, dumps
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
@@ -108,9 +110,19 @@ class Leader:
         trace = flight.progress.trace
         if not flight.streamed:
             return await self._chain.complete(upstream_call, trace), True
+
+        def limit() -> AbstractAsyncContextManager[Any]:
+            assert trace.serving is not None
+            stalled_at = self._clock.monotonic() + self._settings.model(trace.serving.model).chunk_timeout_s
+            return self._clock.timeout_at(min(stalled_at, upstream_call.stream_deadline))
+
         async with aclosing(self._chain.stream(upstream_call, trace)) as chunks:
             async for chunk in chunks:
-                await flight.publish(chunk)
+                try:
+                    await flight.publish(chunk, limit)
+                except TimeoutError as error:
+                    # Its slot is for those who read.
+                    raise Overloaded("the stream was read too slowly, and gave its place to others") from error
         return trace.answer, trace.exact
 
     def _upstream_call(self, call: Call, decision: Decision, trace: CallTrace) -> UpstreamCall:

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
-from turnout.attempt_errors import AttemptError, MalformedReply
+from turnout.attempt_errors import AttemptError, CutShort, MalformedReply
 from turnout.openai.answers import Body, is_content
 from turnout.openai.builder import AnswerBuilder
 from turnout.openai.usage import TokenLimits
@@ -180,12 +180,16 @@ class Chain:
     ) -> list[Body]:
         """What comes up to the first content-bearing chunk, all at once when that is here."""
         held: list[Body] = []
-        async with self._clock.timeout_at(attempt.first_chunk_by(deadline)):
+        first_by = attempt.first_chunk_by(deadline)
+        async with self._clock.timeout_at(first_by):
             async for chunk in chunks:
                 held.append(chunk)
                 if is_content(chunk):
                     attempt.begun()
                     return held
+                if self._clock.monotonic() >= first_by:
+                    # No timer fires where nothing is waited for.
+                    raise TimeoutError
         raise MalformedReply("the stream ended before any content")
 
     async def _rest(
@@ -199,6 +203,8 @@ class Chain:
                 chunk = await next_within(chunks, limit)
             except StopAsyncIteration:
                 return
+            if self._clock.monotonic() >= deadline:
+                raise CutShort("the stream did not end within its deadline")
             yield chunk
 
     def _try(self, request: UpstreamCall, trace: CallTrace, slot: CallSlot, *, stream: bool) -> AttemptInProgress:

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from tests.upstream.test_chain import FIRST, World
-from turnout.attempt_errors import ProviderFailed, Unsupported
+from turnout.attempt_errors import NotConnected, ProviderFailed, Unsupported
 from turnout.errors import ServedError
 
 
@@ -26,6 +26,31 @@ def test_a_refusal_that_opens_no_circuit_is_warned_of_once(caplog: pytest.LogCap
         asyncio.run(scenario())
     levels = [record.levelname for record in caplog.records if "no such parameter" in record.getMessage()]
     assert levels == ["WARNING", "INFO", "INFO"]
+
+
+def test_a_model_that_nobody_is_there_for_is_warned_of_once_with_address_and_cause(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A wrong port would be told nowhere at the default level. What the address's path may hide is left out."""
+
+    async def scenario() -> None:
+        base = {"params": {"api_base": "http://user:secret@127.0.0.1:9/hidden"}}
+        w = World(retry={"attempts": 1}, models={FIRST: base})
+        fault = NotConnected("no connection")
+        fault.__cause__ = ConnectionRefusedError(111, "Connection refused\nforged")
+        w.provider.say(FIRST, fault)
+        for _ in range(3):
+            with pytest.raises(ServedError):
+                await w.complete(w.order(FIRST))
+
+    with caplog.at_level(logging.INFO, "turnout.upstream"):
+        asyncio.run(scenario())
+    records = [record for record in caplog.records if "not_connected" in record.getMessage()]
+    assert [record.levelname for record in records] == ["WARNING", "INFO", "INFO"]
+    message = records[0].getMessage()
+    assert "127.0.0.1:9" in message
+    assert "Connection refused" in message
+    assert not any(text in message for text in ("secret", "hidden", "\n"))
 
 
 def test_a_streams_first_content_ends_its_probe() -> None:

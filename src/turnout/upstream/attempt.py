@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.attempt_errors import AttemptError, AttemptTimeout, CutShort, Misconfigured
+from turnout.attempt_errors import AttemptError, AttemptTimeout, CutShort, Misconfigured, NotConnected
 from turnout.openai.answers import body_text, finish_reason
 from turnout.openai.builder import AnswerBuilder
 from turnout.openai.messages import text_of
@@ -15,6 +15,7 @@ from turnout.openai.usage import TokenLimits, read_usage
 from turnout.ports.runtime import Clock, Observer, ProviderCall
 from turnout.pricing import FREE, Price
 from turnout.records import Attempt, Usage
+from turnout.redaction import without_path
 from turnout.settings import Model
 from turnout.telemetry import names
 from turnout.upstream.bulkhead import CallSlot
@@ -132,10 +133,21 @@ class AttemptInProgress:
             message = "%s refuses us and is left alone, but for a probe every [breaker] reset_s: check %s. It said: %s"
             log.warning(message, name, to_check(error.status), error)
         else:
-            ours = isinstance(error, Misconfigured) and name not in self._warned
-            log.log(logging.WARNING if ours else logging.INFO, "attempt of %s failed: %s: %s", name, error.kind, error)
-        if isinstance(error, Misconfigured):
+            # Nobody there is most often a wrong address of ours.
+            ours = isinstance(error, Misconfigured | NotConnected) and name not in self._warned
+            why = (
+                f"{error} (at {self._address()}: {error.__cause__!r:.300})"
+                if isinstance(error, NotConnected)
+                else error
+            )
+            log.log(logging.WARNING if ours else logging.INFO, "attempt of %s failed: %s: %s", name, error.kind, why)
+        if isinstance(error, Misconfigured | NotConnected):
             self._warned.add(name)
+
+    def _address(self) -> str:
+        """The host that the settings name for this model, without what may be secret in its URL."""
+        base = self.model.params.get("api_base") or self.model.params.get("base_url")
+        return without_path(str(base)) if base else "its provider's own address"
 
     def succeeded(self, body: Mapping[str, Any]) -> None:
         """The whole answer is here; where it has no usage that can be believed, we count."""

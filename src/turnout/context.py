@@ -18,11 +18,20 @@ T = TypeVar("T")
 
 ANONYMOUS = "anonymous"
 
+# The longest endpoint that stands in keys as it is.
+LONGEST_ENDPOINT = 120
+
 
 def hash_text(text: str) -> str:
     """Returns 20 hexadecimal digits that stand for this text in the keys of a store."""
     # A lone surrogate in a header must not fail here.
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def endpoint_name(endpoint: str) -> str:
+    """Returns what this endpoint is called in every store: as it is, for a person to read, or a hash where it is longer
+    than any route."""
+    return endpoint if len(endpoint) <= LONGEST_ENDPOINT else hash_text(endpoint)
 
 
 def user_key(user: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from turnout.caching.entries import COMPRESS_ABOVE, StoredAnswer, pack, unpack
+from turnout.caching.entries import COMPRESS_ABOVE, StoredAnswer, UnpackedAnswers, pack, unpack
 from turnout.records import Decision, Usage
 
 DECISION = Decision(
@@ -47,3 +47,21 @@ def test_foreign_or_damaged_bytes_are_no_entry(spoil: object) -> None:
     assert unpack(spoil(packed)) is None
     assert unpack(packed[:2] + b"\x63" + packed[3:]) is None
     assert unpack(packed[:-20]) is None
+
+
+def test_what_is_kept_unpacked_is_bounded_by_its_bytes() -> None:
+    """However well it deflates: repetitive answers take no more than the bound, one too large nothing."""
+    kept = UnpackedAnswers(max_bytes=200_000)
+    for number in range(1000):
+        answer = _answer(b"%06d" % number + b" ha" * 10_000)
+        assert kept.get(pack(answer)) == answer
+        assert 0 < kept.bytes <= 200_000
+    before = kept.bytes
+    assert kept.get(pack(_answer(b"ha " * 1_000_000))) is not None
+    assert kept.bytes == before
+
+
+def test_an_answer_asked_for_again_is_unpacked_once() -> None:
+    """The very object is shared."""
+    kept, packed = UnpackedAnswers(), pack(_answer(b"{}" * 4000))
+    assert kept.get(packed) is kept.get(packed)

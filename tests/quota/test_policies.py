@@ -63,3 +63,22 @@ def test_a_rolling_budget_has_a_length_and_a_calendar_one_has_windows() -> None:
     assert day.windows[1][0] <= 1e9 < day.windows[1][1]
     assert day.windows[1][0] % 86400 == 15 * 3600
     assert (rolling.windows, rolling.rolling_s) == ((), 86400)
+
+
+def test_of_two_bounds_of_one_window_the_stricter_applies() -> None:
+    """They would share one account, and each call would count in it twice. Another unit is another account."""
+    both = policies(
+        limits={"per_user": ["8/60s", "4/minute", "4/minute", "5/hour", "9 tokens/minute"]},
+        budgets={"total": ["2/1d", "1/24h", "3/day"]},
+        endpoints={"/ask": {"rate": ["7/minute", "6/60s"]}},
+    )
+    caller = Caller(user="ann", endpoint="/ask")
+    rates = [(c.policy, c.limit, c.window_s, c.unit) for c in both.rates(caller)]
+    assert rates == [
+        ("user", 4, 60, "requests"),
+        ("user", 5, 3600, "requests"),
+        ("user", 9, 60, "tokens"),
+        ("endpoint", 6, 60, "requests"),
+    ]
+    assert [c.limit for c in both.budgets(caller, 0)] == [10**9, 3 * 10**9]
+    assert [c.limit for c in both.of_key("total", 0)] == [10**9, 3 * 10**9]

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from turnout.records import Decision, Tier, Usage
@@ -21,8 +22,11 @@ _DEFLATED = 1
 _FRAME = struct.Struct(">2sBBI")
 # Below this the bytes saved are not worth the time; deflate level 1 takes about 10 us a KiB.
 COMPRESS_ABOVE = 4096
-# How many entries are kept unpacked, and up to which packed length: 16 MiB at the most where nothing was deflated.
-KEPT_ENTRIES, KEPT_BYTES = 1024, 8192
+# How many bytes of answers a process keeps unpacked beside the cache, packed form included, and at most of one.
+KEPT_BYTES = 4 << 20
+KEPT_BYTES_EACH = 64 << 10
+# What one takes beside its two forms: records, dict slot, headers.
+KEPT_OVERHEAD = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ def parse_decision(fields: Mapping[str, Any]) -> Decision:
 
 def unpack(packed: bytes) -> StoredAnswer | None:
     """The stored answer, or None where these bytes are not one of this version's (a miss, then)."""
-    return _unpack_kept(packed) if len(packed) <= KEPT_BYTES else _unpack(packed)
+    return _unpacked.get(packed)
 
 
 def _unpack(packed: bytes) -> StoredAnswer | None:
@@ -82,5 +86,40 @@ def _unpack(packed: bytes) -> StoredAnswer | None:
         return None
 
 
-# Unpacking is pure and its results are frozen, so all requests may share them.
-_unpack_kept = lru_cache(maxsize=KEPT_ENTRIES)(_unpack)
+class UnpackedAnswers:
+    """The answers that were unpacked last, within so many bytes. Unpacking is pure and its results are frozen, so all
+    requests may share them."""
+
+    def __init__(self, max_bytes: int = KEPT_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._answers: OrderedDict[bytes, StoredAnswer] = OrderedDict()
+        self.bytes = 0
+        # Doors serve on several threads.
+        self._lock = Lock()
+
+    def get(self, packed: bytes) -> StoredAnswer | None:
+        with self._lock:
+            answer = self._answers.get(packed)
+            if answer is not None:
+                self._answers.move_to_end(packed)
+                return answer
+        answer = _unpack(packed)
+        if answer is not None and _kept_bytes(packed, answer) <= KEPT_BYTES_EACH:
+            self._keep(packed, answer)
+        return answer
+
+    def _keep(self, packed: bytes, answer: StoredAnswer) -> None:
+        with self._lock:
+            if packed in self._answers:
+                return
+            self._answers[packed] = answer
+            self.bytes += _kept_bytes(packed, answer)
+            while self.bytes > self._max_bytes:
+                self.bytes -= _kept_bytes(*self._answers.popitem(last=False))
+
+
+def _kept_bytes(packed: bytes, answer: StoredAnswer) -> int:
+    return len(packed) + len(answer.body) + KEPT_OVERHEAD
+
+
+_unpacked = UnpackedAnswers()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from turnout.context import Caller, hash_text
+from turnout.context import Caller, endpoint_name
 from turnout.ports.limits import BudgetClaim, RateClaim
 from turnout.pricing import nano
 from turnout.quota.windows import windows_around
 from turnout.settings import Budget, Endpoint, Rate, Settings
-
-# An endpoint stands in keys as it is, so that a person can read them, unless it is longer than any route.
-LONGEST_ENDPOINT = 120
 
 
 class Policies:
@@ -21,9 +20,22 @@ class Policies:
     `per_endpoint` at that endpoint."""
 
     def __init__(self, settings: Settings) -> None:
-        self._limits = settings.limits
-        self._budgets = settings.budgets
-        self._endpoints = settings.endpoints
+        self._limits = replace(
+            settings.limits,
+            per_user=strictest(settings.limits.per_user),
+            per_endpoint=strictest(settings.limits.per_endpoint),
+            per_user_endpoint=strictest(settings.limits.per_user_endpoint),
+        )
+        self._budgets = replace(
+            settings.budgets,
+            per_user=strictest(settings.budgets.per_user),
+            per_endpoint=strictest(settings.budgets.per_endpoint),
+            total=strictest(settings.budgets.total),
+        )
+        self._endpoints = {
+            name: replace(endpoint, rate=strictest(endpoint.rate), budget=strictest(endpoint.budget))
+            for name, endpoint in settings.endpoints.items()
+        }
         self._zone = ZoneInfo(settings.budgets.time_zone)
         own = settings.endpoints.values()
         limits = settings.limits
@@ -83,6 +95,22 @@ class Policies:
 
 
 _NOTHING = Endpoint()
+Bound = TypeVar("Bound", Rate, Budget)
+
+
+def strictest(bounds: Sequence[Bound]) -> tuple[Bound, ...]:
+    """Returns the bounds, of each window the lowest alone: two of one window would share its account, and each call
+    would count in it twice."""
+    by_window: dict[tuple[object, ...], Bound] = {}
+    for bound in sorted(bounds, key=_amount):
+        window = (bound.window_s, bound.unit) if isinstance(bound, Rate) else (bound.calendar, bound.rolling_s)
+        by_window.setdefault(window, bound)
+    kept = {id(bound) for bound in by_window.values()}
+    return tuple(bound for bound in bounds if id(bound) in kept)
+
+
+def _amount(bound: Rate | Budget) -> Decimal:
+    return Decimal(bound.limit) if isinstance(bound, Rate) else bound.usd
 
 
 def _rate_claims(policy: str, key: str, rates: Sequence[Rate]) -> Iterable[RateClaim]:
@@ -92,4 +120,4 @@ def _rate_claims(policy: str, key: str, rates: Sequence[Rate]) -> Iterable[RateC
 
 def endpoint_key(endpoint: str) -> str:
     """The endpoint's name in keys."""
-    return "endpoint:" + (endpoint if len(endpoint) <= LONGEST_ENDPOINT else hash_text(endpoint))
+    return "endpoint:" + endpoint_name(endpoint)

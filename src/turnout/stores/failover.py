@@ -21,7 +21,7 @@ from turnout.ports.sharing import FrameSource, LocalFlightBroker
 from turnout.stores.local_share import local_ask, with_claims_of
 from turnout.stores.memory.gate import MemoryGate
 from turnout.stores.outage import OutageDetector
-from turnout.stores.redis.connection import StoreUnreachable
+from turnout.stores.redis.connection import RequestRejected, StoreUnreachable
 from turnout.stores.redis.gate import RedisGate
 
 log = logging.getLogger("turnout")
@@ -173,6 +173,9 @@ class FailoverGate:
             self._probing = asyncio.create_task(self._probe(), name="turnout.redis.probe")
 
     def _record_failure(self, error: StoreUnreachable) -> None:
+        if isinstance(error, RequestRejected):
+            log.error("Redis rejected one request, which goes on without it: %s", error)
+            return
         if self._outage.record_failure(timed_out=error.timed_out):
             log.warning("Redis cannot be used (%s): this process goes on by itself and looks for it", error)
             self._on_change(False, str(error))
@@ -183,7 +186,8 @@ class FailoverGate:
             with suppress(StoreUnreachable):
                 await self._shared.reach()
                 while self._unsettled:
-                    await self._shared.leave(self._unsettled[0])
+                    with suppress(RequestRejected):
+                        await self._shared.leave(self._unsettled[0])
                     self._unsettled.popleft()
                 self._end_outage()
 

@@ -234,3 +234,18 @@ def test_nothing_is_lost_and_nothing_made(bench: Bench, run: Run, claim: BudgetC
         assert await book(gate, big) == (spent + 7 * len(open_leases), 0)
 
     run(scenario)
+
+
+def test_no_name_of_an_account_is_anothers(run: Run) -> None:
+    """Whatever a caller has chosen as its last part, the parts of a store's own names included."""
+
+    async def scenario(bench: Bench, gate: Gate) -> None:
+        for key in ("endpoint:/item/0", "endpoint:/item/0:z", "z:b:r4096:endpoint:/item/0", "endpoint:/item/0:z:z"):
+            claim = BudgetClaim(policy="endpoint", key=key, limit=1000, rolling_s=4096)
+            rate = RateClaim(policy="endpoint", key=key, limit=1000, window_s=60)
+            verdict = (await gate.enter(Ask(rates=(rate,), budgets=(claim,), worst=(400,)))).verdict
+            assert isinstance(verdict, Lead)
+            await leave(gate, verdict.lease, 100)
+            assert await book(gate, claim) == (100, 0)
+
+    run(scenario)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from turnout.ports.admission import Ask, Follow, Hit, Lead, Settlement, Store
+from turnout.ports.limits import BudgetClaim, BudgetRefused, RateClaim
 from turnout.stores.memory.gate import MemoryGate
 from turnout.testing import ManualClock
 
@@ -46,5 +47,26 @@ def test_a_lease_that_is_never_given_back_ends() -> None:
         await gate.enter(Ask(key=b"k"))
         await clock.advance(61)
         assert isinstance((await gate.enter(Ask(key=b"k"))).verdict, Lead)
+
+    asyncio.run(scenario())
+
+
+def test_whom_a_refused_request_names_leaves_nothing_behind() -> None:
+    """Ten thousand invented users, all refused by the total: no account of theirs is kept, an admitted one's is."""
+
+    async def scenario() -> None:
+        gate = MemoryGate(clock=ManualClock(), max_entries=10, max_bytes=10_000, lease_s=720)
+        total = BudgetClaim(policy="total", key="total", limit=1, rolling_s=3600)
+
+        def ask(name: str, worst: int) -> Ask:
+            rate = RateClaim(policy="user", key=name, limit=9, window_s=3600)
+            budget = BudgetClaim(policy="user", key=name, limit=9, rolling_s=3600)
+            return Ask(rates=(rate,), budgets=(budget, total), worst=(worst,))
+
+        for number in range(10_000):
+            assert isinstance((await gate.enter(ask(f"invented-{number}", 2))).verdict, BudgetRefused)
+        assert len(gate.ledger._accounts) == 0
+        assert isinstance((await gate.enter(ask("ann", 1))).verdict, Lead)
+        assert len(gate.ledger._accounts) == 3
 
     asyncio.run(scenario())

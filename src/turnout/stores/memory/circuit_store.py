@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import Circuit
 
+# Claims kept: those of alerts are never released. Of more the oldest is forgotten.
+MAX_CLAIMS = 10_000
+
 
 class MemoryCircuitStore:
     """Keeps the posted states, and since when."""
@@ -23,7 +26,11 @@ class MemoryCircuitStore:
         now = self._clock.monotonic()
         if self._probes.get(name, now) > now:
             return False
+        # The newest stands last.
+        self._probes.pop(name, None)
         self._probes[name] = now + lease_s
+        if len(self._probes) > MAX_CLAIMS:
+            del self._probes[next(iter(self._probes))]
         return True
 
     async def release(self, name: str) -> None:

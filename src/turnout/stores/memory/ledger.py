@@ -75,7 +75,7 @@ class Ledger:
         parts = []
         for claim in claims:
             if claim.unit == "requests":
-                account, slot = self._rate(claim, now), slot_ms(claim.limit, claim.window_s * 1000)
+                account, slot = self._rate(claim, now, keep=True), slot_ms(claim.limit, claim.window_s * 1000)
                 stamp = account.spend(now, claim.amount, slot)
                 parts.append(LeasePart("requests", account, claim.limit, claim.amount, slot, stamp))
         return parts
@@ -105,12 +105,13 @@ class Ledger:
         for claim in ask.rates:
             if claim.unit == "tokens":
                 slot = slot_ms(claim.limit, claim.window_s * 1000)
-                parts.append(LeasePart("tokens", self._rate(claim, now), claim.limit, claim.amount, slot))
+                account = self._rate(claim, now, keep=True)
+                parts.append(LeasePart("tokens", account, claim.limit, claim.amount, slot))
         for budget in ask.budgets:
-            account = self._budget(budget, now, wall)
-            assert account is not None
+            spent_from = self._budget(budget, now, wall, keep=True)
+            assert spent_from is not None
             slot = slot_ms(budget.limit, (budget.rolling_s or 0) * 1000)
-            parts.append(LeasePart("usd", account, budget.limit, worst, slot))
+            parts.append(LeasePart("usd", spent_from, budget.limit, worst, slot))
         for part in parts:
             if part.unit != "requests":
                 part.account.reserved += part.amount
@@ -156,12 +157,12 @@ class Ledger:
             states.append(BudgetState(claim=claim, spent=spent, reserved=reserved, start=start, end=end))
         return tuple(states)
 
-    def _rate(self, claim: RateClaim, now: int) -> Account:
+    def _rate(self, claim: RateClaim, now: int, *, keep: bool = False) -> Account:
         window = claim.window_s * 1000
         key = (claim.unit, claim.key, claim.window_s)
-        return self._account(key, now, lambda: Account(sliding=SlidingWindow(window), keep_ms=2 * window))
+        return self._account(key, now, lambda: Account(sliding=SlidingWindow(window), keep_ms=2 * window), keep)
 
-    def _budget(self, claim: BudgetClaim, now: int, wall: float) -> Account | None:
+    def _budget(self, claim: BudgetClaim, now: int, wall: float, *, keep: bool = False) -> Account | None:
         """Returns None where no window of the claim contains `wall`."""
         window = budget_window(claim, wall)
         if window is None:
@@ -169,16 +170,20 @@ class Ledger:
         if claim.rolling_s is not None:
             length = claim.rolling_s * 1000
             key: tuple[str | int, ...] = ("usd", claim.key, claim.rolling_s)
-            return self._account(key, now, lambda: Account(sliding=SlidingWindow(length), keep_ms=2 * length))
+            return self._account(key, now, lambda: Account(sliding=SlidingWindow(length), keep_ms=2 * length), keep)
         start, end = round(window[0]), round(window[1])
         return self._account(
-            ("usd", claim.key, start, end), now, lambda: Account(sliding=None, keep_ms=(end - start) * 1000)
+            ("usd", claim.key, start, end), now, lambda: Account(sliding=None, keep_ms=(end - start) * 1000), keep
         )
 
-    def _account(self, key: tuple[str | int, ...], now: int, make: Callable[[], Account]) -> Account:
+    def _account(self, key: tuple[str | int, ...], now: int, make: Callable[[], Account], keep: bool) -> Account:
+        """Returns the account. A new one is only kept where something is taken from it: whom a refused request names
+        leaves nothing behind."""
         account = self._accounts.get(key)
         if account is None:
-            account = self._accounts[key] = make()
+            account = make()
+            if keep:
+                self._accounts[key] = account
         account.touch(now)
         return account
 

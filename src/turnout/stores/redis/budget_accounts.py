@@ -15,8 +15,6 @@ async def list_account_keys(client: RedisClient) -> list[str]:
     while True:
         cursor, names = await connection.execute("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
         for name in (name.decode() for name in names):
-            window, _, key = name.removeprefix(prefix).partition(":")
-            if not (window.startswith("r") and key.endswith(":z")):
-                keys.add(key)
+            keys.add(name.removeprefix(prefix).partition(":")[2])
         if cursor == b"0":
             return sorted(keys)

@@ -8,6 +8,9 @@ from turnout.ports.sharing import Circuit
 from turnout.stores.redis.client import RedisClient
 from turnout.stores.redis.connection import StoreUnreachable
 
+# Claims that can be released; those of alerts never are. An older one ends by itself.
+MAX_CLAIMS = 1000
+
 
 class RedisCircuitStore:
     """The CircuitStore of all processes that share a Redis. Where it is unreachable, nothing is posted and every claim
@@ -31,6 +34,8 @@ class RedisCircuitStore:
             return True
         if granted:
             self._claims[name] = claim
+            if len(self._claims) > MAX_CLAIMS:
+                del self._claims[next(iter(self._claims))]
         return granted
 
     async def release(self, name: str) -> None:

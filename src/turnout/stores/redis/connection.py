@@ -41,6 +41,14 @@ class StoreUnreachable(Exception):
         self.timed_out = timed_out
 
 
+class RequestRejected(StoreUnreachable):
+    """A script failed at what this one request names, a key of another type: no other request is the worse for it."""
+
+
+# What Redis replies where one key or argument is wrong, not its own state.
+REQUEST_ERRORS = ("WRONGTYPE", "not an integer", "not a valid float", "out of range", "attempt to ")
+
+
 @dataclass(frozen=True, slots=True)
 class RedisAccess:
     """How a process reaches Redis. root: the hash tag that every key begins with. reply_timeout_s: the longest wait
@@ -100,6 +108,8 @@ class StoreConnection:
         one may find a better server."""
         if isinstance(error, ReadOnlyError | MovedError | ClusterDownError | MasterDownError | AuthenticationError):
             self._fail(StoreUnreachable(str(error)))
+        if any(text in str(error) for text in REQUEST_ERRORS):
+            return RequestRejected(str(error))
         return StoreUnreachable(str(error))
 
     async def _send(self, *command: str | bytes | int) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from turnout.context import endpoint_name
 from turnout.ports.admission import Ask, Entry, Lead, Settlement, Stored
 from turnout.ports.limits import BudgetState
 from turnout.stores.local_share import LastStates
@@ -85,7 +86,7 @@ class RedisGate:
         if store is not None and settlement.key is not None:
             times = (round(store.ttl_s * 1000), round(store.stale_s * 1000))
             bounds = (self._bounds.max_entries, self._bounds.max_bytes)
-            answer = (store.packed, *times, store.user, store.endpoint, *bounds)
+            answer = (store.packed, *times, store.user, endpoint_name(store.endpoint), *bounds)
         try:
             states = await here.session.run(
                 "leave",
@@ -109,7 +110,7 @@ class RedisGate:
         return Stored(packed=answer[1], age_s=int(answer[0]) / 1000) if answer else None
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
-        criteria = (int(user is not None), user or "", int(endpoint is not None), endpoint or "")
+        criteria = (int(user is not None), user or "", int(endpoint is not None), endpoint_name(endpoint or ""))
         deleted, skipped, more = 0, 0, True
         while more:
             deleted_now, skipped_now, more = await self._client.here().session.run("purge", *criteria, skipped, BATCH)

@@ -3,7 +3,8 @@
 --
 -- An account: a hash, s = spent, r = reserved. Of a calendar window {root}:b:<start>-<end>:<key>; of a sliding one
 -- {root}:b:r<seconds>:<key> in USD, {root}:t:... in tokens, {root}:q:... in requests. A sliding one has one more
--- field for each stamp that an amount is kept under, and a sorted set of the stamps, <account>:z.
+-- field for each stamp that an amount is kept under, and a sorted set of the stamps, {root}:z:<rest of its name>: what a
+-- caller chooses stands last in every name, so that none can be another's.
 --
 -- Redis' own expiry removes only what counts no longer: an account lives a window's length beyond its last use.
 
@@ -56,7 +57,7 @@ end
 local function account_open(name, now, window, limit, ends)
   local account = accounts[name]
   if account then return account end
-  account = {name = name, z = name .. ':z', window = window, ends = ends}
+  account = {name = name, z = ROOT .. ':z' .. name:sub(#ROOT + 1), window = window, ends = ends}
   account.slot = limit <= EXACT and 1 or math.ceil(window / SLOTS)
   if window > 0 then window_expire(account, now) end
   local values = redis.call('HMGET', name, 's', 'r')

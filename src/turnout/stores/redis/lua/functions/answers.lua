@@ -5,7 +5,7 @@
 -- Indexes, sorted by `k`: {root}:all of every answer, bounded by entries and bytes; {root}:u:<user> and
 -- {root}:e:<endpoint> for purging. {root}:bytes holds the size of all answers in `all`.
 
--- What an answer takes in Redis beside its packed bytes: names, hash, three index entries.
+-- What an answer takes in Redis beside its bytes, user and endpoint: names, hash, three index entries.
 local ANSWER_OVERHEAD = 700
 -- The most answers that one script deletes, so that none holds Redis up.
 local SWEEP = 32
@@ -25,6 +25,11 @@ local function answers_get(now, key, max_age, stale)
   return values[1], math.max(0, age)
 end
 
+-- Returns what an answer counts for in max_bytes. User and endpoint stand in the hash, and name an index each.
+local function answers_size(packed_size, user, endpoint)
+  return packed_size + 2 * (#user + #endpoint) + ANSWER_OVERHEAD
+end
+
 -- Returns the index entry of an answer: its key and its size, so that the sum of sizes stays right even of what Redis'
 -- own expiry has removed.
 local function answers_entry(key, size)
@@ -34,17 +39,30 @@ end
 -- Removes an entry from the index of all answers. Returns its key.
 local function answers_forget(entry)
   local key, size = entry:sub(1, -13), tonumber(entry:sub(-12))
-  redis.call('ZREM', ROOT .. ':all', entry)
-  redis.call('DECRBY', ROOT .. ':bytes', size)
+  -- Once: purging everything forgets what deleting has forgotten.
+  if redis.call('ZREM', ROOT .. ':all', entry) == 1 then redis.call('DECRBY', ROOT .. ':bytes', size) end
   return key
+end
+
+-- Removes an answer, and its entries in the indexes by which it is purged. names: its user and endpoint.
+local function answers_remove(key, names)
+  if names[1] then redis.call('ZREM', ROOT .. ':u:' .. names[1], key) end
+  if names[2] then redis.call('ZREM', ROOT .. ':e:' .. names[2], key) end
+  redis.call('UNLINK', answers_name(key))
+end
+
+local function answers_evict(entry)
+  local key = answers_forget(entry)
+  answers_remove(key, redis.call('HMGET', answers_name(key), 'u', 'e'))
 end
 
 -- Returns whether there was one.
 local function answers_delete(key)
   local packed_size = redis.call('HSTRLEN', answers_name(key), 'p')
   if packed_size == 0 then return false end
-  answers_forget(answers_entry(key, packed_size + ANSWER_OVERHEAD))
-  redis.call('UNLINK', answers_name(key))
+  local names = redis.call('HMGET', answers_name(key), 'u', 'e')
+  answers_forget(answers_entry(key, answers_size(packed_size, names[1], names[2])))
+  answers_remove(key, names)
   return true
 end
 
@@ -59,7 +77,7 @@ end
 
 local function answers_bound(now, max_entries, max_bytes)
   for _, entry in ipairs(redis.call('ZRANGEBYSCORE', ROOT .. ':all', '-inf', now, 'LIMIT', 0, SWEEP)) do
-    redis.call('UNLINK', answers_name(answers_forget(entry)))
+    answers_evict(entry)
   end
   for _ = 1, SWEEP do
     local bytes = tonumber(redis.call('GET', ROOT .. ':bytes') or 0)
@@ -69,13 +87,13 @@ local function answers_bound(now, max_entries, max_bytes)
       redis.call('DEL', ROOT .. ':bytes')
       return
     end
-    redis.call('UNLINK', answers_name(answers_forget(first)))
+    answers_evict(first)
   end
 end
 
 -- bounds: {max_entries, max_bytes}. Answers that would be kept the shortest are evicted first.
 local function answers_put(now, key, packed, ttl, kept, user, endpoint, bounds)
-  local size = #packed + ANSWER_OVERHEAD
+  local size = answers_size(#packed, user, endpoint)
   answers_delete(key)
   if size > bounds[2] then return end
   local name, ends = answers_name(key), now + ttl + kept

@@ -1,6 +1,7 @@
 -- Breakers' shared states: one hash, {root}:circuits, name -> "<1 open, 0 not> <open until> <paused until>", ms
 -- since 1970. An open circuit stays open until another state is posted: its time only says when to probe it.
--- Claims of probes: {root}:probes, name -> "<until> <claim>".
+-- Claims of what one process does for all, probes and alerts: {root}:c:<name> = "<until> <claim>", a key each, which
+-- Redis forgets when its time is over.
 
 local CIRCUITS = ROOT .. ':circuits'
 
@@ -31,14 +32,19 @@ local function circuits_post(now, name, is_open, open_ms, paused_ms)
   redis.call('PEXPIRE', CIRCUITS, 86400000)
 end
 
+local function circuits_claim_name(name)
+  return ROOT .. ':c:' .. name
+end
+
 local function circuits_claim(now, name, claim, lease_ms)
-  local held = redis.call('HGET', ROOT .. ':probes', name)
+  local held = redis.call('GET', circuits_claim_name(name))
   if held and tonumber(held:match('^%d+')) > now then return 0 end
-  redis.call('HSET', ROOT .. ':probes', name, string.format('%.0f %s', now + lease_ms, claim))
+  local value = string.format('%.0f %s', now + lease_ms, claim)
+  redis.call('SET', circuits_claim_name(name), value, 'PX', math.max(1, lease_ms))
   return 1
 end
 
 local function circuits_release(name, claim)
-  local held = redis.call('HGET', ROOT .. ':probes', name)
-  if held and held:match('^%d+ (.*)$') == claim then redis.call('HDEL', ROOT .. ':probes', name) end
+  local held = redis.call('GET', circuits_claim_name(name))
+  if held and held:match('^%d+ (.*)$') == claim then redis.call('DEL', circuits_claim_name(name)) end
 end

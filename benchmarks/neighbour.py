@@ -182,7 +182,7 @@ def main() -> int:
         "wanted": {"p95_ratio": P95_RATIO, "p99_ratio": P99_RATIO, "loop_stop_s": STOP_S},
         "runs": runs,
     }
-    if not options.only:
+    if not options.only and len(options.on) == len(server.CONFIGURATIONS):
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "neighbour.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
         (RESULTS / "neighbour.md").write_text(table(results), "utf-8")

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.redaction import Redactor, may_be_secret, without_password, without_path, without_secrets
+from turnout.redaction import (
+    Redactor,
+    may_be_secret,
+    without_password,
+    without_path,
+    without_quotes,
+    without_secrets,
+)
 
 
 def test_known_secrets_and_whatever_looks_like_a_key_are_hidden() -> None:
@@ -49,3 +56,17 @@ def test_urls_and_parameters_lose_their_secrets_and_nothing_else() -> None:
     params = {"api_base": "http://h", "extra_headers": {"Authorization": "Bearer x"}, "aws_secret_access_key": "y"}
     hidden = {"api_base": "http://h", "extra_headers": {"Authorization": "***"}, "aws_secret_access_key": "***"}
     assert without_secrets(params) == hidden
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("flagged: my secret diary, all of it", "flagged: [...], all of it"),
+        ("my secret diary", "[...]"),
+        ("the model is overloaded", "the model is overloaded"),
+        ("bad: secret diary\\nforged: x", "bad:[...]\\nforged: x"),
+    ],
+)
+def test_what_an_error_repeats_of_the_request_is_taken_out(text: str, line: str) -> None:
+    """Whole or in part; common words stay."""
+    assert without_quotes(text, ["hello", "this is my secret diary"[8:], ""]) == line

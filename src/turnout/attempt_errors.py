@@ -2,6 +2,10 @@
 
 AttemptError
 ├── CallerFault                   the request is to blame (400, 413, 422, content policy): served, not retried
+│   └── OtherModelMayServe        this model cannot take the request, another may: served where none does
+│       ├── ContextTooLong        longer than the model's window: a model with a larger one may take it
+│       ├── RequestTooLarge       a 429 that no waiting lets through
+│       └── NotSendable           it could not be put in the provider's form: nothing was sent
 ├── Misconfigured                 our key or model name is to blame (401, none): next candidate, circuit opens
 │   ├── Denied                    402, 403, 404, 405: ours to mend, unless it is this request's doing
 │   └── Unsupported               this model lacks what this request asks for: says nothing about the next request
@@ -11,11 +15,13 @@ AttemptError
 ├── ConnectionFailed              reset, or lost on the way
 │   └── NotConnected              refused, unresolved, never accepted: nothing was sent, so nothing is billed
 ├── ProviderFailed                5xx
-└── MalformedReply                not JSON, no choices, an error inside a 200, a stream cut short
+├── MalformedReply                not JSON, no choices, an error inside a 200, a stream cut short
+└── UnforeseenError               an exception that nobody foresaw: ours to mend, says nothing about the provider
 """
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from turnout.errors import InvalidRequest, ServedError, TooLarge, TurnoutError
@@ -48,18 +54,72 @@ class AttemptError(TurnoutError):
         self.retry_after_s = retry_after_s
 
 
+# What a caller reads: never a provider's own words, which may name the app's key, account or hidden messages.
+_TEXTS = {
+    "context_length_exceeded": "the request is longer than the model's context window",
+    "content_filter": "the provider's content policy refuses this request",
+    "content_policy_violation": "the provider's content policy refuses this request",
+    "request_too_large": "the request is too large for this model",
+}
+_NAME = re.compile(r"[A-Za-z][\w.\[\]-]{0,79}")
+
+
 class CallerFault(AttemptError, kind="caller_fault"):
-    """The request itself is to blame: served to the caller as it is, without retry or fallback."""
+    """The request itself is to blame: served to the caller, without retry or fallback."""
 
     def __init__(self, message: str, *, status: int = 400, code: str | None = None, param: str | None = None) -> None:
         super().__init__(message, status=status)
-        self.code = code
-        self.param = param
+        self.code = code if code and _NAME.fullmatch(code) else None
+        self.param = param if param and _NAME.fullmatch(param) else None
+
+    @property
+    def text(self) -> str:
+        """What the caller is told: a text of ours."""
+        known = _TEXTS.get(self.code or ("request_too_large" if self.status == 413 else ""))
+        if known:
+            return known
+        about = f"; it names the parameter {self.param}" if self.param else ""
+        return f"the provider refuses this request as invalid{about}"
 
     def served(self) -> ServedError:
-        """The error to serve: with the provider's own status among 400, 413 and 422."""
+        """The error to serve: with the provider's own status among 400, 413 and 422, and a text of ours."""
         kind = TooLarge if self.status == 413 else InvalidRequest
-        return kind(self.message, status=self.status, code=self.code, param=self.param)
+        return kind(self.text, status=self.status, code=self.code, param=self.param, provider_text=self.message or None)
+
+
+class OtherModelMayServe(CallerFault):
+    """This model cannot take the request; another may. Served where none does."""
+
+
+class ContextTooLong(OtherModelMayServe):
+    """The request is longer than the model's window. window: in tokens, where the provider says it."""
+
+    CODE: ClassVar[str] = "context_length_exceeded"
+
+    def __init__(self, message: str, *, window: int | None = None, param: str | None = "messages") -> None:
+        super().__init__(message, status=400, code=self.CODE, param=param)
+        self.window = window
+
+    @property
+    def text(self) -> str:
+        size = f" of {self.window} tokens" if self.window else ""
+        return f"{_TEXTS[self.CODE]}{size}"
+
+
+class RequestTooLarge(OtherModelMayServe):
+    """A 429 to a request that is above the limit by itself: no waiting lets it through."""
+
+
+class NotSendable(OtherModelMayServe):
+    """The request could not be put in this provider's form, so nothing was sent. text: what the caller is told."""
+
+    def __init__(self, message: str, *, param: str | None = None, text: str | None = None) -> None:
+        super().__init__(message, status=400, param=param)
+        self._text = text or "this request cannot be put in the form that the model's provider takes"
+
+    @property
+    def text(self) -> str:
+        return self._text
 
 
 class Misconfigured(AttemptError, kind="misconfigured"):
@@ -107,3 +167,7 @@ class ProviderFailed(AttemptError, kind="provider_error", retryable=True, counts
 
 class MalformedReply(AttemptError, kind="malformed_reply", retryable=True, counts=True):
     """The reply is no valid answer, or breaks off."""
+
+
+class UnforeseenError(AttemptError, kind="internal_error"):
+    """An exception of one attempt that nobody foresaw. The next candidate is asked."""

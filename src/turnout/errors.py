@@ -50,8 +50,11 @@ class ServedError(TurnoutError):
     """An error that a caller of the OpenAI-compatible endpoint is served.
 
     `message` is shown to the caller and never holds a key or a prompt. `retry_after_s`, in seconds, becomes
-    the `Retry-After` header. `headers` are added to the answer. A subclass names its HTTP status, its OpenAI code
-    and, where it is not its status class's usual one, its OpenAI type.
+    the `Retry-After` header. `headers` are added to the answer. `provider_text`: what the provider itself said, for
+    the app's own code; callers are served it only with `[server] provider_errors = true`.
+
+    A subclass names its HTTP status, its OpenAI code and, where it is not its status class's usual one, its OpenAI
+    type.
     """
 
     status: ClassVar[int] = 500
@@ -75,6 +78,7 @@ class ServedError(TurnoutError):
         status: int | None = None,
         retry_after_s: float | None = None,
         headers: tuple[tuple[str, str], ...] = (),
+        provider_text: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -83,6 +87,7 @@ class ServedError(TurnoutError):
         self.told_status = status or self.status
         self.retry_after_s = retry_after_s
         self.headers = headers
+        self.provider_text = provider_text
 
     @property
     def told_headers(self) -> tuple[tuple[str, str], ...]:

@@ -96,3 +96,35 @@ class Redactor:
         )
         line = " ".join(line.split())
         return line if len(line) <= max_length else line[: max_length - 3] + "..."
+
+
+# A run of so many characters that also stands in a source is a quotation; shorter ones are common words.
+_QUOTED = 10
+_BLOCK = 5
+
+
+def without_quotes(text: str, sources: Iterable[str]) -> str:
+    """The text with `[...]` in the place of each run of at least 10 characters that a source holds as well."""
+    hidden = bytearray(len(text))
+    for source in sources:
+        # Every run of ten holds one of these whole.
+        blocks = {source[at : at + _BLOCK]: at for at in range(0, len(source) - _BLOCK + 1, _BLOCK)}
+        for at in range(len(text) - _BLOCK + 1):
+            place = blocks.get(text[at : at + _BLOCK])
+            if place is not None and not hidden[at]:
+                start, end = _run(text, at, source, place)
+                if end - start >= min(_QUOTED, len(source)):
+                    hidden[start:end] = b"\1" * (end - start)
+    runs = re.sub(rb"\x01+", lambda run: b"\2" + b"\1" * (len(run[0]) - 1), bytes(hidden))
+    return "".join("[...]" if mark == 2 else "" if mark else text[at] for at, mark in enumerate(runs))
+
+
+def _run(text: str, at: int, source: str, place: int) -> tuple[int, int]:
+    """The longest run around `at` in the text that equals the source's around `place`."""
+    start, before = at, place
+    while start and before and text[start - 1] == source[before - 1]:
+        start, before = start - 1, before - 1
+    end, after = at, place
+    while end < len(text) and after < len(source) and text[end] == source[after]:
+        end, after = end + 1, after + 1
+    return start, end

@@ -81,12 +81,13 @@ def test_a_forced_tier_or_model_is_never_left() -> None:
 
 
 def test_the_callers_own_fault_is_told_without_retry() -> None:
-    """One call, no fallback, the provider's words."""
+    """One call, no fallback, a text of ours and the parameter; the provider's words are for the app's own code."""
 
     async def scenario(w: World) -> None:
         w.provider.say(CHEAP, CallerFault("bad image", status=400, param="messages"))
-        with pytest.raises(InvalidRequest, match="bad image"):
+        with pytest.raises(InvalidRequest, match=r"refuses this request.*messages") as caught:
             await w.ask()
+        assert (caught.value.param, caught.value.provider_text) == ("messages", "bad image")
         assert w.provider.calls.total() == 1
 
     run(scenario)

@@ -254,7 +254,6 @@ DIFFERENCES = (
     Difference(path="came.*", providers="cohere", cases="no_usage", reason="litellm's class needs the usage"),
     # Errors: classed by status and body here, by litellm's words for them there.
     Difference(path="came.code", cases="error:*", reason="litellm drops the code of a provider's error body"),
-    Difference(path="came.param", cases="error:*", reason="litellm drops the param of a provider's error body"),
     Difference(
         path="came.retry_after_s", providers="cohere", cases="error:rate_limited",
         reason="litellm drops the headers of Cohere's errors",
@@ -265,10 +264,6 @@ DIFFERENCES = (
     ),
     Difference(
         path="came.error", cases="error:too_large", reason="litellm takes a request too large for a rate limit",
-    ),
-    Difference(
-        path="came.error", providers="anthropic", cases="error:no_credit",
-        reason="spent credit comes as a 400, which litellm's path takes for the caller's own fault",
     ),
 )  # fmt: skip
 

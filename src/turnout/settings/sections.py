@@ -99,6 +99,7 @@ class Model:
     output_usd_per_million: Decimal | None = None
     cached_input_usd_per_million: Decimal | None = None
     max_output_tokens: int | None = None
+    max_input_tokens: int | None = None
     # What one image may count as. The dearest known is gpt-4o-mini's 8 tiles: 2,833 + 8 * 5,667 tokens.
     max_image_tokens: int = 50_000
     connect_timeout_s: float = 5.0  # httpx's own default
@@ -112,8 +113,9 @@ class Model:
         _positive(self, "connect_timeout_s", "first_token_timeout_s", "chunk_timeout_s", "timeout_s")
         _positive(self, "max_concurrency", "max_image_tokens")
         _not_negative(self, "max_waiting")
-        if self.max_output_tokens is not None:
-            _positive(self, "max_output_tokens")
+        for key in ("max_output_tokens", "max_input_tokens"):
+            if getattr(self, key) is not None:
+                _positive(self, key)
         for key in ("input_usd_per_million", "output_usd_per_million", "cached_input_usd_per_million"):
             if getattr(self, key) is not None:
                 _not_negative(self, key)
@@ -175,6 +177,8 @@ class Server:
     max_body_bytes: int = 10_485_760  # 10 MiB: a conversation with some images inlined
     # Outside the texts and media of the messages. 128 tools with long schemas are about half of it.
     max_params_bytes: int = 1_048_576
+    # A provider's own text may name the app's key, account or hidden messages.
+    provider_errors: bool = False
     # 32 MiB, unpacked: the largest answers of today (a million tokens, images as base64) fit; more is no answer.
     max_answer_bytes: int = 33_554_432
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.attempt_errors import AttemptError, AttemptTimeout, CutShort, Misconfigured, NotConnected
+from turnout.attempt_errors import (
+    AttemptError,
+    AttemptTimeout,
+    CutShort,
+    Misconfigured,
+    NotConnected,
+    UnforeseenError,
+)
 from turnout.openai.answers import body_text, finish_reason
 from turnout.openai.builder import AnswerBuilder
 from turnout.openai.messages import text_of
@@ -15,7 +23,7 @@ from turnout.openai.usage import TokenLimits, read_usage
 from turnout.ports.runtime import Clock, Observer, ProviderCall
 from turnout.pricing import FREE, Price
 from turnout.records import Attempt, Usage
-from turnout.redaction import without_path
+from turnout.redaction import Redactor, without_path, without_quotes
 from turnout.settings import Model
 from turnout.telemetry import names
 from turnout.upstream.bulkhead import CallSlot
@@ -23,6 +31,10 @@ from turnout.upstream.call_trace import CallTrace
 
 log = logging.getLogger("turnout.upstream")
 
+# Characters of a provider's text that are looked at, and of its line in the log.
+_MAX_TEXT = 4000
+MAX_LINE = 500
+_LEFT = (asyncio.CancelledError, GeneratorExit)
 # An attempt that our deadline left less than this part of its own time is not the provider's to answer for.
 FAIR = 0.5
 # What a provider refuses us for, by its status.
@@ -66,6 +78,7 @@ class AttemptInProgress:
         token: Any,
         deadline_s: float,
         warned: set[str],
+        redactor: Redactor,
     ) -> None:
         self.slot = slot
         self.model = model
@@ -80,6 +93,7 @@ class AttemptInProgress:
         self._token = token
         self._deadline_s = deadline_s
         self._warned = warned
+        self._redactor = redactor
         self._fair = True
         self._error: AttemptError | None = None
         self._error_kind: str | None = None
@@ -112,14 +126,16 @@ class AttemptInProgress:
 
     def failed(self, error: BaseException) -> AttemptError:
         """The fault that this error is. A cancellation is none: it is recorded and raised again."""
+        if not isinstance(error, Exception):
+            self._error_kind = "cancelled" if isinstance(error, _LEFT) else "internal_error"
+            raise error
         if isinstance(error, TimeoutError):
             error = AttemptTimeout("the provider took too long")
         if isinstance(error, AttemptTimeout) and not self._fair:
             error = CutShort("the deadline came before the provider could answer")
         if not isinstance(error, AttemptError):
-            cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
-            self._error_kind = "cancelled" if cancelled else "internal_error"
-            raise error
+            self._log_unforeseen(error)
+            error = UnforeseenError(f"{type(error).__name__}: {error}")
         self._error_kind = error.kind
         self._error = error
         self._log(error, opened=self.slot.permit.failed(error))
@@ -128,17 +144,17 @@ class AttemptInProgress:
     def _log(self, error: AttemptError, *, opened: bool) -> None:
         """Ours to mend is logged as a warning, at each opening of the circuit and else once a model; a provider's own
         trouble is in spans and metrics."""
-        name = self.call.model
+        name, text = self.call.model, self._line(error)
         if opened:
             message = "%s refuses us and is left alone, but for a probe every [breaker] reset_s: check %s. It said: %s"
-            log.warning(message, name, to_check(error.status), error)
+            log.warning(message, name, to_check(error.status), text)
         else:
             # Nobody there is most often a wrong address of ours.
             ours = isinstance(error, Misconfigured | NotConnected) and name not in self._warned
             why = (
-                f"{error} (at {self._address()}: {error.__cause__!r:.300})"
+                f"{text} (at {self._address()}: {self._redactor.line(repr(error.__cause__), 300)})"
                 if isinstance(error, NotConnected)
-                else error
+                else text
             )
             log.log(logging.WARNING if ours else logging.INFO, "attempt of %s failed: %s: %s", name, error.kind, why)
         if isinstance(error, Misconfigured | NotConnected):
@@ -148,6 +164,21 @@ class AttemptInProgress:
         """The host that the settings name for this model, without what may be secret in its URL."""
         base = self.model.params.get("api_base") or self.model.params.get("base_url")
         return without_path(str(base)) if base else "its provider's own address"
+
+    def _log_unforeseen(self, error: Exception) -> None:
+        """With its traceback once a model and kind: the lines of code alone, since values may hold prompts."""
+        where = traceback.extract_tb(error.__traceback__)
+        known = f"{self.call.model}: {type(error).__name__} at {where[-1].name if where else ''}"
+        if known in self._warned:
+            return
+        self._warned.add(known)
+        lines = "".join(traceback.format_list(where))
+        log.error("an attempt of %s met an unforeseen error: %s\n%s", self.call.model, self._line(error), lines)
+
+    def _line(self, error: Exception) -> str:
+        """An error's text as one line, without secrets and without what it repeats of the request."""
+        text = str(error)[:_MAX_TEXT]
+        return self._redactor.line(without_quotes(text, map(text_of, self.call.messages)), MAX_LINE)
 
     def succeeded(self, body: Mapping[str, Any]) -> None:
         """The whole answer is here; where it has no usage that can be believed, we count."""

@@ -7,7 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from turnout.attempt_errors import AttemptError, AttemptTimeout, CallerFault, Misconfigured, Unsupported
+from turnout.attempt_errors import (
+    AttemptError,
+    AttemptTimeout,
+    CallerFault,
+    Misconfigured,
+    OtherModelMayServe,
+    Unsupported,
+)
 from turnout.errors import DeadlineExceeded, InvalidRequest, Overloaded, ServedError, UpstreamUnavailable
 from turnout.openai.answers import Body
 from turnout.openai.messages import Message
@@ -94,10 +101,14 @@ class CallTrace:
 
 
 class Failures:
-    """What went wrong so far, and what the caller is told of it in the end."""
+    """What went wrong so far, and what the caller is told of it in the end. present: gives each error its text."""
 
-    def __init__(self) -> None:
+    def __init__(self, present: Callable[[ServedError], ServedError] = lambda error: error) -> None:
+        self._present = present
         self.last: AttemptError | None = None
+        # The first model's word that the request is not for it; the caller's answer where no model is for it.
+        self.refused: OtherModelMayServe | None = None
+        self.refused_by: Candidate | None = None
         self._full = False
         # Whether anything went wrong that is not ours to mend.
         self._theirs = False
@@ -106,10 +117,15 @@ class Failures:
         self._only_params = True
         self._param: str | None = None
 
-    def add(self, fault: AttemptError) -> None:
-        """Raises what the caller is told at once where the request is to blame."""
+    def add(self, fault: AttemptError, candidate: Candidate) -> None:
+        """Takes in this candidate's failure. Raises what the caller is told at once where the request is to blame."""
+        if isinstance(fault, OtherModelMayServe):
+            self.last = fault
+            if self.refused is None:
+                self.refused, self.refused_by = fault, candidate
+            return
         if isinstance(fault, CallerFault):
-            raise fault.served() from fault
+            raise self._present(fault.served()) from fault
         self.last = fault
         if isinstance(fault, Unsupported):
             self._param = self._param or fault.param
@@ -122,24 +138,33 @@ class Failures:
     def skipped(self, reason: SkipReason, retry_after_s: float | None) -> None:
         self._only_params = False
         self._full = self._full or reason == "full"
-        self._theirs = self._theirs or reason != "misconfigured"
+        self._theirs = self._theirs or reason not in ("misconfigured", "window")
         if retry_after_s is not None:
             self._come_back.append(retry_after_s)
 
     def served(self, past_deadline: bool) -> ServedError:
+        """The error to serve."""
+        return self._present(self._served(past_deadline))
+
+    def _served(self, past_deadline: bool) -> ServedError:
         """Retry-After is when the first candidate may be worth asking again."""
         if past_deadline:
             return DeadlineExceeded("no model answered within the deadline")
+        if self.refused is not None and not self._theirs:
+            return self.refused.served()
         if self._only_params and isinstance(self.last, Unsupported):
             name = self._param or "what this request asks for"
             return InvalidRequest(f"no model that may answer takes {name}", param=self._param)
+        text = self.last.message if self.last is not None else None
         come_back = min(self._come_back, default=COME_BACK_S)
         if not self._theirs:
             message = "no model is set up so that it can answer; the app's log says what is wrong"
-            return UpstreamUnavailable(message, retry_after_s=come_back)
+            return UpstreamUnavailable(message, retry_after_s=come_back, provider_text=text)
         if self.last is None and self._full:
             return Overloaded("every model is busy; try again later", retry_after_s=come_back)
-        return UpstreamUnavailable("no model could answer; try again later", retry_after_s=come_back)
+        return UpstreamUnavailable(
+            "no model could answer; try again later", retry_after_s=come_back, provider_text=text
+        )
 
 
 def broken(fault: AttemptError) -> ServedError:
@@ -148,4 +173,4 @@ def broken(fault: AttemptError) -> ServedError:
         return fault.served()
     if isinstance(fault, AttemptTimeout):
         return DeadlineExceeded("the answer stopped coming")
-    return UpstreamUnavailable("the answer broke off")
+    return UpstreamUnavailable("the answer broke off", provider_text=fault.message)

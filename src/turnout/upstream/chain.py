@@ -7,21 +7,25 @@ first content-bearing chunk; after it, a break ends it with an error.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
-from turnout.attempt_errors import AttemptError, CutShort, MalformedReply
+from turnout.attempt_errors import AttemptError, ContextTooLong, CutShort, MalformedReply
+from turnout.errors import ServedError
 from turnout.openai.answers import Body, is_content
 from turnout.openai.builder import AnswerBuilder
 from turnout.openai.usage import TokenLimits
 from turnout.ports.runtime import Clock, Observer, Provider, ProviderCall
 from turnout.pricing import Price
 from turnout.records import Skip
+from turnout.redaction import Redactor
 from turnout.settings import Settings
+from turnout.settings.secrets import secrets_of
 from turnout.telemetry import names
 from turnout.upstream import retry_budget
-from turnout.upstream.attempt import AttemptInProgress
+from turnout.upstream.attempt import MAX_LINE, AttemptInProgress
 from turnout.upstream.backoff import pause
 from turnout.upstream.bulkhead import Bulkhead, CallSlot, Unavailable
 from turnout.upstream.call_trace import CallTrace, Candidate, Failures, UpstreamCall, broken
@@ -52,12 +56,13 @@ class Chain:
         self._limits = limits
         self._rng = rng
         self._recent = retry_budget.Recent()
+        self._redactor = Redactor(secrets_of(settings, os.environ))
         # Models whose misconfiguration is in the log already.
         self._warned: set[str] = set()
 
     async def complete(self, request: UpstreamCall, trace: CallTrace) -> Body:
         """The first whole answer. Raises ServedError."""
-        failures = Failures()
+        failures = Failures(self._present)
         async with aclosing(self._slots(request, trace, failures)) as slots:
             async for slot in slots:
                 with slot:
@@ -66,7 +71,7 @@ class Chain:
                         async with self._clock.timeout_at(attempt.answer_by(request.deadline)):
                             body = await self._provider.complete(attempt.call)
                     except BaseException as error:
-                        failures.add(attempt.failed(error))
+                        failures.add(attempt.failed(error), slot.candidate)
                     else:
                         attempt.succeeded(body)
                         trace.serve(slot.candidate, attempt.call.progress.dropped)
@@ -78,7 +83,7 @@ class Chain:
     async def stream(self, request: UpstreamCall, trace: CallTrace) -> AsyncGenerator[Body, None]:
         """The chunks of the first answer that begins. Raises ServedError: before the first chunk where no
         candidate began one, after it where the one that began broke off."""
-        failures = Failures()
+        failures = Failures(self._present)
         async with aclosing(self._slots(request, trace, failures)) as slots:
             async for slot in slots:
                 with slot:
@@ -100,8 +105,8 @@ class Chain:
                         attempt.broke_off(whole)
                         fault = attempt.failed(error)
                         if trace.serving is not None:
-                            raise broken(fault) from fault
-                        failures.add(fault)
+                            raise self._present(broken(fault)) from fault
+                        failures.add(fault, slot.candidate)
                     else:
                         trace.answer, trace.exact = whole.body(), whole.exact
                         attempt.succeeded(trace.answer)
@@ -118,6 +123,9 @@ class Chain:
         await self._provider.load()
         for index, candidate in enumerate(request.candidates):
             tried = 0
+            if not self._may_hold(candidate, failures):
+                self._skip(request, trace, candidate, Unavailable(reason="window", retry_after_s=None), failures)
+                continue
             while self._clock.monotonic() < request.deadline:
                 slot = await self._enter(request, trace, candidate, again=bool(index or tried or not request.covered))
                 if isinstance(slot, Unavailable):
@@ -132,6 +140,23 @@ class Chain:
                     break
                 if not await self._backed_off(request, trace, candidate, tried, fault):
                     break
+
+    def _present(self, error: ServedError) -> ServedError:
+        """The error with the provider's own text in place of ours, where the settings let callers read it."""
+        if self._settings.server.provider_errors and error.provider_text:
+            error.message = self._redactor.line(error.provider_text, MAX_LINE)
+        return error
+
+    def _may_hold(self, candidate: Candidate, failures: Failures) -> bool:
+        """Whether the candidate may take a request that was too long for another: one of its tier, with a larger
+        window or one that nobody knows."""
+        too_long = failures.refused
+        if not isinstance(too_long, ContextTooLong) or failures.refused_by is None:
+            return True
+        refused_by = failures.refused_by
+        known = too_long.window or self._limits(refused_by.model).input
+        window = self._limits(candidate.model).input
+        return candidate.tier == refused_by.tier and (known is None or window is None or window > known)
 
     async def _enter(
         self, request: UpstreamCall, trace: CallTrace, candidate: Candidate, *, again: bool
@@ -235,4 +260,5 @@ class Chain:
             token=self._observer.attempt_started(request.token, call, tier=slot.candidate.tier, stream=stream),
             deadline_s=self._settings.retry.deadline_s,
             warned=self._warned,
+            redactor=self._redactor,
         )

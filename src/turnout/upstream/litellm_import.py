@@ -118,6 +118,10 @@ def _import() -> ModuleType:
     litellm.telemetry = False
     # Rebuilding every stream's whole answer for callbacks that nobody registered.
     litellm.disable_streaming_logging = True
+    # Else a stream without usage of a model whose name holds llama-3 fetches a tokenizer over the network.
+    litellm.disable_hf_tokenizer_download = True
+    # A guard that judges content: an answer may repeat itself.
+    vars(litellm)["REPEATED_STREAMING_CHUNK_LIMIT"] = sys.maxsize
     # In a thread of its own: whoever loads may be running a loop.
     warming = threading.Thread(target=_warm_up, args=(litellm,), name="turnout.warm-litellm", daemon=True)
     warming.start()

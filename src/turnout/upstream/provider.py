@@ -14,6 +14,7 @@ from turnout.openai.answers import Body
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import, translate
+from turnout.upstream.media import media_urls, refuse_media
 from turnout.upstream.parameters import ParameterBook
 
 
@@ -23,6 +24,8 @@ class LiteLLMProvider:
     def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
         environ = os.environ if environ is None else environ
         self._known = False
+        # The provider of each model, as litellm names it.
+        self._providers: dict[str, str] = {}
         self.arguments = {name: _arguments(settings, name, environ) for name in settings.model_names}
         self._parameters = ParameterBook(self.arguments)
 
@@ -38,7 +41,7 @@ class LiteLLMProvider:
         for name, arguments in self.arguments.items():
             given = {key: arguments[key] for key in ("api_base", "custom_llm_provider") if key in arguments}
             try:
-                litellm.get_llm_provider(name, **given)
+                self._providers[name] = litellm.get_llm_provider(name, **given)[1]
             except litellm.BadRequestError as error:
                 raise SettingsError(_unknown(name, litellm.provider_list)) from error
 
@@ -66,7 +69,7 @@ class LiteLLMProvider:
                 chunk = translate.chunk(part)
                 finished = any(choice["finish_reason"] for choice in chunk["choices"])
                 # litellm makes up a finish for a stream that was cut short; of Gemini's it never tells which it is.
-                if finished and watched is not None and parts.received_finish_reason is None:
+                if finished and watched is not None and getattr(parts, "received_finish_reason", "") is None:
                     raise MalformedReply("the stream ended before its finish")
                 if watched is not None and watched.model:
                     chunk["model"] = watched.model
@@ -77,6 +80,7 @@ class LiteLLMProvider:
     async def _ask(self, call: ProviderCall, *, stream: bool) -> Any:
         await self.load()
         litellm = litellm_import.load()
+        self._check_media(litellm, call)
         call = self.fitted(call)
         # litellm does not tell when it has a connection.
         call.progress.sent = True
@@ -100,6 +104,16 @@ class LiteLLMProvider:
             )
         except Exception as error:
             raise translate.attempt_error(error, call.params) from error
+
+    def _check_media(self, litellm: Any, call: ProviderCall) -> None:
+        """Raises NotSendable for media that litellm would fetch by itself: those who speak OpenAI's wire are sent the
+        address, and Anthropic fetches https itself."""
+        provider = self._providers.get(call.model, "")
+        if provider in ("openai", "azure") or provider in litellm.openai_compatible_providers:
+            return
+        for url in media_urls(call.messages):
+            if provider != "anthropic" or not url.startswith("https://"):
+                raise refuse_media()
 
     async def close(self) -> None:
         """Closes the HTTP clients that litellm keeps for this loop, and no other loop's: those are in use."""

@@ -42,7 +42,7 @@ def _bundled() -> Mapping[str, Any]:
 
 def _limits(model: Model, row: Mapping[str, Any]) -> TokenLimits:
     return TokenLimits(
-        input=_count(row.get("max_input_tokens")),
+        input=model.max_input_tokens or _count(row.get("max_input_tokens")),
         output=model.max_output_tokens or _count(row.get("max_output_tokens")),
     )
 

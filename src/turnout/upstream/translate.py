@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import email.utils
-import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from turnout.attempt_errors import (
     AttemptError,
     AttemptTimeout,
-    CallerFault,
     ConnectionFailed,
     Denied,
     MalformedReply,
     Misconfigured,
     NotConnected,
-    ProviderFailed,
-    ProviderRateLimited,
+    NotSendable,
     Unsupported,
 )
 from turnout.openai.answers import Body
+from turnout.upstream import failures
 from turnout.upstream.parameters import named
 
 # litellm's class -> ours, where the status alone would mislead.
@@ -32,12 +30,6 @@ _BY_CLASS: Mapping[str, type[AttemptError]] = {
     "JSONSchemaValidationError": MalformedReply,
     "LiteLLMUnknownProvider": Misconfigured,
     "PaymentRequiredError": Denied,
-}
-_CALLERS = frozenset({400, 413, 422})
-_OURS: Mapping[int, type[AttemptError]] = {
-    401: Misconfigured,
-    # OpenRouter's 402, 403 and 404 are also what a request's length, content and tools get.
-    **dict.fromkeys((402, 403, 404, 405), Denied),
 }
 # litellm's words for our own mistakes and for replies that are no JSON: it gives both a 500.
 _NO_KEY = ("Missing credentials", "api_key client option must be set")
@@ -61,46 +53,77 @@ def _classed(error: Exception) -> AttemptError:
     original = getattr(error, "original_exception", None)
     if isinstance(original, Exception):
         error = original
-    name, text = type(error).__name__, _message(error)
+    name, text = type(error).__name__, message(error)
     status = _status(error)
     if any(words in text for words in _NO_KEY):
         return Misconfigured("no key is configured for this model", status=status)
+    if name == "UnsupportedParamsError":
+        # litellm's own finding: no provider gave it this status.
+        return Unsupported(text)
+    if _raised_before_sending(error):
+        return NotSendable(text)
     if _any_below(error, _NO_CONNECTION):
         return NotConnected(text, status=status)
     if _NO_PROVIDER in text:
         return Misconfigured("litellm knows no provider of this model's name", status=status)
-    if name == "UnsupportedParamsError":
-        # litellm's own finding: no provider gave it this status.
-        return Unsupported(text)
     if name in _BY_CLASS:
         return _BY_CLASS[name](text, status=status)
-    if status == 429:
-        return ProviderRateLimited(text, status=429, retry_after_s=retry_after(_headers(error)))
     if status == 422 and not _any_below(error, _HTTP_ERRORS):
         return MalformedReply(text)
-    if status in _CALLERS:
-        body = getattr(error, "body", None)
-        fields = body if isinstance(body, Mapping) else {}
-        return CallerFault(_bare(text), status=status, code=_text(fields.get("code")), param=_text(fields.get("param")))
-    if status is not None and (ours := _OURS.get(status)):
-        return ours(text, status=status)
-    if status == 408:
-        return AttemptTimeout(text, status=status)
-    if status is None or any(words in text for words in _NOT_JSON):
+    if status is None or (status >= 500 and any(words in text for words in _NOT_JSON)):
         return MalformedReply(text, status=status)
-    return ProviderFailed(text, status=status, retry_after_s=retry_after(_headers(error)))
+    return failures.classify(status, _error_body(error, text), _headers(error))
+
+
+def _error_body(error: Exception, text: str) -> failures.ErrorBody:
+    """What the provider said: its own body where the error still holds it, else litellm's text without prefixes."""
+    for below in _chain(error):
+        try:
+            body = failures.parse_error(failures.json_or_none(below.response.text))  # type: ignore[attr-defined]
+        except Exception:  # a response that was not read raises in each SDK's own way
+            continue
+        if body is not None:
+            return body
+    fields = getattr(error, "body", None)
+    text = text.rsplit("Exception - ", 1)[-1]
+    if not isinstance(fields, Mapping):
+        start = min((at for mark in "{[" if (at := text.find(mark)) >= 0), default=len(text))
+        fields = failures.json_or_none(text[start:])
+    return failures.parse_error(fields) or failures.ErrorBody(failures.clip(text), None, None, None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what it was raised from."""
+    below: BaseException | None = error
+    for _ in range(_DEPTH):
+        if below is None:
+            return
+        yield below
+        below = below.__cause__ or below.__context__
+
+
+# Where litellm puts a request into a provider's form, and fetches what it refers to, before anything is sent.
+_SHAPING_FILES = ("prompt_templates", "image_handling", "get_optional_params")
+_SHAPING_NAMES = frozenset({
+    "get_optional_params", "map_openai_params", "transform_request", "async_transform_request",
+    "sync_transform_request_body", "async_transform_request_body", "_transform_request_body",
+    "validate_and_fix_openai_messages", "validate_chat_completion_user_messages",
+})  # fmt: skip
+
+
+def _raised_before_sending(error: BaseException) -> bool:
+    """Whether the error, or what it was raised from, was raised while litellm put the request into its form."""
+    for below in _chain(error):
+        for frame, _ in traceback.walk_tb(below.__traceback__):
+            code = frame.f_code
+            if code.co_name in _SHAPING_NAMES or any(part in code.co_filename for part in _SHAPING_FILES):
+                return True
+    return False
 
 
 def _any_below(error: BaseException, names: frozenset[str]) -> bool:
     """Whether a class of one of these names stands in what this error was raised from."""
-    below = error.__cause__ or error.__context__
-    for _ in range(_DEPTH):
-        if below is None:
-            return False
-        if any(kind.__name__ in names for kind in type(below).__mro__):
-            return True
-        below = below.__cause__ or below.__context__
-    return False
+    return any(kind.__name__ in names for below in _chain(error) if below is not error for kind in type(below).__mro__)
 
 
 def _status(error: Exception) -> int | None:
@@ -112,18 +135,9 @@ def _status(error: Exception) -> int | None:
     return None
 
 
-def _message(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return text if len(text) <= 500 else text[:497] + "..."
-
-
-def _bare(text: str) -> str:
-    """The provider's own words, without litellm's prefixes."""
-    return text.rsplit("Exception - ", 1)[-1]
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def message(error: Exception) -> str:
+    """The error's text, bounded."""
+    return (str(error) or type(error).__name__)[:4000]
 
 
 def _headers(error: Exception) -> Mapping[str, str]:
@@ -131,22 +145,6 @@ def _headers(error: Exception) -> Mapping[str, str]:
         getattr(error, "response", None), "headers", None
     )
     return headers if isinstance(headers, Mapping) else {}
-
-
-def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds to wait by `retry-after-ms` or `Retry-After` (seconds or a date, RFC 9110), None where untold."""
-    try:
-        if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        value = headers.get("retry-after")
-        if value is None:
-            return None
-        if value.replace(".", "", 1).isdigit():
-            return float(value)
-        when = email.utils.parsedate_to_datetime(value).timestamp()
-        return max(0.0, when - (time.time() if now is None else now))
-    except (ValueError, TypeError):
-        return None
 
 
 _FRAME = ("id", "created", "model", "system_fingerprint", "service_tier")

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-from turnout.attempt_errors import AttemptError, MalformedReply, Unsupported
+from turnout.attempt_errors import AttemptError, MalformedReply
 from turnout.openai.answers import Body
 from turnout.upstream import translate
 from turnout.upstream.direct import plain
 from turnout.upstream.direct.class_reader import PartReader, clip
 from turnout.upstream.direct.deployments import Deployment, NotDirectError
+from turnout.upstream.media import refuse_media
 
 Messages = Sequence[Mapping[str, Any]]
 _SCALARS = str | int | float | bool
@@ -194,9 +195,9 @@ class ClassDialect(PlainDialect):
         return super().prepare(messages, params, stream=stream)
 
     def check_media(self, url: str) -> None:
-        """Raises Unsupported for media that this class would fetch by itself."""
+        """Raises NotSendable for media that this class would fetch by itself."""
         if not url.startswith("data:"):
-            raise Unsupported("this model takes images as data: URLs only; nothing is fetched for it")
+            raise refuse_media()
 
     def completion(self, prepared: Prepared, data: Any, status: int, headers: Mapping[str, str], raw: bytes) -> Body:
         import httpx

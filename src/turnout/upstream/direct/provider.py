@@ -7,16 +7,16 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from turnout.attempt_errors import AttemptError, MalformedReply
+from turnout.attempt_errors import AttemptError, MalformedReply, Misconfigured, NotSendable, OtherModelMayServe
 from turnout.openai.answers import Body, chunks_of, dumps, loads
 from turnout.ports.runtime import ProviderCall
 from turnout.upstream import translate
 from turnout.upstream.direct.deployments import NotDirectError, check_request, deployment
 from turnout.upstream.direct.dialects import PlainDialect, Prepared
 from turnout.upstream.direct.events import event_data
-from turnout.upstream.direct.failures import failure, hidden_failure
 from turnout.upstream.direct.http import HttpSessions, Request, read
 from turnout.upstream.direct.own_wires import dialect_of
+from turnout.upstream.failures import failure, hidden_failure
 
 if TYPE_CHECKING:
     import aiohttp
@@ -62,7 +62,10 @@ class DirectCalls:
         except (NotDirectError, AttemptError):
             raise
         except Exception as error:
-            raise translate.attempt_error(error, params) from error
+            # Nothing was sent yet: the request, or the class, is to blame, never the provider.
+            fault = translate.attempt_error(error, params)
+            known = isinstance(fault, Misconfigured | OtherModelMayServe)
+            raise (fault if known else NotSendable(translate.message(error))) from error
 
     async def complete(self, call: ProviderCall, prepared: Prepared) -> Body:
         """The provider's whole answer as a `chat.completion`. Raises AttemptError."""

@@ -1,0 +1,46 @@
+"""Numbers from outside."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.numbers import MAX_RETRY_AFTER_S, parse_number, parse_retry_after
+
+
+@pytest.mark.parametrize(
+    "text", ["inf", "nan", "-1", "-inf", "1e308", "1e400", "1_000", "\u00b2", "0x10", "", "soon", None]
+)
+def test_what_is_no_plain_number_is_none(text: str | None) -> None:
+    """Nothing that float() takes beyond digits and a point."""
+    assert parse_number(text, 10.0) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("7", 7.0), (" 0.5 ", 0.5), ("3.", 3.0), ("99", 10.0), ("9" * 400, 10.0), ("0" * 50 + "1", 1.0)],
+)
+def test_a_number_is_clipped(text: str, number: float) -> None:
+    """However many digits it has."""
+    assert parse_number(text, 10.0) == number
+
+
+@given(name=st.sampled_from(["retry-after", "retry-after-ms"]), value=st.text())
+def test_any_retry_after_is_a_sensible_wait_or_none(name: str, value: str) -> None:
+    """No header raises, and none asks for more than a day."""
+    wait = parse_retry_after({name: value}, now=1e9)
+    assert wait is None or 0 <= wait <= MAX_RETRY_AFTER_S
+
+
+@pytest.mark.parametrize(
+    ("value", "wait"),
+    [
+        ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_RETRY_AFTER_S),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Sun, 09 Sep 2001 01:46:47 GMT", 7.0),
+    ],
+)
+def test_a_date_counts_from_now(value: str, wait: float) -> None:
+    """A date that is over is no wait; a far one is a day."""
+    assert parse_retry_after({"retry-after": value}, now=1e9) == wait

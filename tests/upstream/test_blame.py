@@ -1,0 +1,201 @@
+"""Whose fault an error of a provider is, over real HTTP and both ways out: who is told what, and what circuits hear."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.scripted_provider import Answer, Raw, ScriptedServer
+from turnout import Turnout
+from turnout.errors import InvalidRequest, ServedError, TooLarge
+
+FIRST, SPARE, CLAUDE, GEMINI = "openai/first", "openai/spare", "anthropic/claude-x", "gemini/gemini-x"
+TOO_LONG = {"error": {"message": "This model's maximum context length is 4096 tokens.", "type": "invalid_request_error",
+                      "param": "messages", "code": "context_length_exceeded"}}  # fmt: skip
+
+
+@pytest.fixture(params=["direct", "litellm"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each way out to the providers."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.setenv(name, "k")
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+def config(running: ScriptedServer, transport: str, models: list[str], **sections: Any) -> dict[str, Any]:
+    def section(name: str) -> dict[str, Any]:
+        base = running.origin + ("/v1" if name.startswith("openai/") else "")
+        return {"params": {"api_base": base}}
+
+    return {
+        "tiers": {"cheap": {"models": models}, "expensive": {"models": ["openai/dear"]}},
+        "models": {name: section(name) for name in models},
+        "routing": {"threshold": 1.0},
+        "fallback": {"other_tier": "none"},
+        "retry": {"attempts": 1},
+        "cache": {"enabled": False},
+        "upstream": {"transport": transport},
+        **sections,
+    }
+
+
+def error(status: int, body: Any, **headers: str) -> Raw:
+    return Raw(
+        pieces=(json.dumps(body).encode(),), status=status, headers={"content-type": "application/json", **headers}
+    )
+
+
+OURS = {
+    "wrong key": {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xx."},
+    "wrong key, as a list": [{"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}],
+    "unknown model": {"error": {"message": "acme/nope is not a valid model ID", "code": 400}},
+    "billing": {"error": {"message": "no", "type": "billing_limit_user_error", "code": "billing_hard_limit_reached"}},
+    "server": {"object": "error", "message": '"auto" tool choice requires --enable-auto-tool-choice', "code": 400},
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_400_that_is_ours_to_mend_fails_over(server: ScriptedServer, transport: str, name: str) -> None:
+    """The next model answers."""
+
+    async def scenario() -> None:
+        async with Turnout(config(server, transport, [FIRST, SPARE])) as turnout:
+            server.queue(error(400, OURS[name]), Answer(text="spare"))
+            assert (await turnout.complete("x")).outcome.model == SPARE
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_callers_own_fault_is_told_in_our_words(server: ScriptedServer, transport: str, status: int) -> None:
+    """With code and param; the provider's words only where the settings let callers read them, and never a key."""
+    body = {"error": {"message": "bad sk-abcdefgh1234, org-ACME", "code": "odd_value", "param": "tools"}}
+
+    async def scenario(*, shown: bool) -> ServedError:
+        sections = config(server, transport, [FIRST, SPARE], server={"provider_errors": shown})
+        async with Turnout(sections) as turnout:
+            server.queue(error(status, body))
+            with pytest.raises((InvalidRequest, TooLarge)) as caught:
+                await turnout.complete("x")
+            assert turnout.bulkhead.guard.state(turnout.bulkhead.circuit(FIRST)).failures == 0
+            return caught.value
+
+    hidden = asyncio.run(scenario(shown=False))
+    assert (hidden.told_status, hidden.told_code, hidden.param) == (status, "odd_value", "tools")
+    assert "ACME" not in hidden.message
+    assert "org-ACME" in (hidden.provider_text or "")
+    shown = asyncio.run(scenario(shown=True))
+    assert "ACME" in shown.message
+    assert "sk-abc" not in shown.message
+
+
+def test_a_request_too_long_goes_to_a_larger_window(server: ScriptedServer, transport: str) -> None:
+    """Of the same tier; a model whose window is known to be no larger is not asked."""
+    sections = config(server, transport, [FIRST, "openai/same", SPARE])
+    sections["models"]["openai/same"]["max_input_tokens"] = 4096
+    sections["models"][SPARE]["max_input_tokens"] = 8192
+
+    async def scenario() -> None:
+        async with Turnout(sections) as turnout:
+            server.queue(error(400, TOO_LONG), Answer(text="roomy"))
+            outcome = (await turnout.complete("x")).outcome
+            assert (outcome.model, [skip.reason for skip in outcome.skipped]) == (SPARE, ["window"])
+            server.queue(error(400, TOO_LONG), error(400, TOO_LONG))
+            with pytest.raises(InvalidRequest, match="4096 tokens") as caught:
+                await turnout.complete("y")
+            assert (caught.value.told_code, caught.value.param) == ("context_length_exceeded", "messages")
+
+    asyncio.run(scenario())
+
+
+def test_anthropics_word_for_too_long_gets_openais_code(server: ScriptedServer, transport: str) -> None:
+    """By its text: it has no code of its own."""
+    kind = {"type": "invalid_request_error", "message": "prompt is too long: 210000 tokens > 200000 maximum"}
+
+    async def scenario() -> None:
+        async with Turnout(config(server, transport, [CLAUDE])) as turnout:
+            server.queue(error(400, {"type": "error", "error": kind}))
+            with pytest.raises(InvalidRequest, match="200000 tokens") as caught:
+                await turnout.complete("x")
+            assert caught.value.told_code == "context_length_exceeded"
+
+    asyncio.run(scenario())
+
+
+def test_a_429_for_a_request_too_large_pauses_nobody(server: ScriptedServer, transport: str) -> None:
+    """Whatever its Retry-After says: it is that request's own, asked once."""
+    body = {
+        "error": {"message": "Request too large for x: Limit 30000, Requested 49155.", "code": "rate_limit_exceeded"}
+    }
+
+    async def scenario() -> None:
+        async with Turnout(config(server, transport, [FIRST])) as turnout:
+            server.queue(error(429, body, **{"retry-after": "20"}))
+            with pytest.raises(TooLarge):
+                await turnout.complete("large")
+            assert (await turnout.complete("small")).outcome.model == FIRST
+
+    asyncio.run(scenario())
+
+
+HELLO = {"role": "user", "content": "hi"}
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{not json"}}
+BY_ADDRESS = [{"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/x.png"}}]
+UNSENDABLE = [
+    (CLAUDE, {"prompt": [HELLO], "tools": [{"type": "function", "function": {}}]}),
+    (GEMINI, {"prompt": [HELLO, {"role": "assistant", "content": None, "tool_calls": [CALL]},
+                         {"role": "tool", "tool_call_id": "c1", "content": "x"}]}),
+    (CLAUDE, {"prompt": [{"role": "user", "content": BY_ADDRESS}]}),
+    (GEMINI, {"prompt": [{"role": "user", "content": BY_ADDRESS}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "request_"), UNSENDABLE, ids=range(len(UNSENDABLE)))
+def test_what_cannot_be_sent_is_its_callers_400(
+    server: ScriptedServer, transport: str, model: str, request_: dict[str, Any]
+) -> None:
+    """Nothing is sent or fetched, and no circuit hears of it."""
+
+    async def scenario() -> None:
+        async with Turnout(config(server, transport, [model], breaker={"failures": 1})) as turnout:
+            with pytest.raises(InvalidRequest):
+                await turnout.complete(**request_)
+            assert not server.received
+            assert (await turnout.complete("plain")).outcome.model == model
+
+    asyncio.run(scenario())
+
+
+def test_the_log_repeats_no_prompt_and_no_line_of_its_own(
+    server: ScriptedServer, transport: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A refusal that quotes the input is one line without the quotation."""
+    prompt = "my secret diary\nCRITICAL:root:forged\x1b[2K"
+
+    async def scenario() -> None:
+        async with Turnout(config(server, transport, [FIRST])) as turnout:
+            server.queue(error(403, {"error": {"message": f"Your input was flagged: {prompt}", "code": 403}}))
+            with pytest.raises(ServedError):
+                await turnout.complete(prompt)
+
+    with caplog.at_level(logging.INFO, "turnout"):
+        asyncio.run(scenario())
+    lines = [record.getMessage() for record in caplog.records if record.name == "turnout.upstream"]
+    assert any("Your input was flagged" in line for line in lines)
+    assert not any(word in line for line in lines for word in ("secret diary", "forged", "\n", "\x1b"))

@@ -14,6 +14,7 @@ from tests.support.redis_server import RedisServer
 from turnout import Turnout
 from turnout.context import Caller
 from turnout.errors import BudgetUnavailable, RateLimitExceeded
+from turnout.ports.admission import Ask, Settlement
 from turnout.testing import FixedScorer, ScriptedProvider
 
 ANN = Caller(user="ann", endpoint="/ask")
@@ -301,5 +302,60 @@ def test_no_request_is_lost_whatever_happens_to_redis(server: RedisServer) -> No
         assert await processes[1].ask("last") == "hit"
         for process in processes:
             await process.turnout.aclose()
+
+    run(scenario)
+
+
+def test_an_admission_whose_answer_came_too_late_is_given_back(server: RedisServer) -> None:
+    """What was refused with 503 holds nothing when Redis goes on."""
+
+    async def scenario() -> None:
+        async with (here := Process(server, budgets={"total": "1/day"})).turnout:
+            await here.ask("warm")
+            gate: Any = here.turnout._stores.gate
+            server.pause()
+            for number in range(3):
+                with pytest.raises(BudgetUnavailable):
+                    await here.ask(f"paused {number}")
+            server.resume()
+            await until(lambda: not gate._unsettled)
+            assert not here.alone
+            await here.ask("back")
+            (state,) = gate._shared.last_states.budgets
+            # As it stood when this one was admitted: nothing but its own worst case.
+            assert 0 < state.reserved < 2 * 10**7
+            assert not gate._shared.flights._held
+
+    run(scenario)
+
+
+def test_a_worker_that_never_heard_redis_has_no_share_of_a_budget(server: RedisServer) -> None:
+    """Nor one of a user whose budget it was never told: each restart would spend it anew."""
+
+    async def scenario() -> None:
+        budgets = {"per_user": "1/day", "on_outage": "local"}
+        server.kill()
+        async with (here := Process(server, budgets=budgets)).turnout:
+            with pytest.raises(BudgetUnavailable):
+                await here.ask("a")
+            assert here.provider.calls.total() == 0
+
+    run(scenario)
+
+
+def test_a_lease_whose_settlement_is_owed_is_disowned_by_nobody(server: RedisServer) -> None:
+    """Who joins its flight meanwhile waits; the cost is booked once."""
+
+    async def scenario() -> None:
+        async with (here := Process(server)).turnout:
+            await here.ask("warm")
+            gate: Any = here.turnout._stores.gate
+            lead = (await gate.enter(Ask(key=b"k"))).verdict
+            await gate._shared._client.here().session._connection.close()
+            gate._outage.record_failure(timed_out=False)
+            await gate.leave(Settlement(key=b"k", lease=lead.lease, cost=5))
+            assert lead.lease in gate._shared.flights._held
+            await until(lambda: not gate._unsettled)
+            assert lead.lease not in gate._shared.flights._held
 
     run(scenario)

@@ -55,8 +55,9 @@ class FailoverGate:
         self._budgets_local = budgets_local
         self._on_change = on_change
         self._outage = OutageDetector()
-        self._unsettled: deque[Settlement] = deque(maxlen=MAX_UNSETTLED)
+        self._unsettled: deque[Settlement] = deque()
         self._probing: asyncio.Task[None] | None = None
+        shared.on_unanswered = self._settle_later
 
     async def open(self) -> None:
         """Connects ahead of the first request, where Redis is reachable."""
@@ -76,11 +77,13 @@ class FailoverGate:
 
     async def _enter_locally(self, ask: Ask) -> Entry:
         last_states, now = self._shared.last_states, self._clock.time()
-        share = local_ask(ask, self._shared.workers, last_states, now, budgets=self._budgets_local)
+        # A worker that Redis never told how a budget stands has no share of it.
+        has_share = self._budgets_local and last_states.knows(ask.budgets)
+        share = local_ask(ask, self._shared.workers, last_states, now, budgets=has_share)
         entry = with_claims_of(ask, share, await self._local.enter(share))
         verdict = entry.verdict
         if isinstance(verdict, Lead):
-            if ask.budgets and not self._budgets_local:
+            if ask.budgets and not has_share:
                 await self._local.leave(Settlement(key=ask.key, lease=verdict.lease, refused=True))
                 raise BudgetUnavailable("the budgets cannot be read at the moment", retry_after_s=PROBE_S)
             verdict = replace(verdict, lease=self._lease_prefix + verdict.lease)
@@ -97,9 +100,14 @@ class FailoverGate:
             except StoreUnreachable as error:
                 self._record_failure(error)
         # Its answer is served locally meanwhile; its cost is settled when Redis is back.
-        self._unsettled.append(replace(settlement, store=None))
-        self._start_probing()
+        self._settle_later(replace(settlement, store=None))
         return await self._local.leave(replace(settlement, lease="", cost=0, tokens=0))
+
+    def _settle_later(self, settlement: Settlement) -> None:
+        if len(self._unsettled) == MAX_UNSETTLED:
+            self._shared.flights.forget(self._unsettled.popleft().lease)
+        self._unsettled.append(settlement)
+        self._start_probing()
 
     async def _leave_locally(self, settlement: Settlement) -> tuple[BudgetState, ...]:
         lease = settlement.lease.removeprefix(self._lease_prefix)
@@ -139,6 +147,9 @@ class FailoverGate:
         if probing is not None and probing.get_loop() is asyncio.get_running_loop():
             probing.cancel()
             await asyncio.wait({probing})
+        if not self._outage.active:
+            with suppress(StoreUnreachable):
+                await self._settle_owed()
         await self._shared.close()
         await self._local.close()
 
@@ -185,11 +196,17 @@ class FailoverGate:
             await self._clock.sleep(PROBE_S)
             with suppress(StoreUnreachable):
                 await self._shared.reach()
-                while self._unsettled:
-                    with suppress(RequestRejected):
-                        await self._shared.leave(self._unsettled[0])
-                    self._unsettled.popleft()
+                await self._settle_owed()
                 self._end_outage()
+
+    async def _settle_owed(self) -> None:
+        while self._unsettled:
+            settlement = self._unsettled[0]
+            with suppress(RequestRejected):
+                await self._shared.leave(settlement)
+            self._shared.flights.forget(settlement.lease)
+            if self._unsettled and self._unsettled[0] is settlement:
+                self._unsettled.popleft()
 
     def _end_outage(self) -> None:
         """Uses Redis again. The local answers are dropped: they miss what was purged or stored elsewhere."""

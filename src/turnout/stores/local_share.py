@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -31,6 +31,10 @@ class LastStates:
         for budget in entry.budgets:
             self._put(self._budgets, _budget_account(budget.claim), budget)
 
+    def knows(self, claims: Sequence[BudgetClaim]) -> bool:
+        """Returns whether Redis has told how each of these budgets stands."""
+        return all(_budget_account(claim) in self._budgets for claim in claims)
+
     def _put(self, states: OrderedDict[tuple[object, ...], State], account: tuple[object, ...], state: State) -> None:
         states[account] = state
         states.move_to_end(account)
@@ -46,15 +50,26 @@ class LastStates:
         return tuple(self._budgets.values())
 
     def remaining(self, claim: BudgetClaim, now: float) -> int:
-        """Returns what remained of this budget by its last state, in nano-USD; all of it in a new window."""
+        """Returns what remained of this budget by its last state, in nano-USD; all of it in a new window, nothing
+        where Redis was never asked for it: others may have spent it."""
         state = self._budgets.get(_budget_account(claim))
-        if state is None or state.end <= now:
+        if state is None:
+            return 0
+        if state.end + (claim.rolling_s or 0) <= now:
             return claim.limit
         return max(0, claim.limit - state.spent - state.reserved)
 
 
 def _budget_account(claim: BudgetClaim) -> tuple[object, ...]:
-    return (claim.policy, claim.key, claim.limit, claim.rolling_s, claim.windows[:1])
+    return (claim.policy, claim.key, claim.limit, claim.rolling_s, _calendar(claim))
+
+
+def _calendar(claim: BudgetClaim) -> str:
+    """Returns which calendar the claim's windows follow, the same in every window."""
+    if not claim.windows:
+        return ""
+    days = (claim.windows[0][1] - claim.windows[0][0]) / 86400
+    return "day" if days < 2 else "week" if days < 10 else "month"
 
 
 def local_ask(ask: Ask, workers: int, last_states: LastStates, now: float, *, budgets: bool) -> Ask:

@@ -6,6 +6,7 @@ Cluster runs the scripts too, on the one shard that has that tag. Time is Redis'
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,14 +35,19 @@ class Bounds:
 class RedisGate:
     """The Gate of all processes that share a Redis. Raises StoreUnreachable where it does not reply in time.
 
-    last_states: of each limit and budget, as Redis last returned them.
+    last_states: of each limit and budget, as Redis last returned them. on_unanswered: called with what gives back an
+    admission whose answer never came, to be settled when Redis is used again.
     """
 
     def __init__(self, client: RedisClient, bounds: Bounds) -> None:
         self._client = client
         self._bounds = bounds
         self.last_states = LastStates()
+        self.on_unanswered: Callable[[Settlement], None] = self._forget
         client.restore = self._restore
+
+    def _forget(self, settlement: Settlement) -> None:
+        self.flights.forget(settlement.lease)
 
     @property
     def flights(self) -> RedisFlightBroker:
@@ -68,7 +74,8 @@ class RedisGate:
                 codec.encode_claims(ask),
             )
         except BaseException:
-            here.flights.forget(lease)
+            # Redis may have admitted it all the same, or does so when it goes on.
+            self.on_unanswered(Settlement(key=ask.key, lease=lease, refused=True))
             raise
         entry = Entry(
             verdict=codec.decode_verdict(ask, verdict, detail, packed, lease), **codec.decode_states(ask, states)
@@ -87,19 +94,18 @@ class RedisGate:
             times = (round(store.ttl_s * 1000), round(store.stale_s * 1000))
             bounds = (self._bounds.max_entries, self._bounds.max_bytes)
             answer = (store.packed, *times, store.user, endpoint_name(store.endpoint), *bounds)
-        try:
-            states = await here.session.run(
-                "leave",
-                settlement.lease,
-                settlement.key or b"",
-                "" if settlement.cost is None else settlement.cost,
-                "" if settlement.tokens is None else settlement.tokens,
-                int(settlement.refused),
-                codec.encode_budgets(settlement.budgets),
-                *answer,
-            )
-        finally:
-            here.flights.forget(settlement.lease)
+        states = await here.session.run(
+            "leave",
+            settlement.lease,
+            settlement.key or b"",
+            "" if settlement.cost is None else settlement.cost,
+            "" if settlement.tokens is None else settlement.tokens,
+            int(settlement.refused),
+            codec.encode_budgets(settlement.budgets),
+            *answer,
+        )
+        # Not before: a lease whose settlement is still owed is ours, and disowned by nobody.
+        here.flights.forget(settlement.lease)
         return codec.decode_budget_states(settlement.budgets, states)
 
     async def top_up(self, lease: str, amount: int, tokens: int = 0) -> bool:

@@ -35,3 +35,11 @@ def test_the_fuzz_reaches_the_provider(report: Report) -> None:
     """A run that is refused at the door as a whole would prove nothing."""
     assert report.statuses["ill provider: 200"] > CASES / 20
     assert report.statuses["well provider: 200"] > CASES / 20
+
+
+@pytest.mark.parametrize("case", [593, 757, 971])
+def test_a_case_that_once_made_a_500_makes_none(case: int) -> None:
+    """A choice without a message; an answer, and an error, nested deeper than Python reads."""
+    report = run(seed=1, first=case, count=1)
+    assert report.cases == 1
+    assert report.errors_500 == []

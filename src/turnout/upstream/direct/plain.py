@@ -27,7 +27,7 @@ def completion(data: Any, map_finish: MapFinish) -> Body:
         body = {name: value for name, value in data.items() if value is not None}
         body["object"] = "chat.completion"
         body["choices"] = [_choice(choice, index, map_finish) for index, choice in enumerate(choices)]
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, LookupError, TypeError) as error:
         raise MalformedReply(f"the provider's answer is not as OpenAI's are: {error}") from error
     return body
 

@@ -149,5 +149,5 @@ async def _drain(pieces: AsyncIterable[bytes]) -> None:
 def _json(raw: bytes) -> Any:
     try:
         return loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MalformedReply(f"the provider's answer is no JSON: {error}") from error

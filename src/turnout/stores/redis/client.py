@@ -43,7 +43,7 @@ class RedisClient:
         self.access = RedisAccess(connect_by(url, root), root, scripts or Scripts(), REPLY_SHARE * timeout_s)
         self.restore: Callable[[StoreConnection], Awaitable[None]] | None = None
         # Redis takes a new name whenever it is found empty.
-        self._redis_name: bytes | None = None
+        self.redis_name: bytes | None = None
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopClient] = weakref.WeakKeyDictionary()
 
     def here(self) -> LoopClient:
@@ -55,7 +55,7 @@ class RedisClient:
         return client
 
     async def _note_redis_name(self, connection: StoreConnection, name: bytes) -> None:
-        before, self._redis_name = self._redis_name, name
+        before, self.redis_name = self.redis_name, name
         if self.restore is not None and before not in (None, name):
             await self.restore(connection)
 

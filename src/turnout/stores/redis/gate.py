@@ -7,6 +7,7 @@ Cluster runs the scripts too, on the one shard that has that tag. Time is Redis'
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from turnout.ports.limits import BudgetState
 from turnout.stores.local_share import LastStates
 from turnout.stores.redis import codec
 from turnout.stores.redis.client import RedisClient
-from turnout.stores.redis.connection import StoreConnection
+from turnout.stores.redis.connection import StoreConnection, StoreUnreachable
 from turnout.stores.redis.flight_broker import RedisFlightBroker
 from turnout.stores.redis.heartbeat import HOLD_S
 
@@ -64,7 +65,7 @@ class RedisGate:
         lease = here.session.new_name()
         here.flights.expect(lease)
         try:
-            verdict, detail, states, packed = await here.session.run(
+            verdict, detail, states, packed, redis_name = await here.session.run(
                 "enter",
                 lease,
                 ask.key or b"",
@@ -83,7 +84,12 @@ class RedisGate:
         if not isinstance(entry.verdict, Lead):
             here.flights.forget(lease)
         if states:
-            self.last_states.record(entry)
+            if redis_name != self._client.redis_name:
+                # It was emptied under an open connection: it is told what it said before, not asked what it says now.
+                with suppress(StoreUnreachable):
+                    await self.reach()
+            else:
+                self.last_states.record(entry)
         return entry
 
     async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:

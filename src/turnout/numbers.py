@@ -24,6 +24,15 @@ def parse_number(text: object, most: float) -> float | None:
     return min(most, float(f"{digits.lstrip('0') or '0'}.{fraction[:_MAX_DIGITS] or '0'}"))
 
 
+def parse_count(text: object, most: int) -> int | None:
+    """The whole number from 0 on that a text of ASCII digits is, at most `most`; None where it is none."""
+    if not isinstance(text, str) or not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0") or "0"
+    # Python converts no more than 4300 digits.
+    return most if len(digits) > _MAX_DIGITS else min(most, int(digits))
+
+
 def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait by `retry-after-ms` or `Retry-After` (seconds or a date, RFC 9110), at most a day; None where
     neither says so. now: seconds since 1970."""

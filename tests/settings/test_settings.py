@@ -142,3 +142,23 @@ def test_paths_in_a_settings_file_are_relative_to_its_folder(tmp_path: Path) -> 
         assert settings.routing.scorer == resolved
         assert settings.log.path == str(tmp_path / f"{written}.log")
     assert Settings.from_mapping({"tiers": tiers, "routing": {"scorer": "s"}}).routing.scorer == "s"
+
+
+def test_the_figures_that_the_readme_promises_are_the_defaults() -> None:
+    """As literals: a default that moves must be seen to move."""
+    settings = Settings.from_mapping(
+        {
+            "tiers": {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}},
+            "redis": {"url": "redis://h"},
+        }
+    )
+    model, retry, breaker = settings.model("openai/a"), settings.retry, settings.breaker
+    assert (model.max_image_tokens, model.max_concurrency, model.max_waiting) == (50_000, 64, 256)
+    assert (retry.attempts, retry.budget, retry.deadline_s, retry.stream_deadline_s) == (3, 0.2, 60.0, 600.0)
+    assert (breaker.failures, breaker.reset_s) == (5, 30.0)
+    assert (settings.cache.ttl_s, settings.cache.stale_s, settings.cache.scope) == (3600.0, 86_400.0, "user")
+    assert (settings.server.max_body_bytes, settings.server.max_params_bytes) == (10_485_760, 1_048_576)
+    assert settings.server.max_answer_bytes == 33_554_432
+    assert (settings.budgets.default_max_output_tokens, settings.budgets.on_outage) == (1024, "refuse")
+    assert settings.redis is not None
+    assert settings.redis.timeout_s == 0.05

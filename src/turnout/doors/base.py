@@ -15,6 +15,7 @@ from turnout.doors.endpoints import Endpoints
 from turnout.doors.identity import UserOf, user_id
 from turnout.doors.route_templates import normal_path
 from turnout.errors import InvalidRequest, SettingsError, TooLarge
+from turnout.numbers import parse_count
 from turnout.turnout import Config, Turnout
 
 App = TypeVar("App", bound=Callable[..., Any])
@@ -118,10 +119,10 @@ class Door(ABC, Generic[App, Raw]):
         limit = self._settings.server.max_body_bytes
         length = self._header(raw, "content-length")
         if length:
-            if not (length.isascii() and length.isdigit()):
+            size = parse_count(length, limit + 1)
+            if size is None:
                 raise InvalidRequest("content-length must be a number")
-            # Python converts no more than 4300 digits.
-            check_size(int(length) if len(length) < 20 else limit + 1, limit)
+            check_size(size, limit)
         return limit
 
 

@@ -8,20 +8,23 @@ from collections.abc import Callable
 from typing import Any
 
 from turnout.doors.endpoints import EndpointRequest
+from turnout.numbers import parse_count
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 # Read at once from `wsgi.input`: PEP 3333 lets a server hand out less.
 READ_BYTES = 65_536
+# Above every limit: a longer length is read as this one.
+MAX_LENGTH = 2**53
 
 
 def body_size(environ: Environ, at_most: int) -> int:
     """How many bytes of body to read: CONTENT_LENGTH. Without one `at_most` where the server ends the input itself
     (gunicorn does), else 0."""
-    length = environ.get("CONTENT_LENGTH") or ""
-    if length.isascii() and length.isdigit():
-        return int(length)
+    length = parse_count(environ.get("CONTENT_LENGTH"), MAX_LENGTH)
+    if length is not None:
+        return length
     return at_most if environ.get("wsgi.input_terminated") else 0
 
 

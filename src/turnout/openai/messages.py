@@ -83,17 +83,6 @@ def last_user_text(messages: Iterable[Message]) -> str:
     return last if last_user is None else last_user
 
 
-def count_images(messages: Iterable[Message]) -> int:
-    """How many image parts the messages hold."""
-    return sum(
-        1
-        for message in messages
-        if isinstance(message.get("content"), list | tuple)
-        for part in message["content"]
-        if isinstance(part, Mapping) and part.get("type") in IMAGE_PARTS
-    )
-
-
 def canonical_json(value: Any) -> bytes:
     """One UTF-8 form of a JSON value, whatever the order of its keys or the process that asks.
 

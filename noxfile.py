@@ -19,7 +19,7 @@ nox.options.error_on_missing_interpreters = False
 
 @nox.session(python=PYTHONS[0])
 def lint(session: nox.Session) -> None:
-    """Lint, format and types, as CI runs them."""
+    """Lint, format and types."""
     session.install("-e", ".[test]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")

@@ -49,7 +49,7 @@ def ask_in_a_thread(request: Any) -> JsonResponse:
     return JsonResponse({"answer": answer.text, "tier": answer.outcome.tier})
 
 
-class Told(MiddlewareMixin):  # type: ignore[misc]  # Django ships no types
+class ServedErrorMiddleware(MiddlewareMixin):  # type: ignore[misc]  # Django ships no types
     """What could not be answered, with its status and when to come back."""
 
     def process_exception(self, request: HttpRequest, error: Exception) -> JsonResponse | None:
@@ -66,7 +66,10 @@ def home(request: HttpRequest) -> JsonResponse:
 urlpatterns = [path("", home), path("ask", ask), path("ask-async", ask_async), path("ask-thread", ask_in_a_thread)]
 
 settings.configure(
-    ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="of-an-example", MIDDLEWARE=[f"{__name__}.Told"]
+    ROOT_URLCONF=__name__,
+    ALLOWED_HOSTS=["*"],
+    SECRET_KEY="of-an-example",
+    MIDDLEWARE=[f"{__name__}.ServedErrorMiddleware"],
 )
 django.setup()
 

@@ -38,7 +38,7 @@ async def ask(question: str, request: Request) -> dict[str, str]:
 
 @app.get("/tell")
 async def tell(question: str, request: Request) -> StreamingResponse:
-    """The answer word by word. Begun before the response is, so that an outage can still be told with its status."""
+    """The answer word by word. Begun before the response is, so that an outage still gets its own status."""
     stream = request.state.turnout.stream(question)
     await stream.begin()
 
@@ -53,6 +53,6 @@ async def tell(question: str, request: Request) -> StreamingResponse:
 
 
 @app.exception_handler(ServedError)
-async def told(request: Request, error: ServedError) -> JSONResponse:
+async def served_error(request: Request, error: ServedError) -> JSONResponse:
     """What could not be answered, with its status and when to come back."""
     return JSONResponse(error.to_openai(), error.told_status, dict(error.told_headers))

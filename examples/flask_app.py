@@ -51,6 +51,6 @@ def tell() -> Response:
 
 
 @app.errorhandler(ServedError)
-def told(error: ServedError) -> tuple[dict[str, object], int, dict[str, str]]:
+def served_error(error: ServedError) -> tuple[dict[str, object], int, dict[str, str]]:
     """What could not be answered, with its status and when to come back."""
     return error.to_openai(), error.told_status, dict(error.told_headers)

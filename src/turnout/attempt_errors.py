@@ -7,7 +7,7 @@ AttemptError
 │       ├── RequestTooLarge       a 429 that no waiting lets through
 │       └── NotSendable           it could not be put in the provider's form: nothing was sent
 ├── Misconfigured                 our key or model name is to blame (401, none): next candidate, circuit opens
-│   ├── Denied                    402, 403, 404, 405: ours to mend, unless it is this request's doing
+│   ├── Denied                    402, 403, 404, 405: for the app to fix, unless it is this request's doing
 │   └── Unsupported               this model lacks what this request asks for: says nothing about the next request
 ├── ProviderRateLimited           429: a pause, not a failure
 ├── AttemptTimeout                connect, first token, between chunks or the whole attempt
@@ -16,7 +16,7 @@ AttemptError
 │   └── NotConnected              refused, unresolved, never accepted: nothing was sent, so nothing is billed
 ├── ProviderFailed                5xx
 ├── MalformedReply                not JSON, no choices, an error inside a 200, a stream cut short
-└── UnforeseenError               an exception that nobody foresaw: ours to mend, says nothing about the provider
+└── UnforeseenError               an exception that nobody foresaw: ours to fix, says nothing about the provider
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class CallerFault(AttemptError, kind="caller_fault"):
 
     @property
     def text(self) -> str:
-        """What the caller is told: a text of ours."""
+        """What the caller reads: Turnout's own text, not the provider's."""
         known = _TEXTS.get(self.code or ("request_too_large" if self.status == 413 else ""))
         if known:
             return known
@@ -111,7 +111,7 @@ class RequestTooLarge(OtherModelMayServe):
 
 
 class NotSendable(OtherModelMayServe):
-    """The request could not be put in this provider's form, so nothing was sent. text: what the caller is told."""
+    """The request could not be put in this provider's form, so nothing was sent. text: what the caller reads."""
 
     def __init__(self, message: str, *, param: str | None = None, text: str | None = None) -> None:
         super().__init__(message, status=400, param=param)

@@ -77,7 +77,7 @@ class HandledRequest(Protocol):
         ...
 
     def note(self, outcome: Outcome) -> None:
-        """Told of each call that was made while the app handles it."""
+        """Receives the outcome of each call that was made while the app handles the request."""
         ...
 
 
@@ -99,7 +99,7 @@ def new_request_id() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directives:
-    """The caller's own wishes. RFC 9111's no-store, no-cache and max-age; a lower deadline, in seconds."""
+    """What the caller asks for: RFC 9111's no-store, no-cache and max-age; a lower deadline, in seconds."""
 
     no_store: bool = False
     no_cache: bool = False

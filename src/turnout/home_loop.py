@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class HomeLoop:
-    """One Turnout's loop. loop: its server's, once start-up or the first request has told it; else None."""
+    """One Turnout's loop. loop: its server's, once start-up or the first request has reported it; else None."""
 
     def __init__(self) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None

@@ -18,7 +18,7 @@ Reason = Literal[
     "forced_ignored",  # the caller named a tier or a model that it may not choose: routed as `auto`
     "budget",  # the expensive tier's worst case did not fit the budget
     "pacing",  # the threshold was raised because spend runs ahead of time
-    "cache",  # answered from the cache; the stored decision's values are told
+    "cache",  # answered from the cache; the stored decision's values are reported
     "fallback",  # another candidate than the first one answered
     "fallback_answer",  # the configured plain answer
 ]
@@ -107,8 +107,8 @@ class Usage:
 class Attempt:
     """One try of one model. `error` is an AttemptError's kind, or None; times in seconds; cost in USD.
 
-    `usage` is None where the provider never told and nothing was received. `sent`: whether anything of it may have
-    reached the model. `dropped`: the caller's parameters that were left out because they change no answer.
+    `usage` is None where the provider never reported it and nothing was received. `sent`: whether anything of it may
+    have reached the model. `dropped`: the caller's parameters that were left out because they change no answer.
     """
 
     model: str

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 async def _ask_litellm(settings: Settings, *, call: bool) -> tuple[bool, bool]:
     """Prints how each model is called and which keys are missing, and with `call` what it answers. Whether a key is
     missing, and whether all that were asked answered."""
-    # Imported here: the settings are told first, litellm takes seconds.
+    # Imported here: the settings are printed first, litellm takes seconds.
     from turnout.upstream.transports import provider_from
 
     provider = provider_from(settings)

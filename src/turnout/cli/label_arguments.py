@@ -1,4 +1,4 @@
-"""What `turnout label` is told on its command line, from text to value."""
+"""The arguments of `turnout label`, from text to value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def function(name: str) -> Callable[..., Any]:
         sys.path.insert(0, os.getcwd())
     try:
         check = getattr(import_module(module), function)
-    # Whatever the module does while it is imported, the user is told of it in one line.
+    # Whatever the module does while it is imported, the user gets one line about it.
     except Exception as error:
         raise UsageError(f"--check {name}: {type(error).__name__}: {error}") from error
     if not callable(check):

@@ -31,7 +31,7 @@ from turnout.upstream.provider import LiteLLMProvider
 def replaying(settings: Settings) -> Settings:
     """The app's models and circuits, and nothing else of it: no cache, no limits, no fallback. Each model is asked by
     its name, so one that stands behind a tier's others answers nothing else. No retries: labelling asks again itself,
-    so that each call has its turn of the pace and its place in the account."""
+    so that each call waits for the throttle and is written to the journal."""
     return Settings(
         tiers=settings.tiers,
         models=settings.models,
@@ -102,7 +102,7 @@ class TurnoutModels:
 
     def wait_s(self, model: str) -> float:
         shut = self.turnout.bulkhead.look(model)
-        # Of one that is ours to mend nothing is to be waited for: whoever asks is told so.
+        # No wait helps against a misconfigured model: whoever asks gets its error at once.
         if shut is None or shut.reason == "misconfigured":
             return 0.0
         return COME_BACK_S if shut.retry_after_s is None else shut.retry_after_s
@@ -132,7 +132,7 @@ _faults: ContextVar[list[AttemptError] | None] = ContextVar("faults", default=No
 
 
 class _FaultRecorder:
-    """Implements the Provider port by another: keeps the words of its errors, which apps are told by their log."""
+    """Implements the Provider port by another: keeps the text of its errors, which apps find in their log."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
@@ -161,7 +161,7 @@ class _Records:
         self._expected[request_id] = worst
 
     def take(self, request_id: str) -> tuple[Outcome | None, Decimal]:
-        """The outcome of a request and what it cost; told once."""
+        """The outcome of a request and what it cost; returned once."""
         worst, outcome = self._expected.pop(request_id), self._ended.pop(request_id, None)
         attempts = () if outcome is None else outcome.attempts
         return outcome, usd(cost_of((attempt, worst) for attempt in attempts))

@@ -90,7 +90,7 @@ def price_of(model: str) -> float | None:
 
 
 def embedding(choice: str) -> Any:
-    """The embedding, or None. Raises LogError, which says what to install, where one is asked for in vain."""
+    """The embedding, or None. Raises LogError, which says what to install, where one is asked for but not installed."""
     from turnout.training import embedding
 
     if choice == "none":

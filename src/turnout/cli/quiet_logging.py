@@ -1,4 +1,4 @@
-"""The library's own log lines are for apps; a command says itself what its user should know."""
+"""Silences the library's log lines while a command runs: they are for apps, and a command prints what matters."""
 
 from __future__ import annotations
 

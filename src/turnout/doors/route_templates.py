@@ -1,4 +1,4 @@
-"""The route that a framework serves a request by, told by its template, so that a path written otherwise stays the
+"""The route that a framework serves a request by, as the route's template, so that a path written otherwise stays the
 same endpoint: Starlette and FastAPI, Flask, Django, Litestar. Nothing here imports a framework.
 """
 

@@ -125,8 +125,8 @@ class Dispatcher:
                 await self._patience.wait(model, seconds)
 
     async def _wait_out(self, attempt: RowAttempt, model: str, outage: Outage) -> None:
-        """Returns when the model may be asked once more for this row: never sooner than its circuit, and the pace,
-        let others ask."""
+        """Returns when the model may be asked once more for this row: never sooner than its circuit, and the
+        throttle, let others ask."""
         if outage.called:
             attempt.tries += 1
             attempt.before.setdefault(model, self._patience.answers[model])

@@ -23,7 +23,7 @@ class Answer:
 
 
 class AskFailed(Exception):
-    """No answer; the message says why, and names the model. spent_usd: what was spent in vain."""
+    """No answer; the message says why, and names the model. spent_usd: what was spent without an answer."""
 
     def __init__(self, message: str, spent_usd: Decimal = FREE) -> None:
         super().__init__(message)

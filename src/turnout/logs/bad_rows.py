@@ -7,11 +7,11 @@ from collections import Counter
 
 # How many bad rows are named one by one.
 NAMED = 20
-# Reasons told apart. Those that come later are counted, but cannot be the commonest.
+# Reasons that are distinguished. Those that come later are counted, but cannot be the commonest.
 KINDS = 200
 # Places remembered of each reason.
 PLACES = 3
-# A text that was wrong. It may be anybody's prompt, and what is told of all rows is written into scorer files.
+# A text that was wrong. It may be anybody's prompt, and what is reported of all rows is written into scorer files.
 _TEXT = re.compile(r"(['\"]).*\1")
 # What else differs between two reasons of one kind: a number that was wrong, or a place.
 _NUMBER = re.compile(r"-?\d[\d.e+-]*|\b(?:nan|inf)\b")

@@ -31,7 +31,7 @@ def openai_stored(record: Record) -> Example:
 
 
 def openai_preference(record: Record) -> Example:
-    # Which answer is the better one is told, but not whose it is.
+    # The record says which answer is the better one, but not whose it is.
     return example_of_answer(field(record, "input.messages"), None)
 
 

@@ -217,7 +217,7 @@ def _parquet(file: IO[bytes]) -> Iterator[tuple[int, Row | Broken]]:
                     number += 1
                     yield number, row
     except (pyarrow.lib.ArrowException, UnicodeError, OSError) as error:
-        # A missing file is told by its errno; what Arrow finds damaged has none.
+        # A missing file is recognised by its errno; what Arrow finds damaged has none.
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise LogError(f"damaged, or not a Parquet file: {error}") from error

@@ -37,7 +37,7 @@ OFF_SCALE_SHARE = 0.02
 
 @dataclass(frozen=True)
 class Logs:
-    """queries: [n]. cheap, expensive: qualities, [n]. cheap_usd, expensive_usd: [n], nan where not told.
+    """queries: [n]. cheap, expensive: qualities, [n]. cheap_usd, expensive_usd: [n], nan where not given.
 
     bad: the first rows that were skipped, as `file:line: reason`; skipped: how many. good: how many good rows
     were read, where only a sample of them is held (0: all are). most_bad: what is wrong with most rows, where more

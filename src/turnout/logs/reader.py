@@ -100,7 +100,7 @@ class LogReader:
 class _File:
     """A log whose schema is known; its records still to be read. example None: Turnout's own columns.
 
-    key: the column by which records of one question are told; "" the question itself. records_within: the records
+    key: the column that records of one question have in common; "" the question itself. records_within: the records
     that one record holds.
     """
 

@@ -214,7 +214,7 @@ class _Call:
     def _add_part(self, part: _Fields, delta: Mapping[str, Any]) -> None:
         for name, value in delta.items():
             if name == "name" and value and part.text("name") == value:
-                # Told again with each delta; only a name of two equal halves that comes in pieces would look the same.
+                # Sent again with each delta; only a name of two equal halves that comes in pieces would look the same.
                 continue
             if value is not None:
                 part.add(name, value)

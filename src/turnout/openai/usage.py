@@ -69,12 +69,12 @@ def read_usage(body: Mapping[str, Any], limits: TokenLimits = NO_LIMITS, choices
 def _counted_upwards(numbers: Mapping[str, int], prompt: int, completion: int, total: int | None) -> Usage:
     cached, written = _first(numbers, "cached", _CACHED), _first(numbers, "written", _WRITTEN)
     if cached + written > prompt:
-        # Told beside the prompt, as Anthropic's own counts are.
+        # Reported beside the prompt, as Anthropic's own counts are.
         prompt += cached + written
     reasoning = numbers.get("reasoning", 0)
     parts = reasoning + sum(numbers.get(name, 0) for name in ("audio", "accepted", "rejected"))
     if total is None and parts > completion:
-        # Told beside the answer, and no total says so.
+        # Reported beside the answer, and no total says so.
         completion += parts
     return Usage(
         prompt_tokens=prompt,

@@ -64,7 +64,7 @@ class Call:
     selection: what its `model` stands for. key: the cache key; None where its answer is neither looked up nor stored.
     cache: the state that is reported where a call is made for it. token: the observer's own.
     reservation: what it claims of limits and budgets; its fields are written by `reservation` alone.
-    failed: models that the call that it followed has tried in vain just now.
+    failed: models that have just failed in the call that it followed.
     """
 
     request: ChatRequest

@@ -80,9 +80,9 @@ class Leader:
         return self.lead(call, joinable=False)
 
     async def run(self, call: Call, joinable: bool, flight: AnswerFlight) -> None:
-        """Makes the call in this flight, from the decision to the settlement. Raises ServedError."""
+        """Routes the call, asks the model and settles the cost; the flight passes the answer on. Raises ServedError."""
         progress, reservation = flight.progress, call.reservation
-        # Of a flight that followed another process' in vain, it pays from here on.
+        # Where the flight followed another process and got no answer, this call pays from here on.
         progress.payer = call
         lease = reservation.lease if joinable else ""
         store: Store | None = None

@@ -119,7 +119,9 @@ class Settlement:
 class Gate(Protocol):
     """The store of the request path. Each method is one atomic step and one round trip."""
 
-    async def enter(self, ask: Ask) -> Entry: ...
+    async def enter(self, ask: Ask) -> Entry:
+        """Checks the limits, looks for an answer or a flight, else reserves the cost; returns what it decided."""
+        ...
 
     async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
         """Settles, and returns the states of the budgets that the settlement names. Leaving twice changes nothing."""

@@ -1,4 +1,4 @@
-"""When a budget is worth telling somebody of. Pure."""
+"""When the state of a budget calls for an alert. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Alert:
         return f"alert:{claim.key}:{claim.limit}:{window}:{self.kind}:{self.share:g}"
 
     def lasts_s(self, now: float) -> float:
-        """For how long it is not told again: until its window ends."""
+        """How many seconds pass before this alert may be sent again: until the budget's window ends."""
         rolling = self.state.claim.rolling_s
         return float(rolling) if rolling is not None else max(1.0, self.state.end - now)
 
@@ -44,7 +44,7 @@ def exhausted(states: Iterable[BudgetState], refusing: BudgetClaim, now: float) 
 
 
 def due(states: Iterable[BudgetState], shares: Sequence[float], now: float) -> Iterator[Alert]:
-    """What these states call for, told before or not. Of several shares that are reached at once, the highest."""
+    """The alerts that these states call for, sent before or not. Of several shares reached at once, the highest."""
     for state in states:
         used = state.spent / state.claim.limit
         reached = [share for share in shares if used >= share]

@@ -15,7 +15,7 @@ from turnout.openai.requests import CARRIED, PARAMETERS
 
 # OpenAI's parameters whose cost no token bound holds: each search, and each second of sound, has a price of its own.
 _UNBOUNDED = frozenset({"audio", "web_search_options"})
-# Providers' own parameters that change how tokens are chosen or told, or spend no more than the cap on the output.
+# Providers' own parameters that change how tokens are chosen or reported, or spend no more than the cap on the output.
 _EXTRA = frozenset({
     "add_generation_prompt", "bad_words", "best_of", "chat_template_kwargs", "continue_final_message", "documents",
     "enable_thinking",

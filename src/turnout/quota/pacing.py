@@ -1,7 +1,8 @@
 """Pacing: the bar for the expensive tier rises as spend runs ahead of time, so that a budget lasts. Pure.
 
-The ease is what is left of the wish for the expensive tier: 1 as configured, 0 nothing. With it a share s
-becomes ease * s, and a threshold t, a score being a rank, 1 - ease * (1 - t): never below t (routing/router.py).
+The pacing factor is the part of the routing target that still holds for the expensive tier: 1 all of it, 0 none. It
+makes a share s the share factor * s, and a threshold t, as a score is a rank, the threshold 1 - factor * (1 - t), which
+is never below t (routing/router.py).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 
 from turnout.ports.limits import BudgetState
 
-# The ease falls from 1 to 0 while what is left of the budget falls from as much as time allows to this
+# The pacing factor falls from 1 to 0 while what is left of the budget falls from as much as time allows to this
 # much of it. What remains then is for the cheap tier.
 FLOOR = 0.5
 # Of a rolling budget, which has no end to last until: the part of it from which on the bar rises.

@@ -1,5 +1,5 @@
-"""What a caller is told that a limit or a budget refuses. Pure. Amounts stay with the app: a caller is told whose
-budget it is and when to come back."""
+"""The errors that a caller gets whom a limit or a budget refuses. Pure. They say whose budget it is and when to come
+back; the amounts of a budget stay with the app."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def _read(archive: zipfile.ZipFile, path: Path) -> Artifact:
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """No more of a member than it was told to hold: `ZipFile.read` would unpack all that is there, then cut it."""
+    """A member, up to the size that the archive states: `ZipFile.read` would unpack all that is there, then cut it."""
     with archive.open(info) as member:
         return member.read(info.file_size)
 

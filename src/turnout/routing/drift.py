@@ -2,8 +2,8 @@
 
 The drift figure is the Kolmogorov-Smirnov distance of the last WINDOW scores from uniform, in [0, 1], over BINS
 equal bins. It reads as what it costs: at some threshold the share of expensive calls is off by so much of what the
-logs promised. 0.2 is told as a drift, more where the scorer's rows were few: at 500 scores chance alone passes 0.087
-once in a thousand windows. Texts that no score can be believed of may score evenly all the same: so the share of
+logs promised. 0.2 is reported as a drift, more where the scorer's rows were few: at 500 scores chance alone passes
+0.087 once in a thousand windows. Texts that no score can be believed of may score evenly all the same: so the share of
 novel requests is watched beside it.
 
 Deterministic, bounded, no clock.
@@ -20,12 +20,12 @@ from itertools import accumulate
 WINDOW = 500
 BINS = 50
 DRIFTED = 0.2
-# Told once, and again only when it has been back below this: a figure that trembles at 0.2 is one event.
+# Reported once, and again only when it has been back below this: a figure that trembles at 0.2 is one event.
 BACK = 0.15
 # By this over the square root of the rows more where a scorer was trained on few: measured, .22 to .33 on the very
 # traffic of 300 to 400 rows.
 BY_HEART = 2.0
-# Of traffic like the logs 1 to 2 % is novel; told once, and again only when it has been back below half of this.
+# Of traffic like the logs 1 to 2 % is novel; reported once, and again only when it has been back below half of this.
 MOST_NOVEL = 0.1
 # The figure is made anew after so many scores: a sum over the bins a request would be felt.
 EVERY = 25
@@ -46,7 +46,7 @@ class Drift:
 
     def __init__(self, rows: int = 0) -> None:
         """rows: how many the scorer was trained on; 0: not known."""
-        # Few rows are known by heart in part: the scores of traffic just like them are less even.
+        # A scorer partly memorises its rows where they are few: the scores of traffic just like them are less even.
         self.limit = DRIFTED + (BY_HEART / math.sqrt(rows) if rows else 0.0)
         # The bin of each score, and whether its request was novel.
         self._recent: deque[tuple[int, bool]] = deque()

@@ -4,8 +4,9 @@ Each view keeps one bit a hash slot: held by the logs or not. A request's share 
 the usual share of the logs themselves (two new words of three tell little), the same for its letters four in a row,
 and the two are averaged. Training finds the limit that 1 % of the logs' own rows pass, each held against the others.
 
-Logs that are broad hold most words of their language: in it another subject is hardly told from them, as another
-language or noise is. Logs of an app with one job are told from another job's in the same language too.
+Logs that are broad hold most words of their language: in it another subject is hardly distinguished from them,
+while another language or noise is. Logs of an app with one job are distinguished from another job's in the same
+language too.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class PriorScorer:
         self._levels: Floats = np.array(weights["levels"], dtype=np.float64)
 
     def score(self, query: Query) -> Score:
-        """The guessed gain's rank among the public sources; the gain itself is not known, and told as 0."""
+        """The guessed gain's rank among the public sources; the gain itself is not known, and reported as 0."""
         total = float(self._parts(query).sum())
         return Score(score=float(np.interp(total, self._ranks, self._levels)), expected_gain=0.0)
 

@@ -2,7 +2,7 @@
 
 gain = intercept + weights . (ranks of the numbers - their middle) + sum of hashed weights / sqrt(count), per view
        + the mean of the tokens' weights + the leaves of the trees + the tag's mean x its share
-       (of the gain net of extra cost, where the logs told costs)
+       (of the gain net of extra cost, where the logs give costs)
 score = its rank among the out-of-fold gains of the training logs
 """
 
@@ -34,9 +34,9 @@ from turnout.routing.trees import Trees
 # Each hashed view's table has 2**BITS weights.
 BITS = 15
 HASHED_VIEWS = ("words", "letters", "tagged_words")
-# A number's rank is told in this many steps.
+# A number's rank is given in this many steps.
 KNOTS = 16
-# The wish that a scorer is judged by where none is said.
+# The routing target that a scorer is judged by where none is set.
 KEPT_QUALITY = 0.95
 # The score of a request of which nothing is known: it goes where most of the logs go.
 MIDDLE = 0.5
@@ -104,7 +104,7 @@ class FileScorer:
 
     @property
     def summary(self) -> Mapping[str, Any]:
-        """What training told of itself: rows, folds, date, figures."""
+        """What training reported of itself: rows, folds, date, figures."""
         return self._header.summary
 
     @property
@@ -114,7 +114,7 @@ class FileScorer:
 
     @property
     def trained_on(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
-        """The smallest hashes of the texts that it was trained on (training/known_rows.py), ascending; none where
+        """The smallest hashes of the texts that it was trained on (training/leakage_check.py), ascending; none where
         the file holds none."""
         array = self._artifact.arrays.get("trained_on", np.empty(0))
         return np.asarray(array if array.dtype == np.uint64 and array.ndim == 1 else np.empty(0), np.uint64)
@@ -163,7 +163,7 @@ class FileScorer:
         )
 
     def explain(self, query: Query, count: int = 5) -> list[str]:
-        """The strongest reasons in words, the strongest first: what raised the gain told, and what lowered it."""
+        """The strongest reasons in words, the strongest first: what raised the reported gain, and what lowered it."""
         return reasons.strongest(self.parts(query), count)
 
     def parts(self, query: Query) -> Mapping[str, float]:

@@ -1,4 +1,4 @@
-"""What is wrong with a Redis URL, told before anything connects, and without repeating its password. Pure."""
+"""What is wrong with a Redis URL: found before anything connects, and reported without its password. Pure."""
 
 from __future__ import annotations
 

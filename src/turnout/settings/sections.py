@@ -77,6 +77,8 @@ class TierModels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tiers:
+    """The two tiers that Turnout chooses between; no model is in both."""
+
     cheap: TierModels
     expensive: TierModels
 
@@ -152,8 +154,8 @@ _RESERVED_PARAMS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
-    """What the scorer is and what is wished of it: at most one wish; none means a share of 0.3. forced: whom a caller
-    from outside may choose by name: anybody, the cheap tier and its models alone, or nobody (then all is `auto`)."""
+    """The scorer and its routing target: at most one target; none means a share of 0.3. forced: what a caller from
+    outside may choose by name: any model, the cheap tier and its models alone, or none (then all is `auto`)."""
 
     scorer: str = "default"
     keep_quality: float | None = None
@@ -173,6 +175,8 @@ class Routing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
+    """The OpenAI-compatible endpoint: where it is, and how large bodies and answers may be."""
+
     chat_path: str = "/v1/chat/completions"
     max_body_bytes: int = 10_485_760  # 10 MiB: a conversation with some images inlined
     # Outside the texts and media of the messages. 128 tools with long schemas are about half of it.
@@ -196,6 +200,8 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Semantic:
+    """The settings of answers for similar requests; nothing uses them yet."""
+
     enabled: bool = False
     embedder: str = "wordllama"
     max_error: float = 0.02
@@ -206,6 +212,8 @@ class Semantic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cache:
+    """Whether answers are cached, for whom, for how long and how many."""
+
     enabled: bool = True
     ttl_s: float = 3600.0
     stale_s: float = 86400.0
@@ -231,6 +239,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
+    """How many requests or tokens a user, an endpoint, or a user at an endpoint may use in a time."""
+
     per_user: tuple[Rate, ...] = ()
     per_endpoint: tuple[Rate, ...] = ()
     per_user_endpoint: tuple[Rate, ...] = ()
@@ -238,6 +248,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
+    """How much a user, an endpoint or the whole app may spend, and what happens at the end of it."""
+
     per_user: tuple[Budget, ...] = ()
     per_endpoint: tuple[Budget, ...] = ()
     total: tuple[Budget, ...] = ()
@@ -302,12 +314,14 @@ class Retry:
         require(self.cap_s >= self.base_s, "cap_s", self.cap_s, f"must be at least base_s ({self.base_s})")
 
     def lease_s(self, *, stream: bool) -> float:
-        """How long what a call holds stands that nobody comes back for: longer than the call may last."""
+        """How long a call's reservation is kept if its process dies, in seconds: longer than the call may last."""
         return self.deadline_s + (self.stream_deadline_s if stream else 0.0) + LEASE_MARGIN_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
+    """After how many failures in a row a model is left alone, and for how long."""
+
     failures: int = 5  # pybreaker's own default
     reset_s: float = 30.0
 
@@ -317,6 +331,8 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fallback:
+    """What serves a request whose own models all fail: the other tier, then a fixed answer."""
+
     # Only downwards: a fallback must never cost a surprise.
     other_tier: Literal["none", "cheap", "any"] = "cheap"
     answer: str = ""
@@ -324,6 +340,8 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
+    """The settings of a job queue; nothing uses them yet."""
+
     concurrency: int = 8
     max_length: int = 10_000
 
@@ -333,6 +351,8 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
+    """How webhooks are signed, and which hosts they may reach besides public https ones."""
+
     secret_env: str = "TURNOUT_WEBHOOK_SECRET"
     allow_hosts: tuple[str, ...] = ()
 
@@ -343,6 +363,8 @@ class Webhooks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerts:
+    """Where a budget's alerts are sent: a webhook's URL."""
+
     webhook_url: str = ""
 
     def __repr__(self) -> str:
@@ -351,6 +373,8 @@ class Alerts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
+    """The settings of a status page; nothing uses them yet."""
+
     token_env: str = ""
 
     def __post_init__(self) -> None:
@@ -360,6 +384,8 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telemetry:
+    """What the OpenTelemetry spans and metrics hold, and by which version of the GenAI conventions."""
+
     server_span: bool = False
     semconv: Literal["latest", "v1.41"] = "latest"
     content: bool = False
@@ -367,12 +393,16 @@ class Telemetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
+    """The request log: the file that it appends to, and whether it holds prompts and answers."""
+
     path: str = ""
     content: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redis:
+    """The Redis that all processes share; without this section each process keeps its own state."""
+
     url: str
     prefix: str = "turnout"
     timeout_s: float = 0.05
@@ -449,8 +479,8 @@ class Settings:
         """The settings in this TOML file. Raises SettingsError, which names the file. A scorer's and a log's relative
         path is relative to the file's folder, from wherever the app is started.
 
-        also: models that a command asks by name besides, so that the file may tell of them in [models]. Those that
-        are in no tier come to stand behind the expensive one's.
+        also: further models that a command calls by name, so that the file may hold a [models] section for them. Those
+        that are in no tier become the last fallbacks of the expensive tier.
         """
         mapping = mapping_of(Path(path), also)
         try:

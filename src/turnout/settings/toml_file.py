@@ -11,8 +11,8 @@ from turnout.errors import SettingsError
 
 
 def mapping_of(file: Path, also: tuple[str, ...] = ()) -> Mapping[str, Any]:
-    """The file as a mapping, relative paths made relative to its folder. also: models to stand behind the expensive
-    tier's where no tier names them. Raises SettingsError, which names the file."""
+    """The file as a mapping, relative paths made relative to its folder. also: models to add as the expensive
+    tier's last fallbacks where no tier names them. Raises SettingsError, which names the file."""
     try:
         values = tomllib.loads(file.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:

@@ -77,7 +77,7 @@ class FailoverGate:
 
     async def _enter_locally(self, ask: Ask) -> Entry:
         last_states, now = self._shared.last_states, self._clock.time()
-        # A worker that Redis never told how a budget stands has no share of it.
+        # A worker to which Redis never reported how a budget stands has no share of it.
         has_share = self._budgets_local and last_states.knows(ask.budgets)
         share = local_ask(ask, self._shared.workers, last_states, now, budgets=has_share)
         entry = with_claims_of(ask, share, await self._local.enter(share))

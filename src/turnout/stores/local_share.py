@@ -32,7 +32,7 @@ class LastStates:
             self._put(self._budgets, _budget_account(budget.claim), budget)
 
     def knows(self, claims: Sequence[BudgetClaim]) -> bool:
-        """Returns whether Redis has told how each of these budgets stands."""
+        """Returns whether Redis has reported how each of these budgets stands."""
         return all(_budget_account(claim) in self._budgets for claim in claims)
 
     def _put(self, states: OrderedDict[tuple[object, ...], State], account: tuple[object, ...], state: State) -> None:

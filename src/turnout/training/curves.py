@@ -219,7 +219,7 @@ def bootstrap(
 
 
 def mean_and_error(values: Floats, weight: Floats, texts: NDArray[np.intp]) -> tuple[float, float]:
-    """The weighted mean and its standard error, rows of one text being one witness; infinite for a single text."""
+    """The weighted mean and its standard error, rows of one text counting as one; infinite for a single text."""
     share = weight / weight.sum()
     mean = float(np.dot(share, values))
     apart = np.bincount(texts, weights=share * (values - mean))

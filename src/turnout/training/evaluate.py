@@ -110,7 +110,7 @@ def cross_validated(
 
 
 def folds(logs: Logs, seed: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Rows to train on and rows to ask, five times. The same text is never in both, or it would be known by heart."""
+    """Rows to train on and rows to ask, five times. The same text is never in both: it would be memorised."""
     (fold,) = divisions(logs, seed)
     for number in range(FOLDS):
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
@@ -170,7 +170,7 @@ def _misfits(scored: Scored, figures: dict[str, Any]) -> list[str]:
             "train on logs like these"
         )
     distance, limit = uniform_distance(scored.score), DRIFTED + BY_HEART / math.sqrt(scored.trained)
-    # Rows that it was trained on have not drifted: it knows them by heart, so their scores are not even.
+    # Rows that it was trained on have not drifted: it has memorised them, so their scores are not even.
     is_known = scored.known is not None and scored.known >= MUCH_KNOWN
     if distance >= limit and len(scored.score) >= FEWEST_FOR_DRIFT and not is_known:
         warnings.append(

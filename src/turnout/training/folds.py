@@ -17,8 +17,8 @@ FOLDS = 5
 
 
 def divisions(logs: Logs, seed: int, repeats: int = 1) -> list[RowNumbers]:
-    """For each repeat the fold of each row, [n]. The same text is never in two folds, or it would be known by heart;
-    where there are too few texts for that, rows are divided one by one."""
+    """For each repeat the fold of each row, [n]. The same text is never in two folds: it would be memorised. Where
+    there are too few texts for that, rows are divided one by one."""
     distinct, which = np.unique(_hashes(logs), return_inverse=True)
     if len(distinct) < 4 * FOLDS:
         distinct, which = np.arange(len(logs)), np.arange(len(logs))
@@ -27,8 +27,8 @@ def divisions(logs: Logs, seed: int, repeats: int = 1) -> list[RowNumbers]:
 
 
 def texts_of(logs: Logs) -> RowNumbers:
-    """Which text each row holds, [n], numbered as they come. Rows of one text are no two witnesses: what is told of
-    how sure a figure is counts texts."""
+    """Which text each row holds, [n], numbered as they come. Rows of one text are not independent, so how sure a
+    figure is depends on the number of texts."""
     _, first, which = np.unique(_hashes(logs), return_index=True, return_inverse=True)
     return np.asarray(np.argsort(np.argsort(first))[which], dtype=np.intp)
 

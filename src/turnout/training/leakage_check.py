@@ -1,4 +1,4 @@
-"""Were these rows trained on? A scorer asked about its own training logs knows some of the answers by heart.
+"""Were these rows trained on? A scorer asked about its own training logs has memorised some of the answers.
 
 A scorer file keeps the smallest 64-bit hashes of its texts, at most KEPT: a sample that any logs can be held against
 (the k-minimum-values sketch of K. Beyer et al., SIGMOD 2007). Of the texts asked that would have been in the sample,
@@ -18,7 +18,7 @@ from turnout.ports.scoring import Query
 
 Sample = NDArray[np.uint64]
 
-# 8 KiB of a scorer file; a share of one half is told within .03.
+# 8 KiB of a scorer file; a share of one half is estimated within .03.
 KEPT = 1024
 
 

@@ -168,7 +168,7 @@ PROMISE = 0.01
 
 def too_wide(rows: Rows, lines: Sequence[dict[str, Any]]) -> list[str]:
     """Why the table promises little: how wide its intervals are, and how many rows would make them a point. Where
-    the expensive tier is not surely better no number of rows is warnings: it would hang on what may be chance."""
+    the expensive tier is not surely better, no number of rows is named, because it would rest on chance."""
     warnings = []
     for line in lines:
         target = line.get("keep_quality")

@@ -1,1 +1,1 @@
-"""The way out to the models: the litellm plug, retries, failover."""
+"""The way out to the models: the litellm providers, retries, failover."""

@@ -142,7 +142,7 @@ class AttemptInProgress:
         return error
 
     def _log(self, error: AttemptError, *, opened: bool) -> None:
-        """Ours to mend is logged as a warning, at each opening of the circuit and else once a model; a provider's own
+        """Logs a fault on our side as a warning, at each opening of the circuit and else once a model; a provider's own
         trouble is in spans and metrics."""
         name, text = self.call.model, self._line(error)
         if opened:

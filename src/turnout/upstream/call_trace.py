@@ -21,7 +21,7 @@ from turnout.openai.messages import Message
 from turnout.ports.runtime import Clock
 from turnout.records import Attempt, Skip, SkipReason, Tier
 
-# Told to come back where nobody knows when: about how long an answer takes.
+# Sent as the time to come back after where nobody knows it: about how long an answer takes.
 COME_BACK_S = 1.0
 
 
@@ -101,7 +101,7 @@ class CallTrace:
 
 
 class Failures:
-    """What went wrong so far, and what the caller is told of it in the end. present: gives each error its text."""
+    """What went wrong so far, and which error the caller gets for it in the end. present: gives each error its text."""
 
     def __init__(self, present: Callable[[ServedError], ServedError] = lambda error: error) -> None:
         self._present = present
@@ -110,7 +110,7 @@ class Failures:
         self.refused: OtherModelMayServe | None = None
         self.refused_by: Candidate | None = None
         self._full = False
-        # Whether anything went wrong that is not ours to mend.
+        # Whether anything went wrong that is the provider's fault, not ours.
         self._theirs = False
         self._come_back: list[float] = []
         # Whether all that went wrong is a parameter that no model takes, and which.
@@ -118,7 +118,7 @@ class Failures:
         self._param: str | None = None
 
     def add(self, fault: AttemptError, candidate: Candidate) -> None:
-        """Takes in this candidate's failure. Raises what the caller is told at once where the request is to blame."""
+        """Takes in this candidate's failure. Raises the caller's error at once where the request is to blame."""
         if isinstance(fault, OtherModelMayServe):
             self.last = fault
             if self.refused is None:
@@ -168,7 +168,7 @@ class Failures:
 
 
 def broken(fault: AttemptError) -> ServedError:
-    """What a caller is told inside a stream that has begun."""
+    """The error that a caller gets inside a stream that has begun."""
     if isinstance(fault, CallerFault):
         return fault.served()
     if isinstance(fault, AttemptTimeout):

@@ -33,7 +33,7 @@ from turnout.upstream.next_within import next_within
 
 
 class Chain:
-    """Tries the candidates of an request. `rng` gives uniform chances in [0, 1)."""
+    """Tries the candidates of a request. `rng` gives uniform chances in [0, 1)."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Chain:
         self, request: UpstreamCall, trace: CallTrace, failures: Failures
     ) -> AsyncGenerator[CallSlot, None]:
         """A slot at each candidate in order, and another after a back-off while its failures are worth it."""
-        # Not under an attempt's own limits: a process that has just begun must not take its models for sick.
+        # Not under an attempt's own limits: loading litellm takes seconds, which are no failure of a model.
         await self._provider.load()
         for index, candidate in enumerate(request.candidates):
             tried = 0
@@ -244,7 +244,7 @@ class Chain:
             model=name,
             messages=request.messages,
             params=params,
-            # The plug's is per read; between chunks ours are the timeouts that count.
+            # The provider's timeout is per read; between chunks the chain's own timeouts count.
             timeout_s=max(timeout_s, model.chunk_timeout_s) if stream else timeout_s,
             connect_timeout_s=model.connect_timeout_s,
         )

@@ -34,7 +34,7 @@ Shut = Callable[[str, float], None]
 
 
 class Permit:
-    """Leave to call once. Told exactly once how it went; later reports are ignored."""
+    """Leave to call once. Its holder reports once how the call went; later reports are ignored."""
 
     def __init__(self, guard: Guard, name: str, term: int, *, probe: bool) -> None:
         self._guard = guard
@@ -54,7 +54,7 @@ class Permit:
         self._tell("succeeded")
 
     def failed(self, fault: AttemptError) -> bool:
-        """What the fault means for the circuit: a failure, a pause, or nothing. Whether it opened for ours to mend."""
+        """Counts a failure, a pause, or nothing. Returns whether the circuit opened for a misconfiguration."""
         match fault:
             case ProviderRateLimited():
                 return self._tell("throttled", fault.retry_after_s)
@@ -148,7 +148,7 @@ class Guard:
             await circuit_store.release(name)
 
     def tell(self, name: str, term: int, event: Event, retry_after_s: float | None = None) -> bool:
-        """How a call went that was admitted in this term. Whether it opened the circuit for ours to mend."""
+        """How a call went that was admitted in this term. Returns whether the circuit opened for a misconfiguration."""
         state, now = self.state(name), self._clock.monotonic()
         match event:
             case "succeeded":
@@ -197,7 +197,7 @@ class Guard:
     def _phase_changed(self, name: str, old: Phase, new: Phase) -> None:
         state, now = self.state(name), self._clock.monotonic()
         if new == "open":
-            # Of one that is ours to mend, the attempt warns: it knows what to say.
+            # Of a misconfigured model, the attempt warns: it knows what to say.
             level = logging.INFO if state.misconfigured else logging.WARNING
             log.log(level, "the circuit of %s is open; first probe in %.3g s", name, max(0.0, state.open_until - now))
         elif new == "closed":

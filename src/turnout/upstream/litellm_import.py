@@ -78,7 +78,7 @@ def _load(loading: Future[ModuleType]) -> None:
     try:
         module = _import()
     except BaseException as error:
-        # Told to all who wait; whoever asks next tries again.
+        # All who wait get it; whoever asks next tries again.
         _loading = None
         loading.set_exception(error)
         return

@@ -98,7 +98,7 @@ class PybreakerCircuit:
         return self._storage.state_now
 
     def move(self, after: State) -> None:
-        """The next snapshot; where its phase is another, pybreaker's listeners are told."""
+        """The next snapshot; where its phase is another, pybreaker's listeners are notified."""
         before = self._storage.state_now.phase
         self._storage.state_now = after
         if after.phase != before:

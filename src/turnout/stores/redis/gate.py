@@ -85,7 +85,7 @@ class RedisGate:
             here.flights.forget(lease)
         if states:
             if redis_name != self._client.redis_name:
-                # It was emptied under an open connection: it is told what it said before, not asked what it says now.
+                # Redis was emptied under an open connection: it gets back what it reported before.
                 with suppress(StoreUnreachable):
                     await self.reach()
             else:

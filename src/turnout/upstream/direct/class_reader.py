@@ -91,7 +91,7 @@ def _generic(part: Mapping[str, Any]) -> tuple[Body, Body | None]:
 
 
 def _merged(before: Body | None, usage: Body) -> Body:
-    """The later usage, with what only the earlier told: Anthropic's prompt tokens come first, the answer's last."""
+    """The later usage, with what only the earlier reported: Anthropic's prompt tokens come first, the answer's last."""
     if before is None:
         return usage
     merged = {**before, **{name: value for name, value in usage.items() if value}}

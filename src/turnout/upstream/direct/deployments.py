@@ -1,4 +1,4 @@
-"""What one configured model is to the direct transport: its provider's class, address and key, found once."""
+"""What the direct transport needs to call one configured model, looked up once: litellm's class, address and key."""
 
 from __future__ import annotations
 

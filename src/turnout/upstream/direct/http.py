@@ -27,7 +27,7 @@ _AGENT = f"turnout/{importlib.metadata.version('turnout')}"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One HTTP request. whole_s: the time for all of it; read_s: for each read. Seconds, None: not bounded here.
-    progress: is told when it goes out."""
+    progress: is notified when the request goes out."""
 
     url: str
     headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""The providers that litellm asks by code of their own: Anthropic, Gemini, and what their classes leave to it."""
+"""Providers whose API is not OpenAI's, such as Anthropic and Gemini: what litellm does for them outside its classes."""
 
 from __future__ import annotations
 

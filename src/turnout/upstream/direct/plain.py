@@ -9,7 +9,7 @@ from typing import Any
 from turnout.attempt_errors import MalformedReply, ProviderFailed
 from turnout.openai.answers import Body
 
-# What ends an answer that failed at the provider, told in the place of a finish.
+# What ends an answer that failed at the provider, reported in the place of a finish reason.
 FAILED = frozenset({"error", "network_error", "insufficient_system_resource", "abort", "ERROR", "TIMEOUT"})
 _FINISHES = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 # How open models tell their reasoning where a server does not take it out: DeepSeek's R1 and its like.
@@ -46,8 +46,8 @@ def _choice(choice: Mapping[str, Any], index: int, map_finish: MapFinish) -> Bod
 
 
 def finish_reason(reason: str | None, *, called: bool, map_finish: MapFinish) -> str | None:
-    """OpenAI's word for a provider's; None where none was told. called: whether the answer holds a tool call, with
-    which no finish is `stop`. Raises ProviderFailed for one that tells a failure."""
+    """OpenAI's finish reason for a provider's; None where none was reported. called: whether the
+    answer holds a tool call, with which no finish is `stop`. Raises ProviderFailed for one that means a failure."""
     if reason in FAILED:
         raise ProviderFailed(f"the provider's answer ended with {reason!r}")
     if not reason:

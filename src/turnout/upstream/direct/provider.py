@@ -21,7 +21,7 @@ from turnout.upstream.failures import failure, hidden_failure
 if TYPE_CHECKING:
     import aiohttp
 
-# How long the end of a transfer is waited for, once the stream has told its own: the connection is warm after it.
+# How long the end of a transfer is waited for, once the stream has reported its own: the connection is warm after it.
 _TAIL_S = 0.1
 
 

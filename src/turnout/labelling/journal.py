@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -71,11 +72,15 @@ class Journal:
         self._policies = dict(policies or {})
         self._begun = self._closed = False
         with self._errors(f"{labelled}: cannot be written; {self.path.name} beside it"):
+            # Held before SQLite opens the path, so that its number is nobody else's until the lock is there.
+            self.path.touch()
+            self._held = os.open(self.path, getattr(os, "O_PATH", os.O_RDONLY))
             # Each statement commits by itself but inside `with self._transaction()`.
             self._database = sqlite3.connect(self.path, timeout=0.0, isolation_level=None)
         try:
             with self._errors():
                 self._lock(labelled)
+                self._check_in_place(labelled)
                 self._begun = self._is_begun()
                 if self._begun and policies is not None:
                     self._compare(labelled)
@@ -83,6 +88,7 @@ class Journal:
                 self.failures: Counter[str] = Counter(dict(failures))
         except BaseException:
             self._database.close()
+            os.close(self._held)
             raise
 
     def __enter__(self) -> Self:
@@ -94,12 +100,14 @@ class Journal:
     def close(self) -> None:
         """Unlocks the journal, and removes it where it holds nothing. May be called again."""
         if not self._begun and not self._closed:
-            # Still locked. SQLite's first write to a removed database fails: a run that opened it just before its
-            # removal asks nothing. Where an open file cannot be removed, an empty one stays.
+            # Still locked: a run that opened it just before finds it gone (`_check_in_place`). Where an open file
+            # cannot be removed, an empty one stays.
             with suppress(OSError):
                 self.path.unlink()
+        if not self._closed:
+            self._database.close()
+            os.close(self._held)
         self._closed = True
-        self._database.close()
 
     def spent(self, labelled: Mapping[str, Decimal]) -> Decimal:
         """USD of all runs so far; calls without an end count at their worst. labelled: the rows of FILE by digest, and
@@ -163,6 +171,16 @@ class Journal:
             raise LogError(f"{labelled}: another run is adding to it; wait for it, or write to another -o") from error
         except sqlite3.DatabaseError as error:
             raise LogError(f"{self.path}: {self._foreign_text()}") from error
+
+    def _check_in_place(self, labelled: Path) -> None:
+        """Raises LogError where the path leads to another file than the one locked: a run that ended has removed it."""
+        held = os.fstat(self._held)
+        try:
+            now = os.stat(self.path)
+        except FileNotFoundError:
+            now = None
+        if now is None or (now.st_dev, now.st_ino) != (held.st_dev, held.st_ino):
+            raise LogError(f"{labelled}: another run was adding to it; run the same command again")
 
     def _foreign_text(self) -> str:
         with self.path.open("rb") as file:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Providers' load balancers keep idle connections for 60 s and more.
 KEEP_ALIVE_S = 55.0
+# Kept connections in a row that a provider may have closed before one of its own making is at fault.
+MAX_STALE = 3
 _AGENT = f"turnout/{importlib.metadata.version('turnout')}"
 
 
@@ -58,14 +60,7 @@ class HttpSessions:
 
         timeout = aiohttp.ClientTimeout(total=request.whole_s, sock_connect=request.connect_s, sock_read=request.read_s)
         try:
-            async with self._session().post(
-                request.url,
-                data=request.body,
-                headers=request.headers,
-                timeout=timeout,
-                proxy=self._proxy(request.url),
-                trace_request_ctx=request.progress,
-            ) as response:
+            async with await self._response(request, timeout) as response:
                 yield response
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotConnected(_text(error)) from error
@@ -79,6 +74,27 @@ class HttpSessions:
             raise MalformedReply(f"the answer is no HTTP: {_text(error)}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ConnectionFailed(_text(error)) from error
+
+    async def _response(self, request: Request, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        """The beginning of the answer. A kept connection that the provider closed meanwhile is no fault of this call,
+        nor of the provider: the request goes out anew over another one."""
+        import aiohttp
+
+        for stale in range(MAX_STALE + 1):
+            sending = _Sending(request.progress)
+            try:
+                return await self._session().post(
+                    request.url,
+                    data=request.body,
+                    headers=request.headers,
+                    timeout=timeout,
+                    proxy=self._proxy(request.url),
+                    trace_request_ctx=sending,
+                )
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if not sending.reused or stale == MAX_STALE:
+                    raise
+        raise AssertionError("the last round returns or raises")
 
     def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -113,15 +129,27 @@ class HttpSessions:
             await session.close()
 
 
+@dataclass(slots=True)
+class _Sending:
+    """One try to send a request. reused: over a connection that was kept from an earlier one."""
+
+    progress: CallProgress
+    reused: bool = False
+
+
 def _noting_what_goes_out() -> aiohttp.TraceConfig:
-    """Tells each request's progress that it is sent, right before its first byte."""
+    """Notes that a request is sent, right before its first byte, and whether its connection was kept."""
     import aiohttp
 
-    async def sending(_: Any, trace: Any, __: Any) -> None:
-        trace.trace_request_ctx.sent = True
+    async def sent(_: Any, trace: Any, __: Any) -> None:
+        trace.trace_request_ctx.progress.sent = True
+
+    async def reused(_: Any, trace: Any, __: Any) -> None:
+        trace.trace_request_ctx.reused = True
 
     config = aiohttp.TraceConfig()
-    config.on_request_headers_sent.append(sending)
+    config.on_request_headers_sent.append(sent)
+    config.on_connection_reuseconn.append(reused)
     return config
 
 

@@ -64,7 +64,7 @@ def opened(path: Path) -> Iterator[OpenLog]:
             f"{path}: the compressed file is cut short; get the whole file, "
             f"or keep what is there: gzip -dc {path.name} > whole{path.with_suffix('').suffix or '.csv'}"
         ) from error
-    except (zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+    except (zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError) as error:
         raise LogError(f"{path}: the compressed file is damaged, cannot be read: {error}") from error
     except OSError as error:
         raise LogError(f"{path}: cannot be read: {error.strerror or error}") from error

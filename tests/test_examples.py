@@ -93,8 +93,8 @@ asyncio.run(awaited())
     environ = {**os.environ, "TURNOUT_CONFIG": str(tmp_path / "turnout.toml")}
     environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, timeout=120)
-    told = "{'answer': 'It is four.', 'tier': 'cheap'}"
-    assert done.stdout == f"{{'path': '/'}} {told}\n[{told}, {told}]\n", done.stderr
+    actual = "{'answer': 'It is four.', 'tier': 'cheap'}"
+    assert done.stdout == f"{{'path': '/'}} {actual}\n[{actual}, {actual}]\n", done.stderr
 
 
 def test_the_openai_handler_example(example: Callable[[str], Any], provider: LoopbackProvider) -> None:

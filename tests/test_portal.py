@@ -55,7 +55,7 @@ def test_a_call_crosses_with_its_context_and_its_error() -> None:
     """The value, the caller's contextvars, the very error; one loop for every call."""
     loops = set()
 
-    async def told() -> str:
+    async def answer() -> str:
         loops.add(asyncio.get_running_loop())
         return WHO.get()
 
@@ -63,7 +63,7 @@ def test_a_call_crosses_with_its_context_and_its_error() -> None:
         raise LookupError("as it was")
 
     WHO.set("ann")
-    assert [portal.run(portal.portal_loop(), told) for _ in range(3)] == ["ann"] * 3
+    assert [portal.run(portal.portal_loop(), answer) for _ in range(3)] == ["ann"] * 3
     assert len(loops) == 1
     with pytest.raises(LookupError, match="as it was"):
         portal.run(portal.portal_loop(), broken)
@@ -127,7 +127,7 @@ def test_a_blocking_call_on_the_loops_own_thread_is_refused_at_once() -> None:
 
 
 def _child(code: str, **environ: str) -> Iterator[str]:
-    told = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         capture_output=True,
         text=True,
@@ -135,8 +135,8 @@ def _child(code: str, **environ: str) -> Iterator[str]:
         env={**os.environ, **environ},
         check=False,
     )
-    assert told.returncode == 0, told.stderr
-    return iter(told.stdout.split())
+    assert completed.returncode == 0, completed.stderr
+    return iter(completed.stdout.split())
 
 
 def test_a_forked_child_has_a_portal_of_its_own() -> None:
@@ -174,8 +174,8 @@ while not portal._portal: time.sleep(0.01)
 portal.run(portal.portal_loop(), lambda: asyncio.sleep(0.05))
 """
     began = time.monotonic()
-    told = list(_child(code))
-    assert told[:2] == ["last", "cancelled"]
+    actual = list(_child(code))
+    assert actual[:2] == ["last", "cancelled"]
     assert time.monotonic() - began < 10
 
 
@@ -195,8 +195,8 @@ else:
     print("mounted")
 import os; os._exit(0)
 """
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
-    assert told.stdout.split() == ["True"], told.stderr
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert completed.stdout.split() == ["True"], completed.stderr
 
 
 def test_a_process_whose_loop_used_threads_ends_quietly() -> None:

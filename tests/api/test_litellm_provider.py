@@ -53,7 +53,7 @@ def handling(script: Any = None) -> Iterator[ScriptedProvider]:
         current_request.reset(token)
 
 
-def told(chunks: list[Any]) -> str:
+def text_of(chunks: list[Any]) -> str:
     return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
 
 
@@ -71,7 +71,7 @@ def test_awaited_calls_are_routed(litellm: Any) -> None:
                 model="turnout/cheap", messages=ASK, stream=True, stream_options={"include_usage": True}
             )
             chunks = [chunk async for chunk in stream]
-            assert told(chunks) == "It is four."
+            assert text_of(chunks) == "It is four."
             assert chunks[-1].usage.total_tokens == 13
             forced = await litellm.acompletion(model="turnout/openai/large", messages=ASK)
             assert forced.model == "large"
@@ -86,7 +86,7 @@ def test_blocking_calls_are_routed(litellm: Any) -> None:
         whole = litellm.completion(model="turnout/auto", messages=ASK)
         assert whole.choices[0].message.content == "It is four."
         stream = litellm.completion(model="turnout/auto", messages=ASK, stream=True)
-        assert told(list(stream)) == "It is four."
+        assert text_of(list(stream)) == "It is four."
         assert provider.calls == {"openai/small": 2}
 
 

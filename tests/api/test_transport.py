@@ -78,14 +78,14 @@ def test_both_clients_get_completions_streams_and_tools_models_and_usage() -> No
     transport = t.transport()
     tools: Any = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
 
-    def told(chunks: Iterable[Any]) -> str:
+    def text_of(chunks: Iterable[Any]) -> str:
         return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
 
     with blocking(transport) as client:
         raw = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=ASK, tools=tools)
         assert raw.parse().choices[0].message.content == "It is four."
         assert raw.headers["x-turnout-tier"] == "cheap"
-        assert told(client.chat.completions.create(model="gpt-4o", messages=ASK, stream=True)) == "It is four."
+        assert text_of(client.chat.completions.create(model="gpt-4o", messages=ASK, stream=True)) == "It is four."
         assert client.models.retrieve("openai/small").id == "openai/small"
         assert "auto" in {model.id for model in client.models.list()}
 
@@ -101,7 +101,7 @@ def test_both_clients_get_completions_streams_and_tools_models_and_usage() -> No
                     model="gpt-4o", messages=ASK, stream=True, stream_options={"include_usage": True}
                 )
             ]
-            assert told(chunks) == "It is four."
+            assert text_of(chunks) == "It is four."
             assert chunks[-1].usage is not None
 
     asyncio.run(scenario())
@@ -319,8 +319,10 @@ two = mount()
 print(refused(turnout.transport()), ask(one.turnout.transport()), sep="|")
 """
     config = json.dumps(settings("http://127.0.0.1:1/v1"))
-    told = subprocess.run([sys.executable, "-c", code, config], capture_output=True, text=True, timeout=60, check=False)
-    assert told.stdout.strip() == "no Turnout is mounted|200|200|2 Turnouts are mounted|200", told.stderr
+    completed = subprocess.run(
+        [sys.executable, "-c", code, config], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert completed.stdout.strip() == "no Turnout is mounted|200|200|2 Turnouts are mounted|200", completed.stderr
 
 
 def test_an_error_tells_the_sdk_not_to_retry() -> None:

@@ -204,13 +204,13 @@ def test_another_policy_begins_a_new_cache() -> None:
 def test_the_key_is_the_same_in_every_process() -> None:
     """Whatever the hash seed."""
     code = "from tests.caching.test_keys import _key; print(_key().hex())"
-    told = {
+    actual = {
         subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True
         ).stdout
         for seed in ("1", "2")
     }
-    assert told == {_key().hex() + "\n"}
+    assert actual == {_key().hex() + "\n"}
 
 
 def test_text_that_is_not_unicode_is_the_callers_fault() -> None:

@@ -21,11 +21,11 @@ KEYS = {
 def file(tmp_path: Path) -> Path:
     """Labelled logs of 120 rows in two groups."""
     path = tmp_path / "logs.csv"
-    told = logs(120)
+    actual = logs(120)
     with path.open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["prompt", "cheap_quality", "expensive_quality", "group"])
-        for query, cheap, dear in zip(told.queries, told.cheap, told.expensive, strict=True):
+        for query, cheap, dear in zip(actual.queries, actual.cheap, actual.expensive, strict=True):
             writer.writerow([query.messages[0]["content"], cheap, dear, query.tag])
     return path
 
@@ -38,15 +38,15 @@ def test_train_evaluate_and_score(file: Path, tmp_path: Path, capsys: pytest.Cap
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.png", "logs.csv", "my.scorer"]
     for more in (["--scorer", str(scorer)], ["--scorer", "default"]):
         assert main(["evaluate", str(file), "--json", *more]) == 0
-        told = json.loads(capsys.readouterr().out)
-        assert set(told) >= KEYS
-        assert set(told["groups"]) == {"shop", "school"}
+        report = json.loads(capsys.readouterr().out)
+        assert set(report) >= KEYS
+        assert set(report["groups"]) == {"shop", "school"}
     assert main(["score", "Please add 1 and 2", "--scorer", str(scorer), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["tier"] == "cheap"
-    assert len(told["reasons"]) == 5
-    assert all(reason.startswith("towards ") for reason in told["reasons"])
-    assert 0.0 <= told["novelty"] <= 1.0
+    report = json.loads(capsys.readouterr().out)
+    assert report["tier"] == "cheap"
+    assert len(report["reasons"]) == 5
+    assert all(reason.startswith("towards ") for reason in report["reasons"])
+    assert 0.0 <= report["novelty"] <= 1.0
     assert main(["score", "Please add 1 and 2"]) == 0
     assert "default scorer" in capsys.readouterr().out
 
@@ -60,10 +60,10 @@ def test_score_says_when_a_text_is_unlike_the_logs(
     capsys.readouterr()
     german = ["score", "Schreiben Sie bitte einen Brief an das Amt", "--scorer", str(scorer)]
     assert main([*german, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["novel"], told["score"]) == (True, 0.5)
-    assert told["text_score"] != 0.5
-    assert told["tier"] == ("expensive" if told["threshold"] <= 0.5 else "cheap")
+    report = json.loads(capsys.readouterr().out)
+    assert (report["novel"], report["score"]) == (True, 0.5)
+    assert report["text_score"] != 0.5
+    assert report["tier"] == ("expensive" if report["threshold"] <= 0.5 else "cheap")
     assert main(german) == 0
     assert "unlike the training logs" in capsys.readouterr().out
     assert main(["score", "Please add 1 and 2 and 3", "--scorer", str(scorer)]) == 0
@@ -79,23 +79,23 @@ def test_a_system_prompt_is_a_tag(tmp_path: Path, capsys: pytest.CaptureFixture[
         rows.append(json.dumps({"messages": messages, "cheap_quality": cheap, "expensive_quality": 1}))
     logs.write_text("\n".join(rows))
     assert main(["train", str(logs), "-o", str(tmp_path / "s")]) == 0
-    told = []
+    results = []
     for system in ("You check contracts.", "You greet people."):
         capsys.readouterr()
         argv = ["score", "Look at number 500", "--scorer", str(tmp_path / "s"), "--system", system, "--json"]
         assert main(argv) == 0
-        told.append(json.loads(capsys.readouterr().out)["score"])
-    assert told[0] > 0.5 > told[1]
+        results.append(json.loads(capsys.readouterr().out)["score"])
+    assert results[0] > 0.5 > results[1]
 
 
 def test_train_tells_what_each_wish_gives(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A table on standard output, doubts on standard error, the picture a PNG; no bar in a pipe."""
     assert main(["train", str(file), "-o", str(tmp_path / "s"), "--plot", str(tmp_path / "p.png")]) == 0
-    told = capsys.readouterr()
+    captured = capsys.readouterr()
     for target in ("keep_quality = 0.9 ", "keep_quality = 0.99", "max_expensive_share = 0.3"):
-        assert target in told.out
-    assert "120 rows are few" in told.err
-    assert "\x1b" not in told.err + told.out
+        assert target in captured.out
+    assert "120 rows are few" in captured.err
+    assert "\x1b" not in captured.err + captured.out
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert main(["train", str(file), "-o", str(tmp_path / "s"), "--json"]) == 0
     lines = json.loads(capsys.readouterr().out)["expected"]
@@ -120,9 +120,9 @@ def test_check_says_what_the_settings_mean(tmp_path: Path, capsys: pytest.Captur
     config.write_text('[tiers.cheap]\nmodels = ["openai/a"]\n[tiers.expensive]\nmodels = ["openai/b"]\n'
                       "[routing]\nthreshold = 0.4\n")  # fmt: skip
     assert main(["check", "--config", str(config)]) == 0
-    told = capsys.readouterr().out
-    assert "openai/a" in told
-    assert "threshold = 0.4" in told
+    actual = capsys.readouterr().out
+    assert "openai/a" in actual
+    assert "threshold = 0.4" in actual
 
 
 def test_check_says_what_a_wish_for_quality_means_with_this_scorer(

@@ -95,8 +95,8 @@ def _label(*more: str, out: str = "out.jsonl", check: str = "mychecks:right") ->
 
 
 def _summary(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return told
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return report
 
 
 @pytest.mark.parametrize("out", ["out.jsonl", "out.csv"])
@@ -105,9 +105,9 @@ def test_a_log_becomes_labelled_logs(
 ) -> None:
     """Twelve rows that train reads: qualities of the check, real costs, group, id, the cheap answer."""
     assert _label("--json", out=out) == 0
-    told = _summary(capsys)
-    assert (told["labelled"], told["failed"], told["left"]) == (12, 0, 0)
-    assert told["cost_usd"] == pytest.approx(12 * (CHEAP_USD + DEAR_USD))
+    actual = _summary(capsys)
+    assert (actual["labelled"], actual["failed"], actual["left"]) == (12, 0, 0)
+    assert actual["cost_usd"] == pytest.approx(12 * (CHEAP_USD + DEAR_USD))
     assert provider.calls == {"small": 12, "large": 12}
     logs = read([place / out], strict=True)
     assert sorted(logs.gain.tolist()) == [0.0] * 6 + [1.0] * 6
@@ -125,9 +125,9 @@ def test_nothing_is_asked_in_a_dry_run_or_without_a_yes(
 ) -> None:
     """The cost is told first; a pipe cannot be asked, so it needs --yes."""
     assert _label("--dry-run", "--json") == 0
-    told = _summary(capsys)
-    assert (told["to_label"], told["calls"], told["labelled"]) == (12, 24, 0)
-    assert 0 < told["estimated_usd"] < told["worst_usd"]
+    actual = _summary(capsys)
+    assert (actual["to_label"], actual["calls"], actual["labelled"]) == (12, 24, 0)
+    assert 0 < actual["estimated_usd"] < actual["worst_usd"]
     assert main(["label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:right"]) == 2
     assert "--yes" in capsys.readouterr().err
     assert not provider.calls
@@ -144,17 +144,17 @@ def test_the_budget_is_never_exceeded_even_when_usage_never_comes(
     # A row's worst: two tries of both models, some 120 tokens by bytes and 20 of answer each.
     assert _label("--json", "--budget", "0.02", "--max-tokens", "20") == 0
     out, err = capsys.readouterr()
-    told = json.loads(out)
-    assert 0 < told["labelled"] < 40
-    assert told["ended"] == "budget"
-    assert told["left"] > 0
-    assert f"{told['left']} rows left: the budget is spent; raise --budget and run the same command" in err
-    assert told["cost_usd"] <= 0.02
-    done = told["labelled"]
+    report = json.loads(out)
+    assert 0 < report["labelled"] < 40
+    assert report["ended"] == "budget"
+    assert report["left"] > 0
+    assert f"{report['left']} rows left: the budget is spent; raise --budget and run the same command" in err
+    assert report["cost_usd"] <= 0.02
+    done = report["labelled"]
     provider.modes = {}
     assert _label("--json", "--max-tokens", "20") == 0
-    told = _summary(capsys)
-    assert told["already"] == done
+    report = _summary(capsys)
+    assert report["already"] == done
     assert len(read([place / "out.jsonl"], strict=True)) == 40
 
 
@@ -199,10 +199,10 @@ def test_rows_without_a_bound_on_their_cost_are_told_before_and_left_out_under_a
     with (place / "log.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
     assert _label("--dry-run", "--budget", "1") == 0
-    told = capsys.readouterr().out
-    assert "12 rows to label" in told
-    assert "24 calls, 0.24 s at the rate" in told
-    assert "1 rows with images have no bound on their cost and are left out under a budget" in told
+    actual = capsys.readouterr().out
+    assert "12 rows to label" in actual
+    assert "24 calls, 0.24 s at the rate" in actual
+    assert "1 rows with images have no bound on their cost and are left out under a budget" in actual
     assert _label("--json", "--budget", "1") == 0
     ended = _summary(capsys)
     assert (ended["labelled"], ended["failed"], ended["left"], ended["unbounded"]) == (12, 0, 0, 1)
@@ -235,9 +235,9 @@ def test_a_half_written_row_is_cut_off_and_the_rest_gone_on_with(
         assert "half-written" in capsys.readouterr().err
         assert (place / out).read_bytes() == whole[:-9]
         assert _label("--json", out=out) == 0
-        told = capsys.readouterr()
-        assert "half-written" in told.err
-        assert json.loads(told.out[told.out.index("{") :])["already"] == 4
+        captured = capsys.readouterr()
+        assert "half-written" in captured.err
+        assert json.loads(captured.out[captured.out.index("{") :])["already"] == 4
         assert provider.calls == {"small": 12, "large": 12}
         assert len(read([place / out], strict=True)) == 12
 
@@ -247,9 +247,9 @@ def test_rows_that_fail_are_named_and_lose_nothing(
 ) -> None:
     """A check that raises costs its row; a check of nonsense all rows, with code 1."""
     assert _label("--json", check="mychecks:broken") == 0
-    told = _summary(capsys)
-    assert (told["labelled"], told["failed"]) == (11, 1)
-    assert told["failures"] == ["log.jsonl:8: the check raised ValueError: seven"]
+    actual = _summary(capsys)
+    assert (actual["labelled"], actual["failed"]) == (11, 1)
+    assert actual["failures"] == ["log.jsonl:8: the check raised ValueError: seven"]
     assert _label("--json", out="wild.jsonl", check="mychecks:wild") == 1
     assert "a bool or a number in [0, 1]" in _summary(capsys)["failures"][0]
 
@@ -277,8 +277,8 @@ def test_an_outage_is_waited_out_and_no_answer_bought_twice(
 
     provider.says["large"] = says
     assert _label("--json") == 0
-    told = _summary(capsys)
-    assert (told["labelled"], told["failed"], told["left"], told["ended"]) == (60, 0, 0, "")
+    actual = _summary(capsys)
+    assert (actual["labelled"], actual["failed"], actual["left"], actual["ended"]) == (60, 0, 0, "")
     assert provider.calls["small"] == 60
     assert provider.calls["large"] > 60
 
@@ -289,20 +289,20 @@ def test_a_provider_that_stays_away_ends_the_work_with_its_cause_and_keeps_what_
     """Code 1 when the patience ends; no row counts as failed; the next run buys only what is missing."""
     provider.modes = {"large": "500"}
     assert _label("--json", "--patience", "0.02", "--concurrency", "3") == 1
-    told = _summary(capsys)
-    assert (told["labelled"], told["failed"], told["left"], told["ended"]) == (0, 0, 12, "outage")
-    assert "openai/large: provider_error (500): no; out for" in told["stopped"]
-    assert "longer than --patience, 1.2 s" in told["stopped"]
-    bought, failed, spent = provider.calls["small"], provider.calls["large"], told["cost_usd"]
+    actual = _summary(capsys)
+    assert (actual["labelled"], actual["failed"], actual["left"], actual["ended"]) == (0, 0, 12, "outage")
+    assert "openai/large: provider_error (500): no; out for" in actual["stopped"]
+    assert "longer than --patience, 1.2 s" in actual["stopped"]
+    bought, failed, spent = provider.calls["small"], provider.calls["large"], actual["cost_usd"]
     assert 0 < bought < 12
     provider.modes = {}
     assert _label("--json") == 0
-    told = _summary(capsys)
-    assert told["labelled"] == 12
+    actual = _summary(capsys)
+    assert actual["labelled"] == 12
     assert provider.calls["small"] == 12
-    assert told["cost_usd"] == pytest.approx(12 * DEAR_USD + (12 - bought) * CHEAP_USD)
+    assert actual["cost_usd"] == pytest.approx(12 * DEAR_USD + (12 - bought) * CHEAP_USD)
     # A 500 tells no usage: each may have been billed, and counts at its worst.
-    assert told["spent_before_usd"] == pytest.approx(spent)
+    assert actual["spent_before_usd"] == pytest.approx(spent)
     assert spent > bought * CHEAP_USD + failed * 1024 * 20e-6
     assert len(read([place / "out.jsonl"], strict=True)) == 12
 
@@ -323,11 +323,11 @@ def test_a_provider_that_never_answers_ends_by_its_timeout(
     (place / "turnout.toml").write_text(settings)
     provider.modes = {"small": mode}
     assert _label("--json", "--patience", "0.02") == 1
-    told = _summary(capsys)
-    assert told["ended"] == "outage"
-    assert re.search(r"openai/small gave no answer within 0\.[3-9]\d* s", told["stopped"])
+    actual = _summary(capsys)
+    assert actual["ended"] == "outage"
+    assert re.search(r"openai/small gave no answer within 0\.[3-9]\d* s", actual["stopped"])
     # It may have been billed: some 120 bytes and 1024 tokens of answer, each time.
-    assert told["cost_usd"] >= 0.002 * provider.calls["small"]
+    assert actual["cost_usd"] >= 0.002 * provider.calls["small"]
 
 
 @pytest.mark.parametrize(("mode", "check"), [("401", "its key (api_key_env)"), ("404", "its name, and its address")])
@@ -337,10 +337,10 @@ def test_a_refused_key_or_name_ends_the_work_at_once(
     """No patience for what nobody mends by waiting: one call, and the cause with what to look at."""
     provider.modes = {"large": mode}
     assert _label("--json", "--concurrency", "1") == 1
-    told = _summary(capsys)
-    assert (told["ended"], told["failed"], told["left"]) == ("refused", 0, 12)
-    assert told["stopped"].startswith(f"openai/large refuses us ({mode}): check {check}")
-    assert told["stopped"].endswith("it said: no")
+    actual = _summary(capsys)
+    assert (actual["ended"], actual["failed"], actual["left"]) == ("refused", 0, 12)
+    assert actual["stopped"].startswith(f"openai/large refuses us ({mode}): check {check}")
+    assert actual["stopped"].endswith("it said: no")
     assert provider.calls == {"small": 1, "large": 1}
 
 
@@ -356,10 +356,10 @@ def test_one_row_that_its_provider_never_answers_costs_no_other_row(
 
     provider.says["large"] = says
     assert _label("--json", "--concurrency", "1") == 0
-    told = _summary(capsys)
-    assert (told["labelled"], told["failed"], told["left"]) == (11, 1, 0)
-    assert "log.jsonl:4: openai/large: " in told["failures"][0]
-    assert "while other rows were answered" in told["failures"][0]
+    actual = _summary(capsys)
+    assert (actual["labelled"], actual["failed"], actual["left"]) == (11, 1, 0)
+    assert "log.jsonl:4: openai/large: " in actual["failures"][0]
+    assert "while other rows were answered" in actual["failures"][0]
     assert provider.calls["small"] == 12
 
 
@@ -396,9 +396,9 @@ def test_a_judge_of_no_tier_has_its_own_address_and_price(
     """Its calls are counted at its price; the app itself still refuses the settings of a model that it never asks."""
     provider.says["nobody"] = lambda body: "A: 8, B: 9"
     assert _judged(place, "--budget", "20") == 0
-    told = _summary(capsys)
+    actual = _summary(capsys)
     judged = 24 * (7 * 5 + 4 * 6) / 1e6
-    assert told["cost_usd"] == pytest.approx(12 * (CHEAP_USD + DEAR_USD) + judged)
+    assert actual["cost_usd"] == pytest.approx(12 * (CHEAP_USD + DEAR_USD) + judged)
     assert main(["check", "--config", "turnout.toml"]) == 1
     assert 'models."openai/nobody": is in no tier' in capsys.readouterr().err
 
@@ -452,8 +452,8 @@ def test_turnouts_own_request_log_is_read(
     ]  # fmt: skip
     (place / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert _label("--json", check="mychecks:conversation") == 0
-    told = _summary(capsys)
-    assert (told["labelled"], told["without_prompt"], told["repeated"]) == (2, 1, 1)
+    actual = _summary(capsys)
+    assert (actual["labelled"], actual["without_prompt"], actual["repeated"]) == (2, 1, 1)
     rows = {row["id"]: row for row in map(json.loads, (place / "out.jsonl").read_text().splitlines())}
     assert (rows["a"]["prompt"], rows["a"]["group"], rows["a"]["cheap_quality"]) == ("question 3", "/ask", 0.0)
     assert (rows["d"]["messages"], rows["d"]["cheap_quality"]) == (lines[3]["messages"], 1.0)
@@ -471,8 +471,8 @@ def test_rows_that_share_an_id_are_all_labelled(
     assert _label("--json", "--limit", "1") == 0
     assert _summary(capsys)["repeated"] == 0
     assert _label("--json") == 0
-    told = _summary(capsys)
-    assert (told["already"], told["labelled"]) == (1, 1)
+    actual = _summary(capsys)
+    assert (actual["already"], actual["labelled"]) == (1, 1)
     written = [json.loads(line) for line in (place / "out.jsonl").read_text().splitlines()]
     assert [(row["id"], row["prompt"]) for row in written] == [("1", "question 1"), ("1", "question 4")]
 
@@ -509,20 +509,20 @@ def test_one_run_at_a_time_adds_to_a_file(
 def test_wrong_use_is_told_before_anything_is_read(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A check that is not there, a rate that is none, a file that cannot be added to."""
     (place / "folder.csv").mkdir()
-    for wrong, told in (
+    for wrong, actual in (
         (["--check", "mychecks:nothing"], "mychecks:nothing: AttributeError"),
         (["--check", "nothing"], "module:function"),
     ):
         assert main(["label", "log.jsonl", "-o", "o.jsonl", *wrong]) == 2
-        assert told in capsys.readouterr().err
-    for out, told in (
+        assert actual in capsys.readouterr().err
+    for out, actual in (
         ("out.parquet", ".jsonl or .csv"),
         (".", ".jsonl or .csv"),
         ("folder.csv", "folder.csv: is a directory"),
         ("nowhere/out.jsonl", "nowhere/out.jsonl: there is no directory nowhere"),
     ):
         assert _label(out=out) == 1
-        assert told in capsys.readouterr().err
+        assert actual in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
         main(["label", "log.jsonl", "-o", "o.jsonl", "--check", "mychecks:right", "--rate", "often"])
     assert ended.value.code == 2
@@ -540,9 +540,9 @@ def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: Loopb
             break
         time.sleep(0.01)
     running.send_signal(signal.SIGINT)
-    told, errors = running.communicate(timeout=30)
+    actual, errors = running.communicate(timeout=30)
     assert running.returncode == 130, errors
-    summary = json.loads(told)
+    summary = json.loads(actual)
     rows = len(read([out], strict=True))
     assert 2 <= rows == summary["labelled"] < 12
     assert b"goes on where it ended" in errors
@@ -597,8 +597,8 @@ def test_an_ended_run_counts_the_call_that_was_under_way_and_keeps_every_answer(
     assert 1024 * 20e-6 + CHEAP_USD < spent < 1200 * 20e-6
     if sent == signal.SIGTERM:
         assert running.returncode == 130, err
-        told = json.loads(out)
-        assert told["cost_usd"] + told["uncertain_usd"] == pytest.approx(spent)
+        report = json.loads(out)
+        assert report["cost_usd"] + report["uncertain_usd"] == pytest.approx(spent)
         assert b"interrupted; the same command goes on where it ended" in err
     provider.modes = {}
     assert _label("--dry-run", "--json") == 0
@@ -617,17 +617,17 @@ def test_a_second_row_of_bad_luck_does_not_block_the_log(
     rows = [{"prompt": f"question {n}", "key": "7" if n < 25 else str(n)} for n in range(35)]
     (place / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert _label("--json", "--concurrency", "1", check="mychecks:never_seven") == 1
-    told = _summary(capsys)
-    assert (told["labelled"], told["failed"], told["ended"]) == (0, 20, "failures")
+    actual = _summary(capsys)
+    assert (actual["labelled"], actual["failed"], actual["ended"]) == (0, 20, "failures")
     assert _label("--json", "--concurrency", "1", check="mychecks:never_seven") == 0
-    told = _summary(capsys)
-    assert (told["labelled"], told["failed"], told["left"], told["ended"]) == (10, 25, 0, "")
+    actual = _summary(capsys)
+    assert (actual["labelled"], actual["failed"], actual["left"], actual["ended"]) == (10, 25, 0, "")
     assert provider.calls == {"small": 35, "large": 35}
     # Nothing but bad rows is left: it stops again, and another twenty begin each time.
     for _ in range(2):
         assert _label("--json", "--concurrency", "1", check="mychecks:never_seven") == 1
-        assert (told := _summary(capsys))["failed"] == 20
-    assert told["failures"][0].startswith("log.jsonl:16: ")
+        assert (actual := _summary(capsys))["failed"] == 20
+    assert actual["failures"][0].startswith("log.jsonl:16: ")
 
 
 def test_a_budget_that_is_spent_labels_nothing_and_says_so(
@@ -638,12 +638,12 @@ def test_a_budget_that_is_spent_labels_nothing_and_says_so(
     spent = _summary(capsys)["cost_usd"]
     budget = ("--budget", "0.0236")
     assert _label("--dry-run", *budget) == 0
-    told = capsys.readouterr().out
-    assert f"earlier runs spent ${spent:.6f} on out.jsonl, which leaves ${0.0236 - spent:.6f} of the budget" in told
-    assert "that is not enough for one row, which may cost up to $0.02" in told
+    actual = capsys.readouterr().out
+    assert f"earlier runs spent ${spent:.6f} on out.jsonl, which leaves ${0.0236 - spent:.6f} of the budget" in actual
+    assert "that is not enough for one row, which may cost up to $0.02" in actual
     assert _label("--json", *budget) == 1
-    told = _summary(capsys)
-    assert (told["labelled"], told["left"], told["ended"]) == (0, 9, "budget")
+    actual = _summary(capsys)
+    assert (actual["labelled"], actual["left"], actual["ended"]) == (0, 9, "budget")
     assert provider.calls["small"] == 3
     assert _label("--json", "--budget", "0.04") == 0
 
@@ -671,9 +671,9 @@ def test_a_csv_of_prompts_is_read_too(place: Path, capsys: pytest.CaptureFixture
     with (place / "log.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["prompt", "key"], ["question 1", "1"], ["", "2"], ["question 4", "4"]])
     assert main(["label", "log.csv", "-o", "out.jsonl", "--check", "mychecks:right", "--rate", "100/s", "--yes"]) == 0
-    told = capsys.readouterr()
-    assert "log.csv:3: prompt is empty" in told.err
-    assert "2 rows labelled, 0 failed, 0 left" in told.out
+    captured = capsys.readouterr()
+    assert "log.csv:3: prompt is empty" in captured.err
+    assert "2 rows labelled, 0 failed, 0 left" in captured.out
 
 
 def test_what_a_log_holds_already_is_not_paid_for_again(

@@ -29,14 +29,14 @@ def left_alone(*argv: str, unbuffered: bool) -> tuple[int, str]:
 @pytest.mark.parametrize("unbuffered", [False, True])
 def test_a_reader_that_leaves_is_no_traceback(unbuffered: bool) -> None:
     """Be it told while the command prints, or only when all is written out."""
-    code, told = left_alone(*SCORE, unbuffered=unbuffered)
+    code, actual = left_alone(*SCORE, unbuffered=unbuffered)
     assert code == 1
-    assert "Traceback" not in told
-    assert "BrokenPipe" not in told
+    assert "Traceback" not in actual
+    assert "BrokenPipe" not in actual
 
 
 def test_a_help_that_nobody_reads_is_no_traceback() -> None:
     """It ends by SystemExit, with its text not yet written out."""
-    code, told = left_alone("score", "--help", unbuffered=False)
+    code, actual = left_alone("score", "--help", unbuffered=False)
     assert code == 1
-    assert "BrokenPipe" not in told
+    assert "BrokenPipe" not in actual

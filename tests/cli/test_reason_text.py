@@ -44,5 +44,5 @@ def test_a_reason_says_which_way_and_what(reason: str, words: str) -> None:
 def test_no_feature_is_told_by_its_internal_name() -> None:
     """No underscores, whatever features there are."""
     for name in NAMES:
-        told = reason_text(f"+0.100  {name} (2)")
-        assert re.fullmatch(r"towards expensive by 0\.100: [^_]+ \(2\)", told), told
+        actual = reason_text(f"+0.100  {name} (2)")
+        assert re.fullmatch(r"towards expensive by 0\.100: [^_]+ \(2\)", actual), actual

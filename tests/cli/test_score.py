@@ -21,9 +21,9 @@ def scorer(tmp_path: Path) -> str:
 def test_the_default_scorer_tells_no_gain_and_no_novelty(capsys: pytest.CaptureFixture[str]) -> None:
     """It has measured neither; nor are there reasons that weigh nothing."""
     assert main(["score", "Prove it", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["expected_gain"], told["novelty"], told["novel"]) == (None, None, None)
-    assert 0.0 <= told["score"] <= 1.0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["expected_gain"], report["novelty"], report["novel"]) == (None, None, None)
+    assert 0.0 <= report["score"] <= 1.0
     assert main(["score", "Prove it"]) == 0
     text = capsys.readouterr().out
     assert "novelty" not in text
@@ -35,11 +35,11 @@ def test_the_default_scorer_tells_no_gain_and_no_novelty(capsys: pytest.CaptureF
 def test_a_file_tells_both(scorer: str, capsys: pytest.CaptureFixture[str]) -> None:
     """And the words of the text among its reasons, the group too."""
     assert main(["score", "Please add 1 and 2", "--scorer", scorer, "--group", "shop"]) == 0
-    told = capsys.readouterr()
-    assert "expected gain" in told.out
-    assert "novelty" in told.out
-    assert "the group 'shop'" in told.out
-    assert told.err == ""
+    captured = capsys.readouterr()
+    assert "expected gain" in captured.out
+    assert "novelty" in captured.out
+    assert "the group 'shop'" in captured.out
+    assert captured.err == ""
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -52,15 +52,15 @@ def test_a_group_that_the_logs_never_held_is_named(
     without = capsys.readouterr()
     assert without.err == ""
     assert main(["score", "Please add 1 and 2", "--json", *file, "--group", "shopp"]) == 0
-    told = capsys.readouterr()
-    assert "'shopp' counts as none" in told.err
-    assert told.out == without.out
+    captured = capsys.readouterr()
+    assert "'shopp' counts as none" in captured.err
+    assert captured.out == without.out
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_an_empty_text_is_wrong_use(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """2, and nothing on standard output."""
     assert main(["score", text]) == 2
-    told = capsys.readouterr()
-    assert "empty" in told.err
-    assert told.out == ""
+    captured = capsys.readouterr()
+    assert "empty" in captured.err
+    assert captured.out == ""

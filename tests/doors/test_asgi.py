@@ -156,9 +156,9 @@ def test_a_wrong_setting_fails_the_start_of_a_server_that_builds_the_app_late(tm
         "app.add_middleware(TurnoutMiddleware, config={'tiers': tiers, 'cache': {'tl_s': 5}})\n"
     )
     command = [sys.executable, "-m", "uvicorn", "badly_set:app", "--port", "0", "--app-dir", str(tmp_path)]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert told.returncode != 0
-    assert "cache.tl_s: unknown setting; did you mean ttl_s" in told.stderr
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert completed.returncode != 0
+    assert "cache.tl_s: unknown setting; did you mean ttl_s" in completed.stderr
 
 
 def test_a_stream_that_never_pauses_ends_when_its_reader_leaves() -> None:

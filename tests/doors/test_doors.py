@@ -73,8 +73,8 @@ def test_a_miss_then_a_hit_tell_what_was_decided(http: httpx.Client, running: Lo
     miss = http.post(CHAT, json=body("a hard one"))
     assert miss.status_code == 200
     assert miss.json()["model"] == "large-2026"
-    told = {name: miss.headers[name] for name in miss.headers if name.startswith("x-turnout")}
-    assert told == {
+    actual = {name: miss.headers[name] for name in miss.headers if name.startswith("x-turnout")}
+    assert actual == {
         "x-turnout-tier": "expensive",
         "x-turnout-model": "openai/large",
         "x-turnout-score": "0.9000",
@@ -210,9 +210,9 @@ def test_a_stream_that_breaks_off_says_so(http: httpx.Client, running: LoopbackP
 def test_usage_is_counted_where_the_provider_tells_none(url: str, running: LoopbackProvider) -> None:
     """The body holds it all the same."""
     running.modes["small"] = running.modes["large"] = "no_usage"
-    told = httpx.post(url + CHAT, json=body("count me"), headers=ANN).json()["usage"]
-    assert told["completion_tokens"] == 3
-    assert told["prompt_tokens"] >= 2
+    actual = httpx.post(url + CHAT, json=body("count me"), headers=ANN).json()["usage"]
+    assert actual["completion_tokens"] == 3
+    assert actual["prompt_tokens"] >= 2
 
 
 def test_a_client_that_leaves_ends_the_providers_call(url: str, running: LoopbackProvider) -> None:
@@ -248,22 +248,22 @@ def test_a_providers_own_parameters_reach_it_and_ours_never_leave(url: str, runn
 
 def test_a_handler_asks_for_the_right_caller(url: str, door: str) -> None:
     """User and route template reach a call made inside a handler; decide and stream work there too."""
-    told = httpx.get(f"{url}/ask/tea", headers=ANN).json()
+    actual = httpx.get(f"{url}/ask/tea", headers=ANN).json()
     template = "/ask/{topic}" if door == "uvicorn" else "/ask/<topic>"
-    assert told == {"text": "It is four.", "user": "ann", "endpoint": template}
+    assert actual == {"text": "It is four.", "user": "ann", "endpoint": template}
     assert httpx.get(f"{url}/decide").json() == {"tier": "expensive"}
     assert httpx.get(f"{url}/words").text.strip() == "It is four."
 
 
 def test_old_sdk_code_in_a_handler_is_routed_in_process(url: str, door: str, running: LoopbackProvider) -> None:
     """The openai SDK's own client of each door, streaming and tools, for a model that is none here."""
-    told = httpx.get(f"{url}/sdk", headers=ANN, timeout=30).json()
-    assert told == {"streamed": "It is four.", "called": "add"}
+    actual = httpx.get(f"{url}/sdk", headers=ANN, timeout=30).json()
+    assert actual == {"streamed": "It is four.", "called": "add"}
     # Which tier hangs on what this server decided before: the share of expensive calls is kept.
     assert running.calls.total() == 2
     if door == "uvicorn":
-        told = httpx.get(f"{url}/sdk-thread", headers=ANN, timeout=30).json()
-        assert told == {"sdk": "It is four.", "verb": "It is four.", "user": "ann"}
+        actual = httpx.get(f"{url}/sdk-thread", headers=ANN, timeout=30).json()
+        assert actual == {"sdk": "It is four.", "verb": "It is four.", "user": "ann"}
 
 
 def test_a_lower_deadline_is_kept(url: str, running: LoopbackProvider) -> None:

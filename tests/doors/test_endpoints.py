@@ -126,8 +126,8 @@ def test_a_used_up_budget_refuses_before_the_handler_runs() -> None:
 )
 def test_a_path_finds_its_setting_by_itself_or_by_its_template(path: str, name: str | None) -> None:
     """FastAPI's, Starlette's, Flask's and Django's ways of writing one."""
-    told = ["/ask", "/ask/{topic}", "/files/{name:path}", "/flask/<int:id>", "/flask/<path:rest>"]
-    found = Endpoints({one: Endpoint() for one in told}).find(path, str)
+    actual = ["/ask", "/ask/{topic}", "/files/{name:path}", "/flask/<int:id>", "/flask/<path:rest>"]
+    found = Endpoints({one: Endpoint() for one in actual}).find(path, str)
     assert (found and found[0]) == name
 
 

@@ -147,22 +147,22 @@ def _until(true: Any) -> None:
 
 def test_blocking_verbs_stream_and_say_their_outcome() -> None:
     """`environ["turnout"]`: chunks, the outcome, a `with` block that ends the call."""
-    told: dict[str, Any] = {}
+    collected: dict[str, Any] = {}
 
     def app(environ: Any, start_response: Any) -> Iterable[bytes]:
         turnout = environ["turnout"]
-        told["whole"] = turnout.complete("hard question").outcome.tier
+        collected["whole"] = turnout.complete("hard question").outcome.tier
         stream = turnout.stream("easy")
-        told["text"] = "".join(chunk.text for chunk in stream)
-        told["outcome"] = stream.outcome.tier
+        collected["text"] = "".join(chunk.text for chunk in stream)
+        collected["outcome"] = stream.outcome.tier
         with turnout.stream("another " * 60) as left:
-            told["first"] = next(left).to_openai()["choices"][0]["delta"]
-        told["decision"] = turnout.decide("hard").tier
+            collected["first"] = next(left).to_openai()["choices"][0]["delta"]
+        collected["decision"] = turnout.decide("hard").tier
         return []
 
     door, provider = over(app, {"openai/small": ["four " * 60], "openai/large": ["five"]})
     door(environ("/"), Started())
-    assert told == {
+    assert collected == {
         "whole": "expensive",
         "text": ("four " * 60),
         "outcome": "cheap",
@@ -234,9 +234,9 @@ def test_recycled_workers_lose_nothing_and_end_when_told(
                 return answer.status_code, client.get("/pid").json()["pid"]
 
         with ThreadPoolExecutor(8) as pool:
-            told = list(pool.map(ask, range(requests)))
-        assert Counter(status for status, _ in told) == {200: requests}
-        served = {pid for _, pid in told}
+            actual = list(pool.map(ask, range(requests)))
+        assert Counter(status for status, _ in actual) == {200: requests}
+        served = {pid for _, pid in actual}
         _until(lambda: served.add(httpx.get(f"{server.url}/pid", timeout=30).json()["pid"]) or len(served) > workers)
         took = server.stop()
     assert server.process.returncode == 0
@@ -248,5 +248,5 @@ def test_a_server_of_one_worker_and_one_thread_serves_its_own_sdk_code(provider:
     """Over HTTP it would wait for itself."""
     options = ("--workers", "1", "--threads", "1", "--worker-class", "sync")
     with gunicorn(settings(provider.base_url), *options) as server:
-        told = httpx.get(f"{server.url}/sdk", timeout=30).json()
-    assert told == {"streamed": "It is four.", "called": "add"}
+        actual = httpx.get(f"{server.url}/sdk", timeout=30).json()
+    assert actual == {"streamed": "It is four.", "called": "add"}

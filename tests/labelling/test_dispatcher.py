@@ -38,10 +38,10 @@ class _Models:
 
     async def ask(self, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
         self.asked += 1
-        told = self.script.pop(0)
-        if isinstance(told, Exception):
-            raise told
-        return Answer(text=told, spent_usd=CENT)
+        actual = self.script.pop(0)
+        if isinstance(actual, Exception):
+            raise actual
+        return Answer(text=actual, spent_usd=CENT)
 
     def wait_s(self, model: str) -> float:
         waits, self.shut_s = self.shut_s, 0.0

@@ -51,8 +51,8 @@ def test_rows_that_are_done_or_repeated_are_not_read_twice(tmp_path: Path) -> No
     ]
     file.write_text("\n".join(json.dumps(row) for row in rows))
     intake = Intake()
-    told = list(read(LogReader([file]), frozenset({"7", digest_of("c", "")}), intake))
-    assert [(prompt.prompt, prompt.group) for prompt in told] == [("a", ""), ("a", "g"), ("b", ""), ("d", "")]
+    actual = list(read(LogReader([file]), frozenset({"7", digest_of("c", "")}), intake))
+    assert [(prompt.prompt, prompt.group) for prompt in actual] == [("a", ""), ("a", "g"), ("b", ""), ("d", "")]
     assert (intake.rows, intake.repeated, intake.already) == (6, 1, 1)
 
 
@@ -145,17 +145,17 @@ WILD = 'a\rb\r\nc\nd "e" ""\u2028\u2029\x85\x00\x0b,;\t\ufeff\'\r'
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
-@pytest.mark.parametrize("told", ["prompt", "messages"])
-def test_whatever_a_text_holds_it_comes_back_the_same(tmp_path: Path, name: str, told: str) -> None:
+@pytest.mark.parametrize("column", ["prompt", "messages"])
+def test_whatever_a_text_holds_it_comes_back_the_same(tmp_path: Path, name: str, column: str) -> None:
     """Line ends of every kind, quotes, a NUL: or the row would be broken, and bought again by every run."""
     path = tmp_path / name
     texts = [each for c in dict.fromkeys((*WILD, WILD)) for each in (f"x{c}y", f"x{c}")]
-    prompts = [text if told == "prompt" else ({"role": "system", "content": text},) for text in texts]
+    prompts = [text if column == "prompt" else ({"role": "system", "content": text},) for text in texts]
     with Journal(path) as journal:
         file = LabelledFile(path, journal)
         for text, prompt in zip(texts, prompts, strict=True):
             listed = prompt if isinstance(prompt, str) else list(prompt)
-            row = {"id": text, told: listed, "cheap_quality": 0.5, "expensive_quality": 1.0, "group": "g" + text}
+            row = {"id": text, column: listed, "cheap_quality": 0.5, "expensive_quality": 1.0, "group": "g" + text}
             file.append({**row, "cheap_answer": text, "expensive_answer": text})
     digests = [digest_of(prompt, "g" + text) for text, prompt in zip(texts, prompts, strict=True)]
     assert _open(path) == (False, digests)

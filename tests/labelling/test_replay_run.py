@@ -41,10 +41,10 @@ class _Models:
     async def ask(self, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
         text = str(messages[0]["content"])
         self.calls.append((self._clock.monotonic(), model, text))
-        told = self._says(model, text)
-        await self._clock.sleep(1.0 if isinstance(told, AskFailed) else told)
-        if isinstance(told, AskFailed):
-            raise told
+        actual = self._says(model, text)
+        await self._clock.sleep(1.0 if isinstance(actual, AskFailed) else actual)
+        if isinstance(actual, AskFailed):
+            raise actual
         return Answer(text="yes", spent_usd=CENT)
 
     def wait_s(self, model: str) -> float:
@@ -128,8 +128,8 @@ def test_a_row_whose_call_fails_is_asked_again_so_often_and_no_more(tmp_path: Pa
         return Outage(f"{model}: 500") if (model, text) == ("dear", "1") else 0.0
 
     run = _Run(tmp_path, says)
-    told = run.over(4, concurrency=1)
-    assert (told.labelled, told.failed) == (3, 1)
+    actual = run.over(4, concurrency=1)
+    assert (actual.labelled, actual.failed) == (3, 1)
     assert [text for _, model, text in run.models.calls if model == "dear"].count("1") == 6
     assert [text for _, model, text in run.models.calls if model == "cheap"].count("1") == 1
 
@@ -137,16 +137,16 @@ def test_a_row_whose_call_fails_is_asked_again_so_often_and_no_more(tmp_path: Pa
 def test_who_waits_is_sent_home_when_the_work_ends(tmp_path: Path) -> None:
     """A key is refused after a second; whoever waits for a turn in a minute does not wait for it."""
     run = _Run(tmp_path, lambda model, text: ModelRefused(f"{model} refuses us"), rate="1/minute")
-    told = run.over(4, concurrency=3)
-    assert (told.ended, told.labelled, told.failed) == ("refused", 0, 0)
+    actual = run.over(4, concurrency=3)
+    assert (actual.ended, actual.labelled, actual.failed) == ("refused", 0, 0)
     assert (len(run.models.calls), run.seconds) == (1, 1.0)
 
 
 def test_who_has_a_call_under_way_ends_after_it_and_keeps_its_answer(tmp_path: Path) -> None:
     """It is paid for; the row's next call would only make the end later, or wait for ten minutes in an outage."""
     run = _Run(tmp_path, lambda model, text: 10.0 if text == "1" else ModelRefused(f"{model} refuses us"))
-    told = run.over(3, concurrency=2)
-    assert (told.ended, told.labelled, told.spent) == ("refused", 0, CENT)
+    actual = run.over(3, concurrency=2)
+    assert (actual.ended, actual.labelled, actual.spent) == ("refused", 0, CENT)
     assert [(model, text) for _, model, text in run.models.calls] == [("cheap", "0"), ("cheap", "1")]
     assert run.seconds == pytest.approx(10.0, abs=0.1)
     row = Prompt(where="f:2", prompt="1").digest
@@ -158,16 +158,16 @@ def test_who_has_a_call_under_way_ends_after_it_and_keeps_its_answer(tmp_path: P
 def test_twenty_rows_that_fail_one_after_another_end_all_hope(tmp_path: Path, good: int | None) -> None:
     """And no fewer: one that is labelled among them begins the count anew."""
     run = _Run(tmp_path, check=lambda prompt, answer, row: True if prompt == str(good) else None)
-    told = run.over(60, concurrency=1)
-    assert (told.ended, told.stopped) == ("failures", "20 rows failed one after another")
-    assert told.failed == HOPELESS + (0 if good is None else good)
+    actual = run.over(60, concurrency=1)
+    assert (actual.ended, actual.stopped) == ("failures", "20 rows failed one after another")
+    assert actual.failed == HOPELESS + (0 if good is None else good)
 
 
 def test_rows_that_wait_for_the_budget_go_on_when_others_settle(tmp_path: Path) -> None:
     """Room for one row at its worst, and for all that they really cost."""
     run = _Run(tmp_path, lambda model, text: 1.0, limit=26 * CENT)
-    told = run.over(4, concurrency=4)
-    assert (told.labelled, told.ended, told.spent) == (4, "", 8 * CENT)
+    actual = run.over(4, concurrency=4)
+    assert (actual.labelled, actual.ended, actual.spent) == (4, "", 8 * CENT)
     assert run.dispatcher.budget.held == 0
 
 

@@ -78,13 +78,13 @@ def test_a_wait_that_cannot_fit_ends_at_once() -> None:
 
 def test_a_long_wait_is_told_once_and_its_end_too() -> None:
     """A short one is not worth a line."""
-    clock, told = ManualClock(), list[str]()
-    patience = Patience(clock, 600, told.append)
+    clock, actual = ManualClock(), list[str]()
+    patience = Patience(clock, 600, actual.append)
     patience.failed("m", "m: 429")
     _waited(clock, patience, 1.0)
     patience.answered("m")
-    assert told == []
+    assert actual == []
     patience.failed("m", "m: 500")
     _waited(clock, patience, 30.0, 30.0)
     patience.answered("m")
-    assert told == ["m: 500; waiting for it, at most 10 minutes", "m answers again, after 60 s"]
+    assert actual == ["m: 500; waiting for it, at most 10 minutes", "m answers again, after 60 s"]

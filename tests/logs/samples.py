@@ -107,14 +107,14 @@ def braintrust(question: str, model: str, grade: float, usd: float) -> Record:
 
 def otel(question: str, model: str, grade: float, usd: float) -> Record:
     asked = [{"role": "user", "parts": [{"type": "text", "content": question}]}]
-    told = {
+    actual = {
         "gen_ai.request.model": model,
         "gen_ai.input.messages": json.dumps(asked),
         "turnout.endpoint": "support",
         "gen_ai.evaluation.score.value": grade,
     }
     kinds = {str: "stringValue", float: "doubleValue"}
-    attributes = [{"key": key, "value": {kinds[type(value)]: value}} for key, value in told.items()]
+    attributes = [{"key": key, "value": {kinds[type(value)]: value}} for key, value in actual.items()]
     return {"resourceSpans": [{"scopeSpans": [{"spans": [{"spanId": f"s-{question}", "attributes": attributes}]}]}]}
 
 

@@ -32,10 +32,10 @@ def test_a_flipped_byte_in_a_gzip_is_told_of_the_file(tmp_path: Path) -> None:
     """Wherever it is: the compressed data, the checksum, the header."""
     rows = "".join(f"prompt {row} asks {row * 7919 % 9973},0,1\n" for row in range(3000))
     path = tmp_path / "flipped.csv.gz"
-    told = [words for _, words in damaged(path, gzip.compress((HEADER + rows).encode(), mtime=0))]
-    assert all(words == "" or words.startswith(f"{path}: ") for words in told)
-    assert sum("damaged" in words for words in told) > 40
-    assert not any("UTF-8" in words for words in told)
+    actual = [words for _, words in damaged(path, gzip.compress((HEADER + rows).encode(), mtime=0))]
+    assert all(words == "" or words.startswith(f"{path}: ") for words in actual)
+    assert sum("damaged" in words for words in actual) > 40
+    assert not any("UTF-8" in words for words in actual)
 
 
 @pytest.mark.parametrize("kept", [5, 12, -9, -3])
@@ -52,10 +52,10 @@ def test_a_damaged_parquet_file_is_not_called_a_matter_of_its_encoding(tmp_path:
     path = tmp_path / "flipped.parquet"
     rows = [{"prompt": f"naïve {row}", "cheap_quality": row / 300, "expensive_quality": 1.0} for row in range(300)]
     pa.parquet.write_table(pa.Table.from_pylist(rows), path, compression="none", use_dictionary=False)
-    told = [words for _, words in damaged(path, path.read_bytes()) if words]
-    assert len(told) > 10
-    assert not any("iconv" in words for words in told)
-    assert sum("damaged" in words for words in told) > 10
+    actual = [words for _, words in damaged(path, path.read_bytes()) if words]
+    assert len(actual) > 10
+    assert not any("iconv" in words for words in actual)
+    assert sum("damaged" in words for words in actual) > 10
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])

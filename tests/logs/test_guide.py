@@ -61,8 +61,8 @@ def table() -> str:
 
 def test_the_guide_says_what_becomes_of_each_format() -> None:
     """Made by the very reader; written anew by the command in the guide's source."""
-    told = GUIDE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
-    assert told == table()
+    actual = GUIDE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert actual == table()
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.name)

@@ -65,7 +65,7 @@ def test_broken_json_lines_lose_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "expected"),
     [
         ("a.csv", b"what,answer\nx,y\n", "no column prompt or messages; it has what, answer; .*--prompt COLUMN"),
         ("a.csv", b"question,answer\nx,y\n", "read as prompts in question, .*turnout label"),
@@ -84,10 +84,10 @@ def test_broken_json_lines_lose_nothing_else(tmp_path: Path) -> None:
         ("a.csv", b"prompt,cheap_quality,expensive_quality,weight\na,0,1,0\n", "weight of 0"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
     """Its name and the reason, no traceback."""
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(LogError, match=told):
+    with pytest.raises(LogError, match=expected):
         read([tmp_path / name])
 
 
@@ -112,7 +112,7 @@ def test_a_cut_gzip_a_directory_and_the_line_it_came_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "expected"),
     [
         (b"\xe9t\xe9,0,1", "prompt is not valid UTF-8"),
         (b"a,nan,1", "cheap_quality is missing"),
@@ -123,14 +123,14 @@ def test_a_cut_gzip_a_directory_and_the_line_it_came_to(tmp_path: Path) -> None:
         (b"one, two,0,1", "4 fields where the header names 3"),
     ],
 )
-def test_each_thing_wrong_with_a_row_has_its_words(tmp_path: Path, row: bytes, told: str) -> None:
+def test_each_thing_wrong_with_a_row_has_its_words(tmp_path: Path, row: bytes, expected: str) -> None:
     """And the rows around it are read, the line counted from the row's beginning."""
     file = tmp_path / "a.csv"
     file.write_bytes(_csv('"two\nlines",0,1\n').encode() + row + b"\nlast,1,1\n")
     logs = read([file])
     assert (len(logs), logs.skipped) == (2, 1)
     assert logs.bad[0].startswith(f"{file}:4: ")
-    assert told in logs.bad[0]
+    assert expected in logs.bad[0]
 
 
 def test_a_sample_is_even_deterministic_and_checks_every_row(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ DEEP = "[" * 100_000
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "expected"),
     [
         (f'{{"prompt": "a", "cheap_quality": 1{"0" * 400}, "expensive_quality": 1}}', "cheap_quality is too large"),
         (line(messages=DEEP), "messages is not JSON"),
@@ -51,13 +51,13 @@ DEEP = "[" * 100_000
     ],
     ids=lambda value: value[:40],
 )
-def test_what_no_row_should_hold_is_a_bad_row(tmp_path: Path, row: str, told: str) -> None:
+def test_what_no_row_should_hold_is_a_bad_row(tmp_path: Path, row: str, expected: str) -> None:
     """Named by its line, counted, skipped, and told in few words."""
     path = json_lines(tmp_path / "a.jsonl", row)
     logs = read([path])
     assert (len(logs), logs.skipped) == (2, 1)
-    assert logs.bad[0].startswith(f"{path}:2: {told}" if told != "not a number" else f"{path}:2: ")
-    assert told in logs.bad[0]
+    assert logs.bad[0].startswith(f"{path}:2: {expected}" if expected != "not a number" else f"{path}:2: ")
+    assert expected in logs.bad[0]
     assert len(logs.bad[0]) < len(str(path)) + 200
 
 
@@ -67,8 +67,8 @@ def test_any_depth_is_a_bad_row(tmp_path: Path) -> None:
     for deep in (900, 950, 980, 990, 995, 1000, 5000):
         nest = "[" * deep + "]" * deep
         for name in ("messages", "prompt", "cheap_quality", "group", "weight"):
-            told = {**{name: json.dumps(value) for name, value in GOOD.items()}, name: nest}
-            rows.append("{" + ", ".join(f'"{name}": {value}' for name, value in told.items()) + "}")
+            actual = {**{name: json.dumps(value) for name, value in GOOD.items()}, name: nest}
+            rows.append("{" + ", ".join(f'"{name}": {value}' for name, value in actual.items()) + "}")
     # Somewhere among these a role can just be read as JSON, but not be looked at further down.
     for deep in range(700, 1000):
         nest = "[" * deep + "]" * deep
@@ -89,8 +89,8 @@ def test_a_deep_cell_of_a_csv_is_a_bad_row(tmp_path: Path) -> None:
 def test_a_group_in_another_encoding_is_a_bad_row_whatever_the_prompt(tmp_path: Path) -> None:
     """Also where only a sample of the rows is held."""
     path = tmp_path / "latin.csv"
-    told = "prompt,cheap_quality,expensive_quality,group\ngood,0,1,a\nplain,0,1,caf\xe9\ngood,1,1,a\n"
-    path.write_bytes(told.encode("latin-1"))
+    actual = "prompt,cheap_quality,expensive_quality,group\ngood,0,1,a\nplain,0,1,caf\xe9\ngood,1,1,a\n"
+    path.write_bytes(actual.encode("latin-1"))
     for most in (None, 1):
         logs = read([path], most=most)
         assert (logs.rows, logs.skipped) == (2, 1)
@@ -100,8 +100,8 @@ def test_a_group_in_another_encoding_is_a_bad_row_whatever_the_prompt(tmp_path: 
 def test_a_group_that_is_missing_is_no_group(tmp_path: Path) -> None:
     """As pandas writes it, in JSON lines and in Parquet."""
     rows = ['"group": NaN', '"group": null', '"group": ""', '"group": "nan"', '"group": 3']
-    told = [f'{{"prompt": "a", "cheap_quality": 0, "expensive_quality": 1, {group}}}' for group in rows]
-    assert read([json_lines(tmp_path / "a.jsonl", *told)]).groups == ["", "", "", "", "nan", "3", ""]
+    actual = [f'{{"prompt": "a", "cheap_quality": 0, "expensive_quality": 1, {group}}}' for group in rows]
+    assert read([json_lines(tmp_path / "a.jsonl", *actual)]).groups == ["", "", "", "", "nan", "3", ""]
     for name, group in (("nan", pa.array([float("nan"), None])), ("none", pa.array([None, "a"]))):
         table = pa.table({"prompt": ["a", "b"], "cheap_quality": [0, 1], "expensive_quality": [1, 1], "group": group})
         pa.parquet.write_table(table, path := tmp_path / f"{name}.parquet")

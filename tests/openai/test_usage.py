@@ -13,8 +13,8 @@ from turnout.openai.usage import MOST_TOKENS, TokenLimits, read_usage
 
 
 def usage(prompt: Any = 10, completion: Any = 10, total: Any = None, **more: Any) -> dict[str, Any]:
-    told = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total, **more}
-    return {"usage": {name: value for name, value in told.items() if value is not None}}
+    actual = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total, **more}
+    return {"usage": {name: value for name, value in actual.items() if value is not None}}
 
 
 def test_details_are_read_wherever_a_provider_tells_them() -> None:
@@ -29,7 +29,7 @@ def test_details_are_read_wherever_a_provider_tells_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "prompt", "completion"),
+    ("expected", "prompt", "completion"),
     [
         # xAI and Gemini's OpenAI endpoint: only the total holds the reasoning.
         (usage(10, 10, 5020, completion_tokens_details={"reasoning_tokens": 5000}), 10, 5010),
@@ -44,9 +44,9 @@ def test_details_are_read_wherever_a_provider_tells_them() -> None:
         (usage(10.0, 5.0), 10, 5),
     ],
 )
-def test_a_usage_that_contradicts_itself_counts_upwards(told: Any, prompt: int, completion: int) -> None:
+def test_a_usage_that_contradicts_itself_counts_upwards(expected: Any, prompt: int, completion: int) -> None:
     """Output is at least the total without the prompt, and at least its details."""
-    read = read_usage(told).usage
+    read = read_usage(expected).usage
     assert read is not None
     assert (read.prompt_tokens, read.completion_tokens) == (prompt, completion)
 
@@ -59,11 +59,11 @@ def test_a_contradiction_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [usage(10, 10**17, 20), usage(-1, 10), usage(10, math.inf), usage(math.nan, 1), usage(10, 1, 10**400)]
+    "expected", [usage(10, 10**17, 20), usage(-1, 10), usage(10, math.inf), usage(math.nan, 1), usage(10, 1, 10**400)]
 )
-def test_what_no_model_can_have_is_not_believed(told: Any) -> None:
+def test_what_no_model_can_have_is_not_believed(expected: Any) -> None:
     """Below nothing, no number, or beyond every window."""
-    assert read_usage(told) == (None, "impossible")
+    assert read_usage(expected) == (None, "impossible")
 
 
 def test_a_models_own_limits_say_what_it_can_have() -> None:
@@ -94,5 +94,5 @@ def test_any_usage_is_read_or_refused(fields: Any, prompt: Any, completion: Any)
         assert 0 <= read.cached_tokens + read.written_tokens <= read.prompt_tokens
         assert 0 <= read.reasoning_tokens <= read.completion_tokens
         assert read.total_tokens <= MOST_TOKENS
-        told = fields.get("total_tokens")
-        assert isinstance(told, bool) or not isinstance(told, int) or read.total_tokens >= told
+        actual = fields.get("total_tokens")
+        assert isinstance(actual, bool) or not isinstance(actual, int) or read.total_tokens >= actual

@@ -22,10 +22,10 @@ def state(spent: int, start: int = 0) -> BudgetState:
 
 class Events:
     def __init__(self) -> None:
-        self.told: list[Mapping[str, Any]] = []
+        self.attributes: list[Mapping[str, Any]] = []
 
     def event(self, token: Any, name: str, attributes: Mapping[str, Any]) -> None:
-        self.told.append({"name": name, **attributes})
+        self.attributes.append({"name": name, **attributes})
 
 
 def test_a_forecast_says_when_the_budget_will_be_used_up() -> None:
@@ -55,8 +55,8 @@ def test_each_alert_is_told_once_a_window_by_one_of_the_workers() -> None:
         await clock.advance(500)
         for worker in workers:
             await worker.check([state(520, start=1000)], None)
-        shares_told = [(e["turnout.budget.alert.kind"], e["turnout.budget.share"]) for e in events.told]
-        assert shares_told == [
+        shares = [(e["turnout.budget.alert.kind"], e["turnout.budget.share"]) for e in events.attributes]
+        assert shares == [
             ("spent", 0.5),
             ("spent", 0.8),
             ("forecast", 1.0),
@@ -79,9 +79,9 @@ def test_a_budget_whose_rest_fits_no_call_is_told_as_exhausted() -> None:
         claims = MemoryCircuitStore(clock=clock)
         budget_alerts = BudgetAlerts(shares=(1.0,), claims=claims, clock=clock, observer=events)  # type: ignore[arg-type]
         await budget_alerts.check_refused([replace(state(810), reserved=1)], CLAIM, None)
-        assert events.told == []
+        assert events.attributes == []
         for _ in range(2):
             await budget_alerts.check_refused([state(810)], CLAIM, None)
-        assert [told["turnout.budget.alert.kind"] for told in events.told] == ["exhausted"]
+        assert [event["turnout.budget.alert.kind"] for event in events.attributes] == ["exhausted"]
 
     asyncio.run(scenario())

@@ -60,11 +60,11 @@ def test_a_used_up_limit_refuses_and_says_when_to_come_back() -> None:
         second = await w.ask("two")
         assert headers(second)["ratelimit-policy"] == '"user";q=2;w=60'
         assert headers(second)["ratelimit"] == '"user";r=0;t=40'
-        with pytest.raises(RateLimitExceeded) as told:
+        with pytest.raises(RateLimitExceeded) as excinfo:
             await w.ask("three")
-        assert (told.value.told_status, told.value.told_code) == (429, "rate_limit_exceeded")
-        assert told.value.retry_after_s == 40
-        assert headers(told.value)["ratelimit"] == '"user";r=0;t=40'
+        assert (excinfo.value.told_status, excinfo.value.told_code) == (429, "rate_limit_exceeded")
+        assert excinfo.value.retry_after_s == 40
+        assert headers(excinfo.value)["ratelimit"] == '"user";r=0;t=40'
         await w.ask("three", user="bob")
         await w.clock.advance(40)
         await w.ask("three")
@@ -98,9 +98,9 @@ def test_a_token_limit_takes_the_worst_and_gives_back_what_was_not_used() -> Non
     async def scenario(w: World) -> None:
         w.provider.say(CHEAP, Says("two words", after_s=1))
         first = await begin(w, max_tokens=400)
-        with pytest.raises(RateLimitExceeded) as told:
+        with pytest.raises(RateLimitExceeded) as excinfo:
             await w.ask("other", params={"max_tokens": 400})
-        assert told.value.retry_after_s == 1
+        assert excinfo.value.retry_after_s == 1
         await w.clock.run(first)
         again = await begin(w, "other", max_tokens=400)
         await w.clock.run(again)
@@ -116,9 +116,9 @@ def test_a_refused_budget_gives_the_rate_back() -> None:
 
     async def scenario(w: World) -> None:
         for _ in range(3):
-            with pytest.raises(BudgetExceeded) as told:
+            with pytest.raises(BudgetExceeded) as excinfo:
                 await w.ask()
-            assert headers(told.value)["ratelimit"] == '"user";r=1;t=0'
+            assert headers(excinfo.value)["ratelimit"] == '"user";r=1;t=0'
         assert w.provider.calls[CHEAP] == 0
 
     run(scenario, limits={"per_user": "1/minute"}, budgets={"total": "0.001/day"})
@@ -132,8 +132,8 @@ def test_errors_tell_the_limits_too() -> None:
         w.provider.say(SPARE, ProviderFailed("no"))
         first, second = await begin(w), await begin(w)
         await w.clock.run(asyncio.gather(first, second, return_exceptions=True))
-        told = [headers(work.exception())["ratelimit"] for work in (first, second)]
-        assert told == ['"user";r=4;t=60', '"user";r=3;t=60']
+        actual = [headers(work.exception())["ratelimit"] for work in (first, second)]
+        assert actual == ['"user";r=4;t=60', '"user";r=3;t=60']
 
     run(scenario, limits={"per_user": "5/minute"})
 
@@ -187,10 +187,10 @@ def test_an_exhausted_budget_says_when_its_window_turns() -> None:
     async def scenario(w: World) -> None:
         w.provider.say(CHEAP, Says("word " * 900))
         await w.ask("one", params={"model": "cheap"})
-        with pytest.raises(BudgetExceeded) as told:
+        with pytest.raises(BudgetExceeded) as excinfo:
             await w.ask("two", params={"model": "cheap"})
         midnight = 86400 - w.clock.time() % 86400
-        assert told.value.retry_after_s == pytest.approx(midnight)
+        assert excinfo.value.retry_after_s == pytest.approx(midnight)
         await w.clock.advance(midnight)
         await w.ask("two", params={"model": "cheap"})
 

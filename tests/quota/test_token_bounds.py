@@ -51,9 +51,9 @@ def test_an_image_is_counted_as_one_however_many_bytes_it_has() -> None:
 
 def test_a_file_has_no_bound() -> None:
     """Its pages are not known: refused, with the place named."""
-    with pytest.raises(InvalidRequest) as told:
+    with pytest.raises(InvalidRequest) as excinfo:
         prompt_size(user([{"type": "file", "file": {"file_id": "f"}}]), {}, {})
-    assert told.value.param == "messages[0].content[0]"
+    assert excinfo.value.param == "messages[0].content[0]"
 
 
 def test_choices_multiply_the_cap() -> None:

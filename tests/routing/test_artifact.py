@@ -28,8 +28,8 @@ def test_what_is_written_is_read_and_named_by_what_can_change_a_score(tmp_path: 
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     read = load(tmp_path / "one")
     assert (dict(read.header), read.arrays["numbers"].tolist()) == ({"a": 1}, [0.0, 1.0, 2.0])
-    told = Artifact(header={"a": 1, "summary": {"date": "today"}}, arrays=SMALL.arrays)
-    assert read.version == SMALL.version == told.version
+    actual = Artifact(header={"a": 1, "summary": {"date": "today"}}, arrays=SMALL.arrays)
+    assert read.version == SMALL.version == actual.version
     others = [
         Artifact(header={"a": 2}, arrays=SMALL.arrays),
         Artifact(header=SMALL.header, arrays={"numbers": np.arange(3.0) + 1e-9}),
@@ -97,18 +97,18 @@ def test_a_file_that_tells_too_small_a_size_is_not_unpacked_beyond_it(tmp_path: 
 
 def test_what_is_not_finite_not_numbers_or_older_is_refused(tmp_path: Path) -> None:
     """By its name, with what to do; what is read cannot be changed."""
-    for name, array, told in (
+    for name, array, actual in (
         ("nan", np.array([1.0, np.nan]), "values that are not finite"),
         ("words", np.array(["a"]), "not an array of plain numbers"),
         ("dates", np.array(["2026-01-01"], dtype="datetime64[D]"), "not an array of plain numbers"),
     ):
         save(Artifact(header={}, arrays={name: array}), tmp_path / "s")
-        with pytest.raises(ArtifactError, match=rf"s: {name}\.npy (is|holds) {told}"):
+        with pytest.raises(ArtifactError, match=rf"s: {name}\.npy (is|holds) {actual}"):
             load(tmp_path / "s")
     save(SMALL, tmp_path / "s")
     with pytest.raises(ValueError, match="read-only"):
         load(tmp_path / "s").arrays["numbers"][0] = 9.0
-    for key, version, told in (
+    for key, version, actual in (
         ("schema", SCHEMA - 1, "an older Turnout .*train again"),
         ("features", FEATURE_VERSION - 1, "an older Turnout .*train again"),
         ("schema", SCHEMA + 1, "a newer Turnout .*upgrade Turnout"),
@@ -120,5 +120,5 @@ def test_what_is_not_finite_not_numbers_or_older_is_refused(tmp_path: Path) -> N
         top = {"format": FORMAT, "schema": SCHEMA, "features": FEATURE_VERSION, "header": {}, key: version}
         with zipfile.ZipFile(tmp_path / "s", "w") as archive:
             archive.writestr(HEADER_MEMBER, json.dumps(top))
-        with pytest.raises(ArtifactError, match=told):
+        with pytest.raises(ArtifactError, match=actual):
             load(tmp_path / "s")

@@ -57,13 +57,13 @@ def text(words: str) -> dict[str, str]:
 def watched(*shape: tuple[str, int, int], part: Any) -> tuple[Messages, Visits]:
     """Messages of (role, how many of them, parts of each); no parts: a text."""
     visits = Visits()
-    told = Messages(
+    actual = Messages(
         {"role": role, "content": Parts([part] * parts, visits) if parts else "a"}
         for role, count, parts in shape
         for _ in range(count)
     )
-    told.visits = visits
-    return told, visits
+    actual.visits = visits
+    return actual, visits
 
 
 @pytest.mark.parametrize("part", [text("a"), text(""), IMAGE, 7, {"type": "x", "text": [["a"]]}])

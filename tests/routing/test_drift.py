@@ -44,11 +44,11 @@ def _off(by: float) -> list[float]:
 
 def test_a_figure_that_trembles_at_the_limit_is_one_event() -> None:
     """Above 0.2 and back to 0.17, three times over: told once; from well below on it would be told again."""
-    drift, told = Drift(), []
+    drift, actual = Drift(), []
     for by in (0.23, 0.17, 0.23, 0.17, 0.23, 0.17, 0.0, 0.23):
-        told.append([look.crossed for look in _watched(drift, _off(by))])
+        actual.append([look.crossed for look in _watched(drift, _off(by))])
         assert drift.distance == pytest.approx(by, abs=0.025)
-    assert told == [[True], [], [], [], [], [], [False], [True]]
+    assert actual == [[True], [], [], [], [], [], [False], [True]]
 
 
 def test_one_score_for_all_is_as_far_as_can_be() -> None:
@@ -92,13 +92,13 @@ def test_few_rows_are_given_more_room() -> None:
 
 def test_novel_requests_that_score_evenly_are_told() -> None:
     """Told at a tenth of the window, once; and back when under a twentieth is left."""
-    rng, drift, told = random.Random(2), Drift(), list[tuple[int, Look]]()
+    rng, drift, actual = random.Random(2), Drift(), list[tuple[int, Look]]()
     for at in range(4 * WINDOW):
         look = drift.observe(rng.random(), novel=WINDOW <= at < 2 * WINDOW and at % 2 == 0)
         if look is not None and look.crossed is not None:
-            told.append((at, look))
-    assert [look.crossed for _, look in told] == [True, False]
-    (left, first), (back, last) = told
+            actual.append((at, look))
+    assert [look.crossed for _, look in actual] == [True, False]
+    (left, first), (back, last) = actual
     assert MOST_NOVEL <= first.novel <= MOST_NOVEL + EVERY / 2 / WINDOW
     assert left < WINDOW * 1.3
     assert last.novel < MOST_NOVEL / 2

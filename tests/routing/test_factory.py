@@ -36,10 +36,10 @@ def target(told_by: FixedScorer, **routing: Any) -> float | ShareControl:
     return routing_target(settings(**routing), told_by)
 
 
-def shared(told: float | ShareControl) -> float:
+def shared(value: float | ShareControl) -> float:
     """The share that is kept."""
-    assert isinstance(told, ShareControl)
-    return told.share
+    assert isinstance(value, ShareControl)
+    return value.share
 
 
 def test_each_wish_is_what_decides() -> None:
@@ -55,9 +55,9 @@ def test_the_default_scorer_serves_a_wish_for_quality_as_half_and_says_so(caplog
     """Once, and what to do; nothing is said where the scorer can promise."""
     with caplog.at_level(logging.WARNING, "turnout"):
         assert shared(target(FixedScorer(is_default=True), keep_quality=0.95)) == 0.5
-    (told,) = [record.getMessage() for record in caplog.records]
-    assert "0.5 expensive" in told
-    assert "turnout train LOGS" in told
+    (actual,) = [record.getMessage() for record in caplog.records]
+    assert "0.5 expensive" in actual
+    assert "turnout train LOGS" in actual
     caplog.clear()
     target(Trained(), scorer="s", keep_quality=0.95)
     assert not caplog.records
@@ -71,9 +71,9 @@ def test_without_routing_the_default_scorer_sends_three_in_ten(caplog: pytest.Lo
     assert "the hardest-looking 0.3 to the expensive tier" in warning
     scorer = scorer_from(settings())
     router = Router(catalog=Catalog(settings()), scorer=scorer, target=routing_target(settings(), scorer))
-    told = [router.decide(Query.from_text(f"What is {n} times {n}?")) for n in range(1_000)]
-    assert sum(each.tier == "expensive" for each in told) / 1_000 == pytest.approx(0.3, abs=0.015)
-    assert {each.reason for each in told} == {"default_scorer"}
+    actual = [router.decide(Query.from_text(f"What is {n} times {n}?")) for n in range(1_000)]
+    assert sum(each.tier == "expensive" for each in actual) / 1_000 == pytest.approx(0.3, abs=0.015)
+    assert {each.reason for each in actual} == {"default_scorer"}
 
 
 def test_a_scorer_that_cannot_be_loaded_names_its_setting() -> None:

@@ -79,10 +79,10 @@ def test_of_many_turns_and_parts_the_first_and_last_are_read() -> None:
 
 def test_words_under_a_tag_are_others_under_another() -> None:
     """And none without a tag: what is unknown adds no noise."""
-    told = [read(Query.from_text("so many words", tag=tag)).tagged_words for tag in ("a", "b", "")]
-    assert len(told[0]) == len(told[1]) == 3
-    assert not set(told[0].tolist()) & set(told[1].tolist())
-    assert len(told[2]) == 0
+    actual = [read(Query.from_text("so many words", tag=tag)).tagged_words for tag in ("a", "b", "")]
+    assert len(actual[0]) == len(actual[1]) == 3
+    assert not set(actual[0].tolist()) & set(actual[1].tolist())
+    assert len(actual[2]) == 0
 
 
 def test_each_number_is_what_its_name_says() -> None:
@@ -103,10 +103,10 @@ def test_each_number_is_what_its_name_says() -> None:
         "word_length": 49 / 17, "words_per_sentence": 17 / 3, "long_word_share": 1 / 17, "distinct_word_share": 1,
         "number_share": 3 / 17, "capitalised_share": 4 / 17, "begins_with_capital": 1, "begins with a what word": 1,
     }  # fmt: skip
-    told = read(Query.from_text(text))
+    actual = read(Query.from_text(text))
     wanted = {name: float(np.log1p(count)) for name, count in counted.items()} | shares | ratios
-    assert {name: value for name, value in zip(NAMES, told.structure, strict=True) if value} == pytest.approx(wanted)
-    assert (len(told.words), len(told.letters)) == (17, 79 - 3)
+    assert {name: value for name, value in zip(NAMES, actual.structure, strict=True) if value} == pytest.approx(wanted)
+    assert (len(actual.words), len(actual.letters)) == (17, 79 - 3)
     assert number(read(Query.from_text("Is it? ")), "sentences") == pytest.approx(2)
     assert read(Query.from_text("Is it? ")).structure[NAMES.index("ends_with_question")] == 1
 
@@ -125,9 +125,9 @@ def test_what_is_read_is_that_of_the_version() -> None:
     texts.append("\n".join(lexicon.CATEGORIES.values()))
     said = [Query.from_text(text, tag="g") for text in texts]
     said.append(Query(messages=({"role": "system", "content": "Be kind."}, user("a"), user([*parts("b c"), IMAGE]))))
-    told = [read(query) for query in said]
+    actual = [read(query) for query in said]
     hashed = hashlib.sha256()
-    for each in told:
+    for each in actual:
         for hashes in (each.words, each.tagged_words, each.letters):
             hashed.update(hashes.tobytes())
         # Rounded: the last digits of a logarithm are the machine's.

@@ -46,9 +46,9 @@ def fitted() -> fit.Fitted:
 
 def marked(texts: list[str]) -> float:
     """The share of these that is novel."""
-    told = [fitted().scorer.score(Query.from_text(text)) for text in texts]
-    assert all(0.0 <= score.novelty <= 1.0 for score in told)
-    return sum(score.novel for score in told) / len(told)
+    actual = [fitted().scorer.score(Query.from_text(text)) for text in texts]
+    assert all(0.0 <= score.novelty <= 1.0 for score in actual)
+    return sum(score.novel for score in actual) / len(actual)
 
 
 def test_traffic_like_the_logs_is_hardly_ever_marked() -> None:
@@ -131,9 +131,9 @@ def test_the_file_holds_it(tmp_path: Path) -> None:
     file = tmp_path / "scorer"
     fitted().save(file)
     query = Query.from_text("Schreiben Sie einen Brief", tag="shop")
-    told: Score = load(file).score(query)
-    assert told == fitted().scorer.score(query)
-    assert told.novel
+    actual: Score = load(file).score(query)
+    assert actual == fitted().scorer.score(query)
+    assert actual.novel
     assert file.stat().st_size < 2_000_000
 
 

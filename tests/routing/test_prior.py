@@ -19,12 +19,12 @@ def test_any_text_gets_a_score(text: str) -> None:
 
 def test_more_steps_score_higher() -> None:
     """A greeting, a question, a word problem."""
-    told = [
+    actual = [
         "Hi!",
         "What is the capital of France?",
         "If a train takes 3 hours for half of 240 km and then twice as long for the rest, calculate its speed.",
     ]
-    scores = [PRIOR.score(Query.from_text(text)).score for text in told]
+    scores = [PRIOR.score(Query.from_text(text)).score for text in actual]
     assert scores == sorted(scores)
     assert scores[0] < 0.3 < scores[-1]
 

@@ -38,8 +38,8 @@ def test_half_a_character_is_shown_too() -> None:
 def test_words_are_those_that_were_read() -> None:
     """One for each hash, in their order."""
     reading = read(Query.from_text("Prove it, PROVE 12"))
-    told = list(of_words(reading.folded, np.array([0.1, 0.2, 0.3, 0.4])))
-    assert told == [
+    actual = list(of_words(reading.folded, np.array([0.1, 0.2, 0.3, 0.4])))
+    assert actual == [
         ("the word 'prove'", 0.1),
         ("the word 'it'", 0.2),
         ("the word 'prove'", 0.3),
@@ -51,11 +51,11 @@ def test_words_are_those_that_were_read() -> None:
 def test_a_share_goes_by_its_count() -> None:
     """They are one sign; every number is told once by itself or by that."""
     reading = read(Query.from_text("not one of 12"))
-    told = list(of_numbers(reading.structure, np.arange(len(NAMES), dtype=np.float64)))
-    assert [part for _, part in told] == list(range(len(NAMES)))
-    assert [name for name, _ in told].count("count of negation words (1)") == 2
-    assert told[NAMES.index("word_length")][0] == "word_length"
-    assert not [name for name, _ in told if name.startswith("share of")]
+    actual = list(of_numbers(reading.structure, np.arange(len(NAMES), dtype=np.float64)))
+    assert [part for _, part in actual] == list(range(len(NAMES)))
+    assert [name for name, _ in actual].count("count of negation words (1)") == 2
+    assert actual[NAMES.index("word_length")][0] == "word_length"
+    assert not [name for name, _ in actual if name.startswith("share of")]
 
 
 def test_what_words_mean_names_the_strongest() -> None:

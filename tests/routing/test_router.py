@@ -29,32 +29,32 @@ def decided(router: Router, tag: str = "", pacing_factor: float = 1.0) -> Decisi
 
 def test_a_known_request_is_decided_by_its_text() -> None:
     """The tag alone would say cheap."""
-    told = decided(router(0.7, novel=False), "easy")
-    assert (told.tier, told.reason, told.score, told.novelty) == ("expensive", "scored", 0.9, 0.0)
+    actual = decided(router(0.7, novel=False), "easy")
+    assert (actual.tier, actual.reason, actual.score, actual.novelty) == ("expensive", "scored", 0.9, 0.0)
 
 
 @pytest.mark.parametrize(("tag", "tier"), [("easy", "cheap"), ("hard", "expensive")])
 def test_a_novel_request_is_decided_by_its_tag(tag: str, tier: str) -> None:
     """The tag's rank is the score that the decision tells, its gain the gain; the text's is not used."""
-    told = decided(router(0.7), tag)
-    assert (told.tier, told.reason, told.score, told.novelty) == (tier, "novel", TAGS[tag], 1.0)
-    assert told.expected_gain == TAGS[tag] - 0.5
+    actual = decided(router(0.7), tag)
+    assert (actual.tier, actual.reason, actual.score, actual.novelty) == (tier, "novel", TAGS[tag], 1.0)
+    assert actual.expected_gain == TAGS[tag] - 0.5
 
 
 def test_an_unknown_word_of_the_app_leaves_its_endpoint() -> None:
     """The decision still tells the app's word."""
     query = Query(messages=({"role": "user", "content": "?"},), tag="never seen", endpoint="hard")
-    told = router(0.7).decide(query)
-    assert (told.tier, told.score, told.tag) == ("expensive", TAGS["hard"], "never seen")
-    told = router(0.7).decide(Query(messages=query.messages, endpoint="hard"))
-    assert (told.tier, told.tag) == ("expensive", "hard")
+    actual = router(0.7).decide(query)
+    assert (actual.tier, actual.score, actual.tag) == ("expensive", TAGS["hard"], "never seen")
+    actual = router(0.7).decide(Query(messages=query.messages, endpoint="hard"))
+    assert (actual.tier, actual.tag) == ("expensive", "hard")
 
 
 @pytest.mark.parametrize(("threshold", "tier"), [(0.4, "expensive"), (0.6, "cheap")])
 def test_a_novel_request_of_no_known_tag_goes_where_most_go(threshold: float, tier: str) -> None:
     """The middle: expensive where more than half of the logs are."""
-    told = decided(router(threshold), "never seen")
-    assert (told.tier, told.reason, told.score) == (tier, "novel", 0.5)
+    actual = decided(router(threshold), "never seen")
+    assert (actual.tier, actual.reason, actual.score) == (tier, "novel", 0.5)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.7])
@@ -71,8 +71,8 @@ def test_the_share_is_kept_when_novel_tags_mix() -> None:
     """And within it the tag that gains is preferred."""
     rng = random.Random(2)
     control = router(ShareControl(0.3))
-    told = [decided(control, rng.choice([*TAGS, "never seen"])) for _ in range(1_000)]
-    expensive = [each.tag for each in told if each.tier == "expensive"]
+    actual = [decided(control, rng.choice([*TAGS, "never seen"])) for _ in range(1_000)]
+    expensive = [each.tag for each in actual if each.tier == "expensive"]
     assert abs(len(expensive) / 1_000 - 0.3) <= 0.03
     assert expensive.count("hard") > 0.8 * len(expensive)
 
@@ -97,9 +97,9 @@ def test_pacing_leaves_so_much_of_what_a_fixed_threshold_takes(
 ) -> None:
     """Of scores, which are ranks, the highest part: half of the highest 0.2 is the highest 0.1, which 0.9 reaches.
     "pacing" is told just where the wish alone would have been expensive."""
-    told = decided(router(target, novel=False), pacing_factor=pacing_factor)
-    assert told.reason == reason
-    assert told.tier == ("expensive" if target <= 0.9 and reason == "scored" else "cheap")
+    actual = decided(router(target, novel=False), pacing_factor=pacing_factor)
+    assert actual.reason == reason
+    assert actual.tier == ("expensive" if target <= 0.9 and reason == "scored" else "cheap")
 
 
 def test_where_pacing_leaves_nothing_no_score_is_high_enough() -> None:
@@ -110,9 +110,9 @@ def test_where_pacing_leaves_nothing_no_score_is_high_enough() -> None:
     assert control.debt < -4
     for target in (0.0, 1.0, control):
         assert decided(router(target, novel=False, text=1.0)).tier == "expensive"
-        told = decided(router(target, novel=False, text=1.0), pacing_factor=0.0)
-        assert (told.tier, told.reason) == ("cheap", "pacing")
-        assert told.threshold > 1.0
+        actual = decided(router(target, novel=False, text=1.0), pacing_factor=0.0)
+        assert (actual.tier, actual.reason) == ("cheap", "pacing")
+        assert actual.threshold > 1.0
 
 
 @pytest.mark.parametrize("pacing_factor", [0.0, 0.5, 1.0])
@@ -121,16 +121,16 @@ def test_pacing_leaves_so_much_of_a_share(pacing_factor: float) -> None:
     rng = random.Random(4)
     control, scorer = ShareControl(0.4), FixedScorer(scores={f"#{at:03}": at / 1000 for at in range(1000)})
     asked = Router(catalog=CATALOG, scorer=scorer, target=control)
-    told = [
+    actual = [
         asked.decide(Query.from_text(f"#{rng.randrange(1000):03}"), pacing_factor=pacing_factor) for _ in range(1_000)
     ]
-    tiers = [each.tier for each in told]
+    tiers = [each.tier for each in actual]
     assert tiers.count("expensive") / 1_000 == pytest.approx(0.4 * pacing_factor, abs=0.03)
-    paced = [each.score for each in told[100:] if each.reason == "pacing"]
+    paced = [each.score for each in actual[100:] if each.reason == "pacing"]
     assert len(paced) / 900 == pytest.approx(0.4 * (1 - pacing_factor), abs=0.08)
-    assert all(each.tier == "cheap" for each in told if each.reason == "pacing")
+    assert all(each.tier == "cheap" for each in actual if each.reason == "pacing")
     assert min(paced, default=1.0) > 0.35
-    assert all(each.reason == "scored" for each in told if each.tier == "expensive")
+    assert all(each.reason == "scored" for each in actual if each.tier == "expensive")
 
 
 def test_drift_is_asked_of_the_text() -> None:
@@ -138,4 +138,4 @@ def test_drift_is_asked_of_the_text() -> None:
     seen: list[Score] = []
     scorer = FixedScorer(0.9, novel=True, tag_scores=TAGS)
     Router(catalog=CATALOG, scorer=scorer, target=0.7, seen=seen.append).decide(Query.from_text("?", tag="easy"))
-    assert [(told.score, told.novel) for told in seen] == [(0.9, True)]
+    assert [(actual.score, actual.novel) for actual in seen] == [(0.9, True)]

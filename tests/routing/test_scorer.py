@@ -26,14 +26,14 @@ from turnout.training.views import views_of
 def logs(rows: int = 200, seed: int = 1) -> Logs:
     """Sums of two to nine numbers: the more numbers, the surer the cheap tier fails; and more often at school."""
     rng = random.Random(seed)
-    told = []
+    results = []
     for _ in range(rows):
         count = rng.randint(2, 9)
         group = rng.choice(["shop", "school"])
         prompt = "Please add " + " and ".join(str(rng.randint(1, 99)) for _ in range(count))
         cheap = float(rng.random() < (0.95 if count < 5 else 0.2) - (0.2 if group == "school" else 0.0))
-        told.append({"prompt": prompt, "cheap_quality": cheap, "expensive_quality": 1.0, "group": group})
-    return Logs.from_rows(told)
+        results.append({"prompt": prompt, "cheap_quality": cheap, "expensive_quality": 1.0, "group": group})
+    return Logs.from_rows(results)
 
 
 @cache
@@ -51,9 +51,9 @@ def fitted() -> fit.Fitted:
 def test_it_learns_what_makes_requests_hard(fitted: fit.Fitted) -> None:
     """More numbers score higher, on prompts never seen."""
     easy, hard = "Please add 4 and 5", "Please add 4 and 5 and 6 and 7 and 8 and 9 and 11 and 12"
-    told = [fitted.scorer.score(Query.from_text(text)) for text in (easy, hard)]
-    assert told[0].score < 0.5 < told[1].score
-    assert told[0].expected_gain < 0.3 < told[1].expected_gain
+    actual = [fitted.scorer.score(Query.from_text(text)) for text in (easy, hard)]
+    assert actual[0].score < 0.5 < actual[1].score
+    assert actual[0].expected_gain < 0.3 < actual[1].expected_gain
 
 
 def test_a_file_serves_what_was_trained(fitted: fit.Fitted, tmp_path: Path) -> None:
@@ -73,13 +73,13 @@ def test_serving_equals_scikit_learn(fitted: fit.Fitted) -> None:
     readings = [read(query) for query in unseen]
     mean = float(fitted.logs.gain.mean())
     means = tag_means(fitted.logs.gain, fitted.logs.groups)
-    told = mean + fitted.shares[-1] * np.array([means.get(query.tag, 0.0) for query in unseen])
+    actual = mean + fitted.shares[-1] * np.array([means.get(query.tag, 0.0) for query in unseen])
     views = views_of(readings)
     assert "tagged_words" in fitted.views
     for (name, view), share in zip(fitted.views.items(), fitted.shares[:-1], strict=True):
-        told = told + share * (view.predict(views[name]) - mean)
+        actual = actual + share * (view.predict(views[name]) - mean)
     served = np.array([fitted.scorer.raw(reading) for reading in readings])
-    assert np.abs(served - told).max() < 1e-9
+    assert np.abs(served - actual).max() < 1e-9
     assert np.ptp(served) > 0.1
 
 
@@ -91,13 +91,13 @@ def test_what_a_word_means_may_hang_on_the_tag() -> None:
         cheap = float((group == "shop") == (word == "kounten"))
         rows.append({"prompt": f"{word} parcel {at}", "cheap_quality": cheap, "expensive_quality": 1.0, "group": group})
     scorer = fit.train(Logs.from_rows(rows)).scorer
-    told = {
+    actual = {
         (word, group): scorer.raw(read(Query.from_text(f"{word} parcel 500", tag=group)))
         for word in ("zworten", "kounten")
         for group in ("shop", "school")
     }
-    hard = (told["zworten", "shop"], told["kounten", "school"])
-    easy = (told["kounten", "shop"], told["zworten", "school"])
+    hard = (actual["zworten", "shop"], actual["kounten", "school"])
+    easy = (actual["kounten", "shop"], actual["zworten", "school"])
     assert min(hard) > max(easy) + 0.2
 
 
@@ -124,8 +124,8 @@ def test_of_two_gains_the_higher_ranks_higher_however_far_beyond_the_logs(fitted
     for end in (low, high):
         below, above = (fitted.scorer.rank(end + step) for step in (-1e-9, 1e-9))
         assert above - below < 1e-6
-    told = np.array([fitted.scorer.rank(raw) for raw in fitted.repeats.ravel()])
-    assert np.sort(told) == pytest.approx((np.arange(len(told)) + 0.5) / len(told), abs=0.01)
+    actual = np.array([fitted.scorer.rank(raw) for raw in fitted.repeats.ravel()])
+    assert np.sort(actual) == pytest.approx((np.arange(len(actual)) + 0.5) / len(actual), abs=0.01)
 
 
 def test_the_reasons_add_up_to_what_they_explain(fitted: fit.Fitted) -> None:
@@ -134,10 +134,10 @@ def test_the_reasons_add_up_to_what_they_explain(fitted: fit.Fitted) -> None:
     sums, raws = [], [fitted.scorer.raw(read(query)) for query in queries]
     for query in queries:
         parts = fitted.scorer.parts(query)
-        told = [float(reason.split()[0]) for reason in fitted.scorer.explain(query, 10_000)]
-        assert [abs(each) for each in told] == sorted(map(abs, told), reverse=True)
+        actual = [float(reason.split()[0]) for reason in fitted.scorer.explain(query, 10_000)]
+        assert [abs(each) for each in actual] == sorted(map(abs, actual), reverse=True)
         assert fitted.scorer.explain(query) == fitted.scorer.explain(query, 10_000)[:5]
-        assert told == [
+        assert actual == [
             round(part, 3) for part in sorted(parts.values(), key=lambda part: -abs(part)) if round(part, 3)
         ]
         sums.append(sum(parts.values()))
@@ -149,11 +149,11 @@ def test_the_reasons_add_up_to_what_they_explain(fitted: fit.Fitted) -> None:
 
 def test_a_reason_tells_a_count_as_one(fitted: fit.Fitted) -> None:
     """Not its logarithm; a share is told with it; what is no count goes without."""
-    told = " ".join(fitted.scorer.parts(Query.from_text("Please add 4 and 5 and 66")))
-    assert "numbers (3)" in told
-    assert "count of digit (4)" in told
-    assert "share of digit" not in told
-    assert "word_length (" not in told
+    actual = " ".join(fitted.scorer.parts(Query.from_text("Please add 4 and 5 and 66")))
+    assert "numbers (3)" in actual
+    assert "count of digit (4)" in actual
+    assert "share of digit" not in actual
+    assert "word_length (" not in actual
 
 
 def test_words_groups_and_trees_have_their_reasons(fitted: fit.Fitted) -> None:
@@ -185,11 +185,11 @@ def test_no_gain_is_told_beyond_what_a_gain_can_be(fitted: fit.Fitted, slope: fl
         arrays={**good.arrays, "tag_gains": np.array([-slope, slope])},
     )
     texts = ("Please add 4 and 5", "Please add 4 and 5 and 6 and 7 and 8 and 9 and 11 and 12")
-    told = [FileScorer(steep).score(Query.from_text(text, tag=tag)) for text in texts for tag in good.header["tags"]]
+    actual = [FileScorer(steep).score(Query.from_text(text, tag=tag)) for text in texts for tag in good.header["tags"]]
     assert len(good.header["tags"]) == 2
-    assert {each.expected_gain for each in told} == ({-1.0, 1.0} if slope else {0.0})
+    assert {each.expected_gain for each in actual} == ({-1.0, 1.0} if slope else {0.0})
     mean = float(good.header["mean_gain"])
-    assert {each.tag_gain for each in told} == ({-1.0, 1.0} if slope else {mean})
+    assert {each.tag_gain for each in actual} == ({-1.0, 1.0} if slope else {mean})
 
 
 def test_a_wish_for_quality_is_a_threshold(fitted: fit.Fitted) -> None:
@@ -203,9 +203,9 @@ def test_a_wish_for_quality_is_a_threshold(fitted: fit.Fitted) -> None:
 def test_an_unseen_group_and_any_text_are_safe(fitted: fit.Fitted) -> None:
     """Neither a new tag nor an empty, a huge or a broken text raises."""
     for text in ("", "x" * 1_000_000, "\ud800", "日本語" * 50):
-        told = fitted.scorer.score(Query.from_text(text, tag="never seen"))
-        assert 0.0 <= told.score <= 1.0
-        assert -1.0 <= told.expected_gain <= 1.0
+        actual = fitted.scorer.score(Query.from_text(text, tag="never seen"))
+        assert 0.0 <= actual.score <= 1.0
+        assert -1.0 <= actual.expected_gain <= 1.0
 
 
 @pytest.mark.parametrize("rows", [0, 5])
@@ -233,8 +233,8 @@ def test_a_file_that_is_not_ours_is_refused(fitted: fit.Fitted, tmp_path: Path) 
     _pickled(whole, tmp_path / "pickled")
     expected = {"none": "no such file", "foreign": "not a scorer", "cut": "not a scorer", "newer": "newer Turnout",
                 "pickled": "plain numbers"}  # fmt: skip
-    for name, told in expected.items():
-        with pytest.raises(ArtifactError, match=told):
+    for name, actual in expected.items():
+        with pytest.raises(ArtifactError, match=actual):
             load(tmp_path / name)
 
 

@@ -68,13 +68,13 @@ TRAFFIC: dict[str, Source] = {
 
 
 def _sent(control: ShareControl, scores: Iterator[float], count: int) -> list[bool]:
-    told = []
+    results = []
     for score in islice(scores, count):
         threshold, expensive = control.decide(score)
         assert expensive == (score >= threshold)
         control.observe(score, expensive)
-        told.append(expensive)
-    return told
+        results.append(expensive)
+    return results
 
 
 @pytest.mark.parametrize("share", SHARES)
@@ -84,9 +84,9 @@ def test_the_share_is_kept_after_a_shift(share: float, before: str, after: str) 
     """In the first 500 requests after it already, and in every 500 from then on."""
     rng, control = random.Random(1), ShareControl(share)
     _sent(control, TRAFFIC[before](rng, control), 700)
-    told = _sent(control, TRAFFIC[after](rng, control), 2000)
+    actual = _sent(control, TRAFFIC[after](rng, control), 2000)
     for begin in range(0, 1500, 50):
-        assert sum(told[begin : begin + 500]) / 500 == pytest.approx(share, abs=0.03)
+        assert sum(actual[begin : begin + 500]) / 500 == pytest.approx(share, abs=0.03)
 
 
 @settings(max_examples=60, deadline=None)
@@ -98,14 +98,14 @@ def test_the_share_is_kept_after_a_shift(share: float, before: str, after: str) 
 def test_no_sequence_of_any_traffic_moves_it_further(share: float, parts: list[tuple[str, int]], seed: int) -> None:
     """Any 500 requests in a row, shifts within them or not, and never more than the debt at any time."""
     rng, control = random.Random(seed), ShareControl(share)
-    told: list[bool] = []
+    results: list[bool] = []
     for kind, count in parts:
-        told += _sent(control, TRAFFIC[kind](rng, control), count)
+        results += _sent(control, TRAFFIC[kind](rng, control), count)
         assert abs(control.debt) <= MOST_DEBT + 1
     total = [0]
-    for expensive in told:
+    for expensive in results:
         total.append(total[-1] + expensive)
-    for begin in range(len(told) - 499):
+    for begin in range(len(results) - 499):
         assert abs((total[begin + 500] - total[begin]) / 500 - share) <= 0.03
 
 
@@ -114,17 +114,17 @@ def test_no_sequence_of_any_traffic_moves_it_further(share: float, parts: list[t
 def test_scores_chosen_one_by_one_do_not_either(share: float, scores: list[float]) -> None:
     """Equal and nearly equal scores in any order."""
     control = ShareControl(share)
-    told = _sent(control, iter(scores), len(scores))
-    assert abs(sum(told) - share * len(told)) <= MOST_DEBT + 1
+    actual = _sent(control, iter(scores), len(scores))
+    assert abs(sum(actual) - share * len(actual)) <= MOST_DEBT + 1
 
 
 def test_on_steady_traffic_the_score_decides() -> None:
     """Of uniform scores the expensive ones are nearly the highest 30 %: 99 % of what a fixed threshold takes."""
     rng, control = random.Random(3), ShareControl(0.3)
     scores = [rng.random() for _ in range(20_000)]
-    told = _sent(control, iter(scores), len(scores))
-    taken = sum(score for score, expensive in zip(scores, told, strict=True) if expensive)
-    assert taken >= 0.985 * sum(sorted(scores)[-sum(told) :])
+    actual = _sent(control, iter(scores), len(scores))
+    taken = sum(score for score, expensive in zip(scores, actual, strict=True) if expensive)
+    assert taken >= 0.985 * sum(sorted(scores)[-sum(actual) :])
 
 
 def test_memory_is_bounded() -> None:

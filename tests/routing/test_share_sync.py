@@ -73,8 +73,8 @@ def _now(share_store: MemoryShareStore, routed: ShareReport, since: int) -> Shar
     adding = share_store.add("x", routed, since)
     try:
         adding.send(None)
-    except StopIteration as told:
-        answer: ShareState = told.value
+    except StopIteration as error:
+        answer: ShareState = error.value
         return answer
     raise AssertionError("it waited")
 
@@ -203,10 +203,10 @@ def test_what_is_decided_is_told_in_the_background() -> None:
         share_store.let.set()
         await settle()
         assert share_store.asked == 3
-        told = await share_store.inner.add("x", ShareReport(), 0)
-        assert told is not None
-        assert told.count == 100
-        assert told.debt == pytest.approx(share_sync.control.debt)
+        actual = await share_store.inner.add("x", ShareReport(), 0)
+        assert actual is not None
+        assert actual.count == 100
+        assert actual.debt == pytest.approx(share_sync.control.debt)
         await share_sync.close()
 
     asyncio.run(scenario())
@@ -231,9 +231,9 @@ def test_one_that_is_away_is_tried_once_a_second() -> None:
         await settle()
         assert not share_sync.control.alone
         assert share_store.inner.debt("x") == 0.0
-        told = await share_store.inner.add("x", ShareReport(), 0)
-        assert told is not None
-        assert told.count == 51
+        actual = await share_store.inner.add("x", ShareReport(), 0)
+        assert actual is not None
+        assert actual.count == 51
         await share_sync.close()
 
     asyncio.run(scenario())
@@ -259,9 +259,9 @@ def test_closing_waits_for_what_is_being_told_but_not_for_ever() -> None:
         asyncio.get_running_loop().call_later(0.01, share_store.let.set)
         await share_sync.close()
         assert share_store.inner.debt("x") == 0.0
-        told = await share_store.inner.add("x", ShareReport(), 0)
-        assert told is not None
-        assert told.count == 1
+        actual = await share_store.inner.add("x", ShareReport(), 0)
+        assert actual is not None
+        assert actual.count == 1
         assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(scenario())

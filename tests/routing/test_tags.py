@@ -32,15 +32,15 @@ def chat(system: str, text: str) -> tuple[Message, ...]:
 def rows(count: int = 200, systems: tuple[str, str] = (TUTOR, CLERK), **more: Any) -> list[dict[str, Any]]:
     """The text says nothing; the cheap tier fails the first system prompt's requests nine times in ten."""
     rng = random.Random(1)
-    told = []
+    results = []
     for at in range(count):
         system = systems[at % 2]
         cheap = float(rng.random() < (0.1 if system == systems[0] else 0.9))
         text = f"Please see to number {rng.randrange(10_000)}"
-        told.append(
+        results.append(
             {"messages": [*chat(system, text)], "cheap_quality": cheap, "expensive_quality": 1.0, "id": str(at), **more}
         )
-    return told
+    return results
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +68,13 @@ def test_an_identity_stands_still() -> None:
     """Scorer files hold them: that of all texts of the system and developer messages, each on a line of its own."""
     image = {"type": "image_url", "image_url": {}}
     parts = [{"type": "text", "text": "Be kind."}, image, {"type": "text", "text": "2"}]
-    told: list[tuple[Message, ...]] = [
+    actual: list[tuple[Message, ...]] = [
         ({"role": "system", "content": parts}, {"role": "developer", "content": "And brief."}),
         ({"role": "system", "content": "Be kind."}, {"role": "system", "content": [image]}),
         ({"role": "system", "content": "é" * 3_000},),
     ]
     for messages, text in zip(
-        told, ["Be kind.\n\nAnd brief.", "Be kind.\n", "é" * 1_000 + "\n" + "é" * 1_000], strict=True
+        actual, ["Be kind.\n\nAnd brief.", "Be kind.\n", "é" * 1_000 + "\n" + "é" * 1_000], strict=True
     ):
         assert identity(messages) == f"system:{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
     assert identity(({"role": "system", "content": ""}, {"role": "user", "content": "x"})) == ""
@@ -83,35 +83,35 @@ def test_an_identity_stands_still() -> None:
 
 def test_of_many_system_messages_the_first_and_last_are_read() -> None:
     """As many as MOST_SYSTEM: what stands between them does not matter."""
-    told = [{"role": "system", "content": f"rule {chr(97 + at % 26)}"} for at in range(3 * MOST_SYSTEM)]
+    actual = [{"role": "system", "content": f"rule {chr(97 + at % 26)}"} for at in range(3 * MOST_SYSTEM)]
     between = {"role": "system", "content": "another"}
     half = MOST_SYSTEM // 2
-    assert identity([*told[:half], between, *told[half:]]) == identity(told)
-    assert identity([*told[: half - 1], between, *told[half:]]) != identity(told)
-    assert identity([*told[: 1 - half], between, *told[1 - half :]]) != identity(told)
+    assert identity([*actual[:half], between, *actual[half:]]) == identity(actual)
+    assert identity([*actual[: half - 1], between, *actual[half:]]) != identity(actual)
+    assert identity([*actual[: 1 - half], between, *actual[1 - half :]]) != identity(actual)
 
 
 def test_the_apps_own_word_wins_where_it_is_known() -> None:
     """Else its endpoint, else the system prompt's identity where that is known; else there is no tag."""
-    query, told = Query(messages=chat(TUTOR, "x"), tag="/ask"), identity(chat(TUTOR, "x"))
-    assert known_tag(replace(query, endpoint="/here"), {"/ask", "/here", told}) == "/ask"
-    assert known_tag(replace(query, endpoint="/here"), {"/here", told}) == "/here"
-    assert known_tag(query, {"/ask", told}) == "/ask"
-    assert known_tag(query, {"/other", told}) == told
+    query, actual = Query(messages=chat(TUTOR, "x"), tag="/ask"), identity(chat(TUTOR, "x"))
+    assert known_tag(replace(query, endpoint="/here"), {"/ask", "/here", actual}) == "/ask"
+    assert known_tag(replace(query, endpoint="/here"), {"/here", actual}) == "/here"
+    assert known_tag(query, {"/ask", actual}) == "/ask"
+    assert known_tag(query, {"/other", actual}) == actual
     assert known_tag(query, {"/other"}) == ""
-    assert known_tag(Query.from_text("x", tag="/ask"), {told}) == ""
+    assert known_tag(Query.from_text("x", tag="/ask"), {actual}) == ""
 
 
 def test_logs_without_groups_are_tagged_by_system_prompt() -> None:
     """A row's own group wins; a row with neither has none."""
-    told = Logs.from_rows(
+    actual = Logs.from_rows(
         [
             *rows(2),
             {**rows(1)[0], "group": "shop"},
             {"prompt": "a text", "cheap_quality": 1, "expensive_quality": 1},
         ]
     )
-    assert told.groups == [identity(chat(TUTOR, "")), identity(chat(CLERK, "")), "shop", ""]
+    assert actual.groups == [identity(chat(TUTOR, "")), identity(chat(CLERK, "")), "shop", ""]
 
 
 def test_one_group_for_all_tells_nothing_so_the_system_prompt_does() -> None:
@@ -128,14 +128,14 @@ def test_one_group_for_all_tells_nothing_so_the_system_prompt_does() -> None:
 def test_a_system_prompt_that_was_sent_once_is_not_kept() -> None:
     """A name in each of them: no tag at all, in the file neither; those that come again are."""
     names = [f"{first}{second}{third}" for first in "abcdefg" for second in "abcdefg" for third in "abcde"]
-    told = [
+    actual = [
         {**row, "messages": [*chat(f"You help {name}.", "hello")]} for row, name in zip(rows(200), names, strict=False)
     ]
-    once = fit.train(Logs.from_rows(told))
+    once = fit.train(Logs.from_rows(actual))
     assert once.artifact.header["known_tags"] == once.artifact.header["tags"] == []
-    both = fit.train(Logs.from_rows([*told, *rows(200)]))
+    both = fit.train(Logs.from_rows([*actual, *rows(200)]))
     assert set(both.artifact.header["known_tags"]) == {identity(chat(TUTOR, "")), identity(chat(CLERK, ""))}
-    report = evaluate.report(Logs.from_rows([*told, *rows(200)]), evaluate.with_scorer(both.logs, both.scorer))
+    report = evaluate.report(Logs.from_rows([*actual, *rows(200)]), evaluate.with_scorer(both.logs, both.scorer))
     assert set(report["groups"]) == {"", *both.artifact.header["known_tags"]}
 
 
@@ -164,12 +164,12 @@ def test_an_endpoint_that_the_logs_did_not_know_changes_nothing(trained: fit.Fit
 
 def test_groups_of_the_logs_serve_as_endpoints_whatever_the_system_prompt() -> None:
     """Explicit ones win in training, and so in service."""
-    told = [
+    actual = [
         {"messages": [*chat((TUTOR, CLERK)[at // 2 % 2], f"number {at}")], "group": ("/hard", "/easy")[at % 2],
          "cheap_quality": at % 2, "expensive_quality": 1.0}
         for at in range(200)
     ]  # fmt: skip
-    scorer = fit.train(Logs.from_rows(told)).scorer
+    scorer = fit.train(Logs.from_rows(actual)).scorer
     gains = [
         scorer.score(Query(messages=chat(system, "number 7"), tag=tag)).expected_gain
         for tag in ("/hard", "/easy")
@@ -180,12 +180,12 @@ def test_groups_of_the_logs_serve_as_endpoints_whatever_the_system_prompt() -> N
 
 def test_a_novel_request_is_decided_by_its_system_prompts_mean(trained: fit.Fitted) -> None:
     """Its text tells nothing, whose it is does."""
-    told = {
+    actual = {
         system: trained.scorer.score(Query(messages=chat(system, "Schreiben Sie dem Amt"), tag="/chat"))
         for system in (TUTOR, CLERK)
     }
-    assert all(score.novel for score in told.values())
-    assert told[TUTOR].tag_score > 0.5 > told[CLERK].tag_score
+    assert all(score.novel for score in actual.values())
+    assert actual[TUTOR].tag_score > 0.5 > actual[CLERK].tag_score
 
 
 def test_it_is_told_as_a_reason(trained: fit.Fitted) -> None:

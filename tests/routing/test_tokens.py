@@ -12,21 +12,21 @@ from turnout.routing.tokens import END_BYTES, LONGEST_REMEMBERED, Meaning, Vocab
 TOKENS = (b" the", b" th", b"e", b" ", b"cat", b"c", b"a", b"t", b"s", b"1", b"!!", b"!", b"\n", "é".encode())
 
 
-def told(text: str) -> list[bytes]:
+def tokens_of(text: str) -> list[bytes]:
     """The tokens of a text, as bytes."""
     return [TOKENS[place] for place in Vocabulary(TOKENS).read(text.encode())]
 
 
 def test_the_longest_token_that_fits_is_taken() -> None:
     """A word begins with its blank, also the text's first; a piece that is no token is cut on."""
-    assert told("the cats") == [b" the", b" ", b"cat", b"s"]
-    assert told("11!!!\né") == [b" ", b"1", b"1", b"!!", b"!", b"\n", "é".encode()]
-    assert told("thcat") == [b" th", b"cat"]
+    assert tokens_of("the cats") == [b" the", b" ", b"cat", b"s"]
+    assert tokens_of("11!!!\né") == [b" ", b"1", b"1", b"!!", b"!", b"\n", "é".encode()]
+    assert tokens_of("thcat") == [b" th", b"cat"]
 
 
 def test_what_no_token_tells_is_left_out() -> None:
     """Bytes unknown to the embedding, and a text of nothing else."""
-    assert told("xcat") == [b" ", b"cat"]
+    assert tokens_of("xcat") == [b" ", b"cat"]
     assert Vocabulary((b"a",)).read(b"") == []
 
 

@@ -58,7 +58,7 @@ def test_a_whole_file_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sections", "told"),
+    ("sections", "expected"),
     [
         ({"rety": {}}, r"\[rety\]: unknown section; did you mean retry"),
         ({"retry": {"atempts": 2}}, r"retry\.atempts: unknown setting; did you mean attempts"),
@@ -81,9 +81,9 @@ def test_a_whole_file_is_taken(tmp_path: Path) -> None:
         ({"endpoints": {"ask": {}}}, r"begins with"),
     ],
 )
-def test_what_is_wrong_is_named_with_what_is_right(sections: dict[str, Any], told: str) -> None:
+def test_what_is_wrong_is_named_with_what_is_right(sections: dict[str, Any], expected: str) -> None:
     """The message holds the key, the value and the nearest right thing."""
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=expected):
         Settings.from_mapping({"tiers": TIERS, **sections})
 
 

@@ -41,11 +41,11 @@ def mounted(config: dict[str, Any]) -> FastAPI:
 
     @app.get("/words")
     async def words(request: Request) -> StreamingResponse:
-        async def told() -> AsyncIterator[str]:
+        async def pieces() -> AsyncIterator[str]:
             async for chunk in request.state.turnout.stream("x"):
                 yield chunk.text
 
-        return StreamingResponse(told(), media_type="text/plain")
+        return StreamingResponse(pieces(), media_type="text/plain")
 
     @app.post("/own/{topic}")
     async def own(topic: str, request: Request) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def mounted(config: dict[str, Any]) -> FastAPI:
     def sdk_in_a_thread(request: Request) -> dict[str, Any]:
         answer = blocking.chat.completions.create(model="gpt-4o", messages=ASK)
         direct = request.state.turnout.blocking.complete("by the verb")
-        told = (answer.choices[0].message.content or "", direct.text)
-        return {"sdk": told[0].strip(), "verb": told[1].strip(), "user": direct.outcome.user}
+        actual = (answer.choices[0].message.content or "", direct.text)
+        return {"sdk": actual[0].strip(), "verb": actual[1].strip(), "user": direct.outcome.user}
 
     return app

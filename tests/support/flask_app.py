@@ -43,12 +43,12 @@ def mounted(config: dict[str, Any]) -> TurnoutMiddleware:
     def words() -> Response:
         stream = request.environ["turnout"].stream
 
-        def told() -> Iterator[str]:
+        def pieces() -> Iterator[str]:
             with stream("x") as chunks:
                 for chunk in chunks:
                     yield chunk.text
 
-        return Response(told(), mimetype="text/plain")
+        return Response(pieces(), mimetype="text/plain")
 
     @app.get("/sdk")
     def sdk() -> dict[str, Any]:

@@ -234,8 +234,8 @@ def spend(url: str, *, workers: int, clients: int) -> list[dict[str, Any]]:
         subprocess.Popen([*command, str(number), str(clients)], cwd=root, stdout=subprocess.PIPE)
         for number in range(workers)
     ]
-    told = [worker.communicate(timeout=120)[0] for worker in running]
-    return [json.loads(text) for text in told]
+    actual = [worker.communicate(timeout=120)[0] for worker in running]
+    return [json.loads(text) for text in actual]
 
 
 if __name__ == "__main__":

@@ -94,10 +94,10 @@ def test_brown_outs_come_and_go_on_a_schedule() -> None:
     now = [100.0]
     with LoopbackProvider(monotonic=lambda: now[0]) as provider:
         provider.play("m", (2, "500"), (1, "503"), (0, "ok"))
-        told = []
+        results = []
         for now[0] in (100.0, 101.9, 102.0, 102.9, 103.0, 1000.0):
-            told.append(_post(provider).status_code)
-    assert told == [500, 500, 503, 503, 200, 200]
+            results.append(_post(provider).status_code)
+    assert results == [500, 500, 503, 503, 200, 200]
 
 
 def test_what_is_under_way_is_counted(provider: LoopbackProvider) -> None:

@@ -47,8 +47,8 @@ class Server:
 
 def environ(config: Mapping[str, Any], provider: str) -> dict[str, str]:
     source = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    told = {"WORKER_CONFIG": json.dumps(config), "WORKER_PROVIDER": provider, "PYTHONPATH": source}
-    return {**os.environ, **told}
+    actual = {"WORKER_CONFIG": json.dumps(config), "WORKER_PROVIDER": provider, "PYTHONPATH": source}
+    return {**os.environ, **actual}
 
 
 def free_port() -> int:
@@ -71,11 +71,11 @@ def gunicorn(port: int, *options: str) -> list[str]:
 @contextmanager
 def servers(commands: Mapping[int, list[str]], config: Mapping[str, Any], provider: str) -> Iterator[list[Server]]:
     """The servers of these commands, by port, started together and stopped at the end."""
-    told = environ(config, provider)
+    actual = environ(config, provider)
     with ExitStack() as stack:
         started = []
         for port, command in commands.items():
-            server = Server(command, port, told)
+            server = Server(command, port, actual)
             stack.callback(server.stop)
             started.append(server)
         for server in started:

@@ -62,8 +62,8 @@ def test_a_novel_request_says_so_in_span_and_header(provider: LoopbackProvider, 
     with TestClient(TurnoutMiddleware(Starlette(), config)) as running:
         EXPORTER.clear()
         reply = running.post("/v1/chat/completions", json=body)
-    told = [reply.headers[f"x-turnout-{name}"] for name in ("reason", "tier", "score")]
-    assert told == ["novel", "cheap", "0.5000"]
+    actual = [reply.headers[f"x-turnout-{name}"] for name in ("reason", "tier", "score")]
+    assert actual == ["novel", "cheap", "0.5000"]
     route = next(span for span in EXPORTER.get_finished_spans() if span.name == "turnout.route")
     assert route.attributes is not None
     assert route.attributes["turnout.reason"] == "novel"
@@ -85,14 +85,14 @@ def test_a_miss_is_server_route_and_one_client_span(client: TestClient) -> None:
     assert decided["turnout.tier"] in ("cheap", "expensive")
     assert {"turnout.score", "turnout.expected_gain", "turnout.threshold", "turnout.reason"} <= set(decided)
     assert decided["turnout.cache"] == "miss_stored"
-    told = dict(attempt.attributes or {})
-    assert attempt.name == f"chat {told['gen_ai.request.model']}"
-    assert told["gen_ai.operation.name"] == "chat"
-    assert told["gen_ai.provider.name"] == "openai"
-    assert told["gen_ai.response.model"] == f"{told['gen_ai.request.model']}-2026"
-    assert told["gen_ai.response.finish_reasons"] == ("stop",)
-    assert (told["gen_ai.usage.input_tokens"], told["gen_ai.usage.output_tokens"]) == (7, 4)
-    assert told["server.address"] == "127.0.0.1"
+    actual = dict(attempt.attributes or {})
+    assert attempt.name == f"chat {actual['gen_ai.request.model']}"
+    assert actual["gen_ai.operation.name"] == "chat"
+    assert actual["gen_ai.provider.name"] == "openai"
+    assert actual["gen_ai.response.model"] == f"{actual['gen_ai.request.model']}-2026"
+    assert actual["gen_ai.response.finish_reasons"] == ("stop",)
+    assert (actual["gen_ai.usage.input_tokens"], actual["gen_ai.usage.output_tokens"]) == (7, 4)
+    assert actual["server.address"] == "127.0.0.1"
 
 
 def test_a_hit_has_no_client_span(client: TestClient) -> None:

@@ -16,17 +16,17 @@ def test_a_view_that_knows_gets_its_share() -> None:
     """And one that does not, next to none of it, with rows enough."""
     rng = np.random.default_rng(1)
     gain = rng.normal(size=20_000)
-    told = shares(np.column_stack([0.5 * gain, rng.normal(size=20_000), np.zeros(20_000)]), gain)
-    assert told[0] == pytest.approx(2.0, abs=0.05)
-    assert told[1] < 0.03
-    assert told[2] == 0.0
+    actual = shares(np.column_stack([0.5 * gain, rng.normal(size=20_000), np.zeros(20_000)]), gain)
+    assert actual[0] == pytest.approx(2.0, abs=0.05)
+    assert actual[1] < 0.03
+    assert actual[2] == 0.0
 
 
 def test_few_rows_leave_the_views_equal_and_the_tag_half() -> None:
     """Twenty rows of noise say next to nothing of it."""
     rng = np.random.default_rng(3)
-    told = shares(rng.normal(size=(20, 4)), rng.normal(size=20))
-    assert told == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0.5], abs=0.05)
+    actual = shares(rng.normal(size=(20, 4)), rng.normal(size=20))
+    assert actual == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0.5], abs=0.05)
 
 
 def test_the_penalty_that_errs_least_is_chosen() -> None:
@@ -38,8 +38,8 @@ def test_the_penalty_that_errs_least_is_chosen() -> None:
         [centred + 0.1 * noise, centred + 0.1 * noise], [noise - noise.mean(), noise - noise.mean()],
         [centred, noise],
     )  # fmt: skip
-    told = [OutOfFold(folds, gain, {"ranks": [never[at], first[at], right[at]]}, np.zeros(100)) for at in range(2)]
-    assert chosen(told)[0] == [2]
+    actual = [OutOfFold(folds, gain, {"ranks": [never[at], first[at], right[at]]}, np.zeros(100)) for at in range(2)]
+    assert chosen(actual)[0] == [2]
 
 
 def test_the_other_folds_all_teach() -> None:
@@ -48,7 +48,7 @@ def test_the_other_folds_all_teach() -> None:
     folds, numbers, tags = np.arange(200) % FOLDS, rng.normal(size=(200, 3)), ["ab"[at // 5 % 2] for at in range(200)]
     gain = numbers[:, 0] + np.array([tag == "a" for tag in tags])
 
-    def told(gain: Floats) -> list[Floats]:
+    def predictions(gain: Floats) -> list[Floats]:
         view = out_of_fold("ranks", numbers, gain, 30.0, folds, 0)
         of_tags = tags_out_of_fold(gain, tags, folds)
         # The views stand: what is asked is what the others' gains make of them.
@@ -56,9 +56,9 @@ def test_the_other_folds_all_teach() -> None:
         return [each[folds == 1] for each in (view, of_tags, blended)]
 
     fixed = tags_out_of_fold(gain, tags, folds)
-    before = told(gain)
+    before = predictions(gain)
     for fold in (0, 2, 3, 4):
-        after = told(np.where(folds == fold, gain[::-1], gain))
+        after = predictions(np.where(folds == fold, gain[::-1], gain))
         assert all(np.abs(each - was).max() > 1e-6 for each, was in zip(after, before, strict=True))
 
 
@@ -66,20 +66,20 @@ def test_rounding_is_no_prediction() -> None:
     """A view that differs by 1e-15 could reach any gain with a share of 1e15."""
     rng = np.random.default_rng(1)
     gain = rng.normal(size=500)
-    told = shares(np.column_stack([0.5 * gain, 1e-15 * gain, np.zeros(500)]), gain)
-    assert told[1] == 0.0
-    assert 1.0 < told[0] < 2.5
+    actual = shares(np.column_stack([0.5 * gain, 1e-15 * gain, np.zeros(500)]), gain)
+    assert actual[1] == 0.0
+    assert 1.0 < actual[0] < 2.5
 
 
 def test_texts_that_share_no_word_but_one_teach_nothing_absurd() -> None:
     """Which row is easy hangs on the group alone; a number seen before must not turn that over."""
-    told = Logs.from_rows(
+    actual = Logs.from_rows(
         {"prompt": f"number {at}", "group": "ab"[at % 2], "cheap_quality": at % 2, "expensive_quality": 1.0}
         for at in range(200)
     )
-    fitted = train(told)
+    fitted = train(actual)
     assert fitted.shares.max() < 10
-    scores = [fitted.scorer.score(query) for query in told.queries]
+    scores = [fitted.scorer.score(query) for query in actual.queries]
     assert min(s.score for s in scores[::2]) > max(s.score for s in scores[1::2])
 
 
@@ -92,7 +92,7 @@ def test_no_rows_prediction_comes_from_that_row() -> None:
     mine = folds == 1
     other = np.where(mine, -5.0 * rng.permutation(gain), gain)
 
-    def told(gain: Floats, tried: dict[str, list[Floats]]) -> list[Floats]:
+    def predictions(gain: Floats, tried: dict[str, list[Floats]]) -> list[Floats]:
         view = out_of_fold("ranks", numbers, gain, 30.0, folds, 0)
         blended = OutOfFold(folds, gain, tried, fixed).blended() - gain.mean()
         return [view[mine], tags_out_of_fold(gain, tags, folds)[mine], blended[mine]]
@@ -104,6 +104,6 @@ def test_no_rows_prediction_comes_from_that_row() -> None:
         "ranks": [0.5 * np.where(mine, other, gain) + noise[0], 0.5 * gain + noise[1]],
         "words": [0.1 * np.where(mine, other, gain) + noise[2], noise[3]],
     }
-    for before, after in zip(told(gain, tried), told(other, tried), strict=True):
+    for before, after in zip(predictions(gain, tried), predictions(other, tried), strict=True):
         assert np.allclose(before, after, atol=1e-12)
         assert np.ptp(before) > 0

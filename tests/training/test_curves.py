@@ -30,8 +30,8 @@ def test_a_perfect_order_and_its_reverse() -> None:
 
 def test_ties_are_shared_out() -> None:
     """One score for all is random routing, whatever the order of the rows."""
-    told = figures(np.zeros(4), CHEAP, EXPENSIVE)
-    assert (told["apgr"], told["cpt50"], told["cpt80"]) == pytest.approx((0.5, 0.5, 0.8))
+    actual = figures(np.zeros(4), CHEAP, EXPENSIVE)
+    assert (actual["apgr"], actual["cpt50"], actual["cpt80"]) == pytest.approx((0.5, 0.5, 0.8))
     ranked = Ranked.of(np.zeros(4), CHEAP, EXPENSIVE)
     share, quality = ranked.curve(ranked.even)
     assert (share.tolist(), quality.tolist()) == ([0, 1], [0.5, 1.0])
@@ -39,9 +39,9 @@ def test_ties_are_shared_out() -> None:
 
 def test_no_gap_has_no_apgr_but_a_reason() -> None:
     """Null, never a division by nothing."""
-    told = figures(np.arange(4.0), EXPENSIVE, CHEAP)
-    assert told["apgr"] is None
-    assert "not better" in told["reason"]
+    actual = figures(np.arange(4.0), EXPENSIVE, CHEAP)
+    assert actual["apgr"] is None
+    assert "not better" in actual["reason"]
 
 
 def test_the_own_threshold_tells_share_quality_and_saving() -> None:
@@ -49,10 +49,10 @@ def test_the_own_threshold_tells_share_quality_and_saving() -> None:
     score, sent = np.array([0.9, 0.5, 0.4, 0.1]), np.array([1.0, 1.0, 0.0, 0.0])
     costs = (np.ones(4), np.full(4, 10.0))
     ranked = Ranked.of(score, CHEAP, EXPENSIVE, sent=sent, costs=costs)
-    told = threshold_figures(ranked, ranked.even)
-    assert (told["keep95_threshold_share"], told["keep95_quality"]) == (0.5, 1.0)
-    assert told["keep95_saving"] == pytest.approx(1 - 22 / 40)
-    assert told["keep95_saving_usd"] == pytest.approx(18)
+    actual = threshold_figures(ranked, ranked.even)
+    assert (actual["keep95_threshold_share"], actual["keep95_quality"]) == (0.5, 1.0)
+    assert actual["keep95_saving"] == pytest.approx(1 - 22 / 40)
+    assert actual["keep95_saving_usd"] == pytest.approx(18)
     bare = Ranked.of(score, CHEAP, EXPENSIVE, sent=sent, costs=(np.array([1, np.nan, 1, 1]), costs[1]))
     assert threshold_figures(bare, bare.even)["keep95_saving"] is None
     assert cost_figures(bare, bare.even) == {}
@@ -69,9 +69,9 @@ def test_aiq_is_the_area_under_the_non_decreasing_hull() -> None:
     """Two cheap failures sent first: from (1, .5) to (5.5, 1), then level to (10, 1); alone the straight line."""
     costs = (np.ones(4), np.full(4, 10.0))
     good = Ranked.of(np.array([4.0, 3, 2, 1]), CHEAP, EXPENSIVE, costs=costs)
-    told = cost_figures(good, good.even)
-    assert told["aiq"] == pytest.approx((4.5 * 0.75 + 4.5 * 1.0) / 9)
-    assert told["aiq_no_router"] == pytest.approx(0.75)
+    actual = cost_figures(good, good.even)
+    assert actual["aiq"] == pytest.approx((4.5 * 0.75 + 4.5 * 1.0) / 9)
+    assert actual["aiq_no_router"] == pytest.approx(0.75)
     # The worst order falls nowhere below the line between the tiers: the hull leaves it out.
     bad = Ranked.of(np.array([1.0, 2, 3, 4]), CHEAP, EXPENSIVE, costs=costs)
     assert cost_figures(bad, bad.even)["aiq"] == pytest.approx(0.75)
@@ -81,9 +81,9 @@ def test_whoever_pays_more_need_not_get_less() -> None:
     """Of two rows the expensive tier mends one and spoils the other: the hull is level from its best point on."""
     costs = (np.ones(2), np.full(2, 10.0))
     ranked = Ranked.of(np.array([2.0, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 0.0]), costs=costs)
-    told = cost_figures(ranked, ranked.even)
-    assert told["aiq"] == pytest.approx((4.5 * 0.75 + 4.5 * 1.0) / 9)
-    assert told["aiq_no_router"] == pytest.approx(0.5)
+    actual = cost_figures(ranked, ranked.even)
+    assert actual["aiq"] == pytest.approx((4.5 * 0.75 + 4.5 * 1.0) / 9)
+    assert actual["aiq_no_router"] == pytest.approx(0.5)
     # All-expensive worse than all-cheap, and no order that helps: all-cheap's quality, whatever is paid.
     worse = Ranked.of(np.array([2.0, 1.0]), np.array([0.6, 0.9]), np.zeros(2), costs=costs)
     assert cost_figures(worse, worse.even) == pytest.approx({"aiq": 0.75, "aiq_no_router": 0.75})
@@ -91,14 +91,14 @@ def test_whoever_pays_more_need_not_get_less() -> None:
 
 def _least_hull(cost: np.ndarray, quality: np.ndarray, at: np.ndarray) -> np.ndarray:
     """The least non-decreasing concave function above the points, by trying all pairs."""
-    told = np.array([quality[cost <= x].max() for x in at])
+    actual = np.array([quality[cost <= x].max() for x in at])
     for left in range(len(cost)):
         for right in range(len(cost)):
             if cost[left] < cost[right]:
                 within = (at >= cost[left]) & (at <= cost[right])
                 slope = (quality[right] - quality[left]) / (cost[right] - cost[left])
-                told[within] = np.maximum(told, quality[left] + slope * (at - cost[left]))[within]
-    return told
+                actual[within] = np.maximum(actual, quality[left] + slope * (at - cost[left]))[within]
+    return actual
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -117,13 +117,13 @@ def test_aiq_is_that_of_all_mixtures_of_two_points(seed: int) -> None:
 def test_costs_may_be_in_any_unit() -> None:
     """A millionth of a dollar a call saves the same share."""
     score, sent = np.array([0.9, 0.5, 0.4, 0.1]), np.array([1.0, 1.0, 0.0, 0.0])
-    told = []
+    results = []
     for unit in (1.0, 1e-6):
         ranked = Ranked.of(score, CHEAP, EXPENSIVE, sent=sent, costs=(np.full(4, unit), np.full(4, 10 * unit)))
-        told.append({**threshold_figures(ranked, ranked.even), **cost_figures(ranked, ranked.even)})
-        assert told[-1].pop("keep95_saving_usd") == pytest.approx(18 * unit)
-        assert told[-1].pop("expensive_usd") == pytest.approx(40 * unit)
-    assert told[0] == pytest.approx(told[1])
+        results.append({**threshold_figures(ranked, ranked.even), **cost_figures(ranked, ranked.even)})
+        assert results[-1].pop("keep95_saving_usd") == pytest.approx(18 * unit)
+        assert results[-1].pop("expensive_usd") == pytest.approx(40 * unit)
+    assert results[0] == pytest.approx(results[1])
 
 
 def test_a_weight_counts_like_so_many_rows() -> None:
@@ -132,9 +132,9 @@ def test_a_weight_counts_like_so_many_rows() -> None:
     score, cheap, dear = rng.random(30), rng.random(30), rng.random(30)
     weight = rng.integers(0, 4, 30)
     ranked = Ranked.of(score, cheap, dear)
-    told = quality_figures(ranked, weight[ranked.order].astype(float))
+    actual = quality_figures(ranked, weight[ranked.order].astype(float))
     again = figures(*(np.repeat(values, weight) for values in (score, cheap, dear)))
-    assert {k: told[k] for k in ("apgr", "cpt50", "cpt80")} == pytest.approx(
+    assert {k: actual[k] for k in ("apgr", "cpt50", "cpt80")} == pytest.approx(
         {k: again[k] for k in ("apgr", "cpt50", "cpt80")}
     )
 
@@ -174,7 +174,7 @@ def test_how_sure_a_figure_is_hangs_on_texts_and_weights() -> None:
     """Twenty rows that weigh a hundred times the others are twenty rows, and copies are no rows more."""
     weight = np.where(np.arange(600) < 20, 100.0, 1.0)
     rng = np.random.default_rng(5)
-    means, told = [], []
+    means, actual = [], []
     for seed in range(200):
         dear = (rng.random(600) < 0.5).astype(float)
         means.append(np.average(dear, weights=weight))
@@ -183,8 +183,8 @@ def test_how_sure_a_figure_is_hangs_on_texts_and_weights() -> None:
             drawn = bootstrap(  # type: ignore[misc]
                 lambda w, r=ranked: quality_figures(r, w), weight[ranked.order], draws=200, seed=seed
             )
-            told.append(np.std(drawn["expensive_quality"]))
-    assert np.mean(told) == pytest.approx(np.std(means), rel=0.25)
+            actual.append(np.std(drawn["expensive_quality"]))
+    assert np.mean(actual) == pytest.approx(np.std(means), rel=0.25)
     dear, copies = (rng.random(100) < 0.5).astype(float), np.repeat(np.arange(100), 6)
     once = bootstrap(lambda w: {"mean": float(np.average(dear, weights=w))}, np.ones(100), draws=300)
     often = bootstrap(

@@ -24,34 +24,34 @@ def swapped() -> Logs:
     return Logs(good.queries, good.expensive, good.cheap, np.full(200, 5.0), np.full(200, 1.0))
 
 
-def costly(told: Callable[[int], bool]) -> Logs:
+def costly(value: Callable[[int], bool]) -> Logs:
     """Costs in the rows that are told so."""
     good = logs(200)
-    have = np.array([told(row) for row in range(200)])
+    have = np.array([value(row) for row in range(200)])
     return replace(good, cheap_usd=np.where(have, 0.001, np.nan), expensive_usd=np.where(have, 0.01, np.nan))
 
 
-def reported(told: Logs) -> list[str]:
-    report = evaluate.report(told, evaluate.with_scorer(told, FixedScorer(scores={})))
+def reported(value: Logs) -> list[str]:
+    report = evaluate.report(value, evaluate.with_scorer(value, FixedScorer(scores={})))
     warnings: list[str] = report["warnings"]
     return warnings
 
 
 def test_swapped_columns_are_suspected() -> None:
     """Of qualities and of costs; good logs are not doubted."""
-    told = data_checks(swapped())
-    assert "quality columns swapped" in told[0]
-    assert "cost columns swapped" in told[1]
+    actual = data_checks(swapped())
+    assert "quality columns swapped" in actual[0]
+    assert "cost columns swapped" in actual[1]
     assert data_checks(logs(200)) == []
 
 
 @pytest.mark.parametrize("made", [swapped, lambda: costly(lambda row: row != 7)])
 def test_training_and_evaluating_doubt_in_the_same_words(made: Callable[[], Logs]) -> None:
     """That rows are few among them."""
-    told = made()
-    assert data_checks(told)
-    assert reported(told) == data_checks(told) == list(fit.train(told).warnings)
-    few = told.part(range(100))
+    actual = made()
+    assert data_checks(actual)
+    assert reported(actual) == data_checks(actual) == list(fit.train(actual).warnings)
+    few = actual.part(range(100))
     assert reported(few) == data_checks(few) == list(fit.train(few).warnings)
     assert "100 rows are few" in data_checks(few)[-1]
 
@@ -98,9 +98,9 @@ def test_the_commands_tell_of_a_missing_cost(tmp_path: Path, capsys: pytest.Capt
     path.write_text("\n".join(["prompt,cheap_quality,expensive_quality,cheap_usd,expensive_usd", *rows]))
     for argv in (["train", str(path), "-o", str(tmp_path / "s")], ["evaluate", str(path), "--scorer", "default"]):
         assert main([*argv, "--json"]) == 0
-        told = capsys.readouterr()
-        assert "warning: 1 of 80 rows misses a cost" in told.err
-        assert any("1 of 80 rows misses a cost" in words for words in json.loads(told.out)["warnings"])
+        captured = capsys.readouterr()
+        assert "warning: 1 of 80 rows misses a cost" in captured.err
+        assert any("1 of 80 rows misses a cost" in words for words in json.loads(captured.out)["warnings"])
 
 
 def test_a_cost_in_another_unit_is_asked_about() -> None:
@@ -108,8 +108,8 @@ def test_a_cost_in_another_unit_is_asked_about() -> None:
     good = costly(lambda row: True)
     far = good.expensive_usd.copy()
     far[3] *= 5_000
-    (told,) = data_checks(replace(good, expensive_usd=far))
-    assert told.startswith("1 of 200 expensive_usd are over 1,000 times the usual ")
+    (actual,) = data_checks(replace(good, expensive_usd=far))
+    assert actual.startswith("1 of 200 expensive_usd are over 1,000 times the usual ")
     far[3] /= 20
     assert data_checks(replace(good, expensive_usd=far)) == []
 
@@ -118,5 +118,5 @@ def test_a_text_that_stands_there_five_times_is_one_witness() -> None:
     """A gap that few texts tell is doubted however often each was logged."""
     few = logs(40)
     often = few.part(np.tile(np.arange(40), 10))
-    gap = [told for told in data_checks(few) if "too small" in told]
-    assert [told for told in data_checks(often) if "too small" in told] == gap
+    gap = [actual for actual in data_checks(few) if "too small" in actual]
+    assert [actual for actual in data_checks(often) if "too small" in actual] == gap

@@ -31,12 +31,12 @@ TOOLS = ["hammer", "saw", "drill", "spanner", "screw", "nail", "chisel", "pliers
 def logs(animals: list[str], tools: list[str], rows: int = 160) -> Logs:
     """Requests about animals are hard for the cheap tier, those about tools are not."""
     rng = np.random.default_rng(0)
-    told = []
+    results = []
     for row in range(rows):
         words, cheap = (animals, 0.0) if row % 2 else (tools, 1.0)
         asked = " and the ".join(rng.choice(words, 2))
-        told.append({"prompt": f"Tell of the {asked}", "cheap_quality": cheap, "expensive_quality": 1.0})
-    return Logs.from_rows(told)
+        results.append({"prompt": f"Tell of the {asked}", "cheap_quality": cheap, "expensive_quality": 1.0})
+    return Logs.from_rows(results)
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +68,17 @@ def test_it_is_served_from_the_file_alone(fitted: fit.Fitted, tmp_path: Path) ->
     file = tmp_path / "scorer"
     fitted.save(file)
     text = "Tell of the donkey, 12 (!) nails\nand the \ud800 日本語"
-    readings = [read(Query.from_text(told)) for told in (text, "", "x" * 50_000)]
+    readings = [read(Query.from_text(actual)) for actual in (text, "", "x" * 50_000)]
     mean = float(fitted.logs.gain.mean())
     known = embedding.load()
     views = views_of(readings, known)
     assert list(views)[-1] == "meaning"
-    told = mean + sum(
+    actual = mean + sum(
         share * (view.predict(views[name]) - mean)
         for (name, view), share in zip(fitted.views.items(), fitted.shares[:-1], strict=True)
     )
     served = load(file)
-    assert np.abs(np.array([served.raw(reading) for reading in readings]) - told).max() < 1e-9
+    assert np.abs(np.array([served.raw(reading) for reading in readings]) - actual).max() < 1e-9
     assert tag_means(fitted.logs.gain, fitted.logs.groups) == {}
     alone = (
         "import sys; sys.modules['wordllama'] = None\n"
@@ -100,16 +100,16 @@ def test_the_embeddings_vectors_are_the_fits(known: Embedding) -> None:
 
 def test_a_weight_a_token_is_ridge_on_the_mean_vectors(known: Embedding) -> None:
     """As scikit-learn fits and predicts it; a text without a token is told the mean."""
-    told = logs(ANIMALS, TOOLS)
-    view = views_of([read(query) for query in told.queries], known)["meaning"]
+    actual = logs(ANIMALS, TOOLS)
+    view = views_of([read(query) for query in actual.queries], known)["meaning"]
     rows = view.vectors - view.vectors.mean(axis=0)
     rows = rows / np.sqrt((rows**2).sum(axis=1).mean())
-    fitted = fit_view("meaning", view, told.gain, 3.0, 0)
-    assert np.allclose(fitted.predict(view), Ridge(alpha=3.0).fit(rows, told.gain).predict(rows))
+    fitted = fit_view("meaning", view, actual.gain, 3.0, 0)
+    assert np.allclose(fitted.predict(view), Ridge(alpha=3.0).fit(rows, actual.gain).predict(rows))
     empty = views_of([read(Query.from_text(""))], known)["meaning"]
     assert len(known.vocabulary.read(b"")) == empty.means.nnz
     nothing = MeaningView(csr_matrix((1, len(known.tokens))), np.zeros((1, 256)), known)
-    assert fitted.predict(nothing)[0] == pytest.approx(told.gain.mean())
+    assert fitted.predict(nothing)[0] == pytest.approx(actual.gain.mean())
 
 
 def test_the_reasons_name_it(fitted: fit.Fitted) -> None:

@@ -33,10 +33,10 @@ def _rows(count: int, **more: object) -> Logs:
 
 def test_a_scorer_that_knows_is_worth_all_there_is() -> None:
     """Every figure by hand: half of the calls bring the whole gap."""
-    told = evaluate.with_scorer(
+    actual = evaluate.with_scorer(
         costly := _rows(200, cheap_usd=0.1, expensive_usd=1), FixedScorer(scores={"hard": 0.9, "easy": 0.1})
     )
-    report = evaluate.report(costly, told)
+    report = evaluate.report(costly, actual)
     assert set(report) >= KEYS
     assert (report["apgr"], report["cpt50"], report["cpt80"]) == pytest.approx((0.75, 0.25, 0.4))
     assert (report["auc"], report["keep95_quality"], report["keep95_threshold_share"]) == (1.0, 1.0, 0.5)
@@ -54,11 +54,11 @@ def test_novel_rows_are_decided_as_in_service() -> None:
         {"prompt": f"{n}", "cheap_quality": 1, "expensive_quality": 1, "group": tags[n % 3]} for n in range(90)
     )
     scores = {"good": 0.1, "bad": 0.8}
-    told = evaluate.with_scorer(whole, FixedScorer(0.9, novel=True, tag_scores=scores))
-    assert told.score.tolist() == [scores.get(tags[n % 3], 0.5) for n in range(90)]
-    assert told.gain == pytest.approx(told.score - 0.5)
-    assert told.sent.tolist() == [float(score >= 0.5) for score in told.score]
-    report = evaluate.report(whole, told)
+    actual = evaluate.with_scorer(whole, FixedScorer(0.9, novel=True, tag_scores=scores))
+    assert actual.score.tolist() == [scores.get(tags[n % 3], 0.5) for n in range(90)]
+    assert actual.gain == pytest.approx(actual.score - 0.5)
+    assert actual.sent.tolist() == [float(score >= 0.5) for score in actual.score]
+    report = evaluate.report(whole, actual)
     assert report["novel_share"] == report["groups"]["bad"]["novel_share"] == 1.0
     known = evaluate.with_scorer(whole, FixedScorer(0.9, tag_scores=scores))
     assert set(known.score.tolist()) == {0.9}
@@ -74,13 +74,13 @@ def test_a_file_is_asked_as_in_service() -> None:
     )
     router = Router(catalog=CATALOG, scorer=scorer, target=scorer.threshold_for_quality(0.95))
     for other, novel in ((logs(60, seed=2), 0.05), (german, 1.0)):
-        told = evaluate.with_scorer(other, scorer)
+        actual = evaluate.with_scorer(other, scorer)
         decided = [router.decide(query) for query in other.queries]
-        assert told.sent.tolist() == [float(each.tier == "expensive") for each in decided]
-        assert told.score.tolist() == [each.score for each in decided]
-        assert told.gain.tolist() == [each.expected_gain for each in decided]
-        assert told.novel.mean() == pytest.approx(novel, abs=0.05)
-        assert 0.2 < told.sent.mean() < 0.8 or novel == 1.0
+        assert actual.sent.tolist() == [float(each.tier == "expensive") for each in decided]
+        assert actual.score.tolist() == [each.score for each in decided]
+        assert actual.gain.tolist() == [each.expected_gain for each in decided]
+        assert actual.novel.mean() == pytest.approx(novel, abs=0.05)
+        assert 0.2 < actual.sent.mean() < 0.8 or novel == 1.0
 
 
 @pytest.mark.parametrize(("count", "taken"), [(4, 2), (5, 3), (1, 1)])
@@ -106,8 +106,8 @@ def test_a_scores_time_is_told_by_its_middle_and_by_the_slowest_in_a_hundred() -
     scored = evaluate.with_scorer(rows, Slow(scores={"hard": 0.9, "easy": 0.1}))
     assert scored.took_us.min() >= 100
     assert scored.took_us.sum() <= 1e6 * (time.perf_counter() - began)
-    told = evaluate.report(rows, replace(scored, took_us=np.arange(201.0)))
-    assert (told["score_us_p50"], told["score_us_p99"]) == (100.0, 198.0)
+    actual = evaluate.report(rows, replace(scored, took_us=np.arange(201.0)))
+    assert (actual["score_us_p50"], actual["score_us_p99"]) == (100.0, 198.0)
 
 
 def test_groups_have_the_same_figures_and_reasons_of_their_own() -> None:
@@ -118,8 +118,8 @@ def test_groups_have_the_same_figures_and_reasons_of_their_own() -> None:
         for g in ("a", "b")
     ]
     rows += [{"prompt": f"hard {n}", "cheap_quality": 1, "expensive_quality": 0.5, "group": "worse"} for n in range(9)]
-    told = evaluate.with_scorer(whole := Logs.from_rows(rows), FixedScorer(scores={"hard": 0.9, "easy": 0.1}))
-    report = evaluate.report(whole, told)
+    actual = evaluate.with_scorer(whole := Logs.from_rows(rows), FixedScorer(scores={"hard": 0.9, "easy": 0.1}))
+    report = evaluate.report(whole, actual)
     assert set(report["groups"]) == {"a", "b", "worse"}
     assert set(report["groups"]["a"]) >= KEYS
     assert report["groups"]["b"]["apgr"] == pytest.approx(0.75)
@@ -160,7 +160,9 @@ def test_rows_that_the_scorer_was_trained_on_are_told() -> None:
         asked = whole.part(rows)
         report = evaluate.report(asked, evaluate.with_scorer(asked, scorer))
         assert report["trained_on_share"] == known
-        assert [told.split(",")[0] for told in report["warnings"] if "trained on" in told] == ([words] if words else [])
+        assert [actual.split(",")[0] for actual in report["warnings"] if "trained on" in actual] == (
+            [words] if words else []
+        )
 
 
 def test_rows_that_do_not_fit_the_scorer_are_told() -> None:

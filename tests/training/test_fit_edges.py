@@ -24,19 +24,19 @@ EASY, HARD = "Please add 4 and 5", "Please add 4 and 5 and 6 and 7 and 8 and 9 a
 def rows(count: int, seed: int = 1) -> list[Row]:
     """Sums: the cheap tier fails at the long ones."""
     rng = random.Random(seed)
-    told = []
+    results = []
     for _ in range(count):
         numbers = [str(rng.randint(1, 99)) for _ in range(rng.randint(2, 9))]
         cheap = int(rng.random() < (0.95 if len(numbers) < 5 else 0.1))
-        told.append(["Please add " + " and ".join(numbers), cheap, 1, rng.choice("ab")])
-    return told
+        results.append(["Please add " + " and ".join(numbers), cheap, 1, rng.choice("ab")])
+    return results
 
 
-def trained(path: Path, told: list[Row], most: int = fit.MOST_ROWS) -> fit.Fitted:
+def trained(path: Path, examples: list[Row], most: int = fit.MOST_ROWS) -> fit.Fitted:
     """As the command trains: written as CSV, read, fitted."""
     file = path / "logs.csv"
     with file.open("w", newline="", encoding="utf-8") as out:
-        csv.writer(out).writerows([["prompt", "cheap_quality", "expensive_quality", "group"], *told])
+        csv.writer(out).writerows([["prompt", "cheap_quality", "expensive_quality", "group"], *examples])
     return fit.train(labelled_logs.read([file], most=most))
 
 
@@ -56,9 +56,9 @@ def test_fifty_rows_train_and_are_called_few(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("cheap", "expensive", "gain"), [(0, 1, "1"), (1, 0, "-1"), (1, 1, "0"), (0.5, 0.5, "0")])
 def test_one_class_is_refused(tmp_path: Path, cheap: float, expensive: float, gain: str) -> None:
     """Both qualities the same in every row: the reason names the gain."""
-    told = [[prompt, cheap, expensive, group] for prompt, _, _, group in rows(50)]
+    actual = [[prompt, cheap, expensive, group] for prompt, _, _, group in rows(50)]
     with pytest.raises(LogError, match=f"is {gain} in every row"):
-        trained(tmp_path, told)
+        trained(tmp_path, actual)
 
 
 def test_one_constant_quality_is_enough_where_the_other_tells(tmp_path: Path) -> None:
@@ -70,22 +70,22 @@ def test_one_constant_quality_is_enough_where_the_other_tells(tmp_path: Path) ->
 
 def test_a_single_row_that_gains_promises_no_more_than_it_knows(tmp_path: Path) -> None:
     """All alike but one: it trains, says that the gap is too small, and keeps nearly all on the cheap tier."""
-    told = [[prompt, int(at != 7), 1, group] for at, (prompt, _, _, group) in enumerate(rows(60))]
-    fitted = trained(tmp_path, told)
+    actual = [[prompt, int(at != 7), 1, group] for at, (prompt, _, _, group) in enumerate(rows(60))]
+    fitted = trained(tmp_path, actual)
     assert any("too small to promise" in warning for warning in fitted.warnings)
     assert fitted.scorer.threshold_for_quality(0.95) == 1.0
 
 
 def test_empty_prompts_are_skipped_and_counted(tmp_path: Path) -> None:
     """The rest trains; with nothing but empty ones the first is named."""
-    told = rows(90)
+    actual = rows(90)
     for at in range(0, 90, 3):
-        told[at][0] = "" if at % 2 else "  \n "
-    fitted = trained(tmp_path, told)
+        actual[at][0] = "" if at % 2 else "  \n "
+    fitted = trained(tmp_path, actual)
     assert (fitted.scorer.summary["rows"], fitted.scorer.summary["skipped"]) == (60, 30)
     assert learnt(fitted)
     with pytest.raises(LogError, match=r"no good row.*logs\.csv:2: prompt is empty"):
-        trained(tmp_path, [["", *row[1:]] for row in told])
+        trained(tmp_path, [["", *row[1:]] for row in actual])
 
 
 def test_swapped_columns_are_asked_about(tmp_path: Path) -> None:
@@ -104,23 +104,23 @@ def test_a_gain_that_differs_by_rounding_alone_is_refused(tmp_path: Path) -> Non
 
 def test_the_seed_decides_which_rows_fall_together(tmp_path: Path) -> None:
     """Another seed, other predictions out of fold; the same seed, the same."""
-    told = Logs.from_rows(
+    actual = Logs.from_rows(
         {"prompt": prompt, "cheap_quality": cheap, "expensive_quality": dear} for prompt, cheap, dear, _ in rows(100)
     )
-    one, again, other = (fit.train(told, seed=seed).repeats for seed in (1, 1, 2))
+    one, again, other = (fit.train(actual, seed=seed).repeats for seed in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.allclose(one, other)
 
 
 def test_one_mistyped_cost_moves_the_scorer_little() -> None:
     """20 USD among fractions of a cent: ranked by it, nothing else would count."""
-    told = [
+    actual = [
         {"prompt": prompt, "cheap_quality": cheap, "expensive_quality": dear, "cheap_usd": 0.001, "expensive_usd": 0.01}
         for prompt, cheap, dear, _ in rows(200)
     ]
-    good = Logs.from_rows(told)
-    told[5]["expensive_usd"] = 20
-    assert np.abs(Logs.from_rows(told).net_gain - good.net_gain).max() < 0.1
+    good = Logs.from_rows(actual)
+    actual[5]["expensive_usd"] = 20
+    assert np.abs(Logs.from_rows(actual).net_gain - good.net_gain).max() < 0.1
 
 
 def test_an_expensive_tier_that_is_always_wrong_is_never_needed(tmp_path: Path) -> None:
@@ -138,20 +138,20 @@ def test_one_prompt_over_and_over_teaches_nothing_but_trains(tmp_path: Path) -> 
 def test_two_hundred_thousand_rows_are_all_read_and_a_sample_is_learnt_from(tmp_path: Path) -> None:
     """Every row is checked, so a bad last one is counted; 400 stand for the 20,000 that the command would hold."""
     ten_thousand = rows(10_000)
-    told = [[f"{prompt} ({copy})", *rest] for copy in range(20) for prompt, *rest in ten_thousand]
-    fitted = trained(tmp_path, [*told, ["Please add", 7, 1, "a"]], most=400)
+    actual = [[f"{prompt} ({copy})", *rest] for copy in range(20) for prompt, *rest in ten_thousand]
+    fitted = trained(tmp_path, [*actual, ["Please add", 7, 1, "a"]], most=400)
     summary = fitted.scorer.summary
     assert (summary["rows"], summary["rows_used"], summary["skipped"]) == (200_000, 400, 1)
     assert learnt(fitted)
 
 
-def costly(*, told: bool) -> Logs:
+def costly(*, with_costs: bool) -> Logs:
     """Two kinds of request gain the same; of the one the expensive answer costs ten times as much extra."""
     rng = random.Random(5)
     rows = []
     for row in range(200):
         kind, extra = (("ledger", 0.010), ("letter", 0.001))[row % 2]
-        cost = {"cheap_usd": 0.001, "expensive_usd": 0.001 + extra} if told else {}
+        cost = {"cheap_usd": 0.001, "expensive_usd": 0.001 + extra} if with_costs else {}
         cheap = float(rng.random() < 0.5)
         rows.append({"prompt": f"{kind} {row}", "cheap_quality": cheap, "expensive_quality": 1, "group": kind, **cost})
     return Logs.from_rows(rows)
@@ -159,22 +159,22 @@ def costly(*, told: bool) -> Logs:
 
 def test_where_costs_are_told_a_request_is_ranked_by_what_its_dollars_buy() -> None:
     """The same gain for a tenth of the extra cost comes first; the gain that is told stays the gain."""
-    fitted = fit.train(costly(told=True))
+    fitted = fit.train(costly(with_costs=True))
     dear, cheap = (fitted.scorer.score(Query.from_text(f"{kind} 500", tag=kind)) for kind in ("ledger", "letter"))
     assert dear.score < 0.5 < cheap.score
     assert dear.tag_score < 0.5 < cheap.tag_score
     mean = float(fitted.logs.gain.mean())
-    assert all(abs(told - mean) < 0.15 for told in (dear.expected_gain, cheap.expected_gain, dear.tag_gain))
+    assert all(abs(actual - mean) < 0.15 for actual in (dear.expected_gain, cheap.expected_gain, dear.tag_gain))
     assert fitted.scorer.summary["costs"] is True
 
 
 def test_without_costs_or_a_gap_the_gain_alone_ranks() -> None:
     """Not every cost told, an expensive tier that costs no more, one that is no better."""
-    logs = costly(told=True)
+    logs = costly(with_costs=True)
     some = logs.cheap_usd.copy()
     some[3] = np.nan
     for same in (
-        costly(told=False),
+        costly(with_costs=False),
         replace(logs, cheap_usd=some),
         replace(logs, cheap_usd=logs.expensive_usd, expensive_usd=logs.cheap_usd),
         replace(logs, cheap=logs.expensive, expensive=logs.cheap),

@@ -18,13 +18,13 @@ def logs(texts: int, rows: int = 200) -> Logs:
 
 def test_a_text_is_in_one_fold_and_repeats_differ() -> None:
     """Each division holds every fold, and no text in two; the first is the same whatever follows."""
-    told = divisions(logs(40), seed=3, repeats=3)
-    for fold in told:
+    actual = divisions(logs(40), seed=3, repeats=3)
+    for fold in actual:
         assert np.bincount(fold).tolist() == [40] * FOLDS
         assert all(len(set(fold[text::40])) == 1 for text in range(40))
-    assert len({fold.tobytes() for fold in told}) == 3
-    assert np.array_equal(divisions(logs(40), seed=3)[0], told[0])
-    assert not np.array_equal(divisions(logs(40), seed=4)[0], told[0])
+    assert len({fold.tobytes() for fold in actual}) == 3
+    assert np.array_equal(divisions(logs(40), seed=3)[0], actual[0])
+    assert not np.array_equal(divisions(logs(40), seed=4)[0], actual[0])
 
 
 def test_few_texts_are_divided_by_rows() -> None:

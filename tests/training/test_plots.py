@@ -60,8 +60,8 @@ def test_the_curve_is_of_what_rows_count_for(axes: Any) -> None:
 def test_told_gains_are_held_against_those_that_came_true(axes: Any) -> None:
     """Where they do, every point is on the line, each of as much as another; their bars are two standard errors."""
     rng = np.random.default_rng(1)
-    told = rng.random(4_000)
-    plots._calibration(axes, told, (rng.random(4_000) < told).astype(float), np.ones(4_000))
+    actual = rng.random(4_000)
+    plots._calibration(axes, actual, (rng.random(4_000) < actual).astype(float), np.ones(4_000))
     (drawn,) = axes.containers
     x, y = drawn.lines[0].get_data()
     assert x == pytest.approx((np.arange(10) + 0.5) / 10, abs=0.02)
@@ -73,12 +73,12 @@ def test_told_gains_are_held_against_those_that_came_true(axes: Any) -> None:
 def test_rows_that_count_nothing_move_no_point_and_others_by_their_weight(axes: Any) -> None:
     """As everywhere else: a row of weight 2 is two rows."""
     rng = np.random.default_rng(2)
-    told, came, weight = rng.random(900), rng.random(900), rng.integers(0, 3, 900)
-    plots._calibration(axes, told, came, weight.astype(float))
-    plots._calibration(axes, *(np.repeat(values, weight) for values in (told, came)), np.ones(weight.sum()))
+    actual, came, weight = rng.random(900), rng.random(900), rng.integers(0, 3, 900)
+    plots._calibration(axes, actual, came, weight.astype(float))
+    plots._calibration(axes, *(np.repeat(values, weight) for values in (actual, came)), np.ones(weight.sum()))
     weighed, repeated = (drawn.lines[0].get_xydata() for drawn in axes.containers)
     assert weighed == pytest.approx(repeated, abs=0.02)
-    plots._calibration(axes, told, np.where(weight > 0, came, 1.0), weight.astype(float))
+    plots._calibration(axes, actual, np.where(weight > 0, came, 1.0), weight.astype(float))
     assert axes.containers[2].lines[0].get_xydata() == pytest.approx(weighed)
 
 

@@ -28,7 +28,7 @@ def made(shares: Floats | None = None, repeats: Floats | None = None) -> Artifac
     return artifact_of(fitted.views, shares, repeats, fitted.logs, seen, {})
 
 
-def told(file: Artifact) -> Sequence[Score]:
+def scores_of(file: Artifact) -> Sequence[Score]:
     """Of requests never seen, the lowest score first."""
     return sorted((FileScorer(file).score(query) for query in logs(60, seed=9).queries), key=lambda each: each.score)
 
@@ -72,11 +72,11 @@ def test_the_told_gains_are_those_that_came_true() -> None:
 
 def test_no_expected_gain_falls_as_the_score_rises() -> None:
     """Nor where those who scored higher out of fold gained less: then the mean is told of all."""
-    known = [each.expected_gain for each in told(made())]
+    known = [each.expected_gain for each in scores_of(made())]
     assert known == sorted(known)
     assert known[-1] > known[0] + 0.3
     mean = float(trained().logs.gain.mean())
-    wrong = told(made(repeats=2 * mean - trained().repeats))
+    wrong = scores_of(made(repeats=2 * mean - trained().repeats))
     assert wrong[-1].score > wrong[0].score + 0.3
     assert [each.expected_gain for each in wrong] == pytest.approx([mean] * 60)
 
@@ -93,5 +93,5 @@ def test_a_view_that_the_blend_gives_nothing_is_not_served() -> None:
         assert set(file.header["served"]) == {"words", "letters", "tagged_words"} - none
         assert not none & set(file.arrays)
         assert file.header["trees"] == 64 * len(forests - none)
-        told = mean + sum(fitted.views[name].predict(views[name]) - mean for name in names if name not in none)
-        assert [FileScorer(file).raw(reading) for reading in readings] == pytest.approx(told, abs=1e-9)
+        actual = mean + sum(fitted.views[name].predict(views[name]) - mean for name in names if name not in none)
+        assert [FileScorer(file).raw(reading) for reading in readings] == pytest.approx(actual, abs=1e-9)

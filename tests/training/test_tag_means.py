@@ -15,9 +15,9 @@ def test_few_rows_are_believed_less_than_many() -> None:
     tags = [tag for tag, (count, _) in sizes.items() for _ in range(count)]
     noise = rng.normal(size=len(tags))
     gain = np.array([sizes[tag][1] for tag in tags]) + noise
-    told, which = tag_means(gain, tags), np.array(tags)
+    actual, which = tag_means(gain, tags), np.array(tags)
     raw = {tag: float(gain[which == tag].mean() - gain.mean()) for tag in sizes}
-    kept = {tag: told[tag] / raw[tag] for tag in sizes}
+    kept = {tag: actual[tag] / raw[tag] for tag in sizes}
     assert kept["few"] < kept["many"] - 0.1
     assert 0.9 < kept["many"] < 1.0
 
@@ -43,6 +43,6 @@ def test_two_tags_of_unlike_size_by_hand() -> None:
     gain, tags = np.array([1.0, 0.9, 0.8, 1.1, 0.0, 0.3]), ["a"] * 4 + ["b"] * 2
     within = (0.05 + 0.045) / 4
     between = ((4 * (0.95 - 4.1 / 6) ** 2 + 2 * (0.15 - 4.1 / 6) ** 2) - within) / (6 - 20 / 6)
-    told = tag_means(gain, tags)
-    assert told["a"] == pytest.approx((0.95 - 4.1 / 6) * between / (between + within / 4))
-    assert told["b"] == pytest.approx((0.15 - 4.1 / 6) * between / (between + within / 2))
+    actual = tag_means(gain, tags)
+    assert actual["a"] == pytest.approx((0.95 - 4.1 / 6) * between / (between + within / 4))
+    assert actual["b"] == pytest.approx((0.15 - 4.1 / 6) * between / (between + within / 2))

@@ -26,9 +26,9 @@ def _rows(count: int = 4000, *, informed: float = 1.0, costs: bool = False, repe
     rng = np.random.default_rng(1)
     hard = rng.random(count)
     cheap = (rng.random(count) > hard).astype(float)
-    told = np.stack([informed * hard + (1 - informed) * rng.random(count) for _ in range(repeats)])
+    actual = np.stack([informed * hard + (1 - informed) * rng.random(count) for _ in range(repeats)])
     usd = (np.full(count, 1.0), np.full(count, 10.0)) if costs else (NONE[:count], NONE[:count])
-    return Rows(told, cheap, np.ones(count), *usd)
+    return Rows(actual, cheap, np.ones(count), *usd)
 
 
 def test_a_wish_is_kept_on_rows_that_did_not_choose_its_threshold() -> None:
@@ -54,9 +54,9 @@ def test_what_is_saved_hangs_on_no_unit() -> None:
     """Of calls at a millionth of a dollar just as much."""
     rows = _rows(400, costs=True)
     small = replace(rows, cheap_usd=rows.cheap_usd * 1e-6, expensive_usd=rows.expensive_usd * 1e-6)
-    (told,), (again,) = (table(each, [RoutingTarget("max_expensive_share", 0.3)]) for each in (rows, small))
-    assert again["saving"] == pytest.approx(told["saving"])
-    assert again["intervals"]["saving"] == pytest.approx(told["intervals"]["saving"])
+    (actual,), (again,) = (table(each, [RoutingTarget("max_expensive_share", 0.3)]) for each in (rows, small))
+    assert again["saving"] == pytest.approx(actual["saving"])
+    assert again["intervals"]["saving"] == pytest.approx(actual["intervals"]["saving"])
 
 
 def test_a_scorer_that_knows_nothing_is_told_so() -> None:
@@ -71,16 +71,16 @@ def test_a_threshold_is_never_chosen_by_the_row_itself() -> None:
 
     One row of huge gain alone: where it may not vote, its threshold is the others'.
     """
-    told = np.array([[0.1, 0.2, 0.3, 0.4, 0.9]])
-    rows = Rows(told, np.array([1, 1, 1, 1, 0.0]), np.ones(5), *(np.full(5, np.nan),) * 2)
+    actual = np.array([[0.1, 0.2, 0.3, 0.4, 0.9]])
+    rows = Rows(actual, np.array([1, 1, 1, 1, 0.0]), np.ones(5), *(np.full(5, np.nan),) * 2)
     # Without row 5 all-cheap keeps everything, so nothing is expensive: that is what row 5 is held against.
     assert sent(rows, RoutingTarget("keep_quality", 1.0), 0)[4] == 0.0
 
 
 def test_of_equal_gains_a_share_takes_as_many_as_it_needs() -> None:
     """As service does: two kinds of row, and a wish for fewer than the better kind has, and for more."""
-    told = np.where(np.arange(400) < 200, 0.5, 0.1)[None]
-    rows = Rows(told, np.zeros(400), np.ones(400), NONE[:400], NONE[:400])
+    actual = np.where(np.arange(400) < 200, 0.5, 0.1)[None]
+    rows = Rows(actual, np.zeros(400), np.ones(400), NONE[:400], NONE[:400])
     for share in (0.1, 0.3, 0.5, 0.7):
         given = sent(rows, RoutingTarget("max_expensive_share", share), 0)
         assert given.mean() == pytest.approx(share, abs=0.02)
@@ -106,9 +106,9 @@ def test_no_gap_and_no_quality_are_told_as_none() -> None:
 def test_few_rows_are_doubted_with_the_number_that_would_do() -> None:
     """Of 200 rows the promise is several points wide; of 4,000 it is not."""
     few = _rows(200)
-    told = too_wide(few, table(few))
-    assert "200 rows promise little: keep_quality = 0.95 kept between" in told[0]
-    wanted = int(told[0].rsplit(" ", 1)[1].replace(",", ""))
+    actual = too_wide(few, table(few))
+    assert "200 rows promise little: keep_quality = 0.95 kept between" in actual[0]
+    wanted = int(actual[0].rsplit(" ", 1)[1].replace(",", ""))
     # So many do: a point to either side.
     (line,) = table(_rows(wanted), [RoutingTarget("keep_quality", 0.95)])
     low, high = line["intervals"]["quality_kept"]
@@ -135,8 +135,8 @@ def test_tiers_that_are_alike_are_doubted_without_a_number() -> None:
     rng = np.random.default_rng(3)
     cheap, expensive = ((rng.random(200) > 0.5).astype(float) for _ in range(2))
     rows = Rows(rng.random((1, 200)), cheap, expensive, NONE[:200], NONE[:200])
-    (told,) = too_wide(rows, table(rows))
-    assert told.endswith("the tiers are too alike on them to tell how many would do")
+    (actual,) = too_wide(rows, table(rows))
+    assert actual.endswith("the tiers are too alike on them to tell how many would do")
 
 
 def copied(rows: Rows, times: int) -> Rows:
@@ -148,8 +148,8 @@ def copied(rows: Rows, times: int) -> Rows:
 
 def test_a_text_never_chooses_the_threshold_for_its_own_copies() -> None:
     """The one row that gains, twice: without both of them nothing need be expensive."""
-    told = np.append(np.linspace(0.1, 0.4, 59), 0.9)[None]
-    rows = Rows(told, np.append(np.ones(59), 0.0), np.ones(60), NONE[:60], NONE[:60])
+    actual = np.append(np.linspace(0.1, 0.4, 59), 0.9)[None]
+    rows = Rows(actual, np.append(np.ones(59), 0.0), np.ones(60), NONE[:60], NONE[:60])
     assert sent(copied(rows, 2), RoutingTarget("keep_quality", 1.0), 0)[[59, 119]].tolist() == [0.0, 0.0]
 
 
@@ -166,11 +166,11 @@ def test_copies_make_the_table_no_surer() -> None:
 def test_what_may_be_luck_is_said_to_be() -> None:
     """Noise, and a scorer that tells all requests alike; one that knows is not doubted."""
     noise = _rows(300, informed=0.0)
-    told = worth(noise)
-    assert told is not None
-    assert told[1][0] < 0.5 < told[1][1]
-    (doubt,) = no_better(noise, told)
-    assert doubt.startswith(f"this scorer may be no better than a coin: APGR {told[0]:.3f} (")
+    actual = worth(noise)
+    assert actual is not None
+    assert actual[1][0] < 0.5 < actual[1][1]
+    (doubt,) = no_better(noise, actual)
+    assert doubt.startswith(f"this scorer may be no better than a coin: APGR {actual[0]:.3f} (")
     alike = replace(noise, predicted=np.zeros((3, 300)))
     assert "every request scores the same" in no_better(alike, worth(alike))[0]
     good = _rows(300)

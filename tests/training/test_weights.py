@@ -24,16 +24,16 @@ OTHERWISE = {"rows", "rows_read", "skipped", "warnings", "groups", "intervals", 
 def rows(scale: float = 1.0) -> list[dict[str, Any]]:
     """Their weights are 0 to 3 times this, and hang together with what they gain. No two score alike."""
     rng = random.Random(6)
-    told = []
+    results = []
     for at in range(120):
         hard = rng.random()
-        told.append({
+        results.append({
             "prompt": f"#{at:03}", "group": "ab"[at % 2], "weight": scale * (at % 4),
             "cheap_quality": float(rng.random() > hard), "expensive_quality": 0.7 + 0.3 * rng.random(),
             "cheap_usd": 0.001 * (1 + rng.random()), "expensive_usd": 0.01 * (1 + rng.random() + at % 4),
             "hard": hard,
         })  # fmt: skip
-    return told
+    return results
 
 
 def repeated() -> list[dict[str, Any]]:
@@ -41,14 +41,14 @@ def repeated() -> list[dict[str, Any]]:
     return [{**row, "weight": 1.0} for row in rows() for _ in range(int(row["weight"]))]
 
 
-def report(told: list[dict[str, Any]]) -> dict[str, Any]:
-    scorer = FixedScorer(scores={row["prompt"]: row["hard"] for row in told})
-    logs = Logs.from_rows(told)
+def report(value: list[dict[str, Any]]) -> dict[str, Any]:
+    scorer = FixedScorer(scores={row["prompt"]: row["hard"] for row in value})
+    logs = Logs.from_rows(value)
     return evaluate.report(logs, evaluate.with_scorer(logs, scorer))
 
 
-def figures(told: dict[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in told.items() if name not in OTHERWISE}
+def figures(given_value: dict[str, Any]) -> dict[str, float]:
+    return {name: value for name, value in given_value.items() if name not in OTHERWISE}
 
 
 def test_a_row_of_twice_the_weight_is_two_rows_in_every_figure() -> None:
@@ -73,9 +73,9 @@ def test_weights_are_told_in_any_unit() -> None:
 
 def test_a_group_that_counts_nothing_is_told_without_how_sure_it_is() -> None:
     """Rather than divided by nothing."""
-    told = report([{**row, "weight": float(row["group"] == "a")} for row in rows()])["groups"]["b"]
-    assert told["rows"] == 60
-    assert (told["intervals"], told["auc"], told["brier"], told["novel_share"]) == ({}, None, None, None)
+    actual = report([{**row, "weight": float(row["group"] == "a")} for row in rows()])["groups"]["b"]
+    assert actual["rows"] == 60
+    assert (actual["intervals"], actual["auc"], actual["brier"], actual["novel_share"]) == ({}, None, None, None)
 
 
 @pytest.fixture(scope="module")
@@ -98,20 +98,20 @@ def test_training_hears_weights_and_so_does_its_table(
 ) -> None:
     """Half of the calls recover nearly all of the gap, which by the rows themselves would be a toss."""
     assert main(["train", str(file), "-o", str(tmp_path / "s"), "--embedding", "none", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     with file.open() as lines:
         quality = np.mean([float(row["cheap_quality"]) for row in csv.DictReader(lines) if row["weight"] == "1"])
-    assert told["rows"] == 120
-    assert told["scorer"]["cheap_quality"] == pytest.approx(quality)
-    (half,) = [line for line in told["expected"] if line.get("max_expensive_share") == 0.5]
+    assert report["rows"] == 120
+    assert report["scorer"]["cheap_quality"] == pytest.approx(quality)
+    (half,) = [line for line in report["expected"] if line.get("max_expensive_share") == 0.5]
     assert half["gap_recovered"] > 0.85
 
 
 def test_cross_validation_trains_on_what_counts(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And asks what counts; no row is asked of a scorer that was trained on it, and none is said to be."""
     assert main(["evaluate", str(file), "--embedding", "none", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["rows"], told["rows_read"]) == (120, 120)
-    assert told["apgr"] > 0.65
-    assert told["trained_on_share"] is None
-    assert not any("trained on" in words for words in told["warnings"])
+    report = json.loads(capsys.readouterr().out)
+    assert (report["rows"], report["rows_read"]) == (120, 120)
+    assert report["apgr"] > 0.65
+    assert report["trained_on_share"] is None
+    assert not any("trained on" in words for words in report["warnings"])

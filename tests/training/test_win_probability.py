@@ -12,8 +12,8 @@ def test_chances_come_true_whatever_the_gain_is_called() -> None:
     """A third is better whatever the score: a chance of a third. Sure signs: sure chances."""
     rng = np.random.default_rng(2)
     better = rng.random(3000) < 1 / 3
-    told = chances(rng.normal(size=3000), rng.random(3000), better, np.ones(3000), 0)
-    assert told == pytest.approx(np.full(3000, 1 / 3), abs=0.08)
+    actual = chances(rng.normal(size=3000), rng.random(3000), better, np.ones(3000), 0)
+    assert actual == pytest.approx(np.full(3000, 1 / 3), abs=0.08)
     sure = chances(better - 0.5, better * 1.0, better, np.ones(3000), 0)
     assert np.mean((sure - better) ** 2) < 0.01
     assert chances(np.zeros(10), np.zeros(10), np.ones(10, dtype=bool), np.ones(10), 0).max() < 1
@@ -53,8 +53,8 @@ def test_a_row_has_as_much_say_as_it_counts_for(unit: float) -> None:
     rng = np.random.default_rng(5)
     better = rng.random(2_000) < 0.5
     weight = unit * np.where(better, 3.0, 1.0)
-    told = chances(np.zeros(2_000), np.zeros(2_000), better, weight, 0)
-    assert told == pytest.approx(np.full(2_000, np.average(better, weights=weight)), abs=0.01)
+    actual = chances(np.zeros(2_000), np.zeros(2_000), better, weight, 0)
+    assert actual == pytest.approx(np.full(2_000, np.average(better, weights=weight)), abs=0.01)
     sure = chances(better - 0.5, better * 1.0, better, weight, 0)
     assert np.mean((sure - better) ** 2) < 0.01
 

@@ -95,8 +95,11 @@ def test_429s_that_say_nothing_pause_only_when_they_keep_coming() -> None:
     state = breaker.throttled(state, state.term, 0.0, 0.0, RULES)
     assert breaker.admit(state, 0.0) == CircuitRefusal(reason="paused", retry_after_s=RULES.pause_s)
     out = breaker.probing(broken(), 30.0, 10.0)
-    told = breaker.throttled(out, out.term, 31.0, None, RULES)
-    assert (told.phase, breaker.admit(told, 31.0)) == ("half-open", CircuitRefusal(reason="paused", retry_after_s=5.0))
+    actual = breaker.throttled(out, out.term, 31.0, None, RULES)
+    assert (actual.phase, breaker.admit(actual, 31.0)) == (
+        "half-open",
+        CircuitRefusal(reason="paused", retry_after_s=5.0),
+    )
     assert breaker.throttled(State(), 0, 0.0, 1e9, RULES).paused_until == 3600.0
 
 
@@ -153,10 +156,10 @@ def test_past_its_time_an_open_circuit_is_still_told_as_open() -> None:
 def test_what_is_shared_comes_back_as_it_was(now: float, open_for: float, paused_for: float, is_open: bool) -> None:
     """Told to a process that knew nothing, and told on by it: the same circuit."""
     circuit = Circuit(open=is_open, open_for_s=open_for if is_open else 0.0, paused_for_s=paused_for)
-    told = breaker.shared(breaker.absorbed(State(), circuit, now), now)
-    assert told.open == circuit.open
-    assert abs(told.open_for_s - circuit.open_for_s) < 1e-9
-    assert abs(told.paused_for_s - circuit.paused_for_s) <= breaker.SAME_S
+    actual = breaker.shared(breaker.absorbed(State(), circuit, now), now)
+    assert actual.open == circuit.open
+    assert abs(actual.open_for_s - circuit.open_for_s) < 1e-9
+    assert abs(actual.paused_for_s - circuit.paused_for_s) <= breaker.SAME_S
 
 
 class Life(RuleBasedStateMachine):
@@ -191,9 +194,9 @@ class Life(RuleBasedStateMachine):
     @rule(
         which=st.integers(0, 10_000),
         event=st.sampled_from(["good", "bad", "gone", "401", "404", "429"]),
-        told=st.none() | SECONDS,
+        value=st.none() | SECONDS,
     )
-    def a_call_ends(self, which: int, event: str, told: float | None) -> None:
+    def a_call_ends(self, which: int, event: str, value: float | None) -> None:
         term, _, _ = self.calls.pop(which % len(self.calls))
         before = self.state
         match event:
@@ -209,10 +212,10 @@ class Life(RuleBasedStateMachine):
                 self.state = breaker.released(before, term)
                 assert self.state.phase == before.phase
             case _:
-                self.state = breaker.throttled(before, term, self.now, told, RULES)
+                self.state = breaker.throttled(before, term, self.now, value, RULES)
                 assert self.state.phase == before.phase
-                if told:
-                    assert self.state.paused_until >= self.now + told
+                if value:
+                    assert self.state.paused_until >= self.now + value
         assert self.state.term >= before.term
 
     @rule(is_open=st.booleans(), open_for=SECONDS, paused_for=SECONDS)

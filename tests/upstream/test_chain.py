@@ -124,9 +124,9 @@ def test_nothing_affordable_is_the_last_failure() -> None:
         async def afford(candidate: Candidate) -> bool:
             return False
 
-        with pytest.raises(ServedError) as told:
+        with pytest.raises(ServedError) as excinfo:
             await w.complete(w.order(afford=afford))
-        assert told.value.told_code == "upstream_unavailable"
+        assert excinfo.value.told_code == "upstream_unavailable"
         assert w.provider.calls == {FIRST: 1}
 
     asyncio.run(scenario())
@@ -184,10 +184,10 @@ def test_a_lone_model_is_protected_too() -> None:
         assert w.provider.calls[FIRST] == 5
         await w.clock.advance(10)
         began = w.clock.monotonic()
-        with pytest.raises(UpstreamUnavailable) as told:
+        with pytest.raises(UpstreamUnavailable) as excinfo:
             await w.complete(w.order(FIRST))
         assert w.clock.monotonic() == began
-        assert told.value.retry_after_s == pytest.approx(20, abs=1)
+        assert excinfo.value.retry_after_s == pytest.approx(20, abs=1)
 
     asyncio.run(scenario())
 
@@ -200,9 +200,9 @@ def test_all_open_tells_when_the_first_may_be_probed() -> None:
         await broken(w, FIRST)
         await w.clock.advance(12)
         await broken(w, SECOND)
-        with pytest.raises(UpstreamUnavailable) as told:
+        with pytest.raises(UpstreamUnavailable) as excinfo:
             await w.complete(w.order())
-        assert told.value.retry_after_s == pytest.approx(18, abs=1)
+        assert excinfo.value.retry_after_s == pytest.approx(18, abs=1)
 
     asyncio.run(scenario())
 
@@ -341,10 +341,10 @@ def test_a_model_set_up_wrong_costs_one_failed_call_an_opening(
             for _ in range(10):
                 assert (await w.complete(w.order()))["model"] == "second"
             assert w.provider.calls[FIRST] == opening
-            told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-            assert len(told) == opening
-            assert FIRST in told[-1]
-            assert check in told[-1]
+            messages = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+            assert len(messages) == opening
+            assert FIRST in messages[-1]
+            assert check in messages[-1]
             await w.clock.advance(30)
         assert [(skip.model, skip.reason) for skip in w.trace.skipped] == [(FIRST, "misconfigured")] * 18
         assert (await w.complete(w.order()))["model"] == "first"
@@ -360,9 +360,9 @@ def test_where_no_model_is_set_up_right_the_caller_is_told_that_it_is_ours_to_me
         for model in (FIRST, SECOND):
             w.provider.say(model, Misconfigured("wrong key", status=401))
         for _ in range(2):
-            with pytest.raises(UpstreamUnavailable, match="the app's log says") as told:
+            with pytest.raises(UpstreamUnavailable, match="the app's log says") as excinfo:
                 await w.complete(w.order())
-        assert told.value.retry_after_s == 30.0
+        assert excinfo.value.retry_after_s == 30.0
         assert w.provider.calls.total() == 2
         w.provider.say("openai/dear", ProviderFailed("down", status=500))
         with pytest.raises(UpstreamUnavailable, match="try again later"):
@@ -380,8 +380,8 @@ def test_an_opening_for_ours_to_mend_is_told_apart_from_an_outage() -> None:
 
         def event(self, token: Any, name: str, attributes: Any) -> None:
             if name == names.CIRCUIT_CHANGED:
-                told = attributes.get(names.STATE), attributes.get(names.ERROR_TYPE)
-                self.heard.append((attributes[names.CIRCUIT], *told))
+                actual = attributes.get(names.STATE), attributes.get(names.ERROR_TYPE)
+                self.heard.append((attributes[names.CIRCUIT], *actual))
 
     async def scenario() -> None:
         w, hearing = World(retry={"attempts": 5}), Hearing()
@@ -520,9 +520,9 @@ def test_everybody_busy_is_told_as_overloaded() -> None:
         w.provider.say(FIRST, Says("slow", after_s=5))
         first = asyncio.ensure_future(w.chain.complete(w.order(FIRST), CallTrace()))
         await settle()
-        with pytest.raises(Overloaded) as told:
+        with pytest.raises(Overloaded) as excinfo:
             await w.complete(w.order(FIRST))
-        assert (told.value.status, told.value.retry_after_s) == (503, 1.0)
+        assert (excinfo.value.status, excinfo.value.retry_after_s) == (503, 1.0)
         await w.clock.run(first)
 
     asyncio.run(scenario())

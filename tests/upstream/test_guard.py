@@ -60,8 +60,8 @@ def test_pybreaker_carries_the_state_and_its_listeners_hear_of_it(caplog: pytest
 
     with caplog.at_level(logging.INFO, "turnout.upstream"):
         asyncio.run(scenario())
-    told = [record.message for record in caplog.records]
-    assert [("is open" in line, "half-open" in line, "closed again" in line) for line in told] == [
+    messages = [record.message for record in caplog.records]
+    assert [("is open" in line, "half-open" in line, "closed again" in line) for line in messages] == [
         (True, False, False),
         (False, True, False),
         (True, False, False),
@@ -302,12 +302,12 @@ def test_news_older_than_our_own_is_not_taken() -> None:
         here = Processes()
         guard = here.guards[0]
         await here.board.post(NAME, Circuit())
-        told, asked_at = here.board.states([NAME]), here.clock.monotonic()
+        actual, asked_at = here.board.states([NAME]), here.clock.monotonic()
         await broken(guard)
-        guard.absorb(told, asked_at)
+        guard.absorb(actual, asked_at)
         assert not guard.state(NAME).free
         await settle()
-        guard.absorb(told, asked_at)
+        guard.absorb(actual, asked_at)
         assert not guard.state(NAME).free
 
     asyncio.run(scenario())
@@ -363,5 +363,5 @@ def test_pybreaker_is_imported_by_the_constructor_alone() -> None:
         "import sys, turnout.upstream.chain, turnout.upstream.guard;"
         "print([m for m in ('pybreaker', 'redis', 'tornado') if m in sys.modules])"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"

@@ -61,8 +61,8 @@ def test_what_litellm_registers_for_itself_is_no_listener() -> None:
 def test_this_litellm_can_be_quieted() -> None:
     """The rehearsal went well, so a plain call carries a log that writes nothing."""
     litellm_import.load()
-    told = litellm_import.tuning("openai/small", MESSAGES, False)
-    assert told["litellm_logging_obj"].response_cost_calculator(None) is None
+    actual = litellm_import.tuning("openai/small", MESSAGES, False)
+    assert actual["litellm_logging_obj"].response_cost_calculator(None) is None
 
 
 def test_calls_of_tools_are_left_to_litellm() -> None:
@@ -104,5 +104,5 @@ asyncio.run(litellm.acompletion(
     **litellm_import.tuning("openai/small", messages, False)))
 print(len(set(sys.modules) - before), gc.get_freeze_count() > 100_000)
 """
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
-    assert told.stdout.split() == ["0", "True"]
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert completed.stdout.split() == ["0", "True"]

@@ -52,13 +52,13 @@ def test_closing_one_loops_clients_leaves_another_loops_alone(provider: Loopback
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [("opnai/gpt-4o", r'did you mean "openai/gpt-4o"'), ("gpt4mini", r'write it as "openai/gpt4mini"')],
 )
-def test_a_model_of_no_known_provider_is_refused_at_start(transport: str, name: str, told: str) -> None:
+def test_a_model_of_no_known_provider_is_refused_at_start(transport: str, name: str, expected: str) -> None:
     """Before the first request, by name and with the nearest right one; never told to a caller as its fault."""
     tiers = {"cheap": {"models": [name]}, "expensive": {"models": ["openai/large"]}}
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=expected):
         asyncio.run(provider_from(Settings.of({"tiers": tiers, "upstream": {"transport": transport}}), {}).load())
 
 

@@ -107,9 +107,9 @@ def drained(fault: str) -> tuple[Row, list[str]]:
             ]
             await asyncio.to_thread(_until, lambda: len(provider.bodies) == 20)
             running[0].process.send_signal(signal.SIGTERM)
-            told = time.monotonic()
+            actual = time.monotonic()
             results = list(await asyncio.gather(*asked))
-        return _row(fault, results, time.monotonic() - told, heals_within_s=5.0, refuses=False)
+        return _row(fault, results, time.monotonic() - actual, heals_within_s=5.0, refuses=False)
 
     port = free_port()
     return _within({port: uvicorn(port)}, work)  # type: ignore[no-any-return]

@@ -105,10 +105,10 @@ def _usage(answer: Answer) -> Body:
     tokens = answer.tokens
     if tokens.form == "none":
         return {}
-    told = tokens.completion - (tokens.reasoning if tokens.form == "total_only" else 0)
+    actual = tokens.completion - (tokens.reasoning if tokens.form == "total_only" else 0)
     usage: Body = {
         "prompt_tokens": tokens.prompt,
-        "completion_tokens": told,
+        "completion_tokens": actual,
         "total_tokens": tokens.prompt + tokens.completion,
     }
     if tokens.form == "full":

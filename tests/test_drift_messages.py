@@ -53,14 +53,14 @@ def test_a_drift_is_told_once_with_its_figure(caplog: pytest.LogCaptureFixture) 
     """Six hundred equal scores: one warning that says what to do, one event."""
     with caplog.at_level(logging.WARNING, "turnout"):
         turnout, observer = _asked(FixedScorer(0.3), WINDOW + 100)
-    told = [record.getMessage() for record in caplog.records if "left the scorer's training logs" in record.message]
-    assert len(told) == 1
-    assert "turnout label, turnout train" in told[0]
-    crossings = [told for name, told in observer.events if name == names.EVENT_DRIFT]
+    messages = [record.getMessage() for record in caplog.records if "left the scorer's training logs" in record.message]
+    assert len(messages) == 1
+    assert "turnout label, turnout train" in messages[0]
+    crossings = [messages for name, messages in observer.events if name == names.EVENT_DRIFT]
     assert len(crossings) == 1
     assert crossings[0][names.DRIFTED] is True
     assert crossings[0][names.DRIFT_DISTANCE] == pytest.approx(0.7, abs=0.021)
-    measured = [told for name, told in observer.events if name == names.EVENT_DRIFT_MEASURED]
+    measured = [messages for name, messages in observer.events if name == names.EVENT_DRIFT_MEASURED]
     assert len(measured) == 5
     assert turnout.drift is not None
     assert measured[-1] == {names.DRIFT_DISTANCE: turnout.drift.distance, names.NOVEL_SHARE: 0.0}

@@ -16,6 +16,7 @@ from turnout.clock import SystemClock
 from turnout.home_loop import HomeLoop
 from turnout.pipeline.budget_alerts import BudgetAlerts
 from turnout.pipeline.call import Collaborators
+from turnout.pipeline.fitting import Fitting
 from turnout.pipeline.pipeline import Pipeline
 from turnout.ports.admission import Gate
 from turnout.ports.runtime import Clock, Observer, Provider
@@ -130,6 +131,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
             keys=CacheKeys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
             catalog=catalog,
             router=router,
+            fitting=Fitting(settings, limits),
             chain=chain,
             bulkhead=bulkhead,
             observer=observer,
@@ -139,7 +141,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         )
     )
     chat = Chat(pipeline, max_params_bytes=settings.server.max_params_bytes)
-    routes = Routes(route_table(settings.server, chat, Models(catalog.names)))
+    routes = Routes(route_table(settings.server, chat, Models(catalog.names, catalog.models_of, limits)))
     api = Api(settings=settings, clock=clock, home=HomeLoop(), chat=chat, routes=routes)
     return Parts(api, pipeline, provider, stores, prices, budgeted, bulkhead, share_sync, drift, sender, request_log)
 

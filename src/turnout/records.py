@@ -19,6 +19,8 @@ Reason = Literal[
     "budget",  # the expensive tier's worst case did not fit the budget
     "pacing",  # the threshold was raised because spend runs ahead of time
     "cache",  # answered from the cache; the stored decision's values are reported
+    "context",  # moved to the other tier, whose window holds the request
+    "ability",  # moved to the other tier, which takes what the request holds (images, tools, a schema, reasoning)
     "fallback",  # another candidate than the first one answered
     "fallback_answer",  # the configured plain answer
 ]

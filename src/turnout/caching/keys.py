@@ -55,6 +55,9 @@ class CacheKeys:
             tag,
             [user] if self.scope == "user" else [],
         ]
+        if "threshold" in request.extension:
+            # Of a caller who accepts the cheap tier's answer where others would not.
+            shaping.append(request.extension["threshold"])
         # Keyed, so that the policy costs nothing a request and no caller can aim at another policy's keys.
         return hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES, key=self.policy).digest()
 

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from turnout.errors import InvalidRequest, TooLarge, UsageError
+from turnout.openai.extension import check_extension
 from turnout.openai.messages import Messages, as_messages, check_messages
 
 Check = Callable[[Any], str | None]
@@ -23,8 +24,8 @@ class ChatRequest:
     """A checked request for one chat completion.
 
     params: OpenAI's own parameters but those that are fields here. extra: parameters that OpenAI's reference does not
-    name (a provider's own): sent on in the body, never as litellm's arguments. extension: the `turnout` object
-    (`tag`, `webhook_url`).
+    name (a provider's own): sent on in the body, never as litellm's arguments. extension: the `turnout` object,
+    checked (openai/extension.py).
     """
 
     messages: Messages
@@ -207,7 +208,7 @@ def from_mapping(value: Mapping[str, Any]) -> ChatRequest:
         model=_field(value, "model", _text, "auto"),
         params=params,
         extra=extra,
-        extension=_extension(value),
+        extension=check_extension(_field(value, "turnout", _object, {})),
         stream=_field(value, "stream", _boolean, False),
         include_usage=_include_usage(value),
     )
@@ -237,16 +238,6 @@ def _field(value: Mapping[str, Any], name: str, check: Check, absent: Any) -> An
 def _include_usage(value: Mapping[str, Any]) -> bool:
     options = _field(value, "stream_options", _object, {})
     return bool(_field(options, "include_usage", _boolean, False))
-
-
-def _extension(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    extension: Mapping[str, Any] = _field(value, "turnout", _object, {})
-    for name, item in extension.items():
-        if name not in ("tag", "webhook_url"):
-            raise InvalidRequest(f"turnout.{name} is not known; known are tag, webhook_url", param=f"turnout.{name}")
-        if problem := _text(item):
-            raise InvalidRequest(f"turnout.{name} {problem}", param=f"turnout.{name}")
-    return extension
 
 
 def _shorten(value: Any) -> str:

@@ -18,15 +18,27 @@ MOST_TOKENS = 10_000_000
 _CACHED = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
 _WRITTEN = ("cache_creation_input_tokens",)
 
+# What a request may need of a model beside room.
+ABILITIES = ("images", "tools", "json_schema", "reasoning")
+
 UsageFault = Literal["", "contradictory", "impossible"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenLimits:
-    """The most tokens that one model reads (its window) and writes (of one choice); None where unknown."""
+    """The most tokens that one model reads (its window) and writes (of one choice); None where unknown.
+
+    shared: the window holds the answer too. abilities: what of ABILITIES it has; None where unknown.
+    """
 
     input: int | None = None
     output: int | None = None
+    shared: bool = False
+    abilities: frozenset[str] | None = None
+
+    def hold(self, prompt_tokens: int, output_tokens: int) -> bool:
+        """Whether a prompt and an answer of so many tokens fit, as far as is known."""
+        return self.input is None or prompt_tokens + (output_tokens if self.shared else 0) <= self.input
 
     def most(self, choices: int) -> int:
         """The most tokens that one call with so many choices can have."""

@@ -16,6 +16,7 @@ from turnout.context import RequestContext
 from turnout.openai.requests import ChatRequest
 from turnout.openai.usage import TokenLimits
 from turnout.pipeline.budget_alerts import BudgetAlerts
+from turnout.pipeline.fitting import Fitting
 from turnout.pipeline.reservation import Reservation
 from turnout.ports.admission import Gate
 from turnout.ports.runtime import Clock, Observer
@@ -41,6 +42,7 @@ class Collaborators:
     keys: CacheKeys
     catalog: Catalog
     router: Router
+    fitting: Fitting
     chain: Chain
     bulkhead: Bulkhead
     prices: Callable[[], Mapping[str, Price]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from functools import partial
@@ -41,17 +42,26 @@ def decide(
     *,
     observe: bool = True,
     pacing_factor: float = 1.0,
+    steer: Callable[[Decision], Decision] = lambda decision: decision,
 ) -> Decision:
     """The selection's decision where a tier or a model was forced, else the router's.
 
     observe: it counts for the share that is kept. pacing_factor: what pacing leaves of the routing target, in [0, 1].
+    steer: given the decision so far, returns the one to act on.
     """
     if selection.tier is not None:
-        return Decision(tier=selection.tier, reason="forced", candidates=selection.candidates)
+        return steer(Decision(tier=selection.tier, reason="forced", candidates=selection.candidates))
     endpoint = context.caller.endpoint
     query = Query(messages=request.messages, tag=request.tag, endpoint=endpoint, tools=request.tools)
-    decision = router.decide(query, observe=observe, pacing_factor=pacing_factor)
-    return replace(decision, reason="forced_ignored") if selection.ignored else decision
+    decision = router.decide(
+        query,
+        observe=observe,
+        pacing_factor=pacing_factor,
+        least_threshold=request.extension.get("threshold", 0.0),
+        steer=steer,
+    )
+    scored = decision.reason in ("scored", "default_scorer", "novel")
+    return replace(decision, reason="forced_ignored") if selection.ignored and scored else decision
 
 
 class Leader:
@@ -65,6 +75,7 @@ class Leader:
         self._flight_broker = collaborators.flight_broker
         self._admission = admission
         self._flights = flights
+        self._fitting = collaborators.fitting
 
     def lead(self, call: Call, *, joinable: bool) -> AnswerListener:
         """Begins a flight for this call, and listens to it. joinable: others may, under the reservation's lease."""
@@ -91,10 +102,7 @@ class Leader:
         try:
             if flight.abandoned:
                 raise asyncio.CancelledError
-            decision = decide(
-                self._router, call.request, call.selection, call.context, pacing_factor=reservation.pacing_factor()
-            )
-            progress.decision = decision = await reservation.confirm(decision)
+            progress.decision = decision = await self._decide(call)
             body, exact = await self._call_upstream(self._upstream_call(call, decision, progress.trace), flight)
             answer = _answer(body, progress)
             store = self._store(call, body, answer) if exact else None
@@ -104,6 +112,19 @@ class Leader:
             settlement = reservation.settlement(progress.trace, key=call.key, store=store)
             await self._admission.settle(settlement, call.token)
             self._flights.remove(call.key, flight)
+
+    async def _decide(self, call: Call) -> Decision:
+        """The decision, its worst case reserved. Raises ServedError."""
+        routed = call.selection.tier is None
+        decision = decide(
+            self._router,
+            call.request,
+            call.selection,
+            call.context,
+            pacing_factor=call.reservation.pacing_factor(),
+            steer=partial(self._fitting.fit, call.request, routed=routed),
+        )
+        return await call.reservation.confirm(decision, partial(self._fitting.holding, call.request))
 
     async def _call_upstream(self, upstream_call: UpstreamCall, flight: AnswerFlight) -> tuple[Body, bool]:
         """The complete answer, and whether it says exactly what was streamed."""
@@ -128,7 +149,11 @@ class Leader:
     def _upstream_call(self, call: Call, decision: Decision, trace: CallTrace) -> UpstreamCall:
         retry = self._settings.retry
         models = [model for model in decision.candidates if model not in call.failed] or decision.candidates
-        candidates = (Candidate(model=model, tier=self._settings.tier_of(model)) for model in models)
+        candidates = [Candidate(model=model, tier=self._settings.tier_of(model)) for model in models]
+        if call.selection.tier is None:
+            for model in self._fitting.roomier(decision.tier):
+                if model not in models:
+                    candidates.append(Candidate(model=model, tier=self._settings.tier_of(model), for_length=True))
         return UpstreamCall(
             messages=call.request.messages,
             params=call.request.params,
@@ -140,7 +165,7 @@ class Leader:
             token=call.token,
             afford=call.reservation.attempt_check(trace),
             covered=models[0] == decision.candidates[0],
-            own=call.reservation.output_caps(decision.candidates),
+            own=call.reservation.output_caps([candidate.model for candidate in candidates]),
         )
 
     def _store(self, call: Call, body: Body, answer: StoredAnswer) -> Store | None:

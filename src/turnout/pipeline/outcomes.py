@@ -66,8 +66,11 @@ def plain_answer(text: str, state: CallState, created: float) -> ReadyAnswer:
 
 
 def _reason(decision: Decision, model: str) -> Reason:
-    """The decision's reason, unless another than the preferred candidate answered."""
-    return decision.reason if model == decision.candidates[0] else "fallback"
+    """The decision's reason, unless another than the preferred candidate answered; one that is none of the candidates
+    was asked for its larger window."""
+    if model == decision.candidates[0]:
+        return decision.reason
+    return "fallback" if model in decision.candidates else "context"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

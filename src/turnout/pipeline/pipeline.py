@@ -11,6 +11,7 @@ outcomes                  over, one way or another: one outcome
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from turnout.caching.flights import Flights, Listener
@@ -29,6 +30,7 @@ from turnout.pipeline.call import (
     miss_state,
 )
 from turnout.pipeline.delivery import Delivery, ended_for_its_leader
+from turnout.pipeline.extension import narrowed, select
 from turnout.pipeline.follower import Follower
 from turnout.pipeline.leader import Leader, decide, tag_of
 from turnout.pipeline.outcomes import OutcomeReporter, ReadyAnswer, cached_answer
@@ -91,8 +93,9 @@ class Pipeline:
 
     async def decide(self, request: ChatRequest, context: RequestContext) -> Decision:
         """The decision alone: nothing is called, counted or stored. Raises ServedError."""
-        selection = self._collaborators.catalog.find(request.model, may_choose=context.may_choose)
-        return decide(self._collaborators.router, request, selection, context, observe=False)
+        selection = select(self._collaborators.catalog, request, context)
+        steer = partial(self._collaborators.fitting.fit, request, routed=selection.tier is None)
+        return decide(self._collaborators.router, request, selection, context, observe=False, steer=steer)
 
     async def admit(self, request: ChatRequest | None, context: RequestContext) -> EndpointAdmission:
         """Lets a request of the app's own endpoint in: counted, and decided where there is a text to score.
@@ -102,7 +105,7 @@ class Pipeline:
         states, headers = await self._admission.admit_endpoint(context.caller)
         decision = None
         if request is not None:
-            selection = self._collaborators.catalog.find(request.model, may_choose=context.may_choose)
+            selection = select(self._collaborators.catalog, request, context)
             pacing_factor = self._reservations.pacing_factor(states)
             decision = decide(self._collaborators.router, request, selection, context, pacing_factor=pacing_factor)
         return EndpointAdmission(decision=decision, headers=headers)
@@ -113,7 +116,8 @@ class Pipeline:
         await self._collaborators.bulkhead.drain()
 
     def _begin(self, request: ChatRequest, context: RequestContext) -> CallState:
-        selection = self._collaborators.catalog.find(request.model, may_choose=context.may_choose)
+        context = narrowed(context, request.extension)
+        selection = select(self._collaborators.catalog, request, context)
         cache = miss_state(self._collaborators.settings, context)
         # The key is made where nothing is cached too: making it is what finds text that is not Unicode.
         tag = "" if selection.tier is not None else tag_of(request, context)

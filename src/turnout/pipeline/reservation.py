@@ -158,13 +158,16 @@ class Reservation:
         """What pacing leaves of the routing target, in [0, 1]."""
         return self._shared.pacing_factor(self._states)
 
-    async def confirm(self, decision: Decision) -> Decision:
-        """The decision, its worst case reserved; or the cheap tier's where only that fits. Raises BudgetExceeded."""
+    async def confirm(
+        self, decision: Decision, holding: Callable[[Sequence[str]], tuple[str, ...]] = tuple
+    ) -> Decision:
+        """The decision, its worst case reserved; or the cheap tier's where only that fits. holding: of these models,
+        those that can hold the request. Raises BudgetExceeded."""
         if self._covers(decision.tier):
             return decision
         cheap_allowed = self._shared.settings.budgets.on_exhausted == "cheap" and decision.reason != "forced"
-        if cheap_allowed and self._covers("cheap"):
-            return replace(decision, tier="cheap", reason="budget", candidates=self._shared.catalog.route("cheap"))
+        if cheap_allowed and self._covers("cheap") and (cheap := holding(self._shared.catalog.route("cheap"))):
+            return replace(decision, tier="cheap", reason="budget", candidates=cheap)
         worst = dict(self._offers)[decision.tier]
         if await self._top_up(worst - self._reserved, 0):
             self._fits = 0

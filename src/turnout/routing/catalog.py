@@ -38,6 +38,10 @@ class Catalog:
             *settings.routing.aliases,
         )
 
+    def models_of(self, name: str) -> tuple[str, ...]:
+        """The configured models that may serve this one of `names`."""
+        return self._targets[name].candidates or self._settings.model_names
+
     def find(self, model: str, *, may_choose: bool = True) -> ModelSelection:
         """What this name stands for. may_choose: whether the app's own code asks, which may always force a tier; what
         a caller from outside may is for `[routing] forced` to say. Raises ModelNotFound, which names the nearest

@@ -58,9 +58,19 @@ class Router:
         if self._share_sync is not None:
             self._share_sync.note_debt(debt)
 
-    def decide(self, query: Query, *, observe: bool = True, pacing_factor: float = 1.0) -> Decision:
+    def decide(
+        self,
+        query: Query,
+        *,
+        observe: bool = True,
+        pacing_factor: float = 1.0,
+        least_threshold: float = 0.0,
+        steer: Callable[[Decision], Decision] = lambda decision: decision,
+    ) -> Decision:
         """The decision of a routed request. No I/O. observe: whether it counts for the share that is kept.
-        pacing_factor: what pacing leaves of the target for the expensive tier, 1 all of it, 0 nothing."""
+        pacing_factor: what pacing leaves of the target for the expensive tier, 1 all of it, 0 nothing.
+        least_threshold: the caller's own, which counts where it is above the target's.
+        steer: given the decision by score alone, returns the one to act on, which is the one that counts."""
         scored = self._scorer.score(query)
         score, gain = decisive(scored)
         if observe:
@@ -69,21 +79,20 @@ class Router:
         if isinstance(target, ShareControl):
             threshold, expensive = target.decide(score, pacing_factor)
             paced = pacing_factor < 1.0 and not expensive and target.expensive(score)
-            if observe:
-                target.observe(score, expensive, pacing_factor)
-                if self._share_sync is not None:
-                    self._share_sync.notify()
         else:
             threshold = raised(target, pacing_factor)
             expensive = score >= threshold
             paced = not expensive and score >= target
+        declined = expensive and score < least_threshold
+        if declined:
+            threshold, expensive = least_threshold, False
         tier: Tier = "expensive" if expensive else "cheap"
         reason: Reason = "default_scorer" if self._scorer.is_default else "scored"
         if scored.novel:
             reason = "novel"
         if paced:
             reason = "pacing"
-        return Decision(
+        scored_decision = Decision(
             tier=tier,
             reason=reason,
             candidates=self._catalog.route(tier),
@@ -94,3 +103,13 @@ class Router:
             tag=query.tag or query.endpoint,
             scorer_version=self._scorer.version,
         )
+        decision = steer(scored_decision)
+        if observe and isinstance(target, ShareControl):
+            # What a caller declined of the share is nobody else's to spend.
+            self._count(target, score, decision, 0.0 if declined else pacing_factor)
+        return decision
+
+    def _count(self, target: ShareControl, score: float, decision: Decision, pacing_factor: float) -> None:
+        target.observe(score, decision.tier == "expensive", pacing_factor)
+        if self._share_sync is not None:
+            self._share_sync.notify()

@@ -27,10 +27,12 @@ COME_BACK_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A configured model and the tier that it stands in."""
+    """A configured model and the tier that it stands in. for_length: asked only where another model has said that the
+    request is too long for it."""
 
     model: str
     tier: Tier
+    for_length: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,8 @@ class Chain:
         await self._provider.load()
         for index, candidate in enumerate(request.candidates):
             tried = 0
+            if candidate.for_length and not isinstance(failures.refused, ContextTooLong):
+                continue
             if not self._may_hold(candidate, failures):
                 self._skip(request, trace, candidate, Unavailable(reason="window", retry_after_s=None), failures)
                 continue
@@ -149,14 +151,16 @@ class Chain:
 
     def _may_hold(self, candidate: Candidate, failures: Failures) -> bool:
         """Whether the candidate may take a request that was too long for another: one of its tier, with a larger
-        window or one that nobody knows."""
+        window or one that nobody knows; or one of the other tier whose window is known to be larger."""
         too_long = failures.refused
         if not isinstance(too_long, ContextTooLong) or failures.refused_by is None:
             return True
         refused_by = failures.refused_by
         known = too_long.window or self._limits(refused_by.model).input
         window = self._limits(candidate.model).input
-        return candidate.tier == refused_by.tier and (known is None or window is None or window > known)
+        if candidate.tier != refused_by.tier:
+            return known is not None and window is not None and window > known
+        return known is None or window is None or window > known
 
     async def _enter(
         self, request: UpstreamCall, trace: CallTrace, candidate: Candidate, *, again: bool

@@ -1,7 +1,9 @@
-"""How many tokens each configured model reads and writes at most: the settings', else litellm's bundled table."""
+"""What each configured model takes: how many tokens it reads and writes at most (the settings', else litellm's bundled
+table), whether its window holds the answer too, and its abilities."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +30,7 @@ class LimitBook:
 def limit_table(settings: Settings, bundled: Mapping[str, Any]) -> dict[str, TokenLimits]:
     """Limits by configured name. `bundled` is litellm's `model_cost`."""
     return {
-        name: _limits(settings.model(name), bundled.get(name) or bundled.get(name.partition("/")[2]) or {})
+        name: _limits(name, settings.model(name), bundled.get(name) or bundled.get(name.partition("/")[2]) or {})
         for name in settings.model_names
     }
 
@@ -40,10 +42,28 @@ def _bundled() -> Mapping[str, Any]:
     return litellm_import.bundled_prices() or {}
 
 
-def _limits(model: Model, row: Mapping[str, Any]) -> TokenLimits:
+# Whose window holds prompt and answer together, as they document it; of the others output is never added.
+_SHARED = frozenset({"anthropic", "azure", "bedrock", "bedrock_converse", "openai"})
+# OpenAI's models from here on tell a window for input alone.
+_INPUT_ALONE = re.compile(r"(^|/)(gpt-[5-9]|codex)")
+# An ability, and the word for it in litellm's table.
+_ABILITIES = {
+    "images": "supports_vision",
+    "tools": "supports_function_calling",
+    "json_schema": "supports_response_schema",
+    "reasoning": "supports_reasoning",
+}
+
+
+def _limits(name: str, model: Model, row: Mapping[str, Any]) -> TokenLimits:
+    window = _count(row.get("max_input_tokens"))
+    shared = row.get("litellm_provider") in _SHARED and not _INPUT_ALONE.search(name)
     return TokenLimits(
-        input=model.max_input_tokens or _count(row.get("max_input_tokens")),
+        input=model.max_input_tokens or window,
         output=model.max_output_tokens or _count(row.get("max_output_tokens")),
+        # A window of the settings' own is for input, as its name says.
+        shared=shared and model.max_input_tokens is None,
+        abilities=frozenset(ability for ability, key in _ABILITIES.items() if row.get(key)) if row else None,
     )
 
 

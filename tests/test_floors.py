@@ -43,6 +43,7 @@ THIRD_PARTY = {
     "openai": ("upstream",),
     "opentelemetry": ("doors", "telemetry"),
     "orjson": ("openai.answers", "openai.requests"),
+    "prometheus_client": ("telemetry.prometheus_text",),
     "pyarrow": ("logs.files",),
     "pybreaker": ("upstream",),
     "redis": ("stores.redis",),

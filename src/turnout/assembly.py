@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypedDict, Unpack
 
+from turnout.api.access import StatusAccess
 from turnout.api.chat import Chat
+from turnout.api.feedback import Feedback
+from turnout.api.health import Health
 from turnout.api.models import Models
-from turnout.api.routes import Api, Routes, route_table
+from turnout.api.routes import Api, OwnPages, Routes, route_table
+from turnout.api.status import Status
+from turnout.api.status_snapshot import Snapshots, Sources
 from turnout.caching.keys import CacheKeys, policy_digest
 from turnout.clock import SystemClock
 from turnout.home_loop import HomeLoop
@@ -30,8 +36,12 @@ from turnout.routing.router import Router
 from turnout.routing.share_sync import ShareSync
 from turnout.settings import Routing, Settings
 from turnout.stores.factory import Stores, stores_from
+from turnout.telemetry.counters import Counters, CountKeeper
 from turnout.telemetry.factory import observer_from, report_store_change, request_log_from
+from turnout.telemetry.feedback_log import FeedbackLog
 from turnout.telemetry.request_log import RequestLog
+from turnout.telemetry.ticker import Ticker
+from turnout.upstream import litellm_import
 from turnout.upstream.bulkhead import Bulkhead
 from turnout.upstream.chain import Chain
 from turnout.upstream.prices import PriceBook
@@ -43,7 +53,7 @@ from turnout.webhooks.sender import WebhookSender
 log = logging.getLogger("turnout")
 
 # Sections that are read and checked, but that nothing acts on yet.
-NOT_BUILT = ("queue", "status")
+NOT_BUILT = ("queue",)
 
 
 class Plugs(TypedDict, total=False):
@@ -73,6 +83,7 @@ class Parts:
     drift: Drift | None
     sender: WebhookSender | None
     request_log: RequestLog | None
+    ticker: Ticker | None
 
 
 def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
@@ -81,11 +92,14 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     provider = plugs.get("provider") or provider_from(settings)
     catalog = Catalog(settings)
     request_log = request_log_from(settings, clock) if plugs.get("observer") is None else None
-    observer = plugs.get("observer") or observer_from(settings, request_log)
+    prices, limits = PriceBook(settings), LimitBook(settings)
+    access = StatusAccess(settings, os.environ)
+    counters = Counters(settings, prices=prices, clock=clock, counting=access.on)
+    observer = plugs.get("observer") or observer_from(settings, request_log, counters)
     stores = _stores(settings, clock, observer, plugs.get("gate"))
     sender = sender_from(settings, clock)
-    prices, limits = PriceBook(settings), LimitBook(settings)
-    budgeted = Policies(settings).budgeted
+    policies = Policies(settings)
+    budgeted = policies.budgeted
     if budgeted:
         prices.require_all()
     scorer = plugs.get("scorer") or scorer_from(settings)
@@ -141,9 +155,47 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         )
     )
     chat = Chat(pipeline, max_params_bytes=settings.server.max_params_bytes)
-    routes = Routes(route_table(settings.server, chat, Models(catalog.names, catalog.models_of, limits)))
-    api = Api(settings=settings, clock=clock, home=HomeLoop(), chat=chat, routes=routes)
-    return Parts(api, pipeline, provider, stores, prices, budgeted, bulkhead, share_sync, drift, sender, request_log)
+    keeper = CountKeeper(counters, stores.counter_store)
+    ticker = Ticker(keeper.flush_all, clock) if access.on or settings.redis is not None else None
+    if ticker is not None:
+        counters.changed = ticker.start
+    sources = Sources(
+        settings=settings,
+        clock=clock,
+        keeper=keeper,
+        gate=stores.gate,
+        bulkhead=bulkhead,
+        policies=policies,
+        shared=False,
+    )
+    pages = OwnPages(
+        status=Status(access, Snapshots(sources)),
+        feedback=Feedback(
+            access=access,
+            keeper=keeper,
+            cache_admin=stores.cache_admin,
+            clock=clock,
+            feedback_log=FeedbackLog(settings.log.path) if settings.log.path else None,
+            shared=False,
+        ),
+        health=Health(litellm_import.loaded if plugs.get("provider") is None else lambda: True),
+    )
+    routes = Routes(route_table(settings.server, chat, Models(catalog.names, catalog.models_of, limits), pages))
+    api = Api(settings=settings, clock=clock, home=HomeLoop(), chat=chat, routes=routes, counters=counters)
+    return Parts(
+        api=api,
+        pipeline=pipeline,
+        provider=provider,
+        stores=stores,
+        prices=prices,
+        budgeted=budgeted,
+        bulkhead=bulkhead,
+        share_sync=share_sync,
+        drift=drift,
+        sender=sender,
+        request_log=request_log,
+        ticker=ticker,
+    )
 
 
 def _stores(settings: Settings, clock: Clock, observer: Observer, gate: Gate | None) -> Stores:

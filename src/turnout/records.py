@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
@@ -158,7 +158,7 @@ class Outcome:
     the flight); waited_s: back-off and queueing. On a stream up to the first content-bearing chunk.
     error: the code of the error that was served, or None. age_s: of a cached answer.
     limits: the headers that tell the rate limits which applied. dropped: parameters left out of the call that
-    answered, because they change no answer.
+    answered, because they change no answer. cache_key: what its answer is stored by; None: it is not stored.
     """
 
     request_id: str
@@ -182,3 +182,4 @@ class Outcome:
     error: str | None = None
     limits: tuple[tuple[str, str], ...] = ()
     dropped: tuple[str, ...] = ()
+    cache_key: bytes | None = field(default=None, repr=False)

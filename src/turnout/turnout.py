@@ -92,6 +92,8 @@ class Turnout:
         await self._parts.provider.close()
         if self._share_sync is not None:
             await self._share_sync.close()
+        if self._parts.ticker is not None:
+            await self._parts.ticker.close()
         await self._stores.gate.close()
         if self._parts.request_log is not None:
             await asyncio.to_thread(self._parts.request_log.close)
@@ -159,6 +161,16 @@ class Turnout:
             with contextlib.suppress(InvalidRequest):
                 request = from_call(prompt, stream=False, params={})
         return await self._pipeline.admit(request, self.context(caller))
+
+    def observe_app(self, endpoint: str, seconds: float) -> None:
+        """Counts the app's own time at one of its endpoints, from whatever thread."""
+        counters = self.api.counters
+        if not counters.counting:
+            return
+        if portal.running_loop() is not None:
+            counters.observe_app(endpoint, seconds)
+        else:
+            self.home.for_thread().call_soon_threadsafe(counters.observe_app, endpoint, seconds)
 
     def context(self, caller: Caller | None = None, directives: Directives = DEFAULT_DIRECTIVES) -> RequestContext:
         """A new request's context; its caller is by default that of the request that the app is handling."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -46,7 +47,12 @@ def test_a_stream_ends_with_done_or_with_one_error_event(breaks: bool) -> None:
 
     async def scenario() -> list[bytes]:
         head = Outcome(request_id="r", decision=None, tier="cheap", model="m", reason=None, cache="off")
-        return [event async for event in EventStream(AnswerStream(chunks(), head, lambda: None, include_usage=False))]
+        return [
+            event
+            async for event in EventStream(
+                AnswerStream(chunks(), head, lambda: None, include_usage=False, cost=Decimal)
+            )
+        ]
 
     first, last = asyncio.run(scenario())
     assert b"half" in first

@@ -36,6 +36,7 @@ def test_a_miss_tells_decision_cache_and_time() -> None:
         "x-turnout-model": "openai/large",
         "x-turnout-score": "0.8312",
         "x-turnout-reason": "scored",
+        "x-turnout-cost-usd": "0",
         "cache-status": "turnout; fwd=miss; stored",
         "server-timing": "turnout;dur=0.84, inference;dur=812.00",
     }

@@ -79,6 +79,7 @@ def test_a_miss_then_a_hit_tell_what_was_decided(http: httpx.Client, running: Lo
         "x-turnout-model": "openai/large",
         "x-turnout-score": "0.9000",
         "x-turnout-reason": "scored",
+        "x-turnout-cost-usd": "0.000069",
     }
     assert miss.headers["cache-status"] == "turnout; fwd=miss; stored"
     assert "inference;dur=" in miss.headers["server-timing"]

@@ -23,7 +23,9 @@ class ApiRequest:
     path: below where the app is mounted. header: gives a header's text by its lower-case name, "" where absent.
     body: empty unless the method is POST. started: by the clock's monotonic. rename_model: gives the name to route
     by for the name in the body; None: as it is. waits: how the caller waits for what may take long.
-    own_code: whether the app's own code asks, over the in-process transport.
+    own_code: whether the app's own code asks, over the in-process transport. query: behind the path's "?". client: the
+    address that the request came from, "" where none is known. secure: whether it came by https. long_lived: whether a
+    reply may stay open for long without holding a thread.
     """
 
     method: str
@@ -36,20 +38,27 @@ class ApiRequest:
     rename_model: Callable[[str], str] | None = None
     waits: Callable[[Awaitable[Any]], Awaitable[Any]] = patiently
     own_code: bool = False
+    query: str = ""
+    client: str = ""
+    secure: bool = False
+    long_lived: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiReply:
-    """A complete JSON reply. headers: all but content type and length."""
+    """A complete reply. headers: all but content type and length."""
 
     status: int
     headers: Headers
     body: bytes
+    content_type: str = "application/json"
 
     @property
     def all_headers(self) -> Headers:
         """The headers to send, content type and length first."""
-        return [("content-type", "application/json"), ("content-length", str(len(self.body))), *self.headers]
+        if self.status == 204:
+            return list(self.headers)
+        return [("content-type", self.content_type), ("content-length", str(len(self.body))), *self.headers]
 
 
 class EventStream:
@@ -73,7 +82,7 @@ class EventStream:
             ("cache-control", "no-cache"),
             # nginx buffers event streams otherwise.
             ("x-accel-buffering", "no"),
-            *outcome_headers(self._stream.head),
+            *outcome_headers(self._stream.head, whole=False),
         ]
 
     def __aiter__(self) -> EventStream:

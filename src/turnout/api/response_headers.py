@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from turnout.records import CACHE_STATUS, SERVED_FROM_CACHE, Decision, Outcome
 
 Headers = list[tuple[str, str]]
 
 
-def outcome_headers(outcome: Outcome) -> Headers:
-    """The headers of an answer, or of a stream whose outcome is known up to its first chunk."""
+def outcome_headers(outcome: Outcome, *, whole: bool = True) -> Headers:
+    """The headers of an answer. whole: False for a stream, whose outcome is known up to its first chunk."""
     headers: Headers = [("x-request-id", outcome.request_id), ("x-turnout-tier", outcome.tier)]
     if outcome.model:
         headers.append(("x-turnout-model", outcome.model))
@@ -18,6 +19,8 @@ def outcome_headers(outcome: Outcome) -> Headers:
         headers.append(("x-turnout-score", f"{outcome.decision.score:.4f}"))
     if outcome.reason is not None:
         headers.append(("x-turnout-reason", outcome.reason))
+    if whole:
+        headers.append(("x-turnout-cost-usd", cost_text(outcome.cost_usd)))
     if status := CACHE_STATUS[outcome.cache]:
         headers.append(("cache-status", status))
     if outcome.age_s is not None:
@@ -29,6 +32,11 @@ def outcome_headers(outcome: Outcome) -> Headers:
     return headers
 
 
+def cost_text(cost: Decimal) -> str:
+    """USD as a plain decimal number: `0.00021`, and `0` where nothing was paid."""
+    return f"{cost.normalize():f}" if cost else "0"
+
+
 def decision_headers(decision: Decision) -> Headers:
     """The headers for a request that the app answers with a client of its own: the model is the preferred one."""
     headers: Headers = [("x-turnout-tier", decision.tier), ("x-turnout-model", decision.candidates[0])]
@@ -37,13 +45,18 @@ def decision_headers(decision: Decision) -> Headers:
     return [*headers, ("x-turnout-reason", decision.reason)]
 
 
+def app_seconds(total_s: float, outcomes: Sequence[Outcome]) -> float:
+    """The app's part of a request that took `total_s` seconds: what its calls of models did not take."""
+    calls_s = sum(outcome.turnout_s + outcome.inference_s + outcome.waited_s for outcome in outcomes)
+    return max(0.0, total_s - calls_s)
+
+
 def handler_timing(total_s: float, outcomes: Sequence[Outcome]) -> Headers:
     """`Server-Timing` of one of the app's own endpoints, `total_s` seconds after its request came: the app's part, and
     that of the calls it made."""
     own = sum(outcome.turnout_s for outcome in outcomes)
     inference = sum(outcome.inference_s for outcome in outcomes)
-    waited = sum(outcome.waited_s for outcome in outcomes)
-    parts = [f"app;dur={max(0.0, total_s - own - inference - waited) * 1000:.2f}"]
+    parts = [f"app;dur={app_seconds(total_s, outcomes) * 1000:.2f}"]
     if outcomes:
         parts += [f"turnout;dur={own * 1000:.2f}", f"inference;dur={inference * 1000:.2f}"]
     return [("server-timing", ", ".join(parts))]

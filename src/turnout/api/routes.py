@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 from turnout.api.chat import Chat
 from turnout.api.exchange import Answer, ApiRequest, Reply
+from turnout.api.feedback import Feedback
+from turnout.api.health import Health
 from turnout.api.models import Models
+from turnout.api.status import Status
 from turnout.errors import MethodNotAllowed, NotFound, UnsupportedMediaType
 from turnout.home_loop import HomeLoop
 from turnout.ports.runtime import Clock
 from turnout.settings import Server, Settings
+from turnout.telemetry.counters import Counters
 
 READ = ("GET", "HEAD")
 
@@ -19,7 +23,8 @@ READ = ("GET", "HEAD")
 @dataclass(frozen=True, slots=True)
 class Route:
     """One row. path: below where the app is mounted; with a "/" at its end it stands for every path below it; "": the
-    settings switch it off. methods: as `Allow` names them. relative: the path below an SDK's base URL."""
+    settings switch it off. methods: as `Allow` names them. relative: the path below an SDK's base URL;
+    "": no SDK asks for it."""
 
     path: str
     methods: tuple[str, ...]
@@ -38,14 +43,36 @@ class Route:
         return await self.answer(request)
 
 
-def route_table(server: Server, chat: Chat, models: Models) -> tuple[Route, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPages:
+    """What answers below `/turnout`."""
+
+    status: Status
+    feedback: Feedback
+    health: Health
+
+
+def route_table(server: Server, chat: Chat, models: Models, pages: OwnPages) -> tuple[Route, ...]:
     """Every route, a row each. Without a chat path the models' paths are the app's own too."""
     base = server.models_path if server.chat_path else ""
     return (
         Route(server.chat_path, ("POST",), chat.answer, "/chat/completions"),
         Route(base, READ, models.list_all, "/models"),
         Route(base and f"{base}/", READ, models.retrieve, "/models/"),
+        *own_routes(pages),
     )
+
+
+def own_routes(pages: OwnPages) -> tuple[Route, ...]:
+    """The routes below `/turnout`."""
+    rows = (
+        ("/turnout/status.json", READ, pages.status.figures),
+        ("/turnout/metrics", READ, pages.status.metrics),
+        ("/turnout/feedback", ("POST",), pages.feedback.answer),
+        ("/turnout/health/live", READ, pages.health.live),
+        ("/turnout/health/ready", READ, pages.health.ready),
+    )
+    return tuple(Route(path, methods, answer, "") for path, methods, answer in rows)
 
 
 class Routes:
@@ -68,9 +95,11 @@ class Routes:
     def find_relative(self, path: str) -> Route:
         """The route of a path below any base URL, switched off at the doors or not. Raises NotFound."""
         for route in self._table:
+            if not route.relative:
+                continue
             if path.endswith(route.relative) or (route.relative.endswith("/") and route.relative in path):
                 return route
-        known = ", ".join(dict.fromkeys(route.relative.rstrip("/") for route in self._table))
+        known = ", ".join(dict.fromkeys(route.relative.rstrip("/") for route in self._table if route.relative))
         raise NotFound(f"{path} is not served in-process: {known} are")
 
 
@@ -83,3 +112,4 @@ class Api:
     home: HomeLoop
     chat: Chat
     routes: Routes
+    counters: Counters

@@ -79,6 +79,7 @@ class TurnoutMiddleware(Door[App, Scope]):
                 request_id=request_id,
                 started=started,
                 waits=connection.unless_gone,
+                long_lived=True,
             )
             reply = await route(request)
         except CallerGone:
@@ -155,6 +156,17 @@ class TurnoutMiddleware(Door[App, Scope]):
         if isinstance(template, str) and template and self._path(scope) == path:
             return template
         return asgi_template(self._app, scope, path)
+
+    def _query(self, scope: Scope) -> str:
+        query: bytes = scope.get("query_string", b"")
+        return query.decode("latin-1")
+
+    def _client(self, scope: Scope) -> str:
+        client = scope.get("client")
+        return str(client[0]) if client else ""
+
+    def _scheme(self, scope: Scope) -> str:
+        return str(scope.get("scheme", "http"))
 
     def _headers(self, scope: Scope, name: str) -> list[str]:
         wanted = name.encode("latin-1")

@@ -82,6 +82,18 @@ class Door(ABC, Generic[App, Raw]):
     def _header(self, raw: Raw, name: str) -> str:
         """A header's text by its lower-case name; "" where absent."""
 
+    @abstractmethod
+    def _query(self, raw: Raw) -> str:
+        """What stands behind the path's "?"."""
+
+    @abstractmethod
+    def _client(self, raw: Raw) -> str:
+        """The address that the request came from; "" where the server tells none."""
+
+    @abstractmethod
+    def _scheme(self, raw: Raw) -> str:
+        """`http` or `https`."""
+
     def _one_header(self, raw: Raw, name: str) -> str:
         """The text of a header that says who asks. Raises InvalidRequest where it was sent twice and differs: a proxy
         and the app would each believe another."""
@@ -110,6 +122,9 @@ class Door(ABC, Generic[App, Raw]):
             header=partial(self._header, raw),
             body=body,
             caller=self._caller(raw, path),
+            query=self._query(raw),
+            client=self._client(raw),
+            secure=self._scheme(raw) == "https",
             **more,
         )
 

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from turnout.api.response_headers import Headers, decision_headers, handler_timing
+from turnout.api.response_headers import Headers, app_seconds, cost_text, decision_headers, handler_timing
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.route_templates import PARAMETER, normal_path, normal_template
+from turnout.pricing import total
 from turnout.settings import Endpoint
 
 _ANY_PATH = re.compile(r"\{[^{}]+:path\}|<path:[^<>]+>")
@@ -92,9 +93,13 @@ class EndpointRequest:
 
     def headers(self) -> Headers:
         """The headers that the app's response gains: the decision, the limits, and the time until now by its parts."""
-        decision = self._bound.decision
+        turnout, decision, outcomes = self._bound.turnout, self._bound.decision, self._bound.outcomes
+        total_s = turnout.clock.monotonic() - self._started
+        turnout.observe_app(self._bound.find_caller().endpoint, app_seconds(total_s, outcomes))
+        cost = total(outcome.cost_usd for outcome in outcomes)
         return [
             *(decision_headers(decision) if decision is not None else ()),
+            *([("x-turnout-cost-usd", cost_text(cost))] if turnout.settings.server.cost_header else ()),
             *self._limits,
-            *handler_timing(self._bound.turnout.clock.monotonic() - self._started, self._bound.outcomes),
+            *handler_timing(total_s, outcomes),
         ]

@@ -121,6 +121,15 @@ class TurnoutMiddleware(Door[App, Environ]):
     def _template(self, environ: Environ, path: str) -> str:
         return wsgi_template(self._app, environ, path)
 
+    def _query(self, environ: Environ) -> str:
+        return str(environ.get("QUERY_STRING", ""))
+
+    def _client(self, environ: Environ) -> str:
+        return str(environ.get("REMOTE_ADDR", ""))
+
+    def _scheme(self, environ: Environ) -> str:
+        return str(environ.get("wsgi.url_scheme", "http"))
+
     def _headers(self, environ: Environ, name: str) -> list[str]:
         # WSGI servers join what was sent twice with a comma, as RFC 9110 allows.
         text = self._header(environ, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from turnout.openai.answers import Body, as_sent, body_text, chunk_text
@@ -66,7 +67,9 @@ class Chunk:
 class AnswerStream:
     """The chunks of one answer, as OpenAI's objects, shaped as the caller asked (`include_usage`).
 
-    batches: chunks as they came, one or several at a time. head: the outcome as far as it is known at the first chunk.
+    batches: chunks as they came, one or several at a time. cost: gives what the answer cost this
+    caller, in USD, asked for when all else is sent: it stands in the usage chunk, as `usage.turnout.cost_usd`.
+    head: the outcome as far as it is known at the first chunk.
     `outcome` is the same until the stream has ended, then the whole. A break raises ServedError. Leaving early:
     `await aclose()`.
     """
@@ -78,11 +81,14 @@ class AnswerStream:
         ended: Callable[[], Outcome | None],
         *,
         include_usage: bool,
+        cost: Callable[[], Decimal],
     ) -> None:
         self._batches = batches
         self._ready: deque[Body] = deque()
         self._ended = ended
         self._include_usage = include_usage
+        self._cost = cost
+        self._usage: Body | None = None
         self.head = head
 
     @property
@@ -101,14 +107,27 @@ class AnswerStream:
         """The following chunks, as many as are here, waiting for the first. Raises StopAsyncIteration after the
         last."""
         while True:
-            chunks = [as_sent(chunk, include_usage=self._include_usage) for chunk in await anext(self._batches)]
+            try:
+                chunks = [as_sent(chunk, include_usage=self._include_usage) for chunk in await anext(self._batches)]
+            except StopAsyncIteration:
+                if self._usage is None:
+                    raise
+                usage, self._usage = self._usage, None
+                return [_with_cost(usage, self._cost())]
             batch = [chunk for chunk in chunks if chunk is not None]
+            if batch and batch[-1].get("usage"):
+                # Held back until the call's cost is known.
+                self._usage = batch.pop()
             if batch:
                 return batch
 
     async def aclose(self) -> None:
         """Ends the listening; where nobody else listens, the provider's call too."""
         await self._batches.aclose()
+
+
+def _with_cost(chunk: Body, cost: Decimal) -> Body:
+    return {**chunk, "usage": {**chunk["usage"], "turnout": {"cost_usd": float(cost)}}}
 
 
 class TextStream:

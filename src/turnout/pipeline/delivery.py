@@ -30,6 +30,7 @@ from turnout.pipeline.outcomes import (
     stream_outcome,
     times,
 )
+from turnout.pricing import total
 from turnout.records import Outcome, Usage
 
 # How much longer a caller that set no deadline of its own listens than the flight may take.
@@ -106,7 +107,13 @@ class Delivery:
         chunks = self._chunks(state, listener, first, head)
         # Begun at once: a generator that was never begun runs none of its own clean-up.
         await anext(chunks)
-        return AnswerStream(chunks, head, lambda: state.outcome, include_usage=state.call.request.include_usage)
+        return AnswerStream(
+            chunks,
+            head,
+            lambda: state.outcome,
+            include_usage=state.call.request.include_usage,
+            cost=lambda: total(attempt.cost_usd for attempt in (state.trace.attempts if state.trace else ())),
+        )
 
     def replay(self, state: CallState, ready: ReadyAnswer, listened_s: float) -> AnswerStream:
         """A whole answer as a stream; ends the request."""
@@ -115,7 +122,13 @@ class Delivery:
         async def chunks() -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
             yield [*chunks_of(json.loads(ready.answer.body), include_usage=True)]
 
-        return AnswerStream(chunks(), outcome, lambda: outcome, include_usage=state.call.request.include_usage)
+        return AnswerStream(
+            chunks(),
+            outcome,
+            lambda: outcome,
+            include_usage=state.call.request.include_usage,
+            cost=lambda: outcome.cost_usd,
+        )
 
     async def _chunks(
         self, state: CallState, listener: AnswerListener, batch: Sequence[Mapping[str, Any]], head: Outcome

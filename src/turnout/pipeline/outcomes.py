@@ -167,6 +167,7 @@ def _outcome(state: CallState, spent: Times, **fields: Any) -> Outcome:
         first_chunk_s=firsts[-1] if firsts else None,
         user=call.context.caller.user,
         endpoint=call.context.caller.endpoint,
+        cache_key=call.key,
         limits=call.reservation.headers,
         dropped=trace.dropped if trace is not None else (),
         **fields,

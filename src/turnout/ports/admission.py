@@ -146,3 +146,7 @@ class CacheAdmin(Protocol):
         """Deletes what this user (a `user_key`) stored at this endpoint; None: any. Returns how many. Raises
         StoreUnavailable."""
         ...
+
+    async def evict(self, key: bytes) -> bool:
+        """Deletes the answer of this cache key. Returns whether there was one. Raises StoreUnavailable."""
+        ...

@@ -23,13 +23,13 @@ from turnout.settings.sections import (
     Semantic,
     Server,
     Settings,
-    Status,
     Telemetry,
     TierModels,
     Tiers,
     Upstream,
     Webhooks,
 )
+from turnout.settings.status import Status
 
 __all__ = [
     "LEASE_MARGIN_S",

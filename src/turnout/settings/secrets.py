@@ -11,7 +11,10 @@ from turnout.settings.sections import Settings
 
 def secrets_of(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
     """Every secret value, as it is written and as it is sent."""
-    named = {settings.model(name).api_key_env for name in settings.model_names} | {settings.webhooks.secret_env}
+    named = {settings.model(name).api_key_env for name in settings.model_names} | {
+        settings.webhooks.secret_env,
+        settings.status.token_env,
+    }
     yield from (value for name, value in environ.items() if name in named or is_secret_name(name))
     for name in settings.model_names:
         yield from secret_texts(settings.model(name).params)

@@ -17,6 +17,7 @@ from turnout.redaction import is_variable_name, without_password, without_path, 
 from turnout.settings import redis_url
 from turnout.settings.notation import Budget, Rate
 from turnout.settings.reader import NO_VALUE, nearest, read, require
+from turnout.settings.status import Status
 from turnout.settings.toml_file import mapping_of
 
 # What a caller may ask for besides configured names; never a model's own name.
@@ -185,6 +186,8 @@ class Server:
     provider_errors: bool = False
     # 32 MiB, unpacked: the largest answers of today (a million tokens, images as base64) fit; more is no answer.
     max_answer_bytes: int = 33_554_432
+    # What an answer cost is the operator's business, on the app's own paths at least.
+    cost_header: bool = False
 
     def __post_init__(self) -> None:
         good = self.chat_path == "" or (self.chat_path.startswith("/") and len(self.chat_path) > 1)
@@ -369,17 +372,6 @@ class Alerts:
 
     def __repr__(self) -> str:
         return f"Alerts(webhook_url={without_path(self.webhook_url)!r})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """The settings of a status page; nothing uses them yet."""
-
-    token_env: str = ""
-
-    def __post_init__(self) -> None:
-        good = not self.token_env or is_variable_name(self.token_env)
-        require(good, "token_env", NO_VALUE, "is the name of an environment variable, such as TURNOUT_STATUS_TOKEN")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from turnout.ports.admission import CacheAdmin, Gate
+from turnout.ports.counting import CounterStore
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import CircuitStore, FlightBroker, LocalFlightBroker, ShareStore
 from turnout.settings import Redis, Settings
 from turnout.stores.memory.circuit_store import MemoryCircuitStore
+from turnout.stores.memory.counter_store import MemoryCounterStore
 from turnout.stores.memory.gate import MemoryGate
 
 
@@ -23,6 +25,7 @@ class Stores:
     circuit_store: CircuitStore
     # None: no other process shares with this one.
     share_store: ShareStore | None
+    counter_store: CounterStore
     # Connects, so that no request waits for it; never raises.
     open: Callable[[], Awaitable[None]]
 
@@ -38,6 +41,7 @@ def stores_from(settings: Settings, clock: Clock, on_change: Callable[[bool, str
         cache_admin=gate,
         circuit_store=MemoryCircuitStore(clock=clock),
         share_store=None,
+        counter_store=MemoryCounterStore(clock=clock),
         open=_open_nothing,
     )
 
@@ -78,5 +82,6 @@ def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Cal
         cache_admin=gate,
         circuit_store=RedisCircuitStore(client),
         share_store=RedisShareStore(client),
+        counter_store=MemoryCounterStore(clock=clock),
         open=gate.open,
     )

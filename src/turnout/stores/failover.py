@@ -142,6 +142,14 @@ class FailoverGate:
             self._record_failure(error)
             raise StoreUnavailable(f"Redis cannot be asked ({error}): its answers were not purged") from error
 
+    async def evict(self, key: bytes) -> bool:
+        evicted = await self._local.evict(key)
+        try:
+            return await self._shared.evict(key) or evicted
+        except StoreUnreachable as error:
+            self._record_failure(error)
+            raise StoreUnavailable(f"Redis cannot be asked ({error}): the answer was not evicted") from error
+
     async def close(self) -> None:
         probing = self._probing
         if probing is not None and probing.get_loop() is asyncio.get_running_loop():

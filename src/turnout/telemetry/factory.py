@@ -5,6 +5,7 @@ from __future__ import annotations
 from turnout.ports.runtime import Clock, Observer
 from turnout.settings import Settings
 from turnout.telemetry import names
+from turnout.telemetry.counters import Counters
 from turnout.telemetry.metrics import MetricsObserver
 from turnout.telemetry.observers import Observers
 from turnout.telemetry.request_log import RequestLog
@@ -17,9 +18,9 @@ def request_log_from(settings: Settings, clock: Clock) -> RequestLog | None:
     return RequestLog(path, content=content, wall=clock.time) if path else None
 
 
-def observer_from(settings: Settings, log: RequestLog | None) -> Observer:
-    """Spans, metrics, and the log where there is one."""
-    observers: list[Observer] = [SpanObserver(settings), MetricsObserver(settings)]
+def observer_from(settings: Settings, log: RequestLog | None, counters: Counters) -> Observer:
+    """Spans, metrics, counts, and the log where there is one."""
+    observers: list[Observer] = [SpanObserver(settings), MetricsObserver(settings), counters]
     return Observers(*observers) if log is None else Observers(*observers, log)
 
 

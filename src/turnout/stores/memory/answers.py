@@ -62,6 +62,12 @@ class MemoryAnswers:
         while self.bytes > self._max_bytes or len(self._records) > self._max_entries:
             self._drop(next(iter(self._records)))
 
+    def evict(self, key: bytes) -> bool:
+        """Deletes this record. Returns whether there was one."""
+        found = key in self._records
+        self._drop(key)
+        return found
+
     def _drop(self, key: bytes) -> None:
         record = self._records.pop(key, None)
         if record is not None:

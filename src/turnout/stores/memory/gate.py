@@ -115,5 +115,8 @@ class MemoryGate:
             await asyncio.sleep(0)
         return dropped
 
+    async def evict(self, key: bytes) -> bool:
+        return self.answers.evict(key)
+
     async def close(self) -> None:
         return None

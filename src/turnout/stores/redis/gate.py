@@ -130,6 +130,9 @@ class RedisGate:
             skipped += skipped_now
         return deleted
 
+    async def evict(self, key: bytes) -> bool:
+        return bool(await self._client.here().session.run("evict", key))
+
     async def reach(self) -> None:
         """Makes Redis write something. Raises StoreUnreachable."""
         here = self._client.here()

@@ -1,0 +1,105 @@
+"""`POST /turnout/feedback`: how good an answer was, from whoever got it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from typing import Any
+
+from turnout.api.access import StatusAccess
+from turnout.api.exchange import ApiReply, ApiRequest
+from turnout.errors import InvalidRequest, NotFound, StoreUnavailable
+from turnout.openai.answers import loads
+from turnout.ports.admission import CacheAdmin
+from turnout.ports.counting import RememberedAnswer
+from turnout.ports.runtime import Clock
+from turnout.records import SERVED_FROM_CACHE
+from turnout.telemetry.counters import CountKeeper
+from turnout.telemetry.feedback_log import FeedbackLog
+from turnout.telemetry.series import MICRO
+
+log = logging.getLogger("turnout")
+
+# Below it an answer was wrong: where it came from the cache, it is not served again.
+WRONG = 0.5
+THUMBS = {"up": 1.0, "down": 0.0, "thumbs_up": 1.0, "thumbs_down": 0.0, "👍": 1.0, "👎": 0.0}
+LONGEST_ID = 200
+# Another worker's answers are in the shared store within a second.
+FOUND_WITHIN_S = 1.5
+
+
+class Feedback:
+    """Counts ratings, and appends them beside the request log where there is one. shared: other processes answer
+    requests too."""
+
+    def __init__(
+        self,
+        *,
+        access: StatusAccess,
+        keeper: CountKeeper,
+        cache_admin: CacheAdmin,
+        clock: Clock,
+        feedback_log: FeedbackLog | None,
+        shared: bool,
+    ) -> None:
+        self._access = access
+        self._keeper = keeper
+        self._cache_admin = cache_admin
+        self._clock = clock
+        self._log = feedback_log
+        self._shared = shared
+
+    async def answer(self, request: ApiRequest) -> ApiReply:
+        """204. Raises InvalidRequest for a body that holds no rating, NotFound for an answer that is not known, or that
+        another user got."""
+        request_id, quality = parse_rating(request.body)
+        answer = await self._find(request_id)
+        if answer is None or (answer.user != request.caller.user_key and not self._access.knows_token(request)):
+            raise NotFound("no answer with this request_id is known here", param="request_id")
+        counters = self._keeper.counters
+        counters.add("feedback", answer.tier, answer.cache)
+        counters.add("feedback_quality", answer.tier, amount=round(quality * MICRO))
+        counters.changed()
+        if self._log is not None:
+            await asyncio.to_thread(self._log.append, request_id, quality)
+        if quality < WRONG and answer.cache in SERVED_FROM_CACHE and answer.cache_key is not None:
+            await self._evict(answer)
+        return ApiReply(status=204, headers=[("x-request-id", request.request_id)], body=b"")
+
+    async def _find(self, request_id: str) -> RememberedAnswer | None:
+        await self._keeper.flush()
+        answer = await self._keeper.store.find_answer(request_id)
+        if answer is None and self._shared:
+            await self._clock.sleep(FOUND_WITHIN_S)
+            answer = await self._keeper.store.find_answer(request_id)
+        return answer
+
+    async def _evict(self, answer: RememberedAnswer) -> None:
+        assert answer.cache_key is not None
+        try:
+            if await self._cache_admin.evict(answer.cache_key):
+                self._keeper.counters.add("evicted", answer.cache)
+        except StoreUnavailable as error:
+            log.warning("a cached answer was rated wrong, and is still served: %s", error)
+
+
+def parse_rating(body: bytes) -> tuple[str, float]:
+    """The request id and the quality, in [0, 1]; a thumb or a boolean is 1 or 0. Raises InvalidRequest."""
+    try:
+        fields: Any = loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidRequest("the body must be a JSON object") from None
+    if not isinstance(fields, dict):
+        raise InvalidRequest("the body must be a JSON object")
+    for name in fields:
+        if name not in ("request_id", "quality"):
+            raise InvalidRequest("the body holds request_id and quality, and nothing else", param=str(name)[:80])
+    request_id, quality = fields.get("request_id"), fields.get("quality")
+    if not isinstance(request_id, str) or not 0 < len(request_id) <= LONGEST_ID:
+        raise InvalidRequest("request_id must be the x-request-id of an answer", param="request_id")
+    if isinstance(quality, str):
+        quality = THUMBS.get(quality)
+    if not isinstance(quality, int | float) or not math.isfinite(quality) or not 0 <= quality <= 1:
+        raise InvalidRequest('quality must be a number from 0 to 1, true or false, or "up" or "down"', param="quality")
+    return request_id, float(quality)

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -357,5 +358,43 @@ def test_a_lease_whose_settlement_is_owed_is_disowned_by_nobody(server: RedisSer
             assert lead.lease in gate._shared.flights._held
             await until(lambda: not gate._unsettled)
             assert lead.lease not in gate._shared.flights._held
+
+    run(scenario)
+
+
+def test_what_was_admitted_in_an_outage_counts_when_redis_is_used_again(server: RedisServer) -> None:
+    """Three outages let no more through than the limit and the budget, whatever is under way at their ends."""
+
+    async def scenario() -> None:
+        limits = {"per_user": "12/hour"}
+        budgets = {"total": "0.1/day", "on_outage": "local"}
+        sections: dict[str, Any] = {"limits": limits, "budgets": budgets, "cache": {"enabled": False}}
+        async with (
+            (one := Process(server, **sections)).turnout,
+            (two := Process(server, **sections)).turnout,
+        ):
+            gates: list[Any] = [process.turnout._stores.gate for process in (one, two)]
+            asked = itertools.count()
+
+            def provided() -> int:
+                return one.provider.calls.total() + two.provider.calls.total()
+
+            for _ in range(3):
+                for process, gate in ((one, gates[0]), (two, gates[1])):
+                    await process.ask(f"{next(asked)}")
+                    await gate._shared.reach()
+                server.pause()
+                for process in (one, two) * 6:
+                    with suppress(RateLimitExceeded, BudgetUnavailable):
+                        await process.ask(f"{next(asked)}")
+                assert one.alone
+                assert two.alone
+                server.resume()
+                await until(lambda: not one.alone and not two.alone)
+                if provided() >= 11:
+                    break
+            results = await asyncio.gather(*[one.ask(f"last {n}") for n in range(12)], return_exceptions=True)
+            assert any(isinstance(result, RateLimitExceeded) for result in results)
+            assert 4 < provided() <= 12
 
     run(scenario)

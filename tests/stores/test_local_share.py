@@ -18,22 +18,31 @@ def _entry(spent: int, reserved: int) -> Entry:
 
 def test_each_worker_has_its_share_of_a_limit() -> None:
     """Rounded down, but never so low that no request fits."""
-    assert local_ask(ASK, 3, LastStates(), 0, budgets=False).rates[0].limit == 33
-    assert local_ask(ASK, 1000, LastStates(), 0, budgets=False).rates[0].limit == 1
+    assert local_ask(ASK, 3, LastStates(), 0, at=0, budgets=False).rates[0].limit == 33
+    assert local_ask(ASK, 1000, LastStates(), 0, at=0, budgets=False).rates[0].limit == 1
+
+
+def test_a_limit_is_shared_by_what_was_left_of_it() -> None:
+    """Until a whole window has passed since Redis reported it; nothing of nothing."""
+    last_states = LastStates()
+    last_states.record((RateState(claim=RATE, remaining=10, reset_s=5),), (), 100)
+    assert local_ask(ASK, 3, last_states, 0, at=159, budgets=False).rates[0].limit == 3
+    assert local_ask(ASK, 20, last_states, 0, at=159, budgets=False).rates[0].limit == 0
+    assert local_ask(ASK, 3, last_states, 0, at=160, budgets=False).rates[0].limit == 33
 
 
 def test_a_budget_is_shared_by_what_remained_of_it() -> None:
     """By its last state; what is reserved does not remain, and an earlier window says nothing of the next."""
     last_states = LastStates()
-    last_states.record(_entry(spent=300, reserved=100))
-    assert local_ask(ASK, 2, last_states, 50, budgets=True).budgets[0].limit == 300
-    assert local_ask(ASK, 2, last_states, 100, budgets=True).budgets[0].limit == 500
-    assert local_ask(ASK, 2, last_states, 50, budgets=False).budgets == ()
+    last_states.record((), _entry(spent=300, reserved=100).budgets, 0)
+    assert local_ask(ASK, 2, last_states, 50, at=0, budgets=True).budgets[0].limit == 300
+    assert local_ask(ASK, 2, last_states, 100, at=0, budgets=True).budgets[0].limit == 500
+    assert local_ask(ASK, 2, last_states, 50, at=0, budgets=False).budgets == ()
 
 
 def test_a_local_entry_gets_back_the_claims_that_were_made() -> None:
     """Not of the shares."""
-    here = local_ask(ASK, 4, LastStates(), 0, budgets=True)
+    here = local_ask(ASK, 4, LastStates(), 0, at=0, budgets=True)
     local_entry = Entry(
         verdict=RateRefused(claim=here.rates[0], retry_after_s=3),
         rates=(RateState(claim=here.rates[0], remaining=0, reset_s=3),),
@@ -51,5 +60,5 @@ def test_what_is_remembered_is_bounded() -> None:
     for key in ("a", "b", "a", "c"):
         claim = RateClaim(policy="user", key=key, limit=1, window_s=1)
         state = RateState(claim=claim, remaining=1, reset_s=0)
-        last_states.record(Entry(verdict=Lead(lease="1"), rates=(state,)))
+        last_states.record((state,), (), 0)
     assert [state.claim.key for state in last_states.rates] == ["a", "c"]

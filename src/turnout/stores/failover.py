@@ -1,7 +1,8 @@
 """The Gate in Redis, replaced by one in the memory of this process during an outage, so that no request is lost.
 
-Meanwhile the cache and the flights are this process' own, each rate limit is its share among the workers seen in the
-last minute, and budgets refuse unless the settings let a share of what remained be spent.
+Meanwhile the cache and the flights are this process' own. Of what was left of each rate limit it admits its share among
+the workers seen in the last minute, and budgets refuse unless the settings let a share of what was left be spent. What
+was admitted and spent so is told to Redis before it is used again.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from contextlib import suppress
 from dataclasses import replace
 
 from turnout.errors import BudgetUnavailable, StoreUnavailable
-from turnout.ports.admission import Ask, Entry, Follow, Lead, Settlement, Stored
+from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Stored
 from turnout.ports.limits import BudgetState
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import FrameSource, LocalFlightBroker
 from turnout.stores.local_share import local_ask, with_claims_of
 from turnout.stores.memory.gate import MemoryGate
 from turnout.stores.outage import OutageDetector
+from turnout.stores.outage_book import OutageBook, Report
 from turnout.stores.redis.connection import RequestRejected, StoreUnreachable
 from turnout.stores.redis.gate import RedisGate
 
@@ -31,6 +33,9 @@ PROBE_S = 1.0
 # Settlements kept for a Redis that is unreachable. Of more within one outage the oldest are dropped, and what they had
 # reserved stays reserved until its lease ends.
 MAX_UNSETTLED = 10_000
+# Where other workers spend shares of budgets too, Redis is used again so long after it was told of ours: they look for
+# it as often as we do, and what they spent must be booked before anybody spends what is left.
+OTHERS_S = 1.5 * PROBE_S
 _LOCAL = "local-"
 
 
@@ -56,6 +61,10 @@ class FailoverGate:
         self._on_change = on_change
         self._outage = OutageDetector()
         self._unsettled: deque[Settlement] = deque()
+        self._book = OutageBook()
+        self._reports: deque[Report] = deque()
+        # Calls that began in an earlier outage: their leases in Redis, by their local ones.
+        self._adopted: dict[str, str] = {}
         self._probing: asyncio.Task[None] | None = None
         shared.on_unanswered = self._settle_later
 
@@ -76,20 +85,29 @@ class FailoverGate:
         return await self._enter_locally(ask)
 
     async def _enter_locally(self, ask: Ask) -> Entry:
-        last_states, now = self._shared.last_states, self._clock.time()
+        last_states, now, at = self._shared.last_states, self._clock.time(), self._clock.monotonic()
         # A worker to which Redis never reported how a budget stands has no share of it.
         has_share = self._budgets_local and last_states.knows(ask.budgets)
-        share = local_ask(ask, self._shared.workers, last_states, now, budgets=has_share)
+        share = local_ask(ask, self._shared.workers, last_states, now, at=at, budgets=has_share)
+        prefix = self._lease_prefix
         entry = with_claims_of(ask, share, await self._local.enter(share))
         verdict = entry.verdict
         if isinstance(verdict, Lead):
             if ask.budgets and not has_share:
                 await self._local.leave(Settlement(key=ask.key, lease=verdict.lease, refused=True))
                 raise BudgetUnavailable("the budgets cannot be read at the moment", retry_after_s=PROBE_S)
-            verdict = replace(verdict, lease=self._lease_prefix + verdict.lease)
+            verdict = replace(verdict, lease=prefix + verdict.lease)
+            self._note_admitted(ask, verdict.lease, ask.worst[verdict.fits] if ask.budgets else 0)
         elif isinstance(verdict, Follow):
-            verdict = replace(verdict, lease=self._lease_prefix + verdict.lease)
+            verdict = replace(verdict, lease=prefix + verdict.lease)
+        if isinstance(verdict, Hit | Follow):
+            self._note_admitted(ask, None, 0)
         return replace(entry, verdict=verdict)
+
+    def _note_admitted(self, ask: Ask, lease: str | None, cost: int) -> None:
+        if ask.rates or ask.budgets:
+            self._book.record(ask, lease, cost)
+            self._start_probing()
 
     async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
         if settlement.lease.startswith(_LOCAL):
@@ -110,14 +128,25 @@ class FailoverGate:
         self._start_probing()
 
     async def _leave_locally(self, settlement: Settlement) -> tuple[BudgetState, ...]:
+        self._book.settle(settlement.lease)
+        if (adopted := self._adopted.pop(settlement.lease, None)) is not None:
+            settlement = replace(settlement, lease=adopted)
+            if not self._reports and not self._is_down:
+                return await self.leave(settlement)
+            self._settle_later(replace(settlement, store=None))
+            return ()
         lease = settlement.lease.removeprefix(self._lease_prefix)
         # The local gate of an earlier outage is gone, and the lease with it; the answer may still serve.
         return await self._local.leave(replace(settlement, lease="" if lease.startswith(_LOCAL) else lease))
 
     async def top_up(self, lease: str, amount: int, tokens: int = 0) -> bool:
         if lease.startswith(self._lease_prefix):
-            return await self._local.top_up(lease.removeprefix(self._lease_prefix), amount, tokens)
-        if lease.startswith(_LOCAL) or self._is_down:
+            fits = await self._local.top_up(lease.removeprefix(self._lease_prefix), amount, tokens)
+            if fits:
+                self._book.top_up(lease, amount, tokens)
+            return fits
+        lease = self._adopted.get(lease, lease)
+        if lease.startswith(_LOCAL) or self._reports or self._is_down:
             return False
         try:
             return await self._shared.top_up(lease, amount, tokens)
@@ -157,6 +186,7 @@ class FailoverGate:
             await asyncio.wait({probing})
         if not self._outage.active:
             with suppress(StoreUnreachable):
+                await self._report_owed()
                 await self._settle_owed()
         await self._shared.close()
         await self._local.close()
@@ -200,12 +230,34 @@ class FailoverGate:
             self._on_change(False, str(error))
 
     async def _probe(self) -> None:
-        while self._outage.active or self._unsettled:
+        while self._outage.active or self._unsettled or self._book or self._reports:
             await self._clock.sleep(PROBE_S)
             with suppress(StoreUnreachable):
                 await self._shared.reach()
+                await self._report_owed()
                 await self._settle_owed()
+                if self._outage.active and self._budgets_local and self._shared.workers > 1:
+                    await self._clock.sleep(OTHERS_S)
+                    await self._shared.reach()
+                    await self._report_owed()
                 self._end_outage()
+
+    async def _report_owed(self) -> None:
+        """Tells Redis what this process admitted by itself. A new local gate takes the place of the old one: what it
+        may admit from here on is less by what is being told."""
+        if self._book:
+            reports, leases = self._book.close(self._local.ledger, self._clock.monotonic(), self._shared.new_name)
+            self._reports.extend(reports)
+            self._adopted.update(leases)
+            for report in reports:
+                self._shared.last_states.subtract(report)
+            self._renew_local()
+        while self._reports:
+            report = self._reports[0]
+            with suppress(RequestRejected):
+                await self._shared.report(report)
+            if self._reports and self._reports[0] is report:
+                self._reports.popleft()
 
     async def _settle_owed(self) -> None:
         while self._unsettled:
@@ -219,8 +271,11 @@ class FailoverGate:
     def _end_outage(self) -> None:
         """Uses Redis again. The local answers are dropped: they miss what was purged or stored elsewhere."""
         if self._outage.active:
-            self._outages += 1
-            self._local = self._make_local()
+            self._renew_local()
             self._outage.end()
             log.warning("Redis is used again")
             self._on_change(True, "")
+
+    def _renew_local(self) -> None:
+        self._outages += 1
+        self._local = self._make_local()

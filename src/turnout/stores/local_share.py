@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from turnout.ports.admission import Ask, Entry
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
+from turnout.stores.outage_book import Report
 
 State = TypeVar("State")
 
@@ -21,15 +22,27 @@ class LastStates:
 
     def __init__(self, max_accounts: int = MAX_ACCOUNTS) -> None:
         self._max_accounts = max_accounts
-        self._rates: OrderedDict[tuple[object, ...], RateState] = OrderedDict()
+        self._rates: OrderedDict[tuple[object, ...], tuple[RateState, float]] = OrderedDict()
         self._budgets: OrderedDict[tuple[object, ...], BudgetState] = OrderedDict()
 
-    def record(self, entry: Entry) -> None:
-        for rate in entry.rates:
-            c = rate.claim
-            self._put(self._rates, (c.policy, c.key, c.unit, c.window_s, c.limit), rate)
-        for budget in entry.budgets:
+    def record(self, rates: Sequence[RateState], budgets: Sequence[BudgetState], at: float) -> None:
+        """Notes what Redis returned. at: when, in monotonic seconds."""
+        for rate in rates:
+            self._put(self._rates, _rate_account(rate.claim), (rate, at))
+        for budget in budgets:
             self._put(self._budgets, _budget_account(budget.claim), budget)
+
+    def subtract(self, report: Report) -> None:
+        """Notes what this process took by itself of what was left: in the next outage it is gone."""
+        for claim, amounts in report.rates:
+            if (known := self._rates.get(_rate_account(claim))) is not None:
+                left = max(0, known[0].remaining - sum(amount for _, amount in amounts))
+                self._put(self._rates, _rate_account(claim), (replace(known[0], remaining=left), report.at))
+        spent = [(claim, sum(amount for _, amount in amounts)) for claim, _, amounts in report.budgets]
+        spent += [(claim, call.cost) for _, call in report.calls for claim in call.budgets]
+        for budget, cost in spent:
+            if (state := self._budgets.get(_budget_account(budget))) is not None:
+                self._budgets[_budget_account(budget)] = replace(state, spent=state.spent + cost)
 
     def knows(self, claims: Sequence[BudgetClaim]) -> bool:
         """Returns whether Redis has reported how each of these budgets stands."""
@@ -43,11 +56,19 @@ class LastStates:
 
     @property
     def rates(self) -> tuple[RateState, ...]:
-        return tuple(self._rates.values())
+        return tuple(state for state, _ in self._rates.values())
 
     @property
     def budgets(self) -> tuple[BudgetState, ...]:
         return tuple(self._budgets.values())
+
+    def remaining_rate(self, claim: RateClaim, at: float) -> int | None:
+        """Returns what is left of this limit by its last state, at `at` in monotonic seconds: all of it once that
+        state is a window old; None where Redis never reported it."""
+        known = self._rates.get(_rate_account(claim))
+        if known is None:
+            return None
+        return claim.limit if at - known[1] >= claim.window_s else known[0].remaining
 
     def remaining(self, claim: BudgetClaim, now: float) -> int:
         """Returns what remained of this budget by its last state, in nano-USD; all of it in a new window, nothing
@@ -58,6 +79,10 @@ class LastStates:
         if state.end + (claim.rolling_s or 0) <= now:
             return claim.limit
         return max(0, claim.limit - state.spent - state.reserved)
+
+
+def _rate_account(claim: RateClaim) -> tuple[object, ...]:
+    return (claim.policy, claim.key, claim.unit, claim.window_s, claim.limit)
 
 
 def _budget_account(claim: BudgetClaim) -> tuple[object, ...]:
@@ -72,14 +97,21 @@ def _calendar(claim: BudgetClaim) -> str:
     return "day" if days < 2 else "week" if days < 10 else "month"
 
 
-def local_ask(ask: Ask, workers: int, last_states: LastStates, now: float, *, budgets: bool) -> Ask:
-    """Returns the Ask with this process' share of each limit, at least what one request takes, and of what remained
-    of each budget; without budgets where they are not kept locally (`budgets` is False)."""
-    rates = tuple(replace(c, limit=max(c.limit // workers, c.amount, 1)) for c in ask.rates)
+def local_ask(ask: Ask, workers: int, last_states: LastStates, now: float, *, at: float, budgets: bool) -> Ask:
+    """Returns the Ask with this process' share of what was left of each limit and budget; without budgets where they
+    are not kept locally (`budgets` is False). now: seconds since 1970; at: monotonic seconds."""
+    rates = tuple(replace(c, limit=_rate_share(c, workers, last_states.remaining_rate(c, at))) for c in ask.rates)
     if not budgets:
         return replace(ask, rates=rates, budgets=(), worst=())
     shares = tuple(replace(c, limit=last_states.remaining(c, now) // workers) for c in ask.budgets)
     return replace(ask, rates=rates, budgets=shares)
+
+
+def _rate_share(claim: RateClaim, workers: int, left: int | None) -> int:
+    # Of a limit that nobody had reported, or of a whole one, every worker admits at least one request.
+    if left is None or left >= claim.limit:
+        return max(claim.limit // workers, claim.amount, 1)
+    return left // workers
 
 
 def with_claims_of(ask: Ask, local: Ask, entry: Entry) -> Entry:

@@ -20,6 +20,8 @@ from turnout.stores.memory.sliding_window import SlidingWindow, slot_ms
 SHORT_WAIT_MS = 1000
 # How many accounts each request checks for whether they can be forgotten.
 SWEPT_ACCOUNTS = 2
+# In how many parts what is in a sliding window is reported.
+REPORTED_PARTS = 60
 
 
 class Ledger:
@@ -156,6 +158,26 @@ class Ledger:
             spent, reserved = (account.spent, account.reserved) if account is not None else (0, 0)
             states.append(BudgetState(claim=claim, spent=spent, reserved=reserved, start=start, end=end))
         return tuple(states)
+
+    def rate_amounts(self, claim: RateClaim, now: int) -> tuple[tuple[int, int], ...]:
+        """Returns what was taken of this limit and is in its window, as (milliseconds ago, amount)."""
+        sliding = self._rate(claim, now).sliding
+        assert sliding is not None
+        return sliding.amounts(now, REPORTED_PARTS)
+
+    def budget_amounts(
+        self, claim: BudgetClaim, now: int
+    ) -> Iterable[tuple[tuple[int, int] | None, tuple[tuple[int, int], ...]]]:
+        """Yields what was spent of this budget, by calendar window (None: rolling), as (milliseconds ago, amount)."""
+        if claim.rolling_s is not None:
+            account = self._accounts.get(("usd", claim.key, claim.rolling_s))
+            if account is not None and account.sliding is not None:
+                account.touch(now)
+                yield None, account.sliding.amounts(now, REPORTED_PARTS)
+        for window in claim.windows:
+            account = self._accounts.get(("usd", claim.key, *window))
+            if account is not None and account.spent:
+                yield window, ((0, account.spent),)
 
     def _rate(self, claim: RateClaim, now: int, *, keep: bool = False) -> Account:
         window = claim.window_s * 1000

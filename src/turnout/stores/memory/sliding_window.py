@@ -64,6 +64,15 @@ class SlidingWindow:
                 return max(1, stamp + self._window_ms - now)
         return self._window_ms
 
+    def amounts(self, now: int, most: int) -> tuple[tuple[int, int], ...]:
+        """Returns what is in the window as (milliseconds since it was added, amount), in at most so many parts; each
+        part counts as added with the newest of it."""
+        parts: dict[int, tuple[int, int]] = {}
+        for stamp in self._stamps:
+            part = stamp * most // self._window_ms
+            parts[part] = (max(0, now - stamp), parts.get(part, (0, 0))[1] + self._amounts[stamp])
+        return tuple(part for part in parts.values() if part[1])
+
     def next_ms(self, now: int) -> int:
         """Returns in how many milliseconds an amount next leaves; 0 where the window is empty."""
         return next((stamp + self._window_ms - now for stamp in self._stamps if self._amounts[stamp]), 0)

@@ -9,6 +9,7 @@ from typing import Any
 from turnout.ports.admission import Ask, Follow, Hit, Lead, Stored, Verdict
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
 from turnout.ports.sharing import Circuit
+from turnout.stores.outage_book import Report
 
 # The keyword arguments of an Entry beside its verdict.
 States = dict[str, Any]
@@ -44,6 +45,39 @@ def encode_states(rates: Sequence[RateState], budgets: Sequence[BudgetState]) ->
     )
 
 
+def encode_report(report: Report) -> str:
+    """Returns a report as report.lua reads it."""
+    return json.dumps(
+        {
+            "rates": [[*_encode_rate(claim), amounts] for claim, amounts in report.rates],
+            "budgets": [
+                [*_encode_budget(claim), *(window or (0, 0)), amounts] for claim, window, amounts in report.budgets
+            ],
+            "calls": [
+                [
+                    lease,
+                    round(call.lease_s * 1000),
+                    [_encode_rate(claim) for claim in call.rates],
+                    [_encode_budget(claim) for claim in call.budgets],
+                    call.cost,
+                    call.tokens,
+                ]
+                for lease, call in report.calls
+            ],
+        },
+        separators=(",", ":"),
+    )
+
+
+def decode_reported(report: Report, reply: bytes) -> tuple[tuple[RateState, ...], tuple[BudgetState, ...]]:
+    """Returns how the accounts of a report stand, as report.lua returned it."""
+    rates, budgets = json.loads(reply)
+    return (
+        _decode_rates([claim for claim, _ in report.rates], rates),
+        _decode_budgets([claim for claim, *_ in report.budgets], budgets),
+    )
+
+
 def _encode_rate(claim: RateClaim) -> list[Any]:
     return [claim.key, claim.limit, claim.window_s, claim.unit, claim.amount, claim.policy]
 
@@ -59,10 +93,7 @@ def decode_states(ask: Ask, reply: bytes) -> States:
     # An empty Lua table is written as {}: iterated over, it is as empty as [].
     value = json.loads(reply)
     return {
-        "rates": tuple(
-            RateState(claim=claim, remaining=int(remaining), reset_s=int(reset_ms) / 1000)
-            for claim, (remaining, reset_ms) in zip(ask.rates, value["rates"], strict=False)
-        ),
+        "rates": _decode_rates(ask.rates, value["rates"]),
         "budgets": _decode_budgets(ask.budgets, value["budgets"]),
         "circuits": {
             name: Circuit(open=is_open == "1", open_for_s=int(open_ms) / 1000, paused_for_s=int(paused_ms) / 1000)
@@ -80,6 +111,13 @@ def encode_budgets(claims: Sequence[BudgetClaim]) -> str:
 def decode_budget_states(claims: Sequence[BudgetClaim], reply: bytes) -> tuple[BudgetState, ...]:
     """Returns the states that leave.lua returned as JSON; none for ""."""
     return _decode_budgets(claims, json.loads(reply)) if reply else ()
+
+
+def _decode_rates(claims: Sequence[RateClaim], states: Any) -> tuple[RateState, ...]:
+    return tuple(
+        RateState(claim=claim, remaining=int(remaining), reset_s=int(reset_ms) / 1000)
+        for claim, (remaining, reset_ms) in zip(claims, states, strict=False)
+    )
 
 
 def _decode_budgets(claims: Sequence[BudgetClaim], states: Any) -> tuple[BudgetState, ...]:

@@ -6,6 +6,7 @@ Cluster runs the scripts too, on the one shard that has that tag. Time is Redis'
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from turnout.context import endpoint_name
 from turnout.ports.admission import Ask, Entry, Lead, Settlement, Stored
 from turnout.ports.limits import BudgetState
 from turnout.stores.local_share import LastStates
+from turnout.stores.outage_book import Report
 from turnout.stores.redis import codec
 from turnout.stores.redis.client import RedisClient
 from turnout.stores.redis.connection import StoreConnection, StoreUnreachable
@@ -40,8 +42,9 @@ class RedisGate:
     admission whose answer never came, to be settled when Redis is used again.
     """
 
-    def __init__(self, client: RedisClient, bounds: Bounds) -> None:
+    def __init__(self, client: RedisClient, bounds: Bounds, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
+        self._monotonic = monotonic
         self._bounds = bounds
         self.last_states = LastStates()
         self.on_unanswered: Callable[[Settlement], None] = self._forget
@@ -65,7 +68,7 @@ class RedisGate:
         lease = here.session.new_name()
         here.flights.expect(lease)
         try:
-            verdict, detail, states, packed, redis_name = await here.session.run(
+            verdict, detail, states, packed, redis_name, count = await here.session.run(
                 "enter",
                 lease,
                 ask.key or b"",
@@ -84,12 +87,13 @@ class RedisGate:
         if not isinstance(entry.verdict, Lead):
             here.flights.forget(lease)
         if states:
-            if redis_name != self._client.redis_name:
-                # Redis was emptied under an open connection: it gets back what it reported before.
+            if redis_name != self._client.redis_name or count < here.heartbeat.count:
+                # Redis was emptied under an open connection, or lost its newest state: it gets back what it reported.
                 with suppress(StoreUnreachable):
                     await self.reach()
             else:
-                self.last_states.record(entry)
+                here.heartbeat.count = count
+                self.last_states.record(entry.rates, entry.budgets, self._monotonic())
         return entry
 
     async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
@@ -132,6 +136,16 @@ class RedisGate:
 
     async def evict(self, key: bytes) -> bool:
         return bool(await self._client.here().session.run("evict", key))
+
+    def new_name(self) -> str:
+        """Returns a name that no other process gives out, for a lease or a report."""
+        return self._client.here().session.new_name()
+
+    async def report(self, report: Report) -> None:
+        """Books what this process admitted by itself; told twice, it is booked once. Raises StoreUnreachable."""
+        elapsed_ms = max(0, round((self._monotonic() - report.at) * 1000))
+        reply = await self._client.here().session.run("report", report.name, elapsed_ms, codec.encode_report(report))
+        self.last_states.record(*codec.decode_reported(report, reply), self._monotonic())
 
     async def reach(self) -> None:
         """Makes Redis write something. Raises StoreUnreachable."""

@@ -22,7 +22,8 @@ SEEN_S = 60.0
 class Heartbeat:
     """Beats from the session's first connection on. workers: sessions seen in the last minute, by the last beat.
 
-    on_redis_name: called with the name that Redis has at each beat; a new one means that it came back empty.
+    on_redis_name: called with the name that Redis has at each beat; a new one means that it came back empty, or with an
+    older state of itself. count: the most requests that this Redis has said it counted.
     """
 
     def __init__(
@@ -32,6 +33,8 @@ class Heartbeat:
         on_redis_name: Callable[[StoreConnection, bytes], Awaitable[None]],
     ) -> None:
         self.workers = 1
+        self.count = 0
+        self._redis_name = b""
         self._session = session
         self._flights = flights
         self._on_redis_name = on_redis_name
@@ -57,7 +60,7 @@ class Heartbeat:
     async def beat(self, connection: StoreConnection) -> None:
         """Runs beat.lua once. Raises StoreUnreachable."""
         shared, followed = self._flights.shared, self._flights.followed
-        redis_name, self.workers, *lost = await connection.run(
+        redis_name, self.workers, count, *lost = await connection.run(
             "beat",
             self._session.name,
             round(HOLD_S * 1000),
@@ -68,6 +71,9 @@ class Heartbeat:
         )
         for index in lost:
             followed[index - 1].fail("its holder is gone")
+        if count < self.count and redis_name == self._redis_name:
+            redis_name = await connection.run("rename", redis_name, self._session.name)
+        self._redis_name, self.count = redis_name, count
         await self._on_redis_name(connection, redis_name)
 
     async def close(self) -> None:

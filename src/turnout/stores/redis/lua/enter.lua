@@ -16,7 +16,8 @@
 --          Numbers in it are exact up to 2^53. Going back they are text by string.format('%.0f'), because
 --          cjson.encode rounds to 14 digits.
 --
--- Returns {verdict, detail, states, packed, Redis' own name where there are claims: "" once it was emptied}
+-- Returns {verdict, detail, states, packed, Redis' own name where there are claims: "" once it was emptied, how many
+-- requests with claims it has seen: fewer than before once it came back with an older state of itself}
 --   0 hit            detail: age in ms; packed: the answer
 --   1 follow         detail: the holder's lease
 --   2 lead           detail: which of `worst` is reserved, from 0
@@ -34,9 +35,10 @@ local lookup, collapse = flags % 2 == 1, flags >= 2
 local claims = ARGV[6] ~= '' and cjson.decode(ARGV[6]) or nil
 
 local function reply(verdict, detail, packed)
-  local states, redis_name = '', ''
+  local states, redis_name, count = '', '', 0
   if claims then
     redis_name = redis.call('GET', ROOT .. ':name') or ''
+    count = redis.call('INCRBY', ROOT .. ':count', 1)
     states = cjson.encode({
       rates = rates_states(now, claims.rates),
       budgets = budgets_states(now, claims.budgets),
@@ -44,7 +46,7 @@ local function reply(verdict, detail, packed)
       debt = claims.share ~= '' and share_debt(claims.share) or nil,
     })
   end
-  return {verdict, detail, states, packed or '', redis_name}
+  return {verdict, detail, states, packed or '', redis_name, count}
 end
 
 local function check_rates(unit)

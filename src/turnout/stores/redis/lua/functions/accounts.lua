@@ -18,7 +18,8 @@ local BATCH = 100
 local accounts = {}
 
 local function num(value)
-  return string.format('%.0f', value)
+  -- + 0: a negative zero would be written as -0, which is no integer to Redis.
+  return string.format('%.0f', value + 0)
 end
 
 -- The clock was set back: what was added in its future counts as of now.

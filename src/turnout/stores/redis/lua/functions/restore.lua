@@ -3,9 +3,16 @@
 --   rates    {{key, limit, window_s, unit, amount, policy, remaining, reset_ms}, ...}
 --   budgets  {{key, limit, windows, rolling_s, policy, spent, reserved, start, end}, ...}
 -- What was reserved counts as spent: its settlement will find no lease.
+-- One that came back with an older state of itself has a name that begins with OLDER (rename.lua): what stands in an
+-- account when it is first restored there is part of what workers remember.
+local OLDER = 'older '
 
--- b = what was restored so far.
+-- b = what was restored so far. bn = the name of the Redis that came back older when it was.
 local function account_restore(account, now, at, used)
+  local name = redis.call('GET', ROOT .. ':name')
+  if name and name:sub(1, #OLDER) == OLDER and redis.call('HGET', account.name, 'bn') ~= name then
+    redis.call('HSET', account.name, 'b', num(account_used(account)), 'bn', name)
+  end
   local before = tonumber(redis.call('HGET', account.name, 'b') or 0)
   if used <= before then return end
   account_spend(account, now, at, used - before)

@@ -169,7 +169,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         shared=False,
     )
     pages = OwnPages(
-        status=Status(access, Snapshots(sources)),
+        status=Status(access, Snapshots(sources), clock),
         feedback=Feedback(
             access=access,
             keeper=keeper,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.status_doors import BEARER, CONFIG, DOORS, TOKEN, Behind
 from turnout import Turnout
+from turnout.api.status_page import report
 from turnout.attempt_errors import ProviderFailed
 from turnout.errors import SettingsError
 from turnout.settings import Settings
@@ -108,7 +111,9 @@ def test_metrics_tell_the_same_figures_with_no_user_in_a_label(behind: Behind) -
     assert "ann" not in reply.text
 
 
-@pytest.mark.parametrize("path", ["/turnout/status.json", "/turnout/metrics"])
+@pytest.mark.parametrize(
+    "path", ["/turnout/status", "/turnout/status.json", "/turnout/status/events", "/turnout/metrics"]
+)
 def test_without_the_token_nothing_leaks(behind: Behind, path: str) -> None:
     """401 with a wrong one, in whatever place; the cookie's value is no bearer token."""
     some_traffic(behind)
@@ -128,7 +133,55 @@ def test_without_the_token_nothing_leaks(behind: Behind, path: str) -> None:
         assert "small" not in reply.text
         assert TOKEN not in reply.text
     assert behind.ask("GET", f"{path}?token=wrong").status_code == 401
-    assert behind.ask("GET", path, headers={"cookie": f"turnout_status={cookie}"}).status_code == 200
+    if not path.endswith("events"):
+        assert behind.ask("GET", path, headers={"cookie": f"turnout_status={cookie}"}).status_code == 200
+
+
+def test_the_page_allows_nothing_but_itself(behind: Behind) -> None:
+    """Its own script and style by their hashes; nothing from elsewhere, and no place for what a figure says."""
+    page = behind.ask("GET", "/turnout/status", headers=BEARER)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "connect-src 'self'" in policy
+    assert "unsafe" not in policy
+    for tag in ("style", "script"):
+        text = page.text.rpartition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert "http://" not in page.text.replace("http://www.w3.org/", "")
+    assert "https://" not in page.text.replace("https://github.com/leeoniya/uPlot", "")
+
+
+def test_the_token_in_the_page_s_address_is_left_behind(behind: Behind) -> None:
+    """A redirect to the same address without it, by a relative one: the app may be mounted anywhere."""
+    reply = behind.ask("GET", f"/turnout/status?token={TOKEN}&range=6h")
+    assert reply.status_code == 303
+    assert reply.headers["location"] == "status?range=6h"
+    assert reply.cookies["turnout_status"]
+    assert reply.content == b""
+
+
+def test_events_hold_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a reply holds a thread, one event, and the time after which the browser asks again."""
+    monkeypatch.setenv("TURNOUT_STATUS_TOKEN", TOKEN)
+    behind = Behind("wsgi")
+    behind.chat("easy one")
+    reply = behind.ask("GET", "/turnout/status/events?range=1h", headers=BEARER)
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    assert reply.text.startswith("retry: 2000\ndata: {")
+    assert json.loads(reply.text.partition("data: ")[2]) == behind.status()
+    behind.close()
+
+
+def test_a_report_holds_its_figures_and_no_way_out_of_its_block(behind: Behind) -> None:
+    """Whatever a caller named an endpoint."""
+    figures = {**behind.status(), "endpoints": {"</script><script>alert(1)</script>": {"requests": 1, "cost_usd": 0}}}
+    page = report(figures).decode()
+    assert "<script>alert" not in page
+    block = page.partition('id="data">')[2].partition("</script>")[0]
+    assert json.loads(block) == figures
+    assert "content-security-policy" in page
 
 
 def test_the_token_in_an_address_becomes_a_cookie(behind: Behind) -> None:
@@ -224,6 +277,7 @@ def test_budgets_are_told_with_what_is_reserved_and_foreseen(monkeypatch: pytest
     assert by_policy["user"]["window"] == "last 86400 s"
     assert by_policy["user"]["limit_usd"] == 0.5
     assert by_policy["user"]["key"].startswith("user:")
+    assert by_policy["user"]["spent_usd"] == pytest.approx(12e-6, abs=ONE)
     metrics = behind.ask("GET", "/turnout/metrics", headers=BEARER).text
     assert 'turnout_budget_spent_usd{key="total",window="day"} 1.2e-05' in metrics
     assert "user:" not in metrics

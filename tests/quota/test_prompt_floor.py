@@ -14,9 +14,7 @@ HAN = "\u4f60\u597d\uff0c\u4e16\u754c\u3002"
 CODE = "def f(a, b):\n    return a\n"
 
 
-@pytest.mark.parametrize(
-    "text", [PROSE * 50, "12345 " * 90, "", "   \n\n", CODE * 30, HAN * 20]
-)
+@pytest.mark.parametrize("text", [PROSE * 50, "12345 " * 90, "", "   \n\n", CODE * 30, HAN * 20])
 def test_it_is_below_what_a_tokenizer_counts(text: str) -> None:
     """OpenAI's cl100k, which litellm brings along."""
     litellm_import.load()

@@ -66,6 +66,8 @@ def route_table(server: Server, chat: Chat, models: Models, pages: OwnPages) -> 
 def own_routes(pages: OwnPages) -> tuple[Route, ...]:
     """The routes below `/turnout`."""
     rows = (
+        ("/turnout/status", READ, pages.status.page),
+        ("/turnout/status/events", ("GET",), pages.status.events),
         ("/turnout/status.json", READ, pages.status.figures),
         ("/turnout/metrics", READ, pages.status.metrics),
         ("/turnout/feedback", ("POST",), pages.feedback.answer),

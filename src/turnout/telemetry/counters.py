@@ -214,7 +214,7 @@ class Counters:
         if outcome.user == ANONYMOUS:
             return "anonymous"
         short = len(outcome.user) <= LONGEST_LABEL and outcome.user.isprintable()
-        return outcome.user if self._user_ids and short else user_key(outcome.user)[:17]
+        return outcome.user if self._user_ids and short else user_key(outcome.user)
 
     def _answer(self, outcome: Outcome) -> bytes:
         answer = RememberedAnswer(

@@ -1,0 +1,111 @@
+"""The status page in headless Chromium, over real traffic on loopback. Needs the system's chromium; without it the
+tests are skipped, and with CI=true they fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support import fastapi_app
+from tests.support.apps import served, settings
+from tests.support.provider import LoopbackProvider
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+TOKEN = "a long random text"
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and os.environ.get("CI") != "true", reason="no chromium on this machine"
+)
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    """An app that has answered some requests; its address."""
+    with pytest.MonkeyPatch.context() as patch, LoopbackProvider() as provider:
+        patch.setenv("TURNOUT_STATUS_TOKEN", TOKEN)
+        config = settings(provider.base_url, status={"token_env": "TURNOUT_STATUS_TOKEN"}, budgets={"total": "1/day"})
+        with served(fastapi_app.mounted(config)) as address:
+            with httpx.Client(base_url=address, headers={"x-user-id": "ann"}) as http:
+                for number in range(12):
+                    text = f"{'hard' if number % 3 == 0 else 'easy'} {number % 6}"
+                    body = {"model": "auto", "messages": [{"role": "user", "content": text}]}
+                    assert http.post("/v1/chat/completions", json=body).status_code == 200
+            yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width", "height"), [("light", 1280, 800), ("dark", 1280, 800), ("light", 390, 844)]
+)
+def test_the_page_shows_the_figures_of_its_json(base: str, browser: Any, scheme: str, width: int, height: int) -> None:
+    """To the micro-dollar, in light, dark and on a phone; no error in the console, nothing wider than the screen, and
+    the token in no address."""
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height})
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{base}/turnout/status?token={TOKEN}")
+    page.wait_for_function("document.getElementById('cost').textContent.length > 0")
+    figures = httpx.get(f"{base}/turnout/status.json?range=1h", headers={"authorization": f"Bearer {TOKEN}"}).json()
+    assert page.url == f"{base}/turnout/status"
+    assert page.text_content("#cost") == f"${figures['cost_usd']:.6f}"
+    money = page.text_content("#money-rows")
+    assert f"${figures['cost_all_expensive_usd']:.6f}" in money
+    assert f"${figures['saving_usd']:.6f}" in money
+    assert f"Requests{figures['requests']}" in page.text_content("#health-rows")
+    assert page.locator("#t-decisions tbody tr").count() == figures["requests"]
+    assert page.locator(".uplot").count() == 4
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if width > 1000:
+        assert page.evaluate("document.getElementById('look').getBoundingClientRect().bottom <= innerHeight")
+    # Over the debugger: the page's own policy would not let it in.
+    axe = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+    context.new_cdp_session(page).send("Runtime.evaluate", {"expression": axe})
+    assert [violation["id"] for violation in page.evaluate("axe.run()")["violations"]] == []
+    assert errors == []
+    context.close()
+
+
+def test_the_page_is_worked_by_keyboard_alone(base: str, browser: Any) -> None:
+    """Skip link, range, threshold and filter, in that order of tabbing."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{base}/turnout/status?token={TOKEN}")
+    page.wait_for_function("document.getElementById('cost').textContent.length > 0")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('#ranges button')[1].getAttribute('aria-pressed') === 'true'")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "threshold":
+            break
+    before = page.text_content("#threshold-value")
+    page.keyboard.press("ArrowRight")
+    assert page.text_content("#threshold-value") != before
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "filter":
+            break
+    page.keyboard.type("expensive")
+    assert page.text_content("#shown") == "4 of the last 12"
+    context.close()

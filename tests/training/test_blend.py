@@ -29,6 +29,16 @@ def test_few_rows_leave_the_views_equal_and_the_tag_half() -> None:
     assert actual == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0.5], abs=0.05)
 
 
+def test_the_less_is_explained_the_more_the_prior_counts() -> None:
+    """Labels of which a fifth is wrong say less of what each view is worth."""
+    rng = np.random.default_rng(8)
+    signal, noise = rng.normal(size=(2, 4_000))
+    columns = np.column_stack([signal + rng.normal(size=4_000), noise, np.zeros(4_000)])
+    clear, noisy = shares(columns, signal), shares(columns, signal + 5 * rng.normal(size=4_000))
+    equal = np.array([0.5, 0.5])
+    assert np.abs(noisy[:2] - equal).max() < 0.75 * np.abs(clear[:2] - equal).max()
+
+
 def test_the_penalty_that_errs_least_is_chosen() -> None:
     """Over all divisions, by the square: not the one whose errors cancel out, nor the one best in one of them."""
     rng = np.random.default_rng(4)

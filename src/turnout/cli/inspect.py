@@ -152,6 +152,7 @@ def _file(file: Understanding) -> dict[str, Any]:
         "sides": {name: model for name, model in sides.items() if not file.models or model in file.models},
         "unclear": list(file.unclear),
         "merged": file.merged,
+        "note": file.note,
     }
 
 
@@ -186,7 +187,8 @@ def _file_line(file: dict[str, Any]) -> str:
     sides = [f"{side} = {name}" for side, name in sorted(file["sides"].items()) if side != name]
     unclear = [f"if two of {', '.join(file['unclear'])} are qualities, pass them as --cheap and --expensive"]
     merged = [f"{file['merged']} records told of the question of another one"] if file["merged"] else []
-    parts = [f"{file['path']}: {file['format']}", *([", ".join(sides)] if sides else []), *merged]
+    note = [file["note"]] if file["note"] else []
+    parts = [f"{file['path']}: {file['format']}", *([", ".join(sides)] if sides else []), *merged, *note]
     return "; ".join([*parts, *(unclear if file["unclear"] else [])])
 
 

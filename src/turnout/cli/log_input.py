@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from statistics import median
 from typing import Any
 
 from turnout.cli import progress
@@ -83,10 +84,25 @@ def price_of(model: str) -> float | None:
     """
     short = model.replace(":", "/").rsplit("/", 1)[-1]
     for name in (model, model.replace(":", "/"), short):
-        row = _price_table().get(name)
-        if row and row.get("input_cost_per_token") and row.get("output_cost_per_token"):
-            return float(row["input_cost_per_token"]) + float(row["output_cost_per_token"])
-    return None
+        if (price := _listed_price(_price_table().get(name))) is not None:
+            return price
+    return _prices_by_short_name().get(short.lower())
+
+
+def _listed_price(row: Any) -> float | None:
+    if not isinstance(row, Mapping) or not row.get("input_cost_per_token") or not row.get("output_cost_per_token"):
+        return None
+    return float(row["input_cost_per_token"]) + float(row["output_cost_per_token"])
+
+
+@cache
+def _prices_by_short_name() -> Mapping[str, float]:
+    """What open models cost in the middle of those who host them."""
+    listed: dict[str, list[float]] = {}
+    for name, row in _price_table().items():
+        if (price := _listed_price(row)) is not None:
+            listed.setdefault(name.rsplit("/", 1)[-1].lower(), []).append(price)
+    return {name: median(prices) for name, prices in listed.items()}
 
 
 def embedding(choice: str) -> Any:

@@ -16,11 +16,14 @@ _CONTRACT_PROMPTS = ("messages", "prompt")
 _PROMPTS = (
     *_CONTRACT_PROMPTS, "conversations", "conversation", "question", "query", "instruction", "input", "inputs", "text",
     "request", "user_input", "user_message", "user_prompt", "user_query", "prompt_text", "contents", "chat",
+    "request_body", "body", "payload", "input_messages", "inputs_question", "inputs_input", "inputs_messages",
+    "input_question", "input_text", "request_messages", "task_input",
 )  # fmt: skip
 _MODELS = ("model", "model_name", "model_id", "llm", "provider")
 _GRADES = (
     "quality", "score", "rating", "grade", "thumb", "thumbs", "feedback", "label", "correct", "is_correct", "vote",
-    "reaction", "stars", "passed", "pass", "success",
+    "reaction", "stars", "passed", "pass", "success", "overall_score", "judge_score", "user_rating", "human_score",
+    "evaluation",
 )  # fmt: skip
 _WINNERS = ("winner", "preference", "preferred", "preferred_model", "better", "better_model", "choice", "vote")
 _GROUPS = ("group", "endpoint", "feature", "category", "subject", "task", "eval_name")
@@ -119,7 +122,8 @@ def own_schema(path: object, first: Sequence[Record], columns: Columns) -> OwnSc
         return OwnSchema(
             title=f"columns {prompt}, {', '.join(sides.values())}", example=_wide(names, prompt, group, sides)
         )
-    model, grade = columns.model or _named(names, _MODELS), columns.quality or _named(names, _GRADES)
+    model = columns.model or _named(names, _MODELS) or _model_within(first, prompt)
+    grade = columns.quality or _named(names, _GRADES)
     if model and grade and grade != model:
         key = _question_key(first, names, model)
         return OwnSchema(
@@ -272,6 +276,12 @@ def _question_key(first: Sequence[Record], names: Iterable[str], model: str) -> 
         if any(len(each) > 1 for each in models.values()):
             return name
     return ""
+
+
+def _model_within(first: Sequence[Record], prompt: str) -> str | None:
+    """Where a logged body or its metadata names the model."""
+    places = (f"{prompt}.model", "response.model", "response_body.model", "metadata.model", "completion.model")
+    return next((place for place in places if all(isinstance(field(each, place), str) for each in first)), None)
 
 
 def _is_held(first: Sequence[Record], path: str) -> bool:

@@ -5,6 +5,7 @@ Nothing is unpacked to disk or read whole. What cannot be read ends with a LogEr
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import re
@@ -24,6 +25,14 @@ Format = Literal["csv", "json-lines", "json", "parquet"]
 # Looked at to tell what a file is. A header of a thousand columns is shorter.
 _SNIFFED_BYTES = 65_536
 _DEEPEST = 3
+# Of the lines, so many that are no UTF-8 are no damage but another encoding.
+_MANY_LINES = 0.02
+_WESTERN, _HIGH_BYTES = "turnout-western", re.compile(rb"[\x80-\xff]+")
+_WESTERN_MARKS = frozenset("‘’“”„‚–—…€°§«»¿¡·\u00a0")
+WESTERN_NOTE = (
+    "is not UTF-8 throughout: what is not is read as Latin-1 (Windows-1252); where it is of another encoding, "
+    "convert it first: iconv -f ENCODING -t UTF-8"
+)
 _DELIMITERS = ",;\t|"
 _PARQUET, _GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
 _NOT_A_LOG = {
@@ -42,13 +51,15 @@ _OFFICE_MEMBERS = ("xl/workbook.xml", "[Content_Types].xml", "mimetype")
 class OpenLog:
     """A log that is open. text: its characters, newlines as they are; None for Parquet, which `binary` holds.
 
-    delimiter: of CSV alone. Bytes that are not of the encoding become lone surrogates: one bad row, not a bad file.
+    delimiter: of CSV alone. Bytes that are not of the encoding become lone surrogates: one bad row, not a bad file;
+    where many lines hold such bytes, and they read as Western letters, they are those. note: that it is so, else "".
     """
 
     format: Format
     binary: IO[bytes]
     text: IO[str] | None = None
     delimiter: str = ","
+    note: str = ""
 
 
 @contextmanager
@@ -94,8 +105,13 @@ def _unpacked(path: Path, file: IO[bytes], depth: int = 0) -> Iterator[IO[bytes]
         yield file
 
 
+def _is_litter(name: str) -> bool:
+    """What macOS adds to an archive."""
+    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1].startswith(".")
+
+
 def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    members = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+    members = [info for info in archive.infolist() if not (info.is_dir() or _is_litter(info.filename))]
     if any(info.filename in _OFFICE_MEMBERS for info in members):
         raise LogError(f"{path}: is a spreadsheet; save its sheet as CSV")
     if len(members) != 1:
@@ -114,13 +130,49 @@ def _sniffed(path: Path, binary: IO[bytes]) -> OpenLog:
         if head.startswith(magic):
             raise LogError(f"{path}: {reason}")
     encoding = _encoding(path, head)
-    text = io.TextIOWrapper(buffered, encoding=encoding, errors="surrogateescape", newline="")
+    note = WESTERN_NOTE if encoding == "utf-8-sig" and _is_western(head) else ""
+    text = io.TextIOWrapper(buffered, encoding=encoding, errors=_WESTERN if note else "surrogateescape", newline="")
     start = head.decode(encoding, "ignore").lstrip()
     if not start:
         raise LogError(f"{path}: is empty; the first line names the columns")
     if start[0] in "[{":
-        return OpenLog(format=_json_format(start), binary=buffered, text=text)
-    return OpenLog(format="csv", binary=buffered, text=text, delimiter=delimiter_of(start))
+        return OpenLog(format=_json_format(start), binary=buffered, text=text, note=note)
+    return OpenLog(format="csv", binary=buffered, text=text, delimiter=delimiter_of(start), note=note)
+
+
+def _western(error: UnicodeError) -> tuple[str, int]:
+    """Reads the bytes that are no UTF-8 as Windows-1252, of which Latin-1's letters are a part."""
+    assert isinstance(error, UnicodeDecodeError)
+    wrong = error.object[error.start : error.end]
+    try:
+        return wrong.decode("cp1252"), error.end
+    except UnicodeDecodeError:
+        return wrong.decode("ascii", "surrogateescape"), error.end
+
+
+codecs.register_error(_WESTERN, _western)
+
+
+def _is_western(head: bytes) -> bool:
+    """Whether many lines hold bytes that are no UTF-8, and these read as the letters of Western languages: one or
+    two among ASCII ones. Cyrillic, Greek and Japanese texts hold whole words of them."""
+    lines = head.split(b"\n")
+    # The last one may be cut within a character.
+    wrong = [line for line in (lines[:-1] or lines) if not _is_utf8(line)]
+    if len(wrong) < 2 or len(wrong) < _MANY_LINES * len(lines):
+        return False
+    runs = [run for line in wrong for run in _HIGH_BYTES.findall(line)]
+    high, long = b"".join(runs), sum(len(run) for run in runs if len(run) > 2)
+    letters = sum(each.isalpha() or each in _WESTERN_MARKS for each in high.decode("cp1252", "replace"))
+    return 10 * long <= len(high) and 2 * letters >= len(high)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _peeked(buffered: Any) -> bytes:

@@ -6,12 +6,18 @@ promptfoo.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from turnout.logs.example import Example, example_of_answer, first_tag, won_by
 from turnout.logs.fields import Record, field, first_field, prompt_and_answer
 from turnout.logs.values import UNIT, Scale, is_missing, number
+
+# Where battles say which model won; the last heads three columns of one winner each.
+WINNERS = ("winner", "preference", "preferred", "preferred_model", "better", "winner_model_a")
+# What promptfoo's CSV export heads a provider's answers by, and begins each with.
+_PROVIDER, _VERDICT = re.compile(r"\[([^\]]+)\]\s.+", re.S), re.compile(r"\[(PASS|FAIL|ERROR)\]\s*(?:\(([\d.]+)\))?")
 
 
 def openai_batch(record: Record) -> Example:
@@ -54,8 +60,8 @@ def arena(record: Record) -> Example:
 
 
 def _winner(record: Record) -> Any:
-    if not is_missing(record.get("winner")):
-        return record["winner"]
+    if not is_missing(named := next((record[name] for name in WINNERS[:-1] if name in record), None)):
+        return named
     columns = ("winner_model_a", "winner_model_b", "winner_tie")
     won = (name.removeprefix("winner_") for name in columns if str(record.get(name)) in ("1", "1.0", "True"))
     return next(won, "")
@@ -113,4 +119,46 @@ def promptfoo(record: Record) -> Example:
 
 def promptfoo_results(record: Record) -> Iterable[Any]:
     results = first_field(record, "results.results", "results")
-    return results if isinstance(results, list) else ()
+    return results if isinstance(results, list) else _promptfoo_table(record)
+
+
+def _promptfoo_table(record: Record) -> Iterable[Any]:
+    """The results of the table that older versions write: a row a test, an output a provider."""
+    table = first_field(record, "results.table", "table") or {}
+    heads = first_field(table, "head.prompts") or ()
+    for place, row in enumerate(table.get("body") or ()):
+        for head, output in zip(heads, row.get("outputs") or (), strict=False):
+            yield {
+                "provider": head.get("provider"),
+                "prompt": first_field(output, "prompt") or _filled(head.get("raw"), table, row),
+                "score": first_field(output, "score", "pass"),
+                "response": {"output": output.get("text")},
+                "cost": output.get("cost"),
+                "testIdx": place,
+            }
+
+
+def _filled(template: Any, table: Record, row: Record) -> str:
+    text = str(template)
+    for name, value in zip(field(table, "head.vars") or (), row.get("vars") or (), strict=False):
+        # Split, not re.sub: a value may hold backslashes.
+        text = str(value).join(re.split(r"\{\{\s*" + re.escape(str(name)) + r"\s*\}\}", text))
+    return text
+
+
+def is_promptfoo_row(record: Record) -> bool:
+    """Whether it is of the CSV export: two columns or more of providers' verdicts."""
+    return sum(bool(_PROVIDER.fullmatch(name) and _VERDICT.match(str(record[name]))) for name in record) > 1
+
+
+def promptfoo_row(record: Record) -> Example:
+    answered = {name: match[1] for name in record if (match := _PROVIDER.fullmatch(name))}
+    variables = [name for name in record if name not in answered and not name.startswith(("__", "Description"))]
+    template = next(iter(answered)).partition("]")[2].strip()
+    prompt = _filled(template, {"head": {"vars": variables}}, {"vars": [record[name] for name in variables]})
+    verdicts = {model: _VERDICT.match(str(record[name])) for name, model in answered.items()}
+    return Example(
+        prompt=prompt,
+        grades={model: float(match[2] or match[1] == "PASS") for model, match in verdicts.items() if match},
+        scale=UNIT,
+    )

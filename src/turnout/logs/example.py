@@ -80,12 +80,8 @@ def mean_grade(scores: Any) -> Any:
     """Of a list of scores, or of scores by name, the mean."""
     scores = unpacked(scores)
     if isinstance(scores, Mapping):
-        return mean_of(
-            value.get("avg", value.get("score")) if isinstance(value, Mapping) else value for value in scores.values()
-        )
-    if isinstance(scores, list):
-        return mean_of(score.get("value", score.get("score")) for score in scores if isinstance(score, Mapping))
-    return None
+        return mean_of(scores.values())
+    return mean_of(scores) if isinstance(scores, list) else None
 
 
 # What of a winner's name says nothing: whose the model is, brackets, how clear it was.

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from turnout.logs.values import is_missing
+from turnout.logs.values import is_missing, number
 
 Record = Mapping[str, Any]
 
 
 # [{'role': ..., and {'role': ...
-_PYTHON_OBJECTS = re.compile(r"\[?\s*\{\s*'\w+'\s*:")
+_PYTHON_OBJECTS = re.compile(r"\[?\s*\{\s*'[\w.]+'\s*:")
+_EMPTY: tuple[Any, ...] = ({}, [], "{}", "[]")
 _NO_COMMA = re.compile(r"\}\s*\n\s*\{")
 
 
@@ -54,8 +55,8 @@ def field(record: Record, path: str) -> Any:
 
 
 def first_field(record: Record, *paths: str) -> Any:
-    """The first of these fields that holds something."""
-    return next((value for path in paths if not is_missing(value := field(record, path))), None)
+    """The first of these fields that holds something: an empty list or object is nothing."""
+    return next((value for path in paths if not (is_missing(value := field(record, path)) or value in _EMPTY)), None)
 
 
 def unpacked(value: Any) -> Any:
@@ -179,7 +180,41 @@ def answer_of_completion(body: Any) -> str | None:
     return None
 
 
-def mean_of(grades: Iterable[Any]) -> Any:
-    """The mean of those that are numbers or booleans, else None."""
-    numbers = [float(grade) for grade in grades if isinstance(grade, int | float)]
+def mean_of(grades: Iterable[Any]) -> float | None:
+    """The mean of those that are numbers, booleans, or texts, lists and objects that hold one; else None."""
+    numbers = [each for grade in grades if (each := _grade(grade)) is not None]
     return sum(numbers) / len(numbers) if numbers else None
+
+
+def _grade(value: Any) -> float | None:
+    if isinstance(value, Mapping):
+        value = first_field(value, "avg", "value", "score", "result.score")
+    if isinstance(value, list):
+        return mean_of(value)
+    if is_missing(value):
+        return None
+    with suppress(ValueError):
+        return number(value, "the score")
+    return None
+
+
+def nested(record: Record) -> dict[str, Any]:
+    """An object whose dotted names are paths, `llm.input_messages.0.content`: the objects and lists that they mean."""
+    tree: dict[str, Any] = {}
+    for name, value in record.items():
+        *path, last = name.split(".")
+        inner = tree
+        for step in path:
+            following = inner.setdefault(step, {})
+            inner = following if isinstance(following, dict) else {}
+        inner[last] = value
+    return {name: _lists_within(value) for name, value in tree.items()}
+
+
+def _lists_within(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    inner = {name: _lists_within(each) for name, each in value.items()}
+    if inner and all(name.isdigit() for name in inner):
+        return [inner[name] for name in sorted(inner, key=int)]
+    return inner

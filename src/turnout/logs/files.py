@@ -46,10 +46,15 @@ class Broken:
     promptless: bool = False
 
 
-def records_of(path: Path) -> Iterator[tuple[int, Row | Broken]]:
-    """Each record with the line that it begins at, 1 the first (of Parquet: its number). Raises LogError."""
+def records_of(path: Path, notes: list[str] | None = None) -> Iterator[tuple[int, Row | Broken]]:
+    """Each record with the line that it begins at, 1 the first (of Parquet: its number). Raises LogError.
+
+    notes: gains, before the first record, what one should know of the file.
+    """
     line = 0
     with opened(path) as log:
+        if notes is not None and log.note:
+            notes.append(log.note)
         try:
             for line, record in _records(log):
                 yield line, record
@@ -164,13 +169,38 @@ def _object(line: str) -> Row | Broken:
 
 
 def _rows_within(row: Row | Broken) -> Iterable[Row | Broken]:
-    """The rows of an object that only wraps a list of them, as an API answers and pandas writes; else the row."""
-    if isinstance(row, Broken) or not _QUESTIONS.isdisjoint(row):
+    """The rows of an object that only wraps them, as an API answers, pandas writes or a dictionary keeps; else the
+    row."""
+    if isinstance(row, Broken):
         return (row,)
+    if (written := _of_pandas(row)) is not None:
+        return written
+    if not _QUESTIONS.isdisjoint(row):
+        return (row,)
+    if len(row) > 1 and all(isinstance(each, dict) and not _QUESTIONS.isdisjoint(each) for each in row.values()):
+        return list(row.values())
     lists = [name for name in _WRAPPERS if isinstance(row.get(name), list) and row[name]]
     if len(lists) != 1 or not all(isinstance(inner, dict) for inner in row[lists[0]]):
         return (row,)
     return list(row[lists[0]])
+
+
+def _of_pandas(row: Row) -> list[Row | Broken] | None:
+    """The rows of `to_json()`, a column an object by row number, and of `orient="split"`; None where it is neither."""
+    columns, data = row.get("columns"), row.get("data")
+    if isinstance(columns, list) and isinstance(data, list) and all(isinstance(each, list) for each in data):
+        names = [str(name) for name in columns]
+        _check_names(names)
+        return [
+            dict(zip(names, each, strict=True)) if len(each) == len(names) else Broken("fields and columns differ")
+            for each in data
+        ]
+    first = next(iter(row.values()), None)
+    if not isinstance(first, dict) or len(row) < 2 or not first or not all(str(key).isdigit() for key in first):
+        return None
+    if any(not isinstance(column, dict) or column.keys() != first.keys() for column in row.values()):
+        return None
+    return [{name: column[key] for name, column in row.items()} for key in first]
 
 
 def _json(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:

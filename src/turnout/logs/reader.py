@@ -65,13 +65,16 @@ class LogReader:
             yield from self._native(file) if file.example is None else self._translated(file, graded)
 
     def _understood(self, path: Path) -> _File:
-        records = records_of(path)
+        notes: list[str] = []
+        records = records_of(path, notes)
         head = list(islice(records, _SCHEMA_RECORDS))
         first = [record for _, record in head if not isinstance(record, Broken)]
         if not first:
             reasons = [record.reason for _, record in head if isinstance(record, Broken)]
             raise LogError(f"{path}: no row can be read: {reasons[0]}" if reasons else f"{path}: is empty")
-        return _file(path, chain(head, records), first, self._columns)
+        file = _file(path, chain(head, records), first, self._columns)
+        file.understanding.note = "".join(notes)
+        return file
 
     def _native(self, file: _File) -> Rows:
         columns, scale = self._columns, self._columns.scale or UNIT

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import get_args
 
 from turnout.logs import dataset_schemas as datasets
 from turnout.logs import trace_schemas as traces
 from turnout.logs.example import Schema
+from turnout.logs.fields import unpacked
 from turnout.records import CacheState
 
 # What a request log says of where an answer came from.
 _CACHE_STATES = frozenset(get_args(CacheState))
+# Every GenAI span has it.
+_GEN_AI = "gen_ai.request.model"
 
 SCHEMAS = (
     Schema(
@@ -40,6 +44,12 @@ SCHEMAS = (
         example=traces.litellm,
     ),
     Schema(
+        name="litellm",
+        title="LiteLLM's spend logs",
+        signs=("call_type", "proxy_server_request", "spend"),
+        example=traces.litellm,
+    ),
+    Schema(
         name="langfuse-scores",
         title="Langfuse's scores",
         signs=("data_type", "value", "trace_id"),
@@ -64,6 +74,13 @@ SCHEMAS = (
         signs=("traceId", "type", "input"),
         example=traces.langfuse,
         only=lambda record: str(record.get("type")).upper() == "GENERATION",
+    ),
+    Schema(
+        name="langfuse",
+        title="Langfuse's traces",
+        signs=("timestamp", "input", "output", "scores"),
+        example=traces.langfuse_trace,
+        only=lambda record: "root_span_id" not in record and "run_type" not in record,
     ),
     Schema(
         name="langsmith", title="LangSmith's runs", signs=("run_type", "inputs", "outputs"), example=traces.langsmith
@@ -107,7 +124,7 @@ SCHEMAS = (
         title="Arena's battles",
         signs=("model_a", "model_b"),
         example=datasets.arena,
-        only=lambda record: any(name in record for name in ("winner", "winner_model_a")),
+        only=lambda record: any(name in record for name in datasets.WINNERS),
     ),
     Schema(
         name="preference",
@@ -140,6 +157,14 @@ SCHEMAS = (
     ),
     Schema(
         name="promptfoo",
+        both_answers=True,
+        title="promptfoo's table",
+        signs=(),
+        example=datasets.promptfoo_row,
+        only=datasets.is_promptfoo_row,
+    ),
+    Schema(
+        name="promptfoo",
         title="promptfoo's results",
         signs=("testIdx", "provider", "prompt"),
         example=datasets.promptfoo,
@@ -150,5 +175,21 @@ SCHEMAS = (
         signs=("resourceSpans",),
         example=traces.otel,
         records=traces.otlp_spans,
+    ),
+    Schema(
+        name="otel",
+        title="OpenTelemetry's GenAI spans",
+        signs=("resource_spans",),
+        example=traces.otel,
+        records=traces.otlp_spans,
+    ),
+    Schema(
+        name="otel",
+        title="OpenTelemetry's GenAI spans",
+        signs=(),
+        example=traces.otel,
+        only=lambda record: any(
+            _GEN_AI in names for names in (record, unpacked(record.get("attributes"))) if isinstance(names, Mapping)
+        ),
     ),
 )

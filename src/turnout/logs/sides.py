@@ -18,6 +18,8 @@ _SURE_RATIO = 2.0
 # What people add to a model's name for its column of grades.
 _COLUMN_WORDS = re.compile(r"^(quality|score|rating|grade)[_ ]|[_ ](quality|score|rating|grade|correct)$", re.I)
 
+_WORD_ENDS = re.compile(r"[-_ .:|]+")
+
 # What a model costs, in any unit; None where nobody knows.
 PriceOf = Callable[[str], float | None]
 
@@ -27,7 +29,7 @@ class Understanding:
     """How one file is read. models: those whose answers it grades, with how often; sides: which is which.
 
     merged: records that were read into another one's row, of the same question. unclear: columns that may be
-    qualities.
+    qualities. note: what else one should know of it.
     """
 
     path: Path
@@ -37,6 +39,7 @@ class Understanding:
     labelled: bool = True
     merged: int = 0
     unclear: tuple[str, ...] = ()
+    note: str = ""
     models: Counter[str] = field(default_factory=Counter)
     sides: dict[str, str] = field(default_factory=dict)
 
@@ -44,10 +47,10 @@ class Understanding:
     def line(self) -> str:
         """In one line; "" for Turnout's own columns, which need no telling."""
         if self.native:
-            return ""
+            return f"{self.path}: {self.note}" if self.note else ""
         names = sorted((side, name) for name, side in self.sides.items() if name not in SIDES)
         sides = ", ".join(f"{side} = {name}" for side, name in names)
-        return f"{self.path}: read as {self.title}" + (f"; {sides}" if sides else "")
+        return f"{self.path}: read as {self.title}" + "".join(f"; {more}" for more in (sides, self.note) if more)
 
 
 def find_sides(
@@ -83,7 +86,7 @@ def find_sides(
 def _by_price(
     understanding: Understanding, examples: Sequence[Example], models: Sequence[str], price_of: PriceOf
 ) -> dict[str, str]:
-    sure = _cheap_first(models, lambda name: price_of(_COLUMN_WORDS.sub("", name))) or _cheap_first(
+    sure = _cheap_first(models, lambda name: _price_within(name, price_of)) or _cheap_first(
         models, lambda name: _mean_usd(examples, name)
     )
     if sure:
@@ -92,9 +95,10 @@ def _by_price(
         understanding.labelled = False
         return {}
     shown = ", ".join(name for name, _ in understanding.models.most_common(8))
+    others = "or others" if len(models) > 2 else "or the other way round"
     raise LogError(
         f"{understanding.path}: read as {understanding.title}, it grades the models {shown}: say which two they are: "
-        f"--cheap {_quoted(models[0])} --expensive {_quoted(models[1])}, or others"
+        f"--cheap {_quoted(models[0])} --expensive {_quoted(models[1])}, {others}"
     )
 
 
@@ -105,6 +109,17 @@ def _cheap_first(models: Sequence[str], cost_of: PriceOf) -> list[str] | None:
         return None
     first, second = sorted(costs, key=lambda name: costs[name])
     return [first, second] if costs[second] >= _SURE_RATIO * costs[first] else None
+
+
+def _price_within(name: str, price_of: PriceOf) -> float | None:
+    """Of the model that a column is named after, as `quality_gpt-4o` or `correctness-gpt-4o`: the longest such name."""
+    plain = _COLUMN_WORDS.sub("", name)
+    if (price := price_of(plain)) is not None:
+        return price
+    starts = [0, *(match.end() for match in _WORD_ENDS.finditer(plain))][:4]
+    ends = [len(plain), *(match.start() for match in reversed(list(_WORD_ENDS.finditer(plain))))][:4]
+    parts = sorted({plain[start:end] for start in starts for end in ends if start < end}, key=len, reverse=True)
+    return next((price for part in parts[1:] if (price := price_of(part)) is not None), None)
 
 
 def _mean_usd(examples: Iterable[Example], name: str) -> float | None:

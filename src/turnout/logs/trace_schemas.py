@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from turnout.logs.example import SIDES, Example, example_of_answer, first_tag, mean_grade
-from turnout.logs.fields import NoPrompt, Record, field, first_field, mean_of, unpacked
+from turnout.logs.fields import NoPrompt, Record, field, first_field, mean_of, nested, unpacked
 from turnout.logs.values import UNIT, is_missing
 
 
@@ -36,14 +36,19 @@ def feedback(record: Record) -> Example:
 
 
 def litellm(record: Record) -> Example:
+    # Spend logs hold the prompt in the one or in the other, or, unless it is asked for, in neither.
+    prompt = first_field(record, "messages", "proxy_server_request.messages", "proxy_server_request.body.messages",
+                         "proxy_server_request.input", "proxy_server_request.body.input")  # fmt: skip
+    if prompt is None:
+        raise NoPrompt("no prompt: logged without store_prompts_in_spend_logs")
     return example_of_answer(
-        record["messages"],
+        prompt,
         record.get("model"),
         usd=first_field(record, "response_cost", "spend"),
         answer=record.get("response"),
         group=first_tag(record.get("request_tags")) or field(record, "metadata.user_api_key_alias"),
         id=first_field(record, "id", "request_id"),
-        grade=first_field(record, "quality", "metadata.quality", "feedback"),
+        grade=first_field(record, "quality", "metadata.quality", "metadata.score", "feedback"),
     )
 
 
@@ -56,6 +61,18 @@ def langfuse(record: Record) -> Example:
         ),
         answer=record.get("output"),
         group=first_field(record, "trace_name", "traceName") or first_tag(record.get("tags")),
+        id=record.get("id"),
+        grade=mean_grade(record.get("scores")),
+    )
+
+
+def langfuse_trace(record: Record) -> Example:
+    return example_of_answer(
+        record["input"],
+        first_field(record, "model", "metadata.model", "metadata.model_name"),
+        usd=first_field(record, "totalCost", "total_cost"),
+        answer=record.get("output"),
+        group=first_field(record, "name") or first_tag(record.get("tags")),
         id=record.get("id"),
         grade=mean_grade(record.get("scores")),
     )
@@ -83,7 +100,7 @@ def langsmith(record: Record) -> Example:
 
 
 def helicone(record: Record) -> Example:
-    grade, scores = record.get("feedback_rating"), unpacked(record.get("scores"))
+    grade, scores = first_field(record, "feedback_rating", "feedback.rating"), unpacked(record.get("scores"))
     if is_missing(grade) and isinstance(scores, Mapping):
         mean = mean_of(scores.values())
         # Helicone's scores are whole numbers, 0 to 100.
@@ -91,23 +108,33 @@ def helicone(record: Record) -> Example:
     return example_of_answer(
         record["request_body"],
         first_field(record, "request_model", "model", "response_body.model"),
-        usd=first_field(record, "costUSD", "cost"),
+        usd=first_field(record, "costUSD", "cost_usd", "cost"),
         answer=record.get("response_body"),
         grade=grade,
-        group=first_field(record, "request_properties.feature", "request_properties.Feature", "request_path"),
+        group=first_field(
+            record,
+            "request_properties.feature",
+            "request_properties.Feature",
+            "properties.feature",
+            "properties.Feature",
+            "request_path",
+        ),
         id=record.get("request_id"),
     )
 
 
 def phoenix(record: Record) -> Example:
-    grade = mean_of(value for name, value in record.items() if name.startswith("eval.") and name.endswith(".score"))
+    if isinstance(attributes := unpacked(record.get("attributes")), Mapping):
+        record = {**record, "attributes": nested(attributes)}
+    scores = [value for name, value in record.items() if name.startswith("eval.") and name.endswith(".score")]
+    annotations = first_field(record, "annotations", "span_annotations")
     return example_of_answer(
         first_field(record, "attributes.llm.input_messages", "attributes.input.value"),
         first_field(record, "attributes.llm.model_name"),
-        grade=grade,
-        answer=record.get("attributes.output.value"),
+        grade=mean_of([*scores, *(annotations if isinstance(annotations, list) else ())]),
+        answer=first_field(record, "attributes.output.value"),
         group=first_field(record, "attributes.metadata.feature", "name"),
-        id=record.get("context.span_id"),
+        id=first_field(record, "context.span_id"),
         usd=first_field(record, "attributes.llm.cost.total"),
     )
 
@@ -125,24 +152,55 @@ def braintrust(record: Record) -> Example:
 
 
 def otlp_spans(record: Record) -> Iterable[Any]:
-    for resource in record.get("resourceSpans") or ():
-        for scope in resource.get("scopeSpans") or ():
+    for resource in first_field(record, "resourceSpans", "resource_spans") or ():
+        for scope in first_field(resource, "scopeSpans", "scope_spans", "instrumentationLibrarySpans") or ():
             for span in scope.get("spans") or ():
-                attributes = {item["key"]: _otlp_value(item.get("value")) for item in span.get("attributes") or ()}
-                if "gen_ai.input.messages" in attributes or "gen_ai.prompt" in attributes:
-                    yield {**attributes, "spanId": span.get("spanId")}
+                attributes = _otlp_attributes(span)
+                for event in span.get("events") or ():
+                    attributes |= _of_event(event.get("name"), _otlp_attributes(event), attributes)
+                if any(name.startswith(("gen_ai.input.messages", "gen_ai.prompt")) for name in attributes):
+                    yield {**attributes, "spanId": first_field(span, "spanId", "span_id")}
+
+
+def _otlp_attributes(holder: Record) -> dict[str, Any]:
+    return {item["key"]: _otlp_value(item.get("value")) for item in holder.get("attributes") or ()}
 
 
 def _otlp_value(value: Any) -> Any:
     return next(iter(value.values()), None) if isinstance(value, Mapping) else value
 
 
+def _of_event(name: Any, attributes: dict[str, Any], before: Record) -> dict[str, Any]:
+    """What an event of a span tells, under the names of attributes: older conventions log each message as one."""
+    kind = str(name)
+    if kind in ("gen_ai.system.message", "gen_ai.user.message", "gen_ai.assistant.message"):
+        said = {"role": kind.split(".")[1], "content": attributes.get("content")}
+        return {"gen_ai.prompt": [*(before.get("gen_ai.prompt") or ()), said]}
+    if kind == "gen_ai.choice":
+        return {"gen_ai.output.messages": attributes.get("message", attributes.get("content"))}
+    return attributes if kind in _WHOLE_EVENTS else {}
+
+
+# Their attributes are as good as the span's own.
+_WHOLE_EVENTS = ("gen_ai.client.inference.operation.details", "gen_ai.evaluation.result", "gen_ai.content.prompt",
+                 "gen_ai.content.completion")  # fmt: skip
+
+
 def otel(record: Record) -> Example:
+    if isinstance(attributes := unpacked(record.get("attributes")), Mapping):
+        span = first_field(record, "spanId", "span_id", "context.span_id")
+        record = {"spanId": span, **attributes}
+    by_path = nested({name: value for name, value in record.items() if name.startswith("gen_ai.")})
+    prompt = first_field(record, "gen_ai.input.messages", "gen_ai.prompt") or field(by_path, "gen_ai.prompt")
+    if prompt is None:
+        raise NoPrompt("no prompt: the span was recorded without its content")
     return example_of_answer(
-        first_field(record, "gen_ai.input.messages", "gen_ai.prompt"),
+        prompt,
         first_field(record, "gen_ai.response.model", "gen_ai.request.model"),
         id=record.get("spanId"),
-        answer=record.get("gen_ai.output.messages"),
+        answer=first_field(record, "gen_ai.output.messages", "gen_ai.completion")
+        or field(by_path, "gen_ai.completion.0.content"),
         group=first_field(record, "turnout.endpoint", "gen_ai.agent.name"),
-        grade=first_field(record, "gen_ai.evaluation.score.value"),
+        grade=first_field(record, "gen_ai.evaluation.score.value", "quality", "score"),
+        usd=first_field(record, "gen_ai.usage.cost", "gen_ai.usage.total_cost"),
     )

@@ -163,8 +163,8 @@ def _is_western(head: bytes) -> bool:
         return False
     runs = [run for line in wrong for run in _HIGH_BYTES.findall(line)]
     high, long = b"".join(runs), sum(len(run) for run in runs if len(run) > 2)
-    letters = sum(each.isalpha() or each in _WESTERN_MARKS for each in high.decode("cp1252", "replace"))
-    return 10 * long <= len(high) and 2 * letters >= len(high)
+    readable = sum(each.isalpha() or each in _WESTERN_MARKS for each in high.decode("cp1252", "replace"))
+    return 10 * long <= len(high) and 2 * readable >= len(high)
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -78,8 +78,8 @@ class FileScorer:
         self._middle: Floats = arrays["rank_middle"].astype(np.float64) * KNOTS
         # Those that the blend gave a share.
         self._tables = {view: arrays[view].astype(np.float64) for view in header.served if view != "meaning"}
-        self._ranks = [float(rank) for rank in arrays["ranks"]]
-        self._levels = [float(level) for level in arrays["levels"]]
+        self._ranks = [float(rank) for rank in arrays["ranks"].tolist()]
+        self._levels = [float(level) for level in arrays["levels"].tolist()]
         self._meaning = Meaning(arrays) if "meaning" in header.served else None
         self._trees = Trees(arrays, header.tree_depth, header.trees)
         self._intercept, self._tag_share, self._mean_gain = header.intercept, header.tag_share, header.mean_gain

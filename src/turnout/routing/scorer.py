@@ -24,7 +24,7 @@ from turnout.errors import ArtifactError
 from turnout.ports.scoring import Query, Score
 from turnout.routing import artifact, reasons
 from turnout.routing.artifact import Arrays, Artifact
-from turnout.routing.features import NAMES, Floats, Hashes, Reading, read
+from turnout.routing.features import NAMES, Floats, Hashes, Reading, read_features
 from turnout.routing.novelty import Novelty
 from turnout.routing.scorer_header import Header
 from turnout.routing.tags import SYSTEM, with_known_tag
@@ -126,7 +126,7 @@ class FileScorer:
 
     def _read(self, query: Query) -> Reading:
         """Read under a tag of the logs, where they knew it."""
-        return read(with_known_tag(query, self._header.known_tags))
+        return read_features(with_known_tag(query, self._header.known_tags))
 
     def raw(self, reading: Reading) -> float:
         """The predicted gain before calibration."""
@@ -214,9 +214,9 @@ class FileScorer:
         return 0.0
 
 
-def load(path: str | os.PathLike[str]) -> FileScorer:
+def load_scorer(path: str | os.PathLike[str]) -> FileScorer:
     """The scorer in this file. Raises ArtifactError, which names the file and what to do."""
-    file = artifact.load(Path(path))
+    file = artifact.load_artifact(Path(path))
     try:
         return FileScorer(file)
     except ArtifactError as error:

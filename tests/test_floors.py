@@ -19,16 +19,17 @@ FLOORS = {
     ),
     2: ("ports",),
     3: ("telemetry", "stores", "webhooks", "clock", "portal", "testing"),
-    4: ("routing", "caching", "quota", "upstream", "home_loop"),
+    4: ("routing", "caching", "quota", "upstream", "home_loop", "jobs"),
     5: ("pipeline", "logs"),
     6: ("api", "training", "labelling"),
-    7: ("assembly",),
-    8: ("turnout",),
-    9: ("doors",),
-    10: ("asgi", "wsgi"),
-    11: ("demo",),
-    12: ("cli",),
-    13: ("__main__",),
+    7: ("queue_assembly",),
+    8: ("assembly",),
+    9: ("turnout",),
+    10: ("doors",),
+    11: ("asgi", "wsgi"),
+    12: ("demo",),
+    13: ("cli",),
+    14: ("__main__",),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
@@ -36,7 +37,7 @@ FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 THIRD_PARTY = {
     "aiohttp": ("upstream.direct",),
     "fastapi": ("demo",),
-    "httpx": ("api.transport", "demo", "upstream", "webhooks.sender"),
+    "httpx": ("api.transport", "demo", "upstream", "webhooks.post"),
     "litellm": ("api.litellm_provider", "doors.litellm_provider", "upstream"),
     "matplotlib": ("training.plots",),
     "numpy": ("logs", "quota.text_size", "routing", "training"),
@@ -56,7 +57,7 @@ THIRD_PARTY = {
     "wordllama": ("training.embedding",),
 }
 # Whole wings that know nothing of each other, beyond what the floors say.
-APART = [("stores.memory", "stores.redis"), ("doors.asgi", "doors.wsgi")]
+APART = [("stores.memory", "stores.redis"), ("stores.sqlite", "stores.redis"), ("doors.asgi", "doors.wsgi")]
 # What importing the package, its doors and its main class loads of third parties: OpenTelemetry's API, what its
 # older versions need, and the JSON parser.
 LIGHT = {"opentelemetry", "orjson", "typing_extensions", *("deprecated", "importlib_metadata", "wrapt", "zipp")}

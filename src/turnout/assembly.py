@@ -7,13 +7,13 @@ import os
 import random
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from turnout.api.access import StatusAccess
 from turnout.api.chat import Chat
 from turnout.api.feedback import Feedback
 from turnout.api.health import Health
-from turnout.api.models import ModelList
+from turnout.api.models import Models
 from turnout.api.routes import Api, OwnPages, Routes, route_table
 from turnout.api.status import Status
 from turnout.api.status_snapshot import Snapshots, Sources
@@ -50,10 +50,10 @@ from turnout.upstream.transports import provider_from
 from turnout.webhooks.factory import sender_from
 from turnout.webhooks.sender import WebhookSender
 
-log = logging.getLogger("turnout")
+if TYPE_CHECKING:
+    from turnout.queue_assembly import QueueParts
 
-# Sections that are read and checked, but that nothing acts on yet.
-NOT_BUILT = ("queue",)
+log = logging.getLogger("turnout")
 
 
 class Plugs(TypedDict, total=False):
@@ -66,6 +66,8 @@ class Plugs(TypedDict, total=False):
     circuit_store: CircuitStore | None
     share_store: ShareStore | None
     observer: Observer | None
+    # Whether this process works on jobs; None: as the settings say.
+    works: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Parts:
     sender: WebhookSender | None
     request_log: RequestLog | None
     ticker: Ticker | None
+    queue: QueueParts | None
 
 
 def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
@@ -180,7 +183,9 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         ),
         health=Health(litellm_import.loaded if plugs.get("provider") is None else lambda: True),
     )
-    routes = Routes(route_table(settings.server, chat, ModelList(catalog.names, catalog.models_of, limits), pages))
+    queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, plugs.get("works"))
+    table = route_table(settings.server, chat, Models(catalog.names, catalog.models_of, limits), pages)
+    routes = Routes((*table, *(queue.routes if queue is not None else ())))
     api = Api(settings=settings, clock=clock, home=HomeLoop(), chat=chat, routes=routes, counters=counters)
     return Parts(
         api=api,
@@ -195,7 +200,15 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         sender=sender,
         request_log=request_log,
         ticker=ticker,
+        queue=queue,
     )
+
+
+def _queue(settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, works: bool | None) -> QueueParts:
+    # Imported here: an app without a queue loads nothing of it.
+    from turnout.queue_assembly import build_queue
+
+    return build_queue(settings, clock, chat, pipeline, works=works)
 
 
 def _stores(settings: Settings, clock: Clock, observer: Observer, gate: Gate | None) -> Stores:
@@ -211,10 +224,8 @@ def _warn(settings: Settings, scorer: Scorer) -> None:
             "train your own: turnout train LOGS -o FILE",
             DEFAULT_SHARE,
         )
-    plain = Settings(tiers=settings.tiers)
-    ignored = [name for name in NOT_BUILT if getattr(settings, name) != getattr(plain, name)]
+    ignored = []
     if settings.cache.semantic.enabled:
         ignored.append("cache.semantic")
-    ignored += [f'endpoints."{path}".heavy' for path, endpoint in settings.endpoints.items() if endpoint.heavy]
     if ignored:
         log.warning("these settings are checked but not acted on in this version: %s", ", ".join(ignored))

@@ -34,8 +34,11 @@ from turnout.settings import Settings
 from turnout.upstream import litellm_import
 
 if TYPE_CHECKING:
+    from turnout.api.jobs import Submitted
     from turnout.api.transport import Transport
 
+# How long an app that stops waits for the jobs that run in it; the rest is put back for others.
+APP_DRAIN_S = 5.0
 # What a Turnout is made from: the path of a TOML file, a mapping of the same shape, or Settings.
 Config = str | os.PathLike[str] | Mapping[str, Any] | Settings
 
@@ -44,7 +47,7 @@ class Turnout:
     """A running Turnout. `async with Turnout.from_toml("turnout.toml") as t: await t.complete("...")`.
 
     plugs: the keyword arguments `clock`, `provider`, `scorer`, `gate`, `circuit_store`, `share_store` and `observer`
-    replace a part, as tests do; none is needed to run. Raises SettingsError.
+    replace a part, as tests do; none is needed to run. works: whether it works on jobs. Raises SettingsError.
     """
 
     def __init__(self, config: Config, **plugs: Unpack[Plugs]) -> None:
@@ -82,10 +85,21 @@ class Turnout:
             await self._share_sync.meet()
         if self._parts.budgeted:
             self._parts.prices.require_all()
+        self.start_worker()
+
+    def start_worker(self) -> None:
+        """Begins to work on jobs on the running loop, where this process does and has not begun."""
+        queue = self._parts.queue
+        if queue is not None and queue.worker is not None:
+            queue.worker.start()
 
     async def aclose(self) -> None:
         """Waits for the calls in progress, then closes what is open."""
         _running.discard(self)
+        queue = self._parts.queue
+        if queue is not None and queue.worker is not None:
+            # At the interpreter's exit, which the portal's loop closes at, nobody waits.
+            await queue.worker.stop(APP_DRAIN_S if self.home.loop is not None else 0.0)
         await self._pipeline.drain()
         if self._parts.sender is not None:
             await self._parts.sender.close()
@@ -94,6 +108,8 @@ class Turnout:
             await self._share_sync.close()
         if self._parts.ticker is not None:
             await self._parts.ticker.close()
+        if queue is not None:
+            await queue.store.close()
         await self._stores.gate.close()
         if self._parts.request_log is not None:
             await asyncio.to_thread(self._parts.request_log.close)
@@ -121,6 +137,30 @@ class Turnout:
         """The answer chunk by chunk: `async for chunk in t.stream("..."): chunk.text`. Raises ServedError."""
         request = from_call(prompt, stream=True, params=params)
         return TextStream(partial(self.streamed, request, self.context(caller)))
+
+    async def submit(
+        self,
+        prompt: str | Sequence[Message],
+        *,
+        caller: Caller | None = None,
+        priority: int | None = None,
+        webhook_url: str = "",
+        idempotency_key: str = "",
+        **params: Any,
+    ) -> Submitted:
+        """Accepts the request as a job, and returns at once: `.id`, `.status`, `.location`, `.secret`. params: as of
+        `complete`, and `stream`. Raises ServedError where it is refused, UsageError without a [queue]."""
+        queue = self._parts.queue
+        if queue is None:
+            raise UsageError("jobs need a queue: add the line [queue] to the settings")
+        extension = dict(params.pop("turnout", None) or {})
+        if priority is not None:
+            extension["priority"] = priority
+        if webhook_url:
+            extension["webhook_url"] = webhook_url
+        stream = bool(params.pop("stream", False))
+        request = from_call(prompt, stream=stream, params={**params, "turnout": extension})
+        return await queue.desk.submit_verb(request, self.context(caller), idempotency_key)
 
     async def decide(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""

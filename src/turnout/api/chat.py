@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply
+from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply, Submissions
 from turnout.api.response_headers import outcome_headers
 from turnout.context import RequestContext, current_request, parse_directives
 from turnout.errors import UnsupportedMediaType
@@ -23,6 +23,8 @@ class Chat:
 
     def __init__(self, pipeline: Pipeline, *, max_params_bytes: int) -> None:
         self._pipeline = pipeline
+        # Set by assembly where there is a queue: takes requests that become jobs.
+        self.submissions: Submissions | None = None
         self._max_params_bytes = max_params_bytes
 
     async def complete(self, request: ChatRequest, context: RequestContext) -> Completion:
@@ -54,6 +56,8 @@ class Chat:
             await asyncio.sleep(0)
         if request.rename_model is not None:
             chat = replace(chat, model=request.rename_model(chat.model))
+        if self.submissions is not None and self.submissions.wants(request):
+            return await self.submissions.accept(request, chat, context)
         if chat.stream:
             return EventStream(await self.stream(chat, context))
         completion = await self.complete(chat, context)

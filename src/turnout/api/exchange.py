@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from turnout.api.response_headers import Headers, outcome_headers
-from turnout.context import Caller, patiently
+from turnout.context import Caller, RequestContext, patiently
 from turnout.errors import InternalError, ServedError
 from turnout.openai.answers import DONE, dumps, event
 from turnout.openai.completion import AnswerStream
+from turnout.openai.requests import ChatRequest
 
 log = logging.getLogger("turnout")
 
@@ -106,6 +107,20 @@ class EventStream:
 
 
 Reply = ApiReply | EventStream
+
+
+class Submissions(Protocol):
+    """Takes requests that become jobs."""
+
+    def wants(self, request: ApiRequest) -> bool:
+        """Whether this request becomes a job."""
+        ...
+
+    async def accept(self, request: ApiRequest, chat: ChatRequest, context: RequestContext) -> Reply:
+        """The reply to its submission. Raises ServedError."""
+        ...
+
+
 Answer = Callable[[ApiRequest], Awaitable[Reply]]
 
 

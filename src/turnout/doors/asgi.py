@@ -138,6 +138,14 @@ class TurnoutMiddleware(Door[App, Scope]):
         # A server takes an error of the constructor for an app without lifespan, and serves on.
         return partial(_fail_startup, error)
 
+    def _working(self, app: App) -> App:
+        async def entry(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "lifespan":
+                self.turnout.start_worker()
+            await app(scope, receive, send)
+
+        return entry
+
     def _spanned(self, app: App) -> App:
         from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 

@@ -49,7 +49,13 @@ class Door(ABC, Generic[App, Raw]):
         self._endpoints = Endpoints(settings.endpoints)
         serve: Any = self._serve
         self._entry = below_server_span(serve, self._spanned(serve)) if settings.telemetry.server_span else serve
+        if settings.queue is not None:
+            self._entry = self._working(self._entry)
         turnout.mount()
+
+    @abstractmethod
+    def _working(self, app: App) -> App:
+        """The app, before whose first request this process begins to work on jobs."""
 
     def _check_threads(self) -> None:
         """Raises UsageError where the door cannot run on this process's kind of threads."""

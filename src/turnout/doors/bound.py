@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from turnout import portal
 from turnout.context import Caller
 from turnout.openai.completion import Chunk, Completion, TextStream
 from turnout.records import Decision, Outcome
 from turnout.turnout import Turnout
+
+if TYPE_CHECKING:
+    from turnout.api.jobs import Submitted
 
 FindCaller = Callable[[], Caller]
 
@@ -59,6 +62,10 @@ class BoundTurnout:
         """The answer chunk by chunk, for this request's caller. Raises ServedError."""
         return self.turnout.stream(prompt, caller=self.find_caller(), **params)
 
+    async def submit(self, prompt: Any, **params: Any) -> Submitted:
+        """The accepted job, for this request's caller; its answer is asked for later. Raises ServedError."""
+        return await self.turnout.submit(prompt, caller=self.find_caller(), **params)
+
     async def decide(self, prompt: Any, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""
         return await self.turnout.decide(prompt, caller=self.find_caller(), **params)
@@ -94,6 +101,11 @@ class BlockingTurnout:
         """The answer chunk by chunk, for this request's caller. Raises ServedError where it has no beginning."""
         self._bound.find_caller()
         return BlockingStream(self._bound.turnout.home.for_thread(), partial(self._bound.stream, prompt, **params))
+
+    def submit(self, prompt: Any, **params: Any) -> Submitted:
+        """The accepted job, for this request's caller; its answer is asked for later. Raises ServedError."""
+        self._bound.find_caller()
+        return portal.run(self._bound.turnout.home.for_thread(), partial(self._bound.submit, prompt, **params))
 
     def decide(self, prompt: Any, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""

@@ -142,7 +142,7 @@ class Logs:
         return gathering.logs()
 
 
-def read_logs(
+def read(
     paths: Sequence[str | Path],
     *,
     columns: Columns | None = None,

@@ -36,9 +36,15 @@ def _milliseconds(value: Any) -> str | None:
     return None if _is_number(value) and value > 0 else "must be a number of milliseconds above 0"
 
 
+def _priority(value: Any) -> str | None:
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 9
+    return None if good else "must be a whole number from 0 to 9"
+
+
 KEYS: Mapping[str, Check] = {
     "cache": _boolean,
     "deadline_ms": _milliseconds,
+    "priority": _priority,
     "tag": _text,
     "threshold": _share,
     "tier": _tier,

@@ -214,6 +214,19 @@ def from_mapping(value: Mapping[str, Any]) -> ChatRequest:
     )
 
 
+def to_mapping(request: ChatRequest) -> dict[str, Any]:
+    """The request as it would stand in a body: what `from_mapping` makes the same request of."""
+    return {
+        "model": request.model,
+        "messages": list(request.messages),
+        **request.params,
+        **request.extra,
+        **({"turnout": dict(request.extension)} if request.extension else {}),
+        **({"stream": True} if request.stream else {}),
+        **({"stream_options": {"include_usage": True}} if request.include_usage else {}),
+    }
+
+
 def from_call(prompt: str | Any, *, stream: bool, params: Mapping[str, Any]) -> ChatRequest:
     """The request of `complete("text" or messages, **params)`. Raises InvalidRequest, and UsageError."""
     for name, instead in (("messages", "give them in place of the text"), ("stream", "call stream()")):

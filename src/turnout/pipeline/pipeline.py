@@ -97,6 +97,12 @@ class Pipeline:
         steer = partial(self._collaborators.fitting.fit, request, routed=selection.tier is None)
         return decide(self._collaborators.router, request, selection, context, observe=False, steer=steer)
 
+    def check(self, request: ChatRequest, context: RequestContext) -> None:
+        """Raises ServedError where the request can never be served: its model, its text, its worst case."""
+        selection = select(self._collaborators.catalog, request, context)
+        self._collaborators.keys.key(request, model=selection.name, tag="", user=context.caller.user)
+        self._reservations.open(request, selection, context.caller).check_fits()
+
     async def admit(self, request: ChatRequest | None, context: RequestContext) -> EndpointAdmission:
         """Lets a request of the app's own endpoint in: counted, and decided where there is a text to score.
 

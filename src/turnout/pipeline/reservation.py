@@ -139,6 +139,17 @@ class Reservation:
             )
         return replace(ask, rates=self._rates, budgets=self._budgets, worst=tuple(cost for _, cost in self._offers))
 
+    def check_fits(self) -> None:
+        """Raises BudgetExceeded or RateLimitExceeded where no limit and budget would have room even if unused."""
+        ask = self.claim(Ask())
+        for claim in ask.rates:
+            if claim.amount > claim.limit:
+                raise rate_exceeded(RateRefused(claim=claim, retry_after_s=claim.window_s))
+        for budget in ask.budgets:
+            if min(ask.worst) > budget.limit:
+                end = budget.rolling_s or max(stop for _, stop in budget.windows) - self._shared.clock.time()
+                raise budget_exceeded(BudgetRefused(claim=budget, retry_after_s=end))
+
     def claim_call(self, ask: Ask) -> Ask:
         """The Ask of a request that is counted already: its tokens and its worst case are not."""
         return replace(self.claim(ask), rates=tuple(claim for claim in self._rates if claim.unit == "tokens"))

@@ -4,6 +4,7 @@
 """
 
 from turnout.settings.notation import Budget, Rate
+from turnout.settings.queue import Queue
 from turnout.settings.sections import (
     LEASE_MARGIN_S,
     Alerts,
@@ -16,7 +17,6 @@ from turnout.settings.sections import (
     Limits,
     Log,
     Model,
-    Queue,
     Redis,
     Retry,
     Routing,

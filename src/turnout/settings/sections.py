@@ -16,7 +16,8 @@ from turnout.records import Tier
 from turnout.redaction import is_variable_name, without_password, without_path, without_secrets
 from turnout.settings import redis_url
 from turnout.settings.notation import Budget, Rate
-from turnout.settings.reader import NO_VALUE, build_section, nearest, require
+from turnout.settings.queue import Queue
+from turnout.settings.reader import NO_VALUE, nearest, read, require
 from turnout.settings.status import Status
 from turnout.settings.toml_file import mapping_of
 
@@ -342,17 +343,6 @@ class Fallback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
-    """The settings of a job queue; nothing uses them yet."""
-
-    concurrency: int = 8
-    max_length: int = 10_000
-
-    def __post_init__(self) -> None:
-        _positive(self, "concurrency", "max_length")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
     """How webhooks are signed, and which hosts they may reach besides public https ones."""
 
@@ -431,7 +421,7 @@ class Settings:
     retry: Retry = field(default_factory=Retry)
     breaker: Breaker = field(default_factory=Breaker)
     fallback: Fallback = field(default_factory=Fallback)
-    queue: Queue = field(default_factory=Queue)
+    queue: Queue | None = None
     webhooks: Webhooks = field(default_factory=Webhooks)
     alerts: Alerts = field(default_factory=Alerts)
     status: Status = field(default_factory=Status)
@@ -452,8 +442,10 @@ class Settings:
                 target,
                 f"must be one of {', '.join((*VIRTUAL_MODELS, *names))}{nearest(target, (*VIRTUAL_MODELS, *names))}",
             )
-        for path in self.endpoints:
+        for path, endpoint in self.endpoints.items():
             require(path.startswith("/"), f'endpoints."{path}"', NO_VALUE, 'a path begins with "/"')
+            message = "heavy work needs a queue: add the line [queue]"
+            require(self.queue is not None or not endpoint.heavy, f'endpoints."{path}".heavy', True, message)
 
     @classmethod
     def of(cls, config: str | os.PathLike[str] | Mapping[str, Any] | Settings) -> Settings:
@@ -483,7 +475,7 @@ class Settings:
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
         """The settings in a mapping of the TOML file's shape. Raises SettingsError."""
-        return build_section(cls, mapping, "")
+        return read(cls, mapping, "")
 
     @property
     def model_names(self) -> tuple[str, ...]:

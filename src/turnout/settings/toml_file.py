@@ -38,7 +38,9 @@ def _with(mapping: dict[str, Any], also: tuple[str, ...]) -> Mapping[str, Any]:
 def _beside(mapping: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     """The same settings, relative paths made relative to this folder."""
     values = dict(mapping)
-    for section, name in (("routing", "scorer"), ("log", "path")):
+    if isinstance(queue := values.get("queue"), dict):
+        values["queue"] = {"path": "turnout-jobs.sqlite", **queue}
+    for section, name in (("routing", "scorer"), ("log", "path"), ("queue", "path")):
         part = values.get(section)
         path = part.get(name) if isinstance(part, dict) else None
         if isinstance(part, dict) and isinstance(path, str) and path not in ("", "default"):

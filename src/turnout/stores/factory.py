@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from turnout.ports.admission import CacheAdmin, Gate
 from turnout.ports.counting import CounterStore
+from turnout.ports.jobs import Jobs
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import CircuitStore, FlightBroker, LocalFlightBroker, ShareStore
 from turnout.settings import Redis, Settings
@@ -85,3 +86,12 @@ def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Cal
         counter_store=MemoryCounterStore(clock=clock),
         open=gate.open,
     )
+
+
+def jobs_from(settings: Settings, clock: Clock) -> Jobs:
+    """Returns the store of the jobs: Redis where it is set, else the file that the queue names."""
+    assert settings.queue is not None
+    # Imported here: most apps have no queue.
+    from turnout.stores.sqlite.jobs import SqliteJobs
+
+    return SqliteJobs(settings.queue.path, clock)

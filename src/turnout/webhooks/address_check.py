@@ -13,12 +13,23 @@ class ForbiddenAddress(ValueError):
 
 def parse_url(url: str, allow_hosts: Sequence[str]) -> SplitResult:
     """The parts of an allowed URL. Raises ForbiddenAddress. Plain http is for allowed hosts alone."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises ValueError where it is no number
+    except ValueError as error:
+        raise ForbiddenAddress(f"is no URL: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
         raise ForbiddenAddress("must be an http or https URL with a host and no credentials")
     if parts.scheme == "http" and parts.hostname not in allow_hosts:
         raise ForbiddenAddress(f"must be https, or {parts.hostname} must stand in webhooks.allow_hosts")
     return parts
+
+
+def check_listed(url: str, allow_hosts: Sequence[str]) -> None:
+    """Raises ForbiddenAddress unless a caller may have this URL called: its host must stand in the list."""
+    host = parse_url(url, allow_hosts).hostname
+    if host not in allow_hosts:
+        raise ForbiddenAddress(f"{host} must stand in webhooks.allow_hosts")
 
 
 def choose_address(host: str, addresses: Sequence[str], allow_hosts: Sequence[str]) -> str:

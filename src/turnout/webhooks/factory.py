@@ -8,6 +8,7 @@ from turnout.errors import SettingsError
 from turnout.ports.runtime import Clock
 from turnout.settings import Settings
 from turnout.webhooks.address_check import ForbiddenAddress, parse_url
+from turnout.webhooks.post import SignedPost
 from turnout.webhooks.sender import WebhookSender
 from turnout.webhooks.signing import signing_key
 
@@ -28,3 +29,12 @@ def sender_from(settings: Settings, clock: Clock) -> WebhookSender | None:
             "variable that is set: set it, so that who receives an alert can tell that it is ours"
         )
     return WebhookSender(url=url, key=signing_key(secret), allow_hosts=webhooks.allow_hosts, clock=clock)
+
+
+def post_from(settings: Settings, clock: Clock) -> SignedPost | None:
+    """What posts the webhooks of jobs; None where no host is allowed or no secret is set."""
+    webhooks = settings.webhooks
+    secret = os.environ.get(webhooks.secret_env, "")
+    if not webhooks.allow_hosts or not secret:
+        return None
+    return SignedPost(key=signing_key(secret), allow_hosts=webhooks.allow_hosts, clock=clock)

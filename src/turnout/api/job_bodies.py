@@ -1,0 +1,89 @@
+"""What a job looks like to its user: the `turnout.job` object, its events, and the headers around them. Pure."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from turnout.api.response_headers import Headers
+from turnout.openai.answers import dumps
+from turnout.ports.jobs import ENDED, Job, JobEvent, QueueState
+
+# Between looks at a job that runs, in seconds, as `Retry-After` says.
+LOOK_AGAIN_S = 1
+JOBS_PATH = "/turnout/jobs/"
+# Where nobody has been seen who works on jobs.
+NO_WORKER = "no worker has been seen for 30 s: start one with `turnout worker --config turnout.toml`"
+
+
+def location(job_id: str) -> str:
+    return JOBS_PATH + job_id
+
+
+def job_object(job: Job, state: QueueState | None = None, *, concurrency: int = 1) -> dict[str, Any]:
+    """The job as JSON holds it. state: the queue's, for the place in line of one that waits."""
+    body: dict[str, Any] = {
+        "id": job.id,
+        "object": "turnout.job",
+        "status": job.status,
+        "created_at": job.created,
+        "priority": job.priority,
+        "attempts": job.attempts,
+    }
+    if job.started is not None:
+        body["started_at"] = job.started
+    if job.ended is not None:
+        body["ended_at"] = job.ended
+    if state is not None and job.status == "queued":
+        body["position"] = max(1, state.waiting)
+        body["expected_wait_s"] = round(max(1, state.waiting) * state.run_s / concurrency, 3)
+        if not state.workers:
+            body["warning"] = NO_WORKER
+    if job.status == "done":
+        body["result"] = result_of(job)
+    if job.status == "failed":
+        body["error"] = json.loads(job.error or b"{}")
+    if job.hook:
+        body["webhook"] = {"state": job.hook, "tries": job.hook_tries}
+    return body
+
+
+def result_of(job: Job) -> Any:
+    """A chat job's `chat.completion` object; of a replayed request its status, headers and body."""
+    if job.kind == "chat":
+        return json.loads(job.result)
+    head = json.loads(job.head or b"{}")
+    try:
+        body: Any = job.result.decode()
+        encoding = "text"
+    except UnicodeDecodeError:
+        body, encoding = base64.b64encode(job.result).decode(), "base64"
+    if encoding == "text" and any("json" in value for name, value in head["headers"] if name == "content-type"):
+        with contextlib.suppress(ValueError):
+            body, encoding = json.loads(body), "json"
+    return {**head, "headers": dict(head["headers"]), "body": body, "encoding": encoding}
+
+
+def job_headers(job: Job, request_id: str) -> Headers:
+    headers: Headers = [("x-request-id", request_id), ("cache-control", "no-store")]
+    return headers if job.status in ENDED else [*headers, ("retry-after", str(LOOK_AGAIN_S))]
+
+
+def event_text(event: JobEvent, job: Job | None) -> bytes:
+    """One server-sent event. job: given with the last one, which then holds the whole job."""
+    data: Mapping[str, Any] | bytes = event.data
+    if event.kind == "status":
+        status = json.loads(event.data)
+        data = job_object(job) if job is not None else {"object": "turnout.job", **status}
+    encoded = data if isinstance(data, bytes) else dumps(data)
+    # Any reader's line ends; JSON has none of its own outside of strings, where they are escaped.
+    text = encoded.decode().replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\u0085", "\\u0085")
+    return f"id: {event.number}\nevent: {event.kind}\ndata: {text}\n\n".encode()
+
+
+def webhook_body(job: Job) -> bytes:
+    """A webhook's message: type, time and the whole job."""
+    return dumps({"type": f"job.{job.status}", "timestamp": job.ended, "data": job_object(job)})

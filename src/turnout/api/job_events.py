@@ -1,0 +1,77 @@
+"""`GET /turnout/jobs/{id}/events`: what happens to a job, as server-sent events that can be resumed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+
+from turnout.api.exchange import EventStream
+from turnout.api.job_bodies import event_text
+from turnout.api.response_headers import Headers
+from turnout.jobs.feed import JobFeed
+from turnout.ports.jobs import ENDED, Job, JobEvent, JobStore, JobsUnavailable
+from turnout.ports.runtime import Clock
+
+# So that nobody on the way takes a job that waits for a dead connection.
+KEEP_ALIVE_S = 15.0
+KEEP_ALIVE = b": keep-alive\n\n"
+
+
+class JobEvents(EventStream):
+    """The events after this number, to the end of the job."""
+
+    def __init__(self, store: JobStore, feed: JobFeed, clock: Clock, job: Job, after: int, headers: Headers) -> None:
+        self._events = _follow(store, feed, clock, job.id, after)
+        self._headers = headers
+        self.over = False
+
+    @property
+    def all_headers(self) -> Headers:
+        """The headers to send before the first event."""
+        return [
+            ("content-type", "text/event-stream; charset=utf-8"),
+            ("cache-control", "no-cache"),
+            # nginx buffers event streams otherwise.
+            ("x-accel-buffering", "no"),
+            *self._headers,
+        ]
+
+    async def __anext__(self) -> bytes:
+        if self.over:
+            raise StopAsyncIteration
+        try:
+            return await anext(self._events)
+        except StopAsyncIteration:
+            self.over = True
+            return b""
+
+    async def aclose(self) -> None:
+        await self._events.aclose()
+
+
+async def _follow(store: JobStore, feed: JobFeed, clock: Clock, job_id: str, after: int) -> AsyncGenerator[bytes, None]:
+    said = clock.monotonic()
+    while True:
+        try:
+            # In this order: what is read of the job is no older than its last event.
+            events = await store.events(job_id, after)
+            job = await store.find(job_id)
+        except JobsUnavailable:
+            job, events = None, ()
+        if events:
+            after, said = events[-1].number, clock.monotonic()
+            yield b"".join(event_text(event, job if _is_last(event) else None) for event in events)
+            if _is_last(events[-1]):
+                return
+        elif job is None or job.status in ENDED:
+            # Gone, or resumed after its end.
+            return
+        elif clock.monotonic() - said >= KEEP_ALIVE_S:
+            said = clock.monotonic()
+            yield KEEP_ALIVE
+        else:
+            await feed.changed(job_id, KEEP_ALIVE_S)
+
+
+def _is_last(event: JobEvent) -> bool:
+    return event.kind == "status" and json.loads(event.data)["status"] in ENDED

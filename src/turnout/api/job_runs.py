@@ -1,0 +1,133 @@
+"""Runs jobs: a chat job through the pipeline, as its submitter's request; what it ended with, or when it runs again."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from turnout.api.response_headers import outcome_headers
+from turnout.context import Caller, Directives, RequestContext
+from turnout.errors import (
+    BudgetExceeded,
+    BudgetUnavailable,
+    DeadlineExceeded,
+    Overloaded,
+    RateLimitExceeded,
+    ServedError,
+    UpstreamUnavailable,
+)
+from turnout.jobs.retries import Later, after_failure, for_room
+from turnout.jobs.worker import Emit
+from turnout.openai.answers import dumps
+from turnout.openai.builder import AnswerBuilder
+from turnout.openai.completion import AnswerStream, Completion
+from turnout.openai.requests import ChatRequest, from_mapping
+from turnout.ports.jobs import Job, JobEnd
+from turnout.ports.runtime import Clock
+from turnout.records import Outcome
+
+# A limit or a budget that is full: room comes back.
+FULL = (RateLimitExceeded, BudgetExceeded)
+# What may pass by itself.
+PASSING = (Overloaded, UpstreamUnavailable, BudgetUnavailable, DeadlineExceeded)
+
+# Replays a request of the app's own path.
+Replay = Callable[[Job], Awaitable[JobEnd]]
+
+
+class JobRuns:
+    """Runs one job at a time for each call. replay: set by a door that has the app; None: no app is here."""
+
+    def __init__(
+        self,
+        complete: Callable[[ChatRequest, RequestContext], Awaitable[Completion]],
+        stream: Callable[[ChatRequest, RequestContext], Awaitable[AnswerStream]],
+        clock: Clock,
+    ) -> None:
+        self._complete = complete
+        self._stream = stream
+        self._clock = clock
+        self.replay: Replay | None = None
+
+    def kinds(self) -> frozenset[str]:
+        """The kinds of jobs that this process can do."""
+        return frozenset({"chat"} if self.replay is None else {"chat", "http"})
+
+    async def run(self, job: Job, emit: Emit) -> JobEnd | Later:
+        """What the job ended with, or when it runs again."""
+        try:
+            if job.kind == "http":
+                assert self.replay is not None
+                return await self.replay(job)
+            return await self._run_chat(job, emit)
+        except ServedError as error:
+            return _after(error, job, json.loads(job.spec).get("deadline_at"), self._clock.time())
+
+    async def _run_chat(self, job: Job, emit: Emit) -> JobEnd | Later:
+        spec = json.loads(job.spec)
+        request = from_mapping(spec["body"])
+        context = self._context(spec, job)
+        if request.stream:
+            # With its usage: the result is the whole answer, whatever its chunks hold.
+            stream = await self._stream(replace(request, include_usage=True), context)
+            body, outcome = await _read(stream, emit, include_usage=request.include_usage), stream.outcome
+        else:
+            completion = await self._complete(request, context)
+            body, outcome = completion.body_bytes, completion.outcome
+        if outcome.reason == "fallback_answer" and (later := after_failure(job.attempts, None, random.random())):
+            # A caller who waits is better off with the plain answer; a job can wait for a real one.
+            return later
+        return JobEnd(status="done", result=body, head=_head(outcome))
+
+    def _context(self, spec: dict[str, Any], job: Job) -> RequestContext:
+        deadline_at, directives = spec.get("deadline_at"), spec.get("directives") or {}
+        remaining = None if deadline_at is None else deadline_at - self._clock.time()
+        if remaining is not None and remaining <= 0:
+            raise DeadlineExceeded("the job's deadline had passed before it could run")
+        return RequestContext(
+            request_id=spec["request_id"],
+            started=self._clock.monotonic(),
+            caller=Caller(user=spec["user"], endpoint=job.endpoint),
+            directives=Directives(**directives, deadline_s=remaining),
+            may_choose=spec["may_choose"],
+        )
+
+
+async def _read(stream: AnswerStream, emit: Emit, *, include_usage: bool) -> bytes:
+    """The complete answer of a stream, whose chunks are emitted as they come."""
+    builder = AnswerBuilder()
+    try:
+        while (batch := await _next_batch(stream)) is not None:
+            for chunk in batch:
+                builder.add(chunk)
+            await emit([dumps(chunk) for chunk in batch if include_usage or chunk["choices"]])
+    finally:
+        await stream.aclose()
+    return dumps(builder.body())
+
+
+async def _next_batch(stream: AnswerStream) -> list[dict[str, Any]] | None:
+    try:
+        return await stream.next_batch()
+    except StopAsyncIteration:
+        return None
+
+
+def _head(outcome: Outcome) -> bytes:
+    return dumps({"status": 200, "headers": outcome_headers(outcome)})
+
+
+def _after(error: ServedError, job: Job, deadline_at: float | None, now: float) -> JobEnd | Later:
+    """What becomes of a job whose run was refused or failed."""
+    expired = deadline_at is not None and now >= deadline_at
+    if isinstance(error, FULL) and not expired:
+        return for_room(error.retry_after_s)
+    if isinstance(error, PASSING) and not expired:
+        later = after_failure(job.attempts, error.retry_after_s, random.random())
+        if later is not None:
+            return later
+    head = dumps({"status": error.told_status, "headers": []})
+    return JobEnd(status="failed", head=head, error=dumps(error.to_openai()["error"]))

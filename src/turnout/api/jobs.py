@@ -1,0 +1,327 @@
+"""Jobs over HTTP: a submission's 202, and `GET`, `DELETE` and `GET .../events` below `/turnout/jobs/`."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from turnout.api.exchange import ApiReply, ApiRequest, Reply, json_reply
+from turnout.api.job_bodies import JOBS_PATH, LOOK_AGAIN_S, NO_WORKER, job_headers, job_object, location
+from turnout.api.job_events import JobEvents
+from turnout.api.preferences import Preferences, parse_prefer
+from turnout.api.response_headers import Headers
+from turnout.context import RequestContext
+from turnout.errors import InvalidRequest, NotFound, Overloaded, RateLimitExceeded, ServedError
+from turnout.jobs.feed import JobFeed
+from turnout.jobs.worker import JobWorker
+from turnout.numbers import parse_count
+from turnout.openai.requests import ChatRequest, to_mapping
+from turnout.ports.jobs import (
+    ENDED,
+    Job,
+    JobKind,
+    JobStore,
+    JobsUnavailable,
+    NewJob,
+    QueueBounds,
+    QueueState,
+    Submission,
+)
+from turnout.ports.runtime import Clock
+from turnout.settings import Settings
+from turnout.webhooks.address_check import ForbiddenAddress, check_listed
+
+log = logging.getLogger("turnout.jobs")
+
+# As JMS has it: 0 to 9, the higher the sooner.
+DEFAULT_PRIORITY = 4
+SECRET_HEADER = "x-turnout-job-secret"
+# How long a DELETE waits for the worker to end the call.
+CANCEL_S = 2.0
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """An accepted job. `id` and `status` as over HTTP; `location`: the path to ask for it; `secret`: of an anonymous
+    caller, to be sent back as `x-turnout-job-secret`, else ""."""
+
+    job: Job
+    state: QueueState
+    secret: str = ""
+    concurrency: int = 1
+
+    @property
+    def id(self) -> str:
+        return self.job.id
+
+    @property
+    def status(self) -> str:
+        return self.job.status
+
+    @property
+    def location(self) -> str:
+        return location(self.job.id)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The body of the 202."""
+        return job_object(self.job, self.state, concurrency=self.concurrency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a submission says beside its body."""
+
+    priority: int = DEFAULT_PRIORITY
+    webhook_url: str = ""
+    idempotency_key: str = ""
+
+
+class JobDesk:
+    """Accepts jobs and answers for them. check: raises ServedError where a request can never be served. worker: of
+    this process; None where it only submits. can_notify: whether webhooks can be sent."""
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        settings: Settings,
+        clock: Clock,
+        check: Callable[[ChatRequest, RequestContext], None],
+        feed: JobFeed,
+        worker: JobWorker | None,
+        can_notify: bool,
+    ) -> None:
+        queue = settings.queue
+        assert queue is not None
+        self._store = store
+        self._queue = queue
+        self._allow_hosts = settings.webhooks.allow_hosts
+        self._secret_env = settings.webhooks.secret_env
+        self._clock = clock
+        self._check = check
+        self._feed = feed
+        self._worker = worker
+        self._can_notify = can_notify
+        self._bounds = QueueBounds(
+            max_length=queue.max_length, max_per_user=queue.max_per_user, ttl_s=queue.result_ttl_s
+        )
+        chat = settings.endpoints.get(settings.server.chat_path)
+        self._chat_is_heavy = chat is not None and chat.heavy
+        self._warned = False
+
+    def wants(self, request: ApiRequest) -> bool:
+        """Whether this request for a chat completion becomes a job."""
+        return self._chat_is_heavy or "respond-async" in request.header("prefer").lower()
+
+    async def accept(self, request: ApiRequest, chat: ChatRequest, context: RequestContext) -> Reply:
+        """The reply to a submission: 202, or the answer itself where it is there within the caller's wait."""
+        submitted = await self.submit_verb(chat, context, request.header("idempotency-key").strip())
+        return await self.accepted(submitted, request, parse_prefer(request.header("prefer")))
+
+    async def submit_verb(self, chat: ChatRequest, context: RequestContext, idempotency_key: str) -> Submitted:
+        """The accepted job of a chat request whose extension says the rest. Raises ServedError."""
+        wanted = Wanted(
+            priority=chat.extension.get("priority", DEFAULT_PRIORITY),
+            webhook_url=chat.extension.get("webhook_url", ""),
+            idempotency_key=idempotency_key,
+        )
+        return await self.submit_chat(chat, context, wanted)
+
+    async def accepted(self, submitted: Submitted, request: ApiRequest, preferences: Preferences) -> ApiReply:
+        """The reply for an accepted job, after the caller's wait."""
+        job = submitted.job
+        if preferences.wait_s and job.status not in ENDED:
+            job = await request.waits(self._wait(job, preferences.wait_s)) or job
+        applied: Headers = [("preference-applied", preferences.applied)] if preferences.applied else []
+        secret: Headers = [(SECRET_HEADER, submitted.secret)] if submitted.secret else []
+        if preferences.wait_s is not None and job.status in ("done", "failed"):
+            return _answer_of(job, [("location", submitted.location), *applied, *secret])
+        headers: Headers = [
+            ("location", submitted.location),
+            ("x-request-id", request.request_id),
+            ("retry-after", str(LOOK_AGAIN_S)),
+            *applied,
+            *secret,
+        ]
+        return json_reply(202, replace(submitted, job=job).to_dict(), headers)
+
+    async def submit_chat(self, chat: ChatRequest, context: RequestContext, wanted: Wanted) -> Submitted:
+        """The accepted job of a chat request. Raises ServedError."""
+        self._check(chat, context)
+        directives = context.directives
+        deadline_s = min(
+            (value for value in (directives.deadline_s, chat.extension.get("deadline_ms", 0) / 1000) if value),
+            default=None,
+        )
+        body = to_mapping(chat)
+        spec = {
+            "body": body,
+            "user": context.caller.user,
+            "request_id": context.request_id,
+            "may_choose": context.may_choose,
+            "deadline_at": None if deadline_s is None else self._clock.time() + deadline_s,
+            "directives": {
+                "no_store": directives.no_store,
+                "no_cache": directives.no_cache,
+                "max_age_s": directives.max_age_s,
+            },
+        }
+        return await self.submit("chat", spec, body, context, wanted)
+
+    async def submit(
+        self, kind: JobKind, spec: dict[str, Any], body: Any, context: RequestContext, wanted: Wanted
+    ) -> Submitted:
+        """The accepted job. body: what an Idempotency-Key stands for. Raises ServedError."""
+        self._check_wanted(wanted)
+        caller = context.caller
+        canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+        secret = _secret(wanted.idempotency_key, canonical) if caller.anonymous else ""
+        new = NewJob(
+            id=f"job_{secrets.token_urlsafe(24)}",
+            kind=kind,
+            user=caller.user_key,
+            endpoint=caller.endpoint,
+            priority=wanted.priority,
+            spec=json.dumps(spec, separators=(",", ":")).encode(),
+            secret=_hashed(secret),
+            idempotency_key=wanted.idempotency_key,
+            digest=hashlib.blake2b(canonical, digest_size=16).hexdigest(),
+            webhook_url=wanted.webhook_url,
+        )
+        try:
+            submission = await self._store.submit(new, self._bounds)
+        except JobsUnavailable as error:
+            raise Overloaded("no job can be accepted at the moment", retry_after_s=1.0) from error
+        if not isinstance(submission, Submission):
+            raise self._refusal(submission)
+        if self._worker is not None:
+            self._worker.wake()
+        elif not submission.state.workers and not self._warned:
+            self._warned = True
+            log.warning("turnout: jobs are accepted, and %s", NO_WORKER)
+        state = submission.state
+        if self._worker is not None and not state.workers:
+            # This process works on them itself.
+            state = replace(state, workers=1)
+        return Submitted(submission.job, state, secret, self._queue.concurrency)
+
+    async def answer(self, request: ApiRequest) -> Reply:
+        """The reply below `/turnout/jobs/`."""
+        job_id, _, rest = request.path.partition(JOBS_PATH)[2].partition("/")
+        if rest not in ("", "events"):
+            raise NotFound(f"{request.path[:200]} is not served")
+        job = await self._visible(job_id, request)
+        headers = job_headers(job, request.request_id)
+        if rest == "events":
+            if request.method == "DELETE":
+                raise NotFound("delete the job itself, not its events")
+            after = parse_count(request.header("last-event-id").strip(), 2**53) or 0
+            return JobEvents(self._store, self._feed, self._clock, job, after, [("x-request-id", request.request_id)])
+        if request.method == "DELETE":
+            job = await request.waits(self._cancel(job)) or job
+            return json_reply(200, job_object(job), job_headers(job, request.request_id))
+        preferences = parse_prefer(request.header("prefer"))
+        if preferences.wait_s:
+            job = await request.waits(self._wait(job, preferences.wait_s)) or job
+            headers = [*job_headers(job, request.request_id), ("preference-applied", f"wait={preferences.wait_s}")]
+        return json_reply(200, job_object(job, await self._state(), concurrency=self._queue.concurrency), headers)
+
+    async def _visible(self, job_id: str, request: ApiRequest) -> Job:
+        """The job, if it is this caller's. Raises NotFound: whose it is else is not for them to know."""
+        try:
+            job = await self._store.find(job_id)
+        except JobsUnavailable as error:
+            raise Overloaded("no job can be looked up at the moment", retry_after_s=1.0) from error
+        mine = job is not None and job.user == request.caller.user_key
+        if job is not None and job.secret:
+            mine = mine and hmac.compare_digest(job.secret, _hashed(request.header(SECRET_HEADER)))
+        if job is None or not mine:
+            raise NotFound(f"there is no job {job_id[:80]!r} of yours")
+        return job
+
+    async def _state(self) -> QueueState:
+        try:
+            state = await self._store.state()
+        except JobsUnavailable:
+            return QueueState(workers=1)
+        return replace(state, workers=1) if self._worker is not None and not state.workers else state
+
+    async def _cancel(self, job: Job) -> Job | None:
+        try:
+            cancelled = await self._store.cancel(job.id, self._bounds)
+        except JobsUnavailable as error:
+            raise Overloaded("no job can be cancelled at the moment", retry_after_s=1.0) from error
+        self._feed.notify(job.id)
+        if cancelled is not None and cancelled.status == "running":
+            return await self._wait(cancelled, CANCEL_S)
+        if cancelled is not None and cancelled.hook == "pending" and self._worker is not None:
+            self._worker.wake()
+        return cancelled
+
+    async def _wait(self, job: Job, seconds: float) -> Job | None:
+        """The job when it has ended, or as it is after so many seconds."""
+        until = self._clock.monotonic() + seconds
+        found: Job | None = job
+        while found is not None and found.status not in ENDED and (left := until - self._clock.monotonic()) > 0:
+            await self._feed.changed(job.id, left)
+            try:
+                found = await self._store.find(job.id)
+            except JobsUnavailable as error:
+                raise Overloaded("no job can be looked up at the moment", retry_after_s=1.0) from error
+        return found
+
+    def _check_wanted(self, wanted: Wanted) -> None:
+        if not 0 <= wanted.priority <= 9:
+            raise InvalidRequest("turnout.priority must be a whole number from 0 to 9", param="turnout.priority")
+        if len(wanted.idempotency_key) > LONGEST_KEY:
+            raise InvalidRequest(f"Idempotency-Key has more than {LONGEST_KEY} characters", param="Idempotency-Key")
+        if not wanted.webhook_url:
+            return
+        try:
+            check_listed(wanted.webhook_url, self._allow_hosts)
+        except ForbiddenAddress as error:
+            raise InvalidRequest(f"turnout.webhook_url {error}", param="turnout.webhook_url") from error
+        if not self._can_notify:
+            raise InvalidRequest(
+                f"turnout.webhook_url cannot be served: the app has set no {self._secret_env}",
+                param="turnout.webhook_url",
+            )
+
+    def _refusal(self, reason: str) -> ServedError:
+        if reason == "key_reused":
+            return InvalidRequest(
+                "this Idempotency-Key was used with another body",
+                param="Idempotency-Key",
+                code="idempotency_key_reused",
+                status=422,
+            )
+        if reason == "user_full":
+            most = self._queue.max_per_user
+            return RateLimitExceeded(f"{most} jobs of this user wait already", retry_after_s=5.0)
+        return Overloaded(f"{self._queue.max_length} jobs wait already", retry_after_s=5.0)
+
+
+def _answer_of(job: Job, headers: Headers) -> ApiReply:
+    """The reply that the request would have had without a job."""
+    head = json.loads(job.head or b'{"status": 500, "headers": []}')
+    if job.status == "failed":
+        return json_reply(head["status"], {"error": json.loads(job.error)}, headers)
+    return ApiReply(status=head["status"], headers=[*map(tuple, head["headers"]), *headers], body=job.result)
+
+
+def _secret(idempotency_key: str, body: bytes) -> str:
+    """A new secret; under a key the same again for the same body, so that who sends it twice can follow the job."""
+    if not idempotency_key:
+        return secrets.token_urlsafe(24)
+    return hashlib.blake2b(body, key=idempotency_key.encode()[:64], digest_size=24, person=b"turnout.job").hexdigest()
+
+
+def _hashed(secret: str) -> str:
+    return hashlib.blake2b(secret.encode(), digest_size=20).hexdigest() if secret else ""

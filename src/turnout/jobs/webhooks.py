@@ -1,0 +1,82 @@
+"""Notifies by webhook of jobs that have ended: one id on every try, from whichever worker lives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from turnout.jobs.retries import webhook_delay
+from turnout.ports.jobs import Job, JobsUnavailable, WebhookQueue
+
+log = logging.getLogger("turnout.jobs")
+
+# Longer than one try may take: then another worker's.
+LEASE_S = 30.0
+POLL_S = 1.0
+CONCURRENT = 8
+
+# Posts a job's message under this id; returns the HTTP status, 0 where none came, -1 where it may not be sent at all.
+Post = Callable[[str, Job], Awaitable[int]]
+GONE = 410
+FORBIDDEN = -1
+
+
+class JobWebhooks:
+    """Sends what is due. post: makes and sends one signed message."""
+
+    def __init__(self, queue: WebhookQueue, post: Post) -> None:
+        self._queue = queue
+        self._post = post
+        self._sending: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Lets it look for a webhook now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Sends for ever; cancelled, it leaves what is under way to the next worker."""
+        self._woken = asyncio.Event()
+        try:
+            while True:
+                self._woken.clear()
+                try:
+                    while len(self._sending) < CONCURRENT and (job := await self._queue.claim_webhook(LEASE_S)):
+                        task = asyncio.create_task(self._send(job), name="turnout.jobs.webhook")
+                        self._sending.add(task)
+                        task.add_done_callback(self._sending.discard)
+                        task.add_done_callback(lambda _: self._woken.set())
+                except JobsUnavailable as error:
+                    log.warning("turnout: webhooks wait: %s", error)
+                waiting = asyncio.ensure_future(self._woken.wait())
+                try:
+                    await asyncio.wait({waiting}, timeout=POLL_S)
+                finally:
+                    waiting.cancel()
+        finally:
+            for task in self._sending:
+                task.cancel()
+
+    async def _send(self, job: Job) -> None:
+        status = await self._post(message_id(job), job)
+        tries = job.hook_tries + 1
+        try:
+            if 200 <= status < 300 or status == GONE:
+                await self._queue.note_webhook(job.id, "delivered", 0.0)
+                return
+            delay_s = None if status == FORBIDDEN else webhook_delay(tries, random.random())
+            if delay_s is None:
+                log.warning("turnout: the webhook of job %s was not taken after %d tries", job.id, tries)
+                await self._queue.note_webhook(job.id, "failed", 0.0)
+            else:
+                await self._queue.note_webhook(job.id, "pending", delay_s)
+        except JobsUnavailable as error:
+            # Its lease ends, and it is sent again under the same id.
+            log.warning("turnout: a webhook's end was not noted: %s", error)
+
+
+def message_id(job: Job) -> str:
+    """The same on every try."""
+    return f"msg_{job.id.removeprefix('job_')}"

@@ -1,0 +1,250 @@
+"""A worker: claims jobs while there is room, keeps their leases, and ends each by the token of its claim."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import logging
+import os
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TypeVar
+
+from turnout.jobs.feed import JobFeed
+from turnout.jobs.retries import Later
+from turnout.jobs.webhooks import JobWebhooks
+from turnout.ports.jobs import Job, JobEnd, Jobs, JobsUnavailable
+from turnout.ports.runtime import Clock
+
+log = logging.getLogger("turnout.jobs")
+
+# A worker that is killed holds its jobs so long: with a poll and a take-back they run again well within 10 s.
+LEASE_S = 5.0
+# A cancelled job ends within one beat.
+BEAT_S = 0.5
+IDLE_BEATS = 10
+POLL_S = 0.25
+# What has expired is deleted so often.
+SWEEP_S = 60.0
+INTERNAL_ERROR = json.dumps(
+    {"message": "the job failed by a defect of ours", "type": "api_error", "code": "internal_error", "param": None}
+).encode()
+
+Emit = Callable[[Sequence[bytes]], Awaitable[None]]
+Run = Callable[[Job, Emit], Awaitable[JobEnd | Later]]
+T = TypeVar("T")
+
+
+class ClaimLost(Exception):
+    """Another worker has the job: this one was taken for dead."""
+
+
+class JobWorker:
+    """Works on jobs on the event loop that it is started on.
+
+    run: does one job; its second argument adds chunk events. kinds: gives those that this process can do.
+    concurrency: how many may run at once, over all workers.
+    """
+
+    def __init__(
+        self,
+        *,
+        jobs: Jobs,
+        run: Run,
+        clock: Clock,
+        feed: JobFeed,
+        concurrency: int,
+        ttl_s: float,
+        kinds: Callable[[], Collection[str]],
+        webhooks: JobWebhooks | None,
+    ) -> None:
+        self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._jobs = jobs
+        self._run_job = run
+        self._clock = clock
+        self._feed = feed
+        self._concurrency = concurrency
+        self._ttl_s = ttl_s
+        self._kinds = kinds
+        self._webhooks = webhooks
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tokens: dict[str, str] = {}
+        self._reasons: dict[str, str] = {}
+        self._loops: list[asyncio.Task[None]] = []
+        self._pid = 0
+        self._draining = False
+
+    @property
+    def running(self) -> int:
+        """How many jobs run here."""
+        return len(self._tasks)
+
+    def start(self) -> None:
+        """Begins to work on the running loop, unless it does already."""
+        if self._loops and self._pid == os.getpid() and not self._loops[0].get_loop().is_closed():
+            return
+        self._pid, self._draining = os.getpid(), False
+        self._tasks, self._tokens, self._reasons = {}, {}, {}
+        self._woken = asyncio.Event()
+        loops = [self._claim_loop(), self._beat_loop(), self._sweep_loop()]
+        if self._webhooks is not None:
+            loops.append(self._webhooks.run())
+        # An empty context: what runs here belongs to no request that the app handles.
+        self._loops = [
+            asyncio.get_running_loop().create_task(loop, name="turnout.jobs", context=contextvars.Context())
+            for loop in loops
+        ]
+
+    def wake(self) -> None:
+        """Lets it look for a job now."""
+        if self._loops and self._pid == os.getpid():
+            self._woken.set()
+
+    async def stop(self, drain_s: float) -> None:
+        """Claims no more; waits so long for those that run, then puts them back for others."""
+        self._draining = True
+        if not self._loops or self._pid != os.getpid():
+            return
+        claiming, *others = self._loops
+        await _cancelled([claiming])
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=drain_s)
+        await _cancelled(list(self._tasks.values()))
+        await _cancelled(others)
+        self._loops = []
+
+    async def _claim_loop(self) -> None:
+        while not self._draining:
+            self._woken.clear()
+            try:
+                # Shielded: a claim whose answer nobody takes would hold a place until its lease is over.
+                while len(self._tasks) < self._concurrency and await asyncio.shield(self._claim_one()):
+                    pass
+            except JobsUnavailable as error:
+                log.warning("turnout: no job can be claimed: %s", error)
+            await _first(self._woken, POLL_S if len(self._tasks) < self._concurrency else BEAT_S)
+
+    async def _claim_one(self) -> bool:
+        kinds = self._kinds()
+        job = await self._jobs.claim(self.name, kinds, concurrency=self._concurrency, lease_s=LEASE_S)
+        if job is None:
+            return False
+        self._tokens[job.id] = job.token
+        self._tasks[job.id] = asyncio.create_task(self._work(job), name=f"turnout.job.{job.id}")
+        self._feed.notify(job.id)
+        return True
+
+    async def _work(self, job: Job) -> None:
+        try:
+            await self._end(job, await self._ending(job))
+        except ClaimLost:
+            log.warning("turnout: job %s has been taken over by another worker", job.id)
+        except asyncio.CancelledError:
+            await self._give_back(job)
+        finally:
+            for known in (self._tasks, self._tokens, self._reasons):
+                known.pop(job.id, None)
+            self._feed.notify(job.id)
+            self._woken.set()
+
+    async def _ending(self, job: Job) -> JobEnd | Later:
+        async def emit(chunks: Sequence[bytes]) -> None:
+            if not await self._persist(lambda: self._jobs.append(job.id, job.token, chunks)):
+                raise ClaimLost
+            self._feed.notify(job.id)
+
+        try:
+            return await self._run_job(job, emit)
+        except asyncio.CancelledError:
+            reason = self._reasons.get(job.id)
+            if reason == "lost":
+                raise ClaimLost from None
+            if reason != "cancelled":
+                raise
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            return JobEnd(status="cancelled")
+        except ClaimLost:
+            raise
+        except Exception:
+            # Whatever it is: the job must not be lost with it.
+            log.exception("turnout: job %s failed by a defect", job.id)
+            return JobEnd(status="failed", error=INTERNAL_ERROR)
+
+    async def _end(self, job: Job, ending: JobEnd | Later) -> None:
+        if isinstance(ending, Later):
+            ended = await self._persist(
+                lambda: self._jobs.put_back(job.id, job.token, ending.after_s, failed=ending.failed, lane=ending.lane)
+            )
+        else:
+            ended = await self._persist(lambda: self._jobs.finish(job.id, job.token, ending, self._ttl_s))
+        if not ended:
+            raise ClaimLost
+        if self._webhooks is not None and isinstance(ending, JobEnd) and job.webhook_url:
+            self._webhooks.wake()
+
+    async def _give_back(self, job: Job) -> None:
+        """This worker stops: the job waits for another, at once."""
+        giving = asyncio.ensure_future(self._jobs.put_back(job.id, job.token, 0.0, failed=False, lane=False))
+        await asyncio.wait({giving}, timeout=BEAT_S)
+        if giving.done() and giving.exception() is not None:
+            log.warning("turnout: job %s could not be given back; another worker takes it over", job.id)
+
+    async def _persist(self, step: Callable[[], Awaitable[T]]) -> T:
+        """The result of this step, tried until the store takes it: a store that is away does not undo an answer that
+        is paid for. The token decides whether it still counts."""
+        while True:
+            try:
+                return await step()
+            except JobsUnavailable as error:
+                log.warning("turnout: the store of the jobs is away: %s", error)
+                await self._clock.sleep(BEAT_S)
+
+    async def _beat_loop(self) -> None:
+        idle, renewed = 0, self._clock.monotonic()
+        while True:
+            idle = 0 if self._tokens else idle + 1
+            if self._tokens or idle % IDLE_BEATS == 1:
+                try:
+                    stopped = await self._jobs.renew(self.name, dict(self._tokens), LEASE_S)
+                    renewed = self._clock.monotonic()
+                except JobsUnavailable:
+                    stopped = {}
+                    if self._clock.monotonic() - renewed > LEASE_S:
+                        # Others may have them by now: two calls of one job would both be paid for.
+                        stopped = dict.fromkeys(self._tokens, "lost")
+                for job_id, reason in stopped.items():
+                    self._stop_one(job_id, reason)
+            await self._clock.sleep(BEAT_S)
+
+    def _stop_one(self, job_id: str, reason: str) -> None:
+        task = self._tasks.get(job_id)
+        if task is not None and job_id not in self._reasons:
+            self._reasons[job_id] = reason
+            task.cancel()
+
+    async def _sweep_loop(self) -> None:
+        while True:
+            try:
+                await self._jobs.sweep()
+            except JobsUnavailable as error:
+                log.warning("turnout: expired jobs cannot be deleted: %s", error)
+            await self._clock.sleep(SWEEP_S * (0.5 + random.random()))
+
+
+async def _first(event: asyncio.Event, seconds: float) -> None:
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({waiting}, timeout=seconds)
+    finally:
+        waiting.cancel()
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

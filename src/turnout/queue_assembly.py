@@ -1,0 +1,78 @@
+"""Builds the parts of the job queue; imported only where the settings have one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from turnout.api.chat import Chat
+from turnout.api.job_bodies import JOBS_PATH, webhook_body
+from turnout.api.job_runs import JobRuns
+from turnout.api.jobs import JobDesk
+from turnout.api.routes import Route
+from turnout.jobs.feed import JobFeed
+from turnout.jobs.webhooks import FORBIDDEN, JobWebhooks
+from turnout.jobs.worker import JobWorker
+from turnout.pipeline.pipeline import Pipeline
+from turnout.ports.jobs import Job, Jobs
+from turnout.ports.runtime import Clock
+from turnout.settings import Settings
+from turnout.stores.factory import jobs_from
+from turnout.webhooks.address_check import ForbiddenAddress
+from turnout.webhooks.factory import post_from
+from turnout.webhooks.post import SignedPost
+
+
+@dataclass(frozen=True, slots=True)
+class QueueParts:
+    """The parts of a job queue. worker: None where this process only submits."""
+
+    store: Jobs
+    desk: JobDesk
+    runs: JobRuns
+    worker: JobWorker | None
+    routes: tuple[Route, ...]
+
+
+def build_queue(settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, *, works: bool | None) -> QueueParts:
+    """The parts; opens nothing. works: whether this process works on jobs; None: as the settings say."""
+    queue = settings.queue
+    assert queue is not None
+    store, feed = jobs_from(settings, clock), JobFeed()
+    runs = JobRuns(chat.complete, chat.stream, clock)
+    post = post_from(settings, clock)
+    works = (settings.redis is None or queue.in_app) if works is None else works
+    worker = JobWorker(
+        jobs=store,
+        run=runs.run,
+        clock=clock,
+        feed=feed,
+        concurrency=queue.concurrency,
+        ttl_s=queue.result_ttl_s,
+        kinds=runs.kinds,
+        webhooks=None if post is None else JobWebhooks(store, JobPost(post)),
+    )
+    desk = JobDesk(
+        store=store,
+        settings=settings,
+        clock=clock,
+        check=pipeline.check,
+        feed=feed,
+        worker=worker if works else None,
+        can_notify=post is not None,
+    )
+    chat.submissions = desk
+    routes = (Route(JOBS_PATH, ("GET", "HEAD", "DELETE"), desk.answer, JOBS_PATH),)
+    return QueueParts(store, desk, runs, worker if works else None, routes)
+
+
+class JobPost:
+    """Posts a job's message; -1 where its address may not be called (any more)."""
+
+    def __init__(self, post: SignedPost) -> None:
+        self._post = post
+
+    async def __call__(self, message_id: str, job: Job) -> int:
+        try:
+            return await self._post(job.webhook_url, message_id, webhook_body(job))
+        except ForbiddenAddress:
+            return FORBIDDEN

@@ -1,0 +1,30 @@
+"""The section of the job queue: present, the queue is on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from turnout.settings.reader import require
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """How many jobs run at once, over all workers; how many may wait; how long results are kept.
+
+    path: the file of accepted work without [redis]; relative to the settings file. in_app: with [redis] the app's
+    processes work on jobs too; without it they always do.
+    """
+
+    concurrency: int = 8
+    max_length: int = 10_000
+    path: str = "turnout-jobs.sqlite"
+    result_ttl_s: float = 86_400.0
+    max_per_user: int = 10_000
+    in_app: bool = False
+
+    def __post_init__(self) -> None:
+        for key in ("concurrency", "max_length", "max_per_user", "result_ttl_s"):
+            value = getattr(self, key)
+            require(math.isfinite(value) and 0 < value <= 10**9, key, value, "must be more than 0, at most 10^9")
+        require(bool(self.path.strip()), "path", self.path, "must name a file")

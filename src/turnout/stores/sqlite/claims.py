@@ -1,0 +1,157 @@
+"""What workers do to the jobs in a SQLite file: each function is one step of a transaction."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+
+from turnout.ports.jobs import MAX_DELIVERIES, Job, JobEnd, job_from
+from turnout.stores.sqlite.steps import add_event, end, next_turn, number, open_lane, set_number
+
+# The part of the average that the last run counts for.
+RUN_WEIGHT = 0.1
+# What a job that took down every worker is kept for.
+LOST_TTL_S = 86_400.0
+LOST_ERROR = json.dumps(
+    {
+        "message": f"{MAX_DELIVERIES} workers have died while they ran this job",
+        "type": "api_error",
+        "code": "worker_lost",
+        "param": None,
+    }
+).encode()
+
+
+def claim(
+    db: sqlite3.Connection, now: float, worker: str, kinds: Collection[str], *, concurrency: int, lease_s: float
+) -> Job | None:
+    """The next job of the lane that was served longest ago, at the highest priority that may run."""
+    take_back(db, now)
+    if db.execute("SELECT COUNT(*) FROM jobs WHERE status = 'running'").fetchone()[0] >= concurrency:
+        return None
+    places = ", ".join("?" * len(kinds))
+    while True:
+        lane = db.execute(
+            f"SELECT * FROM lanes WHERE not_before <= ? AND kind IN ({places}) ORDER BY priority DESC, turn LIMIT 1",
+            (now, *kinds),
+        ).fetchone()
+        if lane is None:
+            return None
+        row = _next_in(db, now, lane)
+        if row is not None:
+            return _begin(db, now, row, lease_s)
+
+
+def _next_in(db: sqlite3.Connection, now: float, lane: sqlite3.Row) -> sqlite3.Row | None:
+    """The lane's next job that may run now; the lane is closed, or waits, where there is none."""
+    key = (lane["priority"], lane["user"], lane["endpoint"], lane["kind"])
+    here = "status = 'queued' AND priority = ? AND user = ? AND endpoint = ? AND kind = ?"
+    row: sqlite3.Row | None = db.execute(
+        f"SELECT * FROM jobs WHERE {here} AND not_before <= ? ORDER BY seq LIMIT 1", (*key, now)
+    ).fetchone()
+    if row is not None:
+        # All lanes of this user have had their turn: endpoints are no way to more of them.
+        db.execute("UPDATE lanes SET turn = ? WHERE priority = ? AND user = ?", (next_turn(db), *key[:2]))
+        return row
+    earliest = db.execute(f"SELECT min(not_before) FROM jobs WHERE {here}", key).fetchone()[0]
+    lane_is = "priority = ? AND user = ? AND endpoint = ? AND kind = ?"
+    if earliest is None:
+        db.execute(f"DELETE FROM lanes WHERE {lane_is}", key)
+    else:
+        db.execute(f"UPDATE lanes SET not_before = ? WHERE {lane_is}", (earliest, *key))
+    return None
+
+
+def _begin(db: sqlite3.Connection, now: float, row: sqlite3.Row, lease_s: float) -> Job:
+    token = secrets.token_hex(8)
+    db.execute(
+        "UPDATE jobs SET status = 'running', started = ?, token = ?, lease = ?, deliveries = deliveries + 1"
+        " WHERE id = ?",
+        (now, token, now + lease_s, row["id"]),
+    )
+    add_event(db, row["id"], "status", {"status": "running", "attempt": row["deliveries"] + 1})
+    return job_from(dict(db.execute("SELECT * FROM jobs WHERE id = ?", (row["id"],)).fetchone()))
+
+
+def take_back(db: sqlite3.Connection, now: float) -> None:
+    """Lets jobs whose worker is gone wait again, in their place."""
+    for row in db.execute("SELECT * FROM jobs WHERE status = 'running' AND lease < ?", (now,)).fetchall():
+        job = job_from(dict(row))
+        if job.cancel:
+            end(db, now, job, "cancelled", LOST_TTL_S)
+        elif job.deliveries >= MAX_DELIVERIES:
+            end(db, now, job, "failed", LOST_TTL_S, error=LOST_ERROR)
+        else:
+            _queue(db, job, 0.0)
+
+
+def renew(
+    db: sqlite3.Connection, now: float, worker: str, held: Mapping[str, str], lease_s: float
+) -> Mapping[str, str]:
+    db.execute("INSERT INTO workers VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seen = excluded.seen", (worker, now))
+    db.execute("DELETE FROM workers WHERE seen < ?", (now - 3600,))
+    stopped: dict[str, str] = {}
+    for job_id, token in held.items():
+        row = _held(db, job_id, token)
+        if row is None:
+            stopped[job_id] = "lost"
+            continue
+        db.execute("UPDATE jobs SET lease = ? WHERE id = ?", (now + lease_s, job_id))
+        if row["cancel"]:
+            stopped[job_id] = "cancelled"
+    return stopped
+
+
+def append(db: sqlite3.Connection, job_id: str, token: str, chunks: Sequence[bytes]) -> bool:
+    if _held(db, job_id, token) is None:
+        return False
+    for chunk in chunks:
+        add_event(db, job_id, "chunk", chunk)
+    return True
+
+
+def finish(db: sqlite3.Connection, now: float, job_id: str, token: str, ending: JobEnd, ttl_s: float) -> bool:
+    row = _held(db, job_id, token)
+    if row is None:
+        return False
+    job = job_from(dict(row))
+    end(db, now, job, ending.status, ttl_s, result=ending.result, head=ending.head, error=ending.error)
+    average, run_s = number(db, "run_s"), now - (job.started or now)
+    set_number(db, "run_s", run_s if not average else average + RUN_WEIGHT * (run_s - average))
+    return True
+
+
+def put_back(
+    db: sqlite3.Connection, now: float, job_id: str, token: str, after_s: float, *, failed: bool, lane: bool
+) -> bool:
+    row = _held(db, job_id, token)
+    if row is None:
+        return False
+    job = job_from(dict(row))
+    # The worker gave it back itself: nobody died over it.
+    db.execute(
+        "UPDATE jobs SET attempts = attempts + ?, deliveries = deliveries - ? WHERE id = ?",
+        (int(failed), int(not failed), job_id),
+    )
+    _queue(db, job, now + after_s if after_s else 0.0)
+    if lane:
+        db.execute(
+            "UPDATE lanes SET not_before = ? WHERE priority = ? AND user = ? AND endpoint = ? AND kind = ?",
+            (now + after_s, job.priority, job.user, job.endpoint, job.kind),
+        )
+    return True
+
+
+def _queue(db: sqlite3.Connection, job: Job, not_before: float) -> None:
+    db.execute("UPDATE jobs SET status = 'queued', token = '', not_before = ? WHERE id = ?", (not_before, job.id))
+    open_lane(db, job.priority, job.user, job.endpoint, job.kind, not_before)
+    add_event(db, job.id, "status", {"status": "queued"})
+
+
+def _held(db: sqlite3.Connection, job_id: str, token: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute(
+        "SELECT * FROM jobs WHERE id = ? AND token = ? AND status = 'running'", (job_id, token)
+    ).fetchone()
+    return row

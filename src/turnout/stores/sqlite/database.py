@@ -1,0 +1,131 @@
+"""One SQLite file, written by one thread a process: what comes at the same time is committed together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from turnout.stores.sqlite.schema import SCHEMA
+
+T = TypeVar("T")
+Step = Callable[[sqlite3.Connection], Any]
+
+# Committed together: enough to share the cost of a commit, few enough that none waits long.
+BATCH = 200
+# How long another process may hold the file.
+BUSY_S = 10.0
+
+
+class Database:
+    """The file, opened when first used and once more after a fork. Created readable by its owner alone: it holds
+    prompts."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._lock = threading.Lock()
+        self._writer: _Writer | None = None
+
+    async def run(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        """The result of this step, as one transaction."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        with self._lock:
+            if self._writer is None or self._writer.pid != os.getpid():
+                self._writer = _Writer(self._path)
+            self._writer.steps.put((step, future, loop))
+        return await future
+
+    async def close(self) -> None:
+        with self._lock:
+            writer, self._writer = self._writer, None
+        if writer is not None and writer.pid == os.getpid():
+            writer.steps.put(None)
+            await asyncio.to_thread(writer.thread.join)
+
+
+class _Writer:
+    """The thread that holds the connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.pid = os.getpid()
+        self.steps: queue.SimpleQueue[tuple[Step, asyncio.Future[Any], asyncio.AbstractEventLoop] | None] = (
+            queue.SimpleQueue()
+        )
+        self._path = path
+        self.thread = threading.Thread(target=self._run, name="turnout.jobs.sqlite", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        open_ = True
+        while open_:
+            batch = [self.steps.get()]
+            while len(batch) < BATCH and not self.steps.empty():
+                batch.append(self.steps.get())
+            open_ = None not in batch
+            work = [item for item in batch if item is not None]
+            try:
+                connection = connection or _open(self._path)
+                results = _commit(connection, [step for step, _, _ in work])
+            except (sqlite3.Error, OSError) as error:
+                results = [error] * len(work)
+            _deliver([(future, loop, result) for (_, future, loop), result in zip(work, results, strict=True)])
+        if connection is not None:
+            connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Before SQLite makes it: its own files beside it take over the mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    # Survives the process' death; the last moments before a power cut may be lost.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.executescript(SCHEMA)
+    return connection
+
+
+def _commit(connection: sqlite3.Connection, steps: list[Step]) -> list[Any]:
+    """What each step returned or raised; one that fails takes back what it did itself, and nothing else."""
+    results: list[Any] = []
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in steps:
+            connection.execute("SAVEPOINT step")
+            try:
+                results.append(step(connection))
+            except Exception as error:
+                connection.execute("ROLLBACK TO step")
+                results.append(error)
+            connection.execute("RELEASE step")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    return results
+
+
+def _deliver(results: list[tuple[asyncio.Future[Any], asyncio.AbstractEventLoop, Any]]) -> None:
+    def settle(mine: list[tuple[asyncio.Future[Any], Any]]) -> None:
+        for future, result in mine:
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    for future, loop, result in results:
+        by_loop.setdefault(loop, []).append((future, result))
+    for loop, mine in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, mine)

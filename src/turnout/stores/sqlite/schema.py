@@ -1,0 +1,45 @@
+"""The tables. A lane holds what one user has waiting from one endpoint at one priority; the lane that was served
+longest ago is next, so that nobody's jobs wait behind all of another's."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, user TEXT NOT NULL,
+  endpoint TEXT NOT NULL, priority INTEGER NOT NULL, spec BLOB NOT NULL, secret TEXT NOT NULL, idempotency_key TEXT,
+  digest TEXT NOT NULL, webhook_url TEXT NOT NULL, status TEXT NOT NULL, created REAL NOT NULL, started REAL,
+  ended REAL, expires REAL, not_before REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
+  deliveries INTEGER NOT NULL DEFAULT 0, token TEXT NOT NULL DEFAULT '', lease REAL NOT NULL DEFAULT 0,
+  cancel INTEGER NOT NULL DEFAULT 0, result BLOB, head BLOB, error BLOB, hook TEXT NOT NULL DEFAULT '',
+  hook_tries INTEGER NOT NULL DEFAULT 0, hook_at REAL NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (priority, user, endpoint, kind, seq) WHERE status = 'queued';
+CREATE INDEX IF NOT EXISTS jobs_running ON jobs (lease) WHERE status = 'running';
+CREATE INDEX IF NOT EXISTS jobs_hooks ON jobs (hook_at) WHERE hook = 'pending';
+CREATE INDEX IF NOT EXISTS jobs_expiring ON jobs (expires) WHERE expires IS NOT NULL;
+CREATE INDEX IF NOT EXISTS jobs_users ON jobs (user);
+CREATE UNIQUE INDEX IF NOT EXISTS jobs_keys ON jobs (user, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE TABLE IF NOT EXISTS lanes (
+  priority INTEGER, user TEXT, endpoint TEXT, kind TEXT, turn INTEGER NOT NULL, not_before REAL NOT NULL DEFAULT 0,
+  PRIMARY KEY (priority, user, endpoint, kind)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+  job TEXT, number INTEGER, kind TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (job, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS waiting (user TEXT PRIMARY KEY, jobs INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS workers (name TEXT PRIMARY KEY, seen REAL NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS count_in AFTER INSERT ON jobs WHEN NEW.status = 'queued' BEGIN
+  INSERT INTO waiting VALUES (NEW.user, 1), ('', 1) ON CONFLICT (user) DO UPDATE SET jobs = jobs + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS count_moved AFTER UPDATE OF status ON jobs
+WHEN (OLD.status = 'queued') <> (NEW.status = 'queued')
+BEGIN
+  INSERT INTO waiting VALUES (NEW.user, 1), ('', 1)
+    ON CONFLICT (user) DO UPDATE SET jobs = jobs + iif(NEW.status = 'queued', 1, -1);
+  DELETE FROM waiting WHERE jobs <= 0 AND user = NEW.user;
+END;
+CREATE TRIGGER IF NOT EXISTS count_out AFTER DELETE ON jobs WHEN OLD.status = 'queued' BEGIN
+  UPDATE waiting SET jobs = jobs - 1 WHERE user IN (OLD.user, '');
+  DELETE FROM waiting WHERE jobs <= 0 AND user = OLD.user;
+END;
+CREATE TRIGGER IF NOT EXISTS events_out AFTER DELETE ON jobs BEGIN DELETE FROM events WHERE job = OLD.id; END;
+"""

@@ -1,0 +1,170 @@
+"""What requests and commands do to the jobs in a SQLite file: each function is one step of a transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from turnout.ports.jobs import (
+    Job,
+    JobEvent,
+    NewJob,
+    QueueBounds,
+    QueueState,
+    Submission,
+    SubmissionRefused,
+    job_from,
+)
+
+# How long after its last sign a worker counts as gone.
+WORKER_SEEN_S = 30.0
+
+
+def submit(db: sqlite3.Connection, now: float, job: NewJob, bounds: QueueBounds) -> Submission | SubmissionRefused:
+    """Accepts the job, or finds the one that its Idempotency-Key names."""
+    if job.idempotency_key:
+        db.execute(
+            "DELETE FROM jobs WHERE user = ? AND idempotency_key = ? AND expires <= ?",
+            (job.user, job.idempotency_key, now),
+        )
+        row = db.execute(
+            "SELECT * FROM jobs WHERE user = ? AND idempotency_key = ?", (job.user, job.idempotency_key)
+        ).fetchone()
+        if row is not None:
+            same = row["digest"] == job.digest
+            return Submission(job=job_from(dict(row)), created=False, state=state(db, now)) if same else "key_reused"
+    if waiting(db, "") >= bounds.max_length:
+        return "queue_full"
+    if waiting(db, job.user) >= bounds.max_per_user:
+        return "user_full"
+    db.execute(
+        "INSERT INTO jobs (id, kind, user, endpoint, priority, spec, secret, idempotency_key, digest, webhook_url,"
+        " status, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)",
+        (
+            *(job.id, job.kind, job.user, job.endpoint, job.priority, job.spec, job.secret),
+            *(job.idempotency_key or None, job.digest, job.webhook_url, now),
+        ),
+    )
+    open_lane(db, job.priority, job.user, job.endpoint, job.kind, 0.0)
+    add_event(db, job.id, "status", {"status": "queued"})
+    accepted = find(db, now, job.id)
+    assert accepted is not None
+    return Submission(job=accepted, created=True, state=state(db, now))
+
+
+def find(db: sqlite3.Connection, now: float, job_id: str) -> Job | None:
+    row = db.execute("SELECT * FROM jobs WHERE id = ? AND (expires IS NULL OR expires > ?)", (job_id, now)).fetchone()
+    return None if row is None else job_from(dict(row))
+
+
+def cancel(db: sqlite3.Connection, now: float, job_id: str, ttl_s: float) -> Job | None:
+    job = find(db, now, job_id)
+    if job is not None and job.status == "queued":
+        end(db, now, job, "cancelled", ttl_s)
+    elif job is not None and job.status == "running":
+        db.execute("UPDATE jobs SET cancel = 1 WHERE id = ?", (job_id,))
+    return find(db, now, job_id)
+
+
+def end(
+    db: sqlite3.Connection,
+    now: float,
+    job: Job,
+    status: str,
+    ttl_s: float,
+    *,
+    result: bytes = b"",
+    head: bytes = b"",
+    error: bytes = b"",
+) -> None:
+    """Ends a job, and makes its webhook due."""
+    db.execute(
+        "UPDATE jobs SET status = ?, ended = ?, expires = ?, token = '', result = ?, head = ?, error = ?, hook = ?,"
+        " hook_at = ? WHERE id = ?",
+        (status, now, now + ttl_s, result, head, error, "pending" if job.webhook_url else "", now, job.id),
+    )
+    add_event(db, job.id, "status", {"status": status})
+
+
+def events(db: sqlite3.Connection, job_id: str, after: int) -> list[JobEvent]:
+    rows = db.execute(
+        "SELECT number, kind, data FROM events WHERE job = ? AND number > ? ORDER BY number LIMIT 1000",
+        (job_id, after),
+    )
+    return [JobEvent(number=row["number"], kind=row["kind"], data=bytes(row["data"])) for row in rows]
+
+
+def retry(db: sqlite3.Connection, now: float, job_id: str) -> bool:
+    job = find(db, now, job_id)
+    if job is None or job.status not in ("failed", "cancelled"):
+        return False
+    db.execute(
+        "UPDATE jobs SET status = 'queued', ended = NULL, expires = NULL, error = NULL, cancel = 0, attempts = 0,"
+        " deliveries = 0, not_before = 0, hook = '', hook_tries = 0 WHERE id = ?",
+        (job_id,),
+    )
+    open_lane(db, job.priority, job.user, job.endpoint, job.kind, 0.0)
+    add_event(db, job_id, "status", {"status": "queued"})
+    return True
+
+
+def state(db: sqlite3.Connection, now: float) -> QueueState:
+    running, workers = (
+        db.execute(query, values).fetchone()[0]
+        for query, values in (
+            ("SELECT COUNT(*) FROM jobs WHERE status = 'running'", ()),
+            ("SELECT COUNT(*) FROM workers WHERE seen > ?", (now - WORKER_SEEN_S,)),
+        )
+    )
+    oldest = db.execute("SELECT created FROM jobs WHERE status = 'queued' ORDER BY seq LIMIT 1").fetchone()
+    return QueueState(
+        waiting=waiting(db, ""),
+        running=running,
+        oldest_s=max(0.0, now - oldest[0]) if oldest is not None else 0.0,
+        run_s=number(db, "run_s"),
+        workers=workers,
+    )
+
+
+def waiting(db: sqlite3.Connection, user: str) -> int:
+    """How many jobs of this user wait; "": of all."""
+    row = db.execute("SELECT jobs FROM waiting WHERE user = ?", (user,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def number(db: sqlite3.Connection, name: str) -> float:
+    row = db.execute("SELECT value FROM numbers WHERE name = ?", (name,)).fetchone()
+    return 0.0 if row is None else float(row[0])
+
+
+def set_number(db: sqlite3.Connection, name: str, value: float) -> None:
+    db.execute(
+        "INSERT INTO numbers VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
+    )
+
+
+def open_lane(db: sqlite3.Connection, priority: int, user: str, endpoint: str, kind: str, not_before: float) -> None:
+    """Lets the lane take part in the round; a new one comes after all that are in it."""
+    key = (priority, user, endpoint, kind)
+    known = db.execute(
+        "UPDATE lanes SET not_before = min(not_before, ?)"
+        " WHERE priority = ? AND user = ? AND endpoint = ? AND kind = ?",
+        (not_before, *key),
+    )
+    if not known.rowcount:
+        db.execute("INSERT INTO lanes VALUES (?, ?, ?, ?, ?, ?)", (*key, next_turn(db), not_before))
+
+
+def next_turn(db: sqlite3.Connection) -> int:
+    """A place in the round, behind all that were given out."""
+    turn = int(number(db, "turn")) + 1
+    set_number(db, "turn", turn)
+    return turn
+
+
+def add_event(db: sqlite3.Connection, job_id: str, kind: str, data: object) -> None:
+    encoded = data if isinstance(data, bytes) else json.dumps(data, separators=(",", ":")).encode()
+    db.execute(
+        "INSERT INTO events SELECT ?, coalesce(max(number), 0) + 1, ?, ? FROM events WHERE job = ?",
+        (job_id, kind, encoded, job_id),
+    )

@@ -1,0 +1,399 @@
+"""The jobs of each store: accepted, claimed in a fair order, fenced, taken back, ended once, notified, deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from turnout.ports.jobs import MAX_DELIVERIES, Job, JobEnd, Jobs, NewJob, QueueBounds, Submission
+from turnout.stores.sqlite.jobs import SqliteJobs
+from turnout.testing import ManualClock
+
+BOUNDS = QueueBounds(max_length=20, max_per_user=15, ttl_s=100.0)
+KINDS = frozenset({"chat"})
+DONE = JobEnd(status="done", result=b'{"answer": 4}', head=b'{"status": 200, "headers": []}')
+
+
+class JobBench(Protocol):
+    """A store of jobs under test."""
+
+    def jobs(self) -> Jobs: ...
+
+    async def pass_time(self, seconds: float) -> None: ...
+
+
+class SqliteBench:
+    def __init__(self, folder: Path) -> None:
+        self._clock = ManualClock()
+        self._path = str(folder / "jobs.sqlite")
+
+    def jobs(self) -> Jobs:
+        return SqliteJobs(self._path, self._clock)
+
+    async def pass_time(self, seconds: float) -> None:
+        await self._clock.advance(seconds)
+
+
+@pytest.fixture(params=["sqlite"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobBench]:
+    """The store under test, empty."""
+    yield SqliteBench(tmp_path)  # noqa: PT022 - other stores are closed here
+
+
+Run = Callable[[Callable[[JobBench, Jobs], Awaitable[None]]], None]
+
+
+@pytest.fixture
+def run(bench: JobBench) -> Run:
+    """Runs a scenario on this store, closed at the end."""
+
+    def run(scenario: Callable[[JobBench, Jobs], Awaitable[None]]) -> None:
+        async def main() -> None:
+            jobs = bench.jobs()
+            try:
+                await scenario(bench, jobs)
+            finally:
+                await jobs.close()
+
+        asyncio.run(main())
+
+    return run
+
+
+def new(user: str = "ann", *, endpoint: str = "/a", priority: int = 4, **more: Any) -> NewJob:
+    return NewJob(
+        id=f"job_{secrets.token_hex(8)}",
+        kind=more.pop("kind", "chat"),
+        user=user,
+        endpoint=endpoint,
+        priority=priority,
+        spec=b'{"body": "\xc3\xa4"}',
+        **more,
+    )
+
+
+async def submitted(jobs: Jobs, user: str = "ann", **more: Any) -> Job:
+    submission = await jobs.submit(new(user, **more), BOUNDS)
+    assert isinstance(submission, Submission)
+    return submission.job
+
+
+async def claimed(jobs: Jobs, concurrency: int = 100) -> Job:
+    job = await jobs.claim("w", KINDS, concurrency=concurrency, lease_s=5)
+    assert job is not None
+    return job
+
+
+async def kinds_of(jobs: Jobs, job_id: str) -> list[str]:
+    return [event.data.decode() for event in await jobs.events(job_id, 0)]
+
+
+def test_a_job_is_accepted_claimed_and_ended(run: Run) -> None:
+    """Each step is seen by everybody, with its times, and leaves an event in order."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        job = await submitted(jobs, webhook_url="https://a.test/", priority=9)
+        assert (job.status, job.priority, job.spec) == ("queued", 9, b'{"body": "\xc3\xa4"}')
+        assert (await jobs.state()).waiting == 1
+        await bench.pass_time(2)
+        running = await claimed(jobs)
+        assert (running.id, running.status, running.deliveries) == (job.id, "running", 1)
+        assert await jobs.append(job.id, running.token, [b'{"a":1}', b'{"a":2}'])
+        await bench.pass_time(3)
+        assert await jobs.finish(job.id, running.token, DONE, BOUNDS.ttl_s)
+        found = await bench.jobs().find(job.id)
+        assert found is not None
+        assert (found.status, found.result, found.head) == ("done", DONE.result, DONE.head)
+        assert found.started is not None
+        assert found.ended is not None
+        assert found.ended - found.started == pytest.approx(3, abs=0.5)
+        events = await jobs.events(job.id, 0)
+        assert [event.number for event in events] == [1, 2, 3, 4, 5]
+        assert [event.kind for event in events] == ["status", "status", "chunk", "chunk", "status"]
+        assert [event.number for event in await jobs.events(job.id, 3)] == [4, 5]
+        assert (await jobs.state()).run_s == pytest.approx(3, abs=0.5)
+        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+
+    run(scenario)
+
+
+def test_users_take_turns_whatever_they_have_waiting(run: Run) -> None:
+    """Round robin over users; several endpoints are no way to more turns."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        for number in range(6):
+            await submitted(jobs, "ann", endpoint=f"/{number % 3}")
+        for _ in range(2):
+            await submitted(jobs, "bob")
+        order = [(await claimed(jobs)).user for _ in range(8)]
+        assert order == ["ann", "bob", "ann", "bob", "ann", "ann", "ann", "ann"]
+
+    run(scenario)
+
+
+def test_one_users_jobs_run_in_the_order_they_came(run: Run) -> None:
+    """First in, first out within a lane."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        wanted = [(await submitted(jobs)).id for _ in range(5)]
+        assert [(await claimed(jobs)).id for _ in range(5)] == wanted
+
+    run(scenario)
+
+
+def test_a_higher_priority_goes_first(run: Run) -> None:
+    """Whoever waits at a lower one."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        for priority in (0, 4, 9, 4):
+            await submitted(jobs, priority=priority)
+        assert [(await claimed(jobs)).priority for _ in range(4)] == [9, 4, 4, 0]
+
+    run(scenario)
+
+
+def test_no_more_run_than_the_concurrency_allows(run: Run) -> None:
+    """Over all workers together; an ended one makes room."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        for _ in range(4):
+            await submitted(jobs)
+        first = await claimed(jobs, 2)
+        await claimed(jobs, 2)
+        other = bench.jobs()
+        assert await other.claim("other", KINDS, concurrency=2, lease_s=5) is None
+        await jobs.finish(first.id, first.token, DONE, 100)
+        assert await other.claim("other", KINDS, concurrency=2, lease_s=5) is not None
+        await other.close()
+
+    run(scenario)
+
+
+def test_a_dead_workers_job_runs_again_and_its_late_end_counts_for_nothing(run: Run) -> None:
+    """The lease ends, another claims; the first one's token is refused for chunks, end and give-back."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        job = await submitted(jobs)
+        first = await claimed(jobs)
+        await bench.pass_time(6)
+        second = await claimed(jobs)
+        assert (second.id, second.deliveries) == (job.id, 2)
+        assert not await jobs.append(job.id, first.token, [b"{}"])
+        assert not await jobs.finish(job.id, first.token, JobEnd(status="failed"), 100)
+        assert not await jobs.put_back(job.id, first.token, 0, failed=True, lane=False)
+        assert await jobs.renew("w", {job.id: first.token}, 5) == {job.id: "lost"}
+        assert await jobs.renew("w", {job.id: second.token}, 5) == {}
+        assert await jobs.finish(job.id, second.token, DONE, 100)
+        assert not await jobs.finish(job.id, second.token, DONE, 100)
+
+    run(scenario)
+
+
+def test_a_renewed_lease_is_kept(run: Run) -> None:
+    """However long the job runs."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        await submitted(jobs)
+        job = await claimed(jobs)
+        for _ in range(3):
+            await bench.pass_time(4)
+            assert await jobs.renew("w", {job.id: job.token}, 5) == {}
+        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        assert (await jobs.state()).workers == 1
+        await bench.pass_time(31)
+        assert (await jobs.state()).workers == 0
+
+    run(scenario)
+
+
+def test_a_job_that_takes_every_worker_down_ends_failed(run: Run) -> None:
+    """After MAX_DELIVERIES it is not begun again, and says why."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        job = await submitted(jobs)
+        for _ in range(MAX_DELIVERIES):
+            await claimed(jobs)
+            await bench.pass_time(6)
+        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        found = await jobs.find(job.id)
+        assert found is not None
+        assert found.status == "failed"
+        assert b"worker_lost" in found.error
+
+    run(scenario)
+
+
+def test_what_is_put_back_waits_in_its_place(run: Run) -> None:
+    """For its time; with its lane where the user is full; a failure counts as an attempt."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        one, two = await submitted(jobs), await submitted(jobs)
+        job = await claimed(jobs)
+        assert await jobs.put_back(job.id, job.token, 10, failed=True, lane=False)
+        assert (await claimed(jobs)).id == two.id
+        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        await bench.pass_time(4)
+        assert await jobs.renew("w", {two.id: ""}, 5) == {two.id: "lost"}
+        await bench.pass_time(6.5)
+        order = [await claimed(jobs), await claimed(jobs)]
+        assert [job.id for job in order] == [one.id, two.id]
+        assert [job.attempts for job in order] == [1, 0]
+        await jobs.put_back(one.id, order[0].token, 0, failed=False, lane=False)
+        await jobs.put_back(two.id, order[1].token, 10, failed=False, lane=True)
+        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        other = await submitted(jobs, "bob")
+        assert (await claimed(jobs)).id == other.id
+        await bench.pass_time(10.5)
+        assert {(await claimed(jobs)).id, (await claimed(jobs)).id} >= {one.id}
+
+    run(scenario)
+
+
+def test_an_idempotency_key_names_one_job_of_one_user(run: Run) -> None:
+    """Same key and body: the same job; another body is refused; another user has keys of its own;
+    it ends with the job's time."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        async def ask(user: str, digest: str) -> Any:
+            return await jobs.submit(new(user, idempotency_key="k", digest=digest), BOUNDS)
+
+        first = await ask("ann", "x")
+        again = await ask("ann", "x")
+        assert (first.created, again.created, again.job.id) == (True, False, first.job.id)
+        assert await ask("ann", "y") == "key_reused"
+        assert (await ask("bob", "y")).created
+        job = await claimed(jobs)
+        await jobs.finish(job.id, job.token, DONE, 100)
+        assert not (await ask("ann", "x")).created
+        await bench.pass_time(101)
+        assert (await ask("ann", "y")).created
+
+    run(scenario)
+
+
+def test_a_full_queue_refuses(run: Run) -> None:
+    """By its own length and by the user's; whoever runs waits no longer."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        bounds = QueueBounds(max_length=3, max_per_user=2, ttl_s=100)
+        results = [await jobs.submit(new("ann"), bounds) for _ in range(3)]
+        assert results[2] == "user_full"
+        assert isinstance(await jobs.submit(new("bob"), bounds), Submission)
+        assert await jobs.submit(new("cid"), bounds) == "queue_full"
+        await claimed(jobs)
+        assert isinstance(await jobs.submit(new("cid"), bounds), Submission)
+
+    run(scenario)
+
+
+def test_cancelling_ends_a_waiting_job_and_asks_for_a_running_one(run: Run) -> None:
+    """A worker is told so when it renews; one that died over it is not replaced."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        waiting = await submitted(jobs)
+        cancelled = await jobs.cancel(waiting.id, BOUNDS)
+        assert cancelled is not None
+        assert cancelled.status == "cancelled"
+        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        await submitted(jobs)
+        job = await claimed(jobs)
+        await jobs.cancel(job.id, BOUNDS)
+        assert await jobs.renew("w", {job.id: job.token}, 5) == {job.id: "cancelled"}
+        await bench.pass_time(6)
+        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        found = await jobs.find(job.id)
+        assert found is not None
+        assert found.status == "cancelled"
+        assert await jobs.cancel("job_none", BOUNDS) is None
+        assert (await jobs.state()).waiting == 0
+
+    run(scenario)
+
+
+def test_results_expire(run: Run) -> None:
+    """With their events; what waits does not."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        await submitted(jobs)
+        job = await claimed(jobs)
+        await jobs.finish(job.id, job.token, DONE, 100)
+        waiting = await submitted(jobs)
+        await bench.pass_time(101)
+        assert await jobs.find(job.id) is None
+        await jobs.sweep()
+        assert list(await jobs.events(job.id, 0)) == []
+        assert [job.id for job in await jobs.list_jobs()] == [waiting.id]
+
+    run(scenario)
+
+
+def test_commands_list_retry_and_purge(run: Run) -> None:
+    """The newest first; what has failed runs again; a user's jobs go, whatever their state."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        first = await submitted(jobs)
+        job = await claimed(jobs)
+        await jobs.finish(job.id, job.token, JobEnd(status="failed", error=b"{}"), 100)
+        second, third = await submitted(jobs, "bob"), await submitted(jobs)
+        assert [job.id for job in await jobs.list_jobs()] == [third.id, second.id, first.id]
+        assert [job.id for job in await jobs.list_jobs(status="failed")] == [first.id]
+        assert [job.id for job in await jobs.list_jobs(user="bob")] == [second.id]
+        assert not await jobs.retry(second.id)
+        assert await jobs.retry(first.id)
+        again = await jobs.find(first.id)
+        assert again is not None
+        assert (again.status, again.attempts, again.ended) == ("queued", 0, None)
+        assert await jobs.purge(user="ann") == 2
+        assert await jobs.find(first.id) is None
+        assert (await jobs.state()).waiting == 1
+        assert (await claimed(jobs)).id == second.id
+        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        assert await jobs.purge(job_id="job_none") == 0
+
+    run(scenario)
+
+
+def test_a_webhook_is_due_when_the_job_has_ended(run: Run) -> None:
+    """One worker has it at a time; a try that failed is due again later; the end is recorded on the job."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        await submitted(jobs, webhook_url="https://a.test/")
+        assert await jobs.claim_webhook(30) is None
+        job = await claimed(jobs)
+        await jobs.finish(job.id, job.token, DONE, 1000)
+        due = await jobs.claim_webhook(30)
+        assert due is not None
+        assert (due.id, due.webhook_url, due.hook) == (job.id, "https://a.test/", "pending")
+        assert await jobs.claim_webhook(30) is None
+        await bench.pass_time(31)
+        assert await jobs.claim_webhook(30) is not None
+        await jobs.note_webhook(job.id, "pending", 5)
+        assert await jobs.claim_webhook(30) is None
+        await bench.pass_time(6)
+        assert await jobs.claim_webhook(30) is not None
+        await jobs.note_webhook(job.id, "delivered", 0)
+        await bench.pass_time(100)
+        assert await jobs.claim_webhook(30) is None
+        found = await jobs.find(job.id)
+        assert found is not None
+        assert (found.hook, found.hook_tries) == ("delivered", 2)
+
+    run(scenario)
+
+
+def test_a_worker_without_the_app_leaves_the_apps_own_requests_alone(run: Run) -> None:
+    """It claims only the kinds that it can do."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        replayed = await submitted(jobs, kind="http")
+        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        job = await jobs.claim("w", {"chat", "http"}, concurrency=9, lease_s=5)
+        assert job is not None
+        assert job.id == replayed.id
+
+    run(scenario)

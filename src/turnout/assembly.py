@@ -169,7 +169,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         gate=stores.gate,
         bulkhead=bulkhead,
         policies=policies,
-        shared=False,
+        shared=settings.redis is not None,
     )
     pages = OwnPages(
         status=Status(access, Snapshots(sources), clock),
@@ -179,14 +179,22 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
             cache_admin=stores.cache_admin,
             clock=clock,
             feedback_log=FeedbackLog(settings.log.path) if settings.log.path else None,
-            shared=False,
+            shared=settings.redis is not None,
         ),
         health=Health(litellm_import.loaded if plugs.get("provider") is None else lambda: True),
     )
     queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, plugs.get("works"))
-    table = route_table(settings.server, chat, Models(catalog.names, catalog.models_of, limits), pages)
+    table = route_table(settings.server, chat, ModelList(catalog.names, catalog.models_of, limits), pages)
     routes = Routes((*table, *(queue.routes if queue is not None else ())))
-    api = Api(settings=settings, clock=clock, home=HomeLoop(), chat=chat, routes=routes, counters=counters)
+    api = Api(
+        settings=settings,
+        clock=clock,
+        home=HomeLoop(),
+        chat=chat,
+        routes=routes,
+        counters=counters,
+        forget=keeper.forget,
+    )
     return Parts(
         api=api,
         pipeline=pipeline,

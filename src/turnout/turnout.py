@@ -167,9 +167,12 @@ class Turnout:
         return await self._pipeline.decide(from_call(prompt, stream=False, params=params), self.context(caller))
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
-        """Drops the stored answers of this user, of this endpoint, or of both at once; with neither, all.
+        """Drops the stored answers of this user, of this endpoint, or of both at once; with neither, all. A user is
+        forgotten among the top spenders and the answers that ratings may come for, too.
         Returns how many. Raises StoreUnavailable where a configured Redis cannot be reached."""
         key = None if user is None else user_key(user)
+        if user is not None and key is not None:
+            await self.api.forget(key, user if self.settings.status.user_ids else key)
         return await self._stores.cache_admin.purge(user=key, endpoint=endpoint)
 
     def transport(self, *, model: str | None = "auto") -> Transport:

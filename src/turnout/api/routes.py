@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from turnout.api.chat import Chat
@@ -115,3 +115,5 @@ class Api:
     chat: Chat
     routes: Routes
     counters: Counters
+    # Forgets a user (its key, and its name among the spenders) in what was counted.
+    forget: Callable[[str, str], Awaitable[None]]

@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.context import user_key
 from turnout.ports.admission import Gate, Settlement
-from turnout.ports.counting import MINUTE_S, TEN_MINUTES_S, Bucket
+from turnout.ports.counting import MINUTE_S, TEN_MINUTES_S, TOTALS, Bucket
 from turnout.ports.limits import BudgetState
 from turnout.ports.runtime import Clock
 from turnout.quota.policies import Policies, endpoint_key
@@ -72,9 +72,11 @@ class Snapshots:
         steps = RANGES[name] // step_s
         start = now - now % step_s - (steps - 1) * step_s
         buckets = await sources.keeper.store.read(start, start + steps * step_s, step_s)
+        (totals,) = await sources.keeper.store.read(0, 0, TOTALS)
+        since = totals.series.get("since", now)
         ten_start = start - start % TEN_MINUTES_S
         spenders, decisions = await sources.keeper.store.rest(ten_start, start + steps * step_s)
-        return self._table(name, now, start, step_s, steps, buckets, spenders, decisions) | {
+        return self._table(name, now, start, step_s, steps, buckets, spenders, decisions, since) | {
             "budgets": [budget_figures(state, now) for state in await self._budgets(buckets, spenders, now)]
         }
 
@@ -88,6 +90,7 @@ class Snapshots:
         buckets: Sequence[Bucket],
         spenders: Mapping[str, int],
         decisions: Sequence[bytes],
+        since: int,
     ) -> dict[str, Any]:
         sources = self._sources
         counters = sources.keeper.counters
@@ -102,15 +105,17 @@ class Snapshots:
             "drift": counters.drift,
             "drift_novel_share": counters.novel,
         }
-        since = start if sources.shared else max(start, int(counters.since))
         top = sorted(spenders.items(), key=lambda item: -item[1])[:MOST_USERS]
         return {
             "object": "turnout.status",
             "now": iso(now),
-            "since": iso(since),
+            "since": iso(max(start, since)),
             "range": name,
             "scope": "all workers" if sources.shared else "this process",
-            "store": {"kind": "redis" if sources.shared else "memory", "up": counters.store_up},
+            "store": {
+                "kind": "redis" if sources.shared else "memory",
+                "up": counters.store_up and sources.keeper.reachable,
+            },
             **figures,
             "circuits": circuits_of(sources.settings.model_names, sources.bulkhead),
             "queue": dict(sources.queue()) if sources.queue is not None else {"depth": 0, "oldest_s": None},
@@ -137,7 +142,8 @@ class Snapshots:
     async def totals(self) -> Mapping[str, int]:
         """Every series since the first count."""
         await self._sources.keeper.flush()
-        return await self._sources.keeper.store.totals()
+        (bucket,) = await self._sources.keeper.store.read(0, 0, TOTALS)
+        return bucket.series
 
     async def gauges(self) -> GaugeRows:
         """What the metrics tell of this moment."""

@@ -16,6 +16,8 @@ FOLDED = "*"
 # Two resolutions, in seconds, and how far back each is kept: an hour by the minute, two days by ten minutes.
 MINUTE_S, MINUTES_KEPT_S = 60, 2 * 3600
 TEN_MINUTES_S, TEN_MINUTES_KEPT_S = 600, 48 * 3600
+# In place of a resolution: all since the first count.
+TOTALS = 0
 # What bounds the memory of it all: the series of a bucket and of the totals, the spenders of a bucket, the decisions
 # and the answers that are remembered.
 MOST_SERIES = 256
@@ -81,16 +83,19 @@ class CounterStore(Protocol):
     """Keeps what is counted: in this process alone, or for all processes together. Never on a request's path, and never
     raises: what cannot be reached counts as empty, and `add` says so."""
 
+    @property
+    def reachable(self) -> bool:
+        """Whether all that was added is where it belongs."""
+        ...
+
     async def add(self, increments: Increments) -> bool:
-        """Adds all of it. False where the store could not be reached: nothing was added."""
+        """Adds all of it, now or once the store is reached again. False where there is no room left for what waits:
+        nothing was added."""
         ...
 
     async def read(self, start: int, end: int, step_s: int) -> Sequence[Bucket]:
-        """The buckets of this resolution that begin in [start, end), in order; those of nothing may be absent."""
-        ...
-
-    async def totals(self) -> Mapping[str, int]:
-        """Every series since the first count."""
+        """The buckets of this resolution that begin in [start, end), in order; those of nothing may be absent. TOTALS
+        for the resolution: one bucket of all since the first count, whose time (seconds since 1970) is its `since`."""
         ...
 
     async def rest(self, start: int, end: int) -> tuple[Mapping[str, int], Sequence[bytes]]:
@@ -99,4 +104,8 @@ class CounterStore(Protocol):
 
     async def find_answer(self, request_id: str) -> RememberedAnswer | None:
         """The answer of this request id, where it is remembered."""
+        ...
+
+    async def forget(self, user_key: str, spender: str) -> None:
+        """Forgets this user's answers, and the user among the spenders, by the name that stands there."""
         ...

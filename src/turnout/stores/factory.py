@@ -65,6 +65,7 @@ def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Cal
     from turnout.stores.failover import FailoverGate
     from turnout.stores.redis.circuit_store import RedisCircuitStore
     from turnout.stores.redis.client import RedisClient
+    from turnout.stores.redis.counter_store import RedisCounterStore
     from turnout.stores.redis.gate import Bounds, RedisGate
     from turnout.stores.redis.share_store import RedisShareStore
 
@@ -83,7 +84,7 @@ def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Cal
         cache_admin=gate,
         circuit_store=RedisCircuitStore(client),
         share_store=RedisShareStore(client),
-        counter_store=MemoryCounterStore(clock=clock),
+        counter_store=RedisCounterStore(client, clock=clock),
         open=gate.open,
     )
 

@@ -49,7 +49,6 @@ class Counters:
         self._increments = Increments()
         self._series: dict[str, int] = {}
         self._minute = -1
-        self.since = clock.time()
         self.drift: float | None = None
         self.novel: float | None = None
         self.store_up = True
@@ -241,10 +240,20 @@ class CountKeeper:
         self.counters = counters
         self.store = store
 
+    @property
+    def reachable(self) -> bool:
+        """Whether the store has all that it was handed."""
+        return self.store.reachable
+
     async def flush_all(self) -> bool:
         """As `flush`. Returns whether there is something left to hand on: a tick."""
         await self.flush()
         return bool(self.counters.pending)
+
+    async def forget(self, user_key: str, spender: str) -> None:
+        """Forgets a user: see CounterStore."""
+        await self.flush()
+        await self.store.forget(user_key, spender)
 
     async def flush(self) -> bool:
         """Adds what was counted. Returns whether the store has it all."""

@@ -18,6 +18,7 @@ from turnout.ports.counting import (
     SEPARATOR,
     TEN_MINUTES_KEPT_S,
     TEN_MINUTES_S,
+    TOTALS,
     Bucket,
     Increments,
     RememberedAnswer,
@@ -32,11 +33,15 @@ class MemoryCounterStore:
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._totals: dict[str, int] = {}
+        self._totals: dict[str, int] = {"since": int(clock.time())}
         self._buckets: dict[int, dict[int, dict[str, int]]] = {MINUTE_S: {}, TEN_MINUTES_S: {}}
         self._spenders: dict[int, dict[str, int]] = {}
         self._decisions: deque[bytes] = deque(maxlen=MOST_DECISIONS)
         self._answers: OrderedDict[str, bytes] = OrderedDict()
+
+    @property
+    def reachable(self) -> bool:
+        return True
 
     async def add(self, increments: Increments) -> bool:
         for minute, series in increments.series.items():
@@ -60,11 +65,10 @@ class MemoryCounterStore:
         _drop_before(self._spenders, now - TEN_MINUTES_KEPT_S)
 
     async def read(self, start: int, end: int, step_s: int) -> Sequence[Bucket]:
+        if step_s == TOTALS:
+            return [Bucket(start=0, series=self._totals)]
         kept = sorted(self._buckets[step_s].items())
         return [Bucket(start=at, series=series) for at, series in kept if start <= at < end]
-
-    async def totals(self) -> Mapping[str, int]:
-        return self._totals
 
     async def rest(self, start: int, end: int) -> tuple[Mapping[str, int], Sequence[bytes]]:
         spent: Counter[str] = Counter()
@@ -77,6 +81,15 @@ class MemoryCounterStore:
         packed = self._answers.get(request_id)
         answer = RememberedAnswer.unpack(packed) if packed is not None else None
         return answer if answer is not None and self._clock.time() - answer.at < ANSWERS_KEPT_S else None
+
+    async def forget(self, user_key: str, spender: str) -> None:
+        for spenders in self._spenders.values():
+            spenders.pop(spender, None)
+            spenders.pop(user_key, None)
+        for request_id, packed in list(self._answers.items()):
+            answer = RememberedAnswer.unpack(packed)
+            if answer is not None and answer.user == user_key:
+                del self._answers[request_id]
 
 
 def _add(bucket: dict[str, int], series: Mapping[str, int], most: int) -> None:

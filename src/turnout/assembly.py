@@ -22,6 +22,7 @@ from turnout.clock import SystemClock
 from turnout.home_loop import HomeLoop
 from turnout.pipeline.budget_alerts import BudgetAlerts
 from turnout.pipeline.call import Collaborators
+from turnout.pipeline.conversations import Conversations
 from turnout.pipeline.fitting import Fitting
 from turnout.pipeline.pipeline import Pipeline
 from turnout.ports.admission import Gate
@@ -35,6 +36,7 @@ from turnout.routing.factory import DEFAULT_SHARE, routing_target, scorer_from, 
 from turnout.routing.router import Router
 from turnout.routing.share_sync import ShareSync
 from turnout.settings import Routing, Settings
+from turnout.settings.secrets import salt_of
 from turnout.stores.factory import Stores, stores_from
 from turnout.telemetry.counters import Counters, CountKeeper
 from turnout.telemetry.factory import observer_from, report_store_change, request_log_from
@@ -149,6 +151,14 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
             catalog=catalog,
             router=router,
             fitting=Fitting(settings, limits),
+            conversations=Conversations(
+                settings=settings,
+                catalog=catalog,
+                prices=prices,
+                limits=limits,
+                has_room=router.has_room,
+                salt=salt_of(settings, os.environ),
+            ),
             chain=chain,
             bulkhead=bulkhead,
             observer=observer,

@@ -151,6 +151,7 @@ class RequestContext:
 
     waits: how its caller waits for what may take long. A door ends it there when the caller hangs up (raising
     CallerGone), so that what is there at once, a hit or a refusal, needs nobody to watch the caller meanwhile.
+    session_id: what the caller calls its conversation (`x-session-id`); "": nothing.
     may_choose: whether it may name a tier or a model whatever `[routing] forced` says: the app's own code may.
     """
 
@@ -159,4 +160,5 @@ class RequestContext:
     caller: Caller = field(default_factory=Caller)
     directives: Directives = DEFAULT_DIRECTIVES
     waits: Callable[[Awaitable[Any]], Awaitable[Any]] = patiently
+    session_id: str = ""
     may_choose: bool = True

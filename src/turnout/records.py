@@ -21,6 +21,8 @@ Reason = Literal[
     "cache",  # answered from the cache; the stored decision's values are reported
     "context",  # moved to the other tier, whose window holds the request
     "ability",  # moved to the other tier, which takes what the request holds (images, tools, a schema, reasoning)
+    "sticky",  # the conversation stays with its model, where the score alone would have said another
+    "sticky_left",  # the conversation left its model's tier: that was estimated to pay, or its cache was cold
     "fallback",  # another candidate than the first one answered
     "fallback_answer",  # the configured plain answer
 ]
@@ -64,6 +66,8 @@ class Decision:
     threshold: a score at or above it goes to the expensive tier; None where forced.
     novelty: 0 (like the logs) to 1 (unlike them); None where forced.
     candidates: configured model names in the order of trying: the tier's, then the other tier's where allowed.
+    switch_usd, switch_gain_usd: what leaving its conversation's model was estimated to cost and to be worth, in USD;
+    None where no conversation was held against the score, or prices are unknown.
     """
 
     tier: Tier
@@ -75,6 +79,8 @@ class Decision:
     novelty: float | None = None
     tag: str = ""
     scorer_version: str = ""
+    switch_usd: float | None = None
+    switch_gain_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,7 @@ class Chat:
             caller=request.caller,
             directives=parse_directives(request.header("cache-control"), request.header("x-turnout-deadline-ms")),
             waits=request.waits,
+            session_id=request.header("x-session-id"),
             may_choose=request.own_code,
         )
         chat = parse(request.body, max_params_bytes=self._max_params_bytes)

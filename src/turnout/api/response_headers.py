@@ -21,6 +21,8 @@ def outcome_headers(outcome: Outcome, *, whole: bool = True) -> Headers:
         headers.append(("x-turnout-reason", outcome.reason))
     if whole:
         headers.append(("x-turnout-cost-usd", cost_text(outcome.cost_usd)))
+    if outcome.decision is not None and outcome.reason in ("sticky", "sticky_left"):
+        headers.extend(_switch_headers(outcome.decision))
     if status := CACHE_STATUS[outcome.cache]:
         headers.append(("cache-status", status))
     if outcome.age_s is not None:
@@ -35,6 +37,12 @@ def outcome_headers(outcome: Outcome, *, whole: bool = True) -> Headers:
 def cost_text(cost: Decimal) -> str:
     """USD as a plain decimal number: `0.00021`, and `0` where nothing was paid."""
     return f"{cost.normalize():f}" if cost else "0"
+
+
+def _switch_headers(decision: Decision) -> Headers:
+    """What leaving the conversation's model was estimated to cost and to be worth, where prices are known."""
+    estimates = (("cost", decision.switch_usd), ("gain", decision.switch_gain_usd))
+    return [(f"x-turnout-switch-{name}-usd", f"{usd:.6f}") for name, usd in estimates if usd is not None]
 
 
 def decision_headers(decision: Decision) -> Headers:

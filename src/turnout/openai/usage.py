@@ -28,12 +28,14 @@ UsageFault = Literal["", "contradictory", "impossible"]
 class TokenLimits:
     """The most tokens that one model reads (its window) and writes (of one choice); None where unknown.
 
-    shared: the window holds the answer too. abilities: what of ABILITIES it has; None where unknown.
+    shared: the window holds the answer too. cache_least: the shortest prompt that the provider caches. abilities: what
+    of ABILITIES it has; None where unknown.
     """
 
     input: int | None = None
     output: int | None = None
     shared: bool = False
+    cache_least: int = 1024
     abilities: frozenset[str] | None = None
 
     def hold(self, prompt_tokens: int, output_tokens: int) -> bool:

@@ -29,6 +29,7 @@ class Admission:
         self._gate = collaborators.gate
         self._bulkhead = collaborators.bulkhead
         self._router = collaborators.router
+        self._conversations = collaborators.conversations
         self._budget_alerts = collaborators.budget_alerts
         self._policies = Policies(collaborators.settings)
 
@@ -43,6 +44,7 @@ class Admission:
             lease_s=self._lease_s(call),
             circuits=self._bulkhead.shared,
             share_store=self._router.share_store,
+            pin=self._conversations.pin_key(call.conversation),
         )
 
     async def enter(self, call: Call, ask: Ask) -> Verdict:
@@ -67,6 +69,8 @@ class Admission:
         if ask.share_store:
             self._router.note_debt(entry.debt)
         call.reservation.record_entry(entry)
+        if call.conversation is not None:
+            call.conversation.stored = entry.pin
         if isinstance(entry.verdict, BudgetRefused):
             await self._budget_alerts.check_refused(entry.budgets, entry.verdict.claim, call.token)
         return entry.verdict

@@ -16,6 +16,7 @@ from turnout.context import RequestContext
 from turnout.openai.requests import ChatRequest
 from turnout.openai.usage import TokenLimits
 from turnout.pipeline.budget_alerts import BudgetAlerts
+from turnout.pipeline.conversations import Conversations, ConversationState
 from turnout.pipeline.fitting import Fitting
 from turnout.pipeline.reservation import Reservation
 from turnout.ports.admission import Gate
@@ -43,6 +44,7 @@ class Collaborators:
     catalog: Catalog
     router: Router
     fitting: Fitting
+    conversations: Conversations
     chain: Chain
     bulkhead: Bulkhead
     prices: Callable[[], Mapping[str, Price]]
@@ -66,7 +68,7 @@ class Call:
     selection: what its `model` stands for. key: the cache key; None where its answer is neither looked up nor stored.
     cache: the state that is reported where a call is made for it. token: the observer's own.
     reservation: what it claims of limits and budgets; its fields are written by `reservation` alone.
-    failed: models that have just failed in the call that it followed.
+    failed: models that have just failed in the call that it followed. conversation: the one it belongs to, if any.
     """
 
     request: ChatRequest
@@ -77,6 +79,7 @@ class Call:
     token: Any
     reservation: Reservation
     failed: frozenset[str] = frozenset()
+    conversation: ConversationState | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from functools import partial
@@ -18,7 +18,7 @@ from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, Collaborators, FlightProgress
 from turnout.pipeline.flight_frames import encode_flight
-from turnout.ports.admission import Store
+from turnout.ports.admission import PinUpdate, Store
 from turnout.ports.scoring import Query
 from turnout.records import Decision, Usage
 from turnout.routing.catalog import ModelSelection
@@ -76,6 +76,7 @@ class Leader:
         self._admission = admission
         self._flights = flights
         self._fitting = collaborators.fitting
+        self._conversations = collaborators.conversations
 
     def lead(self, call: Call, *, joinable: bool) -> AnswerListener:
         """Begins a flight for this call, and listens to it. joinable: others may, under the reservation's lease."""
@@ -97,6 +98,7 @@ class Leader:
         progress.payer = call
         lease = reservation.lease if joinable else ""
         store: Store | None = None
+        pin: PinUpdate | None = None
         if call.key is not None and joinable:
             self._flight_broker.share(call.key, lease, partial(encode_flight, flight))
         try:
@@ -106,23 +108,30 @@ class Leader:
             body, exact = await self._call_upstream(self._upstream_call(call, decision, progress.trace), flight)
             answer = _answer(body, progress)
             store = self._store(call, body, answer) if exact else None
+            assert progress.trace.serving is not None
+            pin = self._conversations.update(call.conversation, decision, progress.trace.serving, answer.usage)
             flight.land(answer)
         finally:
             self._flight_broker.end(lease)
             settlement = reservation.settlement(progress.trace, key=call.key, store=store)
-            await self._admission.settle(settlement, call.token)
+            await self._admission.settle(replace(settlement, pin=pin), call.token)
             self._flights.remove(call.key, flight)
 
     async def _decide(self, call: Call) -> Decision:
         """The decision, its worst case reserved. Raises ServedError."""
         routed = call.selection.tier is None
+
+        def steer(decision: Decision) -> Decision:
+            kept = self._conversations.steer(call.conversation, call.request, decision)
+            return self._fitting.fit(call.request, kept, routed=routed)
+
         decision = decide(
             self._router,
             call.request,
             call.selection,
             call.context,
             pacing_factor=call.reservation.pacing_factor(),
-            steer=partial(self._fitting.fit, call.request, routed=routed),
+            steer=steer,
         )
         return await call.reservation.confirm(decision, partial(self._fitting.holding, call.request))
 
@@ -165,8 +174,13 @@ class Leader:
             token=call.token,
             afford=call.reservation.attempt_check(trace),
             covered=models[0] == decision.candidates[0],
-            own=call.reservation.output_caps([candidate.model for candidate in candidates]),
+            own=self._own_params(call, tuple(candidate.model for candidate in candidates)),
         )
+
+    def _own_params(self, call: Call, models: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
+        caps = call.reservation.output_caps(models)
+        keys = self._conversations.cache_keys(call.conversation, models)
+        return {name: {**caps.get(name, {}), **keys.get(name, {})} for name in (*caps, *keys)}
 
     def _store(self, call: Call, body: Body, answer: StoredAnswer) -> Store | None:
         complete = all(choice.get("finish_reason") in STORABLE for choice in body.get("choices") or ())

@@ -123,6 +123,7 @@ class Pipeline:
 
     def _begin(self, request: ChatRequest, context: RequestContext) -> CallState:
         context = narrowed(context, request.extension)
+        request, conversation = self._collaborators.conversations.find(request, context)
         selection = select(self._collaborators.catalog, request, context)
         cache = miss_state(self._collaborators.settings, context)
         # The key is made where nothing is cached too: making it is what finds text that is not Unicode.
@@ -136,6 +137,7 @@ class Pipeline:
             cache=cache,
             reservation=self._reservations.open(request, selection, context.caller),
             token=self._collaborators.observer.request_started(context.request_id),
+            conversation=conversation,
         )
         return CallState(call=call)
 

@@ -25,6 +25,7 @@ class Ask:
     lease_s: how long the lease and its reservation last where they are never given back.
     circuits: the names whose shared breaker state the Entry is to carry.
     share_store: the name of the share whose debt the Entry is to carry; "": none.
+    pin: the key of the conversation whose pin a Lead's Entry is to carry; "": none.
     """
 
     key: bytes | None = None
@@ -37,6 +38,7 @@ class Ask:
     lease_s: float = 720.0
     circuits: tuple[str, ...] = ()
     share_store: str = ""
+    pin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,24 @@ class Stored:
 
     packed: bytes
     age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPin:
+    """What was kept of a conversation's last turn, opaque to stores, and its age in seconds."""
+
+    packed: bytes
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinUpdate:
+    """What to keep of a conversation for `ttl_s`. key: names it, for its user alone. user: a `user_key`."""
+
+    key: str
+    packed: bytes
+    ttl_s: float
+    user: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +105,7 @@ class Entry:
     budgets: tuple[BudgetState, ...] = ()
     circuits: Mapping[str, Circuit] = field(default_factory=dict)
     debt: float | None = None
+    pin: StoredPin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +125,8 @@ class Settlement:
 
     store: the answer to store, if any. cost: the call's real cost in nano-USD; None where its usage is unknown: all
     that is reserved counts as spent. tokens: really used; None as for cost. refused: nothing was called and the
-    caller gets a 429: its requests are given back too. budgets: those whose states are returned.
+    caller gets a 429: its requests are given back too. budgets: those whose states are returned. pin: what to keep of
+    the conversation.
     """
 
     key: bytes | None
@@ -114,6 +136,7 @@ class Settlement:
     tokens: int | None = 0
     refused: bool = False
     budgets: tuple[BudgetClaim, ...] = ()
+    pin: PinUpdate | None = None
 
 
 class Gate(Protocol):
@@ -143,8 +166,8 @@ class CacheAdmin(Protocol):
     """Administers the stored answers, outside of any request."""
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
-        """Deletes what this user (a `user_key`) stored at this endpoint; None: any. Returns how many. Raises
-        StoreUnavailable."""
+        """Deletes what this user (a `user_key`) stored at this endpoint; None: any. Returns how many. Where no endpoint
+        is named, the pins of their conversations go too. Raises StoreUnavailable."""
         ...
 
     async def evict(self, key: bytes) -> bool:

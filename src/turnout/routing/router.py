@@ -58,6 +58,11 @@ class Router:
         if self._share_sync is not None:
             self._share_sync.note_debt(debt)
 
+    def has_room(self, tier: Tier) -> bool:
+        """Whether the share that is kept leaves room for one more request of this tier beyond the score; True where
+        none is kept."""
+        return not isinstance(self._target, ShareControl) or self._target.has_room(tier == "expensive")
+
     def decide(
         self,
         query: Query,

@@ -80,6 +80,10 @@ class ShareControl:
         expensive = self.debt + 1.0 - share <= 0.5
         return (threshold, True) if expensive else (math.nextafter(score, 2.0), False)
 
+    def has_room(self, expensive: bool) -> bool:
+        """Whether one more call of this kind, whatever its score, leaves the debt within MOST_DEBT."""
+        return abs(self.debt + expensive - self.share) <= MOST_DEBT
+
     def observe(self, score: float, expensive: bool, pacing_factor: float = 1.0) -> None:
         """Takes one decision into account. The debt is to the share that was wanted at its pacing factor."""
         self._owe(expensive - self.share * pacing_factor)

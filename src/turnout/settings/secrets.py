@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
@@ -23,3 +24,10 @@ def secrets_of(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
         yield from (password, unquote(password))
     if settings.alerts.webhook_url:
         yield urlsplit(settings.alerts.webhook_url).path
+
+
+def salt_of(settings: Settings, environ: Mapping[str, str]) -> bytes:
+    """32 bytes that every process of the app has, and nobody who holds none of its keys: a hash of the models' keys."""
+    named = sorted({settings.model(name).api_key_env for name in settings.model_names} - {""})
+    keys = "\n".join(environ.get(name, "") for name in named)
+    return hashlib.blake2b(f"turnout {keys}".encode("utf-8", "surrogatepass"), digest_size=32).digest()

@@ -15,6 +15,7 @@ from turnout.errors import SettingsError
 from turnout.records import Tier
 from turnout.redaction import is_variable_name, without_password, without_path, without_secrets
 from turnout.settings import redis_url
+from turnout.settings.conversation import Conversation
 from turnout.settings.notation import Budget, Rate
 from turnout.settings.queue import Queue
 from turnout.settings.reader import NO_VALUE, nearest, read, require
@@ -104,6 +105,10 @@ class Model:
     cached_input_usd_per_million: Decimal | None = None
     max_output_tokens: int | None = None
     max_input_tokens: int | None = None
+    # Set the provider's own marks of what to cache, where it needs them (Anthropic).
+    prompt_cache: bool = False
+    # How long the provider keeps an unused prompt cached; None: what it documents.
+    prompt_cache_ttl_s: float | None = None
     # What one image may count as. The dearest known is gpt-4o-mini's 8 tiles: 2,833 + 8 * 5,667 tokens.
     max_image_tokens: int = 50_000
     connect_timeout_s: float = 5.0  # httpx's own default
@@ -117,7 +122,7 @@ class Model:
         _positive(self, "connect_timeout_s", "first_token_timeout_s", "chunk_timeout_s", "timeout_s")
         _positive(self, "max_concurrency", "max_image_tokens")
         _not_negative(self, "max_waiting")
-        for key in ("max_output_tokens", "max_input_tokens"):
+        for key in ("max_output_tokens", "max_input_tokens", "prompt_cache_ttl_s"):
             if getattr(self, key) is not None:
                 _positive(self, key)
         for key in ("input_usd_per_million", "output_usd_per_million", "cached_input_usd_per_million"):
@@ -164,6 +169,7 @@ class Routing:
     max_expensive_share: float | None = None
     threshold: float | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    conversation: Conversation = field(default_factory=Conversation)
     # Who reaches the endpoint may name what it offers, as with every OpenAI-compatible one.
     forced: Literal["all", "cheap", "none"] = "all"
 

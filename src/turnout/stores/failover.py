@@ -118,7 +118,7 @@ class FailoverGate:
             except StoreUnreachable as error:
                 self._record_failure(error)
         # Its answer is served locally meanwhile; its cost is settled when Redis is back.
-        self._settle_later(replace(settlement, store=None))
+        self._settle_later(replace(settlement, store=None, pin=None))
         return await self._local.leave(replace(settlement, lease="", cost=0, tokens=0))
 
     def _settle_later(self, settlement: Settlement) -> None:

@@ -228,6 +228,8 @@ def _outcome_fields(outcome: Outcome) -> dict[str, Any]:
             "threshold": decision.threshold,
             "novelty": decision.novelty,
             "scorer_version": decision.scorer_version,
+            "switch_usd": decision.switch_usd,
+            "switch_gain_usd": decision.switch_gain_usd,
         }
         if decision is not None
         else {"group": outcome.endpoint}
@@ -246,6 +248,7 @@ def _outcome_fields(outcome: Outcome) -> dict[str, Any]:
         "cost_usd": float(outcome.cost_usd),
         "prompt_tokens": outcome.usage.prompt_tokens,
         "completion_tokens": outcome.usage.completion_tokens,
+        "cached_tokens": outcome.usage.cached_tokens or None,
         "turnout_s": outcome.turnout_s,
         "inference_s": outcome.inference_s,
         "waited_s": outcome.waited_s,

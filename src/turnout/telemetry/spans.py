@@ -150,6 +150,8 @@ def _decision_attributes(decision: Decision) -> dict[str, Attribute]:
             names.NOVELTY: decision.novelty,
             names.CANDIDATES: decision.candidates,
             names.SCORER_VERSION: decision.scorer_version or None,
+            names.SWITCH_USD: decision.switch_usd,
+            names.SWITCH_GAIN_USD: decision.switch_gain_usd,
         }
     )
 

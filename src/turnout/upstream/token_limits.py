@@ -63,6 +63,7 @@ def _limits(name: str, model: Model, row: Mapping[str, Any]) -> TokenLimits:
         output=model.max_output_tokens or _count(row.get("max_output_tokens")),
         # A window of the settings' own is for input, as its name says.
         shared=shared and model.max_input_tokens is None,
+        cache_least=_count(row.get("prompt_cache_min_tokens")) or 1024,
         abilities=frozenset(ability for ability, key in _ABILITIES.items() if row.get(key)) if row else None,
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 
-from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Stored, Verdict
+from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Stored, StoredPin, Verdict
 from turnout.ports.limits import BudgetRefused, BudgetState
 from turnout.ports.runtime import Clock
 from turnout.stores.memory.answers import MemoryAnswers
 from turnout.stores.memory.ledger import Ledger
+from turnout.stores.memory.pins import MemoryPins
 
 # Answers checked between two turns of the loop: about a millisecond's worth.
 PURGE_BATCH = 2000
@@ -24,19 +25,26 @@ class MemoryGate:
         self._lease_s = lease_s
         self.answers = MemoryAnswers(max_entries=max_entries, max_bytes=max_bytes)
         self.ledger = Ledger()
+        self.pins = MemoryPins()
         self._flights: dict[bytes, tuple[str, float]] = {}
         self._lease_numbers = itertools.count(1)
 
     async def enter(self, ask: Ask) -> Entry:
         if not ask.rates and not ask.budgets:
-            return Entry(verdict=self._find(ask) or self._lead(ask))
+            needless = self._find(ask)
+            return Entry(verdict=needless) if needless else Entry(verdict=self._lead(ask), pin=self._pin(ask))
         now, wall = self._now(), self._clock.time()
         self.ledger.sweep(now)
+        verdict = self._admit(ask, now, wall)
         return Entry(
-            verdict=self._admit(ask, now, wall),
+            verdict=verdict,
+            pin=self._pin(ask) if isinstance(verdict, Lead) else None,
             rates=self.ledger.rate_states(ask.rates, now),
             budgets=self.ledger.budget_states(ask.budgets, now, wall),
         )
+
+    def _pin(self, ask: Ask) -> StoredPin | None:
+        return self.pins.get(ask.pin, self._clock.monotonic()) if ask.pin else None
 
     def _admit(self, ask: Ask, now: int, wall: float) -> Verdict:
         """Returns the verdict where limits or budgets apply. A refusal takes nothing."""
@@ -89,6 +97,8 @@ class MemoryGate:
     async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
         now = self._now()
         self.ledger.settle(settlement, now)
+        if settlement.pin is not None:
+            self.pins.put(settlement.pin, self._clock.monotonic())
         key = settlement.key
         if key is not None:
             holder = self._flights.get(key)
@@ -109,6 +119,8 @@ class MemoryGate:
         return None if record is None else Stored(packed=record.packed, age_s=now - record.stored_at)
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
+        if endpoint is None:
+            self.pins.purge(user)
         dropped, keys = 0, self.answers.keys
         for start in range(0, len(keys), PURGE_BATCH):
             dropped += self.answers.purge(user=user, endpoint=endpoint, keys=keys[start : start + PURGE_BATCH])

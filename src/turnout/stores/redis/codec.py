@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from turnout.ports.admission import Ask, Follow, Hit, Lead, Stored, Verdict
+from turnout.ports.admission import Ask, Follow, Hit, Lead, PinUpdate, Stored, Verdict
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
 from turnout.ports.sharing import Circuit
 from turnout.stores.outage_book import Report
@@ -101,6 +101,11 @@ def decode_states(ask: Ask, reply: bytes) -> States:
         },
         "debt": int(value["debt"]) / MILLIONTHS if ask.share_store else None,
     }
+
+
+def encode_pin(pin: PinUpdate | None) -> tuple[str | bytes | int, ...]:
+    """Returns the four arguments that leave.lua keeps a conversation by; "" first for none."""
+    return ("", "", 0, "") if pin is None else (pin.key, pin.packed, round(pin.ttl_s * 1000), pin.user)
 
 
 def encode_budgets(claims: Sequence[BudgetClaim]) -> str:

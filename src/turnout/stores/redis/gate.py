@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from turnout.context import endpoint_name
-from turnout.ports.admission import Ask, Entry, Lead, Settlement, Stored
+from turnout.ports.admission import Ask, Entry, Lead, Settlement, Stored, StoredPin
 from turnout.ports.limits import BudgetState
 from turnout.stores.local_share import LastStates
 from turnout.stores.outage_book import Report
@@ -68,7 +68,7 @@ class RedisGate:
         lease = here.session.new_name()
         here.flights.expect(lease)
         try:
-            verdict, detail, states, packed, redis_name, count = await here.session.run(
+            verdict, detail, states, packed, redis_name, count, pin, pin_age = await here.session.run(
                 "enter",
                 lease,
                 ask.key or b"",
@@ -76,13 +76,16 @@ class RedisGate:
                 -1 if ask.max_age_s is None else round(ask.max_age_s * 1000),
                 round(HOLD_S * 1000),
                 codec.encode_claims(ask),
+                ask.pin,
             )
         except BaseException:
             # Redis may have admitted it all the same, or does so when it goes on.
             self.on_unanswered(Settlement(key=ask.key, lease=lease, refused=True))
             raise
         entry = Entry(
-            verdict=codec.decode_verdict(ask, verdict, detail, packed, lease), **codec.decode_states(ask, states)
+            verdict=codec.decode_verdict(ask, verdict, detail, packed, lease),
+            pin=StoredPin(packed=pin, age_s=int(pin_age) / 1000) if pin else None,
+            **codec.decode_states(ask, states),
         )
         if not isinstance(entry.verdict, Lead):
             here.flights.forget(lease)
@@ -112,6 +115,7 @@ class RedisGate:
             "" if settlement.tokens is None else settlement.tokens,
             int(settlement.refused),
             codec.encode_budgets(settlement.budgets),
+            *codec.encode_pin(settlement.pin),
             *answer,
         )
         # Not before: a lease whose settlement is still owed is ours, and disowned by nobody.
@@ -127,6 +131,9 @@ class RedisGate:
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
         criteria = (int(user is not None), user or "", int(endpoint is not None), endpoint_name(endpoint or ""))
+        if endpoint is None:
+            while await self._client.here().session.run("purge_pins", int(user is not None), user or "", BATCH):
+                pass
         deleted, skipped, more = 0, 0, True
         while more:
             deleted_now, skipped_now, more = await self._client.here().session.run("purge", *criteria, skipped, BATCH)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 # Files of lua/functions/, in the order that they need: a local function is known to what follows it.
-FUNCTIONS = ("clock", "answers", "flights", "accounts", "leases", "rates", "budgets", "circuits", "shares", "restore")
+FUNCTIONS = (
+    *("clock", "answers", "flights", "pins", "accounts", "leases", "rates", "budgets", "circuits", "shares", "restore"),
+)
 
 
 class Scripts:

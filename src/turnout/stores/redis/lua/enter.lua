@@ -16,8 +16,11 @@
 --          Numbers in it are exact up to 2^53. Going back they are text by string.format('%.0f'), because
 --          cjson.encode rounds to 14 digits.
 --
+-- ARGV[7]  "" or the key of the conversation whose pin a Lead gets
+--
 -- Returns {verdict, detail, states, packed, Redis' own name where there are claims: "" once it was emptied, how many
--- requests with claims it has seen: fewer than before once it came back with an older state of itself}
+-- requests with claims it has seen: fewer than before once it came back with an older state of itself,
+-- pin, its age in ms}
 --   0 hit            detail: age in ms; packed: the answer
 --   1 follow         detail: the holder's lease
 --   2 lead           detail: which of `worst` is reserved, from 0
@@ -46,7 +49,9 @@ local function reply(verdict, detail, packed)
       debt = claims.share ~= '' and share_debt(claims.share) or nil,
     })
   end
-  return {verdict, detail, states, packed or '', redis_name, count}
+  local pin, age
+  if verdict == LEAD and ARGV[7] ~= '' then pin, age = pins_get(now, ARGV[7]) end
+  return {verdict, detail, states, packed or '', redis_name, count, pin or '', string.format('%.0f', age or 0)}
 end
 
 local function check_rates(unit)

@@ -1,0 +1,211 @@
+"""Conversations on the request path: which one a request belongs to, where it stays, and what is kept of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from turnout.context import RequestContext
+from turnout.openai.requests import ChatRequest
+from turnout.openai.session import has_answer, is_tool_turn, opening, take_session_id
+from turnout.openai.usage import TokenLimits
+from turnout.ports.admission import PinUpdate, StoredPin
+from turnout.pricing import Price
+from turnout.quota.prompt_floor import characters
+from turnout.records import Decision, Tier, Usage
+from turnout.routing.catalog import Catalog
+from turnout.routing.stickiness import (
+    Estimate,
+    MeanRequest,
+    Pin,
+    TokenRates,
+    TurnShape,
+    Value,
+    going_down,
+    going_up,
+)
+from turnout.settings import Settings
+from turnout.upstream.call_trace import Candidate
+
+# Characters of a token, about: OpenAI's rule of thumb for English text.
+_A_TOKEN = 4
+# How long a provider keeps an unused prompt cached, in seconds, as each documents it; the least of them for the rest.
+CACHE_LIFE_S: Mapping[str, float] = {"anthropic": 300.0, "azure": 300.0, "deepseek": 3600.0, "openai": 300.0}
+_DEFAULT_LIFE_S = 300.0
+# Whose API takes `prompt_cache_key`.
+_TAKES_KEY = ("openai", "azure")
+
+
+@dataclass(slots=True, kw_only=True)
+class ConversationState:
+    """One request's conversation. key: names it in the stores, for its user alone. explicit: the caller named it.
+    continued: a pin of an earlier turn may apply. tool_turn: a tool's result in a running loop.
+    stored: as the gate's Entry brought it. Written by `admission`."""
+
+    key: str
+    user: str
+    explicit: bool
+    continued: bool
+    tool_turn: bool
+    stored: StoredPin | None = None
+
+
+class Conversations:
+    """Finds conversations, and keeps them where leaving does not pay. has_room(tier): whether the routing target leaves
+    room for one more request of this tier beyond the score. salt: secret, the same in every process of the app."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        catalog: Catalog,
+        prices: Callable[[], Mapping[str, Price]],
+        limits: Callable[[str], TokenLimits],
+        has_room: Callable[[Tier], bool],
+        salt: bytes,
+    ) -> None:
+        self._settings = settings
+        self._own = settings.routing.conversation
+        self._catalog = catalog
+        self._prices = prices
+        self._limits = limits
+        self._has_room = has_room
+        self._salt = salt
+        self._rates: dict[str, TokenRates] = {}
+        self._mean = MeanRequest()
+
+    def find(self, request: ChatRequest, context: RequestContext) -> tuple[ChatRequest, ConversationState | None]:
+        """The request without what names its conversation, and the conversation; None where it has none."""
+        given, request = take_session_id(request, context.session_id, self._own.fields)
+        caller = context.caller
+        if not given and caller.anonymous:
+            return request, None
+        named = ("id ", given) if given else opening(request.messages)
+        digest = hashlib.blake2b(caller.user_key.encode(), digest_size=16, key=self._salt)
+        for text in named:
+            digest.update(text.encode("utf-8", "surrogatepass"))
+        state = ConversationState(
+            key=digest.hexdigest(),
+            user=caller.user_key,
+            explicit=bool(given),
+            # An opening alone may be another conversation that begins with the same words.
+            continued=bool(given) or has_answer(request.messages),
+            tool_turn=is_tool_turn(request.messages),
+        )
+        return request, state
+
+    def pin_key(self, state: ConversationState | None) -> str:
+        """The key by which the gate is to look for a pin; "" where none may apply."""
+        return state.key if state is not None and state.continued and self._own.sticky else ""
+
+    def steer(self, state: ConversationState | None, request: ChatRequest, decision: Decision) -> Decision:
+        """The decision by score alone, or the one that keeps the conversation where it is."""
+        if state is None or state.stored is None or decision.score is None:
+            return decision
+        pin = Pin.unpack(state.stored.packed, state.stored.age_s)
+        if pin is None or pin.model not in self._settings.tier_models(pin.tier):
+            return decision
+        declined = decision.reason == "pacing" or ("threshold" in request.extension and decision.tier == "cheap")
+        if declined and pin.tier == "expensive":
+            return decision
+        if decision.tier == pin.tier:
+            return self._same_tier(pin, decision)
+        estimate, leaves = self._weigh(pin, request, decision, tool_turn=state.tool_turn)
+        if estimate is not None:
+            decision = replace(decision, switch_usd=estimate.cost, switch_gain_usd=estimate.worth)
+        if leaves:
+            return replace(decision, reason="sticky_left")
+        return replace(decision, tier=pin.tier, reason="sticky", candidates=self._candidates(pin))
+
+    def _same_tier(self, pin: Pin, decision: Decision) -> Decision:
+        """Within its tier a conversation stays with the model that answered last for as long as that is warm."""
+        if pin.model == decision.candidates[0] or not self._cached(pin, pin.model):
+            return decision
+        return replace(decision, reason="sticky", candidates=self._candidates(pin))
+
+    def _weigh(
+        self, pin: Pin, request: ChatRequest, decision: Decision, *, tool_turn: bool
+    ) -> tuple[Estimate | None, bool]:
+        """What leaving was estimated to cost and to be worth, None where prices are unknown; and whether it leaves."""
+        other = decision.candidates[0]
+        cheap_model, expensive_model = (pin.model, other) if pin.tier == "cheap" else (other, pin.model)
+        cheap, expensive = self._rates_of(cheap_model), self._rates_of(expensive_model)
+        estimate = None
+        if cheap is not None and expensive is not None:
+            shape = self._shape(pin, request)
+            warm = self._cached(pin, other)
+            if pin.tier == "cheap":
+                assert decision.score is not None
+                assert decision.threshold is not None
+                difference = self._mean.difference(cheap, expensive, shape)
+                value = Value(score=decision.score, threshold=decision.threshold, difference=difference)
+                estimate = going_up(pin, cheap, expensive, shape, warm, value)
+            else:
+                estimate = going_down(pin, cheap, expensive, shape, warm)
+        if not self._has_room(pin.tier):
+            return estimate, True
+        if tool_turn:
+            return estimate, False
+        if not self._cached(pin, pin.model):
+            return estimate, True
+        # A warm cache is left upwards alone, and only where it pays.
+        return estimate, pin.tier == "cheap" and estimate is not None and estimate.worth > estimate.cost
+
+    def update(
+        self, state: ConversationState | None, decision: Decision, serving: Candidate, usage: Usage
+    ) -> PinUpdate | None:
+        """What to keep of a turn that was answered; None where it has no conversation or none is kept."""
+        self._mean.add(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
+        if state is None or not self._own.sticky or decision.score is None:
+            return None
+        stored = state.stored
+        before = Pin.unpack(stored.packed, stored.age_s) if stored is not None else None
+        turns, score, warm = (before.turns, before.score, dict(before.warm)) if before is not None else (0, 0.0, {})
+        warm[serving.model] = (usage.prompt_tokens, 0.0)
+        pin = Pin(
+            tier=serving.tier,
+            model=serving.model,
+            turns=turns + 1,
+            # A tool's result says nothing of how hard the conversation is.
+            score=score if state.tool_turn and turns else (score * turns + decision.score) / (turns + 1),
+            output=usage.completion_tokens,
+            # Of each tier one.
+            warm=dict(sorted(warm.items(), key=lambda item: item[1][1])[:2]),
+        )
+        return PinUpdate(key=state.key, packed=pin.pack(), ttl_s=self._own.ttl_s, user=state.user)
+
+    def cache_keys(self, state: ConversationState | None, models: tuple[str, ...]) -> dict[str, dict[str, str]]:
+        """`prompt_cache_key` for each of these models whose provider takes it. Without an id of the caller's, a server
+        of the app's own is sent it only with `prompt_cache = true`: it may refuse what it does not know."""
+        if state is None:
+            return {}
+        return {name: {"prompt_cache_key": state.key} for name in models if self._takes_key(name, state)}
+
+    def _takes_key(self, name: str, state: ConversationState) -> bool:
+        model = self._settings.model(name)
+        own_server = "api_base" in model.params or "base_url" in model.params
+        return name.partition("/")[0] in _TAKES_KEY and (state.explicit or model.prompt_cache or not own_server)
+
+    def _candidates(self, pin: Pin) -> tuple[str, ...]:
+        others = (model for model in self._catalog.route(pin.tier) if model != pin.model)
+        return (pin.model, *others)
+
+    def _shape(self, pin: Pin, request: ChatRequest) -> TurnShape:
+        kept, _ = pin.warm.get(pin.model, (0, 0.0))
+        prompt = max(kept, characters(request.messages) // _A_TOKEN)
+        return TurnShape(prompt=prompt, fresh=prompt - kept, output=pin.output)
+
+    def _cached(self, pin: Pin, model: str) -> int:
+        life_s = self._settings.model(model).prompt_cache_ttl_s
+        if life_s is None:
+            life_s = CACHE_LIFE_S.get(model.partition("/")[0], _DEFAULT_LIFE_S)
+        return pin.cached(model, life_s, self._limits(model).cache_least)
+
+    def _rates_of(self, model: str) -> TokenRates | None:
+        if model not in self._rates:
+            price = self._prices().get(model)
+            if price is None:
+                return None
+            self._rates[model] = TokenRates.of(price)
+        return self._rates[model]

@@ -1,0 +1,265 @@
+"""Conversations through the pipeline: known, kept, left, and whose they are."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from tests.pipeline.world import CHEAP, DEAR, SPARE, World, run
+from tests.support.redis_server import RedisServer
+from turnout.asgi import TurnoutMiddleware
+from turnout.attempt_errors import ProviderFailed
+from turnout.openai.requests import from_call
+from turnout.testing import FixedScorer, Says, ScriptedProvider
+from turnout.turnout import Turnout
+
+PRICES = {"input_usd_per_million": 1, "output_usd_per_million": 4, "cached_input_usd_per_million": "0.1"}
+MODELS = {
+    CHEAP: {**PRICES, "cached_input_usd_per_million": 0.1},
+    SPARE: {**PRICES, "cached_input_usd_per_million": 0.1},
+    DEAR: {"input_usd_per_million": 10, "output_usd_per_million": 40, "cached_input_usd_per_million": 1},
+}
+LONG = "context " * 20_000
+
+
+def usage(tokens: int) -> dict[str, Any]:
+    """Of a turn whose prompt was cached but for its last words."""
+    details = {"cached_tokens": max(0, tokens - 200)}
+    return {
+        "prompt_tokens": tokens,
+        "completion_tokens": 2,
+        "total_tokens": tokens + 2,
+        "prompt_tokens_details": details,
+    }
+
+
+async def turn(
+    w: World, text: str, *, session: str = "s", user: str = "ann", history: int = 1, tokens: int = 40_000
+) -> Any:
+    """One turn of a conversation whose prompt is so many tokens."""
+    for model in (CHEAP, SPARE, DEAR):
+        if model not in w.provider._script:
+            w.provider.say(model, Says("ok", usage=usage(tokens)))
+    messages: list[dict[str, Any]] = [{"role": "system", "content": LONG}]
+    for number in range(history):
+        messages += [{"role": "user", "content": f"q{number}"}, {"role": "assistant", "content": "a"}]
+    messages.append({"role": "user", "content": text})
+    request = from_call(messages, stream=False, params={})
+    context = replace(w.context(user), session_id=session)
+    work = asyncio.ensure_future(w.turnout.completed(request, context))
+    await w.clock.run(work)
+    return work.result().outcome
+
+
+def test_a_long_conversation_stays_with_its_model() -> None:
+    """An easy turn after a hard one stays expensive: its cache is warm. The decision says what leaving was estimated
+    to cost."""
+
+    async def scenario(w: World) -> None:
+        first = await turn(w, "hard one")
+        second = await turn(w, "easy two")
+        assert (first.tier, first.reason) == ("expensive", "scored")
+        assert (second.tier, second.model, second.reason) == ("expensive", DEAR, "sticky")
+        assert second.decision.switch_usd > 0
+        assert (await turn(w, "easy three", session="other")).reason == "scored"
+
+    run(scenario, models=MODELS)
+
+
+def test_after_its_cache_is_cold_it_may_go_down() -> None:
+    """An idle gap longer than the provider keeps the prompt."""
+
+    async def scenario(w: World) -> None:
+        await turn(w, "hard one")
+        await w.clock.advance(301)
+        left = await turn(w, "easy two")
+        assert (left.tier, left.reason) == ("cheap", "sticky_left")
+
+    run(scenario, models=MODELS)
+
+
+def test_a_models_section_says_how_long_its_cache_lives() -> None:
+    """In place of what its provider documents."""
+
+    async def scenario(w: World) -> None:
+        await turn(w, "hard one")
+        await w.clock.advance(301)
+        assert (await turn(w, "easy two")).reason == "sticky"
+
+    run(scenario, models={**MODELS, DEAR: {**MODELS[DEAR], "prompt_cache_ttl_s": 600}})
+
+
+def test_a_short_conversation_has_no_cache_to_lose() -> None:
+    """Below the least that a provider caches, each turn goes by its score."""
+
+    async def scenario(w: World) -> None:
+        assert (await turn(w, "hard one", tokens=100)).tier == "expensive"
+        down = await turn(w, "easy two", tokens=100)
+        assert (down.tier, down.reason) == ("cheap", "sticky_left")
+
+    run(scenario, models=MODELS)
+
+
+def test_a_hard_turn_goes_up_only_where_that_pays() -> None:
+    """Not in a long warm conversation."""
+
+    async def scenario(w: World) -> None:
+        await turn(w, "easy one")
+        stayed = await turn(w, "hard two")
+        assert (stayed.tier, stayed.reason) == ("cheap", "sticky")
+        assert stayed.decision.switch_usd > stayed.decision.switch_gain_usd
+
+    run(scenario, models=MODELS)
+
+
+def test_a_failed_model_is_left_at_once() -> None:
+    """The conversation goes on with whom it fell back to, while that is warm."""
+
+    async def scenario(w: World) -> None:
+        await turn(w, "easy one")
+        w.provider.say(CHEAP, *[ProviderFailed("down")] * 3, Says("ok", prompt_tokens=40_000))
+        assert (await turn(w, "easy two")).model == SPARE
+        third = await turn(w, "easy three")
+        assert (third.model, third.reason) == (SPARE, "sticky")
+
+    run(scenario, models=MODELS)
+
+
+def test_known_by_its_beginning_for_a_known_user_only() -> None:
+    """And another user's same beginning, or the same id, is another conversation."""
+
+    async def scenario(w: World) -> None:
+        await turn(w, "hard one", session="", history=0)
+        second = await turn(w, "easy two", session="", history=0)
+        assert second.reason == "scored"
+        await turn(w, "hard three", session="x")
+        assert (await turn(w, "easy four", session="x", user="bob")).reason == "scored"
+        await turn(w, "hard five", session="", user="anonymous")
+        assert (await turn(w, "easy six", session="", user="anonymous")).reason == "scored"
+
+    run(scenario, models=MODELS)
+
+
+def test_a_tools_result_stays_with_the_loops_model() -> None:
+    """Whatever its text would score."""
+
+    async def scenario(w: World) -> None:
+        await turn(w, "easy one")
+        messages = [
+            {"role": "user", "content": "easy one"},
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function", "function": {}}]},
+            {"role": "tool", "tool_call_id": "1", "content": "hard"},
+        ]
+        request = from_call(messages, stream=False, params={})
+        work = asyncio.ensure_future(w.turnout.completed(request, replace(w.context(), session_id="s")))
+        await w.clock.run(work)
+        assert (work.result().outcome.tier, work.result().outcome.reason) == ("cheap", "sticky")
+
+    run(scenario, models=MODELS)
+
+
+def test_purging_a_user_forgets_its_conversations() -> None:
+    """The next turn goes by its score."""
+
+    async def scenario(w: World) -> None:
+        await turn(w, "hard one")
+        await w.turnout.purge(user="ann")
+        assert (await turn(w, "easy two")).reason == "scored"
+
+    run(scenario, models=MODELS)
+
+
+def test_stickiness_can_be_switched_off() -> None:
+    """Then each turn goes by its score."""
+
+    async def scenario(w: World) -> None:
+        await turn(w, "hard one")
+        assert (await turn(w, "easy two")).reason == "scored"
+
+    run(scenario, models=MODELS, routing={"threshold": 0.5, "conversation": {"sticky": False}})
+
+
+def test_the_share_holds_over_sticky_requests_too() -> None:
+    """Conversations of ten turns, each easy or hard by chance: off by at most 2 x (6 + 1) calls in any stretch."""
+
+    async def scenario(w: World) -> None:
+        served = []
+        for number in range(500):
+            session = f"s{number % 25 + 25 * (number // 250)}"
+            text = f"{'hard' if (number * 7919) % 10 < 4 else 'easy'} {number}"
+            served.append((await turn(w, text, session=session)).tier == "expensive")
+        assert abs(sum(served) - 0.3 * 500) <= 14
+
+    run(scenario, models=MODELS, routing={"max_expensive_share": 0.3}, cache={"enabled": False})
+
+
+def test_ids_are_ours_and_not_sent_on() -> None:
+    """In their place goes a key of ours, the same for the same conversation and another for another user."""
+
+    async def scenario(w: World) -> None:
+        for user in ("ann", "ann", "bob"):
+            params = {"prompt_cache_key": "secret", "metadata": {"session_id": "x"}}
+            await w.ask(f"easy {user} {len(w.provider.seen)}", user=user, params=params)
+        sent = [call.params for call in w.provider.seen]
+        assert all("extra_body" not in params for params in sent)
+        keys = [params["prompt_cache_key"] for params in sent]
+        assert keys[0] == keys[1] != keys[2]
+        assert "secret" not in keys
+
+    run(scenario)
+
+
+def body(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "system", "content": LONG}, {"role": "user", "content": text}]}
+
+
+def test_two_workers_share_a_conversation_through_redis(redis_server: RedisServer) -> None:
+    """By the header, over HTTP, told in the headers of the answer; `purge` takes it."""
+
+    async def main() -> None:
+        config = {
+            "tiers": {"cheap": {"models": [CHEAP]}, "expensive": {"models": [DEAR]}},
+            "models": {name: MODELS[name] for name in (CHEAP, DEAR)},
+            "routing": {"threshold": 0.5},
+            "identity": {"user_header": "x-user-id"},
+            "redis": {"url": redis_server.url, "prefix": "conversations", "timeout_s": 5.0},
+        }
+        provider = ScriptedProvider({name: [Says("ok", prompt_tokens=40_000)] for name in (CHEAP, DEAR)})
+        scorer = FixedScorer(0.1, scores={"hard": 0.9})
+        headers = {"x-user-id": "ann", "x-session-id": "one"}
+
+        async def ask(t: Turnout, text: str) -> httpx.Headers:
+            app: Any = TurnoutMiddleware(Starlette(), turnout=t)
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+                reply = await client.post("/v1/chat/completions", json=body(text), headers=headers)
+            assert reply.status_code == 200, reply.text
+            # The gate is left after the answer is out.
+            await asyncio.sleep(0)
+            return reply.headers
+
+        async with Turnout(config, provider=provider, scorer=scorer) as first:
+            assert (await ask(first, "hard"))["x-turnout-reason"] == "scored"
+        async with Turnout(config, provider=provider, scorer=scorer) as second:
+            stayed = await ask(second, "easy")
+            assert (stayed["x-turnout-tier"], stayed["x-turnout-reason"]) == ("expensive", "sticky")
+            assert float(stayed["x-turnout-switch-cost-usd"]) > 0
+            await second.purge(user="ann")
+            assert (await ask(second, "easy again"))["x-turnout-reason"] == "scored"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("fields", [["messages"], ["temperature"], [""], ["turnout"]])
+def test_a_field_with_a_meaning_of_its_own_names_no_conversation(fields: list[str]) -> None:
+    """Refused at start."""
+    from turnout.errors import SettingsError
+    from turnout.settings import Settings
+
+    tiers = {"cheap": {"models": [CHEAP]}, "expensive": {"models": [DEAR]}}
+    with pytest.raises(SettingsError, match=r"routing\.conversation\.fields"):
+        Settings.from_mapping({"tiers": tiers, "routing": {"conversation": {"fields": fields}}})

@@ -303,7 +303,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     from turnout.upstream import litellm_import
 
-    litellm_import.load()
+    litellm_import.load_litellm()
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     provider = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
     provider.start()

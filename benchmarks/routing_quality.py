@@ -66,7 +66,7 @@ def main() -> None:
     heuristics = litellm_heuristics()
     files = {}
     for name in options.files:
-        files[name] = measured(name, labelled_logs.read([options.folder / f"{name}.csv.gz"]), heuristics)
+        files[name] = measured(name, labelled_logs.read_logs([options.folder / f"{name}.csv.gz"]), heuristics)
         show(name, files[name])
     if set(options.files) != set(FILES):
         print("some files only: nothing written")

@@ -24,7 +24,7 @@ from typing import Any
 from turnout.logs import labelled as labelled_logs
 from turnout.logs.labelled import Logs
 from turnout.ports.scoring import Query
-from turnout.routing.features import read
+from turnout.routing.features import read_features
 from turnout.routing.scorer import FileScorer
 from turnout.routing.tags import identity
 from turnout.training import embedding, evaluate, fit
@@ -91,16 +91,16 @@ def timed(logs: dict[str, Logs]) -> dict[str, Any]:
     queries = [Query.from_text(text) for text in cut]
     scorers = {
         "without the embedding": fit.train(logs[TIMED]).scorer,
-        "with it": fit.train(logs[TIMED], embedding=embedding.load()).scorer,
+        "with it": fit.train(logs[TIMED], embedding=embedding.load_embedding()).scorer,
     }
     with_system = [
         Query(messages=({"role": "system", "content": cut[0] * 4}, {"role": "user", "content": text})) for text in cut
     ]
     whole = scorers["with it"]
-    readings = {id(query): read(query) for query in queries}
+    readings = {id(query): read_features(query) for query in queries}
     return {
         "score": {name: times(scorer.score, queries) for name, scorer in scorers.items()},
-        "of it, reading": times(read, queries),
+        "of it, reading": times(read_features, queries),
         "of it, novelty": times(lambda query: whole._novelty.of(readings[id(query)]), queries),
         "a system prompt's identity": times(lambda query: identity(query.messages), with_system),
         "longest_cpu_ms": {name: least_cpu_ms(whole, query) for name, query in long_ones(cut[0]).items()},
@@ -135,7 +135,7 @@ def novelty(logs: dict[str, Logs]) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    logs = {name: labelled_logs.read([folder / f"{name}.csv.gz"]) for name in NAMES}
+    logs = {name: labelled_logs.read_logs([folder / f"{name}.csv.gz"]) for name in NAMES}
     result = {
         "machine": f"{platform.machine()}, one shared core, Python {platform.python_version()}",
         "times": timed(logs),

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from turnout.logs import labelled as labelled_logs
 from turnout.logs.labelled import Logs
-from turnout.routing.features import FEATURE_VERSION, NAMES, read
+from turnout.routing.features import FEATURE_VERSION, NAMES, read_features
 
 Floats = NDArray[np.float64]
 ROOT = Path(__file__).parent.parent
@@ -100,11 +100,11 @@ def measured(data: dict[str, tuple[Floats, Floats]]) -> dict[str, dict[str, floa
 
 
 def numbers_of(logs: Logs) -> tuple[Floats, Floats]:
-    return np.stack([read(query).structure[READ] for query in logs.queries]), logs.gain
+    return np.stack([read_features(query).structure[READ] for query in logs.queries]), logs.gain
 
 
 def main(folder: Path) -> None:
-    data = {name: numbers_of(labelled_logs.read([folder / f"{name}.csv.gz"])) for name in (*FAMILIES, *ASKED_ONLY)}
+    data = {name: numbers_of(labelled_logs.read_logs([folder / f"{name}.csv.gz"])) for name in (*FAMILIES, *ASKED_ONLY)}
     table = measured(data)
     for name, row in table.items():
         print(f"{name:<24} APGR {row['apgr']:.3f}   random 0.500 +- {row['random_error']:.3f}")

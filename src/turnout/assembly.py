@@ -13,7 +13,7 @@ from turnout.api.access import StatusAccess
 from turnout.api.chat import Chat
 from turnout.api.feedback import Feedback
 from turnout.api.health import Health
-from turnout.api.models import Models
+from turnout.api.models import ModelList
 from turnout.api.routes import Api, OwnPages, Routes, route_table
 from turnout.api.status import Status
 from turnout.api.status_snapshot import Snapshots, Sources
@@ -194,7 +194,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         health=Health(litellm_import.loaded if plugs.get("provider") is None else lambda: True),
     )
     queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, plugs.get("works"))
-    table = route_table(settings.server, chat, Models(catalog.names, catalog.models_of, limits), pages)
+    table = route_table(settings.server, chat, ModelList(catalog.names, catalog.models_of, limits), pages)
     routes = Routes((*table, *(queue.routes if queue is not None else ())))
     api = Api(
         settings=settings,

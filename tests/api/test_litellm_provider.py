@@ -24,7 +24,7 @@ ASK = [{"role": "user", "content": "hi"}]
 
 @pytest.fixture
 def litellm() -> Any:
-    return litellm_import.load()
+    return litellm_import.load_litellm()
 
 
 class Handling:

@@ -20,7 +20,7 @@ from turnout.cli import main
 from turnout.cli.label_models import replaying
 from turnout.labelling.journal import Journal
 from turnout.labelling.labelled_file import LabelledFile
-from turnout.logs.labelled import read
+from turnout.logs.labelled import read_logs
 from turnout.settings import Settings
 
 # The loopback provider tells 7 prompt and 4 output tokens a call; prices as in the settings below.
@@ -109,7 +109,7 @@ def test_a_log_becomes_labelled_logs(
     assert (actual["labelled"], actual["failed"], actual["left"]) == (12, 0, 0)
     assert actual["cost_usd"] == pytest.approx(12 * (CHEAP_USD + DEAR_USD))
     assert provider.calls == {"small": 12, "large": 12}
-    logs = read([place / out], strict=True)
+    logs = read_logs([place / out], strict=True)
     assert sorted(logs.gain.tolist()) == [0.0] * 6 + [1.0] * 6
     assert {g for g, gain in zip(logs.groups, logs.gain, strict=True) if gain} == {"odd"}
     assert logs.cheap_usd.tolist() == pytest.approx([CHEAP_USD] * 12)
@@ -155,7 +155,7 @@ def test_the_budget_is_never_exceeded_even_when_usage_never_comes(
     assert _label("--json", "--max-tokens", "20") == 0
     report = _summary(capsys)
     assert report["already"] == done
-    assert len(read([place / "out.jsonl"], strict=True)) == 40
+    assert len(read_logs([place / "out.jsonl"], strict=True)) == 40
 
 
 def test_the_budget_is_of_all_runs_together(
@@ -239,7 +239,7 @@ def test_a_half_written_row_is_cut_off_and_the_rest_gone_on_with(
         assert "half-written" in captured.err
         assert json.loads(captured.out[captured.out.index("{") :])["already"] == 4
         assert provider.calls == {"small": 12, "large": 12}
-        assert len(read([place / out], strict=True)) == 12
+        assert len(read_logs([place / out], strict=True)) == 12
 
 
 def test_rows_that_fail_are_named_and_lose_nothing(
@@ -304,7 +304,7 @@ def test_a_provider_that_stays_away_ends_the_work_with_its_cause_and_keeps_what_
     # A 500 tells no usage: each may have been billed, and counts at its worst.
     assert actual["spent_before_usd"] == pytest.approx(spent)
     assert spent > bought * CHEAP_USD + failed * 1024 * 20e-6
-    assert len(read([place / "out.jsonl"], strict=True)) == 12
+    assert len(read_logs([place / "out.jsonl"], strict=True)) == 12
 
 
 def test_the_settings_say_how_soon_a_model_is_tried_again(place: Path) -> None:
@@ -543,7 +543,7 @@ def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: Loopb
     actual, errors = running.communicate(timeout=30)
     assert running.returncode == 130, errors
     summary = json.loads(actual)
-    rows = len(read([out], strict=True))
+    rows = len(read_logs([out], strict=True))
     assert 2 <= rows == summary["labelled"] < 12
     assert b"goes on where it ended" in errors
     # The call that was broken off may have been billed: the account says so, at its worst.
@@ -553,7 +553,7 @@ def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: Loopb
     assert summary["uncertain_usd"] > 0
     provider.latency_s = 0.0
     assert _label() == 0
-    assert len(read([out], strict=True)) == 12
+    assert len(read_logs([out], strict=True)) == 12
 
 
 def test_a_check_that_hangs_keeps_no_run_from_ending(place: Path) -> None:

@@ -110,7 +110,7 @@ def test_under_a_sub_path_of_plain_starlette(provider: LoopbackProvider) -> None
     assert client.get("/llm/").text == "home"
     assert client.post(CHAT, json=body("x")).status_code == 404
     assert provider.calls.total() == 3
-    litellm_import.load().in_memory_llm_clients_cache.flush_cache()
+    litellm_import.load_litellm().in_memory_llm_clients_cache.flush_cache()
     gc.collect()
 
 

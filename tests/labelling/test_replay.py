@@ -10,7 +10,7 @@ import pytest
 from turnout.errors import LogError
 from turnout.labelling.journal import Journal, journal_path
 from turnout.labelling.labelled_file import LabelledFile
-from turnout.labelling.prompts import Intake, digest_of, in_turn, most_tokens, plain, read
+from turnout.labelling.prompts import Intake, digest_of, in_turn, most_tokens, plain, read_prompts
 from turnout.logs.files import Broken, records_of
 from turnout.logs.reader import LogReader
 
@@ -51,7 +51,7 @@ def test_rows_that_are_done_or_repeated_are_not_read_twice(tmp_path: Path) -> No
     ]
     file.write_text("\n".join(json.dumps(row) for row in rows))
     intake = Intake()
-    actual = list(read(LogReader([file]), frozenset({"7", digest_of("c", "")}), intake))
+    actual = list(read_prompts(LogReader([file]), frozenset({"7", digest_of("c", "")}), intake))
     assert [(prompt.prompt, prompt.group) for prompt in actual] == [("a", ""), ("a", "g"), ("b", ""), ("d", "")]
     assert (intake.rows, intake.repeated, intake.already) == (6, 1, 1)
 

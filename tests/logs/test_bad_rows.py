@@ -12,7 +12,7 @@ import pytest
 from turnout.cli import main
 from turnout.errors import LogError
 from turnout.logs.bad_rows import KINDS, BadRows
-from turnout.logs.labelled import read
+from turnout.logs.labelled import read_logs
 from turnout.logs.reader import Columns
 from turnout.logs.values import Scale
 from turnout.training import evaluate, fit
@@ -70,21 +70,23 @@ def test_another_scale_is_refused_with_the_flag_to_pass(tmp_path: Path, end: int
     rows = [(f"p {row}", row % (end + 1), (row + 1) % (end + 1)) for row in range(7 * (end + 1))]
     unit = [(f"u {row}", row % 2, 1) for row in range(round(len(rows) * (1 / share - 1)))]
     with pytest.raises(LogError, match=rf"another scale; pass --scale 0:{end}, or"):
-        read([file(tmp_path / "scale.csv", [*unit, *rows])])
-    logs = read([file(tmp_path / "scale.csv", rows)], columns=Columns(scale=Scale(0, end)))
+        read_logs([file(tmp_path / "scale.csv", [*unit, *rows])])
+    logs = read_logs([file(tmp_path / "scale.csv", rows)], columns=Columns(scale=Scale(0, end)))
     assert len(logs) == len(rows)
     assert logs.cheap.max() == logs.expensive.max() == 1.0
 
 
 def test_a_scale_where_lower_is_better(tmp_path: Path) -> None:
     """The first number is the worst grade."""
-    logs = read([file(tmp_path / "grades.csv", [("a", 1, 5), ("b", 5, 3)])], columns=Columns(scale=Scale.parse("5:1")))
+    logs = read_logs(
+        [file(tmp_path / "grades.csv", [("a", 1, 5), ("b", 5, 3)])], columns=Columns(scale=Scale.parse("5:1"))
+    )
     assert (logs.cheap.tolist(), logs.expensive.tolist()) == ([1.0, 0.0], [0.0, 0.5])
 
 
 def test_a_few_qualities_above_one_are_bad_rows(tmp_path: Path) -> None:
     """A slip of one is skipped and named."""
-    logs = read([file(tmp_path / "slips.csv", [*[(f"p {row}", row % 2, 1) for row in range(10)], ("x", 7, 1)])])
+    logs = read_logs([file(tmp_path / "slips.csv", [*[(f"p {row}", row % 2, 1) for row in range(10)], ("x", 7, 1)])])
     assert (len(logs), logs.skipped) == (10, 1)
     assert "cheap_quality is 7, outside [0, 1]" in logs.bad[0]
 
@@ -92,7 +94,7 @@ def test_a_few_qualities_above_one_are_bad_rows(tmp_path: Path) -> None:
 def test_most_rows_skipped_is_a_doubt_and_stands_in_the_error(tmp_path: Path) -> None:
     """ "0 in every row" alone would send one looking in the wrong place."""
     rows = [*[(f"p {row}", 1, 1) for row in range(60)], *[(f"q {row}", "fine", 1) for row in range(252)]]
-    logs = read([file(tmp_path / "words.csv", rows)])
+    logs = read_logs([file(tmp_path / "words.csv", rows)])
     reason = r"252 of 312 rows were skipped, 252 of them.*cheap_quality is '\.\.\.', not a number"
     with pytest.raises(LogError, match=rf"is 0 in every row.*{reason}"):
         fit.train(logs)
@@ -100,7 +102,7 @@ def test_most_rows_skipped_is_a_doubt_and_stands_in_the_error(tmp_path: Path) ->
         fit.train(replace(logs, weights=np.arange(60) + 1.0).evened())
     assert any("252 of 312 rows were skipped" in doubt for doubt in data_checks(logs))
     few = [(f"p {row}", row % 2, 1) for row in range(10)]
-    logs = read([file(tmp_path / "few.csv", [*few, *[("x", "fine", 1)] * 11])])
+    logs = read_logs([file(tmp_path / "few.csv", [*few, *[("x", "fine", 1)] * 11])])
     for refused in (fit.train, evaluate.cross_validated):
         with pytest.raises(LogError, match=r"10 good rows are too few.*11 of 21 rows were skipped.*is '\.\.\.', not"):
             refused(logs)
@@ -110,12 +112,12 @@ def test_no_good_row_names_the_files_and_the_commonest_reason(tmp_path: Path) ->
     """Also where a file holds nothing but its header."""
     paths = [file(tmp_path / f"{name}.csv", [("", 0, 1)]) for name in "abcdefg"]
     with pytest.raises(LogError, match=r"none\.csv: is empty"):
-        read([file(tmp_path / "none.csv", [])])
+        read_logs([file(tmp_path / "none.csv", [])])
     with pytest.raises(LogError, match=r"a\.csv, .*b\.csv, .*c\.csv and 4 more: no good row"):
-        read(paths)
+        read_logs(paths)
     bad = file(tmp_path / "bad.csv", [("", 0, 1), *[("x", "fine", 1)] * 3])
     with pytest.raises(LogError, match=r"bad\.csv: no good row.*bad\.csv:2: prompt is empty.*3 of them.*not a number"):
-        read([bad])
+        read_logs([bad])
 
 
 def test_weights_of_nothing_name_the_file(tmp_path: Path) -> None:
@@ -123,7 +125,7 @@ def test_weights_of_nothing_name_the_file(tmp_path: Path) -> None:
     path = tmp_path / "w.csv"
     path.write_text("prompt,cheap_quality,expensive_quality,weight\na,0,1,0\n")
     with pytest.raises(LogError, match=r"w\.csv: every row has a weight of 0"):
-        read([path])
+        read_logs([path])
 
 
 def test_the_command_tells_it_once_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.logs.test_reader import TABLE, as_read, json_lines, price_of
 from turnout.errors import LogError
 from turnout.logs.files import Broken
-from turnout.logs.labelled import read
+from turnout.logs.labelled import read_logs
 from turnout.logs.reader import LogReader
 
 WINNERS = {(1.0, 0.0): "cheap", (0.0, 1.0): "expensive"}
@@ -67,7 +67,7 @@ def test_plus_and_minus_one_are_a_scale_of_their_own(tmp_path: Path) -> None:
     """Refused with the flag to pass, in the form that argparse takes."""
     path = json_lines(tmp_path / "log.jsonl", one_answer_each("-1", "+1"))
     with pytest.raises(LogError, match=r"another scale; pass --scale=-1:1"):
-        read([path], price_of=price_of)
+        read_logs([path], price_of=price_of)
 
 
 def test_a_long_table_may_name_its_questions_by_id(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_excels_separator_line_and_quoted_line_ends_are_read(tmp_path: Path) -> 
     path = tmp_path / "log.csv"
     rows = "".join(f'"{q}";{int(c)},0;{int(e)},0\r\n' for q, c, e in TABLE)
     path.write_text("sep=;\r\nprompt;cheap_quality;expensive_quality\r\n" + rows + '"two\r\nlines; one";1,0;1,0\r\n')
-    logs = read([path])
+    logs = read_logs([path])
     assert (len(logs), logs.skipped, logs.queries[-1].messages[-1]["content"]) == (4, 0, "two\r\nlines; one")
 
 
@@ -129,4 +129,4 @@ def test_numbers_that_may_be_qualities_are_asked_for(tmp_path: Path) -> None:
     """Of three nobody can say which two; tokens and times are none."""
     path = json_lines(tmp_path / "log.jsonl", [{"prompt": "a", "s1": 0, "s2": 1, "s3": 1, "tokens": 5}])
     with pytest.raises(LogError, match="Pass --cheap COLUMN --expensive COLUMN, of s1, s2, s3"):
-        read([path])
+        read_logs([path])

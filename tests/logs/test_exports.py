@@ -13,7 +13,7 @@ import pytest
 
 from tests.logs import samples
 from tests.logs.test_reader import PRICES, TABLE, as_read, price_of
-from turnout.logs.labelled import read
+from turnout.logs.labelled import read_logs
 
 Record = dict[str, Any]
 
@@ -144,7 +144,7 @@ def test_a_call_logged_without_its_prompt_is_a_counted_loss(tmp_path: Path) -> N
     rows = [*[{**record, "proxy_server_request": "{}"}] * 3, *map(samples.litellm, "ab", PRICES, (1, 0), (0.1, 0.1))]
     logs_path = write(tmp_path / "log.jsonl", rows)
     with pytest.raises(Exception, match="store_prompts_in_spend_logs"):
-        read([logs_path], price_of=price_of)
+        read_logs([logs_path], price_of=price_of)
 
 
 @pytest.mark.parametrize("words", ["Größe", "café crème", "it’s “fine”"])
@@ -153,7 +153,7 @@ def test_rows_of_western_encodings_are_read_and_told(tmp_path: Path, words: str)
     lines = [f"{words if row % 3 else 'plain'} {row},{row % 2},{(row + 1) % 2}".encode("cp1252") for row in range(60)]
     path = tmp_path / "log.csv"
     path.write_bytes(b"prompt,cheap_quality,expensive_quality\n" + b"\n".join(lines))
-    logs = read([path])
+    logs = read_logs([path])
     assert (len(logs), logs.skipped) == (60, 0)
     assert logs.queries[1].messages[-1]["content"] == f"{words} 1"
     assert "Latin-1" in logs.understood[0]
@@ -166,7 +166,7 @@ def test_rows_of_other_encodings_are_lost_and_told(tmp_path: Path, encoding: str
     lines = [f"{words if row % 3 else 'plain'} {row},{row % 2},1".encode(encoding) for row in range(60)]
     path = tmp_path / "log.csv"
     path.write_bytes(b"prompt,cheap_quality,expensive_quality\n" + b"\n".join(lines))
-    logs = read([path])
+    logs = read_logs([path])
     assert logs.skipped == 40
     assert "not valid UTF-8" in logs.bad[0]
 

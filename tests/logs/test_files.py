@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from turnout.errors import LogError
-from turnout.logs.labelled import read
+from turnout.logs.labelled import read_logs
 
 HEADER = "prompt,cheap_quality,expensive_quality\n"
 
@@ -21,7 +21,7 @@ def damaged(path: Path, whole: bytes) -> Iterator[tuple[int, str]]:
     for place in range(0, len(whole), len(whole) // 50):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
-            read([path])
+            read_logs([path])
         except LogError as error:
             yield place, str(error)
         else:
@@ -44,7 +44,7 @@ def test_a_cut_gzip_is_told_wherever_the_cut_is(tmp_path: Path, kept: int) -> No
     path = tmp_path / "cut.csv.gz"
     path.write_bytes(gzip.compress((HEADER + "a,0,1\n" * 50).encode())[:kept])
     with pytest.raises(LogError, match=r"cut\.csv\.gz: the compressed file is cut short"):
-        read([path])
+        read_logs([path])
 
 
 def test_a_damaged_parquet_file_is_not_called_a_matter_of_its_encoding(tmp_path: Path) -> None:
@@ -63,18 +63,18 @@ def test_any_delimiter_is_read(tmp_path: Path, delimiter: str) -> None:
     """As a spreadsheet of another country writes it, whatever the file's suffix."""
     path = tmp_path / "sheet.csv"
     path.write_text((HEADER + "a,0,1\nb,1,1\n").replace(",", delimiter))
-    assert read([path]).gain.tolist() == [1.0, 0.0]
+    assert read_logs([path]).gain.tolist() == [1.0, 0.0]
 
 
 def test_a_prompt_of_a_megabyte_is_read(tmp_path: Path) -> None:
     """From a CSV too, whose own limit is an eighth of that."""
     path = tmp_path / "long.csv"
     path.write_text("prompt,cheap_quality,expensive_quality\n" + "long " * 200_000 + ",0,1\n")
-    assert len(str(read([path]).queries[0].messages[0]["content"])) == 1_000_000
+    assert len(str(read_logs([path]).queries[0].messages[0]["content"])) == 1_000_000
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none.jsonl.gz", "none.parquet"])
 def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path, name: str) -> None:
     """Not as a damaged one, of whatever format."""
     with pytest.raises(LogError, match=rf"{name}: cannot be read: .*No such file or directory$"):
-        read([tmp_path / name])
+        read_logs([tmp_path / name])

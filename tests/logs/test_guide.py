@@ -14,7 +14,7 @@ import pytest
 from tests.logs import samples
 from tests.logs.test_reader import TABLE, one_answer_records, price_of
 from turnout.errors import LogError
-from turnout.logs.labelled import read
+from turnout.logs.labelled import read_logs
 from turnout.logs.reader import LogReader
 from turnout.logs.schemas import SCHEMAS
 
@@ -38,7 +38,7 @@ def records_by_format() -> Iterator[tuple[str, list[Any]]]:
 def outcome(path: Path) -> str:
     """What becomes of a log, as the guide says it."""
     try:
-        read([path], price_of=price_of)
+        read_logs([path], price_of=price_of)
     except LogError as error:
         if "turnout label" in str(error):
             assert all(row for _, _, row in LogReader([path]).rows())

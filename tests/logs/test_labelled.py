@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from turnout.errors import LogError
-from turnout.logs.labelled import read
+from turnout.logs.labelled import read_logs
 
 ROWS = [
     {"prompt": "a, b", "cheap_quality": 0.5, "expensive_quality": 1, "group": "g"},
@@ -37,7 +37,7 @@ def test_every_format_reads_the_same(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in ROWS))
     pa.parquet.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet")
     for name in ("a.csv", "a.csv.gz", "a.jsonl", "a.parquet"):
-        logs = read([tmp_path / name])
+        logs = read_logs([tmp_path / name])
         assert [query.messages[0]["content"] for query in logs.queries] == [row["prompt"] for row in ROWS]
         assert logs.gain.tolist() == [0.5, -1.0]
         assert logs.groups == ["g", ""]
@@ -48,20 +48,20 @@ def test_bad_rows_are_named_counted_and_skipped(tmp_path: Path) -> None:
     """Or fatal where that is asked for."""
     file = tmp_path / "bad.csv"
     file.write_text(_csv("good,0,1\nlow,-1,1\nword,x,1\n,0,1\nshort,1\n"))
-    logs = read([file])
+    logs = read_logs([file])
     assert (len(logs), logs.skipped) == (1, 4)
     assert logs.bad[0] == f"{file}:3: cheap_quality is -1, outside [0, 1]"
     assert "not a number" in logs.bad[1]
     assert logs.bad[2].endswith(":5: prompt is empty")
     with pytest.raises(LogError, match=r"bad\.csv:3"):
-        read([file], strict=True)
+        read_logs([file], strict=True)
 
 
 def test_broken_json_lines_lose_nothing_else(tmp_path: Path) -> None:
     """A cut last line is one bad row."""
     file = tmp_path / "cut.jsonl"
     file.write_text(json.dumps(ROWS[0]) + '\n{"prompt": "cu')
-    assert (len(read([file])), read([file]).skipped) == (1, 1)
+    assert (len(read_logs([file])), read_logs([file]).skipped) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content:
     """Its name and the reason, no traceback."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(LogError, match=expected):
-        read([tmp_path / name])
+        read_logs([tmp_path / name])
 
 
 def test_a_conversation_can_be_a_row(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_conversation_can_be_a_row(tmp_path: Path) -> None:
     messages = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
     file = tmp_path / "m.jsonl"
     file.write_text(json.dumps({"messages": messages, "cheap_quality": 0, "expensive_quality": 1}))
-    assert read([file]).queries[0].messages == tuple(messages)
+    assert read_logs([file]).queries[0].messages == tuple(messages)
 
 
 def test_a_cut_gzip_a_directory_and_the_line_it_came_to(tmp_path: Path) -> None:
@@ -105,10 +105,10 @@ def test_a_cut_gzip_a_directory_and_the_line_it_came_to(tmp_path: Path) -> None:
     whole = gzip.compress(_csv(rows).encode())
     (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(LogError, match=r"cut\.csv\.gz: the compressed file is cut short"):
-        read([tmp_path / "cut.csv.gz"])
+        read_logs([tmp_path / "cut.csv.gz"])
     (tmp_path / "dir.csv").mkdir()
     with pytest.raises(LogError, match="is a directory"):
-        read([tmp_path / "dir.csv"])
+        read_logs([tmp_path / "dir.csv"])
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_each_thing_wrong_with_a_row_has_its_words(tmp_path: Path, row: bytes, e
     """And the rows around it are read, the line counted from the row's beginning."""
     file = tmp_path / "a.csv"
     file.write_bytes(_csv('"two\nlines",0,1\n').encode() + row + b"\nlast,1,1\n")
-    logs = read([file])
+    logs = read_logs([file])
     assert (len(logs), logs.skipped) == (2, 1)
     assert logs.bad[0].startswith(f"{file}:4: ")
     assert expected in logs.bad[0]
@@ -139,7 +139,7 @@ def test_a_sample_is_even_deterministic_and_checks_every_row(tmp_path: Path) -> 
     rows = [f"{number},{number / 4000},1" for number in range(4000)]
     rows[3500] = "bad,7,1"
     file.write_text(_csv("\n".join(rows)))
-    logs, again, other = (read([file], most=200, seed=seed) for seed in (1, 1, 2))
+    logs, again, other = (read_logs([file], most=200, seed=seed) for seed in (1, 1, 2))
     assert (len(logs), logs.rows, logs.skipped) == (200, 3999, 1)
     assert logs.cheap.tolist() == again.cheap.tolist() != other.cheap.tolist()
     assert logs.cheap.tolist() == sorted(logs.cheap.tolist())
@@ -153,7 +153,7 @@ def test_a_weight_is_given_out_as_rows(tmp_path: Path) -> None:
     file = tmp_path / "w.csv"
     file.write_text("prompt,cheap_quality,expensive_quality,weight\n"
                     + "".join(f"{number},{number / 100},1,{number % 4}\n" for number in range(100)))  # fmt: skip
-    logs = read([file])
+    logs = read_logs([file])
     even = logs.evened()
     assert len(even) == 100
     for number in range(100):

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.logs import samples
 from turnout.errors import LogError
 from turnout.logs.files import Broken
-from turnout.logs.labelled import read
+from turnout.logs.labelled import read_logs
 from turnout.logs.reader import Columns, LogReader
 from turnout.logs.schemas import SCHEMAS
 
@@ -44,7 +44,7 @@ def question_of(query: Any) -> str:
 
 
 def as_read(path: Path, **options: Any) -> list[tuple[str, float, float]]:
-    logs = read([path], price_of=price_of, columns=Columns(**options))
+    logs = read_logs([path], price_of=price_of, columns=Columns(**options))
     assert logs.skipped == 0, logs.bad
     rows = zip(map(question_of, logs.queries), logs.cheap.tolist(), logs.expensive.tolist(), strict=True)
     return sorted(rows)
@@ -65,7 +65,7 @@ def test_a_log_of_one_answer_a_record_is_pivoted(tmp_path: Path, name: str) -> N
     path = json_lines(tmp_path / "log.jsonl", one_answer_records(samples.ONE_ANSWER[name]))
     assert as_read(path) == sorted(TABLE)
     assert as_read(path, source=name) == sorted(TABLE)
-    logs = read([path], price_of=price_of)
+    logs = read_logs([path], price_of=price_of)
     assert set(logs.groups) == {"support"}
     assert logs.has_costs == (name != "otel")
     assert "read as" in logs.understood[0]
@@ -94,7 +94,7 @@ def test_questions_without_grades_go_on_to_label(tmp_path: Path, name: str) -> N
     rows = [row for _, _, row in LogReader([path]).rows()]
     assert not any(isinstance(row, Broken) for row in rows)
     with pytest.raises(LogError, match="`turnout label LOG -o FILE` asks the tiers"):
-        read([path])
+        read_logs([path])
 
 
 def test_every_schema_has_its_sample() -> None:
@@ -121,21 +121,21 @@ def test_scores_of_another_file_are_joined_by_id(tmp_path: Path) -> None:
     grades = [grade for _, *pair in TABLE for grade in pair]
     feedback = [{"request_id": f"req-{number}", "quality": grade} for number, grade in enumerate(grades)]
     paths = [json_lines(tmp_path / "log.jsonl", requests), json_lines(tmp_path / "feedback.jsonl", feedback)]
-    logs = read(paths, price_of=price_of)
+    logs = read_logs(paths, price_of=price_of)
     assert sorted(zip(map(question_of, logs.queries), logs.cheap, logs.expensive, strict=True)) == sorted(TABLE)
     with pytest.raises(LogError, match="holds no prompts; name the log beside it"):
-        read(paths[1:])
+        read_logs(paths[1:])
 
 
 def test_models_of_unknown_price_are_asked_for(tmp_path: Path) -> None:
     """Guessing would train the opposite of what is meant; the names are told with or without their provider."""
     path = json_lines(tmp_path / "log.jsonl", [samples.arena(*row) for row in TABLE])
     with pytest.raises(LogError, match="say which two they are: --cheap gpt-4o-mini --expensive gpt-4o"):
-        read([path])
-    logs = read([path], columns=Columns(cheap="openai/gpt-4o", expensive="gpt-4o-mini"))
+        read_logs([path])
+    logs = read_logs([path], columns=Columns(cheap="openai/gpt-4o", expensive="gpt-4o-mini"))
     assert logs.cheap.tolist() == [row[2] for row in TABLE]
     with pytest.raises(LogError, match="no answer of claude"):
-        read([path], columns=Columns(cheap="claude", expensive="gpt-4o"))
+        read_logs([path], columns=Columns(cheap="claude", expensive="gpt-4o"))
 
 
 def test_costs_tell_which_model_is_cheap_only_beyond_doubt(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_costs_tell_which_model_is_cheap_only_beyond_doubt(tmp_path: Path) -> No
             assert as_read(path) == sorted(TABLE)
         else:
             with pytest.raises(LogError, match="--cheap x --expensive y"):
-                read([path])
+                read_logs([path])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_long_table_takes_the_mean_of_what_was_graded_twice(tmp_path: Path) ->
     rows = [("q", "gpt-4o-mini", "up"), ("q", "gpt-4o-mini", "down"), ("q", "gpt-4o", "up"), ("r", "gpt-4o", "up")]
     path = tmp_path / "thumbs.csv"
     path.write_text("question,model,thumb\n" + "".join(",".join(row) + "\n" for row in rows))
-    logs = read([path], price_of=price_of)
+    logs = read_logs([path], price_of=price_of)
     assert (logs.cheap.tolist(), logs.expensive.tolist(), logs.skipped) == ([0.5], [1.0], 1)
     assert "the row tells one side alone" in logs.bad[0]
 
@@ -194,11 +194,11 @@ def test_an_open_quote_is_told_as_the_rows_it_swallows(tmp_path: Path) -> None:
     path = tmp_path / "open.csv"
     good = "".join(f"q {row},0,1\n" for row in range(10))
     path.write_text("prompt,cheap_quality,expensive_quality\n" + good + '"open,0,1\n' + good)
-    logs = read([path])
+    logs = read_logs([path])
     assert (len(logs), logs.skipped) == (10, 11)
     assert "swallows 10 rows" in logs.bad[0]
     path.write_text('prompt,cheap_quality,expensive_quality\n"list:\n1, 2, 3\nend",0,1\n' + good)
-    assert (len(read([path])), read([path]).skipped) == (11, 0)
+    assert (len(read_logs([path])), read_logs([path]).skipped) == (11, 0)
 
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00\ufeff"), min_size=1).filter(str.strip)
@@ -242,7 +242,7 @@ def test_one_table_is_the_same_rows_in_every_format(tmp_path: Path, table: list[
         for container in ("plain", "gz", "zip"):
             path = tmp_path / "log.data"
             path.write_bytes(packed(written(table, kind), container))
-            logs = read([path])
+            logs = read_logs([path])
             rows = zip(map(question_of, logs.queries), logs.cheap.tolist(), logs.expensive.tolist(), strict=True)
             assert list(rows) == table, (kind, container)
 
@@ -261,5 +261,5 @@ def test_a_cut_or_flipped_file_is_an_error_or_a_counted_loss(
         path = tmp_path / "log.data"
         path.write_bytes(damaged)
         with contextlib.suppress(LogError):
-            logs = read([path])
+            logs = read_logs([path])
             assert all(0.0 <= quality <= 1.0 for quality in (*logs.cheap, *logs.expensive))

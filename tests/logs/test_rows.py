@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from turnout.errors import LogError
-from turnout.logs.labelled import Logs, read
+from turnout.logs.labelled import Logs, read_logs
 
 GOOD = {"prompt": "good", "cheap_quality": 0, "expensive_quality": 1}
 
@@ -54,7 +54,7 @@ DEEP = "[" * 100_000
 def test_what_no_row_should_hold_is_a_bad_row(tmp_path: Path, row: str, expected: str) -> None:
     """Named by its line, counted, skipped, and told in few words."""
     path = json_lines(tmp_path / "a.jsonl", row)
-    logs = read([path])
+    logs = read_logs([path])
     assert (len(logs), logs.skipped) == (2, 1)
     assert logs.bad[0].startswith(f"{path}:2: {expected}" if expected != "not a number" else f"{path}:2: ")
     assert expected in logs.bad[0]
@@ -73,7 +73,7 @@ def test_any_depth_is_a_bad_row(tmp_path: Path) -> None:
     for deep in range(700, 1000):
         nest = "[" * deep + "]" * deep
         rows.append(f'{{"messages": [{{"role": {nest}}}], "cheap_quality": 0, "expensive_quality": 1}}')
-    logs = read([json_lines(tmp_path / "deep.jsonl", *rows)])
+    logs = read_logs([json_lines(tmp_path / "deep.jsonl", *rows)])
     assert (len(logs), logs.skipped) == (2, len(rows))
 
 
@@ -81,7 +81,7 @@ def test_a_deep_cell_of_a_csv_is_a_bad_row(tmp_path: Path) -> None:
     """The text of a cell is JSON too."""
     path = tmp_path / "a.csv"
     path.write_text(f"messages,prompt,cheap_quality,expensive_quality\n{DEEP},,0,1\n,good,0,1\n")
-    logs = read([path])
+    logs = read_logs([path])
     assert (len(logs), logs.skipped) == (1, 1)
     assert logs.bad[0] == f"{path}:2: messages is not JSON (nested too deep)"
 
@@ -92,7 +92,7 @@ def test_a_group_in_another_encoding_is_a_bad_row_whatever_the_prompt(tmp_path: 
     actual = "prompt,cheap_quality,expensive_quality,group\ngood,0,1,a\nplain,0,1,caf\xe9\ngood,1,1,a\n"
     path.write_bytes(actual.encode("latin-1"))
     for most in (None, 1):
-        logs = read([path], most=most)
+        logs = read_logs([path], most=most)
         assert (logs.rows, logs.skipped) == (2, 1)
         assert logs.bad[0].startswith(f"{path}:3: group is not valid UTF-8; is the file Latin-1? Convert it: iconv")
 
@@ -101,17 +101,17 @@ def test_a_group_that_is_missing_is_no_group(tmp_path: Path) -> None:
     """As pandas writes it, in JSON lines and in Parquet."""
     rows = ['"group": NaN', '"group": null', '"group": ""', '"group": "nan"', '"group": 3']
     actual = [f'{{"prompt": "a", "cheap_quality": 0, "expensive_quality": 1, {group}}}' for group in rows]
-    assert read([json_lines(tmp_path / "a.jsonl", *actual)]).groups == ["", "", "", "", "nan", "3", ""]
+    assert read_logs([json_lines(tmp_path / "a.jsonl", *actual)]).groups == ["", "", "", "", "nan", "3", ""]
     for name, group in (("nan", pa.array([float("nan"), None])), ("none", pa.array([None, "a"]))):
         table = pa.table({"prompt": ["a", "b"], "cheap_quality": [0, 1], "expensive_quality": [1, 1], "group": group})
         pa.parquet.write_table(table, path := tmp_path / f"{name}.parquet")
-        assert read([path]).groups == ["", "" if name == "nan" else "a"]
+        assert read_logs([path]).groups == ["", "" if name == "nan" else "a"]
 
 
 def test_what_else_pandas_writes_for_nothing_is_nothing(tmp_path: Path) -> None:
     """A NaN is a cost, a weight or a conversation that is not told."""
     nothing = dict.fromkeys(("messages", "cheap_usd", "expensive_usd", "weight"), float("nan"))
-    logs = read([json_lines(tmp_path / "a.jsonl", line(**nothing))])
+    logs = read_logs([json_lines(tmp_path / "a.jsonl", line(**nothing))])
     assert (len(logs), logs.skipped) == (3, 0)
     assert np.isnan(logs.cheap_usd).all()
     assert logs.weight.tolist() == [1, 1, 1]
@@ -136,4 +136,4 @@ def test_a_quality_out_of_range_is_named() -> None:
 def test_a_weight_that_is_not_told_is_one(tmp_path: Path) -> None:
     """Among rows that tell theirs; 0 is told."""
     path = json_lines(tmp_path / "a.jsonl", line(weight=2.5), line(weight=None), line(weight=0))
-    assert read([path]).weight.tolist() == [1.0, 2.5, 1.0, 0.0, 1.0]
+    assert read_logs([path]).weight.tolist() == [1.0, 2.5, 1.0, 0.0, 1.0]

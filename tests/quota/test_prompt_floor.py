@@ -17,7 +17,7 @@ CODE = "def f(a, b):\n    return a\n"
 @pytest.mark.parametrize("text", [PROSE * 50, "12345 " * 90, "", "   \n\n", CODE * 30, HAN * 20])
 def test_it_is_below_what_a_tokenizer_counts(text: str) -> None:
     """OpenAI's cl100k, which litellm brings along."""
-    litellm_import.load()
+    litellm_import.load_litellm()
     from litellm.litellm_core_utils.default_encoding import encoding
 
     assert text_floor(text) <= len(encoding.encode(text))

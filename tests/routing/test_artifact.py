@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from turnout.errors import ArtifactError
-from turnout.routing.artifact import FORMAT, HEADER_MEMBER, MAX_UNPACKED_BYTES, SCHEMA, Artifact, load, save
+from turnout.routing.artifact import FORMAT, HEADER_MEMBER, MAX_UNPACKED_BYTES, SCHEMA, Artifact, load_artifact, save
 from turnout.routing.features import FEATURE_VERSION
 
 SMALL = Artifact(header={"a": 1}, arrays={"numbers": np.arange(3.0)})
@@ -26,7 +26,7 @@ def test_what_is_written_is_read_and_named_by_what_can_change_a_score(tmp_path: 
     for name in ("one", "two"):
         save(SMALL, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    read = load(tmp_path / "one")
+    read = load_artifact(tmp_path / "one")
     assert (dict(read.header), read.arrays["numbers"].tolist()) == ({"a": 1}, [0.0, 1.0, 2.0])
     actual = Artifact(header={"a": 1, "summary": {"date": "today"}}, arrays=SMALL.arrays)
     assert read.version == SMALL.version == actual.version
@@ -76,7 +76,7 @@ def test_a_file_that_unpacks_to_more_than_any_scorer_is_refused(tmp_path: Path) 
     np.save(packed, np.arange(3.0))
     _claiming(tmp_path / "bomb", "more.npy", packed.getvalue(), MAX_UNPACKED_BYTES)
     with pytest.raises(ArtifactError, match="unpacks to more than"):
-        load(tmp_path / "bomb")
+        load_artifact(tmp_path / "bomb")
 
 
 def test_a_file_that_tells_too_small_a_size_is_not_unpacked_beyond_it(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_file_that_tells_too_small_a_size_is_not_unpacked_beyond_it(tmp_path: 
         tracemalloc.start()
         try:
             with contextlib.suppress(ArtifactError):
-                load(tmp_path / "liar")
+                load_artifact(tmp_path / "liar")
             assert tracemalloc.get_traced_memory()[1] < 4_000_000
         finally:
             tracemalloc.stop()
@@ -104,10 +104,10 @@ def test_what_is_not_finite_not_numbers_or_older_is_refused(tmp_path: Path) -> N
     ):
         save(Artifact(header={}, arrays={name: array}), tmp_path / "s")
         with pytest.raises(ArtifactError, match=rf"s: {name}\.npy (is|holds) {actual}"):
-            load(tmp_path / "s")
+            load_artifact(tmp_path / "s")
     save(SMALL, tmp_path / "s")
     with pytest.raises(ValueError, match="read-only"):
-        load(tmp_path / "s").arrays["numbers"][0] = 9.0
+        load_artifact(tmp_path / "s").arrays["numbers"][0] = 9.0
     for key, version, actual in (
         ("schema", SCHEMA - 1, "an older Turnout .*train again"),
         ("features", FEATURE_VERSION - 1, "an older Turnout .*train again"),
@@ -121,4 +121,4 @@ def test_what_is_not_finite_not_numbers_or_older_is_refused(tmp_path: Path) -> N
         with zipfile.ZipFile(tmp_path / "s", "w") as archive:
             archive.writestr(HEADER_MEMBER, json.dumps(top))
         with pytest.raises(ArtifactError, match=actual):
-            load(tmp_path / "s")
+            load_artifact(tmp_path / "s")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from turnout.ports.scoring import Query
 from turnout.routing.conversation import MOST_MESSAGES, MOST_PARTS, both_ends, joined_ends, last_turn, turns_of
-from turnout.routing.features import read
+from turnout.routing.features import read_features
 from turnout.routing.tags import MOST_SYSTEM, known_tag
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
@@ -80,7 +80,7 @@ def test_so_many_messages_and_parts_are_looked_at(shape: list[tuple[str, int, in
     messages, visits = watched(*shape, part=part)
     query = Query(messages=messages)
     for most, look in ((MOST_MESSAGES + MOST_SYSTEM + MOST_PARTS, lambda: known_tag(query, ())),
-                       (MOST_MESSAGES + MOST_PARTS, lambda: read(query))):  # fmt: skip
+                       (MOST_MESSAGES + MOST_PARTS, lambda: read_features(query))):  # fmt: skip
         visits.count = 0
         look()
         # The first message is looked at by itself too.

@@ -11,7 +11,7 @@ import pytest
 from turnout.ports.scoring import Query
 from turnout.routing import lexicon
 from turnout.routing.conversation import END_BYTES, MOST_PARTS
-from turnout.routing.features import FEATURE_VERSION, NAMES, Reading, read
+from turnout.routing.features import FEATURE_VERSION, NAMES, Reading, read_features
 
 
 def number(reading: Reading, name: str) -> float:
@@ -35,7 +35,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
 @pytest.mark.parametrize("character", ["a", "é", "日", "\U0001f600", "\ud800"])
 def test_a_long_text_is_read_in_so_many_bytes(character: str) -> None:
     """However many bytes a character takes: head and tail, and its length told."""
-    reading = read(Query.from_text(character * 100_000 + " end"))
+    reading = read_features(Query.from_text(character * 100_000 + " end"))
     assert len(reading.data) == 2 * END_BYTES + 1
     assert reading.data.endswith(b" end")
     assert number(reading, "characters") == pytest.approx(100_004)
@@ -43,7 +43,10 @@ def test_a_long_text_is_read_in_so_many_bytes(character: str) -> None:
 
 def test_a_text_is_read_alike_as_parts() -> None:
     """One text, or the same in two parts."""
-    plain, parted = read(Query.from_text("one\ntwo")), read(Query(messages=(user(parts("one", "two")),)))
+    plain, parted = (
+        read_features(Query.from_text("one\ntwo")),
+        read_features(Query(messages=(user(parts("one", "two")),))),
+    )
     assert np.array_equal(plain.structure, parted.structure)
     assert plain.data == parted.data
 
@@ -56,7 +59,7 @@ def test_the_last_user_turn_is_read_and_the_rest_counted() -> None:
         {"role": "assistant", "content": None, "tool_calls": []},
         user("and now?"),
     )
-    reading = read(Query(messages=messages, tools=3))
+    reading = read_features(Query(messages=messages, tools=3))
     assert reading.data == b"and now?"
     wanted = {"turns": 3, "conversation_characters": 4, "system_characters": 8, "tools": 3, "images": 2}
     assert {name: number(reading, name) for name in wanted} == pytest.approx(wanted)
@@ -64,22 +67,22 @@ def test_the_last_user_turn_is_read_and_the_rest_counted() -> None:
 
 def test_without_a_user_the_last_turn_is_read() -> None:
     """An assistant's text."""
-    assert read(Query(messages=({"role": "assistant", "content": "hello"},))).data == b"hello"
+    assert read_features(Query(messages=({"role": "assistant", "content": "hello"},))).data == b"hello"
 
 
 def test_of_many_turns_and_parts_the_first_and_last_are_read() -> None:
     """All turns counted; the parts in the middle passed over."""
-    turns = read(Query(messages=tuple(user(f"turn {at}") for at in range(10_000))))
+    turns = read_features(Query(messages=tuple(user(f"turn {at}") for at in range(10_000))))
     assert number(turns, "turns") == pytest.approx(10_000)
     assert turns.data == b"turn 9999"
-    many = read(Query(messages=(user(parts(*map(str, range(50_000)))),)))
+    many = read_features(Query(messages=(user(parts(*map(str, range(50_000)))),)))
     assert many.data.count(b"\n") == MOST_PARTS - 1
     assert many.data.endswith(b"49999")
 
 
 def test_words_under_a_tag_are_others_under_another() -> None:
     """And none without a tag: what is unknown adds no noise."""
-    actual = [read(Query.from_text("so many words", tag=tag)).tagged_words for tag in ("a", "b", "")]
+    actual = [read_features(Query.from_text("so many words", tag=tag)).tagged_words for tag in ("a", "b", "")]
     assert len(actual[0]) == len(actual[1]) == 3
     assert not set(actual[0].tolist()) & set(actual[1].tolist())
     assert len(actual[2]) == 0
@@ -103,12 +106,12 @@ def test_each_number_is_what_its_name_says() -> None:
         "word_length": 49 / 17, "words_per_sentence": 17 / 3, "long_word_share": 1 / 17, "distinct_word_share": 1,
         "number_share": 3 / 17, "capitalised_share": 4 / 17, "begins_with_capital": 1, "begins with a what word": 1,
     }  # fmt: skip
-    actual = read(Query.from_text(text))
+    actual = read_features(Query.from_text(text))
     wanted = {name: float(np.log1p(count)) for name, count in counted.items()} | shares | ratios
     assert {name: value for name, value in zip(NAMES, actual.structure, strict=True) if value} == pytest.approx(wanted)
     assert (len(actual.words), len(actual.letters)) == (17, 79 - 3)
-    assert number(read(Query.from_text("Is it? ")), "sentences") == pytest.approx(2)
-    assert read(Query.from_text("Is it? ")).structure[NAMES.index("ends_with_question")] == 1
+    assert number(read_features(Query.from_text("Is it? ")), "sentences") == pytest.approx(2)
+    assert read_features(Query.from_text("Is it? ")).structure[NAMES.index("ends_with_question")] == 1
 
 
 def test_what_is_read_is_that_of_the_version() -> None:
@@ -125,7 +128,7 @@ def test_what_is_read_is_that_of_the_version() -> None:
     texts.append("\n".join(lexicon.CATEGORIES.values()))
     said = [Query.from_text(text, tag="g") for text in texts]
     said.append(Query(messages=({"role": "system", "content": "Be kind."}, user("a"), user([*parts("b c"), IMAGE]))))
-    actual = [read(query) for query in said]
+    actual = [read_features(query) for query in said]
     hashed = hashlib.sha256()
     for each in actual:
         for hashes in (each.words, each.tagged_words, each.letters):

@@ -14,9 +14,9 @@ from turnout.errors import ArtifactError
 from turnout.logs.labelled import Logs
 from turnout.ports.scoring import Query, Score
 from turnout.routing.artifact import Artifact
-from turnout.routing.features import read
+from turnout.routing.features import read_features
 from turnout.routing.novelty import Novelty
-from turnout.routing.scorer import MIDDLE, FileScorer, load
+from turnout.routing.scorer import MIDDLE, FileScorer, load_scorer
 from turnout.training import fit
 from turnout.training.novelty_limit import seen_of
 
@@ -72,7 +72,7 @@ def test_the_limit_is_what_one_in_a_hundred_passes() -> None:
 
 def test_what_is_usual_is_what_no_other_text_holds() -> None:
     """By hand: of nine words "zz" stands in one text alone; of four letters in a row, all do, however often sent."""
-    seen = seen_of([read(Query.from_text(text)) for text in ("aa bb", "aa bb", "aa cc", "cc bb zz")])
+    seen = seen_of([read_features(Query.from_text(text)) for text in ("aa bb", "aa bb", "aa cc", "cc bb zz")])
     assert seen.usual == pytest.approx({"words": 1 / 9, "letters": 1.0})
     assert [int(np.unpackbits(seen.bits[view]).sum()) for view in ("words", "letters")] == [4, 9]
     # Each row's own share stands beside so much of the usual one; 1 % of four rows is nearly the newest of them.
@@ -88,10 +88,10 @@ def test_one_new_word_in_a_template_is_no_novelty() -> None:
     )
     names = ("Ann", "Bob", "Cy", "Dan")
     rows = [template.format(one, other) for one in names for other in names]
-    seen = seen_of([read(Query.from_text(text)) for text in rows])
+    seen = seen_of([read_features(Query.from_text(text)) for text in rows])
     novelty = Novelty({f"seen_{view}": bits for view, bits in seen.bits.items()}, seen.header)
     known, new, other = (
-        novelty.of(read(Query.from_text(text)))
+        novelty.of(read_features(Query.from_text(text)))
         for text in (rows[0], template.format("Ann", "Eve"), "What is the sum of 3 and 4?")
     )
     assert 0.0 <= known < new <= novelty.limit < other
@@ -131,7 +131,7 @@ def test_the_file_holds_it(tmp_path: Path) -> None:
     file = tmp_path / "scorer"
     fitted().save(file)
     query = Query.from_text("Schreiben Sie einen Brief", tag="shop")
-    actual: Score = load(file).score(query)
+    actual: Score = load_scorer(file).score(query)
     assert actual == fitted().scorer.score(query)
     assert actual.novel
     assert file.stat().st_size < 2_000_000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from turnout.ports.scoring import Query
-from turnout.routing.features import NAMES, read
+from turnout.routing.features import NAMES, read_features
 from turnout.routing.reasons import LONGEST_WORD, named_word, of_meaning, of_numbers, of_words, strongest
 
 
@@ -37,7 +37,7 @@ def test_half_a_character_is_shown_too() -> None:
 
 def test_words_are_those_that_were_read() -> None:
     """One for each hash, in their order."""
-    reading = read(Query.from_text("Prove it, PROVE 12"))
+    reading = read_features(Query.from_text("Prove it, PROVE 12"))
     actual = list(of_words(reading.folded, np.array([0.1, 0.2, 0.3, 0.4])))
     assert actual == [
         ("the word 'prove'", 0.1),
@@ -50,7 +50,7 @@ def test_words_are_those_that_were_read() -> None:
 
 def test_a_share_goes_by_its_count() -> None:
     """They are one sign; every number is told once by itself or by that."""
-    reading = read(Query.from_text("not one of 12"))
+    reading = read_features(Query.from_text("not one of 12"))
     actual = list(of_numbers(reading.structure, np.arange(len(NAMES), dtype=np.float64)))
     assert [part for _, part in actual] == list(range(len(NAMES)))
     assert [name for name, _ in actual].count("count of negation words (1)") == 2

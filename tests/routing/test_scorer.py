@@ -16,8 +16,8 @@ from turnout.errors import ArtifactError, LogError
 from turnout.logs.labelled import Logs
 from turnout.ports.scoring import Query
 from turnout.routing.artifact import Artifact
-from turnout.routing.features import NAMES, read
-from turnout.routing.scorer import FileScorer, load, scale, slots
+from turnout.routing.features import NAMES, read_features
+from turnout.routing.scorer import FileScorer, load_scorer, scale, slots
 from turnout.training import fit
 from turnout.training.tag_means import tag_means
 from turnout.training.views import views_of
@@ -61,7 +61,7 @@ def test_a_file_serves_what_was_trained(fitted: fit.Fitted, tmp_path: Path) -> N
     file = tmp_path / "a.b.turnout"
     fitted.save(file)
     assert [path.name for path in tmp_path.iterdir()] == ["a.b.turnout"]
-    served = load(file)
+    served = load_scorer(file)
     assert served.version == fitted.scorer.version
     for query in logs(20, seed=2).queries:
         assert served.score(query) == fitted.scorer.score(query)
@@ -70,7 +70,7 @@ def test_a_file_serves_what_was_trained(fitted: fit.Fitted, tmp_path: Path) -> N
 def test_serving_equals_scikit_learn(fitted: fit.Fitted) -> None:
     """Within 1e-9 of the blend of the fitted estimators, on rows never seen, a tag never seen among them."""
     unseen = [*logs(40, seed=3).queries, Query.from_text("Please add 1 and 2", tag="new"), Query.from_text("")]
-    readings = [read(query) for query in unseen]
+    readings = [read_features(query) for query in unseen]
     mean = float(fitted.logs.gain.mean())
     means = tag_means(fitted.logs.gain, fitted.logs.groups)
     actual = mean + fitted.shares[-1] * np.array([means.get(query.tag, 0.0) for query in unseen])
@@ -92,7 +92,7 @@ def test_what_a_word_means_may_hang_on_the_tag() -> None:
         rows.append({"prompt": f"{word} parcel {at}", "cheap_quality": cheap, "expensive_quality": 1.0, "group": group})
     scorer = fit.train(Logs.from_rows(rows)).scorer
     actual = {
-        (word, group): scorer.raw(read(Query.from_text(f"{word} parcel 500", tag=group)))
+        (word, group): scorer.raw(read_features(Query.from_text(f"{word} parcel 500", tag=group)))
         for word in ("zworten", "kounten")
         for group in ("shop", "school")
     }
@@ -105,7 +105,7 @@ def test_unknown_tags_are_scored_alike(fitted: fit.Fitted) -> None:
     """Whatever their names: as a request without a tag."""
     scorer = fitted.scorer
     alike = {scorer.raw(scorer._read(Query.from_text("Please add 1 and 2", tag=f"new {at}"))) for at in range(30)}
-    assert alike == {scorer.raw(read(Query.from_text("Please add 1 and 2")))}
+    assert alike == {scorer.raw(read_features(Query.from_text("Please add 1 and 2")))}
 
 
 def test_training_is_deterministic() -> None:
@@ -131,7 +131,7 @@ def test_of_two_gains_the_higher_ranks_higher_however_far_beyond_the_logs(fitted
 def test_the_reasons_add_up_to_what_they_explain(fitted: fit.Fitted) -> None:
     """All of them together tell two requests as far apart as their gains are; the strongest come first."""
     queries = [Query.from_text("Please add 4 and 5", tag="shop"), *logs(40, seed=5).queries]
-    sums, raws = [], [fitted.scorer.raw(read(query)) for query in queries]
+    sums, raws = [], [fitted.scorer.raw(read_features(query)) for query in queries]
     for query in queries:
         parts = fitted.scorer.parts(query)
         actual = [float(reason.split()[0]) for reason in fitted.scorer.explain(query, 10_000)]
@@ -159,7 +159,7 @@ def test_a_reason_tells_a_count_as_one(fitted: fit.Fitted) -> None:
 def test_words_groups_and_trees_have_their_reasons(fitted: fit.Fitted) -> None:
     """A word plain and under its tag, the group with what the trees made of it, a number with its trees."""
     query, scorer = Query.from_text("Please add 4 and 5", tag="shop"), fitted.scorer
-    reading, parts = read(query), scorer.parts(query)
+    reading, parts = read_features(query), scorer.parts(query)
     assert set(scorer._tables) >= {"tagged_words"}
     word = sum(
         float(scorer._tables[view][slots(getattr(reading, view)[[1]])][0]) * scale(5)
@@ -235,7 +235,7 @@ def test_a_file_that_is_not_ours_is_refused(fitted: fit.Fitted, tmp_path: Path) 
                 "pickled": "plain numbers"}  # fmt: skip
     for name, actual in expected.items():
         with pytest.raises(ArtifactError, match=actual):
-            load(tmp_path / name)
+            load_scorer(tmp_path / name)
 
 
 def _changed(whole: bytes, path: Path, **top: int) -> None:
@@ -263,7 +263,7 @@ def test_a_scorer_file_with_any_bit_flipped_loads_or_is_refused(fitted: fit.Fitt
         garbled[at : at + 16] = rng.randbytes(16)
         (tmp_path / "bad").write_bytes(garbled)
         try:
-            load(tmp_path / "bad")
+            load_scorer(tmp_path / "bad")
         except ArtifactError:
             refused += 1
     assert refused > 100

@@ -15,8 +15,8 @@ from turnout.context import Caller
 from turnout.logs.labelled import Logs
 from turnout.openai.messages import Message
 from turnout.ports.scoring import Query
-from turnout.routing.features import read
-from turnout.routing.scorer import FileScorer, load
+from turnout.routing.features import read_features
+from turnout.routing.scorer import FileScorer, load_scorer
 from turnout.routing.tags import END_CHARACTERS, MOST_SYSTEM, identity, known_tag
 from turnout.testing import ScriptedProvider
 from turnout.training import evaluate, fit
@@ -153,13 +153,13 @@ def test_it_learns_which_system_prompt_needs_the_expensive_tier(trained: fit.Fit
 def test_an_endpoint_that_the_logs_did_not_know_changes_nothing(trained: fit.Fitted, tmp_path: Path) -> None:
     """What was trained without groups serves under an endpoint: equal, through the file, on every row of the logs."""
     trained.save(tmp_path / "s")
-    served = load(tmp_path / "s")
+    served = load_scorer(tmp_path / "s")
     for query in trained.logs.queries[:50]:
         bare = Query(messages=query.messages)
         assert query.tag.startswith("system:")
         assert served.score(bare) == trained.scorer.score(query)
         assert served.score(Query(messages=query.messages, tag="/v1/chat/completions")) == trained.scorer.score(query)
-        assert served.raw(read(query)) == trained.scorer.raw(read(query))
+        assert served.raw(read_features(query)) == trained.scorer.raw(read_features(query))
 
 
 def test_groups_of_the_logs_serve_as_endpoints_whatever_the_system_prompt() -> None:

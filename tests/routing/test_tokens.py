@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.routing.tokens import END_BYTES, LONGEST_REMEMBERED, Meaning, Vocabulary, packed, unpacked
+from turnout.routing.tokens import END_BYTES, LONGEST_REMEMBERED, Meaning, Vocabulary, packed, unpack_tokens
 
 TOKENS = (b" the", b" th", b"e", b" ", b"cat", b"c", b"a", b"t", b"s", b"1", b"!!", b"!", b"\n", "é".encode())
 
@@ -67,7 +67,7 @@ def test_any_bytes_are_cut_alike_twice(data: bytes) -> None:
 
 def test_packed_tokens_come_back() -> None:
     """The same, in the same order."""
-    assert unpacked(packed(TOKENS)) == list(TOKENS)
+    assert unpack_tokens(packed(TOKENS)) == list(TOKENS)
 
 
 def test_damaged_tokens_are_refused() -> None:
@@ -77,6 +77,6 @@ def test_damaged_tokens_are_refused() -> None:
     empty = packed((b"a", b""))
     for arrays in (cut, empty):
         with pytest.raises(ValueError, match="add up"):
-            unpacked(arrays)
+            unpack_tokens(arrays)
     with pytest.raises(ValueError, match="twice"):
-        unpacked({"token_bytes": np.frombuffer(b"aa", np.uint8), "token_lengths": np.array([1, 1], np.uint8)})
+        unpack_tokens({"token_bytes": np.frombuffer(b"aa", np.uint8), "token_lengths": np.array([1, 1], np.uint8)})

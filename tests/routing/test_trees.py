@@ -7,7 +7,7 @@ import pytest
 
 from tests.routing.test_scorer import trained
 from turnout.ports.scoring import Query
-from turnout.routing.features import NAMES, read
+from turnout.routing.features import NAMES, read_features
 from turnout.routing.trees import Trees
 
 TAG = len(NAMES)
@@ -43,7 +43,9 @@ def test_the_parts_are_the_gain_beyond_the_middle() -> None:
     numbers = np.full(TAG, 1.7)
     assert two().parts(numbers, 0.2).sum() == pytest.approx(two().gain(numbers, 0.2) - two().middle)
     trees = trained().scorer._trees
-    actual = [read(Query.from_text("Please add " + " and ".join(map(str, range(count))))) for count in range(12)]
+    actual = [
+        read_features(Query.from_text("Please add " + " and ".join(map(str, range(count))))) for count in range(12)
+    ]
     gains = [trees.gain(each.structure, 0.1) for each in actual]
     assert np.ptp(gains) > 0
     assert gains == pytest.approx([trees.middle + trees.parts(each.structure, 0.1).sum() for each in actual])

@@ -7,7 +7,7 @@ import pytest
 
 from turnout.logs.labelled import Logs
 from turnout.routing.features import Floats
-from turnout.training.blend import OutOfFold, chosen, out_of_fold, shares, tags_out_of_fold
+from turnout.training.blend import OutOfFold, blend_shares, out_of_fold, shares, tags_out_of_fold
 from turnout.training.fit import train
 from turnout.training.folds import FOLDS
 
@@ -49,7 +49,7 @@ def test_the_penalty_that_errs_least_is_chosen() -> None:
         [centred, noise],
     )  # fmt: skip
     actual = [OutOfFold(folds, gain, {"ranks": [never[at], first[at], right[at]]}, np.zeros(100)) for at in range(2)]
-    assert chosen(actual)[0] == [2]
+    assert blend_shares(actual)[0] == [2]
 
 
 def test_the_other_folds_all_teach() -> None:

@@ -16,8 +16,8 @@ from turnout.logs.labelled import Logs
 from turnout.ports.scoring import Query
 from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
-from turnout.routing.features import read
-from turnout.routing.scorer import FileScorer, load
+from turnout.routing.features import read_features
+from turnout.routing.scorer import FileScorer, load_scorer
 from turnout.training import embedding, fit
 from turnout.training.embedding import Embedding
 from turnout.training.estimators import fit_view
@@ -57,7 +57,7 @@ def test_words_that_mean_the_like_weigh_alike(fitted: fit.Fitted, known: Embeddi
     """Animals that the logs never told are told to gain, tools that they never told are not."""
 
     def predicted_gain(word: str) -> float:
-        view = views_of([read(Query.from_text(f"Tell of the {word} and the {word}"))], known)["meaning"]
+        view = views_of([read_features(Query.from_text(f"Tell of the {word} and the {word}"))], known)["meaning"]
         return float(fitted.views["meaning"].predict(view)[0])
 
     assert min(map(predicted_gain, ANIMALS[8:])) > max(map(predicted_gain, TOOLS[8:])) + 0.05
@@ -68,16 +68,16 @@ def test_it_is_served_from_the_file_alone(fitted: fit.Fitted, tmp_path: Path) ->
     file = tmp_path / "scorer"
     fitted.save(file)
     text = "Tell of the donkey, 12 (!) nails\nand the \ud800 日本語"
-    readings = [read(Query.from_text(actual)) for actual in (text, "", "x" * 50_000)]
+    readings = [read_features(Query.from_text(actual)) for actual in (text, "", "x" * 50_000)]
     mean = float(fitted.logs.gain.mean())
-    known = embedding.load()
+    known = embedding.load_embedding()
     views = views_of(readings, known)
     assert list(views)[-1] == "meaning"
     actual = mean + sum(
         share * (view.predict(views[name]) - mean)
         for (name, view), share in zip(fitted.views.items(), fitted.shares[:-1], strict=True)
     )
-    served = load(file)
+    served = load_scorer(file)
     assert np.abs(np.array([served.raw(reading) for reading in readings]) - actual).max() < 1e-9
     assert tag_means(fitted.logs.gain, fitted.logs.groups) == {}
     alone = (
@@ -91,7 +91,7 @@ def test_it_is_served_from_the_file_alone(fitted: fit.Fitted, tmp_path: Path) ->
 
 def test_the_embeddings_vectors_are_the_fits(known: Embedding) -> None:
     """The mean of the tokens' weights is the mean vector times the fitted weights: no token is left out."""
-    reading = read(Query.from_text("The quick brown fox jumps over 13 lazy dogs."))
+    reading = read_features(Query.from_text("The quick brown fox jumps over 13 lazy dogs."))
     view = views_of([reading], known)["meaning"]
     places = known.vocabulary.read(reading.data)
     assert b"".join(known.tokens[place] for place in places) == b" " + reading.data
@@ -101,12 +101,12 @@ def test_the_embeddings_vectors_are_the_fits(known: Embedding) -> None:
 def test_a_weight_a_token_is_ridge_on_the_mean_vectors(known: Embedding) -> None:
     """As scikit-learn fits and predicts it; a text without a token is told the mean."""
     actual = logs(ANIMALS, TOOLS)
-    view = views_of([read(query) for query in actual.queries], known)["meaning"]
+    view = views_of([read_features(query) for query in actual.queries], known)["meaning"]
     rows = view.vectors - view.vectors.mean(axis=0)
     rows = rows / np.sqrt((rows**2).sum(axis=1).mean())
     fitted = fit_view("meaning", view, actual.gain, 3.0, 0)
     assert np.allclose(fitted.predict(view), Ridge(alpha=3.0).fit(rows, actual.gain).predict(rows))
-    empty = views_of([read(Query.from_text(""))], known)["meaning"]
+    empty = views_of([read_features(Query.from_text(""))], known)["meaning"]
     assert len(known.vocabulary.read(b"")) == empty.means.nnz
     nothing = MeaningView(csr_matrix((1, len(known.tokens))), np.zeros((1, 256)), known)
     assert fitted.predict(nothing)[0] == pytest.approx(actual.gain.mean())
@@ -132,7 +132,7 @@ def test_a_damaged_table_is_refused(fitted: fit.Fitted, tmp_path: Path) -> None:
     arrays["meaning"] = arrays["meaning"][:-1]
     artifact.save(Artifact(header=fitted.artifact.header, arrays=arrays), tmp_path / "damaged")
     with pytest.raises(ArtifactError, match="one weight each"):
-        load(tmp_path / "damaged")
+        load_scorer(tmp_path / "damaged")
     with pytest.raises(ArtifactError, match="damaged"):
         FileScorer(Artifact(header=fitted.artifact.header, arrays={**arrays, "token_bytes": np.zeros(3, np.uint8)}))
 

@@ -37,7 +37,7 @@ def trained(path: Path, examples: list[Row], most: int = fit.MOST_ROWS) -> fit.F
     file = path / "logs.csv"
     with file.open("w", newline="", encoding="utf-8") as out:
         csv.writer(out).writerows([["prompt", "cheap_quality", "expensive_quality", "group"], *examples])
-    return fit.train(labelled_logs.read([file], most=most))
+    return fit.train(labelled_logs.read_logs([file], most=most))
 
 
 def learnt(fitted: fit.Fitted) -> bool:

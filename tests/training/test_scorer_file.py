@@ -10,7 +10,7 @@ import pytest
 from tests.routing.test_scorer import logs, trained
 from turnout.ports.scoring import Score
 from turnout.routing.artifact import Artifact
-from turnout.routing.features import Floats, read
+from turnout.routing.features import Floats, read_features
 from turnout.routing.scorer import FileScorer
 from turnout.training.estimators import Forest
 from turnout.training.novelty_limit import seen_of
@@ -21,7 +21,7 @@ from turnout.training.views import views_of
 def made(shares: Floats | None = None, repeats: Floats | None = None) -> Artifact:
     """The file of the fitted views, at other shares or by other out-of-fold predictions."""
     fitted = trained()
-    seen = seen_of([read(query) for query in fitted.logs.queries[:20]])
+    seen = seen_of([read_features(query) for query in fitted.logs.queries[:20]])
     shares, repeats = (
         own if other is None else other for own, other in ((fitted.shares, shares), (fitted.repeats, repeats))
     )
@@ -84,7 +84,7 @@ def test_no_expected_gain_falls_as_the_score_rises() -> None:
 def test_a_view_that_the_blend_gives_nothing_is_not_served() -> None:
     """It takes no room in the file and no time, and tells nothing: one of them, or all trees, or all but the ranks."""
     fitted, queries = trained(), logs(20, seed=8).queries
-    readings, names = [read(query) for query in queries], list(fitted.views)
+    readings, names = [read_features(query) for query in queries], list(fitted.views)
     views, mean = views_of(readings), float(fitted.logs.gain.mean())
     forests = {name for name, view in fitted.views.items() if isinstance(view, Forest)}
     assert len(forests) == 2

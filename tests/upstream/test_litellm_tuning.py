@@ -22,7 +22,7 @@ MESSAGES: list[dict[str, Any]] = [{"role": "user", "content": "hello"}]
 @pytest.fixture
 def listener() -> Iterator[list[str]]:
     """What a callback of the app's own, registered with litellm, was told."""
-    litellm = litellm_import.load()
+    litellm = litellm_import.load_litellm()
     heard: list[str] = []
 
     async def hear(kwargs: Any, answer: Any, start: Any, end: Any) -> None:
@@ -46,7 +46,7 @@ async def _call(provider: LoopbackProvider) -> dict[str, Any]:
 
 def test_what_litellm_registers_for_itself_is_no_listener() -> None:
     """Its class for Gemini names `cache` for good: from then on every call would go the long way."""
-    litellm = litellm_import.load()
+    litellm = litellm_import.load_litellm()
     before = {name: list(getattr(litellm, name)) for name in ("success_callback", "callbacks")}
     try:
         litellm.success_callback.append("cache")
@@ -60,14 +60,14 @@ def test_what_litellm_registers_for_itself_is_no_listener() -> None:
 
 def test_this_litellm_can_be_quieted() -> None:
     """The rehearsal went well, so a plain call carries a log that writes nothing."""
-    litellm_import.load()
+    litellm_import.load_litellm()
     actual = litellm_import.tuning("openai/small", MESSAGES, False)
     assert actual["litellm_logging_obj"].response_cost_calculator(None) is None
 
 
 def test_calls_of_tools_are_left_to_litellm() -> None:
     """Its own set-up mends the ids of tool calls that another provider made."""
-    litellm_import.load()
+    litellm_import.load_litellm()
     asked = [*MESSAGES, {"role": "tool", "tool_call_id": "1", "content": "4"}]
     assert litellm_import.tuning("openai/small", asked, False) == {}
 

@@ -36,7 +36,7 @@ def test_closing_one_loops_clients_leaves_another_loops_alone(provider: Loopback
 
     async def call() -> set[int]:
         assert (await out.complete(CALL))["choices"]
-        cache = litellm_import.load().in_memory_llm_clients_cache
+        cache = litellm_import.load_litellm().in_memory_llm_clients_cache
         mine = cache.update_cache_key_with_event_loop("")
         return {id(client) for key, client in cache.cache_dict.items() if key.endswith(mine)}
 

@@ -10,7 +10,7 @@ from turnout.openai.answers import Body
 from turnout.openai.usage import TokenLimits
 
 
-class Models:
+class ModelList:
     """Answers with model objects. names: `auto`, the tiers, the configured names and the aliases. models_of: the
     configured models behind a name. limits: by configured model name."""
 

@@ -9,7 +9,7 @@ from turnout.api.chat import Chat
 from turnout.api.exchange import Answer, ApiRequest, Reply
 from turnout.api.feedback import Feedback
 from turnout.api.health import Health
-from turnout.api.models import Models
+from turnout.api.models import ModelList
 from turnout.api.status import Status
 from turnout.errors import MethodNotAllowed, NotFound, UnsupportedMediaType
 from turnout.home_loop import HomeLoop
@@ -52,7 +52,7 @@ class OwnPages:
     health: Health
 
 
-def route_table(server: Server, chat: Chat, models: Models, pages: OwnPages) -> tuple[Route, ...]:
+def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages) -> tuple[Route, ...]:
     """Every route, a row each. Without a chat path the models' paths are the app's own too."""
     base = server.models_path if server.chat_path else ""
     return (

@@ -89,7 +89,7 @@ def _missing_keys(settings: Settings) -> Iterator[str]:
     """The environment variables that litellm looks for and does not find, by model."""
     from turnout.upstream import litellm_import
 
-    litellm = litellm_import.load()
+    litellm = litellm_import.load_litellm()
     for name in settings.model_names:
         model = settings.model(name)
         if model.api_key_env or "api_base" in model.params:
@@ -129,9 +129,9 @@ async def _call(settings: Settings, provider: Provider, name: str) -> bool:
 
 def _threshold_text(scorer: str, quality: float) -> str:
     """The threshold that keeps this quality with this scorer, in words: a score is a rank among its logs."""
-    from turnout.routing.scorer import load
+    from turnout.routing.scorer import load_scorer
 
-    threshold = load(scorer).threshold_for_quality(quality)
+    threshold = load_scorer(scorer).threshold_for_quality(quality)
     if threshold >= 1.0:
         return "on the training logs the cheap tier alone kept that: nothing goes to the expensive one"
     if threshold <= 0.0:

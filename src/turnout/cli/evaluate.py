@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints the figures; exit code 0 whatever they are."""
     from turnout.routing.prior import PriorScorer
-    from turnout.routing.scorer import load
+    from turnout.routing.scorer import load_scorer
     from turnout.training import evaluate
     from turnout.training.comparison import paired
 
@@ -61,9 +61,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("two scorers can be compared, without --plot" if args.plot else "two scorers can be compared")
     output_files.check_plot(args.plot, args.logs)
     # Before the logs are read, which may take long: a file that is no scorer should fail at once.
-    scorers = [PriorScorer() if name == "default" else load(name) for name in names]
+    scorers = [PriorScorer() if name == "default" else load_scorer(name) for name in names]
     embedding = None if scorers else log_input.embedding(args.embedding)
-    logs = log_input.read(args, most=evaluate.MOST_ROWS)
+    logs = log_input.read_log_arguments(args, most=evaluate.MOST_ROWS)
     with progress.progress_bar("scoring" if scorers else "cross-validating") as bar:
         scored = [evaluate.with_scorer(logs, scorer, bar) for scorer in scorers] or [
             evaluate.cross_validated(logs, seed=args.seed, embedding=embedding, progress=bar)

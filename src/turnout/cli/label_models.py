@@ -49,7 +49,7 @@ def prices(settings: Settings) -> Mapping[str, Price]:
     own = price_table(settings, {})
     if len(own) == len(settings.model_names):
         return own
-    return price_table(settings, litellm_import.load().model_cost)
+    return price_table(settings, litellm_import.load_litellm().model_cost)
 
 
 class TurnoutModels:

@@ -111,16 +111,16 @@ def embedding(choice: str) -> Any:
 
     if choice == "none":
         return None
-    return embedding.load() if choice == "wordllama" else embedding.installed()
+    return embedding.load_embedding() if choice == "wordllama" else embedding.installed()
 
 
-def read(args: argparse.Namespace, *, most: int) -> Any:
+def read_log_arguments(args: argparse.Namespace, *, most: int) -> Any:
     """The logs that a command's arguments name. Raises LogError."""
     from turnout.logs import labelled
 
     columns = columns_of(args)
     with progress.progress_bar("reading") as bar:
-        logs = labelled.read(
+        logs = labelled.read_logs(
             args.logs,
             columns=columns,
             price_of=price_of,

@@ -32,12 +32,12 @@ def run(args: argparse.Namespace) -> int:
     neither gain nor novelty is printed: it has measured none. Raises UsageError."""
     from turnout.routing.prior import PriorScorer
     from turnout.routing.router import decisive
-    from turnout.routing.scorer import KEPT_QUALITY, load
+    from turnout.routing.scorer import KEPT_QUALITY, load_scorer
 
     if not args.text.strip():
         raise UsageError("the text to score is empty; give the prompt as it would be sent")
     default = args.scorer == "default"
-    scorer: Any = PriorScorer() if default else load(args.scorer)
+    scorer: Any = PriorScorer() if default else load_scorer(args.scorer)
     query = _query(args.text, args.system, args.group)
     if args.group and (default or args.group not in scorer.known_tags):
         print(_unknown_group(args.group, default), file=sys.stderr)

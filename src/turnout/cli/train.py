@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     output_files.check_plot(args.plot, args.logs)
     output_files.check_different(args.output, args.plot)
     embedding = log_input.embedding(args.embedding)
-    logs = log_input.read(args, most=fit.MOST_ROWS)
+    logs = log_input.read_log_arguments(args, most=fit.MOST_ROWS)
     with progress.progress_bar("training") as bar:
         fitted = fit.train(logs, seed=args.seed, embedding=embedding, progress=bar)
     with output_files.naming_write_errors(args.output):

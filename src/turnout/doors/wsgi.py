@@ -21,7 +21,7 @@ from turnout.doors.base import Door, check_size
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
 from turnout.doors.route_templates import wsgi_template
-from turnout.doors.wsgi_endpoint import Environ, StartResponse, body_size, read, read_ahead, with_headers
+from turnout.doors.wsgi_endpoint import Environ, StartResponse, body_size, read_ahead, read_body, with_headers
 from turnout.settings import Endpoint
 
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -70,7 +70,7 @@ class TurnoutMiddleware(Door[App, Environ]):
 
     def _read_body(self, environ: Environ) -> bytes:
         limit = self._body_limit(environ)
-        body = read(environ, body_size(environ, limit + 1))
+        body = read_body(environ, body_size(environ, limit + 1))
         check_size(len(body), limit)
         return body
 

@@ -28,7 +28,7 @@ def body_size(environ: Environ, at_most: int) -> int:
     return at_most if environ.get("wsgi.input_terminated") else 0
 
 
-def read(environ: Environ, size: int) -> bytes:
+def read_body(environ: Environ, size: int) -> bytes:
     """`size` bytes of the input, fewer where it ends before."""
     parts: list[bytes] = []
     while size > 0 and (part := environ["wsgi.input"].read(min(size, READ_BYTES))):
@@ -43,7 +43,7 @@ def read_ahead(environ: Environ, limit: int) -> bytes:
     size = body_size(environ, limit + 1)
     if size == 0 or (environ.get("CONTENT_LENGTH") and size > limit):
         return b""
-    body = read(environ, size)
+    body = read_body(environ, size)
     if len(body) <= limit:
         environ["wsgi.input"] = io.BytesIO(body)
         return body

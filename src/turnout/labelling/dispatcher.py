@@ -11,7 +11,7 @@ from typing import Protocol
 
 from turnout.labelling.budget import LabelBudget
 from turnout.labelling.journal import Bought, QuestionDigests
-from turnout.labelling.models import Answer, AskFailed, Models, Outage, RowFailed
+from turnout.labelling.models import Answer, AskFailed, LabellingModels, Outage, RowFailed
 from turnout.labelling.prompts import Prompt, most_tokens
 from turnout.labelling.throttle import RETRY_AFTER_S, Patience, RunEnded, Throttle
 from turnout.openai.messages import Message
@@ -66,7 +66,7 @@ class Dispatcher:
     """Sends the calls of all rows: one throttle, one patience, one budget, one journal."""
 
     def __init__(
-        self, *, models: Models, throttle: Throttle, patience: Patience, budget: LabelBudget, journal: RunLog
+        self, *, models: LabellingModels, throttle: Throttle, patience: Patience, budget: LabelBudget, journal: RunLog
     ) -> None:
         self.models = models
         self.budget = budget

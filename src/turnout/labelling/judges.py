@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from turnout.labelling.models import Ask, Models, RowFailed
+from turnout.labelling.models import Ask, LabellingModels, RowFailed
 from turnout.labelling.prompts import Prompt
 from turnout.openai.messages import Message, Messages, text_of
 from turnout.pricing import FREE
@@ -153,7 +153,7 @@ class ModelJudge:
 
     calls = 2
 
-    def __init__(self, prices: Models, model: str) -> None:
+    def __init__(self, prices: LabellingModels, model: str) -> None:
         self._prices = prices
         self._model = model
         self.models: tuple[str, ...] = (model,)

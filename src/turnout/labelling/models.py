@@ -54,7 +54,7 @@ class ModelRefused(AskFailed):
 Ask = Callable[[str, Sequence[Message], int], Awaitable[Answer]]
 
 
-class Models(Protocol):
+class LabellingModels(Protocol):
     """The way to the models. Costs in USD."""
 
     async def ask(self, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:

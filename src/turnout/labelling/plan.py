@@ -9,7 +9,7 @@ from typing import Any
 
 from turnout.labelling.journal import Bought, QuestionDigests
 from turnout.labelling.judges import Judge
-from turnout.labelling.models import Models
+from turnout.labelling.models import LabellingModels
 from turnout.labelling.prompts import Prompt, most_tokens
 from turnout.logs.example import SIDES
 from turnout.openai.messages import text_of
@@ -57,7 +57,7 @@ class Asking:
         answers = zip(self.questions(prompt), map(prompt.known_answer, SIDES), strict=True)
         return {digest: answer for digest, answer in answers if answer is not None}
 
-    def worst(self, prompt: Prompt, models: Models, judge: Judge, missing: Missing) -> Decimal | None:
+    def worst(self, prompt: Prompt, models: LabellingModels, judge: Judge, missing: Missing) -> Decimal | None:
         """The most that labelling this row may still cost, in USD; None where nobody can say. Failures that are waited
         out and a judge that must be asked again are not foreseen: what they need is held when they come."""
         tokens = most_tokens(prompt.messages)
@@ -66,7 +66,7 @@ class Asking:
         calls = [models.worst(model, tokens, self.max_tokens) for model in missing.tiers]
         return _sum(*calls, judge.worst(tokens, missing.verdicts))
 
-    def likely(self, prompt: Prompt, models: Models, judge: Judge, missing: Missing) -> Decimal | None:
+    def likely(self, prompt: Prompt, models: LabellingModels, judge: Judge, missing: Missing) -> Decimal | None:
         """What labelling this row should still cost, in USD; None where a price is not known."""
         tokens = sum(len(text_of(message)) for message in prompt.messages) // CHARACTERS_A_TOKEN + 8
         answer = min(USUAL_ANSWER_TOKENS, self.max_tokens)
@@ -112,7 +112,7 @@ def unbounded(prompt: Prompt) -> bool:
 def planned(
     prompts: Iterable[Prompt],
     asking: Asking,
-    models: Models,
+    models: LabellingModels,
     judge: Judge,
     *,
     bought: Callable[[str], Bought],

@@ -87,7 +87,7 @@ class Intake:
     bad: BadRows = field(default_factory=BadRows)
 
 
-def read(logs: LogReader, done: Container[str], intake: Intake) -> Iterator[Prompt]:
+def read_prompts(logs: LogReader, done: Container[str], intake: Intake) -> Iterator[Prompt]:
     """The prompts that are not labelled yet, each once. done: digests of labelled rows. Raises LogError.
 
     A row is known by its messages and group alone: logs of several sources share ids, and an edited prompt keeps its.
@@ -122,7 +122,7 @@ def in_turn(logs: LogReader, done: Container[str], failures: Mapping[str, int], 
     """As `read`, but rows that failed before come last, the fewest failures first: or the bad rows at the head of a log
     would stand before the good ones for ever. failures: how often, by digest."""
     late: list[tuple[int, Prompt]] = []
-    for prompt in read(logs, done, intake):
+    for prompt in read_prompts(logs, done, intake):
         if failed := failures.get(prompt.digest, 0):
             late.append((failed, prompt))
         else:

@@ -9,7 +9,7 @@ from typing import Any
 
 from turnout.errors import LogError
 from turnout.logs.example import SIDES, TIES, Example, plain_winner, won_by
-from turnout.logs.fields import Record, field, first_field, prompt_and_answer, unpacked
+from turnout.logs.fields import Record, field, first_field, prompt_and_answer, unpack_json
 from turnout.logs.values import UNIT, Scale, is_missing, number
 
 _CONTRACT_PROMPTS = ("messages", "prompt")
@@ -249,7 +249,7 @@ def _nested(prompt: str, group: str, grades: str) -> Callable[[Record], Example]
 def _grades_within(value: Any) -> dict[str, Any]:
     """The grades by model of `{"gpt-4o": 0.5, ...}` or `[{"model": "gpt-4o", "score": 0.5}, ...]`; {} where it holds
     none of two models."""
-    value = unpacked(value)
+    value = unpack_json(value)
     if isinstance(value, list) and all(isinstance(each, Mapping) for each in value):
         names = dict.fromkeys(name for each in value for name in each)
         model, grade = _named(names, _MODELS), _named(names, _GRADES)

@@ -63,7 +63,7 @@ class OpenLog:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[OpenLog]:
+def open_log(path: Path) -> Iterator[OpenLog]:
     """The log at this path. Raises LogError, which names the path."""
     if path.is_dir():
         raise LogError(f"{path}: is a directory; name the files in it")

@@ -67,7 +67,7 @@ def _winner(record: Record) -> Any:
     return next(won, "")
 
 
-def chosen(record: Record) -> Example:
+def chosen_and_rejected(record: Record) -> Example:
     chosen, rejected = str(record["chosen_model"]), str(record["rejected_model"])
     asked, _ = prompt_and_answer(first_field(record, "prompt", "instruction", "question", "input") or record["chosen"])
     if chosen == rejected:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
-from turnout.logs.fields import Record, answer_of_completion, field, mean_of, prompt_and_answer, unpacked
+from turnout.logs.fields import Record, answer_of_completion, field, mean_of, prompt_and_answer, unpack_json
 from turnout.logs.values import Scale, is_missing
 
 # The names of the tiers where a log names them itself.
@@ -72,13 +72,13 @@ def example_of_answer(
 
 
 def first_tag(value: Any) -> Any:
-    value = unpacked(value)
+    value = unpack_json(value)
     return value[0] if isinstance(value, list) and value else value if isinstance(value, str) else None
 
 
 def mean_grade(scores: Any) -> Any:
     """Of a list of scores, or of scores by name, the mean."""
-    scores = unpacked(scores)
+    scores = unpack_json(scores)
     if isinstance(scores, Mapping):
         return mean_of(scores.values())
     return mean_of(scores) if isinstance(scores, list) else None

@@ -44,7 +44,7 @@ def field(record: Record, path: str) -> Any:
     steps = [step.replace("~1", "/").replace("~0", "~") for step in path[1:].split("/")] if path[:1] == "/" else None
     value: Any = record
     for step in steps or path.split("."):
-        value = unpacked(value)
+        value = unpack_json(value)
         if isinstance(value, Mapping):
             value = value.get(step)
         elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
@@ -59,7 +59,7 @@ def first_field(record: Record, *paths: str) -> Any:
     return next((value for path in paths if not (is_missing(value := field(record, path)) or value in _EMPTY)), None)
 
 
-def unpacked(value: Any) -> Any:
+def unpack_json(value: Any) -> Any:
     """The JSON object or array that a text holds, or Python's way to write it; anything else as it is."""
     if isinstance(value, str) and value[:1] in ("{", "[") and value.rstrip()[-1:] in ("}", "]"):
         try:
@@ -87,7 +87,7 @@ def prompt_and_answer(value: Any) -> tuple[Any, str | None]:
     A conversation that ends in `assistant` asks what stands before that: replayed whole, a model continues its answer.
     Raises ValueError where nothing was asked.
     """
-    messages = unpacked(value)
+    messages = unpack_json(value)
     if isinstance(messages, Mapping):
         for name in ("messages", "contents", "input", "prompt", "conversations", "text", "content", "question"):
             if not is_missing(messages.get(name)):
@@ -167,7 +167,7 @@ def text_of_content(content: Any) -> str | None:
 
 def answer_of_completion(body: Any) -> str | None:
     """The text of OpenAI's `chat.completion` object, of its message, or the text itself."""
-    body = unpacked(body)
+    body = unpack_json(body)
     if isinstance(body, str):
         return body
     if isinstance(body, list):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from turnout.errors import LogError
-from turnout.logs.container import SEPARATOR_LINE, OpenLog, opened
+from turnout.logs.container import SEPARATOR_LINE, OpenLog, open_log
 
 # A prompt may be a megabyte long; csv's own limit is 128 KiB.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
@@ -52,7 +52,7 @@ def records_of(path: Path, notes: list[str] | None = None) -> Iterator[tuple[int
     notes: gains, before the first record, what one should know of the file.
     """
     line = 0
-    with opened(path) as log:
+    with open_log(path) as log:
         if notes is not None and log.note:
             notes.append(log.note)
         try:

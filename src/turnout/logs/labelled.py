@@ -142,7 +142,7 @@ class Logs:
         return gathering.logs()
 
 
-def read(
+def read_logs(
     paths: Sequence[str | Path],
     *,
     columns: Columns | None = None,

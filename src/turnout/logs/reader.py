@@ -16,7 +16,7 @@ from typing import Any
 from turnout.errors import LogError
 from turnout.logs.columns import CONTRACT, Columns, contract_names, has_columns, names_of, own_schema, renamed
 from turnout.logs.example import SIDES, Example, Schema
-from turnout.logs.fields import NoPrompt, Record, field, first_field, prompt_and_answer, unpacked
+from turnout.logs.fields import NoPrompt, Record, field, first_field, prompt_and_answer, unpack_json
 from turnout.logs.files import Broken, Row, records_of
 from turnout.logs.pivot import Pivot, question_key
 from turnout.logs.schemas import SCHEMAS
@@ -287,10 +287,10 @@ def _pivoted(file: _File, rows: Iterable[tuple[int, Row | Broken]]) -> Iterator[
 
 
 def _native_row(record: Record, columns: Columns, scale: Scale) -> Row:
-    prompt = unpacked(record["messages"]) if not is_missing(record.get("messages")) else record.get("prompt")
+    prompt = unpack_json(record["messages"]) if not is_missing(record.get("messages")) else record.get("prompt")
     row = dict(record)
     if isinstance(prompt, str) and prompt[:1] == "[":
-        prompt = unpacked(prompt)
+        prompt = unpack_json(prompt)
     if isinstance(prompt, list):
         asked, answer = prompt_and_answer(prompt)
         row.pop("prompt", None)

@@ -8,7 +8,7 @@ from typing import get_args
 from turnout.logs import dataset_schemas as datasets
 from turnout.logs import trace_schemas as traces
 from turnout.logs.example import Schema
-from turnout.logs.fields import unpacked
+from turnout.logs.fields import unpack_json
 from turnout.records import CacheState
 
 # What a request log says of where an answer came from.
@@ -131,7 +131,7 @@ SCHEMAS = (
         both_answers=True,
         title="chosen and rejected answers",
         signs=("chosen_model", "rejected_model"),
-        example=datasets.chosen,
+        example=datasets.chosen_and_rejected,
     ),
     Schema(
         name="routellm",
@@ -189,7 +189,7 @@ SCHEMAS = (
         signs=(),
         example=traces.otel,
         only=lambda record: any(
-            _GEN_AI in names for names in (record, unpacked(record.get("attributes"))) if isinstance(names, Mapping)
+            _GEN_AI in names for names in (record, unpack_json(record.get("attributes"))) if isinstance(names, Mapping)
         ),
     ),
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from turnout.logs.example import SIDES, Example, example_of_answer, first_tag, mean_grade
-from turnout.logs.fields import NoPrompt, Record, field, first_field, mean_of, nested, unpacked
+from turnout.logs.fields import NoPrompt, Record, field, first_field, mean_of, nested, unpack_json
 from turnout.logs.values import UNIT, is_missing
 
 
@@ -100,7 +100,7 @@ def langsmith(record: Record) -> Example:
 
 
 def helicone(record: Record) -> Example:
-    grade, scores = first_field(record, "feedback_rating", "feedback.rating"), unpacked(record.get("scores"))
+    grade, scores = first_field(record, "feedback_rating", "feedback.rating"), unpack_json(record.get("scores"))
     if is_missing(grade) and isinstance(scores, Mapping):
         mean = mean_of(scores.values())
         # Helicone's scores are whole numbers, 0 to 100.
@@ -124,7 +124,7 @@ def helicone(record: Record) -> Example:
 
 
 def phoenix(record: Record) -> Example:
-    if isinstance(attributes := unpacked(record.get("attributes")), Mapping):
+    if isinstance(attributes := unpack_json(record.get("attributes")), Mapping):
         record = {**record, "attributes": nested(attributes)}
     scores = [value for name, value in record.items() if name.startswith("eval.") and name.endswith(".score")]
     annotations = first_field(record, "annotations", "span_annotations")
@@ -187,7 +187,7 @@ _WHOLE_EVENTS = ("gen_ai.client.inference.operation.details", "gen_ai.evaluation
 
 
 def otel(record: Record) -> Example:
-    if isinstance(attributes := unpacked(record.get("attributes")), Mapping):
+    if isinstance(attributes := unpack_json(record.get("attributes")), Mapping):
         span = first_field(record, "spanId", "span_id", "context.span_id")
         record = {"spanId": span, **attributes}
     by_path = nested({name: value for name, value in record.items() if name.startswith("gen_ai.")})

@@ -88,7 +88,7 @@ def is_ours(path: Path) -> bool:
         return False
 
 
-def load(path: Path) -> Artifact:
+def load_artifact(path: Path) -> Artifact:
     """Reads a file written by `save`. Raises ArtifactError, which says what is wrong and what to do."""
     try:
         with zipfile.ZipFile(path) as archive:

@@ -30,10 +30,10 @@ def scorer_from(settings: Settings) -> Scorer:
         from turnout.routing.prior import PriorScorer
 
         return PriorScorer()
-    from turnout.routing.scorer import load
+    from turnout.routing.scorer import load_scorer
 
     try:
-        return load(settings.routing.scorer)
+        return load_scorer(settings.routing.scorer)
     except ArtifactError as error:
         raise SettingsError(f'routing.scorer = "{settings.routing.scorer}": {error}') from error
 

@@ -163,7 +163,7 @@ def words_of(folded: bytes) -> list[bytes]:
     return _WORD.findall(folded)
 
 
-def read(query: Query) -> Reading:
+def read_features(query: Query) -> Reading:
     """The reading of a request. Never raises on any text, a lone surrogate or an empty one included."""
     data, length, context = last_turn(query)
     folded = data.lower()

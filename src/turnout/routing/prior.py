@@ -18,7 +18,7 @@ import numpy as np
 
 from turnout.errors import ArtifactError
 from turnout.ports.scoring import Query, Score
-from turnout.routing.features import FEATURE_VERSION, NAMES, Floats, read
+from turnout.routing.features import FEATURE_VERSION, NAMES, Floats, read_features
 from turnout.routing.reasons import strongest
 
 FILE = "default.json"
@@ -62,5 +62,5 @@ class PriorScorer:
         return strongest(dict(zip(self._names, map(float, parts), strict=True)), count)
 
     def _parts(self, query: Query) -> Floats:
-        numbers = read(query).structure[self._at]
+        numbers = read_features(query).structure[self._at]
         return np.asarray(((numbers > self._knots).mean(axis=0) - self._middle) * self._weights)

@@ -34,15 +34,15 @@ def of_words(folded: bytes, added: Floats) -> Iterator[tuple[str, float]]:
 
 def named_word(word: bytes) -> str:
     """`the word 'prove'`: whatever a request holds, in printable characters on one line."""
-    return f"the {'number' if word.isdigit() else 'word'} {shown(word)}"
+    return f"the {'number' if word.isdigit() else 'word'} {quote_word(word)}"
 
 
 def of_meaning(word: bytes) -> str:
     """What the words mean, and which of them the most; without any, that alone."""
-    return f"{shown(word)} most of all in what its words mean" if word else "what its words mean"
+    return f"{quote_word(word)} most of all in what its words mean" if word else "what its words mean"
 
 
-def shown(word: bytes) -> str:
+def quote_word(word: bytes) -> str:
     """In quotes, cut where it is long."""
     text = word.decode("utf-8", "replace")
     return repr(text if len(text) <= LONGEST_WORD else f"{text[:LONGEST_WORD]}...")

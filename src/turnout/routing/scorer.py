@@ -24,7 +24,7 @@ from turnout.errors import ArtifactError
 from turnout.ports.scoring import Query, Score
 from turnout.routing import artifact, reasons
 from turnout.routing.artifact import Arrays, Artifact
-from turnout.routing.features import NAMES, Floats, Hashes, Reading, read
+from turnout.routing.features import NAMES, Floats, Hashes, Reading, read_features
 from turnout.routing.novelty import Novelty
 from turnout.routing.scorer_header import Header
 from turnout.routing.tags import SYSTEM, with_known_tag
@@ -78,8 +78,8 @@ class FileScorer:
         self._middle: Floats = arrays["rank_middle"].astype(np.float64) * KNOTS
         # Those that the blend gave a share.
         self._tables = {view: arrays[view].astype(np.float64) for view in header.served if view != "meaning"}
-        self._ranks = [float(rank) for rank in arrays["ranks"]]
-        self._levels = [float(level) for level in arrays["levels"]]
+        self._ranks = [float(rank) for rank in arrays["ranks"].tolist()]
+        self._levels = [float(level) for level in arrays["levels"].tolist()]
         self._meaning = Meaning(arrays) if "meaning" in header.served else None
         self._trees = Trees(arrays, header.tree_depth, header.trees)
         self._intercept, self._tag_share, self._mean_gain = header.intercept, header.tag_share, header.mean_gain
@@ -126,7 +126,7 @@ class FileScorer:
 
     def _read(self, query: Query) -> Reading:
         """Read under a tag of the logs, where they knew it."""
-        return read(with_known_tag(query, self._header.known_tags))
+        return read_features(with_known_tag(query, self._header.known_tags))
 
     def raw(self, reading: Reading) -> float:
         """The predicted gain before calibration."""
@@ -214,9 +214,9 @@ class FileScorer:
         return 0.0
 
 
-def load(path: str | os.PathLike[str]) -> FileScorer:
+def load_scorer(path: str | os.PathLike[str]) -> FileScorer:
     """The scorer in this file. Raises ArtifactError, which names the file and what to do."""
-    file = artifact.load(Path(path))
+    file = artifact.load_artifact(Path(path))
     try:
         return FileScorer(file)
     except ArtifactError as error:

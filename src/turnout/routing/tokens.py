@@ -81,7 +81,7 @@ class Meaning:
     """One weight for each token of a static embedding. Raises KeyError or ValueError for arrays that do not fit."""
 
     def __init__(self, arrays: Mapping[str, Any]) -> None:
-        tokens = unpacked(arrays)
+        tokens = unpack_tokens(arrays)
         self._weights: Floats = arrays["meaning"].astype(np.float64)
         if self._weights.shape != (len(tokens),):
             raise ValueError("its tokens have not one weight each")
@@ -106,7 +106,7 @@ def packed(tokens: Sequence[bytes]) -> dict[str, NDArray[Any]]:
     return {"token_bytes": np.frombuffer(b"".join(tokens), np.uint8), "token_lengths": lengths}
 
 
-def unpacked(arrays: Mapping[str, NDArray[Any]]) -> list[bytes]:
+def unpack_tokens(arrays: Mapping[str, NDArray[Any]]) -> list[bytes]:
     """The tokens of a scorer file. Raises ValueError for arrays that do not fit together."""
     whole, lengths = arrays["token_bytes"].tobytes(), [int(length) for length in arrays["token_lengths"]]
     if sum(lengths) != len(whole) or min(lengths, default=0) < 1:

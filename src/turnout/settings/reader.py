@@ -26,7 +26,7 @@ class Wrong(SettingsError):
     """A value that its own section refuses; the reader adds where the section stands."""
 
     def __init__(self, key: str, value: object, what: str) -> None:
-        super().__init__(f"{key}: {what}" if value is NO_VALUE else f"{key}{shown(value)}: {what}")
+        super().__init__(f"{key}: {what}" if value is NO_VALUE else f"{key}{format_value(value)}: {what}")
 
 
 def require(good: bool, key: str, value: object, what: str) -> None:
@@ -35,7 +35,7 @@ def require(good: bool, key: str, value: object, what: str) -> None:
         raise Wrong(key, value, what)
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """` = VALUE`, as TOML would have it; "" for what may be a secret, or may hold one: a key in the wrong place must
     not stand in a log because of it."""
     if isinstance(value, bool):
@@ -51,7 +51,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f'; did you mean "{near[0]}"?' if near else ""
 
 
-def read(section: type[Section], given: Any, where: str) -> Section:
+def build_section(section: type[Section], given: Any, where: str) -> Section:
     """The section built of this mapping. `where` is its dotted path, "" for the whole. Raises SettingsError."""
     if not isinstance(given, Mapping):
         raise SettingsError(f"{where}: must be a table")
@@ -97,7 +97,7 @@ def convert(hint: Any, value: Any, where: str) -> Any:
         return _mapping(args[1], value, where)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint) and hint not in (Rate, Budget):
         section: Any = hint
-        return value if isinstance(value, section) else read(section, value, where)
+        return value if isinstance(value, section) else build_section(section, value, where)
     return _scalar(hint, value, where)
 
 
@@ -105,7 +105,7 @@ def _literal(allowed: tuple[Any, ...], value: Any, where: str) -> Any:
     if value in allowed and isinstance(value, str):
         return value
     choices = ", ".join(f'"{choice}"' for choice in allowed)
-    raise SettingsError(f"{where}{shown(value)}: must be one of {choices}{nearest(str(value), allowed)}")
+    raise SettingsError(f"{where}{format_value(value)}: must be one of {choices}{nearest(str(value), allowed)}")
 
 
 def _tuple(item: Any, value: Any, where: str) -> tuple[Any, ...]:
@@ -147,15 +147,15 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
         Decimal: "a number",
         str: "a text",
     }
-    raise SettingsError(f"{where}{shown(value)}: must be {names.get(hint, 'of another type')}")
+    raise SettingsError(f"{where}{format_value(value)}: must be {names.get(hint, 'of another type')}")
 
 
 def _notation(hint: Any, value: Any, where: str) -> Any:
     if isinstance(value, hint):
         return value
     if not isinstance(value, str):
-        raise SettingsError(f'{where}{shown(value)}: must be a text such as "60/minute" or "1/day"')
+        raise SettingsError(f'{where}{format_value(value)}: must be a text such as "60/minute" or "1/day"')
     try:
         return hint.parse(value)
     except SettingsError as error:
-        raise SettingsError(f"{where}{shown(value)}: {error}") from None
+        raise SettingsError(f"{where}{format_value(value)}: {error}") from None

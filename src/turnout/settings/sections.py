@@ -18,7 +18,7 @@ from turnout.settings import redis_url
 from turnout.settings.conversation import Conversation
 from turnout.settings.notation import Budget, Rate
 from turnout.settings.queue import Queue
-from turnout.settings.reader import NO_VALUE, nearest, read, require
+from turnout.settings.reader import NO_VALUE, build_section, nearest, require
 from turnout.settings.status import Status
 from turnout.settings.toml_file import mapping_of
 
@@ -481,7 +481,7 @@ class Settings:
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
         """The settings in a mapping of the TOML file's shape. Raises SettingsError."""
-        return read(cls, mapping, "")
+        return build_section(cls, mapping, "")
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -41,10 +41,10 @@ class Embedding:
 
 def installed() -> Embedding | None:
     """The embedding of the package, where it is installed."""
-    return load() if find_spec(PACKAGE) else None
+    return load_embedding() if find_spec(PACKAGE) else None
 
 
-def load() -> Embedding:
+def load_embedding() -> Embedding:
     """The embedding. Raises LogError, which tells what to install, where its package is missing."""
     try:
         import wordllama

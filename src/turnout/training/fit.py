@@ -22,9 +22,9 @@ from turnout.logs.labelled import Logs
 from turnout.openai.messages import text_of
 from turnout.routing import artifact
 from turnout.routing.artifact import Artifact
-from turnout.routing.features import Floats, read
+from turnout.routing.features import Floats, read_features
 from turnout.routing.scorer import FileScorer
-from turnout.training.blend import OutOfFold, chosen, out_of_fold, tags_out_of_fold
+from turnout.training.blend import OutOfFold, blend_shares, out_of_fold, tags_out_of_fold
 from turnout.training.curves import figures
 from turnout.training.data_checks import data_checks, with_reason
 from turnout.training.embedding import Embedding
@@ -98,7 +98,7 @@ def _train(
     progress: Progress | None,
 ) -> Fitted:
     gain, tags = used.net_gain, used.groups
-    readings = [read(query) for query in used.queries]
+    readings = [read_features(query) for query in used.queries]
     views, folded = views_of(readings, embedding), divisions(used, seed, 3 if len(used) < FEW_ROWS else 1)
     seen = seen_of(readings)
     steps = iter(range(1, (len(folded) + 1) * len(views) + 1))
@@ -114,7 +114,7 @@ def _train(
             tried[name] = [out_of_fold(name, views[name], gain, p, folds, seed) for p in PENALTIES[name]]
             done()
         predictions.append(OutOfFold(folds, gain, tried, tags_out_of_fold(gain, tags, folds)))
-    best, shares = chosen(predictions)
+    best, shares = blend_shares(predictions)
     penalties = {name: PENALTIES[name][at] for name, at in zip(views, best, strict=True)}
     for name in views:
         fitted[name] = fit_view(name, views[name], gain, penalties[name], seed)

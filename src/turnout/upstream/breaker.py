@@ -116,12 +116,12 @@ def failed(state: State, term: int, now: float, rules: Rules) -> State:
         return state
     if state.phase == "closed" and state.failures + 1 < rules.failures:
         return replace(state, failures=state.failures + 1, probe_until=0.0)
-    return opened(state, now + rules.reset_s)
+    return open_circuit(state, now + rules.reset_s)
 
 
 def misconfigured(state: State, term: int, now: float, rules: Rules) -> State:
     """A call admitted in this term was refused for what is ours: the next one would be refused as well."""
-    return replace(opened(state, now + rules.reset_s), misconfigured=True) if term == state.term else state
+    return replace(open_circuit(state, now + rules.reset_s), misconfigured=True) if term == state.term else state
 
 
 def denied(state: State, term: int, now: float, rules: Rules) -> State:
@@ -133,7 +133,7 @@ def denied(state: State, term: int, now: float, rules: Rules) -> State:
     return after if after.phase == state.phase else replace(after, misconfigured=True)
 
 
-def opened(state: State, until: float) -> State:
+def open_circuit(state: State, until: float) -> State:
     """Open, to be probed from then on. A pause stands."""
     return State(phase="open", open_until=until, paused_until=state.paused_until, term=state.term + 1)
 
@@ -174,7 +174,7 @@ def absorbed(state: State, circuit: Circuit, now: float) -> State:
         state = replace(state, paused_until=pause, term=state.term + 1)
     until = now + circuit.open_for_s
     if circuit.open and (state.phase == "closed" or until > max(state.open_until, now) + SAME_S):
-        return opened(state, until)
+        return open_circuit(state, until)
     if not circuit.open and state.phase != "closed":
         return State(proven=True, paused_until=pause, term=state.term + 1)
     return state

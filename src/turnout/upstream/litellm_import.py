@@ -49,7 +49,7 @@ def start() -> Future[ModuleType]:
         return _loading
 
 
-def load() -> ModuleType:
+def load_litellm() -> ModuleType:
     """litellm, imported, quiet and warmed up. Blocks for as long as that takes; at once when it is there."""
     return _module if _module is not None else start().result()
 

@@ -31,7 +31,7 @@ class PriceBook:
             if len(self._own) == len(self._settings.model_names):
                 self._whole = self._own
             elif litellm_import.loaded():
-                self._whole = price_table(self._settings, litellm_import.load().model_cost)
+                self._whole = price_table(self._settings, litellm_import.load_litellm().model_cost)
             else:
                 return self._own
         return self._whole

@@ -33,7 +33,7 @@ class LiteLLMProvider:
         if not litellm_import.loaded():
             await asyncio.wrap_future(litellm_import.start())
         if not self._known:
-            self._check(litellm_import.load())
+            self._check(litellm_import.load_litellm())
             self._known = True
 
     def _check(self, litellm: Any) -> None:
@@ -47,7 +47,7 @@ class LiteLLMProvider:
 
     def fitted(self, call: ProviderCall) -> ProviderCall:
         """The call with the parameters that its model takes. Only once loaded. Raises Unsupported."""
-        return self._parameters.fitted(litellm_import.load(), call)
+        return self._parameters.fitted(litellm_import.load_litellm(), call)
 
     async def complete(self, call: ProviderCall) -> Body:
         call.progress.sent = False
@@ -79,7 +79,7 @@ class LiteLLMProvider:
 
     async def _ask(self, call: ProviderCall, *, stream: bool) -> Any:
         await self.load()
-        litellm = litellm_import.load()
+        litellm = litellm_import.load_litellm()
         self._check_media(litellm, call)
         call = self.fitted(call)
         # litellm does not tell when it has a connection.
@@ -119,7 +119,7 @@ class LiteLLMProvider:
         """Closes the HTTP clients that litellm keeps for this loop, and no other loop's: those are in use."""
         if not litellm_import.loaded():
             return
-        cache = litellm_import.load().in_memory_llm_clients_cache
+        cache = litellm_import.load_litellm().in_memory_llm_clients_cache
         kept = cache.cache_dict
         # litellm's own way of telling them apart, which is another in each of its versions.
         mine = cache.update_cache_key_with_event_loop("")

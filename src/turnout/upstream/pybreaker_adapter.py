@@ -16,7 +16,7 @@ from typing import cast
 import pybreaker
 
 from turnout.ports.runtime import Clock
-from turnout.upstream.breaker import Phase, Rules, State, opened
+from turnout.upstream.breaker import Phase, Rules, State, open_circuit
 
 Changed = Callable[[str, Phase, Phase], None]
 
@@ -43,7 +43,7 @@ class _Snapshot(pybreaker.CircuitBreakerStorage):
     def _by_hand(self, phase: Phase) -> State:
         now, term = self._clock.monotonic(), self.state_now.term + 1
         if phase == "open":
-            return opened(self.state_now, now + self._rules.reset_s)
+            return open_circuit(self.state_now, now + self._rules.reset_s)
         if phase == "half-open":
             return State(phase="half-open", term=term)
         return State(term=term)

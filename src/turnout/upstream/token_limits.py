@@ -37,7 +37,7 @@ def limit_table(settings: Settings, bundled: Mapping[str, Any]) -> dict[str, Tok
 
 def _bundled() -> Mapping[str, Any]:
     if litellm_import.loaded():
-        table: Mapping[str, Any] = litellm_import.load().model_cost
+        table: Mapping[str, Any] = litellm_import.load_litellm().model_cost
         return table
     return litellm_import.bundled_prices() or {}
 

@@ -43,7 +43,10 @@ class DirectProvider:
 
     def _open(self) -> DirectCalls:
         return DirectCalls(
-            litellm_import.load(), self._wrapped.arguments, self._sessions, max_answer_bytes=self._max_answer_bytes
+            litellm_import.load_litellm(),
+            self._wrapped.arguments,
+            self._sessions,
+            max_answer_bytes=self._max_answer_bytes,
         )
 
     def reason(self, model: str) -> str | None:
@@ -69,7 +72,7 @@ class DirectProvider:
             await self.load()
         direct = self._direct
         assert direct is not None
-        litellm = litellm_import.load()
+        litellm = litellm_import.load_litellm()
         try:
             if (reason := direct.reasons.get(call.model)) is not None:
                 raise NotDirectError(reason)

@@ -31,7 +31,7 @@ class PartReader:
         except AttemptError:
             raise
         except Exception as error:
-            raise MalformedReply(f"an event of the stream cannot be read: {clip(error)}") from error
+            raise MalformedReply(f"an event of the stream cannot be read: {error_line(error)}") from error
         if usage:
             self._usage = _merged(self._usage, usage)
         return self._stable(chunk)
@@ -99,6 +99,6 @@ def _merged(before: Body | None, usage: Body) -> Body:
     return merged
 
 
-def clip(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """What went wrong, in one line."""
     return f"{type(error).__name__}: {str(error)[:300]}"

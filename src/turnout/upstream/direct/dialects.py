@@ -14,7 +14,7 @@ from turnout.attempt_errors import AttemptError, MalformedReply
 from turnout.openai.answers import Body
 from turnout.upstream import translate
 from turnout.upstream.direct import plain
-from turnout.upstream.direct.class_reader import PartReader, clip
+from turnout.upstream.direct.class_reader import PartReader, error_line
 from turnout.upstream.direct.deployments import Deployment, NotDirectError
 from turnout.upstream.media import refuse_media
 
@@ -224,7 +224,7 @@ class ClassDialect(PlainDialect):
         except AttemptError:
             raise
         except Exception as error:
-            raise MalformedReply(f"the provider's answer cannot be read: {clip(error)}") from error
+            raise MalformedReply(f"the provider's answer cannot be read: {error_line(error)}") from error
         if not body["choices"]:
             raise MalformedReply("the provider's answer has no choices")
         return body

@@ -162,7 +162,7 @@ def proxy_of(scheme: str, netloc: str, environ: Mapping[str, str]) -> str | None
     return proxies.get(scheme) or proxies.get("all")
 
 
-async def read(response: aiohttp.ClientResponse, most: int) -> bytes:
+async def read_response(response: aiohttp.ClientResponse, most: int) -> bytes:
     """The whole body, unpacked. Raises MalformedReply where it is longer than `most` bytes."""
     pieces: list[bytes] = []
     size = 0

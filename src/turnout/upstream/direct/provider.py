@@ -14,7 +14,7 @@ from turnout.upstream import translate
 from turnout.upstream.direct.deployments import NotDirectError, check_request, deployment
 from turnout.upstream.direct.dialects import PlainDialect, Prepared
 from turnout.upstream.direct.events import event_data
-from turnout.upstream.direct.http import HttpSessions, Request, read
+from turnout.upstream.direct.http import HttpSessions, Request, read_response
 from turnout.upstream.direct.own_wires import dialect_of
 from turnout.upstream.failures import failure, hidden_failure
 
@@ -120,7 +120,7 @@ def _request(call: ProviderCall, prepared: Prepared, *, stream: bool) -> Request
 
 async def _checked(response: aiohttp.ClientResponse, most: int) -> bytes:
     """The body of an answer with a good status. Raises the failure that another is."""
-    raw = await read(response, most)
+    raw = await read_response(response, most)
     if not 200 <= response.status < 300:
         raise failure(response.status, response.headers, raw)
     return raw

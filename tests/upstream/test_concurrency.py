@@ -98,3 +98,53 @@ def test_no_slot_leaks_whatever_the_order() -> None:
         assert (slots.taken, slots.waiting, most) == (0, 0, 4)
 
     asyncio.run(scenario())
+
+
+def test_slots_go_to_the_users_who_wait_in_turn() -> None:
+    """One who waits a hundredfold delays another by one call."""
+
+    async def scenario() -> None:
+        slots = ConcurrencyLimit(most=1, waiting=100)
+        assert await slots.take("greedy")
+        order: list[str] = []
+
+        async def wait(user: str) -> None:
+            assert await slots.take(user)
+            order.append(user)
+
+        waits = [asyncio.ensure_future(wait(user)) for user in ["greedy"] * 5 + ["ann", "bob", "ann"]]
+        await settle()
+        for _ in range(8):
+            slots.give()
+            await settle()
+        await asyncio.gather(*waits)
+        assert order == ["greedy", "ann", "bob", "greedy", "ann", "greedy", "greedy", "greedy"]
+        slots.give()
+        assert (slots.taken, slots.waiting) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_full_waiting_room_has_a_place_for_whoever_has_fewer() -> None:
+    """The last of the user with most gives way; nobody gives way to an equal."""
+
+    async def scenario() -> None:
+        slots = ConcurrencyLimit(most=1, waiting=3)
+        assert await slots.take("greedy")
+        greedy = [asyncio.ensure_future(slots.take("greedy")) for _ in range(3)]
+        await settle()
+        assert await slots.take("greedy") is False
+        ann = asyncio.ensure_future(slots.take("ann"))
+        await settle()
+        assert [one.done() for one in greedy] == [False, False, True]
+        assert await greedy[2] is False
+        assert await slots.take("ann") is False
+        bob = asyncio.ensure_future(slots.take("bob"))
+        await settle()
+        assert await greedy[1] is False
+        assert slots.waiting == 3
+        slots.turn_away()
+        assert [await one for one in (greedy[0], ann, bob)] == [False] * 3
+        assert (slots.taken, slots.waiting) == (1, 0)
+
+    asyncio.run(scenario())

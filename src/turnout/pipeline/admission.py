@@ -50,7 +50,7 @@ class Admission:
     async def enter(self, call: Call, ask: Ask) -> Verdict:
         """The gate's verdict. A task that is cancelled meanwhile leaves no reservation behind."""
         asked_at = self._clock.monotonic()
-        if not call.reservation.bounded:
+        if not call.reservation.leased:
             entry = await self._gate.enter(ask)
         else:
             entering = asyncio.ensure_future(self._gate.enter(ask))
@@ -77,7 +77,7 @@ class Admission:
 
     async def reserve_uncoalesced(self, call: Call) -> None:
         """Reserves for a call that nobody may join; its request is counted already. Raises ServedError."""
-        if call.reservation.bounded:
+        if call.reservation.leased:
             verdict = await self.enter(call, call.reservation.claim_call(Ask(lease_s=self._lease_s(call))))
             if isinstance(verdict, RateRefused | BudgetRefused):
                 raise refusal_error(verdict)

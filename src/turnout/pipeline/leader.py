@@ -99,6 +99,7 @@ class Leader:
         lease = reservation.lease if joinable else ""
         store: Store | None = None
         pin: PinUpdate | None = None
+        settled = False
         if call.key is not None and joinable:
             self._flight_broker.share(call.key, lease, partial(encode_flight, flight))
         try:
@@ -110,12 +111,22 @@ class Leader:
             store = self._store(call, body, answer) if exact else None
             assert progress.trace.serving is not None
             pin = self._conversations.update(call.conversation, decision, progress.trace.serving, answer.usage)
+            if reservation.counts_calls:
+                # Whoever has the whole answer may ask again at once.
+                await self._settle(call, progress.trace, lease, store, pin)
+                settled = True
             flight.land(answer)
         finally:
-            self._flight_broker.end(lease)
-            settlement = reservation.settlement(progress.trace, key=call.key, store=store)
-            await self._admission.settle(replace(settlement, pin=pin), call.token)
+            if not settled:
+                await self._settle(call, progress.trace, lease, store, pin)
             self._flights.remove(call.key, flight)
+
+    async def _settle(
+        self, call: Call, trace: CallTrace, lease: str, store: Store | None, pin: PinUpdate | None
+    ) -> None:
+        self._flight_broker.end(lease)
+        settlement = call.reservation.settlement(trace, key=call.key, store=store)
+        await self._admission.settle(replace(settlement, pin=pin), call.token)
 
     async def _decide(self, call: Call) -> Decision:
         """The decision, its worst case reserved. Raises ServedError."""
@@ -172,6 +183,7 @@ class Leader:
             deadline=call.context.started + retry.deadline_s,
             stream_deadline=self._clock.monotonic() + retry.stream_deadline_s,
             token=call.token,
+            user=call.context.caller.user_key,
             afford=call.reservation.attempt_check(trace),
             covered=models[0] == decision.candidates[0],
             own=self._own_params(call, tuple(candidate.model for candidate in candidates)),

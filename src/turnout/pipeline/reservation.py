@@ -97,7 +97,8 @@ class Reservations:
 class Reservation:
     """What one request claims and what is reserved for it; nothing where no limit and no budget applies.
 
-    bounded: whether money or tokens are reserved; the call's output is capped then.
+    bounded: whether money or tokens are reserved; the call's output is capped then. counts_calls: whether its calls in
+    progress are limited.
     lease: the gate's, under which the reservation stands. headers: the rate limits that applied.
     """
 
@@ -115,6 +116,7 @@ class Reservation:
         self._rates = rates
         self._budgets = budgets
         self.bounded = bool(budgets) or any(claim.unit == "tokens" for claim in rates)
+        self.counts_calls = any(claim.unit == "calls" for claim in rates)
         self.lease = ""
         self.headers: Pairs = ()
         self._size = Size(0)
@@ -151,8 +153,8 @@ class Reservation:
                 raise budget_exceeded(BudgetRefused(claim=budget, retry_after_s=end))
 
     def claim_call(self, ask: Ask) -> Ask:
-        """The Ask of a request that is counted already: its tokens and its worst case are not."""
-        return replace(self.claim(ask), rates=tuple(claim for claim in self._rates if claim.unit == "tokens"))
+        """The Ask of a request that is counted already: its call, its tokens and its worst case are not."""
+        return replace(self.claim(ask), rates=tuple(claim for claim in self._rates if claim.unit != "requests"))
 
     def record_entry(self, entry: Entry) -> None:
         """Notes what the gate reserved, and how limits and budgets stand."""
@@ -164,6 +166,11 @@ class Reservation:
         if isinstance(verdict, Lead):
             self.lease, self._fits = verdict.lease, verdict.fits
             self._reserved = self._offers[verdict.fits][1] if self._budgets else 0
+
+    @property
+    def leased(self) -> bool:
+        """Whether the gate holds something until the call is settled."""
+        return self.bounded or self.counts_calls
 
     def pacing_factor(self) -> float:
         """What pacing leaves of the routing target, in [0, 1]."""

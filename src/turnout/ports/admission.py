@@ -18,8 +18,8 @@ class Ask:
     lookup: whether a stored answer is acceptable (False for the caller's `no-cache`).
     collapse: whether a flight for the same key may be joined.
     max_age_s: the oldest acceptable answer; None: any.
-    rates: requests are checked first, tokens only where a call must be made; all or nothing. A hit and a
-    follower take requests, not tokens.
+    rates: requests are checked first, tokens and calls in progress only where a call must be made; all or nothing.
+    A hit and a follower take requests alone.
     budgets, worst: worst-case costs in nano-USD, dearest first; on a miss the first that fits every budget
     is reserved.
     lease_s: how long the lease and its reservation last where they are never given back.

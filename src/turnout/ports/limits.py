@@ -12,14 +12,15 @@ class RateClaim:
 
     policy: its name in headers (`user`, `endpoint`, `user-endpoint`). key: whose counter it is, never a raw
     credential; key, unit and window identify the counter. amount: 1 for requests; for tokens the most that this
-    request can use, corrected when it has ended.
+    request can use, corrected when it has ended. Of unit `calls` the limit is of calls in progress: each takes one
+    until it is settled, and `window_s` is 0.
     """
 
     policy: str
     key: str
     limit: int
     window_s: int
-    unit: Literal["requests", "tokens"] = "requests"
+    unit: Literal["requests", "tokens", "calls"] = "requests"
     amount: int = 1
 
 

@@ -40,7 +40,11 @@ class Policies:
         own = settings.endpoints.values()
         limits = settings.limits
         self.limited = bool(
-            limits.per_user or limits.per_endpoint or limits.per_user_endpoint or any(e.rate for e in own)
+            limits.per_user
+            or limits.per_endpoint
+            or limits.per_user_endpoint
+            or limits.per_user_concurrent
+            or any(e.rate for e in own)
         )
         self.budgeted = settings.budgets.any or any(endpoint.budget for endpoint in own)
 
@@ -50,7 +54,7 @@ class Policies:
         return self.limited or self.budgeted
 
     def rates(self, caller: Caller) -> tuple[RateClaim, ...]:
-        """The rate limits that apply. Of token limits the amount is still to be said."""
+        """The limits that apply, that of calls in progress last. Of token limits the amount is still to be said."""
         if not self.limited:
             return ()
         user, endpoint = caller.user_key, endpoint_key(caller.endpoint)
@@ -59,7 +63,9 @@ class Policies:
             *_rate_claims("endpoint", endpoint, self._own(caller).rate or self._limits.per_endpoint),
             *_rate_claims("user-endpoint", f"{user} {endpoint}", self._limits.per_user_endpoint),
         )
-        return tuple(claim for claim in claims if claim.unit == "tokens") if caller.admitted else claims
+        if (most := self._limits.per_user_concurrent) is not None:
+            claims = (*claims, RateClaim(policy="user", key=user, limit=most, window_s=0, unit="calls"))
+        return tuple(claim for claim in claims if claim.unit != "requests") if caller.admitted else claims
 
     def budgets(self, caller: Caller, now: float) -> tuple[BudgetClaim, ...]:
         """The budgets that apply, their calendar windows around now (seconds since 1970)."""

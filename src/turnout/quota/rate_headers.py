@@ -14,7 +14,9 @@ TOKENS_UNIT = "turnout-tokens"
 
 
 def rate_headers(states: Sequence[RateState], refused: RateRefused | None = None) -> Pairs:
-    """Both headers; none where no limit applies. The limit that refused tells the time that Retry-After does."""
+    """Both headers; none where no limit applies. The limit that refused tells the time that Retry-After does. Calls in
+    progress have no window, and do not stand in them."""
+    states = [state for state in states if state.claim.unit != "calls"]
     if not states:
         return ()
     names = policy_names(state.claim for state in states)

@@ -16,7 +16,9 @@ _WHOSE = {"user": "of this user", "endpoint": "of this endpoint", "total": "of t
 def rate_exceeded(refused: RateRefused) -> RateLimitExceeded:
     claim = refused.claim
     per = f"{claim.limit} {claim.unit} in {claim.window_s} s per {claim.policy}"
-    if claim.amount > claim.limit:
+    if claim.unit == "calls":
+        text = f"{claim.limit} calls of this user are in progress, and no more may be at once"
+    elif claim.amount > claim.limit:
         text = f"this request may use {claim.amount} tokens, and the limit is {per}: lower max_tokens or send less"
     elif claim.unit == "tokens":
         text = f"this request may use {claim.amount} tokens, and so many are not left of {per}"

@@ -249,11 +249,17 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many requests or tokens a user, an endpoint, or a user at an endpoint may use in a time."""
+    """How many requests or tokens a user, an endpoint, or a user at an endpoint may use in a time; how many calls of
+    one user may be in progress at once, over all workers."""
 
     per_user: tuple[Rate, ...] = ()
     per_endpoint: tuple[Rate, ...] = ()
     per_user_endpoint: tuple[Rate, ...] = ()
+    per_user_concurrent: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.per_user_concurrent is not None:
+            _positive(self, "per_user_concurrent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,9 @@ class LastStates:
     def record(self, rates: Sequence[RateState], budgets: Sequence[BudgetState], at: float) -> None:
         """Notes what Redis returned. at: when, in monotonic seconds."""
         for rate in rates:
+            if rate.claim.unit == "calls":
+                # They are over when their leases are.
+                continue
             self._put(self._rates, _rate_account(rate.claim), (rate, at))
         for budget in budgets:
             self._put(self._budgets, _budget_account(budget.claim), budget)
@@ -108,7 +111,7 @@ def local_ask(ask: Ask, workers: int, last_states: LastStates, now: float, *, at
 
 
 def _rate_share(claim: RateClaim, workers: int, left: int | None) -> int:
-    # Of a limit that nobody had reported, or of a whole one, every worker admits at least one request.
+    # Of a limit that nobody had reported, of a whole one or of calls in progress, every worker admits at least one.
     if left is None or left >= claim.limit:
         return max(claim.limit // workers, claim.amount, 1)
     return left // workers

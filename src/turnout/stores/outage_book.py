@@ -64,16 +64,16 @@ class OutageBook:
         """Notes what was admitted. lease: of the call that is made, None for a hit or a follower, which take requests
         alone; cost: what it reserves, in nano-USD."""
         for rate in ask.rates:
-            if rate.unit == "requests" or lease is not None:
+            if rate.unit == "requests" or (rate.unit == "tokens" and lease is not None):
                 self._put(self._rates, (rate.unit, rate.key, rate.window_s), rate)
         if lease is None:
             return
         for budget in ask.budgets:
             self._put(self._budgets, (budget.key, budget.rolling_s, budget.windows), budget)
-        tokens = tuple(rate for rate in ask.rates if rate.unit == "tokens")
-        if tokens or ask.budgets:
-            amount = max((rate.amount for rate in tokens), default=0)
-            self._calls[lease] = OpenCall(tokens, ask.budgets, cost, amount, ask.lease_s)
+        reserved = tuple(rate for rate in ask.rates if rate.unit != "requests")
+        if reserved or ask.budgets:
+            amount = max((rate.amount for rate in reserved if rate.unit == "tokens"), default=0)
+            self._calls[lease] = OpenCall(reserved, ask.budgets, cost, amount, ask.lease_s)
 
     def top_up(self, lease: str, cost: int, tokens: int) -> None:
         if (call := self._calls.get(lease)) is not None:

@@ -83,13 +83,15 @@ class Bulkhead:
         refused = self.guard.look(self._circuits[model])
         return _not_now(refused) if refused is not None else None
 
-    async def enter(self, candidate: Candidate, deadline: float, trace: CallTrace) -> CallSlot | Unavailable:
-        """A slot, waited for where none is free. Raises TimeoutError at the deadline."""
+    async def enter(
+        self, candidate: Candidate, deadline: float, trace: CallTrace, user: str = ""
+    ) -> CallSlot | Unavailable:
+        """A slot, waited for where none is free, in turn by user. Raises TimeoutError at the deadline."""
         limit = self._limits[candidate.model]
         if not limit.take_now():
             async with self._clock.timeout_at(deadline):
                 with trace.waiting(self._clock):
-                    got = await limit.take()
+                    got = await limit.take(user)
             if not got:
                 # Turned away: the room is full, or the circuit opened while it was being waited in.
                 return self.look(candidate.model) or Unavailable(reason="full", retry_after_s=COME_BACK_S)

@@ -45,7 +45,7 @@ class UpstreamCall:
     whether this candidate's worst case fits (it may top the reservation up). False: the candidate is skipped
     for the reason `budget`. None: always.
     covered: whether the reservation covers the first candidate's first call.
-    own: parameters sent to one model alone, by its name.
+    own: parameters sent to one model alone, by its name. user: whose turn it is where places are waited for.
     """
 
     messages: tuple[Message, ...]
@@ -58,6 +58,7 @@ class UpstreamCall:
     afford: Callable[[Candidate], Awaitable[bool]] | None = None
     covered: bool = True
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    user: str = ""
 
 
 class CallTrace:

@@ -172,7 +172,7 @@ class Chain:
         if again and request.afford is not None and not await request.afford(candidate):
             return Unavailable(reason="budget", retry_after_s=None)
         try:
-            return await self._bulkhead.enter(candidate, request.deadline, trace)
+            return await self._bulkhead.enter(candidate, request.deadline, trace, request.user)
         except TimeoutError:
             return Unavailable(reason="full", retry_after_s=None)
 

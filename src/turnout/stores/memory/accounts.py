@@ -10,11 +10,12 @@ from typing import Literal
 
 from turnout.stores.memory.sliding_window import SlidingWindow
 
-Unit = Literal["usd", "tokens", "requests"]
+Unit = Literal["usd", "tokens", "requests", "calls"]
 
 
 class Account:
-    """An account of a sliding window, or of a calendar window (`sliding` is None), whose amounts never leave it."""
+    """An account of a sliding window, or of a calendar window or calls in progress (`sliding` is None), whose amounts
+    never leave it."""
 
     __slots__ = ("_spent", "keep_ms", "reserved", "sliding", "touched")
 
@@ -85,7 +86,8 @@ class Lease:
         for part in self.parts:
             if part.unit != "requests":
                 part.account.reserved -= part.amount
-                part.stamp = part.account.spend(self.ends, part.amount, part.slot)
+                if part.unit != "calls":
+                    part.stamp = part.account.spend(self.ends, part.amount, part.slot)
 
     def settle(self, now: int, cost: int | None, tokens: int | None, *, refused: bool) -> None:
         """Replaces what is reserved by what was really used, also after the lease has expired."""
@@ -93,6 +95,9 @@ class Lease:
             if part.unit == "requests":
                 if refused:
                     part.account.take_back(part.stamp, part.amount)
+                continue
+            if part.unit == "calls":
+                part.account.reserved -= 0 if self.expired else part.amount
                 continue
             used = cost if part.unit == "usd" else tokens
             if not self.expired:
@@ -104,7 +109,8 @@ class Lease:
 
     def top_up(self, cost: int, tokens: int) -> bool:
         """Reserves this much more of every budget and token limit, or of none."""
-        additions = [(part, cost if part.unit == "usd" else tokens) for part in self.parts if part.unit != "requests"]
+        growing = [part for part in self.parts if part.unit in ("usd", "tokens")]
+        additions = [(part, cost if part.unit == "usd" else tokens) for part in growing]
         if self.expired or any(part.account.used + amount > part.limit for part, amount in additions):
             return False
         for part, amount in additions:

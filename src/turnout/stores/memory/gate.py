@@ -54,7 +54,7 @@ class MemoryGate:
         if needless := self._find(ask):
             ledger.take_requests(ask.rates, now)
             return needless
-        if refused := ledger.check_rates((c for c in ask.rates if c.unit == "tokens"), now):
+        if refused := ledger.check_rates((c for c in ask.rates if c.unit != "requests"), now):
             return refused
         fits = ledger.fit(ask.budgets, ask.worst, now, wall)
         if isinstance(fits, BudgetRefused):

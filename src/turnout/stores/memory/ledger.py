@@ -65,7 +65,8 @@ class Ledger:
         return refused
 
     def _rate_wait(self, claim: RateClaim, account: Account, now: int, excess: int) -> int:
-        assert account.sliding is not None
+        if account.sliding is None:
+            return SHORT_WAIT_MS
         if claim.amount > claim.limit:
             return claim.window_s * 1000
         if excess <= account.reserved:
@@ -100,15 +101,15 @@ class Ledger:
         return BudgetRefused(claim=claim, retry_after_s=wait / 1000)
 
     def open_lease(self, name: str, ask: Ask, worst: int, now: int, wall: float) -> None:
-        """Takes the requests of one call, and reserves its tokens and its worst case."""
+        """Takes the requests of one call, and reserves its place, its tokens and its worst case."""
         if not ask.rates and not ask.budgets:
             return
         parts = self.take_requests(ask.rates, now)
         for claim in ask.rates:
-            if claim.unit == "tokens":
+            if claim.unit != "requests":
                 slot = slot_ms(claim.limit, claim.window_s * 1000)
                 account = self._rate(claim, now, keep=True)
-                parts.append(LeasePart("tokens", account, claim.limit, claim.amount, slot))
+                parts.append(LeasePart(claim.unit, account, claim.limit, claim.amount, slot))
         for budget in ask.budgets:
             spent_from = self._budget(budget, now, wall, keep=True)
             assert spent_from is not None
@@ -140,12 +141,11 @@ class Ledger:
         states = []
         for claim in claims:
             account = self._rate(claim, now)
-            assert account.sliding is not None
             states.append(
                 RateState(
                     claim=claim,
                     remaining=max(0, claim.limit - account.used),
-                    reset_s=account.sliding.next_ms(now) / 1000,
+                    reset_s=account.sliding.next_ms(now) / 1000 if account.sliding is not None else 0,
                 )
             )
         return tuple(states)
@@ -182,7 +182,11 @@ class Ledger:
     def _rate(self, claim: RateClaim, now: int, *, keep: bool = False) -> Account:
         window = claim.window_s * 1000
         key = (claim.unit, claim.key, claim.window_s)
-        return self._account(key, now, lambda: Account(sliding=SlidingWindow(window), keep_ms=2 * window), keep)
+
+        def make() -> Account:
+            return Account(sliding=SlidingWindow(window) if window else None, keep_ms=2 * window)
+
+        return self._account(key, now, make, keep)
 
     def _budget(self, claim: BudgetClaim, now: int, wall: float, *, keep: bool = False) -> Account | None:
         """Returns None where no window of the claim contains `wall`."""

@@ -28,8 +28,8 @@
 --   4 budget refused detail: "<index from 1> <ms>"
 --   states: "" or JSON {rates = rates_states, budgets = budgets_states, circuits = circuits_states, debt = share_debt}
 --
--- A refused budget must leave no rate taken, so rates are taken last. A hit and a follower take requests; tokens are
--- checked and reserved where a call must be made.
+-- A refused budget must leave no rate taken, so rates are taken last. A hit and a follower take requests; tokens and calls
+-- in progress are checked and reserved where a call must be made.
 local HIT, FOLLOW, LEAD, RATE_REFUSED, BUDGET_REFUSED = 0, 1, 2, 3, 4
 
 local now = clock_ms()
@@ -54,14 +54,14 @@ local function reply(verdict, detail, packed)
   return {verdict, detail, states, packed or '', redis_name, count, pin or '', string.format('%.0f', age or 0)}
 end
 
-local function check_rates(unit)
-  local refused, wait = rates_check(now, claims.rates, unit)
+local function check_rates(requests)
+  local refused, wait = rates_check(now, claims.rates, requests)
   return refused and reply(RATE_REFUSED, string.format('%d %.0f', refused, wait))
 end
 
 if claims then
   leases_sweep(now)
-  local refused = check_rates('requests')
+  local refused = check_rates(true)
   if refused then return refused end
 end
 
@@ -82,12 +82,12 @@ end
 
 local fits = 0
 if claims then
-  local refused, wait = check_rates('tokens')
+  local refused, wait = check_rates(false)
   if refused then return refused end
   fits, refused, wait = budgets_fit(now, claims.budgets, claims.worst)
   if not fits then return reply(BUDGET_REFUSED, string.format('%d %.0f', refused, wait)) end
   local parts = rates_take(now, claims.rates)
-  local reserved = rates_tokens(now, claims.rates)
+  local reserved = rates_reserved(now, claims.rates)
   for _, part in ipairs(budgets_parts(now, claims.budgets, claims.worst[fits + 1])) do table.insert(reserved, part) end
   if #reserved > 0 then
     for _, part in ipairs(reserved) do table.insert(parts, part) end

@@ -25,8 +25,10 @@ if is_new then
     end
   end
   for _, call in ipairs(report.calls) do
-    local parts = rates_tokens(now, call[3])
-    for _, part in ipairs(parts) do part[6] = num(call[6]) end
+    local parts = rates_reserved(now, call[3])
+    for _, part in ipairs(parts) do
+      if part[1] == 'tokens' then part[6] = num(call[6]) end
+    end
     for _, claim in ipairs(call[4]) do
       local account = budget_account(now, claim)
       if account then table.insert(parts, part_of('usd', account, claim[2], call[5], '0')) end

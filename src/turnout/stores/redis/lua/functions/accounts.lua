@@ -2,7 +2,8 @@
 -- Amounts are whole numbers (nano-USD, tokens, requests) below 2^53; times are ms of Redis' own clock.
 --
 -- An account: a hash, s = spent, r = reserved. Of a calendar window {root}:b:<start>-<end>:<key>; of a sliding one
--- {root}:b:r<seconds>:<key> in USD, {root}:t:... in tokens, {root}:q:... in requests. A sliding one has one more
+-- {root}:b:r<seconds>:<key> in USD, {root}:t:... in tokens, {root}:q:... in requests. Of a
+-- user's calls in progress {root}:n:0:<key>. A sliding one has one more
 -- field for each stamp that an amount is kept under, and a sorted set of the stamps, {root}:z:<rest of its name>: what a
 -- caller chooses stands last in every name, so that none can be another's.
 --

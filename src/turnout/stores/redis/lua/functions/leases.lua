@@ -50,7 +50,9 @@ local function lease_expire(now, name)
     if part[1] ~= 'requests' then
       local account = part_account(part, now)
       account_reserve(account, -tonumber(part[6]))
-      part[7] = account_spend(account, now, math.min(now, lease.ends), tonumber(part[6]))
+      if part[1] ~= 'calls' then
+        part[7] = account_spend(account, now, math.min(now, lease.ends), tonumber(part[6]))
+      end
     end
   end
   redis.call('HSET', lease_name(name), 'x', 1)
@@ -76,6 +78,8 @@ local function lease_settle(now, name, cost, tokens, refused)
     local account, amount = part_account(part, now), tonumber(part[6])
     if part[1] == 'requests' then
       if refused then account_take_back(account, part[7], amount) end
+    elseif part[1] == 'calls' then
+      if not lease.expired then account_reserve(account, -amount) end
     else
       local used = tokens
       if part[1] == 'usd' then used = cost end
@@ -93,14 +97,15 @@ end
 local function lease_top_up(now, name, cost, tokens)
   local lease = lease_read(name)
   if not lease or lease.expired then return false end
+  local function grows(part) return part[1] == 'usd' or part[1] == 'tokens' end
   local function addition(part) return part[1] == 'usd' and cost or tokens end
   for _, part in ipairs(lease.parts) do
-    if part[1] ~= 'requests' and account_used(part_account(part, now)) + addition(part) > tonumber(part[4]) then
+    if grows(part) and account_used(part_account(part, now)) + addition(part) > tonumber(part[4]) then
       return false
     end
   end
   for _, part in ipairs(lease.parts) do
-    if part[1] ~= 'requests' then
+    if grows(part) then
       account_reserve(part_account(part, now), addition(part))
       part[6] = num(tonumber(part[6]) + addition(part))
     end

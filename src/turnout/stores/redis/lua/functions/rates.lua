@@ -1,8 +1,9 @@
--- Rate limits, in requests and in tokens. A claim: {key, limit, window_s, unit, amount, policy}; see enter.lua.
+-- Rate limits, in requests, in tokens and in calls in progress. A claim: {key, limit, window_s, unit, amount, policy}; see enter.lua.
+
+local RATE_KINDS = {requests = ':q:', tokens = ':t:', calls = ':n:'}
 
 local function rate_account(now, claim)
-  local kind = claim[4] == 'tokens' and ':t:' or ':q:'
-  return account_open(ROOT .. kind .. claim[3] .. ':' .. claim[1], now, claim[3] * 1000, claim[2], 0)
+  return account_open(ROOT .. RATE_KINDS[claim[4]] .. claim[3] .. ':' .. claim[1], now, claim[3] * 1000, claim[2], 0)
 end
 
 local function rate_wait(now, claim, account, excess)
@@ -11,11 +12,11 @@ local function rate_wait(now, claim, account, excess)
   return account_wait(account, now, excess - account.reserved)
 end
 
--- Returns nil where every claim of this unit fits; else the index (from 1) of the one with the longest wait, and its ms.
-local function rates_check(now, claims, unit)
+-- Returns nil where every claim fits, of those of requests or of the others; else the index (from 1) of the one with the longest wait, and its ms.
+local function rates_check(now, claims, requests)
   local refused, longest
   for index, claim in ipairs(claims) do
-    if claim[4] == unit then
+    if (claim[4] == 'requests') == requests then
       local account = rate_account(now, claim)
       local excess = account_used(account) + claim[5] - claim[2]
       if excess > 0 then
@@ -40,12 +41,12 @@ local function rates_take(now, claims)
   return parts
 end
 
--- Returns the tokens that a call may use, as parts of a lease.
-local function rates_tokens(now, claims)
+-- Returns the tokens that a call may use, and its place among those in progress, as parts of a lease.
+local function rates_reserved(now, claims)
   local parts = {}
   for _, claim in ipairs(claims) do
-    if claim[4] == 'tokens' then
-      table.insert(parts, part_of('tokens', rate_account(now, claim), claim[2], claim[5], '0'))
+    if claim[4] ~= 'requests' then
+      table.insert(parts, part_of(claim[4], rate_account(now, claim), claim[2], claim[5], '0'))
     end
   end
   return parts

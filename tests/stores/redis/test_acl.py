@@ -61,6 +61,8 @@ def test_the_printed_access_is_enough(
                 first.complete("same", caller=ANN, model="cheap"), second.complete("same", caller=ANN, model="cheap")
             )
             assert [answer.text for answer in answers] == ["four"] * 2
+            await first._pipeline.drain()
+            await second._pipeline.drain()
             again = await second.complete("same", caller=ANN, model="cheap")
             assert again.outcome.cache == "hit"
             assert "".join([chunk.text async for chunk in first.stream("other", caller=ANN)])

@@ -9,11 +9,12 @@ from turnout.api.job_bodies import JOBS_PATH, webhook_body
 from turnout.api.job_runs import JobRuns
 from turnout.api.jobs import JobDesk
 from turnout.api.routes import Route
+from turnout.errors import StoreUnavailable
 from turnout.jobs.feed import JobFeed
 from turnout.jobs.webhooks import FORBIDDEN, JobWebhooks
 from turnout.jobs.worker import JobWorker
 from turnout.pipeline.pipeline import Pipeline
-from turnout.ports.jobs import Job, Jobs
+from turnout.ports.jobs import Job, Jobs, JobsUnavailable
 from turnout.ports.runtime import Clock
 from turnout.settings import Settings
 from turnout.stores.factory import jobs_from
@@ -31,6 +32,14 @@ class QueueParts:
     runs: JobRuns
     worker: JobWorker | None
     routes: tuple[Route, ...]
+
+    async def purge(self, user: str) -> int:
+        """Deletes the jobs of this user (a `user_key`), results included; returns how many. Raises
+        StoreUnavailable."""
+        try:
+            return await self.store.purge(user=user)
+        except JobsUnavailable as error:
+            raise StoreUnavailable(f"the jobs cannot be reached: {error}") from error
 
 
 def build_queue(settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, *, works: bool | None) -> QueueParts:

@@ -93,13 +93,23 @@ class Turnout:
         if queue is not None and queue.worker is not None:
             queue.worker.start()
 
+    def limit_worker(self, at_once: int) -> None:
+        """Lets so many jobs run at once in this process; 0: as many as the queue allows in all."""
+        queue = self._parts.queue
+        if queue is not None and queue.worker is not None:
+            queue.worker.at_once = at_once or queue.worker.at_once
+
+    async def stop_worker(self, drain_s: float) -> None:
+        """Claims no more jobs, waits so long for those that run here, and puts the rest back for others."""
+        queue = self._parts.queue
+        if queue is not None and queue.worker is not None:
+            await queue.worker.stop(drain_s)
+
     async def aclose(self) -> None:
         """Waits for the calls in progress, then closes what is open."""
         _running.discard(self)
-        queue = self._parts.queue
-        if queue is not None and queue.worker is not None:
-            # At the interpreter's exit, which the portal's loop closes at, nobody waits.
-            await queue.worker.stop(APP_DRAIN_S if self.home.loop is not None else 0.0)
+        # At the interpreter's exit, which the portal's loop closes at, nobody waits.
+        await self.stop_worker(APP_DRAIN_S if self.home.loop is not None else 0.0)
         await self._pipeline.drain()
         if self._parts.sender is not None:
             await self._parts.sender.close()
@@ -108,8 +118,8 @@ class Turnout:
             await self._share_sync.close()
         if self._parts.ticker is not None:
             await self._parts.ticker.close()
-        if queue is not None:
-            await queue.store.close()
+        if self._parts.queue is not None:
+            await self._parts.queue.store.close()
         await self._stores.gate.close()
         if self._parts.request_log is not None:
             await asyncio.to_thread(self._parts.request_log.close)
@@ -168,11 +178,14 @@ class Turnout:
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
         """Drops the stored answers of this user, of this endpoint, or of both at once; with neither, all. A user is
-        forgotten among the top spenders and the answers that ratings may come for, too.
-        Returns how many. Raises StoreUnavailable where a configured Redis cannot be reached."""
+        forgotten among the top spenders and the answers that ratings may come for, too, and of a user alone the jobs
+        go with their results. Returns how many answers. Raises StoreUnavailable where a configured Redis cannot be
+        reached."""
         key = None if user is None else user_key(user)
         if user is not None and key is not None:
             await self.api.forget(key, user if self.settings.status.user_ids else key)
+        if self._parts.queue is not None and key is not None and endpoint is None:
+            await self._parts.queue.purge(key)
         return await self._stores.cache_admin.purge(user=key, endpoint=endpoint)
 
     def transport(self, *, model: str | None = "auto") -> Transport:

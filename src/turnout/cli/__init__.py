@@ -20,6 +20,8 @@ COMMANDS = {
     "evaluate": "what a scorer is worth on labelled logs",
     "score": "score one text: tier, expected gain and the reasons",
     "label": "make labelled logs: replay prompts on both tiers, judge the answers",
+    "worker": "work on the queue's jobs",
+    "jobs": "list, show, retry, cancel and purge jobs",
     "cache": "purge stored answers from the cache that the workers share",
     "spend": "what is spent, reserved and left of each budget",
     "check": "check a settings file, and say what it means",

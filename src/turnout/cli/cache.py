@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 
 from turnout.context import user_key
 from turnout.errors import StoreUnavailable, UsageError
@@ -27,6 +28,12 @@ def run(args: argparse.Namespace) -> int:
     if named == args.all:
         raise UsageError("say what to purge: --user ID, --endpoint PATH or both, or else --all")
     settings = Settings.from_toml(args.config)
+    if settings.queue is not None and args.user is not None and args.endpoint is None:
+        jobs = asyncio.run(_purge_jobs(settings, args.user))
+        print(f"{jobs} jobs of this user purged", file=sys.stderr)
+        if settings.redis is None:
+            print(json.dumps({"purged": 0}) if args.json else "answers are in each process's own memory: none purged")
+            return 0
     if settings.redis is None:
         raise UsageError(
             f"{args.config} has no [redis]: each process then has a cache of its own memory, which no command can "
@@ -53,3 +60,17 @@ async def _purge(settings: Settings, user: str | None, endpoint: str | None) -> 
         raise StoreUnavailable(f"Redis cannot be asked: {down}") from down
     finally:
         await gate.close()
+
+
+async def _purge_jobs(settings: Settings, user: str) -> int:
+    from turnout.clock import SystemClock
+    from turnout.ports.jobs import JobsUnavailable
+    from turnout.stores.factory import jobs_from
+
+    jobs = jobs_from(settings, SystemClock())
+    try:
+        return await jobs.purge(user=user_key(user))
+    except JobsUnavailable as error:
+        raise StoreUnavailable(f"the jobs cannot be reached: {error}") from error
+    finally:
+        await jobs.close()

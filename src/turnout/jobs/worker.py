@@ -66,6 +66,8 @@ class JobWorker:
         self._clock = clock
         self._feed = feed
         self._concurrency = concurrency
+        # Of them in this process.
+        self.at_once = concurrency
         self._ttl_s = ttl_s
         self._kinds = kinds
         self._webhooks = webhooks
@@ -120,11 +122,11 @@ class JobWorker:
             self._woken.clear()
             try:
                 # Shielded: a claim whose answer nobody takes would hold a place until its lease is over.
-                while len(self._tasks) < self._concurrency and await asyncio.shield(self._claim_one()):
+                while len(self._tasks) < self.at_once and await asyncio.shield(self._claim_one()):
                     pass
             except JobsUnavailable as error:
                 log.warning("turnout: no job can be claimed: %s", error)
-            await _first(self._woken, POLL_S if len(self._tasks) < self._concurrency else BEAT_S)
+            await _first(self._woken, POLL_S if len(self._tasks) < self.at_once else BEAT_S)
 
     async def _claim_one(self) -> bool:
         kinds = self._kinds()

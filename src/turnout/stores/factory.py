@@ -92,7 +92,17 @@ def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Cal
 def jobs_from(settings: Settings, clock: Clock) -> Jobs:
     """Returns the store of the jobs: Redis where it is set, else the file that the queue names."""
     assert settings.queue is not None
+    if settings.redis is not None:
+        return _redis_jobs(settings.redis)
     # Imported here: most apps have no queue.
     from turnout.stores.sqlite.jobs import SqliteJobs
 
     return SqliteJobs(settings.queue.path, clock)
+
+
+def _redis_jobs(redis: Redis) -> Jobs:
+    from turnout.stores.redis.client import RedisClient
+    from turnout.stores.redis.jobs import RedisJobs
+
+    # Patient: a job is better late than refused.
+    return RedisJobs(RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=max(2.0, redis.timeout_s)))

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.stores.contract.conftest import RedisBench
 from turnout.ports.jobs import MAX_DELIVERIES, Job, JobEnd, Jobs, NewJob, QueueBounds, Submission
+from turnout.stores.redis.jobs import RedisJobs
 from turnout.stores.sqlite.jobs import SqliteJobs
 from turnout.testing import ManualClock
 
@@ -39,10 +41,26 @@ class SqliteBench:
         await self._clock.advance(seconds)
 
 
-@pytest.fixture(params=["sqlite"])
+class RedisJobsBench:
+    def __init__(self, bench: RedisBench) -> None:
+        self._bench = bench
+
+    def jobs(self) -> Jobs:
+        return RedisJobs(self._bench.client())
+
+    async def pass_time(self, seconds: float) -> None:
+        await self._bench.pass_time(seconds)
+
+
+@pytest.fixture(params=["sqlite", "redis"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobBench]:
     """The store under test, empty."""
-    yield SqliteBench(tmp_path)  # noqa: PT022 - other stores are closed here
+    if request.param == "sqlite":
+        yield SqliteBench(tmp_path)
+        return
+    redis = RedisBench(request.getfixturevalue("redis_server"))
+    yield RedisJobsBench(redis)
+    redis.close()
 
 
 Run = Callable[[Callable[[JobBench, Jobs], Awaitable[None]]], None]

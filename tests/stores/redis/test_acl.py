@@ -44,8 +44,14 @@ def config(server: RedisServer) -> dict[str, Any]:
         "budgets": {"per_user": "1/day", "total": "5/24h", "alert_at": [0.000001]},
         "breaker": {"failures": 1},
         "cache": {"scope": "app"},
+        "queue": {"in_app": True, "result_ttl_s": 1},
         "redis": {"url": f"redis://turnout:secret@127.0.0.1:{server.port}/0", "timeout_s": 2.0},
     }
+
+
+def jobs_of(turnout: Turnout) -> Any:
+    """The store of its jobs."""
+    return turnout._parts.queue.store  # type: ignore[union-attr]
 
 
 def test_the_printed_access_is_enough(
@@ -66,6 +72,14 @@ def test_the_printed_access_is_enough(
             again = await second.complete("same", caller=ANN, model="cheap")
             assert again.outcome.cache == "hit"
             assert "".join([chunk.text async for chunk in first.stream("other", caller=ANN)])
+            submitted = await first.submit("later", caller=ANN, model="cheap", stream=True)
+            done, path = "", submitted.location
+            while done not in ("done", "failed"):
+                await asyncio.sleep(0.02)
+                done = str((await jobs_of(second).find(path.rpartition("/")[2])).status)
+            assert done == "done"
+            await jobs_of(first).list_jobs()
+            await jobs_of(first).sweep()
             assert await first.purge(user="ann") > 0
 
     asyncio.run(scenario())

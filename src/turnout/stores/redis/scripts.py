@@ -10,6 +10,8 @@ from importlib.resources import files
 FUNCTIONS = (
     *("clock", "answers", "flights", "pins", "accounts", "leases", "rates", "budgets", "circuits", "shares", "restore"),
 )
+# Functions that one script alone needs.
+OWN_FUNCTIONS = {"jobs": ("jobs",)}
 
 
 class Scripts:
@@ -24,7 +26,8 @@ class Scripts:
     def __getitem__(self, name: str) -> tuple[str, str]:
         """Returns a script's text, and the digest that Redis knows it by."""
         if name not in self._scripts:
-            text = f"{self._functions}\n{_read(name)}"
+            own = (_read(f"functions/{part}") for part in OWN_FUNCTIONS.get(name, ()))
+            text = "\n".join([self._functions, *own, _read(name)])
             self._scripts[name] = (text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
         return self._scripts[name]
 

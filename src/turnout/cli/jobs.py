@@ -1,0 +1,130 @@
+"""`turnout jobs list|show|retry|cancel|purge --config turnout.toml`: the jobs of the queue, failed ones included."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from turnout.api.job_bodies import job_object
+from turnout.clock import SystemClock
+from turnout.context import user_key
+from turnout.errors import StoreUnavailable, UsageError
+from turnout.ports.jobs import Job, Jobs, JobsUnavailable, QueueBounds
+from turnout.settings import Settings
+from turnout.stores.factory import jobs_from
+
+ACTIONS = ("list", "show", "retry", "cancel", "purge")
+STATUSES = ("queued", "running", "done", "failed", "cancelled")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=ACTIONS, help="what to do; failed jobs wait here for a retry")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="which: for show, retry, cancel and purge")
+    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    parser.add_argument("--status", choices=STATUSES, default="", help="list, retry, purge: those of this status")
+    parser.add_argument("--user", metavar="ID", help="list, purge: those of this user; purge takes running ones too")
+    parser.add_argument("--all", action="store_true", help="purge: all that do not run")
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="list: at most so many (100)")
+    parser.add_argument("--json", action="store_true", help="print only JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 1 where a job is not there or not in a state for it, 2 where nothing is named."""
+    settings = Settings.from_toml(args.config)
+    if settings.queue is None:
+        raise UsageError(f"{args.config} has no queue: add the line [queue]")
+    _check(args)
+    bounds = QueueBounds(max_length=1, max_per_user=1, ttl_s=settings.queue.result_ttl_s)
+    try:
+        return asyncio.run(_act(args, jobs_from(settings, SystemClock()), bounds))
+    except JobsUnavailable as error:
+        raise StoreUnavailable(f"the jobs cannot be reached: {error}") from error
+
+
+def _check(args: argparse.Namespace) -> None:
+    named = bool(args.ids) or args.user is not None or bool(args.status)
+    if args.action == "purge" and named == args.all:
+        raise UsageError("say what to purge: IDs, --user or --status, or else --all")
+    if args.action in ("show", "cancel") and not args.ids:
+        raise UsageError(f"say which job to {args.action}: its ID")
+    if args.action == "retry" and not args.ids and args.status not in ("failed", "cancelled"):
+        raise UsageError("say which jobs to retry: IDs, or --status failed")
+
+
+async def _act(args: argparse.Namespace, jobs: Jobs, bounds: QueueBounds) -> int:
+    try:
+        if args.action == "list":
+            user = "" if args.user is None else user_key(args.user)
+            _print_list(await jobs.list_jobs(status=args.status, user=user, limit=args.limit), args.json)
+            return 0
+        if args.action == "purge":
+            return await _purge(args, jobs)
+        if args.action == "retry":
+            ids = args.ids or [job.id for job in await jobs.list_jobs(status=args.status, limit=10**6)]
+            return await _each(ids, jobs.retry, "queued again", args.json)
+        if args.action == "cancel":
+            return await _each(args.ids, lambda job_id: _cancel(jobs, job_id, bounds), "cancelled", args.json)
+        return await _show(args, jobs)
+    finally:
+        await jobs.close()
+
+
+async def _cancel(jobs: Jobs, job_id: str, bounds: QueueBounds) -> bool:
+    job = await jobs.cancel(job_id, bounds)
+    # A running one is ended by its worker, within a second.
+    return job is not None and (job.status == "cancelled" or job.cancel)
+
+
+async def _purge(args: argparse.Namespace, jobs: Jobs) -> int:
+    user = "" if args.user is None else user_key(args.user)
+    if args.ids:
+        purged = sum([await jobs.purge(job_id=job_id, user=user, status=args.status) for job_id in args.ids])
+    else:
+        purged = await jobs.purge(user=user, status=args.status)
+    print(json.dumps({"purged": purged}) if args.json else f"{purged} jobs purged")
+    return 0
+
+
+async def _each(ids: list[str], act: Callable[[str], Awaitable[bool]], done: str, as_json: bool) -> int:
+    results = {job_id: await act(job_id) for job_id in ids}
+    if as_json:
+        print(json.dumps(results))
+    for job_id, good in results.items():
+        if not as_json:
+            print(f"{job_id} {done}" if good else f"{job_id} is not there, or not in a state for it", file=_file(good))
+    return 0 if all(results.values()) else 1
+
+
+def _file(good: bool) -> Any:
+    return sys.stdout if good else sys.stderr
+
+
+async def _show(args: argparse.Namespace, jobs: Jobs) -> int:
+    found = [(job_id, await jobs.find(job_id)) for job_id in args.ids]
+    for job_id, job in found:
+        if job is None:
+            print(f"turnout: there is no job {job_id}", file=sys.stderr)
+    bodies = [_whole(job) for _, job in found if job is not None]
+    print(json.dumps(bodies if len(args.ids) > 1 else bodies[0] if bodies else None, indent=2))
+    return 0 if len(bodies) == len(args.ids) else 1
+
+
+def _whole(job: Job) -> dict[str, Any]:
+    return {**job_object(job), "user": job.user, "endpoint": job.endpoint, "deliveries": job.deliveries}
+
+
+def _print_list(jobs: Any, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([{name: value for name, value in _whole(job).items() if name != "result"} for job in jobs]))
+        return
+    for job in jobs:
+        created = datetime.fromtimestamp(job.created, UTC).isoformat(" ", "seconds")
+        reason = json.loads(job.error or b"{}").get("message", "")
+        print(f"{job.id}  {job.status:9}  {created}  p{job.priority}  {job.endpoint}  {reason}".rstrip())
+    if not jobs:
+        print("no jobs")

@@ -1,0 +1,96 @@
+"""`turnout worker --config turnout.toml`: works on the queue's jobs, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+from turnout.errors import UsageError
+from turnout.settings import Settings
+from turnout.turnout import Turnout
+
+# How long the jobs that run are waited for after SIGTERM; the rest is put back for others.
+DRAIN_S = 30.0
+# Between a stopped process's drain and the kill.
+KILL_AFTER_S = 10.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="worker processes (1)")
+    parser.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="jobs at once in one process (queue.concurrency)"
+    )
+    parser.add_argument(
+        "--drain-s", type=float, default=DRAIN_S, metavar="S", help=f"how long a stop waits for jobs ({DRAIN_S:g})"
+    )
+    # Set for those that the first process starts: it holds the other end of their standard input.
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 2 where the settings have no queue."""
+    settings = Settings.from_toml(args.config)
+    if settings.queue is None:
+        raise UsageError(f"{args.config} has no queue: add the line [queue]")
+    if args.processes < 1 or args.threads < 0 or not 0 <= args.drain_s <= 86_400:
+        raise UsageError("--processes is at least 1, --threads at least 0, --drain-s from 0 to 86400")
+    if args.processes > 1:
+        return _supervise(args)
+    if args.child:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    turnout = Turnout(settings, works=True)
+    asyncio.run(work(turnout, drain_s=args.drain_s, at_once=args.threads))
+    return 0
+
+
+async def work(turnout: Turnout, *, drain_s: float, at_once: int = 0) -> None:
+    """Works until SIGTERM or SIGINT; then claims no more, and waits so long for what runs."""
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    turnout.limit_worker(at_once)
+    async with turnout:
+        print(f"turnout worker {os.getpid()}: working", file=sys.stderr, flush=True)
+        await stopping.wait()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # A second one ends it at once.
+            loop.remove_signal_handler(number)
+        await turnout.stop_worker(drain_s)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it is gone, however it went."""
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
+
+
+def _supervise(args: argparse.Namespace) -> int:
+    """Runs the worker processes; one that ends by itself is started again."""
+    command = [sys.executable, "-m", "turnout", "worker", "--config", args.config, "--child"]
+    command += ["--threads", str(args.threads), "--drain-s", str(args.drain_s)]
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    children = [_child(command) for _ in range(args.processes)]
+    while not stopping.wait(0.5):
+        children = [child if child.poll() is None else _child(command) for child in children]
+    for child in children:
+        child.send_signal(signal.SIGTERM)
+    for child in children:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(args.drain_s + KILL_AFTER_S)
+        child.kill()
+        child.wait()
+    return 0
+
+
+def _child(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdin=subprocess.PIPE)

@@ -1,0 +1,329 @@
+-- Jobs. Times in milliseconds by Redis' own clock. A lane is `user|endpoint|kind`, at one priority.
+--   d:<id> hash, the job           e:<id> list, its events: a letter and JSON      all, u:<user> zsets, seq -> id
+--   q:<priority>:<lane> zset, waiting jobs by seq     lanes:<priority> zset, open lanes by turn
+--   of:<priority>:<user> set, the user's lanes        held zset, lanes that wait by time     later zset, jobs that do
+--   running zset, by lease   waiting zset, by acceptance   waits hash, by user   hooks zset, by time   ends zset, by expiry
+local J = {}
+
+local function key(...) return ROOT .. ':j:' .. table.concat({...}, ':') end
+local function get(id, field) return redis.call('HGET', key('d', id), field) end
+
+local function lane_of(id)
+  local f = redis.call('HMGET', key('d', id), 'priority', 'user', 'endpoint', 'kind')
+  return f[1], f[2] .. '|' .. f[3] .. '|' .. f[4], f[2]
+end
+
+local function add_event(id, text) redis.call('RPUSH', key('e', id), text) end
+local function add_status(id, status, more)
+  redis.call('HSET', key('d', id), 'status', status)
+  add_event(id, 's{"status":"' .. status .. '"' .. (more or '') .. '}')
+end
+
+local function open_lane(priority, lane, user)
+  local lanes = key('lanes', priority)
+  if redis.call('ZSCORE', key('held'), priority .. '|' .. lane) or redis.call('ZSCORE', lanes, lane) then return end
+  redis.call('ZADD', lanes, redis.call('INCR', key('turn')), lane)
+  redis.call('SADD', key('of', priority, user), lane)
+end
+
+local function queue(id, not_before, now)
+  local priority, lane, user = lane_of(id)
+  add_status(id, 'queued')
+  redis.call('HSET', key('d', id), 'token', '', 'not_before', not_before)
+  if redis.call('ZADD', key('waiting'), get(id, 'created'), id) == 1 then
+    redis.call('HINCRBY', key('waits'), user, 1)
+  end
+  if not_before > now then
+    redis.call('ZADD', key('later'), not_before, id)
+  else
+    redis.call('ZADD', key('q', priority, lane), get(id, 'seq'), id)
+    open_lane(priority, lane, user)
+  end
+end
+
+-- Takes a job out of everything that it waits in.
+local function unqueue(id)
+  local priority, lane, user = lane_of(id)
+  redis.call('ZREM', key('later'), id)
+  redis.call('ZREM', key('q', priority, lane), id)
+  if redis.call('ZREM', key('waiting'), id) == 1 and redis.call('HINCRBY', key('waits'), user, -1) <= 0 then
+    redis.call('HDEL', key('waits'), user)
+  end
+end
+
+local function finish(id, status, now, ttl, result, head, failure)
+  local job = key('d', id)
+  unqueue(id)
+  redis.call('ZREM', key('running'), id)
+  redis.call('HSET', job, 'ended', now, 'token', '', 'result', result or '', 'head', head or '', 'error', failure or '',
+    'expires', now + ttl)
+  add_status(id, status)
+  if get(id, 'webhook_url') ~= '' then
+    redis.call('HSET', job, 'hook', 'pending')
+    redis.call('ZADD', key('hooks'), now, id)
+  end
+  redis.call('ZADD', key('ends'), now + ttl, id)
+end
+
+local function delete(id)
+  local user, idempotency = get(id, 'user'), get(id, 'idempotency_key')
+  if not user then return 0 end
+  unqueue(id)
+  for _, name in ipairs({'running', 'hooks', 'ends', 'all'}) do redis.call('ZREM', key(name), id) end
+  redis.call('ZREM', key('u', user), id)
+  if idempotency ~= '' and redis.call('HGET', key('k', user), idempotency) == id then
+    redis.call('HDEL', key('k', user), idempotency)
+  end
+  redis.call('DEL', key('d', id), key('e', id))
+  return 1
+end
+
+local function gone(id, now)
+  local expires = tonumber(get(id, 'expires') or '')
+  return expires ~= nil and expires <= now
+end
+
+local function found(id, now)
+  if gone(id, now) then return {} end
+  return redis.call('HGETALL', key('d', id))
+end
+
+local function state(now)
+  local oldest = redis.call('ZRANGE', key('waiting'), 0, 0, 'WITHSCORES')
+  return {
+    redis.call('ZCARD', key('waiting')), redis.call('ZCARD', key('running')),
+    oldest[2] and math.max(0, now - tonumber(oldest[2])) or 0,
+    math.floor(tonumber(redis.call('GET', key('run_ms')) or '0')),
+    redis.call('ZCOUNT', key('workers'), now - 30000, '+inf'),
+  }
+end
+
+function J.submit(now, id, kind, user, endpoint, priority, spec, secret, idempotency, digest, url, most, most_user)
+  if idempotency ~= '' then
+    local earlier = redis.call('HGET', key('k', user), idempotency)
+    if earlier and gone(earlier, now) then
+      delete(earlier)
+    elseif earlier and get(earlier, 'digest') then
+      if get(earlier, 'digest') ~= digest then return {'key_reused'} end
+      return {'known', found(earlier, now), state(now)}
+    end
+  end
+  if redis.call('ZCARD', key('waiting')) >= tonumber(most) then return {'queue_full'} end
+  if tonumber(redis.call('HGET', key('waits'), user) or '0') >= tonumber(most_user) then return {'user_full'} end
+  local seq = redis.call('INCR', key('seq'))
+  redis.call('HSET', key('d', id), 'id', id, 'seq', seq, 'kind', kind, 'user', user, 'endpoint', endpoint,
+    'priority', priority, 'spec', spec, 'secret', secret, 'idempotency_key', idempotency, 'digest', digest,
+    'webhook_url', url, 'created', now, 'attempts', 0, 'deliveries', 0, 'hook', '', 'hook_tries', 0, 'cancel', 0)
+  redis.call('ZADD', key('all'), seq, id)
+  redis.call('ZADD', key('u', user), seq, id)
+  if idempotency ~= '' then redis.call('HSET', key('k', user), idempotency, id) end
+  queue(id, 0, now)
+  return {'created', found(id, now), state(now)}
+end
+
+function J.find(now, id) return found(id, now) end
+
+function J.cancel(now, id, ttl)
+  if gone(id, now) then return {} end
+  local status = get(id, 'status')
+  if status == 'queued' then
+    finish(id, 'cancelled', now, tonumber(ttl))
+  elseif status == 'running' then
+    redis.call('HSET', key('d', id), 'cancel', 1)
+  end
+  return found(id, now)
+end
+
+function J.events(now, id, after)
+  return redis.call('LRANGE', key('e', id), after, after + 999)
+end
+
+function J.state(now) return state(now) end
+
+-- Lets jobs whose worker is gone, or whose time has come, wait in their lanes again.
+local function take_back(now, most_deliveries)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('running'), '-inf', '(' .. now, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', key('running'), id)
+    local f = redis.call('HMGET', key('d', id), 'cancel', 'deliveries')
+    if f[1] == '1' then
+      finish(id, 'cancelled', now, 86400000)
+    elseif tonumber(f[2]) >= tonumber(most_deliveries) then
+      finish(id, 'failed', now, 86400000, '', '', '{"message":"' .. most_deliveries ..
+        ' workers have died while they ran this job","type":"api_error","code":"worker_lost","param":null}')
+    else
+      queue(id, 0, now)
+    end
+  end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('later'), '-inf', now, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', key('later'), id)
+    local priority, lane, user = lane_of(id)
+    redis.call('ZADD', key('q', priority, lane), get(id, 'seq'), id)
+    open_lane(priority, lane, user)
+  end
+  for _, held in ipairs(redis.call('ZRANGEBYSCORE', key('held'), '-inf', now, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', key('held'), held)
+    local priority, lane, user = string.match(held, '^(%d+)|(([^|]*)|.*)$')
+    if redis.call('EXISTS', key('q', priority, lane)) == 1 then open_lane(priority, lane, user) end
+  end
+end
+
+local function next_in(priority, kinds)
+  local lanes, from = key('lanes', priority), 0
+  while true do
+    local some = redis.call('ZRANGE', lanes, from, from + 99)
+    if #some == 0 then return nil end
+    for _, lane in ipairs(some) do
+      if string.find(kinds, '|' .. string.match(lane, '|([^|]*)$') .. '|', 1, true) then
+        local user = string.match(lane, '^[^|]*')
+        local id = redis.call('ZRANGE', key('q', priority, lane), 0, 0)[1]
+        if not id then
+          redis.call('ZREM', lanes, lane)
+          redis.call('SREM', key('of', priority, user), lane)
+          return next_in(priority, kinds)
+        end
+        -- All lanes of this user have had their turn: endpoints are no way to more of them.
+        local turn = redis.call('INCR', key('turn'))
+        for _, other in ipairs(redis.call('SMEMBERS', key('of', priority, user))) do
+          redis.call('ZADD', lanes, 'XX', turn, other)
+        end
+        return id
+      end
+    end
+    from = from + 100
+  end
+end
+
+function J.claim(now, token, kinds, concurrency, lease, most_deliveries)
+  take_back(now, most_deliveries)
+  if redis.call('ZCARD', key('running')) >= tonumber(concurrency) then return {} end
+  for priority = 9, 0, -1 do
+    local id = next_in(priority, kinds)
+    if id then
+      unqueue(id)
+      local delivery = redis.call('HINCRBY', key('d', id), 'deliveries', 1)
+      redis.call('HSET', key('d', id), 'started', now, 'token', token)
+      redis.call('ZADD', key('running'), now + tonumber(lease), id)
+      add_status(id, 'running', ',"attempt":' .. delivery)
+      return found(id, now)
+    end
+  end
+  return {}
+end
+
+local function holds(id, token)
+  local f = redis.call('HMGET', key('d', id), 'status', 'token')
+  return f[1] == 'running' and f[2] == token
+end
+
+function J.renew(now, worker, lease, ...)
+  local held, stopped = {...}, {}
+  redis.call('ZADD', key('workers'), now, worker)
+  redis.call('ZREMRANGEBYSCORE', key('workers'), '-inf', now - 3600000)
+  for i = 1, #held, 2 do
+    local id = held[i]
+    if not holds(id, held[i + 1]) then
+      stopped[#stopped + 1] = id; stopped[#stopped + 1] = 'lost'
+    else
+      redis.call('ZADD', key('running'), now + tonumber(lease), id)
+      if get(id, 'cancel') == '1' then stopped[#stopped + 1] = id; stopped[#stopped + 1] = 'cancelled' end
+    end
+  end
+  return stopped
+end
+
+function J.append(now, id, token, ...)
+  if not holds(id, token) then return 0 end
+  for _, chunk in ipairs({...}) do add_event(id, 'c' .. chunk) end
+  return 1
+end
+
+function J.finish(now, id, token, status, ttl, result, head, failure)
+  if not holds(id, token) then return 0 end
+  local run_ms = now - tonumber(get(id, 'started'))
+  local average = tonumber(redis.call('GET', key('run_ms')) or '')
+  redis.call('SET', key('run_ms'), average and average + 0.1 * (run_ms - average) or run_ms)
+  finish(id, status, now, tonumber(ttl), result, head, failure)
+  return 1
+end
+
+function J.put_back(now, id, token, after, failed, held)
+  if not holds(id, token) then return 0 end
+  redis.call('ZREM', key('running'), id)
+  if failed == '1' then
+    redis.call('HINCRBY', key('d', id), 'attempts', 1)
+  else
+    -- The worker gave it back itself: nobody died over it.
+    redis.call('HINCRBY', key('d', id), 'deliveries', -1)
+  end
+  after = tonumber(after)
+  queue(id, after > 0 and now + after or 0, now)
+  if held == '1' then
+    local priority, lane, user = lane_of(id)
+    redis.call('ZREM', key('lanes', priority), lane)
+    redis.call('ZADD', key('held'), now + after, priority .. '|' .. lane)
+  end
+  return 1
+end
+
+function J.claim_webhook(now, lease)
+  local id = redis.call('ZRANGEBYSCORE', key('hooks'), '-inf', now, 'LIMIT', 0, 1)[1]
+  if not id then return {} end
+  redis.call('ZADD', key('hooks'), now + tonumber(lease), id)
+  return found(id, now)
+end
+
+function J.note_webhook(now, id, status, after)
+  if not get(id, 'id') then
+    redis.call('ZREM', key('hooks'), id)
+    return 0
+  end
+  redis.call('HSET', key('d', id), 'hook', status)
+  redis.call('HINCRBY', key('d', id), 'hook_tries', 1)
+  if status == 'pending' then
+    redis.call('ZADD', key('hooks'), now + tonumber(after), id)
+  else
+    redis.call('ZREM', key('hooks'), id)
+  end
+  return 1
+end
+
+local function chosen(user) return user ~= '' and key('u', user) or key('all') end
+
+function J.list(now, status, user, limit)
+  local jobs = {}
+  for _, id in ipairs(redis.call('ZREVRANGE', chosen(user), 0, -1)) do
+    if #jobs >= tonumber(limit) then break end
+    if not gone(id, now) and (status == '' or get(id, 'status') == status) then jobs[#jobs + 1] = found(id, now) end
+  end
+  return jobs
+end
+
+function J.retry(now, id)
+  local status = get(id, 'status')
+  if gone(id, now) or (status ~= 'failed' and status ~= 'cancelled') then return 0 end
+  redis.call('ZREM', key('ends'), id)
+  redis.call('ZREM', key('hooks'), id)
+  redis.call('HDEL', key('d', id), 'expires', 'ended')
+  redis.call('HSET', key('d', id), 'error', '', 'cancel', 0, 'attempts', 0, 'deliveries', 0, 'hook', '', 'hook_tries', 0)
+  queue(id, 0, now)
+  return 1
+end
+
+function J.purge(now, user, status, id, most)
+  local ids, purged = id ~= '' and {id} or redis.call('ZRANGE', chosen(user), 0, -1), 0
+  for _, one in ipairs(ids) do
+    local is = get(one, 'status')
+    local mine = user == '' or get(one, 'user') == user
+    if mine and (is == status or (status == '' and (is ~= 'running' or user ~= '' or id ~= ''))) then
+      purged = purged + delete(one)
+    end
+    if purged >= tonumber(most) then break end
+  end
+  return purged
+end
+
+function J.sweep(now)
+  local ids = redis.call('ZRANGEBYSCORE', key('ends'), '-inf', now, 'LIMIT', 0, 500)
+  for _, id in ipairs(ids) do delete(id) end
+  return #ids
+end

@@ -1,0 +1,179 @@
+"""`turnout worker` and `turnout jobs`: real processes, killed, stopped, and asked about what they did."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.apps import settings
+from tests.support.provider import LoopbackProvider
+from tests.support.redis_server import RedisServer
+from tests.support.workers import environ
+from turnout import Turnout
+from turnout.api.jobs import Submitted
+from turnout.cli import main
+from turnout.clock import SystemClock
+from turnout.context import Caller
+from turnout.ports.jobs import Jobs
+from turnout.settings import Settings
+from turnout.stores.factory import jobs_from
+from turnout.testing import FixedScorer, ScriptedProvider
+
+ANN = Caller(user="ann", endpoint="/v1/chat/completions")
+RECOVERED_WITHIN_S = 10.0
+
+
+class Queue:
+    """A queue's settings file, and the processes that work on it."""
+
+    def __init__(self, folder: Path, provider: LoopbackProvider, redis_url: str = "") -> None:
+        redis = (
+            f'[redis]\nurl = "{redis_url}"\nprefix = "t-{secrets.token_hex(4)}"\ntimeout_s = 1.0\n' if redis_url else ""
+        )
+        self.file = folder / "turnout.toml"
+        self.file.write_text(
+            '[tiers.cheap]\nmodels = ["openai/small"]\n[tiers.expensive]\nmodels = ["openai/large"]\n'
+            f"[routing]\nmax_expensive_share = 0.5\n[queue]\nconcurrency = 4\n[cache]\nenabled = false\n{redis}"
+        )
+        self.config = str(self.file)
+        self.settings = Settings.from_toml(self.file)
+        self._environ = environ(settings(provider.base_url), provider.base_url)
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def work(self, drain_s: float = 5) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.support.job_worker", self.config, str(drain_s)]
+        process = subprocess.Popen(command, env=self._environ, stderr=subprocess.PIPE)
+        self.processes.append(process)
+        assert process.stderr is not None
+        assert b"working" in process.stderr.readline()
+        return process
+
+    def submit(self, count: int) -> list[Submitted]:
+        async def all_of_them() -> list[Submitted]:
+            turnout = Turnout(self.config, provider=ScriptedProvider(), scorer=FixedScorer(0.1), works=False)
+            submitted = [await turnout.submit(f"text {number}", caller=ANN) for number in range(count)]
+            await turnout.aclose()
+            return submitted
+
+        return asyncio.run(all_of_them())
+
+    def statuses(self, submitted: list[Submitted]) -> list[str]:
+        async def asked(jobs: Jobs) -> list[str]:
+            found = [await jobs.find(one.id) for one in submitted]
+            await jobs.close()
+            return [job.status if job is not None else "gone" for job in found]
+
+        return asyncio.run(asked(jobs_from(self.settings, SystemClock())))
+
+    def wait(self, submitted: list[Submitted], seconds: float = 25.0) -> list[str]:
+        ends = time.monotonic() + seconds
+        while set(statuses := self.statuses(submitted)) - {"done", "failed", "cancelled"} and time.monotonic() < ends:
+            time.sleep(0.1)
+        return statuses
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def queue(request: pytest.FixtureRequest, tmp_path: Path, provider: LoopbackProvider) -> Iterator[Queue]:
+    """A queue in each store; its processes are gone at the end."""
+    url = ""
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        url = server.url
+    queue = Queue(tmp_path, provider, url)
+    yield queue
+    for process in queue.processes:
+        process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def until(condition: Any, seconds: float = 15.0) -> None:
+    ends = time.monotonic() + seconds
+    while not condition() and time.monotonic() < ends:
+        time.sleep(0.02)
+    assert condition()
+
+
+def test_a_killed_workers_jobs_are_done_by_another(queue: Queue, provider: LoopbackProvider) -> None:
+    """None is lost, none ends twice; a second call is paid only for what was cut down in mid-call."""
+    provider.modes["*"] = "slow:1.0"
+    first = queue.work()
+    submitted = queue.submit(6)
+    until(lambda: sum(provider.active.values()) == 4)
+    os.kill(first.pid, signal.SIGKILL)
+    killed = time.monotonic()
+    queue.work()
+    until(lambda: provider.calls.total() > 4, RECOVERED_WITHIN_S)
+    assert time.monotonic() - killed < RECOVERED_WITHIN_S + 5
+    assert queue.wait(submitted) == ["done"] * 6
+    assert 6 <= provider.calls.total() <= 10
+    assert max(provider.peak.values()) <= 8
+
+
+def test_a_stopped_worker_ends_what_it_has_begun(queue: Queue, provider: LoopbackProvider) -> None:
+    """SIGTERM: it claims no more, and its jobs are done."""
+    provider.modes["*"] = "slow:0.6"
+    worker = queue.work()
+    submitted = queue.submit(5)
+    until(lambda: sum(provider.active.values()) == 4)
+    worker.terminate()
+    assert worker.wait(15) == 0
+    assert sorted(queue.statuses(submitted)) == ["done"] * 4 + ["queued"]
+
+
+def test_the_jobs_command(queue: Queue, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lists, shows, cancels, queues again and purges; says by its exit code what was not there."""
+    submitted = queue.submit(3)
+    one = submitted[0].id
+    config = ["--config", queue.config]
+
+    def said(*arguments: str) -> Any:
+        assert main(["jobs", *arguments, *config, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert [job["id"] for job in said("list")] == [job.id for job in reversed(submitted)]
+    assert said("show", one)["status"] == "queued"
+    assert said("cancel", one) == {one: True}
+    assert [job["id"] for job in said("list", "--status", "cancelled", "--user", "ann")] == [one]
+    assert said("retry", one) == {one: True}
+    assert main(["jobs", "retry", one, *config]) == 1
+    assert main(["jobs", "show", "job_none", *config]) == 1
+    for wrong in (["purge"], ["purge", "--all", "--user", "ann"], ["show"], ["retry"]):
+        assert main(["jobs", *wrong, *config]) == 2
+    capsys.readouterr()
+    assert main(["jobs", "list", *config]) == 0
+    assert one in capsys.readouterr().out
+    assert said("purge", one) == {"purged": 1}
+    assert main(["cache", "purge", "--user", "ann", *config]) == 0
+    assert "2 jobs" in capsys.readouterr().err
+    assert said("list") == []
+
+
+def test_a_worker_without_a_queue_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says which line to add."""
+    file = tmp_path / "turnout.toml"
+    file.write_text('[tiers.cheap]\nmodels = ["a/b"]\n[tiers.expensive]\nmodels = ["c/d"]\n')
+    for command in (["worker"], ["jobs", "list"]):
+        assert main([*command, "--config", str(file)]) == 2
+        assert "[queue]" in capsys.readouterr().err
+
+
+def test_the_app_only_submits_where_redis_is_shared() -> None:
+    """Until `in_app` says that its processes work too."""
+    redis = {"url": "redis://127.0.0.1:1/0"}
+    config = settings("http://127.0.0.1:1/v1", queue={}, redis=redis)
+    assert Turnout(config, provider=ScriptedProvider())._parts.queue.worker is None  # type: ignore[union-attr]
+    config["queue"] = {"in_app": True}
+    assert Turnout(config, provider=ScriptedProvider())._parts.queue.worker is not None  # type: ignore[union-attr]

@@ -87,8 +87,10 @@ class Decision:
 class Usage:
     """Tokens of one answer. `estimated`: counted by us, because the reply did not tell.
 
-    cached_tokens, written_tokens: of the prompt, read from and written to the provider's own prompt cache.
-    reasoning_tokens: of the completion.
+    cached_tokens, written_tokens: of the prompt, read from and written to the provider's own prompt cache; of the
+    written ones `long_written_tokens` are kept for an hour. reasoning_tokens: of the completion.
+    audio_tokens, image_tokens: of the prompt; spoken_tokens, drawn_tokens: of the completion, as sound and as pictures.
+    searches: web searches at the provider. service_tier: how the provider says that it served, "" for the usual way.
     """
 
     prompt_tokens: int = 0
@@ -96,6 +98,13 @@ class Usage:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     written_tokens: int = 0
+    long_written_tokens: int = 0
+    audio_tokens: int = 0
+    image_tokens: int = 0
+    spoken_tokens: int = 0
+    drawn_tokens: int = 0
+    searches: int = 0
+    service_tier: str = ""
     estimated: bool = False
 
     @property

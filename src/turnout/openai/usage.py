@@ -7,7 +7,7 @@ details add up to. One that the model cannot have is not believed at all.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from turnout.records import Usage
@@ -18,6 +18,8 @@ MOST_TOKENS = 10_000_000
 _CACHED = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
 _WRITTEN = ("cache_creation_input_tokens",)
 
+# A provider's words for its usual way of serving.
+_USUAL = frozenset({"auto", "default", "standard"})
 # What a request may need of a model beside room.
 ABILITIES = ("images", "tools", "json_schema", "reasoning")
 
@@ -73,6 +75,8 @@ def read_usage(body: Mapping[str, Any], limits: TokenLimits = NO_LIMITS, choices
     if prompt is None:
         prompt = max(0, (total or 0) - completion) if completion is not None else 0
     usage = _counted_upwards(numbers, prompt, completion or 0, total)
+    if isinstance(served := body.get("service_tier") or fields.get("service_tier"), str) and served not in _USUAL:
+        usage = replace(usage, service_tier=served[:40])
     if usage.total_tokens > limits.most(choices):
         return UsageReport(None, "impossible")
     counted = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)
@@ -90,22 +94,37 @@ def _counted_upwards(numbers: Mapping[str, int], prompt: int, completion: int, t
     if total is None and parts > completion:
         # Reported beside the answer, and no total says so.
         completion += parts
+    searches = numbers.get("searches", 0)
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=max(completion, parts, (total or 0) - prompt),
         cached_tokens=cached,
         reasoning_tokens=reasoning,
         written_tokens=written,
+        long_written_tokens=min(written, numbers.get("long_written", 0)),
+        audio_tokens=numbers.get("prompt_audio", 0),
+        image_tokens=numbers.get("images", 0),
+        spoken_tokens=numbers.get("audio", 0),
+        drawn_tokens=numbers.get("drawn", 0),
+        searches=searches,
     )
 
 
 def _numbers(fields: Mapping[str, Any]) -> dict[str, int]:
     """Every count in the usage and its details that is a number; one that is none, such as NaN, as -1."""
     prompt, completion = (_mapping(fields.get(f"{of}_tokens_details")) for of in ("prompt", "completion"))
+    # Anthropic's own form, and litellm's.
+    kept = _mapping(fields.get("cache_creation")) or _mapping(prompt.get("cache_creation_token_details"))
+    searches = _mapping(fields.get("server_tool_use")).get("web_search_requests")
     counts = {
         **{name: value for name, value in fields.items() if isinstance(name, str) and name.endswith("_tokens")},
         "cached": prompt.get("cached_tokens"),
         "written": prompt.get("cache_creation_tokens") or prompt.get("cache_write_tokens"),
+        "long_written": kept.get("ephemeral_1h_input_tokens"),
+        "prompt_audio": prompt.get("audio_tokens"),
+        "images": prompt.get("image_tokens"),
+        "drawn": completion.get("image_tokens"),
+        "searches": searches if searches is not None else prompt.get("web_search_requests"),
         "reasoning": completion.get("reasoning_tokens"),
         "audio": completion.get("audio_tokens"),
         "accepted": completion.get("accepted_prediction_tokens"),

@@ -21,13 +21,23 @@ class CostBound:
     prompt_cost: int
 
     @classmethod
-    def of(cls, price: Price | None, prompt_tokens: int, output_tokens: int) -> CostBound:
-        """The bound of a call that uses at most so many tokens; free of cost where `price` is None."""
+    def of(
+        cls,
+        price: Price | None,
+        prompt_tokens: int,
+        output_tokens: int,
+        *,
+        media: bool = False,
+        long_written: bool = False,
+    ) -> CostBound:
+        """The bound of a call that uses at most so many tokens; free of cost where `price` is None. media: its prompt
+        holds sound or images. long_written: it asks for an hour's prompt cache."""
+        kinds = {"media": media, "long_written": long_written}
         return cls(
             prompt_tokens=prompt_tokens,
             output_tokens=output_tokens,
-            cost=0 if price is None else nano(price.worst_case(prompt_tokens, output_tokens)),
-            prompt_cost=0 if price is None else nano(price.worst_case(prompt_tokens, 0)),
+            cost=0 if price is None else nano(price.worst_case(prompt_tokens, output_tokens, **kinds)),
+            prompt_cost=0 if price is None else nano(price.worst_case(prompt_tokens, 0, **kinds)),
         )
 
     @property
@@ -56,4 +66,10 @@ def cost_bound(
     """The bound of this call with the caps of `sent_caps`; `price` None: of its tokens alone."""
     sent = {**model.params, **params, **extra, **sent_caps(model, largest, default, params)}
     cap = max(output_caps(sent).values())
-    return CostBound.of(price, size.tokens + size.images * model.max_image_tokens, output_bound(cap, sent))
+    return CostBound.of(
+        price,
+        size.tokens + size.images * model.max_image_tokens,
+        output_bound(cap, sent),
+        media=size.sound or bool(size.images),
+        long_written=size.long_written,
+    )

@@ -30,26 +30,40 @@ _CAPS = ("max_tokens", "max_completion_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The most that a prompt weighs: tokens of everything but images, and how many images."""
+    """The most that a prompt weighs: tokens of everything but images, and how many images. sound: it holds some.
+    long_written: it asks for an hour's prompt cache."""
 
     tokens: int
     images: int = 0
+    sound: bool = False
+    long_written: bool = False
 
 
 def prompt_size(messages: Messages, params: Mapping[str, Any], extra: Mapping[str, Any]) -> Size:
     """Raises InvalidRequest for what no bound is known of, such as a file's pages."""
     check_parameters(params, extra)
-    tokens, images = FRAME_TOKENS, 0
+    tokens, images, sound = FRAME_TOKENS, 0, False
     for index, message in enumerate(messages):
         part = _message(message, f"messages[{index}]")
         tokens += part.tokens
         images += part.images
+        sound = sound or part.sound
     structured = {name: params[name] for name in _STRUCTURED if name in params} | dict(extra)
     if structured:
         tokens += STRUCTURE * _json(structured)
     if params.get("tools") or params.get("functions"):
         tokens += TOOLS_TOKENS
-    return Size(tokens, images)
+    return Size(tokens, images, sound, long_written=_asks_for_an_hour([messages, params.get("tools"), extra]))
+
+
+def _asks_for_an_hour(value: Any) -> bool:
+    """Whether a mark of what to cache says `ttl` in anything but five minutes."""
+    if isinstance(value, Mapping):
+        mark = value.get("cache_control")
+        if isinstance(mark, Mapping) and mark.get("ttl", "5m") != "5m":
+            return True
+        return any(_asks_for_an_hour(item) for item in value.values() if isinstance(item, Mapping | list | tuple))
+    return isinstance(value, list | tuple) and any(map(_asks_for_an_hour, value))
 
 
 def _message(message: Message, where: str) -> Size:
@@ -59,15 +73,16 @@ def _message(message: Message, where: str) -> Size:
     tokens = MESSAGE_TOKENS + (STRUCTURE * _json(rest) if rest else 0)
     if isinstance(content, str):
         return Size(tokens + utf8_bound(content))
-    images = 0
+    images, sound = 0, False
     for index, part in enumerate(content or ()):
         check_part(part, f"{where}.content[{index}]")
         if part["type"] in IMAGE_PARTS:
             images += 1
         else:
+            sound = sound or part["type"] == "input_audio"
             bare = part["type"] == "text" and len(part) == 2
             tokens += MESSAGE_TOKENS + (utf8_bound(part["text"]) if bare else STRUCTURE * _json(part))
-    return Size(tokens, images)
+    return Size(tokens, images, sound)
 
 
 def _json(value: Any) -> int:

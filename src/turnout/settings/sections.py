@@ -90,6 +90,13 @@ class Tiers:
         require(not both, "expensive.models", sorted(both), "stands in both tiers; a model has one tier")
 
 
+# Prices that stand beside those of input and output, or beside litellm's.
+OPTIONAL_PRICES = (
+    *("cached_input_usd_per_million", "cache_write_usd_per_million", "cache_write_1h_usd_per_million"),
+    "reasoning_usd_per_million",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """How one model is called. Times in seconds.
@@ -103,6 +110,9 @@ class Model:
     input_usd_per_million: Decimal | None = None
     output_usd_per_million: Decimal | None = None
     cached_input_usd_per_million: Decimal | None = None
+    cache_write_usd_per_million: Decimal | None = None
+    cache_write_1h_usd_per_million: Decimal | None = None
+    reasoning_usd_per_million: Decimal | None = None
     max_output_tokens: int | None = None
     max_input_tokens: int | None = None
     # Set the provider's own marks of what to cache, where it needs them (Anthropic).
@@ -125,7 +135,7 @@ class Model:
         for key in ("max_output_tokens", "max_input_tokens", "prompt_cache_ttl_s"):
             if getattr(self, key) is not None:
                 _positive(self, key)
-        for key in ("input_usd_per_million", "output_usd_per_million", "cached_input_usd_per_million"):
+        for key in ("input_usd_per_million", "output_usd_per_million", *OPTIONAL_PRICES):
             if getattr(self, key) is not None:
                 _not_negative(self, key)
         one_price = (self.input_usd_per_million is None) != (self.output_usd_per_million is None)

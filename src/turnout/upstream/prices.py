@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.errors import SettingsError
 from turnout.pricing import FREE, MILLION, Price
-from turnout.settings import Settings
+from turnout.settings import Model, Settings
 from turnout.upstream import litellm_import
 
 # litellm's name for the price of a call with a long prompt.
@@ -61,7 +61,7 @@ def price_table(settings: Settings, bundled: Mapping[str, Any]) -> dict[str, Pri
     for name in settings.model_names:
         price = _own(settings, name) or _bundled(bundled.get(name) or bundled.get(name.partition("/")[2]))
         if price is not None:
-            table[name] = price
+            table[name] = _overridden(settings.model(name), price)
     return table
 
 
@@ -70,32 +70,61 @@ def _own(settings: Settings, name: str) -> Price | None:
     if model.input_usd_per_million is None or model.output_usd_per_million is None:
         # litellm's own parameters for a price of one's own.
         return _bundled(model.params)
-    return Price(
-        input=model.input_usd_per_million,
-        output=model.output_usd_per_million,
-        cached=model.cached_input_usd_per_million,
-    )
+    return Price(input=model.input_usd_per_million, output=model.output_usd_per_million)
+
+
+def _overridden(model: Model, price: Price) -> Price:
+    """The price with what the model's section says of caches and thinking."""
+    own = {
+        "cached": model.cached_input_usd_per_million,
+        "written": model.cache_write_usd_per_million,
+        "long_written": model.cache_write_1h_usd_per_million,
+        "reasoning": model.reasoning_usd_per_million,
+    }
+    given: dict[str, Any] = {name: rate for name, rate in own.items() if rate is not None}
+    if not given:
+        return price
+    above = tuple((tokens, replace(other, **given)) for tokens, other in price.above)
+    tiers = tuple((name, replace(other, **given)) for name, other in price.service_tiers)
+    return replace(price, **given, above=above, service_tiers=tiers)
 
 
 def _bundled(row: Mapping[str, Any] | None) -> Price | None:
     if not row or "input_cost_per_token" not in row or "output_cost_per_token" not in row:
         return None
+    tiers = [tier for tier in ("flex", "priority") if f"input_cost_per_token_{tier}" in row]
+    own = tuple((tier, _with_lengths(row, f"_{tier}")) for tier in tiers)
+    return replace(_with_lengths(row, ""), service_tiers=own)
+
+
+def _with_lengths(row: Mapping[str, Any], tier: str) -> Price:
     marks = sorted(int(found[1]) for key in row if (found := _ABOVE.fullmatch(key)))
-    above = ((thousands * 1000, _row(row, f"_above_{thousands}k_tokens")) for thousands in marks)
-    return replace(_row(row, ""), above=tuple(above))
+    above = ((thousands * 1000, _row(row, f"_above_{thousands}k_tokens", tier)) for thousands in marks)
+    return replace(_row(row, "", tier), above=tuple(above))
 
 
-def _row(row: Mapping[str, Any], suffix: str) -> Price:
+def _row(row: Mapping[str, Any], length: str, tier: str) -> Price:
     def rate(name: str) -> Decimal | None:
-        usd = row.get(name + suffix, row.get(name))
-        return _per_million(usd) if isinstance(usd, int | float) else None
+        # The price of this length in this service tier, else of one of the two, else the model's plain one.
+        for suffix in (length + tier, length, tier, ""):
+            if isinstance(usd := row.get(name + suffix), int | float):
+                return _per_million(usd)
+        return None
 
+    searches = row.get("search_context_cost_per_query")
+    search = searches.get("search_context_size_medium") if isinstance(searches, Mapping) else None
     return Price(
         input=rate("input_cost_per_token") or FREE,
         output=rate("output_cost_per_token") or FREE,
         cached=rate("cache_read_input_token_cost"),
         written=rate("cache_creation_input_token_cost"),
+        long_written=rate("cache_creation_input_token_cost_above_1hr"),
         reasoning=rate("output_cost_per_reasoning_token"),
+        audio=rate("input_cost_per_audio_token"),
+        image=rate("input_cost_per_image_token"),
+        spoken=rate("output_cost_per_audio_token"),
+        drawn=rate("output_cost_per_image_token"),
+        search=Decimal(repr(search)) if isinstance(search, int | float) else None,
     )
 
 

@@ -230,6 +230,9 @@ def _usage(answer: Any) -> Body | None:
         details = _plain(getattr(usage, name, None))
         if details and (known := {key: value for key, value in details.items() if value is not None}):
             body[name] = known
+    # Anthropic's count of what its own tools did.
+    if searches := getattr(getattr(usage, "server_tool_use", None), "web_search_requests", None):
+        body["server_tool_use"] = {"web_search_requests": searches}
     return body
 
 

@@ -36,8 +36,7 @@ FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 # Which rooms or files may import a third-party package; every other file of the package may not.
 THIRD_PARTY = {
     "aiohttp": ("upstream.direct",),
-    "fastapi": ("demo",),
-    "httpx": ("api.transport", "demo", "upstream", "webhooks.post"),
+    "httpx": ("api.transport", "cli.doctor", "demo", "upstream", "webhooks.post"),
     "litellm": ("api.litellm_provider", "doors.litellm_provider", "upstream"),
     "matplotlib": ("training.plots",),
     "numpy": ("logs", "quota.text_size", "routing", "training"),
@@ -51,9 +50,9 @@ THIRD_PARTY = {
     "rich": ("cli", "demo"),
     "scipy": ("training",),
     "sklearn": ("training",),
-    "starlette": ("demo",),
+    "starlette": ("cli.standalone", "demo"),
     "threadpoolctl": ("training.fit",),
-    "uvicorn": ("demo",),
+    "uvicorn": ("cli.serve", "demo"),
     "wordllama": ("training.embedding",),
 }
 # Whole wings that know nothing of each other, beyond what the floors say.

@@ -162,3 +162,22 @@ def test_two_scorers_are_compared_on_the_same_rows(tmp_path: Path, capsys: pytes
     assert main(both) == 0
     assert max(map(len, capsys.readouterr().out.replace(scorer, "s").splitlines())) <= 80
     assert main([*both, "--scorer", scorer]) == 2
+
+
+def test_a_report_is_one_page_and_overwrites_its_like_alone(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Figures, curve and groups, with nothing loaded from elsewhere."""
+    page = tmp_path / "report.html"
+    for _ in range(2):
+        assert main(["evaluate", str(file), "--scorer", "default", "--report", str(page)]) == 0
+    text = page.read_text("utf-8")
+    assert "APGR" in text
+    assert "<svg" in text
+    assert "shop" in text
+    assert "src=" not in text
+    capsys.readouterr()
+    page.write_text("<html>mine")
+    assert main(["evaluate", str(file), "--scorer", "default", "--report", str(page)]) == 2
+    assert "not a report that turnout wrote" in capsys.readouterr().err
+    assert main(["evaluate", str(file), "--report", str(tmp_path / "r.pdf")]) == 2

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 
 from turnout import __version__
@@ -15,6 +16,8 @@ from turnout.errors import TurnoutError, UsageError
 # add_arguments(parser) and run(args) -> exit code.
 COMMANDS = {
     "demo": "see it work: loopback providers, a real app, real traffic, a summary; no keys, no network",
+    "init": "write a commented turnout.toml for the project at hand, and say the line to add",
+    "serve": "serve the endpoints alone, with no app of yours behind them",
     "inspect": "say what a log holds and how it would be read, before anything is trained or paid",
     "train": "train a scorer from your own labelled logs",
     "evaluate": "what a scorer is worth on labelled logs",
@@ -25,7 +28,9 @@ COMMANDS = {
     "cache": "purge stored answers from the cache that the workers share",
     "spend": "what is spent, reserved and left of each budget",
     "check": "check a settings file, and say what it means",
+    "doctor": "ask a running app about the Turnout in it",
 }
+EXIT_CODES = "exit codes: 0 good; 1 the work failed; 2 wrong use; 130 interrupted"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,17 +48,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="turnout", description="Every LLM call of your app on the right track.")
+    parser = argparse.ArgumentParser(
+        prog="turnout", description="Every LLM call of your app on the right track.", epilog=EXIT_CODES
+    )
     parser.add_argument("--version", action="version", version=f"turnout {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, description in COMMANDS.items():
         commands.add_parser(name, help=description, description=description, add_help=False).add_argument(
             "rest", nargs=argparse.REMAINDER
         )
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        near = get_close_matches(arguments[0], COMMANDS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+        parser.exit(2, f"turnout: no command {arguments[0]!r}; {hint}\n")
     chosen = parser.parse_args(arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else arguments)
     command = import_module(f"turnout.cli.{chosen.command}")
     command_parser = argparse.ArgumentParser(prog=f"turnout {chosen.command}", description=COMMANDS[chosen.command])
     command.add_arguments(command_parser)
+    command_parser.epilog = " ".join(filter(None, [command_parser.epilog, EXIT_CODES]))
     try:
         code: int = command.run(command_parser.parse_args(arguments[1:]))
     except TurnoutError as error:

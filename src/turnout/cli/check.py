@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from turnout.attempt_errors import AttemptError
 from turnout.cli.failure_text import MAX_LENGTH
@@ -19,6 +20,8 @@ from turnout.settings.secrets import secrets_of
 from turnout.turnout import Turnout
 from turnout.upstream.prices import PriceBook
 
+# A label and what it says.
+Line = tuple[str, str]
 # Asked of each model by --call. One token is too little for models that think before they answer.
 PROBE, PROBE_TOKENS = "Answer with one word: yes.", 16
 
@@ -26,48 +29,73 @@ PROBE, PROBE_TOKENS = "Answer with one word: yes.", 16
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
     parser.add_argument("--call", action="store_true", help="ask each model for a few tokens: time, cost or error")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
     """Builds what the app would build, short of serving. A wrong setting ends with its message and code 1, and so does
     a model that does not answer to --call."""
     settings = Turnout(args.config).settings
-    print(f"cheap:     {', '.join(settings.tiers.cheap.models)}")
-    print(f"expensive: {', '.join(settings.tiers.expensive.models)}")
-    routing = settings.routing
-    print(f"scorer:    {routing.scorer}")
-    for target in ("keep_quality", "max_expensive_share", "threshold"):
-        if (value := getattr(routing, target)) is not None:
-            print(f"wish:      {target} = {value:g}")
-    if routing.keep_quality is not None and routing.scorer != "default":
-        print(f"           {_threshold_text(routing.scorer, routing.keep_quality)}")
-    cache = settings.cache
-    print(f"cache:     {f'on, fresh for {cache.ttl_s:g} s, scope {cache.scope}' if cache.enabled else 'off'}")
-    missing, answered = asyncio.run(_ask_litellm(settings, call=args.call))
-    if missing:
+    lines = [*_settings_lines(settings)]
+    show = (lambda label, text: None) if args.json else _print_line
+    for line in lines:
+        show(*line)
+    missing, answered = asyncio.run(_ask_litellm(settings, lines, show, call=args.call))
+    if args.json:
+        found = [{"name": label, "text": text} for label, text in lines]
+        print(json.dumps({"good": answered and not missing, "keys_missing": missing, "findings": found}))
+    elif missing:
         print("not yet:   the models above fail until their keys are set")
     elif answered:
         print("good")
     return 0 if answered else 1
 
 
-async def _ask_litellm(settings: Settings, *, call: bool) -> tuple[bool, bool]:
-    """Prints how each model is called and which keys are missing, and with `call` what it answers. Whether a key is
-    missing, and whether all that were asked answered."""
-    # Imported here: the settings are printed first, litellm takes seconds.
+def _print_line(label: str, text: str) -> None:
+    print(f"{label + ':' if label else '':<10} {text}")
+
+
+def _settings_lines(settings: Settings) -> Iterator[Line]:
+    """What the settings mean."""
+    yield "cheap", ", ".join(settings.tiers.cheap.models)
+    yield "expensive", ", ".join(settings.tiers.expensive.models)
+    routing = settings.routing
+    yield "scorer", routing.scorer
+    for target in ("keep_quality", "max_expensive_share", "threshold"):
+        if (value := getattr(routing, target)) is not None:
+            yield "wish", f"{target} = {value:g}"
+    if routing.keep_quality is not None and routing.scorer != "default":
+        yield "", _threshold_text(routing.scorer, routing.keep_quality)
+    cache = settings.cache
+    yield "cache", f"on, fresh for {cache.ttl_s:g} s, scope {cache.scope}" if cache.enabled else "off"
+
+
+async def _ask_litellm(
+    settings: Settings, lines: list[Line], show: Callable[[str, str], None], *, call: bool
+) -> tuple[bool, bool]:
+    """Adds and shows how each model is called and which keys are missing, and with `call` what it answers. Whether a
+    key is missing, and whether all that were asked answered."""
+    # Imported here: the settings are shown first, litellm takes seconds.
     from turnout.upstream.transports import provider_from
+
+    def add(label: str, text: str) -> None:
+        lines.append((label, text))
+        show(label, text)
 
     provider = provider_from(settings)
     await provider.load()
-    for line in _transports(settings, provider):
-        print(line)
+    for text in _transports(settings, provider):
+        add("transport", text)
     missing = list(_missing_keys(settings))
-    for line in missing:
-        print(line)
+    for text in missing:
+        add("key", text)
     answered = True
     try:
         if call:
-            answered = all([await _call(settings, provider, name) for name in settings.model_names])
+            for name in settings.model_names:
+                good, text = await _call(settings, provider, name)
+                add("call", text)
+                answered = answered and good
     finally:
         await provider.close()
     return bool(missing), answered
@@ -78,11 +106,11 @@ def _transports(settings: Settings, provider: Provider) -> Iterator[str]:
     from turnout.upstream.transports import DirectProvider
 
     if not isinstance(provider, DirectProvider):
-        yield "transport: litellm"
+        yield "litellm"
         return
     for name in settings.model_names:
         reason = provider.reason(name)
-        yield f"transport: {name}: {'direct' if reason is None else f'litellm: {reason}'}"
+        yield f"{name}: {'direct' if reason is None else f'litellm: {reason}'}"
 
 
 def _missing_keys(settings: Settings) -> Iterator[str]:
@@ -96,11 +124,11 @@ def _missing_keys(settings: Settings) -> Iterator[str]:
             continue
         found = litellm.validate_environment(model=name)
         if not found["keys_in_environment"] and found["missing_keys"]:
-            yield f"key:       {name}: {', '.join(found['missing_keys'])} is not set"
+            yield f"{name}: {', '.join(found['missing_keys'])} is not set"
 
 
-async def _call(settings: Settings, provider: Provider, name: str) -> bool:
-    """Asks one model, prints how that went, and says whether it answered."""
+async def _call(settings: Settings, provider: Provider, name: str) -> tuple[bool, str]:
+    """Asks one model: whether it answered, and how that went."""
     model = settings.model(name)
     call = ProviderCall(
         model=name,
@@ -114,17 +142,14 @@ async def _call(settings: Settings, provider: Provider, name: str) -> bool:
         async with asyncio.timeout(model.timeout_s):
             body = await provider.complete(call)
     except TimeoutError:
-        print(f"call:      {name}: no answer within {model.timeout_s:g} s")
-        return False
+        return False, f"{name}: no answer within {model.timeout_s:g} s"
     except AttemptError as error:
         text = Redactor(secrets_of(settings, os.environ)).line(error.message, MAX_LENGTH)
         status = f" ({error.status})" if error.status else ""
-        print(f"call:      {name}: {error.kind}{status}: {text}")
-        return False
+        return False, f"{name}: {error.kind}{status}: {text}"
     usage, price = read_usage(body).usage, PriceBook(settings)().get(name)
     cost = f"{price.cost(usage):f} USD" if usage is not None and price is not None else "cost unknown"
-    print(f"call:      {name}: answered in {time.monotonic() - began:.2f} s, {cost}")
-    return True
+    return True, f"{name}: answered in {time.monotonic() - began:.2f} s, {cost}"
 
 
 def _threshold_text(scorer: str, quality: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from turnout.cli import log_input, output_files, progress
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     log_input.add_embedding(parser)
     log_input.add_columns(parser)
     parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
+    parser.add_argument("--report", metavar="FILE.html", help="write the figures and the curve as one page")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
@@ -57,9 +59,13 @@ def run(args: argparse.Namespace) -> int:
     from turnout.training.comparison import paired
 
     names: list[str] = args.scorer or []
-    if len(names) > 2 or (args.plot and len(names) == 2):
-        raise UsageError("two scorers can be compared, without --plot" if args.plot else "two scorers can be compared")
+    if len(names) > 2 or ((args.plot or args.report) and len(names) == 2):
+        option = "--plot" if args.plot else "--report"
+        raise UsageError(
+            f"two scorers can be compared, without {option}" if len(names) == 2 else "two scorers can be compared"
+        )
     output_files.check_plot(args.plot, args.logs)
+    output_files.check_report(args.report, args.logs)
     # Before the logs are read, which may take long: a file that is no scorer should fail at once.
     scorers = [PriorScorer() if name == "default" else load_scorer(name) for name in names]
     embedding = None if scorers else log_input.embedding(args.embedding)
@@ -78,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
     log_input.warn(report["warnings"])
     if args.plot:
         _plot(args, logs, scored[0], report)
+    if args.report:
+        _write_page(args, logs, scored[0], report)
     print(json.dumps(report) if args.json else _text(report))
     return 0
 
@@ -92,6 +100,21 @@ def _plot(args: argparse.Namespace, logs: Any, scored: Any, report: dict[str, An
     chosen = None if point[1] is None else plots.Chosen(target, *point)
     with output_files.naming_write_errors(args.plot):
         plots.curve_and_calibration(args.plot, logs, scored.score, scored.gain, chosen)
+
+
+def _write_page(args: argparse.Namespace, logs: Any, scored: Any, report: dict[str, Any]) -> None:
+    from turnout.atomic_file import replacing
+    from turnout.cli.report_page import page
+    from turnout.training.curves import Ranked
+
+    ranked = Ranked.of(scored.score, logs.cheap, logs.expensive)
+    curve = ranked.curve(logs.weight[ranked.order])
+    scorer = (args.scorer or ["train's own, by cross-validation"])[0]
+    title = f"{', '.join(args.logs)}, scored by {scorer}"
+    shown = [(label, _value(report[name]), _interval(report["intervals"].get(name))) for name, label in LINES
+             if name in report]  # fmt: skip
+    with output_files.naming_write_errors(args.report), replacing(Path(args.report)) as file:
+        file.write(page(title, report, shown, curve).encode())
 
 
 def _comparison(names: list[str], reports: list[dict[str, Any]], paired: dict[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from turnout.errors import TurnoutError, UsageError
 
+# In the head of a report, by which it is known as ours.
+REPORT_MARK = '<meta name="generator" content="turnout">'
 _PNG = b"\x89PNG"
 # plots.PNG_MARK, in the first chunks of the file.
 _OUR_MARK, _CHUNKS_BYTES = b"tEXtSoftware\x00turnout", 1024
@@ -27,6 +30,16 @@ def check_plot(path: str | None, logs: Sequence[str]) -> None:
         _check(Path(path), logs, "--plot", "a picture that turnout drew", _is_our_png)
         if Path(path).suffix.lower() not in (".png", ""):
             raise UsageError(f"--plot {path}: the picture is a PNG; name it {Path(path).stem}.png")
+        if find_spec("matplotlib") is None:
+            raise TurnoutError("--plot needs matplotlib: pip install 'turnout[plots]'")
+
+
+def check_report(path: str | None, logs: Sequence[str]) -> None:
+    """Raises UsageError where a report cannot or should not be written. None: none is asked for."""
+    if path is not None:
+        _check(Path(path), logs, "--report", "a report that turnout wrote", _is_our_report)
+        if Path(path).suffix.lower() not in (".html", ".htm", ""):
+            raise UsageError(f"--report {path}: the report is HTML; name it {Path(path).stem}.html")
 
 
 def check_different(scorer: str, picture: str | None) -> None:
@@ -61,6 +74,11 @@ def _is_same_file(one: Path, other: Path) -> bool:
     if one.exists() and other.exists():
         return one.samefile(other)
     return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _is_our_report(path: Path) -> bool:
+    with path.open("rb") as file:
+        return REPORT_MARK.encode() in file.read(_CHUNKS_BYTES)
 
 
 def _is_our_png(path: Path) -> bool:

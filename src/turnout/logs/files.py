@@ -235,8 +235,11 @@ def _json(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
 
 
 def _parquet(file: IO[bytes]) -> Iterator[tuple[int, Row | Broken]]:
-    import pyarrow.lib
-    import pyarrow.parquet
+    try:
+        import pyarrow.lib
+        import pyarrow.parquet
+    except ImportError:
+        raise LogError("is a Parquet file, which needs pyarrow: pip install 'turnout[parquet]'") from None
 
     number = 0
     try:

@@ -1,0 +1,134 @@
+"""`turnout doctor URL`: what a running app says of the Turnout in it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import httpx
+
+from turnout.errors import UsageError
+
+Verdict = Literal["good", "warning", "bad"]
+TIMEOUT_S = 10.0
+# A call that meets an app which has just started waits for litellm's import.
+CALL_TIMEOUT_S = 60.0
+PROBE, PROBE_TOKENS = "Answer with one word: yes.", 16
+REMEDY = "is Turnout mounted, and is this the address that it is mounted at?"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. remedy: what to do, "" where nothing."""
+
+    name: str
+    verdict: Verdict
+    text: str
+    remedy: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="where the app runs, as http://127.0.0.1:8000")
+    parser.add_argument("--call", action="store_true", help="ask it one short question, which costs a few tokens")
+    parser.add_argument(
+        "--token-env", default="", metavar="NAME", help="the environment variable that holds the status page's token"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 0 where nothing is bad, else 1."""
+    url = args.url.rstrip("/") if "//" in args.url else f"http://{args.url.rstrip('/')}"
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"{args.url} is no address of a web app; write it as http://127.0.0.1:8000")
+    with httpx.Client(base_url=url, timeout=TIMEOUT_S) as client:
+        findings = list(_examined(client, os.environ.get(args.token_env, ""), call=args.call))
+    good = all(finding.verdict != "bad" for finding in findings)
+    if args.json:
+        print(json.dumps({"url": url, "good": good, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        for finding in findings:
+            print(f"{finding.verdict + ':':<9}{finding.name}: {finding.text}")
+            if finding.remedy:
+                print(f"{'':<9}{finding.remedy}")
+    return 0 if good else 1
+
+
+def _examined(client: httpx.Client, token: str, *, call: bool) -> Iterator[Finding]:
+    """Each finding in turn; none after one that makes the rest idle."""
+    try:
+        live = client.get("/turnout/health/live")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        yield Finding("reached", "bad", f"no answer from {client.base_url}: {error}", "is the app started?")
+        return
+    if live.status_code != 200 or not _json(live).get("status"):
+        yield Finding("mounted", "bad", f"/turnout/health/live answers {live.status_code}", REMEDY)
+        return
+    yield Finding("mounted", "good", "Turnout answers here")
+    try:
+        yield _ready(client)
+        yield _models(client)
+        yield _status(client, token)
+        if call:
+            yield _called(client)
+    except httpx.HTTPError as error:
+        yield Finding("reached", "bad", f"the app stopped answering: {type(error).__name__} {error}".rstrip())
+
+
+def _ready(client: httpx.Client) -> Finding:
+    if client.get("/turnout/health/ready").status_code == 200:
+        return Finding("ready", "good", "requests are answered at once")
+    return Finding("ready", "warning", "the process still loads", "send traffic once /turnout/health/ready answers 200")
+
+
+def _models(client: httpx.Client) -> Finding:
+    response = client.get("/v1/models")
+    names = [str(model.get("id")) for model in _json(response).get("data") or () if isinstance(model, dict)]
+    if response.status_code == 200 and "auto" in names:
+        remedy = "this address was asked without any authentication: whoever reaches it spends your money"
+        return Finding("endpoint", "warning", f"/v1 serves {', '.join(names)}", remedy)
+    if response.status_code in (401, 403):
+        return Finding("endpoint", "good", f"/v1/models answers {response.status_code}: something guards it")
+    return Finding("endpoint", "good", "no OpenAI endpoint at /v1: [server] chat_path is off, or another path")
+
+
+def _status(client: httpx.Client, token: str) -> Finding:
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    code = client.get("/turnout/status.json", headers=headers).status_code
+    if code == 200:
+        return Finding(
+            "status", "good", f"the figures are at {client.base_url}/turnout/status".replace("//turn", "/turn")
+        )
+    if code == 404:
+        return Finding("status", "warning", "the status page is off", "[status] token_env switches it on")
+    remedy = "pass --token-env NAME, the variable that holds its token"
+    return Finding("status", "bad" if token else "warning", f"the status page answers {code}", remedy)
+
+
+def _called(client: httpx.Client) -> Finding:
+    body = {"model": "auto", "messages": [{"role": "user", "content": PROBE}], "max_tokens": PROBE_TOKENS}
+    began = time.monotonic()
+    try:
+        response = client.post("/v1/chat/completions", json=body, timeout=CALL_TIMEOUT_S)
+    except httpx.TimeoutException:
+        return Finding("call", "bad", f"no answer within {CALL_TIMEOUT_S:g} s", "turnout check --call asks each model")
+    if response.status_code != 200:
+        error = _json(response).get("error") or {}
+        text = error.get("message") if isinstance(error, dict) else None
+        return Finding("call", "bad", f"{response.status_code} {text or ''}".strip(), "turnout check --call says more")
+    headers = {name: response.headers.get(f"x-turnout-{name}", "-") for name in ("tier", "model", "reason")}
+    parts = ", ".join(f"{name} {value}" for name, value in headers.items())
+    return Finding("call", "good", f"answered in {time.monotonic() - began:.2f} s: {parts}")
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,102 @@
+"""`turnout serve`, a process of its own, and what `turnout doctor` says of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.test_check import settings
+from tests.support.provider import LoopbackProvider
+from turnout.cli import main
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def served(tmp_path: Path, provider: LoopbackProvider) -> Iterator[str]:
+    """The address of `turnout serve` over a loopback provider."""
+    port = free_port()
+    config = settings(tmp_path, api_base=provider.base_url)
+    command = [sys.executable, "-m", "turnout", "serve", "--config", config, "--port", str(port), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline()) == {"host": "127.0.0.1", "port": port, "workers": 1}
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(url, process)
+        yield url
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/turnout/health/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("turnout serve did not come up")
+
+
+def test_it_serves_and_the_doctor_is_content(served: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The endpoints, OpenAI's errors for the rest; nothing bad is found, and what is open is told."""
+    body = {"model": "auto", "messages": [{"role": "user", "content": "hello"}]}
+    answer = httpx.post(f"{served}/v1/chat/completions", json=body, timeout=30)
+    assert answer.status_code == 200
+    assert answer.headers["x-turnout-tier"] in ("cheap", "expensive")
+    missing = httpx.get(f"{served}/elsewhere")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
+    assert main(["doctor", served, "--call", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    verdicts = {finding["name"]: finding["verdict"] for finding in report["findings"]}
+    assert verdicts == {"mounted": "good", "ready": "good", "endpoint": "warning", "status": "warning", "call": "good"}
+    assert main(["doctor", served.removeprefix("http://")]) == 0
+    assert "without any authentication" in capsys.readouterr().out
+
+
+def test_the_doctor_tells_what_is_not_there(provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody at the address; somebody else at it."""
+    assert main(["doctor", f"http://127.0.0.1:{free_port()}"]) == 1
+    assert "is the app started?" in capsys.readouterr().out
+    assert main(["doctor", provider.base_url.removesuffix("/v1"), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["findings"][0]["name"] == "mounted"
+    assert main(["doctor", "ftp://x"]) == 2
+
+
+def test_serve_refuses_what_it_cannot_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a settings file, and with no worker."""
+    assert main(["serve", "--config", str(tmp_path / "none.toml")]) == 1
+    assert main(["serve", "--config", settings(tmp_path), "--workers", "0"]) == 2
+    assert "--workers is 1 or more" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_a_failure(tmp_path: Path, provider: LoopbackProvider) -> None:
+    """Exit code 1, with uvicorn's own words."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        config = settings(tmp_path, api_base=provider.base_url)
+        command = [sys.executable, "-m", "turnout", "serve", "--config", config, "--port",
+                   str(listener.getsockname()[1])]  # fmt: skip
+        ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ}, timeout=90)
+    assert ended.returncode == 1
+    assert "address already in use" in ended.stderr

@@ -38,6 +38,7 @@ from turnout.routing.share_sync import ShareSync
 from turnout.settings import Routing, Settings
 from turnout.settings.secrets import salt_of
 from turnout.stores.factory import Stores, stores_from
+from turnout.telemetry.alert_watch import AlertWatch
 from turnout.telemetry.counters import Counters, CountKeeper
 from turnout.telemetry.factory import observer_from, report_store_change, request_log_from
 from turnout.telemetry.feedback_log import FeedbackLog
@@ -98,11 +99,10 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     catalog = Catalog(settings)
     request_log = request_log_from(settings, clock) if plugs.get("observer") is None else None
     prices, limits = PriceBook(settings), LimitBook(settings)
-    access = StatusAccess(settings, os.environ)
-    counters = Counters(settings, prices=prices, clock=clock, counting=access.on)
+    access, sender = StatusAccess(settings, os.environ), sender_from(settings, clock)
+    counters = Counters(settings, prices=prices, clock=clock, counting=access.on or sender is not None)
     observer = plugs.get("observer") or observer_from(settings, request_log, counters)
     stores = _stores(settings, clock, observer, plugs.get("gate"))
-    sender = sender_from(settings, clock)
     policies = Policies(settings)
     budgeted = policies.budgeted
     if budgeted:
@@ -169,9 +169,8 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     )
     chat = Chat(pipeline, max_params_bytes=settings.server.max_params_bytes)
     keeper = CountKeeper(counters, stores.counter_store)
-    ticker = Ticker(keeper.flush_all, clock) if access.on or settings.redis is not None else None
-    if ticker is not None:
-        counters.changed = ticker.start
+    queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, plugs.get("works"))
+    watches: list[AlertWatch] = []
     sources = Sources(
         settings=settings,
         clock=clock,
@@ -180,7 +179,27 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         bulkhead=bulkhead,
         policies=policies,
         shared=settings.redis is not None,
+        queue=None if queue is None else queue.figures,
+        alerts=lambda: [row for watch in watches for row in watch.firing()],
     )
+    alert_watch = AlertWatch(
+        keeper=keeper,
+        claims=stores.circuit_store,
+        clock=clock,
+        around=sources.around,
+        send=sender.send if sender is not None else None,
+        body_format=settings.alerts.format,
+    )
+    watches.append(alert_watch)
+    if sender is not None:
+        sender.on_undelivered = alert_watch.note_undelivered
+    ticker = None
+    if counters.counting:
+        ticker = Ticker(partial(_count_and_look, keeper, alert_watch), clock)
+    elif settings.redis is not None:
+        ticker = Ticker(keeper.flush_all, clock)
+    if ticker is not None:
+        counters.changed = ticker.start
     pages = OwnPages(
         status=Status(access, Snapshots(sources), clock),
         feedback=Feedback(
@@ -193,7 +212,6 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         ),
         health=Health(litellm_import.loaded if plugs.get("provider") is None else lambda: True),
     )
-    queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, plugs.get("works"))
     table = route_table(settings.server, chat, ModelList(catalog.names, catalog.models_of, limits), pages)
     routes = Routes((*table, *(queue.routes if queue is not None else ())))
     api = Api(
@@ -220,6 +238,13 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         ticker=ticker,
         queue=queue,
     )
+
+
+async def _count_and_look(keeper: CountKeeper, alerts: AlertWatch) -> bool:
+    """A second's work of the process; there is always more."""
+    await keeper.flush()
+    await alerts.look()
+    return True
 
 
 def _queue(settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, works: bool | None) -> QueueParts:

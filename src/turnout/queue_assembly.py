@@ -41,6 +41,20 @@ class QueueParts:
         except JobsUnavailable as error:
             raise StoreUnavailable(f"the jobs cannot be reached: {error}") from error
 
+    async def figures(self) -> dict[str, float | int | None]:
+        """What the status page shows of the queue; nothing known where it cannot be asked."""
+        try:
+            state = await self.store.state()
+        except JobsUnavailable:
+            return {"depth": None, "oldest_s": None}
+        return {
+            "depth": state.waiting,
+            "running": state.running,
+            "oldest_s": round(state.oldest_s, 3) if state.waiting else None,
+            "run_s": round(state.run_s, 3),
+            "workers": state.workers,
+        }
+
 
 def build_queue(settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, *, works: bool | None) -> QueueParts:
     """The parts; opens nothing. works: whether this process works on jobs; None: as the settings say."""

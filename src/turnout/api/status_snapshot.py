@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -40,7 +40,33 @@ class Sources:
     policies: Policies
     shared: bool
     alerts: Callable[[], Sequence[Mapping[str, Any]]] = tuple
-    queue: Callable[[], Mapping[str, Any]] | None = None
+    queue: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
+
+    async def queue_figures(self) -> Mapping[str, Any]:
+        """How many jobs wait and how long the oldest has; zero and null where there is no queue."""
+        return await self.queue() if self.queue is not None else {"depth": 0, "oldest_s": None}
+
+    async def around(self) -> Mapping[str, Any]:
+        """What the alerts look at beside the counts."""
+        now = self.clock.time()
+        keys = ["total", *(endpoint_key(endpoint) for endpoint in self.settings.endpoints)]
+        budgets = [budget_figures(state, now) for state in await self.budget_states(keys, int(now))]
+        circuits = circuits_of(self.settings.model_names, self.bulkhead)
+        queue = await self.queue_figures()
+        return {
+            "circuits": {name: row["state"] != "closed" for name, row in circuits.items()},
+            "budgets": {
+                f"{row['key']} per {row['window']}": row["forecast_usd"] / row["limit_usd"]
+                for row in budgets
+                if row["forecast_usd"] is not None and row["limit_usd"] and row["spent_usd"] >= 0.2 * row["limit_usd"]
+            },
+            "queue_age_s": queue.get("oldest_s"),
+        }
+
+    async def budget_states(self, keys: Iterable[str], now: int) -> tuple[BudgetState, ...]:
+        """The budgets of whomever these keys stand for, as the store holds them."""
+        claims = tuple(claim for key in keys for claim in self.policies.of_key(key, now))
+        return await self.gate.leave(Settlement(key=None, lease="", budgets=claims)) if claims else ()
 
 
 class Snapshots:
@@ -77,7 +103,8 @@ class Snapshots:
         ten_start = start - start % TEN_MINUTES_S
         spenders, decisions = await sources.keeper.store.rest(ten_start, start + steps * step_s)
         return self._table(name, now, start, step_s, steps, buckets, spenders, decisions, since) | {
-            "budgets": [budget_figures(state, now) for state in await self._budgets(buckets, spenders, now)]
+            "budgets": [budget_figures(state, now) for state in await self._budgets(buckets, spenders, now)],
+            "queue": dict(await sources.queue_figures()),
         }
 
     def _table(
@@ -118,7 +145,6 @@ class Snapshots:
             },
             **figures,
             "circuits": circuits_of(sources.settings.model_names, sources.bulkhead),
-            "queue": dict(sources.queue()) if sources.queue is not None else {"depth": 0, "oldest_s": None},
             "alerts": [dict(alert) for alert in sources.alerts()],
             "top_users": [{"user": user, "cost_usd": usd(nanos)} for user, nanos in top],
             "decisions": rows,
@@ -136,8 +162,7 @@ class Snapshots:
         top = sorted(spenders, key=lambda user: -spenders[user])[:MOST_USERS]
         users = [user if user.startswith("user:") else user_key(user) for user in top]
         keys = ["total", *(endpoint_key(endpoint) for endpoint in endpoints), *users]
-        claims = tuple(claim for key in keys for claim in sources.policies.of_key(key, now))
-        return await sources.gate.leave(Settlement(key=None, lease="", budgets=claims)) if claims else ()
+        return await sources.budget_states(keys, now)
 
     async def totals(self) -> Mapping[str, int]:
         """Every series since the first count."""

@@ -378,12 +378,13 @@ class Webhooks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerts:
-    """Where a budget's alerts are sent: a webhook's URL."""
+    """Where alerts are sent: a webhook's URL, and the form of the body: Turnout's own or Slack's."""
 
     webhook_url: str = ""
+    format: Literal["turnout", "slack"] = "turnout"
 
     def __repr__(self) -> str:
-        return f"Alerts(webhook_url={without_path(self.webhook_url)!r})"
+        return f"Alerts(webhook_url={without_path(self.webhook_url)!r}, format={self.format!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

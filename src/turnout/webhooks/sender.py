@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from turnout.ports.runtime import Clock
@@ -33,11 +33,14 @@ class WebhookSender:
         self._clock = clock
         self._post = SignedPost(key=key, allow_hosts=allow_hosts, clock=clock, resolve=resolve)
         self._sending: set[asyncio.Task[None]] = set()
+        # Called with the reason where a message is given up.
+        self.on_undelivered: Callable[[str], None] = _ignore
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Starts sending this message and returns at once."""
         if len(self._sending) >= MAX_CONCURRENT:
             log.warning("too many webhooks are under way: one was dropped")
+            self.on_undelivered("too many were under way")
             return
         task = asyncio.create_task(self._send(f"msg_{secrets.token_hex(12)}", message), name="turnout.webhook")
         self._sending.add(task)
@@ -50,6 +53,7 @@ class WebhookSender:
                 status = await self._post(self._url, message_id, body)
             except ForbiddenAddress as error:
                 log.warning("webhook %s was not sent: %s", message_id, error)
+                self.on_undelivered(str(error))
                 return
             if 200 <= status < 300 or status == GONE:
                 return
@@ -57,6 +61,11 @@ class WebhookSender:
                 break
             await self._clock.sleep(delay_s)
         log.warning("webhook %s was not taken after %d tries", message_id, len(RETRY_DELAYS_S) + 1)
+        self.on_undelivered(f"answered {status}" if status else "no answer")
+
+    async def post_once(self, message_id: str, body: bytes) -> int:
+        """The HTTP status of one try, not repeated; 0 where there was no response. Raises ForbiddenAddress."""
+        return await self._post(self._url, message_id, body)
 
     async def close(self) -> None:
         """Cancels the messages still being sent, after one second in which they may end by themselves."""
@@ -67,3 +76,7 @@ class WebhookSender:
             task.cancel()
         if self._sending:
             await asyncio.wait(self._sending)
+
+
+def _ignore(why: str) -> None:
+    return None

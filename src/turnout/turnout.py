@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
@@ -34,8 +34,9 @@ from turnout.settings import Settings
 from turnout.upstream import litellm_import
 
 if TYPE_CHECKING:
-    from turnout.api.jobs import Submitted
+    from turnout.api.jobs import JobDesk, Submitted
     from turnout.api.transport import Transport
+    from turnout.ports.jobs import Job, JobEnd
 
 # How long an app that stops waits for the jobs that run in it; the rest is put back for others.
 APP_DRAIN_S = 5.0
@@ -92,6 +93,18 @@ class Turnout:
         queue = self._parts.queue
         if queue is not None and queue.worker is not None:
             queue.worker.start()
+
+    @property
+    def desk(self) -> JobDesk:
+        """Where jobs are submitted. Raises UsageError without a [queue]."""
+        if self._parts.queue is None:
+            raise UsageError("jobs need a queue: add the line [queue] to the settings")
+        return self._parts.queue.desk
+
+    def replay_with(self, replay: Callable[[Job], Awaitable[JobEnd]]) -> None:
+        """Lets this process do jobs that are requests of the app's own paths."""
+        if self._parts.queue is not None:
+            self._parts.queue.runs.replay = replay
 
     def limit_worker(self, at_once: int) -> None:
         """Lets so many jobs run at once in this process; 0: as many as the queue allows in all."""
@@ -160,9 +173,7 @@ class Turnout:
     ) -> Submitted:
         """Accepts the request as a job, and returns at once: `.id`, `.status`, `.location`, `.secret`. params: as of
         `complete`, and `stream`. Raises ServedError where it is refused, UsageError without a [queue]."""
-        queue = self._parts.queue
-        if queue is None:
-            raise UsageError("jobs need a queue: add the line [queue] to the settings")
+        desk = self.desk
         extension = dict(params.pop("turnout", None) or {})
         if priority is not None:
             extension["priority"] = priority
@@ -170,7 +181,7 @@ class Turnout:
             extension["webhook_url"] = webhook_url
         stream = bool(params.pop("stream", False))
         request = from_call(prompt, stream=stream, params={**params, "turnout": extension})
-        return await queue.desk.submit_verb(request, self.context(caller), idempotency_key)
+        return await desk.submit_verb(request, self.context(caller), idempotency_key)
 
     async def decide(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -308,3 +310,36 @@ def test_a_full_limit_lets_a_job_wait_in_its_place(tmp_path: Path) -> None:
         second = app.submit("two")
         body = app.http.get(second.headers["location"], headers={"prefer": "wait=1"}).json()
         assert (body["status"], body["attempts"]) == ("queued", 0)
+
+
+@pytest.mark.parametrize("door", sorted(DOORS))
+def test_a_heavy_path_of_the_apps_own_is_replayed_through_the_app(door: str, tmp_path: Path) -> None:
+    """Method, path, query, body and user come again; no cookie does; the response is the result."""
+    provider = scripted({"openai/small": ["four"]})
+    turnout = turnout_with(provider, tmp_path, endpoints={"/report/{topic}": {"heavy": True}})
+    with DOORS[door](turnout) as url:
+        app = App(url, provider)
+        app.http.cookies.set("session", "private")
+        response = app.http.post("/report/sums?full=1", content="the body", headers={"content-type": "text/plain"})
+        assert (response.status_code, response.json()["object"]) == (202, "turnout.job")
+        body = app.ended(response)
+        assert body["status"] == "done"
+        assert body["result"]["status"] == 200
+        assert body["result"]["body"] == {"text": "four", "body": "the body", "user": "ann", "cookie": ""}
+        waited = app.http.post("/report/sums", content="x", headers={"prefer": "wait=10"})
+        assert (waited.status_code, waited.json()["user"]) == (200, "ann")
+        assert app.http.get("/report/sums").headers["location"]
+        assert app.http.get(response.headers["location"], headers={"x-user-id": "bob"}).status_code == 404
+
+
+def test_without_a_queue_nothing_of_it_is_imported() -> None:
+    """Neither by the doors nor by a running Turnout."""
+    code = (
+        "import sys, turnout.asgi, turnout.wsgi; from turnout import Turnout\n"
+        "Turnout({'tiers': {'cheap': {'models': ['a/b']}, 'expensive': {'models': ['c/d']}}, 'routing':"
+        " {'threshold': 0.5}})\n"
+        "parts = ('turnout.jobs', 'turnout.stores.sqlite', 'turnout.api.job', 'turnout.queue_assembly', 'sqlite3')\n"
+        "print(*[name for name in sys.modules if name.startswith(parts)])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.strip() == ""

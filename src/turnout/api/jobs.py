@@ -313,7 +313,9 @@ def _answer_of(job: Job, headers: Headers) -> ApiReply:
     head = json.loads(job.head or b'{"status": 500, "headers": []}')
     if job.status == "failed":
         return json_reply(head["status"], {"error": json.loads(job.error)}, headers)
-    return ApiReply(status=head["status"], headers=[*map(tuple, head["headers"]), *headers], body=job.result)
+    answered = [(name, value) for name, value in head["headers"] if name != "content-type"]
+    kind = next((value for name, value in head["headers"] if name == "content-type"), "application/json")
+    return ApiReply(status=head["status"], headers=[*answered, *headers], body=job.result, content_type=kind)
 
 
 def _secret(idempotency_key: str, body: bytes) -> str:

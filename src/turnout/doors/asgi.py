@@ -11,17 +11,19 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any
 
-from turnout.api.exchange import Reply, error_reply
-from turnout.api.routes import Route
+from turnout.api.exchange import Answer, Reply, error_reply
 from turnout.context import current_request, new_request_id
 from turnout.doors.asgi_connection import Connection
 from turnout.doors.asgi_endpoint import Message, ReadAhead, Receive, Send, with_headers
-from turnout.doors.base import Door
+from turnout.doors.asgi_replay import ReplayedExchange
+from turnout.doors.base import WITH_BODY, Door
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
+from turnout.doors.heavy import LIGHT_METHODS, HeavyRequest
 from turnout.doors.route_templates import asgi_template
 from turnout.errors import CallerGone, ServedError, SettingsError
 from turnout.portal import running_loop
+from turnout.ports.jobs import Job, JobEnd
 from turnout.settings import Endpoint
 
 Scope = MutableMapping[str, Any]
@@ -56,13 +58,13 @@ class TurnoutMiddleware(Door[App, Scope]):
                 return
         await self._pass_on(self._bind(scope, path, asyncio.get_running_loop()), scope, receive, send)
 
-    async def _answer(self, route: Route, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, route: Answer, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """A request for one of our own paths."""
         request_id, started = new_request_id(), self.turnout.clock.monotonic()
         method = scope["method"]
         connection = Connection(receive, send)
         try:
-            body = await connection.read_body(self._body_limit(scope)) if method == "POST" else b""
+            body = await connection.read_body(self._body_limit(scope)) if method in WITH_BODY else b""
         except CallerGone:
             return
         except ServedError as error:
@@ -92,7 +94,11 @@ class TurnoutMiddleware(Door[App, Scope]):
     async def _admit(
         self, name: str, endpoint: Endpoint, path: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """A request of one of the app's own endpoints: counted and decided before its handler runs."""
+        """A request of one of the app's own endpoints: counted and decided before its handler runs; a heavy one becomes
+        a job."""
+        if endpoint.heavy and scope["method"] not in LIGHT_METHODS:
+            await self._answer(partial(self._submit_heavy, raw=scope, name=name), path, scope, receive, send)
+            return
         bound = self._bind(scope, path, asyncio.get_running_loop(), name)
         request = EndpointRequest(bound, endpoint)
         ahead = ReadAhead(receive, self._settings.server.max_body_bytes)
@@ -120,6 +126,15 @@ class TurnoutMiddleware(Door[App, Scope]):
         finally:
             current_request.reset(token)
 
+    async def _replay(self, job: Job) -> JobEnd:
+        heavy, endpoint = HeavyRequest.of(job, self.turnout.clock.time()), self._settings.endpoints[job.endpoint]
+        bound = BoundTurnout(self.turnout, lambda: heavy.caller, asyncio.get_running_loop())
+        request = EndpointRequest(bound, endpoint)
+        await request.admit(heavy.body if request.has_prompt(heavy.method) else b"")
+        exchange = ReplayedExchange(heavy, self._lifespan_state)
+        await self._pass_on(bound, exchange.scope, exchange.receive, exchange.send)
+        return exchange.recorder.end()
+
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start-up is over when litellm is loaded; shutdown when our calls are settled."""
 
@@ -130,6 +145,8 @@ class TurnoutMiddleware(Door[App, Scope]):
                 await self.turnout.aclose()
             await send(message)
 
+        # What the app keeps there, replayed requests have too.
+        self._lifespan_state.append(scope.get("state") or {})
         await self._app(scope, receive, send_when_ready)
 
     def _refuse(self, error: SettingsError) -> App:

@@ -8,15 +8,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from turnout.api.exchange import ApiRequest
+from turnout.api.exchange import ApiRequest, Reply
 from turnout.context import Caller
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import Endpoints
+from turnout.doors.heavy import submit_heavy
 from turnout.doors.identity import UserOf, user_id
 from turnout.doors.route_templates import normal_path
 from turnout.errors import InvalidRequest, SettingsError, TooLarge
 from turnout.numbers import parse_count
+from turnout.ports.jobs import Job, JobEnd
 from turnout.turnout import Config, Turnout
+
+# The methods whose bodies are read.
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 App = TypeVar("App", bound=Callable[..., Any])
 # What the server hands in for a request: an ASGI scope, a WSGI environ.
@@ -49,8 +54,11 @@ class Door(ABC, Generic[App, Raw]):
         self._endpoints = Endpoints(settings.endpoints)
         serve: Any = self._serve
         self._entry = below_server_span(serve, self._spanned(serve)) if settings.telemetry.server_span else serve
+        self._lifespan_state: list[Any] = []
         if settings.queue is not None:
             self._entry = self._working(self._entry)
+            if any(endpoint.heavy for endpoint in settings.endpoints.values()):
+                turnout.replay_with(self._replay)
         turnout.mount()
 
     @abstractmethod
@@ -99,6 +107,16 @@ class Door(ABC, Generic[App, Raw]):
     @abstractmethod
     def _scheme(self, raw: Raw) -> str:
         """`http` or `https`."""
+
+    @abstractmethod
+    async def _replay(self, job: Job) -> JobEnd:
+        """Plays a heavy request through the app again. Raises ServedError where it is refused."""
+
+    async def _submit_heavy(self, request: ApiRequest, *, raw: Raw, name: str) -> Reply:
+        """The reply to a heavy request of the app's own path. name: of the endpoint in the settings."""
+        caller = self._caller(raw, request.path, name)
+        desk = self.turnout.desk
+        return await submit_heavy(desk, request, caller, self._query(raw), self.turnout.clock.time())
 
     def _one_header(self, raw: Raw, name: str) -> str:
         """The text of a header that says who asks. Raises InvalidRequest where it was sent twice and differs: a proxy

@@ -7,21 +7,32 @@ until the response is closed.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Token
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from turnout import portal
-from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply, error_reply
-from turnout.api.routes import Route
+from turnout.api.exchange import Answer, ApiReply, ApiRequest, EventStream, Reply, error_reply
 from turnout.context import HandledRequest, current_request, new_request_id
-from turnout.doors.base import Door, check_size
+from turnout.doors.base import WITH_BODY, Door, check_size
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
+from turnout.doors.heavy import LIGHT_METHODS, HeavyRequest, Recorder
 from turnout.doors.route_templates import wsgi_template
-from turnout.doors.wsgi_endpoint import Environ, StartResponse, body_size, read_ahead, read_body, with_headers
+from turnout.doors.wsgi_endpoint import (
+    Environ,
+    StartResponse,
+    body_size,
+    read_ahead,
+    read_body,
+    replayed_environ,
+    with_headers,
+)
+from turnout.ports.jobs import Job, JobEnd
 from turnout.settings import Endpoint
 
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -48,13 +59,13 @@ class TurnoutMiddleware(Door[App, Environ]):
             return self._admit(*found, path, environ, start_response)
         return self._pass_on(self._bind(environ, path, None), environ, start_response)
 
-    def _answer(self, route: Route, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _answer(self, route: Answer, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """A request for one of our own paths, answered on the portal."""
         request_id, started = new_request_id(), self.turnout.clock.monotonic()
         method = environ["REQUEST_METHOD"]
         reply: Reply
         try:
-            body = self._read_body(environ) if method == "POST" else b""
+            body = self._read_body(environ) if method in WITH_BODY else b""
             request = self._api_request(
                 environ, method=method, path=path, body=body, request_id=request_id, started=started
             )
@@ -77,7 +88,10 @@ class TurnoutMiddleware(Door[App, Environ]):
     def _admit(
         self, name: str, endpoint: Endpoint, path: str, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """A request of one of the app's own endpoints: counted and decided before its handler runs."""
+        """A request of one of the app's own endpoints: counted and decided before its handler runs; a heavy one becomes
+        a job."""
+        if endpoint.heavy and environ["REQUEST_METHOD"] not in LIGHT_METHODS:
+            return self._answer(partial(self._submit_heavy, raw=environ, name=name), path, environ, start_response)
         bound = self._bind(environ, path, None, name)
         request = EndpointRequest(bound, endpoint)
         try:
@@ -103,6 +117,31 @@ class TurnoutMiddleware(Door[App, Environ]):
             current_request.reset(token)
             return body
         return _AppResponse(body, token)
+
+    async def _replay(self, job: Job) -> JobEnd:
+        heavy, endpoint = HeavyRequest.of(job, self.turnout.clock.time()), self._settings.endpoints[job.endpoint]
+        bound = BoundTurnout(self.turnout, lambda: heavy.caller, None)
+        request = EndpointRequest(bound, endpoint)
+        await request.admit(heavy.body if request.has_prompt(heavy.method) else b"")
+        return await asyncio.to_thread(self._play, heavy, bound)
+
+    def _play(self, heavy: HeavyRequest, bound: BoundTurnout) -> JobEnd:
+        """The app's response to a request that was written down."""
+        recorder = Recorder()
+
+        def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], None]:
+            recorder.start(int(status[:3]), headers)
+            return recorder.add
+
+        body = self._pass_on(bound, replayed_environ(heavy), start)
+        try:
+            for part in body:
+                recorder.add(part)
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+        return recorder.end()
 
     def _check_threads(self) -> None:
         portal.refuse_greenlets()
@@ -188,6 +227,6 @@ def _send_reply(reply: ApiReply, environ: Environ, start_response: StartResponse
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
 
 
-async def _open(route: Route, request: ApiRequest) -> tuple[Reply, EventStream | None]:
+async def _open(route: Answer, request: ApiRequest) -> tuple[Reply, EventStream | None]:
     reply = await route(request)
     return reply, reply if isinstance(reply, EventStream) else None

@@ -17,7 +17,7 @@ FLOORS = {
         *("errors", "redaction", "numbers", "atomic_file", "attempt_errors", "openai", "settings", "records"),
         *("pricing", "context"),
     ),
-    2: ("ports",),
+    2: ("ports", "wires"),
     3: ("telemetry", "stores", "webhooks", "clock", "portal", "testing"),
     4: ("routing", "caching", "quota", "upstream", "home_loop", "jobs"),
     5: ("pipeline", "logs"),

@@ -13,8 +13,10 @@ from turnout.api.access import StatusAccess
 from turnout.api.chat import Chat
 from turnout.api.feedback import Feedback
 from turnout.api.health import Health
+from turnout.api.messages import AnthropicMessages
 from turnout.api.models import ModelList
-from turnout.api.routes import Api, OwnPages, Routes, route_table
+from turnout.api.responses import Responses
+from turnout.api.routes import Api, OwnPages, Routes, Wires, route_table
 from turnout.api.status import Status
 from turnout.api.status_snapshot import Snapshots, Sources
 from turnout.caching.keys import CacheKeys, policy_digest
@@ -38,6 +40,7 @@ from turnout.routing.share_sync import ShareSync
 from turnout.settings import Routing, Settings
 from turnout.settings.secrets import salt_of
 from turnout.stores.factory import Stores, stores_from
+from turnout.stores.memory.response_store import ResponseStore
 from turnout.telemetry.alert_watch import AlertWatch
 from turnout.telemetry.counters import Counters, CountKeeper
 from turnout.telemetry.factory import observer_from, report_store_change, request_log_from
@@ -167,7 +170,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
             budget_alerts=budget_alerts,
         )
     )
-    chat = Chat(pipeline, max_params_bytes=settings.server.max_params_bytes)
+    chat = Chat(pipeline, path=settings.server.chat_path, max_params_bytes=settings.server.max_params_bytes)
     keeper = CountKeeper(counters, stores.counter_store)
     queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, plugs.get("works"))
     watches: list[AlertWatch] = []
@@ -212,7 +215,9 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         ),
         health=Health(litellm_import.loaded if plugs.get("provider") is None else lambda: True),
     )
-    table = route_table(settings.server, chat, ModelList(catalog.names, catalog.models_of, limits), pages)
+    kept_responses = ResponseStore(clock, settings.responses.ttl_s)
+    wires = Wires(messages=AnthropicMessages(chat), responses=Responses(chat, kept_responses))
+    table = route_table(settings.server, chat, ModelList(catalog.names, catalog.models_of, limits), pages, wires)
     routes = Routes((*table, *(queue.routes if queue is not None else ())))
     api = Api(
         settings=settings,
@@ -221,7 +226,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         chat=chat,
         routes=routes,
         counters=counters,
-        forget=keeper.forget,
+        forget=partial(_forget, keeper, kept_responses),
     )
     return Parts(
         api=api,
@@ -252,6 +257,11 @@ def _queue(settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, wor
     from turnout.queue_assembly import build_queue
 
     return build_queue(settings, clock, chat, pipeline, works=works)
+
+
+async def _forget(keeper: CountKeeper, kept_responses: ResponseStore, user_key: str, spender: str) -> None:
+    kept_responses.forget(user_key)
+    await keeper.forget(user_key, spender)
 
 
 def _stores(settings: Settings, clock: Clock, observer: Observer, gate: Gate | None) -> Stores:

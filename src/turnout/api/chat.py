@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply, Submissions
 from turnout.api.response_headers import outcome_headers
 from turnout.context import RequestContext, current_request, parse_directives
 from turnout.errors import UnsupportedMediaType
 from turnout.openai.completion import AnswerStream, Completion
-from turnout.openai.requests import ChatRequest, parse
+from turnout.openai.requests import ChatRequest, check_params, from_mapping, parse
 from turnout.pipeline.pipeline import Pipeline
 from turnout.records import Outcome
 
@@ -21,10 +23,11 @@ LARGE_BODY_BYTES = 65_536
 class Chat:
     """Answers chat completions from the pipeline. Each verb raises ServedError."""
 
-    def __init__(self, pipeline: Pipeline, *, max_params_bytes: int) -> None:
+    def __init__(self, pipeline: Pipeline, *, path: str, max_params_bytes: int) -> None:
         self._pipeline = pipeline
         # Set by assembly where there is a queue: takes requests that become jobs.
         self.submissions: Submissions | None = None
+        self._path = path
         self._max_params_bytes = max_params_bytes
 
     async def complete(self, request: ChatRequest, context: RequestContext) -> Completion:
@@ -39,30 +42,51 @@ class Chat:
         _note(stream.head)
         return stream
 
-    async def answer(self, request: ApiRequest) -> Reply:
-        """The reply to `POST /v1/chat/completions`: JSON, or events where the body asks for a stream."""
-        _check_content_type(request)
-        context = RequestContext(
-            request_id=request.request_id,
-            started=request.started,
-            caller=request.caller,
-            directives=parse_directives(request.header("cache-control"), request.header("x-turnout-deadline-ms")),
-            waits=request.waits,
-            session_id=request.header("x-session-id"),
-            may_choose=request.own_code,
-        )
-        chat = parse(request.body, max_params_bytes=self._max_params_bytes)
+    async def translated(self, request: ApiRequest, value: Mapping[str, Any]) -> ChatRequest:
+        """The request that another protocol's body asks for, written as a chat completion's."""
+        if len(request.body) > self._max_params_bytes:
+            check_params(value, self._max_params_bytes)
+        # Its usage is part of what the other protocols stream.
+        return replace(await self._prepared(request, from_mapping(value)), include_usage=True)
+
+    def context_of(self, request: ApiRequest) -> RequestContext:
+        """The context of a request in another protocol: limited, routed and cached as one at the chat path."""
+        context = context_of(request)
+        if request.own_code:
+            return context
+        return replace(context, caller=replace(context.caller, endpoint=self._path))
+
+    async def _prepared(self, request: ApiRequest, chat: ChatRequest) -> ChatRequest:
         if len(request.body) > LARGE_BODY_BYTES:
             # Others have their turn between this body's steps.
             await asyncio.sleep(0)
-        if request.rename_model is not None:
-            chat = replace(chat, model=request.rename_model(chat.model))
+        return chat if request.rename_model is None else replace(chat, model=request.rename_model(chat.model))
+
+    async def answer(self, request: ApiRequest) -> Reply:
+        """The reply to `POST /v1/chat/completions`: JSON, or events where the body asks for a stream."""
+        check_content_type(request)
+        context = context_of(request)
+        chat = parse(request.body, max_params_bytes=self._max_params_bytes)
+        chat = await self._prepared(request, chat)
         if self.submissions is not None and self.submissions.wants(request):
             return await self.submissions.accept(request, chat, context)
         if chat.stream:
             return EventStream(await self.stream(chat, context))
         completion = await self.complete(chat, context)
         return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=completion.body_bytes)
+
+
+def context_of(request: ApiRequest) -> RequestContext:
+    """What the pipeline knows of a request beside its body."""
+    return RequestContext(
+        request_id=request.request_id,
+        started=request.started,
+        caller=request.caller,
+        directives=parse_directives(request.header("cache-control"), request.header("x-turnout-deadline-ms")),
+        waits=request.waits,
+        session_id=request.header("x-session-id"),
+        may_choose=request.own_code,
+    )
 
 
 def _note(outcome: Outcome) -> None:
@@ -72,7 +96,8 @@ def _note(outcome: Outcome) -> None:
         handled.note(outcome)
 
 
-def _check_content_type(request: ApiRequest) -> None:
+def check_content_type(request: ApiRequest) -> None:
+    """Raises UnsupportedMediaType for a body that says it is no JSON."""
     content_type = request.header("content-type").partition(";")[0].strip().lower()
     if content_type and content_type != "application/json" and not content_type.endswith("+json"):
         raise UnsupportedMediaType(f"content-type must be application/json, not {content_type}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -104,6 +104,50 @@ class EventStream:
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+class EventTranslator(Protocol):
+    """Makes another protocol's events of a stream's chunks."""
+
+    def feed(self, chunk: Mapping[str, Any]) -> bytes:
+        """The events of the next chunk."""
+        ...
+
+    def end(self) -> bytes:
+        """The events after the last chunk."""
+        ...
+
+    def fail(self, error: ServedError) -> bytes:
+        """The event of a stream that breaks off."""
+        ...
+
+
+class TranslatedEvents(EventStream):
+    """A stream in another protocol. ended: called once the last event is made, before it is sent."""
+
+    def __init__(
+        self, stream: AnswerStream, translator: EventTranslator, ended: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        super().__init__(stream)
+        self._translator = translator
+        self._ended = ended
+
+    async def __anext__(self) -> bytes:
+        if self.over:
+            raise StopAsyncIteration
+        try:
+            while True:
+                if events := b"".join(map(self._translator.feed, await self._stream.next_batch())):
+                    return events
+        except StopAsyncIteration:
+            self.over = True
+            events = self._translator.end()
+            if self._ended is not None:
+                await self._ended()
+            return events
+        except ServedError as error:
+            self.over = True
+            return self._translator.fail(error)
 
 
 Reply = ApiReply | EventStream

@@ -9,7 +9,9 @@ from turnout.api.chat import Chat
 from turnout.api.exchange import Answer, ApiRequest, Reply
 from turnout.api.feedback import Feedback
 from turnout.api.health import Health
+from turnout.api.messages import AnthropicMessages
 from turnout.api.models import ModelList
+from turnout.api.responses import Responses
 from turnout.api.status import Status
 from turnout.errors import MethodNotAllowed, NotFound, UnsupportedMediaType
 from turnout.home_loop import HomeLoop
@@ -30,6 +32,8 @@ class Route:
     methods: tuple[str, ...]
     answer: Answer
     relative: str
+    # Whether a route of the app's own that names this very path goes before it.
+    yields: bool = False
 
     async def __call__(self, request: ApiRequest) -> Reply:
         """The reply. Raises ServedError; MethodNotAllowed for another method than the row's, UnsupportedMediaType for
@@ -52,13 +56,27 @@ class OwnPages:
     health: Health
 
 
-def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages) -> tuple[Route, ...]:
-    """Every route, a row each. Without a chat path the models' paths are the app's own too."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wires:
+    """What answers chat completions in other protocols."""
+
+    messages: AnthropicMessages
+    responses: Responses
+
+
+def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages, wires: Wires) -> tuple[Route, ...]:
+    """Every route, a row each. Without a chat path the other protocols' and the models' paths are the app's own too."""
     base = server.models_path if server.chat_path else ""
+    messages = server.messages_path if server.chat_path else ""
+    responses = server.responses_path if server.chat_path else ""
     return (
         Route(server.chat_path, ("POST",), chat.answer, "/chat/completions"),
         Route(base, READ, models.list_all, "/models"),
         Route(base and f"{base}/", READ, models.retrieve, "/models/"),
+        Route(messages and f"{messages}/count_tokens", ("POST",), wires.messages.count, "/messages/count_tokens", True),
+        Route(messages, ("POST",), wires.messages.answer, "/messages", True),
+        Route(responses, ("POST",), wires.responses.answer, "/responses", True),
+        Route(responses and f"{responses}/", ("GET", "DELETE"), wires.responses.one, "/responses/", True),
         *own_routes(pages),
     )
 

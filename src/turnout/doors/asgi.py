@@ -48,7 +48,7 @@ class TurnoutMiddleware(Door[App, Scope]):
             return
         path = self._path(scope)
         if kind == "http":
-            route = self._routes.find(path)
+            route = self._find_route(scope, path)
             if route is not None:
                 await self._answer(route, path, scope, receive, send)
                 return

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from turnout.api.exchange import ApiRequest, Reply
+from turnout.api.routes import Route
 from turnout.context import Caller
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import Endpoints
@@ -19,6 +21,8 @@ from turnout.errors import InvalidRequest, SettingsError, TooLarge
 from turnout.numbers import parse_count
 from turnout.ports.jobs import Job, JobEnd
 from turnout.turnout import Config, Turnout
+
+log = logging.getLogger("turnout")
 
 # The methods whose bodies are read.
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -52,6 +56,8 @@ class Door(ABC, Generic[App, Raw]):
         self._settings = settings = turnout.settings
         self._routes = turnout.api.routes
         self._endpoints = Endpoints(settings.endpoints)
+        # Paths that the app serves itself, for which it was said.
+        self._left_to_app: set[str] = set()
         serve: Any = self._serve
         self._entry = below_server_span(serve, self._spanned(serve)) if settings.telemetry.server_span else serve
         self._lifespan_state: list[Any] = []
@@ -137,6 +143,20 @@ class Door(ABC, Generic[App, Raw]):
     def _bind(self, raw: Raw, path: str, loop: asyncio.AbstractEventLoop | None, endpoint: str = "") -> BoundTurnout:
         """The Turnout for the handler of this request. loop: the server's; None under WSGI."""
         return BoundTurnout(self.turnout, partial(self._caller, raw, path, endpoint), loop)
+
+    def _find_route(self, raw: Raw, path: str) -> Route | None:
+        """The route of ours that answers; None where the request is the app's. At the paths of the other protocols a
+        route of the app's own that names just this path goes first, which is said once."""
+        route = self._routes.find(path)
+        if route is None or not route.yields or self._template(raw, path) != path:
+            return route
+        if path not in self._left_to_app:
+            self._left_to_app.add(path)
+            log.warning(
+                'turnout leaves %s to a route of the app\'s own; [server] names another path for it, or "" for none',
+                route.path,
+            )
+        return None
 
     def _api_request(self, raw: Raw, *, method: str, path: str, body: bytes, **more: Any) -> ApiRequest:
         """A request for one of our own paths. more: the fields that are left, `request_id` and `started` among them."""

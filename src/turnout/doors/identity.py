@@ -27,6 +27,9 @@ def user_id(settings: Identity, user_of: UserOf | None, raw: Any, header: Callab
         return _decoded(user)
     if settings.bearer:
         kind, _, token = header("authorization").partition(" ")
+        if not kind:
+            # As Anthropic's clients send it.
+            kind, token = "bearer", header("x-api-key")
         if kind.lower() == "bearer" and token.strip():
             return "bearer-" + hashlib.blake2b(token.strip().encode(), digest_size=12).hexdigest()
     return ANONYMOUS

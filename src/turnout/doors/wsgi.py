@@ -51,7 +51,7 @@ class TurnoutMiddleware(Door[App, Environ]):
 
     def _serve(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = self._path(environ)
-        route = self._routes.find(path)
+        route = self._find_route(environ, path)
         if route is not None:
             return self._answer(route, path, environ, start_response)
         found = self._endpoints.find(path, partial(wsgi_template, self._app, environ, path))

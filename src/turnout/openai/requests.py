@@ -134,14 +134,15 @@ SHAPELESS = frozenset(
 def parse(body: bytes, *, max_params_bytes: int | None = None) -> ChatRequest:
     """The request in this body. max_params_bytes: the most that may stand outside the messages' texts and media; None:
     any number. Raises InvalidRequest, whose `param` names the field that is wrong, and TooLarge."""
-    value = _decode(body)
+    value = decode(body)
     if max_params_bytes is not None and len(body) > max_params_bytes:
-        _check_params(value, max_params_bytes)
+        check_params(value, max_params_bytes)
     return from_mapping(value)
 
 
-def _check_params(value: Mapping[str, Any], limit: int) -> None:
-    """Numbers and structure cost far more time than as many bytes of text do. Raises TooLarge."""
+def check_params(value: Mapping[str, Any], limit: int) -> None:
+    """Holds all but the messages' texts and media against the limit, in bytes: numbers and structure cost far more time
+    than as many bytes of text do. Raises TooLarge."""
     messages = value.get("messages")
     rest = {**value, "messages": [_frame(item) for item in messages] if isinstance(messages, list) else messages}
     try:
@@ -174,7 +175,8 @@ def _bare_medium(medium: Mapping[str, Any]) -> Any:
     return {name: "" if isinstance(item, str) else item for name, item in medium.items()}
 
 
-def _decode(body: bytes) -> Mapping[str, Any]:
+def decode(body: bytes) -> Mapping[str, Any]:
+    """The JSON object in this body. Raises InvalidRequest."""
     try:
         value = orjson.loads(body)
     except RecursionError as error:

@@ -196,6 +196,9 @@ class Server:
     """The OpenAI-compatible endpoint: where it is, and how large bodies and answers may be."""
 
     chat_path: str = "/v1/chat/completions"
+    # Other protocols for the same. A route of the app's own at such a path goes before it.
+    responses_path: str = "/v1/responses"
+    messages_path: str = "/v1/messages"
     max_body_bytes: int = 10_485_760  # 10 MiB: a conversation with some images inlined
     # Outside the texts and media of the messages. 128 tools with long schemas are about half of it.
     max_params_bytes: int = 1_048_576
@@ -207,8 +210,10 @@ class Server:
     cost_header: bool = False
 
     def __post_init__(self) -> None:
-        good = self.chat_path == "" or (self.chat_path.startswith("/") and len(self.chat_path) > 1)
-        require(good, "chat_path", self.chat_path, 'must begin with "/", or be "" for off')
+        for name in ("chat_path", "responses_path", "messages_path"):
+            path = getattr(self, name)
+            good = path == "" or (path.startswith("/") and not path.endswith("/"))
+            require(good, name, path, 'must begin with "/" and not end with it, or be "" for off')
         _positive(self, "max_body_bytes", "max_params_bytes", "max_answer_bytes")
 
     @property
@@ -216,6 +221,16 @@ class Server:
         """Where the models are listed: beside the chat path."""
         base = self.chat_path.removesuffix("/chat/completions")
         return f"{base}/models" if base != self.chat_path else "/v1/models"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responses:
+    """The responses of the Responses protocol that are kept."""
+
+    ttl_s: float = 86_400.0  # How long one can be asked for and continued.
+
+    def __post_init__(self) -> None:
+        _positive(self, "ttl_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -445,6 +460,7 @@ class Settings:
     breaker: Breaker = field(default_factory=Breaker)
     fallback: Fallback = field(default_factory=Fallback)
     queue: Queue | None = None
+    responses: Responses = field(default_factory=Responses)
     webhooks: Webhooks = field(default_factory=Webhooks)
     alerts: Alerts = field(default_factory=Alerts)
     status: Status = field(default_factory=Status)

@@ -1,0 +1,57 @@
+"""`POST /v1/messages` and `/v1/messages/count_tokens`: Anthropic's protocol for the same requests and answers."""
+
+from __future__ import annotations
+
+from turnout.api.chat import Chat, check_content_type
+from turnout.api.exchange import ApiReply, ApiRequest, Reply, TranslatedEvents, json_reply
+from turnout.api.response_headers import outcome_headers
+from turnout.errors import ServedError
+from turnout.openai.answers import dumps
+from turnout.openai.requests import decode, from_mapping
+from turnout.quota.prompt_floor import characters
+from turnout.wires.messages_answer import MessageEvents, to_error, to_message
+from turnout.wires.messages_request import to_chat
+
+# Of English text; no tokenizer runs here.
+_CHARACTERS_A_TOKEN = 4
+
+
+class AnthropicMessages:
+    """Answers Anthropic's requests as chat completions. Every error has Anthropic's shape."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+
+    async def answer(self, request: ApiRequest) -> Reply:
+        """The reply to `POST /v1/messages`: JSON, or events where the body asks for a stream."""
+        try:
+            return await self._answer(request)
+        except ServedError as error:
+            return _error_reply(error, request)
+
+    async def count(self, request: ApiRequest) -> Reply:
+        """The reply to `POST /v1/messages/count_tokens`: an estimate by the length of all that is sent."""
+        try:
+            check_content_type(request)
+            chat = from_mapping(to_chat({"max_tokens": 1, **decode(request.body)}))
+        except ServedError as error:
+            return _error_reply(error, request)
+        size = characters(chat.messages) + len(dumps({"tools": chat.params.get("tools") or []})) - len('{"tools":[]}')
+        return json_reply(
+            200, {"input_tokens": -(-size // _CHARACTERS_A_TOKEN)}, [("x-request-id", request.request_id)]
+        )
+
+    async def _answer(self, request: ApiRequest) -> Reply:
+        check_content_type(request)
+        chat = await self._chat.translated(request, to_chat(decode(request.body)))
+        context = self._chat.context_of(request)
+        if chat.stream:
+            return TranslatedEvents(await self._chat.stream(chat, context), MessageEvents())
+        completion = await self._chat.complete(chat, context)
+        body = dumps(to_message(completion.to_openai()))
+        return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=body)
+
+
+def _error_reply(error: ServedError, request: ApiRequest) -> ApiReply:
+    headers = [("x-request-id", request.request_id), *error.told_headers]
+    return json_reply(error.told_status, to_error(error, request.request_id), headers)

@@ -1,0 +1,79 @@
+"""`/v1/responses`: OpenAI's Responses protocol for the same requests and answers, and the responses that are kept."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from turnout.api.chat import Chat, check_content_type
+from turnout.api.exchange import ApiReply, ApiRequest, Reply, TranslatedEvents, json_reply
+from turnout.api.response_headers import outcome_headers
+from turnout.errors import InvalidRequest, NotFound
+from turnout.openai.answers import Body, dumps
+from turnout.openai.requests import decode
+from turnout.stores.memory.response_store import KeptResponse, ResponseStore
+from turnout.wires.responses_answer import ResponseEvents, output_messages, to_response
+from turnout.wires.responses_request import input_messages, to_chat
+
+
+class Responses:
+    """Answers Responses requests as chat completions, and keeps what may be continued."""
+
+    def __init__(self, chat: Chat, store: ResponseStore) -> None:
+        self._chat = chat
+        self._store = store
+
+    async def answer(self, request: ApiRequest) -> Reply:
+        """The reply to `POST /v1/responses`: JSON, or events where the body asks for a stream. Raises ServedError."""
+        check_content_type(request)
+        body = decode(request.body)
+        earlier = self._earlier(request, body.get("previous_response_id"))
+        chat = await self._chat.translated(request, to_chat(body, earlier))
+        context, response_id = self._chat.context_of(request), f"resp_{secrets.token_hex(24)}"
+
+        def keep(response: Body) -> None:
+            if body.get("store") is False:
+                return
+            messages = [*earlier, *input_messages(body["input"]), *output_messages(response["output"])]
+            self._store.put(response_id, KeptResponse(request.caller.user_key, dumps(response), messages))
+
+        if chat.stream:
+            events = ResponseEvents(body, response_id)
+
+            async def ended() -> None:
+                if events.response is not None:
+                    keep(events.response)
+
+            return TranslatedEvents(await self._chat.stream(chat, context), events, ended)
+        completion = await self._chat.complete(chat, context)
+        response = to_response(completion.to_openai(), body, response_id)
+        keep(response)
+        return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=dumps(response))
+
+    async def one(self, request: ApiRequest) -> Reply:
+        """The reply to `GET` and `DELETE /v1/responses/{id}`. Raises NotFound for one that is not kept, or another
+        user's."""
+        response_id = request.path.rstrip("/").rpartition("/")[2]
+        kept = self._kept(request, response_id)
+        headers = [("x-request-id", request.request_id)]
+        if request.method == "DELETE":
+            self._store.drop(response_id)
+            return json_reply(200, {"id": response_id, "object": "response", "deleted": True}, headers)
+        return ApiReply(status=200, headers=headers, body=kept.body)
+
+    def _kept(self, request: ApiRequest, response_id: str) -> KeptResponse:
+        kept = self._store.get(response_id)
+        if kept is None or kept.owner != request.caller.user_key:
+            raise NotFound(f"no response with the id {response_id[:80]!r} is kept here", param="id")
+        return kept
+
+    def _earlier(self, request: ApiRequest, response_id: Any) -> list[Mapping[str, Any]]:
+        if response_id is None:
+            return []
+        if not isinstance(response_id, str):
+            raise InvalidRequest("previous_response_id must be a text", param="previous_response_id")
+        try:
+            return list(self._kept(request, response_id).messages)
+        except NotFound as error:
+            raise NotFound(str(error), param="previous_response_id") from None

@@ -1,0 +1,1 @@
+"""Other protocols for the same request: Anthropic's Messages and OpenAI's Responses, to and from chat completions."""

@@ -1,0 +1,47 @@
+"""What the other wires read of chat completions' chunks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+def first_choice(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer's first choice; empty where it has none. The other wires know no second."""
+    for choice in answer.get("choices") or ():
+        if choice.get("index", 0) == 0:
+            return choice  # type: ignore[no-any-return]
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallPiece:
+    """A piece of one tool call. number: which call of the answer, from 0. began: whether it is the call's first."""
+
+    number: int
+    id: str
+    name: str
+    arguments: str
+    began: bool
+
+
+class ToolCallPieces:
+    """Tells the pieces of an answer's tool calls apart: a new index or a new id begins a new call."""
+
+    def __init__(self) -> None:
+        # By index: the number and the id of the call that its pieces belong to.
+        self._calls: dict[Any, tuple[int, str]] = {}
+        self._count = 0
+
+    def feed(self, calls: Iterable[Mapping[str, Any]] | None) -> Iterator[ToolCallPiece]:
+        """The pieces of one delta's `tool_calls`."""
+        for call in calls or ():
+            function = call.get("function") or {}
+            index, name = call.get("index", 0), call.get("id") or ""
+            known = self._calls.get(index)
+            began = known is None or bool(name and known[1] and name != known[1])
+            if known is None or began:
+                known = self._calls[index] = (self._count, name)
+                self._count += 1
+            yield ToolCallPiece(known[0], known[1], function.get("name") or "", function.get("arguments") or "", began)

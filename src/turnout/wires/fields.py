@@ -1,0 +1,42 @@
+"""Reads the fields of a body that another protocol names. Pure. Raises InvalidRequest, whose `param` is the path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from turnout.errors import InvalidRequest
+
+
+def text_of(value: Any, where: str) -> str:
+    """The value, a text."""
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{where} must be a text", param=where)
+    return value
+
+
+def object_of(value: Any, where: str) -> Mapping[str, Any]:
+    """The value, an object."""
+    if not isinstance(value, Mapping):
+        raise InvalidRequest(f"{where} must be an object", param=where)
+    return value
+
+
+def objects_of(value: Any, where: str) -> list[Mapping[str, Any]]:
+    """The value, an array of objects."""
+    if not isinstance(value, list):
+        raise InvalidRequest(f"{where} must be an array of objects", param=where)
+    return [object_of(item, f"{where}.{at}") for at, item in enumerate(value)]
+
+
+def known(value: Mapping[str, Any], names: frozenset[str], where: str) -> None:
+    """Raises InvalidRequest for a field that is not translated: dropping it would change the answer."""
+    for name, item in value.items():
+        if name not in names and item is not None:
+            param = f"{where}.{name}" if where else name
+            raise InvalidRequest(f"{param} is not supported on this path", param=param)
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}

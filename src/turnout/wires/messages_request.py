@@ -1,0 +1,217 @@
+"""Anthropic's `POST /v1/messages`: the request as a chat completion's. Pure.
+
+Field names: Anthropic's API reference, "Create a Message" (version 2023-06-01).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from turnout.errors import InvalidRequest
+from turnout.openai.answers import dumps
+from turnout.wires.fields import given, known, object_of, objects_of, text_of
+
+_FIELDS = frozenset(
+    {
+        *("model", "messages", "max_tokens", "system", "tools", "tool_choice", "stop_sequences", "stream"),
+        *("temperature", "top_p", "top_k", "metadata", "thinking", "service_tier", "turnout"),
+    }
+)
+# What litellm's own translation gives a budget of thinking tokens for, largest first.
+_EFFORTS = ((10_000, "high"), (5_000, "medium"), (0, "low"))
+_CHOICES = {"auto": "auto", "any": "required", "none": "none"}
+
+
+def to_chat(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a chat completion that asks for the same. Raises InvalidRequest for what cannot be asked so."""
+    known(body, _FIELDS, "")
+    for name in ("messages", "max_tokens"):
+        if body.get(name) is None:
+            raise InvalidRequest(f"{name} is missing", param=name)
+    messages = _system(body.get("system"))
+    for at, message in enumerate(objects_of(body["messages"], "messages")):
+        messages.extend(_message(message, f"messages.{at}"))
+    return given(
+        model=body.get("model"),
+        messages=messages,
+        max_tokens=body["max_tokens"],
+        tools=_tools(body.get("tools")),
+        **_tool_choice(body.get("tool_choice")),
+        stop=body.get("stop_sequences") or None,
+        stream=body.get("stream"),
+        temperature=body.get("temperature"),
+        top_p=body.get("top_p"),
+        top_k=body.get("top_k"),
+        user=_user(body.get("metadata")),
+        reasoning_effort=_effort(body.get("thinking")),
+        turnout=body.get("turnout"),
+    )
+
+
+def _system(system: Any) -> list[dict[str, Any]]:
+    if system is None:
+        return []
+    if isinstance(system, str):
+        return [{"role": "system", "content": system}] if system else []
+    parts = [_text_part(block, f"system.{at}") for at, block in enumerate(objects_of(system, "system"))]
+    return [{"role": "system", "content": _plain(parts)}] if parts else []
+
+
+def _plain(parts: list[dict[str, Any]]) -> Any:
+    """One text alone as a text, as most providers know it; else the parts."""
+    return parts[0]["text"] if len(parts) == 1 and set(parts[0]) == {"type", "text"} else parts
+
+
+def _message(message: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+    role = text_of(message.get("role"), f"{where}.role")
+    content = message.get("content")
+    if role not in ("user", "assistant"):
+        raise InvalidRequest(f"{where}.role must be user or assistant", param=f"{where}.role")
+    if isinstance(content, str):
+        return [{"role": role, "content": content}]
+    blocks = objects_of(content, f"{where}.content")
+    return _assistant(blocks, where) if role == "assistant" else _user_turn(blocks, where)
+
+
+def _user_turn(blocks: list[Mapping[str, Any]], where: str) -> list[dict[str, Any]]:
+    """The results of tools first, as chat completions order them, then what the user says beside them."""
+    results, parts = [], []
+    for at, block in enumerate(blocks):
+        place = f"{where}.content.{at}"
+        if block.get("type") == "tool_result":
+            results.append(_tool_result(block, place))
+        else:
+            parts.append(_user_part(block, place))
+    return [*results, {"role": "user", "content": _plain(parts)}] if parts else results
+
+
+def _user_part(block: Mapping[str, Any], where: str) -> dict[str, Any]:
+    match block.get("type"):
+        case "text":
+            return _text_part(block, where)
+        case "image":
+            return {"type": "image_url", "image_url": {"url": _address(block.get("source"), where)}, **_cache(block)}
+        case "document":
+            source = object_of(block.get("source"), f"{where}.source")
+            if source.get("type") == "text":
+                return {"type": "text", "text": text_of(source.get("data"), f"{where}.source.data"), **_cache(block)}
+            name = block.get("title") or "document.pdf"
+            return {"type": "file", "file": {"filename": name, "file_data": _data(source, where)}, **_cache(block)}
+        case other:
+            raise InvalidRequest(f"{where}: blocks of the type {other!r} are not supported on this path", param=where)
+
+
+def _text_part(block: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if block.get("type") != "text":
+        raise InvalidRequest(f"{where} must be a block of the type text", param=where)
+    return {"type": "text", "text": text_of(block.get("text"), f"{where}.text"), **_cache(block)}
+
+
+def _cache(block: Mapping[str, Any]) -> dict[str, Any]:
+    """The block's mark for the provider's prompt cache."""
+    return given(cache_control=block.get("cache_control"))
+
+
+def _address(source: Any, where: str) -> str:
+    source = object_of(source, f"{where}.source")
+    if source.get("type") == "url":
+        return text_of(source.get("url"), f"{where}.source.url")
+    return _data(source, where)
+
+
+def _data(source: Mapping[str, Any], where: str) -> str:
+    """A data: URL."""
+    if source.get("type") != "base64":
+        raise InvalidRequest(f"{where}.source: send it as base64", param=f"{where}.source")
+    kind = text_of(source.get("media_type"), f"{where}.source.media_type")
+    return f"data:{kind};base64,{text_of(source.get('data'), f'{where}.source.data')}"
+
+
+def _tool_result(block: Mapping[str, Any], where: str) -> dict[str, Any]:
+    content = block.get("content")
+    if content is None or isinstance(content, str):
+        result: Any = content or ""
+    else:
+        items = objects_of(content, f"{where}.content")
+        result = _plain([_user_part(item, f"{where}.content.{at}") for at, item in enumerate(items)]) if items else ""
+    if block.get("is_error") and isinstance(result, str):
+        # Chat completions have no field for it; the model reads it.
+        result = f"Error: {result}"
+    return {
+        "role": "tool",
+        "tool_call_id": text_of(block.get("tool_use_id"), f"{where}.tool_use_id"),
+        "content": result,
+    }
+
+
+def _assistant(blocks: list[Mapping[str, Any]], where: str) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
+    thinking: list[dict[str, Any]] = []
+    for at, block in enumerate(blocks):
+        place = f"{where}.content.{at}"
+        match block.get("type"):
+            case "text":
+                parts.append(_text_part(block, place))
+            case "thinking" | "redacted_thinking":
+                thinking.append(dict(block))
+            case "tool_use":
+                calls.append(_call(block, place))
+            case other:
+                raise InvalidRequest(f"{place}: blocks of the type {other!r} are not supported here", param=place)
+    content = _plain(parts) if parts else None
+    return [
+        {"role": "assistant", "content": content, **given(tool_calls=calls or None, thinking_blocks=thinking or None)}
+    ]
+
+
+def _call(block: Mapping[str, Any], where: str) -> dict[str, Any]:
+    arguments = dumps(object_of(block.get("input") or {}, f"{where}.input")).decode()
+    function = {"name": text_of(block.get("name"), f"{where}.name"), "arguments": arguments}
+    return {"id": text_of(block.get("id"), f"{where}.id"), "type": "function", "function": function}
+
+
+def _tools(tools: Any) -> list[dict[str, Any]] | None:
+    if not tools:
+        return None
+    return [_tool(tool, f"tools.{at}") for at, tool in enumerate(objects_of(tools, "tools"))]
+
+
+def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if tool.get("type", "custom") != "custom":
+        raise InvalidRequest(f"{where}: Anthropic's own tools are not supported on this path", param=f"{where}.type")
+    function = given(
+        name=text_of(tool.get("name"), f"{where}.name"),
+        description=tool.get("description"),
+        parameters=object_of(tool.get("input_schema"), f"{where}.input_schema"),
+    )
+    return {"type": "function", "function": function, **_cache(tool)}
+
+
+def _tool_choice(choice: Any) -> dict[str, Any]:
+    if choice is None:
+        return {}
+    choice = object_of(choice, "tool_choice")
+    parallel = given(parallel_tool_calls=False if choice.get("disable_parallel_tool_use") else None)
+    kind = choice.get("type")
+    if kind == "tool":
+        named = {"type": "function", "function": {"name": text_of(choice.get("name"), "tool_choice.name")}}
+        return {"tool_choice": named, **parallel}
+    if kind not in _CHOICES:
+        raise InvalidRequest("tool_choice.type must be auto, any, none or tool", param="tool_choice.type")
+    return {"tool_choice": _CHOICES[kind], **parallel}
+
+
+def _user(metadata: Any) -> Any:
+    return None if metadata is None else object_of(metadata, "metadata").get("user_id")
+
+
+def _effort(thinking: Any) -> str | None:
+    """How much to think, as every provider's models take it; an exact number of tokens is Anthropic's alone."""
+    if thinking is None or object_of(thinking, "thinking").get("type") == "disabled":
+        return None
+    budget = thinking.get("budget_tokens")
+    if not isinstance(budget, int):
+        return None if thinking.get("type") == "adaptive" else "medium"
+    return next(effort for least, effort in _EFFORTS if budget >= least or not least)

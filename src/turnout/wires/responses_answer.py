@@ -1,0 +1,271 @@
+"""OpenAI's Response object and its typed events, made of a chat completion and its chunks. Pure.
+
+Shapes: the OpenAI API reference, "The Response object" and "Streaming events".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from turnout.errors import ServedError
+from turnout.openai.answers import Body, event
+from turnout.wires.chunks import ToolCallPieces, first_choice
+
+# Why an answer is incomplete, by its finish reason.
+_INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
+_ECHOED: Mapping[str, Any] = {
+    "instructions": None,
+    "max_output_tokens": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "service_tier": None,
+    "store": True,
+    "temperature": None,
+    "tool_choice": "auto",
+    "tools": [],
+    "top_p": None,
+    "truncation": "disabled",
+    "user": None,
+}
+
+
+def to_response(completion: Mapping[str, Any], request: Mapping[str, Any], response_id: str) -> Body:
+    """The Response of a complete answer. request: the body that asked."""
+    choice = first_choice(completion)
+    items = ResponseItems(response_id)
+    message = choice.get("message") or {}
+    calls = [{"index": at, **call} for at, call in enumerate(message.get("tool_calls") or ())]
+    for _ in items.feed({**message, "tool_calls": calls}):
+        pass
+    for _ in items.close():
+        pass
+    return finished(
+        _frame(completion, request, response_id), items, choice.get("finish_reason"), completion.get("usage")
+    )
+
+
+def output_messages(output: list[Body]) -> list[Body]:
+    """The output items as the message of a chat that goes on; none where nothing was said."""
+    text = "".join(
+        part.get("text") or part.get("refusal") or "" for item in output for part in item.get("content") or ()
+    )
+    calls = [
+        {"id": item["call_id"], "type": "function", "function": {"name": item["name"], "arguments": item["arguments"]}}
+        for item in output
+        if item["type"] == "function_call"
+    ]
+    if not text and not calls:
+        return []
+    return [{"role": "assistant", "content": text or None, **({"tool_calls": calls} if calls else {})}]
+
+
+def finished(frame: Body, items: ResponseItems, finish: str | None, usage: Mapping[str, Any] | None) -> Body:
+    """The Response when all its items are there."""
+    reason = _INCOMPLETE.get(finish or "")
+    return {
+        **frame,
+        "status": "incomplete" if reason else "completed",
+        "incomplete_details": {"reason": reason} if reason else None,
+        "output": items.output,
+        "usage": _usage(usage),
+    }
+
+
+def _frame(answer: Mapping[str, Any], request: Mapping[str, Any], response_id: str) -> Body:
+    echoed = {name: default if request.get(name) is None else request[name] for name, default in _ECHOED.items()}
+    text = request.get("text") or {}
+    return {
+        "id": response_id,
+        "object": "response",
+        "created_at": answer.get("created") or 0,
+        "status": "in_progress",
+        "error": None,
+        "incomplete_details": None,
+        "model": answer.get("model") or "",
+        "output": [],
+        "reasoning": {"effort": (request.get("reasoning") or {}).get("effort"), "summary": None},
+        "text": {**text, "format": text.get("format") or {"type": "text"}},
+        "usage": None,
+        **echoed,
+    }
+
+
+def _usage(usage: Mapping[str, Any] | None) -> Body | None:
+    if not usage:
+        return None
+    prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+    read = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+    reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    counted = {
+        "input_tokens": prompt,
+        "input_tokens_details": {"cached_tokens": read},
+        "output_tokens": completion,
+        "output_tokens_details": {"reasoning_tokens": reasoning},
+        "total_tokens": usage.get("total_tokens") or prompt + completion,
+    }
+    return {**counted, "turnout": usage["turnout"]} if "turnout" in usage else counted
+
+
+class ResponseItems:
+    """The output items of one answer, as they grow, and the events that tell it."""
+
+    def __init__(self, response_id: str) -> None:
+        self.output: list[Body] = []
+        self._suffix = response_id.removeprefix("resp_")
+        self._open: tuple[str, int] | None = None
+        self._calls = ToolCallPieces()
+
+    def feed(self, delta: Mapping[str, Any]) -> Iterator[Body]:
+        """The events of this delta, or of a whole message."""
+        if text := delta.get("reasoning_content"):
+            yield from self._reasoning(text)
+        if text := delta.get("content"):
+            yield from self._text("output_text", "text", text)
+        if text := delta.get("refusal"):
+            yield from self._text("refusal", "refusal", text)
+        for call in self._calls.feed(delta.get("tool_calls")):
+            # A later piece of an earlier call finds its item by its number.
+            yield from self._begin(("function_call", call.number), self._call_item(call.number, call.id, call.name))
+            at, item = self._item(("function_call", call.number))
+            if call.arguments:
+                item["arguments"] += call.arguments
+                yield self._event("response.function_call_arguments.delta", at, delta=call.arguments)
+
+    def close(self) -> Iterator[Body]:
+        """The events that end the items which are still open."""
+        for at, item in enumerate(self.output):
+            if item["status"] == "in_progress":
+                yield from self._done(at, item)
+
+    def _call_item(self, number: int, call_id: str, name: str) -> Body:
+        return {
+            "type": "function_call",
+            "id": f"fc_{self._suffix}_{number}",
+            "call_id": call_id,
+            "name": name,
+            "arguments": "",
+            "status": "in_progress",
+        }
+
+    def _item(self, kind: tuple[str, int]) -> tuple[int, Body]:
+        name = f"fc_{self._suffix}_{kind[1]}"
+        return next((at, item) for at, item in enumerate(self.output) if item["id"] == name)
+
+    def _begin(self, kind: tuple[str, int], item: Body) -> Iterator[Body]:
+        """Opens the item unless it is there. A message ends where something else begins; a call stays open to the end:
+        some providers mix the pieces of several."""
+        if self._open == kind or any(known["id"] == item["id"] for known in self.output):
+            return
+        if self._open is not None and self._open[0] != "function_call":
+            yield from self._done(len(self.output) - 1, self.output[-1])
+        self._open = kind
+        self.output.append(item)
+        at = len(self.output) - 1
+        # As it began: what is sent now must not change when the item grows.
+        yield self._event("response.output_item.added", at, item=_copy(item))
+
+    def _reasoning(self, text: str) -> Iterator[Body]:
+        kind = ("reasoning", 0)
+        if self._open != kind:
+            item = {"type": "reasoning", "id": f"rs_{self._suffix}_{len(self.output)}", "summary": []}
+            yield from self._begin(kind, {**item, "status": "in_progress"})
+            part = {"type": "summary_text", "text": ""}
+            self.output[-1]["summary"].append(part)
+            yield self._event("response.reasoning_summary_part.added", summary_index=0, part=dict(part))
+        self.output[-1]["summary"][0]["text"] += text
+        yield self._event("response.reasoning_summary_text.delta", summary_index=0, delta=text)
+
+    def _text(self, kind: str, field: str, text: str) -> Iterator[Body]:
+        if self._open != (kind, 0):
+            item = {"type": "message", "id": f"msg_{self._suffix}_{len(self.output)}", "role": "assistant"}
+            yield from self._begin((kind, 0), {**item, "status": "in_progress", "content": []})
+            part: Body = {"type": kind, field: ""}
+            if kind == "output_text":
+                part = {**part, "annotations": [], "logprobs": []}
+            self.output[-1]["content"].append(part)
+            yield self._event("response.content_part.added", content_index=0, part=dict(part))
+        self.output[-1]["content"][0][field] += text
+        more: Body = {"logprobs": []} if kind == "output_text" else {}
+        yield self._event(f"response.{kind}.delta", content_index=0, delta=text, **more)
+
+    def _done(self, at: int, item: Body) -> Iterator[Body]:
+        item["status"] = "completed"
+        match item["type"]:
+            case "message":
+                part = item["content"][0]
+                field = "text" if part["type"] == "output_text" else "refusal"
+                more: Body = {"logprobs": []} if field == "text" else {}
+                yield self._event(f"response.{part['type']}.done", at, content_index=0, **{field: part[field]}, **more)
+                yield self._event("response.content_part.done", at, content_index=0, part=dict(part))
+            case "reasoning":
+                part = item["summary"][0]
+                yield self._event("response.reasoning_summary_text.done", at, summary_index=0, text=part["text"])
+                yield self._event("response.reasoning_summary_part.done", at, summary_index=0, part=dict(part))
+            case _:
+                item["arguments"] = item["arguments"] or "{}"
+                fields = {name: item[name] for name in ("name", "arguments")}
+                yield self._event("response.function_call_arguments.done", at, **fields)
+        yield self._event("response.output_item.done", at, item=_copy(item))
+
+    def _event(self, kind: str, at: int | None = None, /, **fields: Any) -> Body:
+        at = len(self.output) - 1 if at is None else at
+        place = {"output_index": at} if "item" in fields else {"output_index": at, "item_id": self.output[at]["id"]}
+        return {"type": kind, **place, **fields}
+
+
+def _copy(item: Body) -> Body:
+    return {name: [dict(part) for part in value] if isinstance(value, list) else value for name, value in item.items()}
+
+
+class ResponseEvents:
+    """The events of one answer, made of its chunks one after another."""
+
+    def __init__(self, request: Mapping[str, Any], response_id: str) -> None:
+        self._request = request
+        self._id = response_id
+        self._items = ResponseItems(response_id)
+        self._frame: Body | None = None
+        self._finish: str | None = None
+        self._usage: Mapping[str, Any] | None = None
+        self._number = 0
+        # The whole Response, once the last chunk is read.
+        self.response: Body | None = None
+
+    def feed(self, chunk: Mapping[str, Any]) -> bytes:
+        """The events of this chunk."""
+        begin = []
+        if self._frame is None:
+            self._frame = _frame(chunk, self._request, self._id)
+            begin = [{"type": f"response.{name}", "response": self._frame} for name in ("created", "in_progress")]
+        self._usage = chunk.get("usage") or self._usage
+        choice = first_choice(chunk)
+        self._finish = choice.get("finish_reason") or self._finish
+        return b"".join(map(self._event, [*begin, *self._items.feed(choice.get("delta") or {})]))
+
+    def end(self) -> bytes:
+        """The events after the last chunk."""
+        closing = list(self._items.close())
+        frame = self._frame or _frame({}, self._request, self._id)
+        self.response = finished(frame, self._items, self._finish, self._usage)
+        last = {"type": f"response.{self.response['status']}", "response": self.response}
+        return b"".join(map(self._event, [*closing, last]))
+
+    def fail(self, error: ServedError) -> bytes:
+        """The event of a stream that breaks off."""
+        openai_error = error.to_openai()["error"]
+        frame = self._frame or _frame({}, self._request, self._id)
+        failed = {
+            **frame,
+            "status": "failed",
+            "error": {"code": openai_error["code"], "message": openai_error["message"]},
+            "output": self._items.output,
+        }
+        return self._event({"type": "response.failed", "response": failed})
+
+    def _event(self, body: Body) -> bytes:
+        numbered = {**body, "sequence_number": self._number}
+        self._number += 1
+        name: str = body["type"]
+        return b"event: " + name.encode() + b"\n" + event(numbered)

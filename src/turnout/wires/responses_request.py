@@ -1,0 +1,157 @@
+"""OpenAI's `POST /v1/responses`: the request as a chat completion's. Pure.
+
+Field names: the OpenAI API reference, "Create a model response".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from turnout.errors import InvalidRequest
+from turnout.wires.fields import given, known, object_of, objects_of, text_of
+
+_FIELDS = frozenset(
+    {
+        *("model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "max_output_tokens", "text"),
+        *("temperature", "top_p", "top_logprobs", "reasoning", "stream", "stream_options", "store", "metadata", "user"),
+        *(
+            "previous_response_id",
+            "include",
+            "service_tier",
+            "prompt_cache_key",
+            "prompt_cache_retention",
+            "truncation",
+        ),
+        *("safety_identifier", "background", "turnout"),
+    }
+)
+_ROLES = ("user", "assistant", "system", "developer")
+
+
+def to_chat(body: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """The body of a chat completion that asks for the same. earlier: the messages of the response that this one
+    continues. Raises InvalidRequest for what cannot be asked so."""
+    known(body, _FIELDS, "")
+    if body.get("background"):
+        raise InvalidRequest("background is not supported on this path", param="background")
+    if body.get("truncation") == "auto":
+        raise InvalidRequest("truncation must be disabled: nothing is left out of a request", param="truncation")
+    text = object_of(body.get("text") or {}, "text")
+    instructions = body.get("instructions")
+    system = [{"role": "system", "content": text_of(instructions, "instructions")}] if instructions else []
+    return given(
+        model=body.get("model"),
+        messages=[*system, *earlier, *input_messages(body.get("input"))],
+        max_completion_tokens=body.get("max_output_tokens"),
+        tools=_tools(body.get("tools")),
+        tool_choice=_tool_choice(body.get("tool_choice")),
+        parallel_tool_calls=body.get("parallel_tool_calls") if body.get("tools") else None,
+        response_format=_format(text.get("format")),
+        verbosity=text.get("verbosity"),
+        reasoning_effort=object_of(body.get("reasoning") or {}, "reasoning").get("effort"),
+        **{name: body.get(name) for name in ("temperature", "top_p", "stream", "user", "service_tier", "turnout")},
+        **{name: body.get(name) for name in ("metadata", "prompt_cache_key", "prompt_cache_retention")},
+        safety_identifier=body.get("safety_identifier"),
+    )
+
+
+def input_messages(items: Any) -> list[dict[str, Any]]:
+    """The messages of the field `input`, a text or items."""
+    if items is None:
+        raise InvalidRequest("input is missing", param="input")
+    if isinstance(items, str):
+        return [{"role": "user", "content": items}]
+    messages: list[dict[str, Any]] = []
+    for at, item in enumerate(objects_of(items, "input")):
+        _add(messages, item, f"input.{at}")
+    return messages
+
+
+def _add(messages: list[dict[str, Any]], item: Mapping[str, Any], where: str) -> None:
+    match item.get("type", "message"):
+        case "message":
+            role = item.get("role")
+            if role not in _ROLES:
+                raise InvalidRequest(f"{where}.role must be one of {', '.join(_ROLES)}", param=f"{where}.role")
+            messages.append({"role": role, "content": _content(item.get("content"), where)})
+        case "function_call":
+            function = {name: text_of(item.get(name), f"{where}.{name}") for name in ("name", "arguments")}
+            call = {"id": text_of(item.get("call_id"), f"{where}.call_id"), "type": "function", "function": function}
+            last = messages[-1] if messages else {}
+            if last.get("role") == "assistant":
+                # One turn of the model: what it says and all that it calls.
+                last["tool_calls"] = [*last.get("tool_calls", ()), call]
+            else:
+                messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        case "function_call_output":
+            output = item.get("output")
+            content = output if isinstance(output, str) else _content(output, where)
+            call_id = text_of(item.get("call_id"), f"{where}.call_id")
+            messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
+        case "reasoning":
+            # Reasoning is bound to the provider that made it; chat completions take none back.
+            return
+        case other:
+            raise InvalidRequest(f"{where}: items of the type {other!r} are not supported on this path", param=where)
+
+
+def _content(content: Any, where: str) -> Any:
+    if isinstance(content, str):
+        return content
+    parts = [_part(part, f"{where}.content.{at}") for at, part in enumerate(objects_of(content, f"{where}.content"))]
+    return parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts
+
+
+def _part(part: Mapping[str, Any], where: str) -> dict[str, Any]:
+    match part.get("type"):
+        case "input_text" | "output_text" | "text":
+            return {"type": "text", "text": text_of(part.get("text"), f"{where}.text")}
+        case "refusal":
+            return {"type": "text", "text": text_of(part.get("refusal"), f"{where}.refusal")}
+        case "input_image":
+            url = text_of(part.get("image_url"), f"{where}.image_url")
+            return {"type": "image_url", "image_url": given(url=url, detail=part.get("detail"))}
+        case "input_file":
+            data = text_of(part.get("file_data"), f"{where}.file_data")
+            return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": data}}
+        case other:
+            raise InvalidRequest(f"{where}: parts of the type {other!r} are not supported on this path", param=where)
+
+
+def _tools(tools: Any) -> list[dict[str, Any]] | None:
+    if not tools:
+        return None
+    return [_tool(tool, f"tools.{at}") for at, tool in enumerate(objects_of(tools, "tools"))]
+
+
+def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if tool.get("type") != "function":
+        raise InvalidRequest(
+            f"{where}: only tools of the type function are supported on this path", param=f"{where}.type"
+        )
+    function = given(
+        name=text_of(tool.get("name"), f"{where}.name"),
+        description=tool.get("description"),
+        parameters=tool.get("parameters"),
+        strict=tool.get("strict"),
+    )
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(choice: Any) -> Any:
+    if choice is None or isinstance(choice, str):
+        return choice
+    choice = object_of(choice, "tool_choice")
+    if choice.get("type") != "function":
+        raise InvalidRequest("tool_choice must be auto, none, required or a function", param="tool_choice.type")
+    return {"type": "function", "function": {"name": text_of(choice.get("name"), "tool_choice.name")}}
+
+
+def _format(form: Any) -> dict[str, Any] | None:
+    if form is None or object_of(form, "text.format").get("type") == "text":
+        return None
+    if form.get("type") == "json_schema":
+        schema = given(**{name: form.get(name) for name in ("name", "description", "schema", "strict")})
+        return {"type": "json_schema", "json_schema": schema}
+    return dict(form)

@@ -1,0 +1,287 @@
+"""Anthropic's protocol, with its own SDK before the door and OpenAI's protocol behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import anthropic
+import httpx2
+import pytest
+
+from tests.support.scripted_provider import Answer, Failure, Reply, ScriptedServer, Tokens, Tool
+from tests.support.wire_fuzz.doors import nothing
+from turnout import Turnout
+from turnout.asgi import TurnoutMiddleware
+from turnout.errors import InvalidRequest, UpstreamUnavailable
+from turnout.testing import FixedScorer
+from turnout.wires.messages_answer import MessageEvents, to_message, to_usage
+from turnout.wires.messages_request import to_chat
+
+ASK: Any = {"model": "auto", "max_tokens": 50, "messages": [{"role": "user", "content": "What is 2 + 2?"}]}
+TOOLS: Any = [
+    {
+        "name": "add",
+        "description": "Adds.",
+        "input_schema": {"type": "object", "properties": {"a": {"type": "integer"}}},
+    }
+]
+TOKENS = Tokens(prompt=20, completion=9)
+
+Work = Callable[[anthropic.AsyncAnthropic], Awaitable[Any]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+def run(server: ScriptedServer, reply: Reply, work: Work, **sections: Any) -> Any:
+    """What the work gives, this reply behind the door."""
+    name = "openai/gpt-4o-mini"
+    config = {
+        "tiers": {"cheap": {"models": [name]}, "expensive": {"models": ["openai/gpt-4o"]}},
+        "models": {one: {"params": {"api_base": server.origin + "/v1"}} for one in (name, "openai/gpt-4o")},
+        "routing": {"threshold": 1.0},
+        "retry": {"attempts": 1},
+        "fallback": {"other_tier": "none"},
+        **sections,
+    }
+    server.script = lambda _: reply
+
+    async def scenario() -> Any:
+        turnout = Turnout(config, scorer=FixedScorer(0.1))
+        door: Any = TurnoutMiddleware(nothing, turnout=turnout)
+        http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=door))
+        async with (
+            turnout,
+            anthropic.AsyncAnthropic(api_key="-", base_url="http://app", http_client=http, max_retries=0) as client,
+        ):
+            return await work(client)
+
+    return asyncio.run(scenario())
+
+
+def test_a_message_comes_back_with_the_decisions_headers(server: ScriptedServer) -> None:
+    """The text, the end, the count, and who answered."""
+
+    async def work(client: anthropic.AsyncAnthropic) -> Any:
+        raw = await client.messages.with_raw_response.create(**ASK, system="Be brief.", stop_sequences=["x"])
+        return raw.headers, await raw.parse()
+
+    headers, message = run(server, Answer(text="It is four.", tokens=TOKENS), work)
+    assert [block.text for block in message.content] == ["It is four."]
+    assert (message.stop_reason, message.usage.input_tokens, message.usage.output_tokens) == ("end_turn", 20, 9)
+    assert headers["x-turnout-tier"] == "cheap"
+    assert headers["cache-status"] == "turnout; fwd=miss; detail=anonymous" or "turnout" in headers["cache-status"]
+
+
+def test_a_stream_assembles_to_the_same_message(server: ScriptedServer) -> None:
+    """Read by the SDK's own accumulator."""
+
+    async def work(client: anthropic.AsyncAnthropic) -> Any:
+        async with client.messages.stream(**ASK) as stream:
+            texts = [text async for text in stream.text_stream]
+            return texts, await stream.get_final_message()
+
+    texts, message = run(server, Answer(text="It is four.", tokens=TOKENS), work)
+    assert "".join(texts) == "It is four."
+    assert message.content[0].text == "It is four."
+    assert (message.stop_reason, message.usage.input_tokens, message.usage.output_tokens) == ("end_turn", 20, 9)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_two_calls_of_tools_are_two_blocks(server: ScriptedServer, streamed: bool) -> None:
+    """Their input is parsed, and the end says that tools are called."""
+    reply = Answer(
+        text="",
+        tools=(Tool(call_id="c1", name="add", arguments={"a": 2}), Tool(call_id="c2", name="add", arguments={"a": 3})),
+        tokens=TOKENS,
+    )
+
+    async def work(client: anthropic.AsyncAnthropic) -> Any:
+        if not streamed:
+            return await client.messages.create(**ASK, tools=TOOLS)
+        async with client.messages.stream(**ASK, tools=TOOLS) as stream:
+            return await stream.get_final_message()
+
+    message = run(server, reply, work)
+    calls = [(block.id, block.name, block.input) for block in message.content if block.type == "tool_use"]
+    assert calls == [("c1", "add", {"a": 2}), ("c2", "add", {"a": 3})]
+    assert message.stop_reason == "tool_use"
+
+
+def test_errors_have_anthropics_shape(server: ScriptedServer) -> None:
+    """The SDK raises its own classes; the message is ours."""
+
+    async def work(client: anthropic.AsyncAnthropic) -> Any:
+        with pytest.raises(anthropic.BadRequestError) as wrong:
+            await client.messages.create(**ASK, extra_body={"temperature": "hot"})
+        with pytest.raises(anthropic.NotFoundError) as unknown:
+            await client.messages.create(**{**ASK, "model": "gpt-9"})
+        with pytest.raises(anthropic.InternalServerError) as away:
+            await client.messages.create(**ASK)
+        return [error.value.body for error in (wrong, unknown, away)]
+
+    wrong, unknown, away = run(server, Failure(kind="server_error"), work)
+    assert (wrong["type"], wrong["error"]["type"], wrong["error"]["param"]) == (
+        "error",
+        "invalid_request_error",
+        "temperature",
+    )
+    assert unknown["error"]["type"] == "not_found_error"
+    assert away["error"]["type"] == "overloaded_error"
+
+
+def test_tokens_are_counted_without_a_call(server: ScriptedServer) -> None:
+    """An estimate, which grows with the text."""
+
+    async def work(client: anthropic.AsyncAnthropic) -> Any:
+        short = await client.messages.count_tokens(model="auto", messages=ASK["messages"])
+        long = await client.messages.count_tokens(model="auto", messages=[{"role": "user", "content": "word " * 800}])
+        return short.input_tokens, long.input_tokens
+
+    short, long = run(server, Failure(kind="server_error"), work)
+    assert 1 <= short <= 20
+    assert 800 <= long <= 1200
+
+
+def test_an_api_key_is_a_bearers_identity(server: ScriptedServer) -> None:
+    """Anthropic's clients send x-api-key: another key's calls have a limit of their own."""
+
+    async def work(client: anthropic.AsyncAnthropic) -> Any:
+        await client.messages.create(**ASK)
+        with pytest.raises(anthropic.RateLimitError):
+            await client.messages.create(**ASK)
+        return await client.with_options(api_key="another").messages.create(**ASK)
+
+    sections = {"identity": {"bearer": True}, "limits": {"per_user": "1/minute"}}
+    message = run(server, Answer(text="It is four.", tokens=TOKENS), work, **sections)
+    assert message.content[0].text == "It is four."
+
+
+def test_a_conversation_with_tools_is_translated_whole() -> None:
+    """Results of tools become messages of their own, before what the user says beside them."""
+    chat = to_chat(
+        {
+            **ASK,
+            "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "Add."}]},
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "thinking", "thinking": "hm", "signature": "s"},
+                        {"type": "text", "text": "Yes."},
+                        {"type": "tool_use", "id": "t1", "name": "add", "input": {"a": 2}},
+                    ],
+                },
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "There."},
+                        {"type": "tool_result", "tool_use_id": "t1", "content": "4", "is_error": True},
+                        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}},
+                    ],
+                },
+            ],
+            "tools": TOOLS,
+            "tool_choice": {"type": "tool", "name": "add", "disable_parallel_tool_use": True},
+            "thinking": {"type": "enabled", "budget_tokens": 6000},
+            "metadata": {"user_id": "u"},
+        }
+    )
+    system, user, assistant, result, rest = chat["messages"]
+    assert system["content"] == [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}]
+    assert user == {"role": "user", "content": "Add."}
+    assert assistant["thinking_blocks"] == [{"type": "thinking", "thinking": "hm", "signature": "s"}]
+    assert assistant["tool_calls"] == [
+        {"id": "t1", "type": "function", "function": {"name": "add", "arguments": '{"a":2}'}}
+    ]
+    assert result == {"role": "tool", "tool_call_id": "t1", "content": "Error: 4"}
+    assert [part["type"] for part in rest["content"]] == ["text", "image_url"]
+    assert chat["tools"][0]["function"]["parameters"] == TOOLS[0]["input_schema"]
+    assert chat["tool_choice"] == {"type": "function", "function": {"name": "add"}}
+    assert (chat["parallel_tool_calls"], chat["reasoning_effort"], chat["user"]) == (False, "medium", "u")
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"max_tokens": None}, "max_tokens"),
+        ({"messages": "hello"}, "messages"),
+        ({"messages": [{"role": "system", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, "messages.0.content.0"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content.0.text"),
+        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools.0.type"),
+        ({"tool_choice": {"type": "some"}}, "tool_choice.type"),
+        ({"container": "c"}, "container"),
+    ],
+)
+def test_what_cannot_be_translated_is_named(change: dict[str, Any], param: str) -> None:
+    """Never dropped: the answer would be another."""
+    with pytest.raises(InvalidRequest) as excinfo:
+        to_chat({**ASK, **change})
+    assert excinfo.value.param == param
+
+
+def test_tokens_of_the_prompt_cache_are_counted_apart() -> None:
+    """Anthropic's input is without them."""
+    usage = {"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 60}}
+    assert to_usage(usage) == {
+        "input_tokens": 40,
+        "output_tokens": 5,
+        "cache_read_input_tokens": 60,
+        "cache_creation_input_tokens": 0,
+    }
+
+
+def test_a_refusal_and_thinking_have_their_blocks() -> None:
+    """Whole answers."""
+    message = to_message(
+        {
+            "choices": [{"message": {"reasoning_content": "hm", "refusal": "No."}, "finish_reason": "stop"}],
+            "usage": None,
+        }
+    )
+    assert [block["type"] for block in message["content"]] == ["thinking", "text"]
+    assert message["stop_reason"] == "refusal"
+
+
+def events_of(*deltas: dict[str, Any]) -> list[dict[str, Any]]:
+    events = MessageEvents()
+    data = b"".join(events.feed({"id": "chatcmpl-1", "choices": [{"delta": delta}]}) for delta in deltas) + events.end()
+    return [json.loads(line[6:]) for line in data.decode().splitlines() if line.startswith("data: ")]
+
+
+def test_each_block_ends_before_the_next_begins() -> None:
+    """Thinking, its signature, text, a call."""
+    events = events_of(
+        {"thinking_blocks": [{"type": "thinking", "thinking": "hm"}]},
+        {"thinking_blocks": [{"type": "thinking", "signature": "s"}]},
+        {"content": "Yes."},
+        {"tool_calls": [{"index": 0, "id": "t", "function": {"name": "add", "arguments": '{"a"'}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": ":2}"}}]},
+    )
+    kinds = [(event["type"].removeprefix("content_block_"), event.get("index")) for event in events]
+    assert kinds == [
+        ("message_start", None),
+        *[("start", 0), ("delta", 0), ("delta", 0), ("stop", 0)],
+        *[("start", 1), ("delta", 1), ("stop", 1)],
+        *[("start", 2), ("delta", 2), ("delta", 2), ("stop", 2)],
+        ("message_delta", None),
+        ("message_stop", None),
+    ]
+
+
+def test_mixed_pieces_of_two_calls_break_off() -> None:
+    """Blocks come one after another: what cannot be told is an error, never another call's arguments."""
+    with pytest.raises(UpstreamUnavailable):
+        events_of(
+            {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}}]},
+            {"tool_calls": [{"index": 1, "id": "b", "function": {"name": "f", "arguments": "{"}}]},
+            {"tool_calls": [{"index": 0, "function": {"arguments": "}"}}]},
+        )

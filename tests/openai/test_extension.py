@@ -14,7 +14,7 @@ HELLO = [{"role": "user", "content": "hello"}]
 
 def test_known_keys_are_kept_and_nothing_of_them_is_sent_on() -> None:
     """Neither as a parameter nor as a provider's own; null is absent."""
-    extension = {"tier": "cheap", "threshold": 0.9, "cache": False, "deadline_ms": 500, "tag": "faq"}
+    extension = {"tier": "cheap", "threshold": 0.9, "cache": False, "deadline_ms": 500, "semantic": False, "tag": "faq"}
     request = from_mapping({"messages": HELLO, "turnout": {**extension, "webhook_url": None}})
     assert (request.extension, request.params, request.extra, request.tag) == (extension, {}, {}, "faq")
 
@@ -32,6 +32,7 @@ def test_known_keys_are_kept_and_nothing_of_them_is_sent_on() -> None:
         ("deadline_ms", 0),
         ("deadline_ms", "500"),
         ("tag", 3),
+        ("semantic", True),
     ],
 )
 def test_a_wrong_key_is_named(key: str, value: Any) -> None:

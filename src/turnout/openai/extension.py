@@ -20,6 +20,10 @@ def _boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "must be true or false"
 
 
+def _off(value: Any) -> str | None:
+    return None if value is False else "must be false: there are no answers to similar requests in this version"
+
+
 def _tier(value: Any) -> str | None:
     return None if value in ("cheap", "expensive") else 'must be "cheap" or "expensive"'
 
@@ -45,6 +49,8 @@ KEYS: Mapping[str, Check] = {
     "cache": _boolean,
     "deadline_ms": _milliseconds,
     "priority": _priority,
+    # Asks for what every request gets as long as similar requests share no answers.
+    "semantic": _off,
     "tag": _text,
     "threshold": _share,
     "tier": _tier,

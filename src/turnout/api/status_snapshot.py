@@ -176,6 +176,7 @@ class Snapshots:
         budgets = snapshot["budgets"]
         rows: dict[str, list[tuple[tuple[str, ...], float]]] = {
             "circuit_open": [((name,), float(row["state"] != "closed")) for name, row in snapshot["circuits"].items()],
+            "store_up": [((), float(snapshot["store"]["up"]))],
             "queue_depth": [((), float(snapshot["queue"]["depth"] or 0))],
             "queue_oldest": [((), float(snapshot["queue"].get("oldest_s") or 0.0))],
             "alerts": [((row["rule"],), 1.0) for row in snapshot["alerts"] if row.get("firing")],

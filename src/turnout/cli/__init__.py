@@ -27,6 +27,7 @@ COMMANDS = {
     "jobs": "list, show, retry, cancel and purge jobs",
     "cache": "purge stored answers from the cache that the workers share",
     "spend": "what is spent, reserved and left of each budget",
+    "report": "write the status page with its figures as one file, from Redis or the request log",
     "alerts": "send one alert to the configured webhook, to see that it arrives",
     "check": "check a settings file, and say what it means",
     "doctor": "ask a running app about the Turnout in it",

@@ -34,10 +34,10 @@ def check_plot(path: str | None, logs: Sequence[str]) -> None:
             raise TurnoutError("--plot needs matplotlib: pip install 'turnout[plots]'")
 
 
-def check_report(path: str | None, logs: Sequence[str]) -> None:
+def check_report(path: str | None, logs: Sequence[str], option: str = "--report") -> None:
     """Raises UsageError where a report cannot or should not be written. None: none is asked for."""
     if path is not None:
-        _check(Path(path), logs, "--report", "a report that turnout wrote", _is_our_report)
+        _check(Path(path), logs, option, "a report that turnout wrote", _is_our_report)
         if Path(path).suffix.lower() not in (".html", ".htm", ""):
             raise UsageError(f"--report {path}: the report is HTML; name it {Path(path).stem}.html")
 

@@ -124,6 +124,7 @@ GAUGES: Final[Mapping[str, Metric]] = {
     ),
     "queue_depth": Metric(name="turnout_queue_depth", help="Jobs that wait"),
     "queue_oldest": Metric(name="turnout_queue_oldest_seconds", help="How long the oldest job has waited"),
+    "store_up": Metric(name="turnout_store_up", help="0 while Redis is lost to this process"),
     "drift": Metric(name="turnout_drift_distance", help="How far the last scores are from the training logs'"),
     "alerts": Metric(name="turnout_alert_firing", help="1 while an alert fires", labels=("rule",)),
 }

@@ -54,6 +54,24 @@ def example(tmp_path: Path, provider: LoopbackProvider, monkeypatch: pytest.Monk
 Q = {"question": "hi"}
 
 
+def test_the_jobs_example(example: Callable[[str], Any], tmp_path: Path) -> None:
+    """Its page comes; what it does, submit and follow, gives the words as they come and the answer at the end."""
+    app = example("jobs_app").app
+    with (tmp_path / "turnout.toml").open("a") as file:
+        file.write("[queue]\n")
+    question = {"messages": [{"role": "user", "content": "why?"}], "stream": True}
+    with TestClient(app) as client:
+        page = client.get("/").text
+        assert "/v1/chat/completions" in page
+        assert "x-turnout-job-secret" in page
+        response = client.post("/v1/chat/completions", json=question, headers={"prefer": "respond-async"})
+        assert response.status_code == 202
+        secret = {"x-turnout-job-secret": response.headers["x-turnout-job-secret"]}
+        events = client.get(response.headers["location"] + "/events", headers=secret).text
+        assert "event: chunk" in events
+        assert '"status":"done"' in events
+
+
 def test_the_fastapi_example(example: Callable[[str], Any], provider: LoopbackProvider) -> None:
     """Both its routes answer, and tell of an outage with its status."""
     with TestClient(example("fastapi_app").app) as client:

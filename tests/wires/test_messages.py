@@ -285,3 +285,9 @@ def test_mixed_pieces_of_two_calls_break_off() -> None:
             {"tool_calls": [{"index": 1, "id": "b", "function": {"name": "f", "arguments": "{"}}]},
             {"tool_calls": [{"index": 0, "function": {"arguments": "}"}}]},
         )
+
+
+def test_parts_in_place_of_a_text_are_read() -> None:
+    """As some providers send them."""
+    events = events_of({"content": [{"type": "text", "text": "Yes."}]})
+    assert events[2]["delta"] == {"type": "text_delta", "text": "Yes."}

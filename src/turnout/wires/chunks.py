@@ -15,6 +15,14 @@ def first_choice(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+def text_in(value: Any) -> str:
+    """The text of a message's or a delta's field: some providers send parts where OpenAI sends a text."""
+    if isinstance(value, str):
+        return value
+    parts = value if isinstance(value, list) else ()
+    return "".join(part["text"] for part in parts if isinstance(part, Mapping) and isinstance(part.get("text"), str))
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCallPiece:
     """A piece of one tool call. number: which call of the answer, from 0. began: whether it is the call's first."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.errors import ServedError, UpstreamUnavailable
 from turnout.openai.answers import Body, event, loads
-from turnout.wires.chunks import ToolCallPieces, first_choice
+from turnout.wires.chunks import ToolCallPieces, first_choice, text_in
 
 _STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 # By status, as Anthropic names its own errors.
@@ -87,10 +87,10 @@ def _blocks(message: Mapping[str, Any]) -> Iterator[Body]:
     thinking = message.get("thinking_blocks")
     if thinking:
         yield from map(dict, thinking)
-    elif reasoning := message.get("reasoning_content"):
+    elif reasoning := text_in(message.get("reasoning_content")):
         yield {"type": "thinking", "thinking": reasoning, "signature": ""}
-    for text in (message.get("content"), message.get("refusal")):
-        if text:
+    for name in ("content", "refusal"):
+        if text := text_in(message.get(name)):
             yield {"type": "text", "text": text}
     for call in message.get("tool_calls") or ():
         function = call.get("function") or {}
@@ -147,7 +147,7 @@ class MessageEvents:
         delta = choice.get("delta") or {}
         yield from self._thinking(delta)
         for name in ("content", "refusal"):
-            if text := delta.get(name):
+            if text := text_in(delta.get(name)):
                 self._refused = self._refused or name == "refusal"
                 yield from self._piece(("text", 0), {"type": "text", "text": ""}, {"type": "text_delta", "text": text})
         for call in self._calls.feed(delta.get("tool_calls")):
@@ -164,7 +164,7 @@ class MessageEvents:
     def _thinking(self, delta: Mapping[str, Any]) -> Iterator[bytes]:
         start = {"type": "thinking", "thinking": "", "signature": ""}
         blocks = delta.get("thinking_blocks") or ()
-        if not blocks and (reasoning := delta.get("reasoning_content")):
+        if not blocks and (reasoning := text_in(delta.get("reasoning_content"))):
             blocks = ({"type": "thinking", "thinking": reasoning},)
         for block in blocks:
             if block.get("type") == "redacted_thinking":

@@ -198,7 +198,7 @@ def _tool_choice(choice: Any) -> dict[str, Any]:
     if kind == "tool":
         named = {"type": "function", "function": {"name": text_of(choice.get("name"), "tool_choice.name")}}
         return {"tool_choice": named, **parallel}
-    if kind not in _CHOICES:
+    if not isinstance(kind, str) or kind not in _CHOICES:
         raise InvalidRequest("tool_choice.type must be auto, any, none or tool", param="tool_choice.type")
     return {"tool_choice": _CHOICES[kind], **parallel}
 

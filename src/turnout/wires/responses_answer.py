@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.errors import ServedError
 from turnout.openai.answers import Body, event
-from turnout.wires.chunks import ToolCallPieces, first_choice
+from turnout.wires.chunks import ToolCallPieces, first_choice, text_in
 
 # Why an answer is incomplete, by its finish reason.
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -119,11 +119,11 @@ class ResponseItems:
 
     def feed(self, delta: Mapping[str, Any]) -> Iterator[Body]:
         """The events of this delta, or of a whole message."""
-        if text := delta.get("reasoning_content"):
+        if text := text_in(delta.get("reasoning_content")):
             yield from self._reasoning(text)
-        if text := delta.get("content"):
+        if text := text_in(delta.get("content")):
             yield from self._text("output_text", "text", text)
-        if text := delta.get("refusal"):
+        if text := text_in(delta.get("refusal")):
             yield from self._text("refusal", "refusal", text)
         for call in self._calls.feed(delta.get("tool_calls")):
             # A later piece of an earlier call finds its item by its number.

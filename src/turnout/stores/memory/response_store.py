@@ -34,6 +34,9 @@ class ResponseStore:
         self._kept: OrderedDict[str, tuple[float, int, KeptResponse]] = OrderedDict()
         self._bytes = 0
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def put(self, response_id: str, response: KeptResponse) -> None:
         """Keeps a new response."""
         size = _ENTRY_BYTES + len(response.body) + sum(map(_size, response.messages))

@@ -213,7 +213,10 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
             feedback_log=FeedbackLog(settings.log.path) if settings.log.path else None,
             shared=settings.redis is not None,
         ),
-        health=Health(litellm_import.loaded if plugs.get("provider") is None else lambda: True),
+        health=Health(
+            litellm_import.loaded if plugs.get("provider") is None else lambda: True,
+            None if queue is None else queue.desk.warning,
+        ),
     )
     kept_responses = ResponseStore(clock, settings.responses.ttl_s)
     wires = Wires(messages=AnthropicMessages(chat), responses=Responses(chat, kept_responses))

@@ -203,6 +203,7 @@ def test_a_failure_that_may_pass_is_tried_again(app: App) -> None:
 
 def test_the_apps_own_code_submits(app: App) -> None:
     """By the verb, blocking or not, for the user who asks."""
+    assert app.http.get("/turnout/health/ready").json() == {"status": "up"}
     body = app.http.get("/later").json()
     assert (body["status"], body["priority"]) == ("queued", 7)
     assert app.http.get(body["location"], headers={"prefer": "wait=10"}).json()["status"] == "done"
@@ -271,6 +272,9 @@ def test_accepted_work_survives_a_restart(tmp_path: Path) -> None:
     with DOORS["asgi"](turnout_with(scripted(), tmp_path, works=False)) as url:
         response = App(url, scripted()).submit()
         assert response.status_code == 202
+        # Nobody works: the 202 and the probe say so.
+        for body in (response.json(), httpx.get(url + "/turnout/health/ready").json()):
+            assert "turnout worker" in body["warning"]
     assert (tmp_path / "jobs.sqlite").stat().st_mode & 0o777 == 0o600
     with DOORS["asgi"](turnout_with(scripted({"openai/small": ["later"]}), tmp_path)) as url:
         body = App(url, scripted()).ended(response)

@@ -233,6 +233,10 @@ class JobDesk:
             headers = [*job_headers(job, request.request_id), ("preference-applied", f"wait={preferences.wait_s}")]
         return json_reply(200, job_object(job, await self._state(), concurrency=self._queue.concurrency), headers)
 
+    async def warning(self) -> str:
+        """What is wrong with the queue; "" where nothing is."""
+        return "" if (await self._state()).workers else NO_WORKER
+
     async def find(self, job_id: str) -> Job | None:
         """The job, whoever asks: for the app's own code and commands. Raises JobsUnavailable."""
         return await self._store.find(job_id)

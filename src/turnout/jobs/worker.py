@@ -177,6 +177,8 @@ class JobWorker:
             return JobEnd(status="failed", error=INTERNAL_ERROR)
 
     async def _end(self, job: Job, ending: JobEnd | Later) -> None:
+        # From here on it is not cut short: its answer is paid for, and the token decides whether it counts.
+        self._reasons[job.id] = "ending"
         if isinstance(ending, Later):
             ended = await self._persist(
                 lambda: self._jobs.put_back(job.id, job.token, ending.after_s, failed=ending.failed, lane=ending.lane)

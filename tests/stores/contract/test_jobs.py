@@ -327,6 +327,12 @@ def test_cancelling_ends_a_waiting_job_and_asks_for_a_running_one(run: Run) -> N
         found = await jobs.find(job.id)
         assert found is not None
         assert found.status == "cancelled"
+        await submitted(jobs)
+        job = await claimed(jobs)
+        await jobs.cancel(job.id, BOUNDS)
+        assert await jobs.put_back(job.id, job.token, 0, failed=False, lane=True)
+        assert (found := await jobs.find(job.id)) is not None
+        assert found.status == "cancelled"
         assert await jobs.cancel("job_none", BOUNDS) is None
         assert (await jobs.state()).waiting == 0
 

@@ -130,6 +130,9 @@ def put_back(
     if row is None:
         return False
     job = job_from(dict(row))
+    if job.cancel:
+        end(db, now, job, "cancelled", LOST_TTL_S)
+        return True
     # The worker gave it back itself: nobody died over it.
     db.execute(
         "UPDATE jobs SET attempts = attempts + ?, deliveries = deliveries - ? WHERE id = ?",

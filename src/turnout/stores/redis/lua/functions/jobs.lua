@@ -249,6 +249,10 @@ end
 function J.put_back(now, id, token, after, failed, held)
   if not holds(id, token) then return 0 end
   redis.call('ZREM', key('running'), id)
+  if get(id, 'cancel') == '1' then
+    finish(id, 'cancelled', now, 86400000)
+    return 1
+  end
   if failed == '1' then
     redis.call('HINCRBY', key('d', id), 'attempts', 1)
   else

@@ -18,10 +18,10 @@ from turnout.openai.requests import from_call
 from turnout.testing import FixedScorer, Says, ScriptedProvider
 from turnout.turnout import Turnout
 
-PRICES = {"input_usd_per_million": 1, "output_usd_per_million": 4, "cached_input_usd_per_million": "0.1"}
+PRICES = {"input_usd_per_million": 1, "output_usd_per_million": 4, "cached_input_usd_per_million": 0.1}
 MODELS = {
-    CHEAP: {**PRICES, "cached_input_usd_per_million": 0.1},
-    SPARE: {**PRICES, "cached_input_usd_per_million": 0.1},
+    CHEAP: dict(PRICES),
+    SPARE: dict(PRICES),
     DEAR: {"input_usd_per_million": 10, "output_usd_per_million": 40, "cached_input_usd_per_million": 1},
 }
 LONG = "context " * 20_000
@@ -206,8 +206,8 @@ def test_ids_are_ours_and_not_sent_on() -> None:
             params = {"prompt_cache_key": "secret", "metadata": {"session_id": "x"}}
             await w.ask(f"easy {user} {len(w.provider.seen)}", user=user, params=params)
         sent = [call.params for call in w.provider.seen]
-        assert all("extra_body" not in params for params in sent)
-        keys = [params["prompt_cache_key"] for params in sent]
+        assert all(params["extra_body"].keys() == {"prompt_cache_key"} for params in sent)
+        keys = [params["extra_body"]["prompt_cache_key"] for params in sent]
         assert keys[0] == keys[1] != keys[2]
         assert "secret" not in keys
 
@@ -263,3 +263,16 @@ def test_a_field_with_a_meaning_of_its_own_names_no_conversation(fields: list[st
     tiers = {"cheap": {"models": [CHEAP]}, "expensive": {"models": [DEAR]}}
     with pytest.raises(SettingsError, match=r"routing\.conversation\.fields"):
         Settings.from_mapping({"tiers": tiers, "routing": {"conversation": {"fields": fields}}})
+
+
+def test_a_sticky_models_own_worst_case_is_reserved() -> None:
+    """A conversation that stays with a dearer model than its tier's first holds that model's worst case."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, *[ProviderFailed("down")] * 3, Says("ok", usage=usage(40_000)))
+        assert (await turn(w, "easy one")).model == SPARE
+        # 160,000 bytes and 60,000 more, at 100 USD a million: more than the budget.
+        outcome = await turn(w, "easy " + "x" * 60_000)
+        assert (outcome.model, [(skip.model, skip.reason) for skip in outcome.skipped]) == (CHEAP, [(SPARE, "budget")])
+
+    run(scenario, models={**MODELS, SPARE: {**PRICES, "input_usd_per_million": 100}}, budgets={"total": "20/day"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from turnout.context import RequestContext
 from turnout.openai.requests import ChatRequest
@@ -175,12 +176,15 @@ class Conversations:
         )
         return PinUpdate(key=state.key, packed=pin.pack(), ttl_s=self._own.ttl_s, user=state.user)
 
-    def cache_keys(self, state: ConversationState | None, models: tuple[str, ...]) -> dict[str, dict[str, str]]:
-        """`prompt_cache_key` for each of these models whose provider takes it. Without an id of the caller's, a server
-        of the app's own is sent it only with `prompt_cache = true`: it may refuse what it does not know."""
+    def cache_keys(self, state: ConversationState | None, models: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+        """The body field `prompt_cache_key` for each of these models whose provider takes it. Without an id of the
+        caller's, a server of the app's own is sent it only with `prompt_cache = true`: it may refuse what it does not
+        know."""
         if state is None:
             return {}
-        return {name: {"prompt_cache_key": state.key} for name in models if self._takes_key(name, state)}
+        # In the body, not as an argument: litellm maps it nowhere, and the direct transport takes it so.
+        own = {"extra_body": {"prompt_cache_key": state.key}}
+        return {name: own for name in models if self._takes_key(name, state)}
 
     def _takes_key(self, name: str, state: ConversationState) -> bool:
         model = self._settings.model(name)

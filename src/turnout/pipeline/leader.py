@@ -185,7 +185,7 @@ class Leader:
             token=call.token,
             user=call.context.caller.user_key,
             afford=call.reservation.attempt_check(trace),
-            covered=models[0] == decision.candidates[0],
+            covered=models[0] == call.reservation.covered_model(decision.tier),
             own=self._own_params(call, tuple(candidate.model for candidate in candidates)),
         )
 

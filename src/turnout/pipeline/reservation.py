@@ -240,13 +240,15 @@ class Reservation:
             budgets=self._budgets,
         )
 
+    def covered_model(self, tier: Tier) -> str:
+        """The model whose first call is covered where this tier is: the preferred one."""
+        selection = self._selection
+        return selection.candidates[0] if selection.tier == tier else self._shared.settings.tier_models(tier)[0]
+
     def _price_tiers(self) -> tuple[tuple[Tier, int], ...]:
-        if self._selection.tier is not None:
-            preferred: dict[Tier, str] = {self._selection.tier: self._selection.candidates[0]}
-        else:
-            tiers: tuple[Tier, Tier] = ("expensive", "cheap")
-            preferred = {tier: self._shared.settings.tier_models(tier)[0] for tier in tiers}
-        offers = ((tier, self._bound(model).cost) for tier, model in preferred.items())
+        forced = self._selection.tier
+        tiers: tuple[Tier, ...] = ("expensive", "cheap") if forced is None else (forced,)
+        offers = ((tier, self._bound(self.covered_model(tier)).cost) for tier in tiers)
         return tuple(sorted(offers, key=lambda offer: -offer[1]))
 
     def _bound(self, model: str) -> CostBound:

@@ -240,9 +240,10 @@ class Chain:
         name = slot.candidate.model
         model = self._settings.model(name)
         now = self._clock.monotonic()
-        params = {**request.params, **request.own.get(name, {})}
-        if request.extra:
-            params["extra_body"] = dict(request.extra)
+        own = request.own.get(name, {})
+        params = {**request.params, **own}
+        if extra := {**request.extra, **own.get("extra_body", {})}:
+            params["extra_body"] = extra
         timeout_s = max(0.001, min(model.timeout_s, request.deadline - now))
         call = ProviderCall(
             model=name,

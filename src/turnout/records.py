@@ -125,7 +125,9 @@ class Attempt:
     """One try of one model. `error` is an AttemptError's kind, or None; times in seconds; cost in USD.
 
     `usage` is None where the provider never reported it and nothing was received. `sent`: whether anything of it may
-    have reached the model. `dropped`: the caller's parameters that were left out because they change no answer.
+    have reached the model. `written`: the most tokens that can have been written when its caller left a stream in the
+    middle, where the stream told how far it was. `dropped`: the caller's parameters that were left out because they
+    change no answer.
     """
 
     model: str
@@ -140,6 +142,7 @@ class Attempt:
     response_id: str | None = None
     finish_reason: str | None = None
     sent: bool = True
+    written: int | None = None
     dropped: tuple[str, ...] = ()
 
 

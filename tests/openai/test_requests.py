@@ -91,3 +91,18 @@ def test_a_value_that_is_nested_deeply_is_refused_by_name() -> None:
         parse(b'{"messages": [{"role": "user", "content": "x"}], "temperature": ' + deep + b"}")
     with pytest.raises(InvalidRequest):
         parse(b'{"messages": [{"role": "user", "content": "x"}], "zz": ' + deep + b"}", max_params_bytes=10)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "user", "content": "a" * 40}] * 20_001,
+        [{"role": "user", "content": [{"type": "text", "text": "a" * 40}] * 20_000}],
+    ],
+    ids=["messages", "parts"],
+)
+def test_a_long_body_of_very_many_messages_or_parts_is_too_large(messages: list[Any]) -> None:
+    """Told by their number alone, before anything is made of each."""
+    body = json.dumps({"messages": messages}).encode()
+    with pytest.raises(TooLarge, match="which is more than 20000"):
+        parse(body, max_params_bytes=1000)

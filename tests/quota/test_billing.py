@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -49,6 +50,15 @@ def test_without_reported_usage_an_attempt_is_billed_what_the_provider_may_have_
 ) -> None:
     """Its worst case, its prompt where it was refused for its content, nothing where no model saw it."""
     assert billed(attempt(error, usage), BOUND) == expected
+
+
+def test_who_leaves_a_stream_is_billed_what_can_have_been_written() -> None:
+    """The share of the worst case that is the answer's, and never more than all of it."""
+    left = replace(attempt("cancelled"), written=4)
+    assert billed(left, BOUND) == (100_000 + 40_000, 104)
+    assert billed(replace(left, written=10), BOUND) == WORST
+    assert billed(replace(left, written=10**9), BOUND) == WORST
+    assert billed(replace(left, sent=False), BOUND) == NOTHING
 
 
 def test_attempts_add_up_each_within_its_own_bound() -> None:

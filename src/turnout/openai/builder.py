@@ -48,6 +48,11 @@ class AnswerBuilder:
         return bool(self._choices) and all(choice.finish_reason for choice in self._choices.values())
 
     @property
+    def begun_to_finish(self) -> bool:
+        """Whether any choice has its finish reason."""
+        return any(choice.finish_reason for choice in self._choices.values())
+
+    @property
     def exact(self) -> bool:
         return all(choice.exact for choice in self._choices.values())
 

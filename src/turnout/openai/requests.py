@@ -131,6 +131,10 @@ SHAPELESS = frozenset(
 )
 
 
+# Of a long body. The longest conversations of agents have some thousands of messages.
+MAX_PARTS = 20_000
+
+
 def parse(body: bytes, *, max_params_bytes: int | None = None) -> ChatRequest:
     """The request in this body. max_params_bytes: the most that may stand outside the messages' texts and media; None:
     any number. Raises InvalidRequest, whose `param` names the field that is wrong, and TooLarge."""
@@ -144,6 +148,8 @@ def check_params(value: Mapping[str, Any], limit: int) -> None:
     """Holds all but the messages' texts and media against the limit, in bytes: numbers and structure cost far more time
     than as many bytes of text do. Raises TooLarge."""
     messages = value.get("messages")
+    if isinstance(messages, list):
+        _check_number(messages)
     rest = {**value, "messages": [_frame(item) for item in messages] if isinstance(messages, list) else messages}
     try:
         size = len(orjson.dumps(rest))
@@ -151,6 +157,16 @@ def check_params(value: Mapping[str, Any], limit: int) -> None:
         raise InvalidRequest("the body is nested too deeply") from error
     if size > limit:
         raise TooLarge(f"all but the texts and the media of the messages are {size} bytes, which is more than {limit}")
+
+
+def _check_number(messages: list[Any]) -> None:
+    """Each message and part costs time of its own, however short it is. Raises TooLarge."""
+    number = len(messages)
+    if number <= MAX_PARTS:
+        contents = (message.get("content") for message in messages if isinstance(message, dict))
+        number += sum(len(content) for content in contents if isinstance(content, list))
+    if number > MAX_PARTS:
+        raise TooLarge(f"the messages and their parts are {number}, which is more than {MAX_PARTS}")
 
 
 def _frame(message: Any) -> Any:

@@ -1,7 +1,8 @@
 """What attempts are billed: one rule for the app's budgets, its token limits and the labelling budget. Pure.
 
 An attempt whose usage the provider reported costs that usage. One that no model saw costs nothing. One that was refused
-for its content costs its prompt. Any other may have produced an answer that never arrived, and costs its worst case.
+for its content costs its prompt. One whose caller left a stream costs what can have been written of it, where that is
+known. Any other may have produced an answer that never arrived, and costs its worst case.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ def billed(attempt: Attempt, bound: CostBound) -> tuple[int, int]:
         return 0, 0
     if attempt.error in _READ_ONLY:
         return bound.prompt_cost, bound.prompt_tokens
+    if attempt.written is not None and attempt.written < bound.output_tokens:
+        output_cost = -(-(bound.cost - bound.prompt_cost) * attempt.written // bound.output_tokens)
+        return bound.prompt_cost + output_cost, bound.prompt_tokens + attempt.written
     return bound.cost, bound.tokens
 
 

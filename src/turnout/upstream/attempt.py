@@ -35,6 +35,9 @@ log = logging.getLogger("turnout.upstream")
 _MAX_TEXT = 4000
 MAX_LINE = 500
 _LEFT = (asyncio.CancelledError, GeneratorExit)
+CANCELLED = "cancelled"
+# What a provider may have written of a stream beyond what we read, before it learns that nobody reads on.
+UNREAD_TOKENS = 512
 # An attempt that our deadline left less than this part of its own time is not the provider's to answer for.
 FAIR = 0.5
 # What a provider refuses us for, by its status.
@@ -99,6 +102,7 @@ class AttemptInProgress:
         self._error_kind: str | None = None
         self._usage: Usage | None = None
         self._body: Mapping[str, Any] = {}
+        self._written: int | None = None
         trace.trying_since = self.began
 
     def answer_by(self, deadline: float) -> float:
@@ -127,7 +131,7 @@ class AttemptInProgress:
     def failed(self, error: BaseException) -> AttemptError:
         """The fault that this error is. A cancellation is none: it is recorded and raised again."""
         if not isinstance(error, Exception):
-            self._error_kind = "cancelled" if isinstance(error, _LEFT) else "internal_error"
+            self._error_kind = CANCELLED if isinstance(error, _LEFT) else "internal_error"
             raise error
         if isinstance(error, TimeoutError):
             error = AttemptTimeout("the provider took too long")
@@ -193,6 +197,11 @@ class AttemptInProgress:
             # What a stream tells on its way is not yet all that it used.
             usage = self._read_usage(body) if whole.finished else None
             self._usage = usage or self._counted(whole.characters)
+            silent = any((choice.get("message") or {}).keys() & {"audio", "images"} for choice in body["choices"])
+            if not silent and "reasoning" not in (self._limits.abilities or ()):
+                # No token is shorter than a byte, no character longer than four. What is reasoned is not streamed
+                # everywhere, and what is heard or seen is no text.
+                self._written = 4 * whole.characters + UNREAD_TOKENS
 
     def _read_usage(self, body: Mapping[str, Any]) -> Usage | None:
         choices = self.call.params.get("n")
@@ -227,6 +236,7 @@ class AttemptInProgress:
             response_id=self._body.get("id"),
             finish_reason=finish_reason(self._body),
             sent=self.call.progress.sent,
+            written=self._written if self._error_kind == CANCELLED else None,
             dropped=self.call.progress.dropped,
         )
         self._trace.trying_since = None

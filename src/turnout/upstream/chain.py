@@ -17,7 +17,7 @@ from turnout.errors import ServedError
 from turnout.openai.answers import Body, is_content
 from turnout.openai.builder import AnswerBuilder
 from turnout.openai.usage import TokenLimits
-from turnout.ports.runtime import Clock, Observer, Provider, ProviderCall
+from turnout.ports.runtime import CallProgress, Clock, Observer, Provider, ProviderCall
 from turnout.pricing import Price
 from turnout.records import Skip
 from turnout.redaction import Redactor
@@ -98,7 +98,7 @@ class Chain:
                             async for chunk in self._rest(chunks, attempt, request.stream_deadline):
                                 whole.add(chunk)
                                 yield chunk
-                        if not whole.finished:
+                        if not whole.finished and not _ended_well(whole, attempt.call.progress):
                             raise MalformedReply("the stream ended before its finish")
                     except BaseException as error:
                         # A caller that leaves arrives here as GeneratorExit or CancelledError, and goes on upwards.
@@ -108,7 +108,8 @@ class Chain:
                             raise self._present(broken(fault)) from fault
                         failures.add(fault, slot.candidate)
                     else:
-                        trace.answer, trace.exact = whole.body(), whole.exact
+                        # Without each finish it cannot be told from a part of an answer: never stored.
+                        trace.answer, trace.exact = whole.body(), whole.exact and whole.finished
                         attempt.succeeded(trace.answer)
                         return
                     finally:
@@ -267,3 +268,9 @@ class Chain:
             warned=self._warned,
             redactor=self._redactor,
         )
+
+
+def _ended_well(whole: AnswerBuilder, progress: CallProgress) -> bool:
+    """Whether a stream without each choice's finish is a whole answer all the same: some servers tell none, and litellm
+    loses the second choice's."""
+    return whole.characters > 0 and (whole.begun_to_finish or progress.ended)

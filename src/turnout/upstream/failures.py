@@ -61,6 +61,7 @@ _TOO_LONG = re.compile(
     r"|maximum (?:input|prompt) length is (\d{1,9})"
     r"|context (?:window|length|size) (?:exceeded|of (\d{1,9}))"
     r"|exceeds? the (?:available )?context (?:window|length|size)"
+    r"|too many tokens: [^\d]{0,100}(\d{1,9})"
     r"|input is too long for|too large for model with (\d{1,9}) maximum context",
     re.I,
 )
@@ -130,6 +131,9 @@ def classify(status: int, error: ErrorBody, headers: Mapping[str, str]) -> Attem
     """The AttemptError that a provider's error means: by its status, and among what a caller can be to blame for by
     what it says of itself."""
     message = error.message
+    if status == 400 and error.kind == "request_too_large":
+        # litellm gives Anthropic's 413 as a 400.
+        status = 413
     if status in _CALLERS:
         return _refused(status, error)
     if status == 401:

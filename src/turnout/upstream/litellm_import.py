@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from turnout.ports.runtime import CallProgress
 from turnout.upstream.litellm_tuning import Tuned, tuned, warm_up
 
 log = logging.getLogger("turnout.upstream")
@@ -58,9 +59,12 @@ def loaded() -> bool:
     return _module is not None
 
 
-def tuning(model: str, messages: list[dict[str, Any]], stream: bool) -> dict[str, Any]:
-    """Further arguments for one `acompletion`, which spare it what nobody asked for."""
-    return {} if _quiet is None else _quiet(model, messages, stream)
+def tuning(
+    model: str, messages: list[dict[str, Any]], stream: bool, progress: CallProgress | None = None
+) -> dict[str, Any]:
+    """Further arguments for one `acompletion`, which spare it what nobody asked for. progress: learns that the call is
+    about to be sent."""
+    return {} if _quiet is None else _quiet(model, messages, stream, progress)
 
 
 def when_there(then: Callable[[ModuleType], None]) -> None:

@@ -11,7 +11,10 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from turnout.ports.runtime import CallProgress
 
 # Each a list or mapping of litellm's that makes its own log, or its own set-up of a call, worth its price.
 _LISTENERS = (
@@ -23,8 +26,8 @@ _LISTENERS = (
 # What `turnout/auto` begins with.
 OWN_PROVIDER = "turnout"
 
-# The arguments that make one call quiet: (model, messages, stream) -> arguments of `acompletion`.
-Tuned = Callable[[str, list[dict[str, Any]], bool], dict[str, Any]]
+# The arguments that make one call quiet: (model, messages, stream, its progress) -> arguments of `acompletion`.
+Tuned = Callable[[str, list[dict[str, Any]], bool, CallProgress | None], dict[str, Any]]
 
 
 def tuned(litellm: Any) -> Tuned:
@@ -44,7 +47,9 @@ def tuned(litellm: Any) -> Tuned:
     # "Somebody else writes the success log already."
     setattr(QuietLog, "claim_async_success_log", lambda *_, **__: False)  # noqa: B010 - mypy knows no such method
 
-    def arguments(model: str, messages: list[dict[str, Any]], stream: bool) -> dict[str, Any]:
+    def arguments(
+        model: str, messages: list[dict[str, Any]], stream: bool, progress: CallProgress | None
+    ) -> dict[str, Any]:
         # litellm's own set-up takes a provider's marks out of tool call ids, for another provider to read.
         called = any("tool_calls" in message or "tool_call_id" in message for message in messages)
         if called or listened(litellm):
@@ -59,6 +64,9 @@ def tuned(litellm: Any) -> Tuned:
             function_id="",
             litellm_trace_id="turnout",
         )
+        if progress is not None:
+            # litellm calls it when the request is in its form and about to be sent.
+            setattr(log, "pre_call", partial(_note_sent, progress))  # noqa: B010 - a method, for mypy
         options = {"include_usage": True} if stream else None
         log.update_environment_variables(
             model=model, user="", optional_params={}, litellm_params={"api_base": ""}, stream_options=options
@@ -77,6 +85,10 @@ def listened(litellm: Any) -> bool:
         return True
     # Our own provider, for code written on litellm, asks for nothing of the kind.
     return any(item["provider"] != OWN_PROVIDER for item in litellm.custom_provider_map)
+
+
+def _note_sent(progress: CallProgress, *_: Any, **__: Any) -> None:
+    progress.sent = True
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -124,7 +136,7 @@ async def warm_up(litellm: Any, tuning: Tuned) -> None:
         for stream in (False, True):
             response = await litellm.acompletion(
                 model=model, messages=messages, stream=stream, client=client, max_retries=0,
-                **tuning(model, messages, stream),
+                **tuning(model, messages, stream, None),
             )  # fmt: skip
             if stream:
                 async for _ in response:

@@ -11,11 +11,14 @@ from typing import Any
 from turnout.attempt_errors import AttemptError, MalformedReply
 from turnout.errors import SettingsError
 from turnout.openai.answers import Body
-from turnout.ports.runtime import ProviderCall
+from turnout.ports.runtime import CallProgress, ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import, translate
 from turnout.upstream.media import media_urls, refuse_media
 from turnout.upstream.parameters import ParameterBook
+
+# litellm's words for a stream that ended in good order and told no finish.
+_NO_FINISH = "Stream ended before a finish_reason was received"
 
 
 class LiteLLMProvider:
@@ -65,7 +68,7 @@ class LiteLLMProvider:
         if getattr(parts, "completion_stream", None) is not None:
             watched = parts.completion_stream = _ModelWatch(parts.completion_stream)
         try:
-            async for part in _translated(parts):
+            async for part in _translated(parts, call.progress):
                 chunk = translate.chunk(part)
                 finished = any(choice["finish_reason"] for choice in chunk["choices"])
                 # litellm makes up a finish for a stream that was cut short; of Gemini's it never tells which it is.
@@ -82,28 +85,40 @@ class LiteLLMProvider:
         litellm = litellm_import.load_litellm()
         self._check_media(litellm, call)
         call = self.fitted(call)
-        # litellm does not tell when it has a connection.
-        call.progress.sent = True
+        messages = [dict(message) for message in call.messages]
+        # Whoever has left already, or has no time, leaves here.
+        await asyncio.sleep(0)
+        tuning = litellm_import.tuning(call.model, messages, stream, call.progress)
+        # litellm does not tell when it has a connection, only when it is about to send; and that neither to others'
+        # listeners nor for every provider.
+        call.progress.sent = not (tuning and self._tells_before_sending(litellm, call.model))
         arguments: dict[str, Any] = {**self.arguments[call.model], **call.params}
         if stream:
             arguments["stream_options"] = {"include_usage": True}
         if "tools" in arguments:
             # Without it a plain install looks for litellm's optional MCP client and fails.
             arguments["_skip_mcp_handler"] = True
-        messages = [dict(message) for message in call.messages]
         try:
-            return await litellm.acompletion(
+            answer = await litellm.acompletion(
                 model=call.model,
                 messages=messages,
                 stream=stream,
                 timeout=_timeout(call),
                 max_retries=0,
                 num_retries=0,
-                **litellm_import.tuning(call.model, messages, stream),
+                **tuning,
                 **arguments,
             )
+            call.progress.sent = True
+            return answer
         except Exception as error:
+            # What came of it may have been sent.
+            call.progress.sent = True
             raise translate.attempt_error(error, call.params) from error
+
+    def _tells_before_sending(self, litellm: Any, model: str) -> bool:
+        provider = self._providers.get(model, "")
+        return provider == "openai" or provider in litellm.openai_compatible_providers
 
     def _check_media(self, litellm: Any, call: ProviderCall) -> None:
         """Raises NotSendable for media that litellm would fetch by itself: those who speak OpenAI's wire are sent the
@@ -185,13 +200,17 @@ class _ModelWatch:
         return getattr(self._stream, name)
 
 
-async def _translated(parts: Any) -> AsyncGenerator[Any, None]:
+async def _translated(parts: Any, progress: CallProgress) -> AsyncGenerator[Any, None]:
     try:
         async for part in parts:
             yield part
+        progress.ended = True
     except AttemptError:
         raise
     except Exception as error:
+        if _NO_FINISH in str(error):
+            progress.ended = True
+            return
         raise translate.attempt_error(error) from error
 
 

@@ -91,6 +91,8 @@ class DirectCalls:
                 if (part := reader.read(data)) is not None:
                     yield part
             await _drain(pieces)
+            # A body that promised no end may be cut off here.
+            call.progress.ended = bool(response.headers.get("transfer-encoding"))
             if (usage := reader.last()) is not None:
                 yield usage
 

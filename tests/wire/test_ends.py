@@ -1,0 +1,87 @@
+"""A stream that ends in good order without each choice's finish is a whole answer, and is not stored."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.scripted_provider import Answer, Raw, Reply, ScriptedServer
+from tests.wire.test_matrix import ask
+
+SSE = {"content-type": "text/event-stream"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Any:
+    with ScriptedServer() as running:
+        yield running
+
+
+def _event(**choice: Any) -> bytes:
+    chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    choices = [{"index": 0, "delta": {}, "finish_reason": None, **choice}]
+    return b"data: " + json.dumps({**chunk, "choices": choices}).encode() + b"\n\n"
+
+
+WORDS = (
+    _event(delta={"role": "assistant", "content": "A"}),
+    _event(index=1, delta={"role": "assistant", "content": "B"}),
+)
+BOTH = (*WORDS, _event(finish_reason="stop"), _event(index=1, finish_reason="stop"), b"data: [DONE]\n\n")
+ONE = (*WORDS, _event(finish_reason="stop"), b"data: [DONE]\n\n")
+
+
+async def _twice(client: Any, model: str, **params: Any) -> list[tuple[list[Any], str]]:
+    """The chunks of a stream, or its error, and its cache status; asked twice."""
+    results = []
+    for _ in range(2):
+        body = {"model": model, "messages": [{"role": "user", "content": "hi"}], "stream": True, **params}
+        response: httpx.Response = await client._client.post(f"{client.base_url}chat/completions", json=body)
+        assert response.status_code == 200, response.text
+        lines = [line.removeprefix("data: ") for line in response.text.split("\n\n") if line]
+        assert lines[-1] == "[DONE]", response.text
+        results.append(([json.loads(line) for line in lines[:-1]], response.headers["cache-status"]))
+    return results
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+def test_a_clean_end_without_a_finish_is_a_whole_answer(server: ScriptedServer, transport: str) -> None:
+    """Its words arrive, nothing is stored, and the next request is no hit."""
+    for chunks, cache in ask(server, "openai", transport, Answer(text="It is four.", fault="no_finish"), _twice):
+        assert "".join(c["delta"].get("content") or "" for chunk in chunks for c in chunk["choices"]) == "It is four."
+        assert "hit" not in cache
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+@pytest.mark.parametrize("pieces", [BOTH, ONE], ids=["both", "one"])
+def test_a_second_choice_whose_finish_is_lost_is_no_failure(
+    server: ScriptedServer, transport: str, pieces: tuple[bytes, ...]
+) -> None:
+    """By the provider, or by litellm on the way: both choices' words arrive, and more than five such requests open no
+    circuit."""
+
+    async def often(client: Any, model: str) -> list[tuple[list[Any], str]]:
+        return [result for _ in range(4) for result in await _twice(client, model, n=2)]
+
+    reply: Reply = Raw(pieces=pieces, headers=SSE)
+    for chunks, _ in ask(server, "openai", transport, reply, often):
+        choices = [choice for chunk in chunks for choice in chunk["choices"]]
+        assert {c["index"]: c["delta"]["content"] for c in choices if c["delta"].get("content")} == {0: "A", 1: "B"}
+        assert {c["finish_reason"] for c in choices} <= {None, "stop"}
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+def test_a_stream_that_is_cut_is_still_a_failure(server: ScriptedServer, transport: str) -> None:
+    """It ends with an error event, and without `[DONE]`."""
+
+    async def cut(client: Any, model: str) -> str:
+        body = {"model": model, "messages": [{"role": "user", "content": "hi"}], "stream": True}
+        response: httpx.Response = await client._client.post(f"{client.base_url}chat/completions", json=body)
+        return response.text
+
+    text = ask(server, "openai", transport, Answer(text="It is four.", fault="cut"), cut)
+    assert '"error"' in text
+    assert "[DONE]" not in text

@@ -96,7 +96,7 @@ def test_the_first_call_imports_nothing_more(provider: LoopbackProvider) -> None
     code = f"""
 import asyncio, gc, sys
 from turnout.upstream import litellm_import
-litellm = litellm_import.load()
+litellm = litellm_import.load_litellm()
 before = set(sys.modules)
 messages = [{{"role": "user", "content": "hello"}}]
 asyncio.run(litellm.acompletion(

@@ -47,10 +47,10 @@ async def _twice(client: Any, model: str, **params: Any) -> list[tuple[list[Any]
     return results
 
 
-@pytest.mark.parametrize("transport", ["direct", "litellm"])
-def test_a_clean_end_without_a_finish_is_a_whole_answer(server: ScriptedServer, transport: str) -> None:
-    """Its words arrive, nothing is stored, and the next request is no hit."""
-    for chunks, cache in ask(server, "openai", transport, Answer(text="It is four.", fault="no_finish"), _twice):
+def test_a_clean_end_without_a_finish_is_a_whole_answer(server: ScriptedServer) -> None:
+    """Its words arrive, nothing is stored, and the next request is no hit. litellm hides the mark: over it,
+    such a stream cannot be told from one that was cut."""
+    for chunks, cache in ask(server, "openai", "direct", Answer(text="It is four.", fault="no_finish"), _twice):
         assert "".join(c["delta"].get("content") or "" for chunk in chunks for c in chunk["choices"]) == "It is four."
         assert "hit" not in cache
 

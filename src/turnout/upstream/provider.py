@@ -11,14 +11,11 @@ from typing import Any
 from turnout.attempt_errors import AttemptError, MalformedReply
 from turnout.errors import SettingsError
 from turnout.openai.answers import Body
-from turnout.ports.runtime import CallProgress, ProviderCall
+from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import, translate
 from turnout.upstream.media import media_urls, refuse_media
 from turnout.upstream.parameters import ParameterBook
-
-# litellm's words for a stream that ended in good order and told no finish.
-_NO_FINISH = "Stream ended before a finish_reason was received"
 
 
 class LiteLLMProvider:
@@ -68,7 +65,7 @@ class LiteLLMProvider:
         if getattr(parts, "completion_stream", None) is not None:
             watched = parts.completion_stream = _ModelWatch(parts.completion_stream)
         try:
-            async for part in _translated(parts, call.progress):
+            async for part in _translated(parts):
                 chunk = translate.chunk(part)
                 finished = any(choice["finish_reason"] for choice in chunk["choices"])
                 # litellm makes up a finish for a stream that was cut short; of Gemini's it never tells which it is.
@@ -200,17 +197,13 @@ class _ModelWatch:
         return getattr(self._stream, name)
 
 
-async def _translated(parts: Any, progress: CallProgress) -> AsyncGenerator[Any, None]:
+async def _translated(parts: Any) -> AsyncGenerator[Any, None]:
     try:
         async for part in parts:
             yield part
-        progress.ended = True
     except AttemptError:
         raise
     except Exception as error:
-        if _NO_FINISH in str(error):
-            progress.ended = True
-            return
         raise translate.attempt_error(error) from error
 
 

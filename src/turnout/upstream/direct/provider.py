@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.attempt_errors import AttemptError, MalformedReply, Misconfigured, NotSendable, OtherModelMayServe
 from turnout.openai.answers import Body, chunks_of, dumps, loads
-from turnout.ports.runtime import ProviderCall
+from turnout.ports.runtime import CallProgress, ProviderCall
 from turnout.upstream import translate
 from turnout.upstream.direct.deployments import NotDirectError, check_request, deployment
 from turnout.upstream.direct.dialects import PlainDialect, Prepared
@@ -87,12 +87,10 @@ class DirectCalls:
                 return
             reader = dialect.reader(prepared, response.headers)
             pieces = response.content.iter_any()
-            async for data in _events(pieces, self._most):
+            async for data in _events(pieces, self._most, call.progress):
                 if (part := reader.read(data)) is not None:
                     yield part
             await _drain(pieces)
-            # A body that promised no end may be cut off here.
-            call.progress.ended = bool(response.headers.get("transfer-encoding"))
             if (usage := reader.last()) is not None:
                 yield usage
 
@@ -128,10 +126,13 @@ async def _checked(response: aiohttp.ClientResponse, most: int) -> bytes:
     return raw
 
 
-async def _events(pieces: AsyncIterable[bytes], most: int) -> AsyncGenerator[Mapping[str, Any], None]:
-    """The objects of a stream's events, up to `[DONE]`. Raises AttemptError for an error among them."""
+async def _events(
+    pieces: AsyncIterable[bytes], most: int, progress: CallProgress
+) -> AsyncGenerator[Mapping[str, Any], None]:
+    """The objects of a stream's events, up to `[DONE]`, which is noted. Raises AttemptError for an error among them."""
     async for data in event_data(pieces, most):
         if data == b"[DONE]":
+            progress.ended = True
             return
         event = _json(data)
         if not isinstance(event, Mapping):

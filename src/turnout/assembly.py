@@ -15,7 +15,7 @@ from turnout.api.feedback import Feedback
 from turnout.api.health import Health
 from turnout.api.messages import AnthropicMessages
 from turnout.api.models import ModelList
-from turnout.api.responses import Responses
+from turnout.api.responses import ResponsesApi
 from turnout.api.routes import Api, OwnPages, Routes, Wires, route_table
 from turnout.api.status import Status
 from turnout.api.status_snapshot import Snapshots, Sources
@@ -219,7 +219,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         ),
     )
     kept_responses = ResponseStore(clock, settings.responses.ttl_s)
-    wires = Wires(messages=AnthropicMessages(chat), responses=Responses(chat, kept_responses))
+    wires = Wires(messages=AnthropicMessages(chat), responses=ResponsesApi(chat, kept_responses))
     table = route_table(settings.server, chat, ModelList(catalog.names, catalog.models_of, limits), pages, wires)
     routes = Routes((*table, *(queue.routes if queue is not None else ())))
     api = Api(

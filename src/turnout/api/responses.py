@@ -17,7 +17,7 @@ from turnout.wires.responses_answer import ResponseEvents, output_messages, to_r
 from turnout.wires.responses_request import input_messages, to_chat
 
 
-class Responses:
+class ResponsesApi:
     """Answers Responses requests as chat completions, and keeps what may be continued."""
 
     def __init__(self, chat: Chat, store: ResponseStore) -> None:

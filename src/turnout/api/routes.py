@@ -11,7 +11,7 @@ from turnout.api.feedback import Feedback
 from turnout.api.health import Health
 from turnout.api.messages import AnthropicMessages
 from turnout.api.models import ModelList
-from turnout.api.responses import Responses
+from turnout.api.responses import ResponsesApi
 from turnout.api.status import Status
 from turnout.errors import MethodNotAllowed, NotFound, UnsupportedMediaType
 from turnout.home_loop import HomeLoop
@@ -61,7 +61,7 @@ class Wires:
     """What answers chat completions in other protocols."""
 
     messages: AnthropicMessages
-    responses: Responses
+    responses: ResponsesApi
 
 
 def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages, wires: Wires) -> tuple[Route, ...]:

@@ -29,7 +29,7 @@ def objects_of(value: Any, where: str) -> list[Mapping[str, Any]]:
     return [object_of(item, f"{where}.{at}") for at, item in enumerate(value)]
 
 
-def known(value: Mapping[str, Any], names: frozenset[str], where: str) -> None:
+def refuse_others(value: Mapping[str, Any], names: frozenset[str], where: str) -> None:
     """Raises InvalidRequest for a field that is not translated: dropping it would change the answer."""
     for name, item in value.items():
         if name not in names and item is not None:
@@ -37,6 +37,6 @@ def known(value: Mapping[str, Any], names: frozenset[str], where: str) -> None:
             raise InvalidRequest(f"{param} is not supported on this path", param=param)
 
 
-def given(**fields: Any) -> dict[str, Any]:
+def present_fields(**fields: Any) -> dict[str, Any]:
     """The fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}

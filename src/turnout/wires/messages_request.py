@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.errors import InvalidRequest
 from turnout.openai.answers import dumps
-from turnout.wires.fields import given, known, object_of, objects_of, text_of
+from turnout.wires.fields import object_of, objects_of, present_fields, refuse_others, text_of
 
 _FIELDS = frozenset(
     {
@@ -25,14 +25,14 @@ _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
 def to_chat(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body of a chat completion that asks for the same. Raises InvalidRequest for what cannot be asked so."""
-    known(body, _FIELDS, "")
+    refuse_others(body, _FIELDS, "")
     for name in ("messages", "max_tokens"):
         if body.get(name) is None:
             raise InvalidRequest(f"{name} is missing", param=name)
     messages = _system(body.get("system"))
     for at, message in enumerate(objects_of(body["messages"], "messages")):
         messages.extend(_message(message, f"messages.{at}"))
-    return given(
+    return present_fields(
         model=body.get("model"),
         messages=messages,
         max_tokens=body["max_tokens"],
@@ -110,7 +110,7 @@ def _text_part(block: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _cache(block: Mapping[str, Any]) -> dict[str, Any]:
     """The block's mark for the provider's prompt cache."""
-    return given(cache_control=block.get("cache_control"))
+    return present_fields(cache_control=block.get("cache_control"))
 
 
 def _address(source: Any, where: str) -> str:
@@ -162,7 +162,11 @@ def _assistant(blocks: list[Mapping[str, Any]], where: str) -> list[dict[str, An
                 raise InvalidRequest(f"{place}: blocks of the type {other!r} are not supported here", param=place)
     content = _plain(parts) if parts else None
     return [
-        {"role": "assistant", "content": content, **given(tool_calls=calls or None, thinking_blocks=thinking or None)}
+        {
+            "role": "assistant",
+            "content": content,
+            **present_fields(tool_calls=calls or None, thinking_blocks=thinking or None),
+        }
     ]
 
 
@@ -181,7 +185,7 @@ def _tools(tools: Any) -> list[dict[str, Any]] | None:
 def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
     if tool.get("type", "custom") != "custom":
         raise InvalidRequest(f"{where}: Anthropic's own tools are not supported on this path", param=f"{where}.type")
-    function = given(
+    function = present_fields(
         name=text_of(tool.get("name"), f"{where}.name"),
         description=tool.get("description"),
         parameters=object_of(tool.get("input_schema"), f"{where}.input_schema"),
@@ -193,7 +197,7 @@ def _tool_choice(choice: Any) -> dict[str, Any]:
     if choice is None:
         return {}
     choice = object_of(choice, "tool_choice")
-    parallel = given(parallel_tool_calls=False if choice.get("disable_parallel_tool_use") else None)
+    parallel = present_fields(parallel_tool_calls=False if choice.get("disable_parallel_tool_use") else None)
     kind = choice.get("type")
     if kind == "tool":
         named = {"type": "function", "function": {"name": text_of(choice.get("name"), "tool_choice.name")}}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from turnout.errors import InvalidRequest
-from turnout.wires.fields import given, known, object_of, objects_of, text_of
+from turnout.wires.fields import object_of, objects_of, present_fields, refuse_others, text_of
 
 _FIELDS = frozenset(
     {
@@ -32,7 +32,7 @@ _ROLES = ("user", "assistant", "system", "developer")
 def to_chat(body: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """The body of a chat completion that asks for the same. earlier: the messages of the response that this one
     continues. Raises InvalidRequest for what cannot be asked so."""
-    known(body, _FIELDS, "")
+    refuse_others(body, _FIELDS, "")
     if body.get("background"):
         raise InvalidRequest("background is not supported on this path", param="background")
     if body.get("truncation") == "auto":
@@ -40,7 +40,7 @@ def to_chat(body: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()) 
     text = object_of(body.get("text") or {}, "text")
     instructions = body.get("instructions")
     system = [{"role": "system", "content": text_of(instructions, "instructions")}] if instructions else []
-    return given(
+    return present_fields(
         model=body.get("model"),
         messages=[*system, *earlier, *input_messages(body.get("input"))],
         max_completion_tokens=body.get("max_output_tokens"),
@@ -111,7 +111,7 @@ def _part(part: Mapping[str, Any], where: str) -> dict[str, Any]:
             return {"type": "text", "text": text_of(part.get("refusal"), f"{where}.refusal")}
         case "input_image":
             url = text_of(part.get("image_url"), f"{where}.image_url")
-            return {"type": "image_url", "image_url": given(url=url, detail=part.get("detail"))}
+            return {"type": "image_url", "image_url": present_fields(url=url, detail=part.get("detail"))}
         case "input_file":
             data = text_of(part.get("file_data"), f"{where}.file_data")
             return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": data}}
@@ -130,7 +130,7 @@ def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
         raise InvalidRequest(
             f"{where}: only tools of the type function are supported on this path", param=f"{where}.type"
         )
-    function = given(
+    function = present_fields(
         name=text_of(tool.get("name"), f"{where}.name"),
         description=tool.get("description"),
         parameters=tool.get("parameters"),
@@ -152,6 +152,6 @@ def _format(form: Any) -> dict[str, Any] | None:
     if form is None or object_of(form, "text.format").get("type") == "text":
         return None
     if form.get("type") == "json_schema":
-        schema = given(**{name: form.get(name) for name in ("name", "description", "schema", "strict")})
+        schema = present_fields(**{name: form.get(name) for name in ("name", "description", "schema", "strict")})
         return {"type": "json_schema", "json_schema": schema}
     return dict(form)

@@ -276,3 +276,22 @@ def test_a_sticky_models_own_worst_case_is_reserved() -> None:
         assert (outcome.model, [(skip.model, skip.reason) for skip in outcome.skipped]) == (CHEAP, [(SPARE, "budget")])
 
     run(scenario, models={**MODELS, SPARE: {**PRICES, "input_usd_per_million": 100}}, budgets={"total": "20/day"})
+
+
+def test_prompt_cache_marks_what_anthropic_is_to_keep() -> None:
+    """Only where the model's section says so."""
+
+    async def main(*, on: bool) -> bool:
+        claude = "anthropic/claude-sonnet-4-5"
+        config = {
+            "tiers": {"cheap": {"models": [claude]}, "expensive": {"models": [DEAR]}},
+            "models": {claude: {"prompt_cache": on}},
+            "routing": {"threshold": 0.5},
+        }
+        provider = ScriptedProvider()
+        async with Turnout(config, provider=provider, scorer=FixedScorer(0.1)) as t:
+            await t.complete([{"role": "system", "content": "S"}, {"role": "user", "content": "q"}])
+        return "cache_control" in str(provider.seen[0].messages)
+
+    assert asyncio.run(main(on=True))
+    assert not asyncio.run(main(on=False))

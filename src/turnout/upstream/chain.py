@@ -16,6 +16,7 @@ from turnout.attempt_errors import AttemptError, ContextTooLong, CutShort, Malfo
 from turnout.errors import ServedError
 from turnout.openai.answers import Body, is_content
 from turnout.openai.builder import AnswerBuilder
+from turnout.openai.cache_marks import with_marks
 from turnout.openai.usage import TokenLimits
 from turnout.ports.runtime import CallProgress, Clock, Observer, Provider, ProviderCall
 from turnout.pricing import Price
@@ -30,6 +31,9 @@ from turnout.upstream.backoff import pause
 from turnout.upstream.bulkhead import Bulkhead, CallSlot, Unavailable
 from turnout.upstream.call_trace import CallTrace, Candidate, Failures, UpstreamCall, broken
 from turnout.upstream.next_within import next_within
+
+# Whose prompt cache keeps only what is marked.
+_MARKED = ("anthropic/", "bedrock/", "vertex_ai/claude")
 
 
 class Chain:
@@ -245,10 +249,15 @@ class Chain:
         params = {**request.params, **own}
         if extra := {**request.extra, **own.get("extra_body", {})}:
             params["extra_body"] = extra
+        messages = request.messages
+        if model.prompt_cache and name.startswith(_MARKED):
+            messages, tools = with_marks(messages, params.get("tools") or ())
+            if tools:
+                params["tools"] = list(tools)
         timeout_s = max(0.001, min(model.timeout_s, request.deadline - now))
         call = ProviderCall(
             model=name,
-            messages=request.messages,
+            messages=messages,
             params=params,
             # The provider's timeout is per read; between chunks the chain's own timeouts count.
             timeout_s=max(timeout_s, model.chunk_timeout_s) if stream else timeout_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from turnout.api.chat import Chat
@@ -21,6 +22,9 @@ from turnout.stores.factory import jobs_from
 from turnout.webhooks.address_check import ForbiddenAddress
 from turnout.webhooks.factory import post_from
 from turnout.webhooks.post import SignedPost
+
+# Set by `turnout worker --app` for the app that it imports.
+WORKS_VARIABLE = "TURNOUT_WORKS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ def build_queue(settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline
     store, feed = jobs_from(settings, clock), JobFeed()
     runs = JobRuns(chat.complete, chat.stream, clock)
     post = post_from(settings, clock)
-    works = (settings.redis is None or queue.in_app) if works is None else works
+    if works is None:
+        works = settings.redis is None or queue.in_app or os.environ.get(WORKS_VARIABLE) == "1"
     worker = JobWorker(
         jobs=store,
         run=runs.run,

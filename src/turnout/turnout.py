@@ -253,6 +253,11 @@ class Turnout:
 _running: WeakSet[Turnout] = WeakSet()
 
 
+def running_turnouts() -> list[Turnout]:
+    """Those that are mounted, or entered."""
+    return list(_running)
+
+
 def current_turnout(default: Callable[[], Turnout] | None = None) -> Turnout:
     """The Turnout around the request that the app is handling, else the default, else the only one that runs.
 

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support.apps import settings
+from tests.support.job_doors import asgi_app
 from tests.support.provider import LoopbackProvider
 from tests.support.redis_server import RedisServer
 from tests.support.workers import environ
@@ -37,14 +39,14 @@ RECOVERED_WITHIN_S = 10.0
 class Queue:
     """A queue's settings file, and the processes that work on it."""
 
-    def __init__(self, folder: Path, provider: LoopbackProvider, redis_url: str = "") -> None:
+    def __init__(self, folder: Path, provider: LoopbackProvider, redis_url: str = "", more: str = "") -> None:
         redis = (
             f'[redis]\nurl = "{redis_url}"\nprefix = "t-{secrets.token_hex(4)}"\ntimeout_s = 1.0\n' if redis_url else ""
         )
         self.file = folder / "turnout.toml"
         self.file.write_text(
             '[tiers.cheap]\nmodels = ["openai/small"]\n[tiers.expensive]\nmodels = ["openai/large"]\n'
-            f"[routing]\nmax_expensive_share = 0.5\n[queue]\nconcurrency = 4\n[cache]\nenabled = false\n{redis}"
+            f"[routing]\nmax_expensive_share = 0.5\n[queue]\nconcurrency = 4\n[cache]\nenabled = false\n{more}{redis}"
         )
         self.config = str(self.file)
         self.settings = Settings.from_toml(self.file)
@@ -53,7 +55,10 @@ class Queue:
 
     def work(self, drain_s: float = 5) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tests.support.job_worker", self.config, str(drain_s)]
-        process = subprocess.Popen(command, env=self._environ, stderr=subprocess.PIPE)
+        return self.run(command, {})
+
+    def run(self, command: list[str], more: dict[str, str]) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(command, env={**self._environ, **more}, stderr=subprocess.PIPE)
         self.processes.append(process)
         assert process.stderr is not None
         assert b"working" in process.stderr.readline()
@@ -131,6 +136,29 @@ def test_a_stopped_worker_ends_what_it_has_begun(queue: Queue, provider: Loopbac
     worker.terminate()
     assert worker.wait(15) == 0
     assert sorted(queue.statuses(submitted)) == ["done"] * 4 + ["queued"]
+
+
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+def test_a_worker_with_the_app_does_the_requests_of_its_own_paths(
+    kind: str, tmp_path: Path, provider: LoopbackProvider, redis_server: RedisServer
+) -> None:
+    """The app only submits them; the worker imports it and plays them through it."""
+    queue = Queue(tmp_path, provider, redis_server.url, more='[endpoints."/report"]\nheavy = true\n')
+    more = {"HEAVY_CONFIG": queue.config, "HEAVY_KIND": kind}
+    command = [sys.executable, "-m", "turnout", "worker", "--config", queue.config]
+    command += ["--app", "tests.support.heavy_app:app", "--drain-s", "1"]
+    turnout = Turnout(queue.config, provider=ScriptedProvider(), scorer=FixedScorer(0.1))
+    with asgi_app(turnout) as url:
+        response = httpx.post(url + "/report", content="sums")
+        assert response.status_code == 202
+        secret = {"x-turnout-job-secret": response.headers["x-turnout-job-secret"], "prefer": "wait=30"}
+        worker = queue.run(command, more)
+        body = httpx.get(url + response.headers["location"], headers=secret, timeout=40).json()
+    worker.terminate()
+    assert worker.wait(15) == 0
+    assert body["result"]["body"] == "answer to sums"
+    assert worker.stderr is not None
+    worker.stderr.close()
 
 
 def test_the_jobs_command(queue: Queue, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ KILL_AFTER_S = 10.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    parser.add_argument("--app", default="", metavar="MODULE:APP", help="the app, for requests of its own heavy paths")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="worker processes (1)")
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="jobs at once in one process (queue.concurrency)"
@@ -45,6 +46,14 @@ def run(args: argparse.Namespace) -> int:
         return _supervise(args)
     if args.child:
         threading.Thread(target=_end_with_parent, daemon=True).start()
+    if args.app:
+        # Imported here: the plain worker needs no app.
+        from turnout.cli.worker_app import load_app, work_with
+
+        work_with(load_app(args.app), drain_s=args.drain_s, at_once=args.threads)
+        return 0
+    if any(endpoint.heavy for path, endpoint in settings.endpoints.items() if path != settings.server.chat_path):
+        print("turnout: without --app the requests of the app's own heavy paths are left alone", file=sys.stderr)
     turnout = Turnout(settings, works=True)
     asyncio.run(work(turnout, drain_s=args.drain_s, at_once=args.threads))
     return 0
@@ -75,6 +84,7 @@ def _end_with_parent() -> None:
 def _supervise(args: argparse.Namespace) -> int:
     """Runs the worker processes; one that ends by itself is started again."""
     command = [sys.executable, "-m", "turnout", "worker", "--config", args.config, "--child"]
+    command += ["--app", args.app] if args.app else []
     command += ["--threads", str(args.threads), "--drain-s", str(args.drain_s)]
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -41,8 +41,8 @@ SAME = 1e-9
 FEW_ROWS = 600
 # Rows beyond this many teach a scorer this small little more, and would take minutes.
 MOST_ROWS = 20_000
-# Of their texts together. Hashed words and letters take some 30 bytes a character while they are fitted: 1 GiB.
-MOST_CHARACTERS = 24_000_000
+# Of their texts together. Hashed words and letters take some 60 bytes a character while they are fitted: 1.1 GiB.
+MOST_CHARACTERS = 18_000_000
 
 # Called after each step: how many of how many are done.
 Progress = Callable[[int, int], None]

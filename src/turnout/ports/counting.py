@@ -20,11 +20,11 @@ TEN_MINUTES_S, TEN_MINUTES_KEPT_S = 600, 48 * 3600
 TOTALS = 0
 # What bounds the memory of it all: the series of a bucket and of the totals, the spenders of a bucket, the decisions
 # and the answers that are remembered.
-MOST_SERIES = 256
+MOST_SERIES = 200
 MOST_TOTALS = 2000
-MOST_SPENDERS = 100
+MOST_SPENDERS = 50
 MOST_DECISIONS = 200
-MOST_ANSWERS = 20_000
+MOST_ANSWERS = 10_000
 ANSWERS_KEPT_S = 86_400
 
 

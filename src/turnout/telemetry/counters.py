@@ -4,19 +4,30 @@ series, and endpoints beyond the first are one."""
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from turnout.context import ANONYMOUS, user_key
-from turnout.ports.counting import MINUTE_S, MOST_ANSWERS, TEN_MINUTES_S, CounterStore, Increments, RememberedAnswer
+from turnout.ports.counting import (
+    MINUTE_S,
+    MOST_ANSWERS,
+    MOST_DECISIONS,
+    TEN_MINUTES_S,
+    CounterStore,
+    Increments,
+    RememberedAnswer,
+)
 from turnout.ports.runtime import Clock, ProviderCall
 from turnout.pricing import Price, nano
-from turnout.records import SERVED_FROM_CACHE, Attempt, Outcome, Tier
+from turnout.records import SERVED_FROM_CACHE, Attempt, Outcome, Tier, Usage
 from turnout.settings import Settings
 from turnout.telemetry import names
 from turnout.telemetry.series import MICRO, OTHER, SCORE_BINS, bin_of, series
 
 # Endpoints that have series of their own, the settings' first.
 MOST_ENDPOINTS = 50
+# Users' keys, and costs of usages, that need not be reckoned again.
+MOST_REMEMBERED = 500
 LONGEST_LABEL = 100
 # Told by us; a provider's own codes are one.
 _ERRORS = frozenset(
@@ -48,6 +59,9 @@ class Counters:
         self._endpoints = set(list(settings.endpoints)[:MOST_ENDPOINTS]) | {""}
         self._increments = Increments()
         self._series: dict[str, int] = {}
+        self._decisions: deque[tuple[float, Outcome]] = deque(maxlen=MOST_DECISIONS)
+        self._baselines: dict[Usage, int] = {}
+        self._keys: dict[str, str] = {}
         self._minute = -1
         self.drift: float | None = None
         self.novel: float | None = None
@@ -61,6 +75,10 @@ class Counters:
 
     def take(self) -> Increments:
         """What was counted since the last call."""
+        # Written out only now: of a busy second's decisions the last are kept.
+        decisions = (_decision(outcome, at, self._user(outcome)) for at, outcome in self._decisions)
+        self._increments.decisions.extend(decisions)
+        self._decisions.clear()
         taken, self._increments, self._minute = self._increments, Increments(), -1
         return taken
 
@@ -116,7 +134,7 @@ class Counters:
         self.time("turnout", outcome.turnout_s)
         self._count_money(outcome, endpoint)
         self._count_score(outcome)
-        self._increments.decisions.append(_decision(outcome, self._clock.time(), self._user(outcome)))
+        self._decisions.append((self._clock.time(), outcome))
         self.changed()
 
     def attempt_started(self, token: None, call: ProviderCall, *, tier: Tier, stream: bool) -> None:
@@ -177,7 +195,7 @@ class Counters:
             if price is None:
                 self.add("unpriced")
                 return
-            baseline = nano(price.cost(outcome.usage))
+            baseline = self._baseline_cost(price, outcome.usage)
             self.add("all_expensive", amount=baseline)
             if outcome.cache == "semantic":
                 part = "semantic"
@@ -185,6 +203,23 @@ class Counters:
                 part = "cache"
         if baseline != paid:
             self.add("saving", part, amount=baseline - paid)
+
+    def _baseline_cost(self, price: Price, usage: Usage) -> int:
+        """Nano-USD at the expensive tier's first model. Remembered: a hit tells the same usage each time."""
+        cost = self._baselines.get(usage)
+        if cost is None:
+            if len(self._baselines) >= MOST_REMEMBERED:
+                self._baselines.clear()
+            cost = self._baselines[usage] = nano(price.cost(usage))
+        return cost
+
+    def _key(self, user: str) -> str:
+        key = self._keys.get(user)
+        if key is None:
+            if len(self._keys) >= MOST_REMEMBERED:
+                self._keys.clear()
+            key = self._keys[user] = user_key(user)
+        return key
 
     def _count_score(self, outcome: Outcome) -> None:
         decision = outcome.decision
@@ -213,12 +248,12 @@ class Counters:
         if outcome.user == ANONYMOUS:
             return "anonymous"
         short = len(outcome.user) <= LONGEST_LABEL and outcome.user.isprintable()
-        return outcome.user if self._user_ids and short else user_key(outcome.user)
+        return outcome.user if self._user_ids and short else self._key(outcome.user)
 
     def _answer(self, outcome: Outcome) -> bytes:
         answer = RememberedAnswer(
             at=int(self._clock.time()),
-            user=user_key(outcome.user),
+            user=self._key(outcome.user),
             endpoint=outcome.endpoint,
             tier=outcome.tier,
             cache=outcome.cache,

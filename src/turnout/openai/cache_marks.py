@@ -18,8 +18,8 @@ Tools = Sequence[Mapping[str, Any]]
 
 
 def with_marks(messages: Sequence[Message], tools: Tools) -> tuple[tuple[Message, ...], Tools]:
-    """The messages and tools with marks at the end of the tools, of the system prompt and of the last two turns, in that
-    order, as many as the caller's own leave room for."""
+    """The messages and tools with marks at the end of the tools, of the system prompt and of the last two turns, in
+    that order, as many as the caller's own leave room for."""
     left = MOST_MARKS - _marks(list(messages)) - _marks(list(tools))
     marked = list(messages)
     if tools and left > 0 and not _marks(list(tools)):

@@ -189,7 +189,8 @@ class Conversations:
     def _takes_key(self, name: str, state: ConversationState) -> bool:
         model = self._settings.model(name)
         own_server = "api_base" in model.params or "base_url" in model.params
-        return name.partition("/")[0] in _TAKES_KEY and (state.explicit or model.prompt_cache or not own_server)
+        takes = self._settings.deployment(name).partition("/")[0] in _TAKES_KEY
+        return takes and (state.explicit or model.prompt_cache or not own_server)
 
     def _candidates(self, pin: Pin) -> tuple[str, ...]:
         others = (model for model in self._catalog.route(pin.tier) if model != pin.model)
@@ -203,7 +204,7 @@ class Conversations:
     def _cached(self, pin: Pin, model: str) -> int:
         life_s = self._settings.model(model).prompt_cache_ttl_s
         if life_s is None:
-            life_s = CACHE_LIFE_S.get(model.partition("/")[0], _DEFAULT_LIFE_S)
+            life_s = CACHE_LIFE_S.get(self._settings.deployment(model).partition("/")[0], _DEFAULT_LIFE_S)
         return pin.cached(model, life_s, self._limits(model).cache_least)
 
     def _rates_of(self, model: str) -> TokenRates | None:

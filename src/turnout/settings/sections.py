@@ -16,6 +16,7 @@ from turnout.records import Tier
 from turnout.redaction import is_variable_name, without_password, without_path, without_secrets
 from turnout.settings import redis_url
 from turnout.settings.conversation import Conversation
+from turnout.settings.entries import expand_entries
 from turnout.settings.notation import Budget, Rate
 from turnout.settings.queue import Queue
 from turnout.settings.reader import NO_VALUE, build_section, nearest, require
@@ -115,6 +116,8 @@ class Model:
     reasoning_usd_per_million: Decimal | None = None
     max_output_tokens: int | None = None
     max_input_tokens: int | None = None
+    # Of a tier's entry that is a table: its model. Written by settings/entries.py.
+    deployment: str = ""
     # Set the provider's own marks of what to cache, where it needs them (Anthropic).
     prompt_cache: bool = False
     # How long the provider keeps an unused prompt cached; None: what it documents.
@@ -514,7 +517,7 @@ class Settings:
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Settings:
         """The settings in a mapping of the TOML file's shape. Raises SettingsError."""
-        return build_section(cls, mapping, "")
+        return build_section(cls, expand_entries(mapping), "")
 
     @property
     def model_names(self) -> tuple[str, ...]:
@@ -524,6 +527,10 @@ class Settings:
     def model(self, name: str) -> Model:
         """How this configured model is called."""
         return self.models.get(name) or Model()
+
+    def deployment(self, name: str) -> str:
+        """What litellm calls this configured model: its own name, but for a tier's entry with a name of its own."""
+        return self.model(name).deployment or name
 
     def tier_models(self, tier: Tier) -> tuple[str, ...]:
         return self.tiers.cheap.models if tier == "cheap" else self.tiers.expensive.models

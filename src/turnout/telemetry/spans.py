@@ -37,6 +37,7 @@ class SpanObserver:
     def __init__(self, settings: Settings, tracer_provider: trace.TracerProvider | None = None) -> None:
         self._tracer = trace.get_tracer(names.SCOPE, tracer_provider=tracer_provider)
         self._latest = settings.telemetry.semconv == "latest"
+        self._deployments = {name: settings.deployment(name) for name in settings.model_names}
         self._servers = {
             name: _server_attributes(str(settings.model(name).params.get("api_base", "")))
             for name in settings.model_names
@@ -54,14 +55,15 @@ class SpanObserver:
 
     def attempt_started(self, token: Span | None, call: ProviderCall, *, tier: Tier, stream: bool) -> _AttemptToken:
         parent = trace.set_span_in_context(token) if token is not None else None
-        model = names.request_model(call.model)
+        deployment = self._deployments.get(call.model, call.model)
+        model = names.request_model(deployment)
         span = self._tracer.start_span(f"{names.CHAT} {model}", context=parent, kind=SpanKind.CLIENT)
         if span.is_recording():
             span.set_attributes(
                 self._by_convention(
                     {
                         names.OPERATION: names.CHAT,
-                        names.PROVIDER: names.provider_name(call.model),
+                        names.PROVIDER: names.provider_name(deployment),
                         names.REQUEST_MODEL: model,
                         names.REQUEST_STREAM: stream,
                         names.TIER: tier,

@@ -139,6 +139,7 @@ class Bulkhead:
 
 def circuit_name(name: str, model: Model) -> str:
     """One circuit a model, and one a deployment where the model is served from an address of one's own."""
+    name = model.deployment or name
     base = urlsplit(str(model.params.get("api_base") or model.params.get("base_url") or ""))
     # Without what may stand before an @: names are logged.
     host = base.netloc.rpartition("@")[2]

@@ -250,7 +250,7 @@ class Chain:
         if extra := {**request.extra, **own.get("extra_body", {})}:
             params["extra_body"] = extra
         messages = request.messages
-        if model.prompt_cache and name.startswith(_MARKED):
+        if model.prompt_cache and self._settings.deployment(name).startswith(_MARKED):
             messages, tools = with_marks(messages, params.get("tools") or ())
             if tools:
                 params["tools"] = list(tools)

@@ -55,17 +55,21 @@ class Taken:
 
 
 class ParameterBook:
-    """Fits calls to what their models take. arguments: each model's own, as `acompletion` takes them."""
+    """Fits calls to what their models take. arguments: each model's own, as `acompletion` takes them. deployments: what
+    litellm calls each."""
 
-    def __init__(self, arguments: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, arguments: Mapping[str, Mapping[str, Any]], deployments: Mapping[str, str]) -> None:
         self._arguments = arguments
+        self._deployments = deployments
         self._taken: dict[str, Taken] = {}
 
     def fitted(self, litellm: Any, call: ProviderCall) -> ProviderCall:
         """The call as its model takes it; what was left out stands in its progress. Raises Unsupported."""
         taken = self._taken.get(call.model)
         if taken is None:
-            taken = self._taken[call.model] = _taken(litellm, call.model, self._arguments[call.model])
+            taken = self._taken[call.model] = _taken(
+                litellm, self._deployments[call.model], self._arguments[call.model]
+            )
         params, dropped = fit(taken, call.params)
         if dropped:
             call.progress.dropped = dropped

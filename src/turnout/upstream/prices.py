@@ -59,7 +59,8 @@ def price_table(settings: Settings, bundled: Mapping[str, Any]) -> dict[str, Pri
     """Prices by configured name. `bundled` is litellm's `model_cost`; a model that neither prices is absent."""
     table = {}
     for name in settings.model_names:
-        price = _own(settings, name) or _bundled(bundled.get(name) or bundled.get(name.partition("/")[2]))
+        listed = settings.deployment(name)
+        price = _own(settings, name) or _bundled(bundled.get(listed) or bundled.get(listed.partition("/")[2]))
         if price is not None:
             table[name] = _overridden(settings.model(name), price)
     return table

@@ -27,7 +27,9 @@ class LiteLLMProvider:
         # The provider of each model, as litellm names it.
         self._providers: dict[str, str] = {}
         self.arguments = {name: _arguments(settings, name, environ) for name in settings.model_names}
-        self._parameters = ParameterBook(self.arguments)
+        # What litellm calls each model.
+        self.deployments = {name: settings.deployment(name) for name in settings.model_names}
+        self._parameters = ParameterBook(self.arguments, self.deployments)
 
     async def load(self) -> None:
         if not litellm_import.loaded():
@@ -41,9 +43,9 @@ class LiteLLMProvider:
         for name, arguments in self.arguments.items():
             given = {key: arguments[key] for key in ("api_base", "custom_llm_provider") if key in arguments}
             try:
-                self._providers[name] = litellm.get_llm_provider(name, **given)[1]
+                self._providers[name] = litellm.get_llm_provider(self.deployments[name], **given)[1]
             except litellm.BadRequestError as error:
-                raise SettingsError(_unknown(name, litellm.provider_list)) from error
+                raise SettingsError(_unknown(self.deployments[name], litellm.provider_list)) from error
 
     def fitted(self, call: ProviderCall) -> ProviderCall:
         """The call with the parameters that its model takes. Only once loaded. Raises Unsupported."""
@@ -85,7 +87,7 @@ class LiteLLMProvider:
         messages = [dict(message) for message in call.messages]
         # Whoever has left already, or has no time, leaves here.
         await asyncio.sleep(0)
-        tuning = litellm_import.tuning(call.model, messages, stream, call.progress)
+        tuning = litellm_import.tuning(self.deployments[call.model], messages, stream, call.progress)
         # litellm does not tell when it has a connection, only when it is about to send; and that neither to others'
         # listeners nor for every provider.
         call.progress.sent = not (tuning and self._tells_before_sending(litellm, call.model))
@@ -97,7 +99,7 @@ class LiteLLMProvider:
             arguments["_skip_mcp_handler"] = True
         try:
             answer = await litellm.acompletion(
-                model=call.model,
+                model=self.deployments[call.model],
                 messages=messages,
                 stream=stream,
                 timeout=_timeout(call),

@@ -29,10 +29,12 @@ class LimitBook:
 
 def limit_table(settings: Settings, bundled: Mapping[str, Any]) -> dict[str, TokenLimits]:
     """Limits by configured name. `bundled` is litellm's `model_cost`."""
-    return {
-        name: _limits(name, settings.model(name), bundled.get(name) or bundled.get(name.partition("/")[2]) or {})
-        for name in settings.model_names
-    }
+    limits = {}
+    for name in settings.model_names:
+        listed = settings.deployment(name)
+        row = bundled.get(listed) or bundled.get(listed.partition("/")[2]) or {}
+        limits[name] = _limits(listed, settings.model(name), row)
+    return limits
 
 
 def _bundled() -> Mapping[str, Any]:

@@ -47,6 +47,7 @@ class DirectProvider:
             self._wrapped.arguments,
             self._sessions,
             max_answer_bytes=self._max_answer_bytes,
+            deployments=self._wrapped.deployments,
         )
 
     def reason(self, model: str) -> str | None:

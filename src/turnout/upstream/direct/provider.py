@@ -27,7 +27,8 @@ _TAIL_S = 0.1
 
 class DirectCalls:
     """Calls the models that it knows. arguments: each model's own, as `acompletion` takes them. max_answer_bytes: of a
-    whole answer, and of one event of a stream; more is a MalformedReply."""
+    whole answer, and of one event of a stream; more is a MalformedReply. deployments: what litellm calls each model,
+    where that is not its name."""
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class DirectCalls:
         sessions: HttpSessions,
         *,
         max_answer_bytes: int,
+        deployments: Mapping[str, str] | None = None,
     ) -> None:
         self._litellm = litellm
         self._most = max_answer_bytes
@@ -43,9 +45,10 @@ class DirectCalls:
         self._dialects: dict[str, PlainDialect] = {}
         # Why a model is not called directly, by its name.
         self.reasons: dict[str, str] = {}
+        listed = deployments or {}
         for name, own in arguments.items():
             try:
-                self._dialects[name] = dialect_of(litellm, deployment(litellm, name, own))
+                self._dialects[name] = dialect_of(litellm, deployment(litellm, listed.get(name, name), own))
             except NotDirectError as reason:
                 self.reasons[name] = str(reason)
             except (AttributeError, ImportError, TypeError, ValueError) as error:

@@ -116,7 +116,7 @@ class Model:
     reasoning_usd_per_million: Decimal | None = None
     max_output_tokens: int | None = None
     max_input_tokens: int | None = None
-    # Of a tier's entry that is a table: its model. Written by settings/entries.py.
+    # Set by a tier's entry that is a table: the model that it asks.
     deployment: str = ""
     # Set the provider's own marks of what to cache, where it needs them (Anthropic).
     prompt_cache: bool = False

@@ -22,13 +22,15 @@ from turnout.pricing import Price, nano
 from turnout.records import SERVED_FROM_CACHE, Attempt, Outcome, Tier, Usage
 from turnout.settings import Settings
 from turnout.telemetry import names
-from turnout.telemetry.series import MICRO, OTHER, SCORE_BINS, bin_of, series
+from turnout.telemetry.series import BOUNDS, MICRO, OTHER, SCORE_BINS, bin_of, series
 
 # Endpoints that have series of their own, the settings' first.
 MOST_ENDPOINTS = 50
 # Users' keys, and costs of usages, that need not be reckoned again.
 MOST_REMEMBERED = 500
+MOST_NAMES = 2000
 LONGEST_LABEL = 100
+_BINS = tuple(str(place) for place in range(len(BOUNDS) + 1))
 # Told by us; a provider's own codes are one.
 _ERRORS = frozenset(
     {
@@ -62,7 +64,8 @@ class Counters:
         self._decisions: deque[tuple[float, Outcome]] = deque(maxlen=MOST_DECISIONS)
         self._baselines: dict[Usage, int] = {}
         self._keys: dict[str, str] = {}
-        self._minute = -1
+        self._names: dict[tuple[str, ...], str] = {}
+        self._minute = -MINUTE_S
         self.drift: float | None = None
         self.novel: float | None = None
         self.store_up = True
@@ -79,12 +82,12 @@ class Counters:
         decisions = (_decision(outcome, at, self._user(outcome)) for at, outcome in self._decisions)
         self._increments.decisions.extend(decisions)
         self._decisions.clear()
-        taken, self._increments, self._minute = self._increments, Increments(), -1
+        taken, self._increments, self._minute = self._increments, Increments(), -MINUTE_S
         return taken
 
     def give_back(self, increments: Increments) -> None:
         """Takes back what no store could be given."""
-        later, self._increments, self._minute = self._increments, increments, -1
+        later, self._increments, self._minute = self._increments, increments, -MINUTE_S
         for buckets, others in ((increments.series, later.series), (increments.spenders, later.spenders)):
             for start, amounts in others.items():
                 bucket = buckets.setdefault(start, {})
@@ -99,16 +102,21 @@ class Counters:
 
     def add(self, metric: str, *labels: str, amount: int = 1) -> None:
         """Counts so much more of a series."""
-        minute = int(self._clock.time()) // MINUTE_S * MINUTE_S
-        if minute != self._minute:
-            self._minute = minute
-            self._series = self._increments.series.setdefault(minute, {})
-        name = series(metric, *labels)
+        now = self._clock.time()
+        if not self._minute <= now < self._minute + MINUTE_S:
+            self._minute = int(now) // MINUTE_S * MINUTE_S
+            self._series = self._increments.series.setdefault(self._minute, {})
+        parts = (metric, *labels)
+        name = self._names.get(parts)
+        if name is None:
+            if len(self._names) >= MOST_NAMES:
+                self._names.clear()
+            name = self._names[parts] = series(metric, *labels)
         self._series[name] = self._series.get(name, 0) + amount
 
     def time(self, timing: str, seconds: float, *labels: str) -> None:
         """Counts one duration."""
-        self.add(timing, *labels, str(bin_of(seconds)))
+        self.add(timing, *labels, _BINS[bin_of(seconds)])
         self.add(f"{timing}_us", *labels, amount=round(seconds * MICRO))
 
     def observe_app(self, endpoint: str, seconds: float) -> None:

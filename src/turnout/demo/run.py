@@ -69,7 +69,9 @@ def run(*, seed: int, quiet: bool, serve: bool) -> dict[str, Any]:
         config = folder / "settings.json"
         config.write_text(json.dumps(settings(base_urls, {"scorer": str(scorer), "keep_quality": KEEP_QUALITY})))
         app = stack.enter_context(ServerProcess("turnout.demo.app_server", "--config", str(config)))
-        out.print(f"mounted Turnout in a FastAPI app: {len(USERS)} users, {HELD_OUT} held-out tasks, {REPEATS} repeats")
+        out.print(
+            f"mounted Turnout in a Starlette app: {len(USERS)} users, {HELD_OUT} held-out tasks, {REPEATS} repeats"
+        )
         traffic, errors = asyncio.run(send_traffic(app.url, held_out, Random(seed), progress))
         summary = summarise(traffic, errors, answers["cheap"], answers["expensive"])
         progress.stop()

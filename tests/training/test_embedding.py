@@ -82,8 +82,8 @@ def test_it_is_served_from_the_file_alone(fitted: fit.Fitted, tmp_path: Path) ->
     assert tag_means(fitted.logs.gain, fitted.logs.groups) == {}
     alone = (
         "import sys; sys.modules['wordllama'] = None\n"
-        "from turnout.routing.scorer import load; from turnout.ports.scoring import Query\n"
-        f"print(load({str(file)!r}).score(Query.from_text('Tell of the donkey')).score)"
+        "from turnout.routing.scorer import load_scorer; from turnout.ports.scoring import Query\n"
+        f"print(load_scorer({str(file)!r}).score(Query.from_text('Tell of the donkey')).score)"
     )
     there = subprocess.run([sys.executable, "-c", alone], capture_output=True, text=True, check=True, timeout=60)
     assert float(there.stdout) == served.score(Query.from_text("Tell of the donkey")).score

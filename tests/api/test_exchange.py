@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from turnout.api.exchange import EventStream, error_reply
+from turnout.api.exchange import AnswerEvents, error_reply
 from turnout.errors import RateLimitExceeded, UpstreamUnavailable
 from turnout.openai.completion import AnswerStream
 from turnout.records import Outcome
@@ -49,7 +49,7 @@ def test_a_stream_ends_with_done_or_with_one_error_event(breaks: bool) -> None:
         head = Outcome(request_id="r", decision=None, tier="cheap", model="m", reason=None, cache="off")
         return [
             event
-            async for event in EventStream(
+            async for event in AnswerEvents(
                 AnswerStream(chunks(), head, lambda: None, include_usage=False, cost=Decimal)
             )
         ]

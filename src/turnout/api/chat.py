@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply, Submissions
+from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, Submissions
 from turnout.api.response_headers import outcome_headers
 from turnout.context import RequestContext, current_request, parse_directives
 from turnout.errors import UnsupportedMediaType
@@ -71,7 +71,7 @@ class Chat:
         if self.submissions is not None and self.submissions.wants(request):
             return await self.submissions.accept(request, chat, context)
         if chat.stream:
-            return EventStream(await self.stream(chat, context))
+            return AnswerEvents(await self.stream(chat, context))
         completion = await self.complete(chat, context)
         return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=completion.body_bytes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -62,17 +63,15 @@ class ApiReply:
         return [("content-type", self.content_type), ("content-length", str(len(self.body))), *self.headers]
 
 
-class EventStream:
-    """A reply that is a stream of server-sent events. `over` is True once the last one is out. Events that are here
-    already come together, as one piece.
-
-    A stream that breaks off ends with one error event and no [DONE]. To stop reading early: `await aclose()`.
-    """
+class EventStream(ABC):
+    """A reply that is a stream of server-sent events. `over` is True once the last one is out. headers: beside those
+    that every stream of events has. To stop reading early: `await aclose()`."""
 
     status = 200
 
-    def __init__(self, stream: AnswerStream) -> None:
-        self._stream = stream
+    def __init__(self, headers: Headers, cache_control: str = "no-cache") -> None:
+        self._headers = headers
+        self._cache_control = cache_control
         self.over = False
 
     @property
@@ -80,34 +79,26 @@ class EventStream:
         """The headers to send before the first event."""
         return [
             ("content-type", "text/event-stream; charset=utf-8"),
-            ("cache-control", "no-cache"),
+            ("cache-control", self._cache_control),
             # nginx buffers event streams otherwise.
             ("x-accel-buffering", "no"),
-            *outcome_headers(self._stream.head, whole=False),
+            *self._headers,
         ]
 
     def __aiter__(self) -> EventStream:
         return self
 
+    @abstractmethod
     async def __anext__(self) -> bytes:
-        if self.over:
-            raise StopAsyncIteration
-        try:
-            return b"".join(map(event, await self._stream.next_batch()))
-        except StopAsyncIteration:
-            self.over = True
-            return DONE
-        except ServedError as error:
-            # The status line is out: an event is all that can still carry the error.
-            self.over = True
-            return event(error.to_openai())
+        """The next events, as one piece."""
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
+        """Nothing is read any more."""
+        return
 
 
 class EventTranslator(Protocol):
-    """Makes another protocol's events of a stream's chunks."""
+    """Makes a protocol's events of a stream's chunks."""
 
     def feed(self, chunk: Mapping[str, Any]) -> bytes:
         """The events of the next chunk."""
@@ -118,19 +109,32 @@ class EventTranslator(Protocol):
         ...
 
     def fail(self, error: ServedError) -> bytes:
-        """The event of a stream that breaks off."""
+        """The event of a stream that breaks off: the status line is out, nothing else can carry the error."""
         ...
 
 
-class TranslatedEvents(EventStream):
-    """A stream in another protocol. ended: called once the last event is made, before it is sent."""
+class ChatEvents:
+    """The events of chat completions. A stream that breaks off ends with one error event and no [DONE]."""
 
-    def __init__(
-        self, stream: AnswerStream, translator: EventTranslator, ended: Callable[[], Awaitable[None]] | None = None
-    ) -> None:
-        super().__init__(stream)
+    feed = staticmethod(event)
+
+    def end(self) -> bytes:
+        return DONE
+
+    def fail(self, error: ServedError) -> bytes:
+        return event(error.to_openai())
+
+
+CHAT_EVENTS = ChatEvents()
+
+
+class AnswerEvents(EventStream):
+    """The chunks of an answer as events. Those that are here already come together, as one piece."""
+
+    def __init__(self, stream: AnswerStream, translator: EventTranslator = CHAT_EVENTS) -> None:
+        super().__init__(outcome_headers(stream.head, whole=False))
+        self._stream = stream
         self._translator = translator
-        self._ended = ended
 
     async def __anext__(self) -> bytes:
         if self.over:
@@ -141,13 +145,13 @@ class TranslatedEvents(EventStream):
                     return events
         except StopAsyncIteration:
             self.over = True
-            events = self._translator.end()
-            if self._ended is not None:
-                await self._ended()
-            return events
+            return self._translator.end()
         except ServedError as error:
             self.over = True
             return self._translator.fail(error)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 Reply = ApiReply | EventStream

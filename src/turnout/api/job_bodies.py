@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.api.response_headers import Headers
-from turnout.openai.answers import dumps
+from turnout.openai.answers import dumps, one_line
 from turnout.ports.jobs import ENDED, Job, JobEvent, QueueState
 
 # Between looks at a job that runs, in seconds, as `Retry-After` says.
@@ -79,9 +79,7 @@ def event_text(event: JobEvent, job: Job | None) -> bytes:
         status = json.loads(event.data)
         data = job_object(job) if job is not None else {"object": "turnout.job", **status}
     encoded = data if isinstance(data, bytes) else dumps(data)
-    # Any reader's line ends; JSON has none of its own outside of strings, where they are escaped.
-    text = encoded.decode().replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\u0085", "\\u0085")
-    return f"id: {event.number}\nevent: {event.kind}\ndata: {text}\n\n".encode()
+    return f"id: {event.number}\nevent: {event.kind}\ndata: ".encode() + one_line(encoded) + b"\n\n"
 
 
 def webhook_body(job: Job) -> bytes:

@@ -21,20 +21,8 @@ class JobEvents(EventStream):
     """The events after this number, to the end of the job."""
 
     def __init__(self, store: JobStore, feed: JobFeed, clock: Clock, job: Job, after: int, headers: Headers) -> None:
+        super().__init__(headers)
         self._events = _follow(store, feed, clock, job.id, after)
-        self._headers = headers
-        self.over = False
-
-    @property
-    def all_headers(self) -> Headers:
-        """The headers to send before the first event."""
-        return [
-            ("content-type", "text/event-stream; charset=utf-8"),
-            ("cache-control", "no-cache"),
-            # nginx buffers event streams otherwise.
-            ("x-accel-buffering", "no"),
-            *self._headers,
-        ]
 
     async def __anext__(self) -> bytes:
         if self.over:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from turnout.api.chat import Chat, check_content_type
-from turnout.api.exchange import ApiReply, ApiRequest, Reply, TranslatedEvents, json_reply
+from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, json_reply
 from turnout.api.response_headers import outcome_headers
 from turnout.errors import ServedError
 from turnout.openai.answers import dumps
@@ -46,7 +46,7 @@ class AnthropicMessages:
         chat = await self._chat.translated(request, to_chat(decode(request.body)))
         context = self._chat.context_of(request)
         if chat.stream:
-            return TranslatedEvents(await self._chat.stream(chat, context), MessageEvents())
+            return AnswerEvents(await self._chat.stream(chat, context), MessageEvents())
         completion = await self._chat.complete(chat, context)
         body = dumps(to_message(completion.to_openai()))
         return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=body)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.api.chat import Chat, check_content_type
-from turnout.api.exchange import ApiReply, ApiRequest, Reply, TranslatedEvents, json_reply
+from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, json_reply
 from turnout.api.response_headers import outcome_headers
 from turnout.errors import InvalidRequest, NotFound
 from turnout.openai.answers import Body, dumps
 from turnout.openai.requests import decode
 from turnout.stores.memory.response_store import KeptResponse, ResponseStore
 from turnout.wires.responses_answer import ResponseEvents, output_messages, to_response
-from turnout.wires.responses_request import input_messages, to_chat
+from turnout.wires.responses_request import to_chat
 
 
 class ResponsesApi:
@@ -35,17 +35,13 @@ class ResponsesApi:
         def keep(response: Body) -> None:
             if body.get("store") is False:
                 return
-            messages = [*earlier, *input_messages(body["input"]), *output_messages(response["output"])]
+            # As they were sent, but for the instructions, which are each request's own.
+            said = chat.messages[1:] if body.get("instructions") else chat.messages
+            messages = [*said, *output_messages(response["output"])]
             self._store.put(response_id, KeptResponse(request.caller.user_key, dumps(response), messages))
 
         if chat.stream:
-            events = ResponseEvents(body, response_id)
-
-            async def ended() -> None:
-                if events.response is not None:
-                    keep(events.response)
-
-            return TranslatedEvents(await self._chat.stream(chat, context), events, ended)
+            return AnswerEvents(await self._chat.stream(chat, context), ResponseEvents(body, response_id, keep))
         completion = await self._chat.complete(chat, context)
         response = to_response(completion.to_openai(), body, response_id)
         keep(response)

@@ -7,7 +7,6 @@ from urllib.parse import parse_qsl, urlencode
 
 from turnout.api.access import StatusAccess
 from turnout.api.exchange import ApiReply, ApiRequest, EventStream, json_reply
-from turnout.api.response_headers import Headers
 from turnout.api.status_page import live_page, page_headers
 from turnout.api.status_snapshot import RANGES, Snapshots
 from turnout.errors import InvalidRequest
@@ -66,15 +65,11 @@ class StatusEvents(EventStream):
     """The figures of a range, an event every EVENT_S seconds, `most` of them."""
 
     def __init__(self, snapshots: Snapshots, range_name: str, clock: Clock, most: int) -> None:
+        super().__init__([], cache_control="no-store")
         self._snapshots = snapshots
         self._range = range_name
         self._clock = clock
         self._left = self._most = most
-        self.over = False
-
-    @property
-    def all_headers(self) -> Headers:
-        return [("content-type", "text/event-stream; charset=utf-8"), NO_STORE, ("x-accel-buffering", "no")]
 
     async def __anext__(self) -> bytes:
         if not self._left:
@@ -86,9 +81,6 @@ class StatusEvents(EventStream):
         self.over = not self._left
         first = f"retry: {EVENT_S * 1000:.0f}\n".encode() if self._left == self._most - 1 else b""
         return first + event(await self._snapshots.of(self._range))
-
-    async def aclose(self) -> None:
-        return None
 
 
 def range_of(request: ApiRequest) -> str:

@@ -43,14 +43,24 @@ def loads(data: bytes) -> Any:
         return json.loads(data)
 
 
-def event(body: Mapping[str, Any]) -> bytes:
-    """One server-sent event holding this object, in one line for any reader: what Unicode takes for a line's end, and
-    readers such as Python's `splitlines` with it, stands there as JSON's escape."""
-    data = dumps(body)
+def one_line(data: bytes) -> bytes:
+    """This JSON in one line for any reader: what Unicode takes for a line's end, and readers such as Python's
+    `splitlines` with it, stands there as JSON's escape."""
     if not data.isascii():
         for line_end, escape in _LINE_ENDS:
             data = data.replace(line_end, escape)
-    return b"data: " + data + b"\n\n"
+    return data
+
+
+def event(body: Mapping[str, Any]) -> bytes:
+    """One server-sent event holding this object."""
+    return b"data: " + one_line(dumps(body)) + b"\n\n"
+
+
+def typed_event(body: Mapping[str, Any]) -> bytes:
+    """One server-sent event holding this object, named by its `type`."""
+    name: str = body["type"]
+    return b"event: " + name.encode() + b"\n" + event(body)
 
 
 def is_content(chunk: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from turnout.errors import ServedError, UpstreamUnavailable
-from turnout.openai.answers import Body, event, loads
+from turnout.openai.answers import Body, loads, typed_event
 from turnout.wires.chunks import ToolCallPieces, first_choice, text_in
 
 _STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
@@ -131,17 +131,17 @@ class MessageEvents:
         """The events after the last chunk."""
         stop = {"stop_reason": _stop_reason(self._finish, self._refused), "stop_sequence": None}
         last = {"type": "message_delta", "delta": stop, "usage": to_usage(self._usage)}
-        return b"".join([*self._close(), _event(last), _event({"type": "message_stop"})])
+        return b"".join([*self._close(), typed_event(last), typed_event({"type": "message_stop"})])
 
     def fail(self, error: ServedError) -> bytes:
         """The event of a stream that breaks off."""
-        return _event(to_error(error, ""))
+        return typed_event(to_error(error, ""))
 
     def _events(self, chunk: Mapping[str, Any]) -> Iterator[bytes]:
         if not self._begun:
             self._begun = True
             # What was read is counted at the end alone.
-            yield _event({"type": "message_start", "message": {**_frame(chunk), "usage": to_usage(None)}})
+            yield typed_event({"type": "message_start", "message": {**_frame(chunk), "usage": to_usage(None)}})
         self._usage = chunk.get("usage") or self._usage
         choice = first_choice(chunk)
         delta = choice.get("delta") or {}
@@ -183,19 +183,14 @@ class MessageEvents:
             yield from self._close()
             self._open = kind
             self._block += 1
-            yield _event({"type": "content_block_start", "index": self._block, "content_block": start})
+            yield typed_event({"type": "content_block_start", "index": self._block, "content_block": start})
         yield from map(self._delta, deltas)
 
     def _delta(self, delta: Body) -> bytes:
-        return _event({"type": "content_block_delta", "index": self._block, "delta": delta})
+        return typed_event({"type": "content_block_delta", "index": self._block, "delta": delta})
 
     def _close(self) -> list[bytes]:
         if self._open is None:
             return []
         self._open = None
-        return [_event({"type": "content_block_stop", "index": self._block})]
-
-
-def _event(body: Body) -> bytes:
-    name: str = body["type"]
-    return b"event: " + name.encode() + b"\n" + event(body)
+        return [typed_event({"type": "content_block_stop", "index": self._block})]

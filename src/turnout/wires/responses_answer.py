@@ -5,11 +5,11 @@ Shapes: the OpenAI API reference, "The Response object" and "Streaming events".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from turnout.errors import ServedError
-from turnout.openai.answers import Body, event
+from turnout.openai.answers import Body, typed_event
 from turnout.wires.chunks import ToolCallPieces, first_choice, text_in
 
 # Why an answer is incomplete, by its finish reason.
@@ -220,18 +220,18 @@ def _copy(item: Body) -> Body:
 
 
 class ResponseEvents:
-    """The events of one answer, made of its chunks one after another."""
+    """The events of one answer, made of its chunks one after another. ended: called with the whole Response, once the
+    last chunk is read."""
 
-    def __init__(self, request: Mapping[str, Any], response_id: str) -> None:
+    def __init__(self, request: Mapping[str, Any], response_id: str, ended: Callable[[Body], None]) -> None:
         self._request = request
+        self._ended = ended
         self._id = response_id
         self._items = ResponseItems(response_id)
         self._frame: Body | None = None
         self._finish: str | None = None
         self._usage: Mapping[str, Any] | None = None
         self._number = 0
-        # The whole Response, once the last chunk is read.
-        self.response: Body | None = None
 
     def feed(self, chunk: Mapping[str, Any]) -> bytes:
         """The events of this chunk."""
@@ -248,8 +248,9 @@ class ResponseEvents:
         """The events after the last chunk."""
         closing = list(self._items.close())
         frame = self._frame or _frame({}, self._request, self._id)
-        self.response = finished(frame, self._items, self._finish, self._usage)
-        last = {"type": f"response.{self.response['status']}", "response": self.response}
+        response = finished(frame, self._items, self._finish, self._usage)
+        self._ended(response)
+        last = {"type": f"response.{response['status']}", "response": response}
         return b"".join(map(self._event, [*closing, last]))
 
     def fail(self, error: ServedError) -> bytes:
@@ -267,5 +268,4 @@ class ResponseEvents:
     def _event(self, body: Body) -> bytes:
         numbered = {**body, "sequence_number": self._number}
         self._number += 1
-        name: str = body["type"]
-        return b"event: " + name.encode() + b"\n" + event(numbered)
+        return typed_event(numbered)

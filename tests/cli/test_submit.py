@@ -58,3 +58,14 @@ def test_a_line_that_is_no_object_is_wrong_use(batch: Any, capsys: pytest.Captur
     code, results = batch({"prompt": "a"}, ["b"])
     assert (code, results) == (2, [])
     assert "line 2" in capsys.readouterr().err
+
+
+def test_nothing_beside_the_output_is_touched(batch: Any, tmp_path: Path) -> None:
+    """Whatever lies at a name that a partial file could have, a link to another file included."""
+    treasure = tmp_path / "treasure"
+    treasure.write_text("mine")
+    (tmp_path / "results.jsonl.partial").symlink_to(treasure)
+    code, results = batch({"prompt": "a"})
+    assert (code, len(results)) == (0, 1)
+    assert treasure.read_text() == "mine"
+    assert (tmp_path / "results.jsonl.partial").is_symlink()

@@ -7,9 +7,10 @@ import asyncio
 import json
 import sys
 
+from turnout.cli.stores import open_jobs, redis_gate
 from turnout.context import user_key
-from turnout.errors import StoreUnavailable, UsageError
-from turnout.settings import Settings
+from turnout.errors import UsageError
+from turnout.settings import Redis, Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,38 +40,16 @@ def run(args: argparse.Namespace) -> int:
             f"{args.config} has no [redis]: each process then has a cache of its own memory, which no command can "
             "reach. Call `await turnout.purge(...)` in the app, or restart it"
         )
-    purged = asyncio.run(_purge(settings, args.user, args.endpoint))
+    purged = asyncio.run(_purge(settings, settings.redis, args.user, args.endpoint))
     print(json.dumps({"purged": purged}) if args.json else f"{purged} stored answers purged")
     return 0
 
 
-async def _purge(settings: Settings, user: str | None, endpoint: str | None) -> int:
-    # Imported here: the commands that need no Redis start without it.
-    from turnout.stores.redis.client import RedisClient
-    from turnout.stores.redis.connection import StoreUnreachable
-    from turnout.stores.redis.gate import Bounds, RedisGate
-
-    assert settings.redis is not None
-    # Nobody waits behind a command: it may be patient where a request may not.
-    client = RedisClient(url=settings.redis.url, prefix=settings.redis.prefix, timeout_s=5.0)
-    gate = RedisGate(client, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
-    try:
+async def _purge(settings: Settings, redis: Redis, user: str | None, endpoint: str | None) -> int:
+    async with redis_gate(settings, redis) as (_, gate):
         return await gate.purge(user=None if user is None else user_key(user), endpoint=endpoint)
-    except StoreUnreachable as down:
-        raise StoreUnavailable(f"Redis cannot be asked: {down}") from down
-    finally:
-        await gate.close()
 
 
 async def _purge_jobs(settings: Settings, user: str) -> int:
-    from turnout.clock import SystemClock
-    from turnout.ports.jobs import JobsUnavailable
-    from turnout.stores.factory import jobs_from
-
-    jobs = jobs_from(settings, SystemClock())
-    try:
+    async with open_jobs(settings) as jobs:
         return await jobs.purge(user=user_key(user))
-    except JobsUnavailable as error:
-        raise StoreUnavailable(f"the jobs cannot be reached: {error}") from error
-    finally:
-        await jobs.close()

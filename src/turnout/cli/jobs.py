@@ -11,12 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from turnout.api.job_bodies import job_object
-from turnout.clock import SystemClock
+from turnout.cli.stores import open_jobs, queue_settings
 from turnout.context import user_key
-from turnout.errors import StoreUnavailable, UsageError
-from turnout.ports.jobs import Job, Jobs, JobsUnavailable, QueueBounds
+from turnout.errors import UsageError
+from turnout.ports.jobs import Job, Jobs, QueueBounds
 from turnout.settings import Settings
-from turnout.stores.factory import jobs_from
 
 ACTIONS = ("list", "show", "retry", "cancel", "purge")
 STATUSES = ("queued", "running", "done", "failed", "cancelled")
@@ -35,15 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 1 where a job is not there or not in a state for it, 2 where nothing is named."""
-    settings = Settings.from_toml(args.config)
-    if settings.queue is None:
-        raise UsageError(f"{args.config} has no queue: add the line [queue]")
+    settings, queue = queue_settings(args)
     _check(args)
-    bounds = QueueBounds(max_length=1, max_per_user=1, ttl_s=settings.queue.result_ttl_s)
-    try:
-        return asyncio.run(_act(args, jobs_from(settings, SystemClock()), bounds))
-    except JobsUnavailable as error:
-        raise StoreUnavailable(f"the jobs cannot be reached: {error}") from error
+    bounds = QueueBounds(max_length=1, max_per_user=1, ttl_s=queue.result_ttl_s)
+    return asyncio.run(_act(args, settings, bounds))
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -56,8 +50,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("say which jobs to retry: IDs, or --status failed")
 
 
-async def _act(args: argparse.Namespace, jobs: Jobs, bounds: QueueBounds) -> int:
-    try:
+async def _act(args: argparse.Namespace, settings: Settings, bounds: QueueBounds) -> int:
+    async with open_jobs(settings) as jobs:
         if args.action == "list":
             user = "" if args.user is None else user_key(args.user)
             _print_list(await jobs.list_jobs(status=args.status, user=user, limit=args.limit), args.json)
@@ -70,8 +64,6 @@ async def _act(args: argparse.Namespace, jobs: Jobs, bounds: QueueBounds) -> int
         if args.action == "cancel":
             return await _each(args.ids, lambda job_id: _cancel(jobs, job_id, bounds), "cancelled", args.json)
         return await _show(args, jobs)
-    finally:
-        await jobs.close()
 
 
 async def _cancel(jobs: Jobs, job_id: str, bounds: QueueBounds) -> bool:

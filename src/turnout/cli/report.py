@@ -17,8 +17,9 @@ from turnout.api.status_page import report
 from turnout.api.status_snapshot import RANGES, Snapshots, Sources
 from turnout.atomic_file import replacing
 from turnout.cli.output_files import check_report
+from turnout.cli.stores import redis_gate
 from turnout.clock import SystemClock
-from turnout.errors import LogError, SettingsError, StoreUnavailable, UsageError
+from turnout.errors import LogError, SettingsError, UsageError
 from turnout.ports.admission import Gate
 from turnout.ports.counting import MINUTE_S, CounterStore
 from turnout.ports.runtime import Clock
@@ -65,23 +66,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _from_redis(settings: Settings, redis: Redis, name: str) -> dict[str, Any]:
-    # Imported here: the commands that need no Redis start without it.
-    from turnout.stores.redis.client import RedisClient
-    from turnout.stores.redis.connection import StoreUnreachable
+    # Imported here: a report of a log needs no Redis.
     from turnout.stores.redis.counter_store import RedisCounterStore
-    from turnout.stores.redis.gate import Bounds, RedisGate
 
-    # Nobody waits behind a command: it may be patient where a request may not.
-    client, clock = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=5.0), SystemClock()
-    gate = RedisGate(client, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
-    try:
+    clock = SystemClock()
+    async with redis_gate(settings, redis) as (client, gate):
         await gate.reach()
         sources = _sources(settings, clock, gate, RedisCounterStore(client, clock=clock), shared=True)
         return await Snapshots(sources).of(name)
-    except StoreUnreachable as down:
-        raise StoreUnavailable(f"Redis cannot be asked: {down}") from down
-    finally:
-        await gate.close()
 
 
 async def _from_log(settings: Settings, path: Path, name: str) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from turnout.cli.stores import redis_gate
 from turnout.clock import SystemClock
 from turnout.context import user_key
-from turnout.errors import StoreUnavailable
 from turnout.ports.admission import Settlement
 from turnout.ports.limits import BudgetState
 from turnout.pricing import usd
@@ -51,24 +51,15 @@ def _nothing_to_show(why: str) -> int:
 async def _rows(settings: Settings, redis: Redis, user: str | None) -> list[dict[str, Any]]:
     # Imported here: the other commands need no Redis.
     from turnout.stores.redis.budget_accounts import list_account_keys
-    from turnout.stores.redis.client import RedisClient
-    from turnout.stores.redis.connection import StoreUnreachable
-    from turnout.stores.redis.gate import Bounds, RedisGate
 
-    client = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=max(1.0, redis.timeout_s))
-    gate = RedisGate(client, Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes))
     policies, now = Policies(settings), SystemClock().time()
-    try:
+    states: list[BudgetState] = []
+    async with redis_gate(settings, redis, timeout_s=max(1.0, redis.timeout_s)) as (client, gate):
         keys = await list_account_keys(client) if user is None else [user_key(user)]
         claims = [claim for key in keys for claim in policies.of_key(key, now)]
-        states: list[BudgetState] = []
         for start in range(0, len(claims), BATCH):
             batch = tuple(claims[start : start + BATCH])
             states += await gate.leave(Settlement(key=None, lease="", budgets=batch))
-    except StoreUnreachable as down:
-        raise StoreUnavailable(f"Redis cannot be asked: {down}") from down
-    finally:
-        await gate.close()
     return [_row(state) for state in states]
 
 

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import hashlib
 import json
-import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,11 +13,13 @@ from typing import Any
 
 from turnout.api.job_bodies import NO_WORKER, result_of
 from turnout.api.jobs import DEFAULT_PRIORITY
+from turnout.atomic_file import replacing
 from turnout.cli.progress import progress_bar
+from turnout.cli.stores import queue_settings
 from turnout.context import Caller
 from turnout.errors import InvalidRequest, Overloaded, RateLimitExceeded, ServedError, StoreUnavailable, UsageError
 from turnout.ports.jobs import ENDED, Job, JobsUnavailable
-from turnout.settings import Settings
+from turnout.settings import Queue, Settings
 from turnout.turnout import Turnout
 
 # How far ahead of the first job that has not ended others are submitted.
@@ -42,13 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit code 1 where a job has failed, 2 for wrong use. Killed and called again with the same prompts and output, it
     finds its jobs again: none is paid for twice."""
-    settings = Settings.from_toml(args.config)
-    if settings.queue is None:
-        raise UsageError(f"{args.config} has no queue: add the line [queue]")
+    settings, queue = queue_settings(args)
     if not 0 <= args.priority <= 9:
         raise UsageError("--priority is a whole number from 0 to 9")
     rows = _read_rows(Path(args.prompts))
-    failed = asyncio.run(_Batch(settings, args, rows).run())
+    failed = asyncio.run(_Batch(settings, queue, args, rows).run())
     counts = {"done": len(rows) - failed, "failed": failed}
     print(json.dumps(counts) if args.json else f"{counts['done']} done, {failed} failed: {args.output}")
     return 1 if failed else 0
@@ -77,9 +76,7 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 class _Batch:
     """One batch on its way. args: the command's."""
 
-    def __init__(self, settings: Settings, args: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
-        queue = settings.queue
-        assert queue is not None
+    def __init__(self, settings: Settings, queue: Queue, args: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
         # Without Redis nobody else may be there: the command works on the queue itself.
         works = settings.redis is None or queue.in_app
         self._works = works
@@ -98,15 +95,13 @@ class _Batch:
         if self._works:
             await self._turnout.start()
         submitting = asyncio.create_task(self._submit_all())
-        partial = self._output.with_name(self._output.name + ".partial")
         failed = 0
         try:
-            with partial.open("w", encoding="utf-8") as file, progress_bar("jobs") as progress:
+            with replacing(self._output) as file, progress_bar("jobs") as progress:
                 async for done, line in self._results():
                     failed += line["error"] is not None
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                    file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
                     progress(done, len(self._rows))
-            os.replace(partial, self._output)
         finally:
             submitting.cancel()
             await asyncio.wait({submitting})

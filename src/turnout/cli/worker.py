@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 
+from turnout.cli.stopping import let_the_next_signal_end, say_working, stop_event_of_loop, stop_event_of_process
+from turnout.cli.stores import queue_settings
 from turnout.errors import UsageError
-from turnout.settings import Settings
 from turnout.turnout import Turnout
 
 # How long the jobs that run are waited for after SIGTERM; the rest is put back for others.
@@ -37,9 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 2 where the settings have no queue."""
-    settings = Settings.from_toml(args.config)
-    if settings.queue is None:
-        raise UsageError(f"{args.config} has no queue: add the line [queue]")
+    settings, _ = queue_settings(args)
     if args.processes < 1 or args.threads < 0 or not 0 <= args.drain_s <= 86_400:
         raise UsageError("--processes is at least 1, --threads at least 0, --drain-s from 0 to 86400")
     if args.processes > 1:
@@ -61,16 +60,12 @@ def run(args: argparse.Namespace) -> int:
 
 async def work(turnout: Turnout, *, drain_s: float, at_once: int = 0) -> None:
     """Works until SIGTERM or SIGINT; then claims no more, and waits so long for what runs."""
-    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = stop_event_of_loop()
     turnout.limit_worker(at_once)
     async with turnout:
-        print(f"turnout worker {os.getpid()}: working", file=sys.stderr, flush=True)
+        say_working()
         await stopping.wait()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # A second one ends it at once.
-            loop.remove_signal_handler(number)
+        let_the_next_signal_end()
         await turnout.stop_worker(drain_s)
 
 
@@ -86,9 +81,7 @@ def _supervise(args: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "turnout", "worker", "--config", args.config, "--child"]
     command += ["--app", args.app] if args.app else []
     command += ["--threads", str(args.threads), "--drain-s", str(args.drain_s)]
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = stop_event_of_process()
     children = [_child(command) for _ in range(args.processes)]
     while not stopping.wait(0.5):
         children = [child if child.poll() is None else _child(command) for child in children]

@@ -6,12 +6,11 @@ import asyncio
 import importlib
 import inspect
 import os
-import signal
 import sys
-import threading
 from typing import Any
 
 from turnout import portal
+from turnout.cli.stopping import say_working, stop_event_of_loop, stop_event_of_process
 from turnout.errors import UsageError
 from turnout.queue_assembly import WORKS_VARIABLE
 from turnout.turnout import Turnout, running_turnouts
@@ -51,9 +50,7 @@ def _turnouts() -> list[Turnout]:
 
 
 async def _work_asgi(app: Any, drain_s: float, at_once: int) -> None:
-    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = stop_event_of_loop()
     received: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     sent: asyncio.Queue[str] = asyncio.Queue()
 
@@ -72,7 +69,7 @@ async def _work_asgi(app: Any, drain_s: float, at_once: int) -> None:
         # Of an app without lifespan nobody has started it.
         await turnout.start()
         turnout.limit_worker(at_once)
-    print(f"turnout worker {os.getpid()}: working", file=sys.stderr, flush=True)
+    say_working()
     await stopping.wait()
     await asyncio.gather(*(turnout.stop_worker(drain_s) for turnout in turnouts))
     if lifespan.done():
@@ -84,14 +81,12 @@ async def _work_asgi(app: Any, drain_s: float, at_once: int) -> None:
 
 
 def _work_wsgi(drain_s: float, at_once: int) -> None:
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = stop_event_of_process()
     turnouts = _turnouts()
     for turnout in turnouts:
         portal.run(portal.portal_loop(), turnout.start)
         turnout.limit_worker(at_once)
-    print(f"turnout worker {os.getpid()}: working", file=sys.stderr, flush=True)
+    say_working()
     while not stopping.wait(1.0):
         pass
     for turnout in turnouts:

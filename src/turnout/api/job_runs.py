@@ -58,16 +58,19 @@ class JobRuns:
 
     async def run(self, job: Job, emit: Emit) -> JobEnd | Later:
         """What the job ended with, or when it runs again."""
+        spec = json.loads(job.spec)
+        deadline_at = spec.get("deadline_at")
         try:
+            if deadline_at is not None and deadline_at <= self._clock.time():
+                raise DeadlineExceeded("the job's deadline had passed before it could run")
             if job.kind == "http":
                 assert self.replay is not None
                 return await self.replay(job)
-            return await self._run_chat(job, emit)
+            return await self._run_chat(job, spec, emit)
         except ServedError as error:
-            return _after(error, job, json.loads(job.spec).get("deadline_at"), self._clock.time())
+            return _after(error, job, deadline_at, self._clock.time())
 
-    async def _run_chat(self, job: Job, emit: Emit) -> JobEnd | Later:
-        spec = json.loads(job.spec)
+    async def _run_chat(self, job: Job, spec: dict[str, Any], emit: Emit) -> JobEnd | Later:
         request = from_mapping(spec["body"])
         context = self._context(spec, job)
         if request.stream:
@@ -85,8 +88,6 @@ class JobRuns:
     def _context(self, spec: dict[str, Any], job: Job) -> RequestContext:
         deadline_at, directives = spec.get("deadline_at"), spec.get("directives") or {}
         remaining = None if deadline_at is None else deadline_at - self._clock.time()
-        if remaining is not None and remaining <= 0:
-            raise DeadlineExceeded("the job's deadline had passed before it could run")
         return RequestContext(
             request_id=spec["request_id"],
             started=self._clock.monotonic(),

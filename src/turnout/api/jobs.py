@@ -22,6 +22,7 @@ from turnout.jobs.feed import JobFeed
 from turnout.jobs.worker import JobWorker
 from turnout.numbers import parse_count
 from turnout.openai.requests import ChatRequest, to_mapping
+from turnout.pipeline.extension import narrowed
 from turnout.ports.jobs import (
     ENDED,
     Job,
@@ -127,12 +128,28 @@ class JobDesk:
 
     async def submit_verb(self, chat: ChatRequest, context: RequestContext, idempotency_key: str) -> Submitted:
         """The accepted job of a chat request whose extension says the rest. Raises ServedError."""
+        self._check(chat, context)
+        directives = narrowed(context, chat.extension).directives
+        deadline_s = directives.deadline_s
+        body = to_mapping(chat)
+        spec = {
+            "body": body,
+            "user": context.caller.user,
+            "request_id": context.request_id,
+            "may_choose": context.may_choose,
+            "deadline_at": None if deadline_s is None else self._clock.time() + deadline_s,
+            "directives": {
+                "no_store": directives.no_store,
+                "no_cache": directives.no_cache,
+                "max_age_s": directives.max_age_s,
+            },
+        }
         wanted = Wanted(
             priority=chat.extension.get("priority", DEFAULT_PRIORITY),
             webhook_url=chat.extension.get("webhook_url", ""),
             idempotency_key=idempotency_key,
         )
-        return await self.submit_chat(chat, context, wanted)
+        return await self.submit("chat", spec, body, context, wanted)
 
     async def accepted(self, submitted: Submitted, request: ApiRequest, preferences: Preferences) -> ApiReply:
         """The reply for an accepted job, after the caller's wait."""
@@ -151,29 +168,6 @@ class JobDesk:
             *secret,
         ]
         return json_reply(202, replace(submitted, job=job).to_dict(), headers)
-
-    async def submit_chat(self, chat: ChatRequest, context: RequestContext, wanted: Wanted) -> Submitted:
-        """The accepted job of a chat request. Raises ServedError."""
-        self._check(chat, context)
-        directives = context.directives
-        deadline_s = min(
-            (value for value in (directives.deadline_s, chat.extension.get("deadline_ms", 0) / 1000) if value),
-            default=None,
-        )
-        body = to_mapping(chat)
-        spec = {
-            "body": body,
-            "user": context.caller.user,
-            "request_id": context.request_id,
-            "may_choose": context.may_choose,
-            "deadline_at": None if deadline_s is None else self._clock.time() + deadline_s,
-            "directives": {
-                "no_store": directives.no_store,
-                "no_cache": directives.no_cache,
-                "max_age_s": directives.max_age_s,
-            },
-        }
-        return await self.submit("chat", spec, body, context, wanted)
 
     async def submit(
         self, kind: JobKind, spec: dict[str, Any], body: Any, context: RequestContext, wanted: Wanted
@@ -206,11 +200,7 @@ class JobDesk:
         elif not submission.state.workers and not self._warned:
             self._warned = True
             log.warning("turnout: jobs are accepted, and %s", NO_WORKER)
-        state = submission.state
-        if self._worker is not None and not state.workers:
-            # This process works on them itself.
-            state = replace(state, workers=1)
-        return Submitted(submission.job, state, secret, self._queue.concurrency)
+        return Submitted(submission.job, self._with_own_worker(submission.state), secret, self._queue.concurrency)
 
     async def answer(self, request: ApiRequest) -> Reply:
         """The reply below `/turnout/jobs/`."""
@@ -243,10 +233,7 @@ class JobDesk:
 
     async def _visible(self, job_id: str, request: ApiRequest) -> Job:
         """The job, if it is this caller's. Raises NotFound: whose it is else is not for them to know."""
-        try:
-            job = await self._store.find(job_id)
-        except JobsUnavailable as error:
-            raise Overloaded("no job can be looked up at the moment", retry_after_s=1.0) from error
+        job = await self._look_up(job_id)
         mine = job is not None and job.user == request.caller.user_key
         if job is not None and job.secret:
             mine = mine and hmac.compare_digest(job.secret, _hashed(request.header(SECRET_HEADER)))
@@ -259,7 +246,17 @@ class JobDesk:
             state = await self._store.state()
         except JobsUnavailable:
             return QueueState(workers=1)
+        return self._with_own_worker(state)
+
+    def _with_own_worker(self, state: QueueState) -> QueueState:
+        """The state as it is where this process works on jobs itself, seen by the store or not yet."""
         return replace(state, workers=1) if self._worker is not None and not state.workers else state
+
+    async def _look_up(self, job_id: str) -> Job | None:
+        try:
+            return await self._store.find(job_id)
+        except JobsUnavailable as error:
+            raise Overloaded("no job can be looked up at the moment", retry_after_s=1.0) from error
 
     async def _cancel(self, job: Job) -> Job | None:
         try:
@@ -279,10 +276,7 @@ class JobDesk:
         found: Job | None = job
         while found is not None and found.status not in ENDED and (left := until - self._clock.monotonic()) > 0:
             await self._feed.changed(job.id, left)
-            try:
-                found = await self._store.find(job.id)
-            except JobsUnavailable as error:
-                raise Overloaded("no job can be looked up at the moment", retry_after_s=1.0) from error
+            found = await self._look_up(job.id)
         return found
 
     def _check_wanted(self, wanted: Wanted) -> None:

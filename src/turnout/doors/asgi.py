@@ -19,7 +19,7 @@ from turnout.doors.asgi_replay import ReplayedExchange
 from turnout.doors.base import WITH_BODY, Door
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
-from turnout.doors.heavy import LIGHT_METHODS, HeavyRequest
+from turnout.doors.heavy import LIGHT_METHODS
 from turnout.doors.route_templates import asgi_template
 from turnout.errors import CallerGone, ServedError, SettingsError
 from turnout.portal import running_loop
@@ -127,10 +127,7 @@ class TurnoutMiddleware(Door[App, Scope]):
             current_request.reset(token)
 
     async def _replay(self, job: Job) -> JobEnd:
-        heavy, endpoint = HeavyRequest.of(job, self.turnout.clock.time()), self._settings.endpoints[job.endpoint]
-        bound = BoundTurnout(self.turnout, lambda: heavy.caller, asyncio.get_running_loop())
-        request = EndpointRequest(bound, endpoint)
-        await request.admit(heavy.body if request.has_prompt(heavy.method) else b"")
+        heavy, bound = await self._admit_replay(job, asyncio.get_running_loop())
         exchange = ReplayedExchange(heavy, self._lifespan_state)
         await self._pass_on(bound, exchange.scope, exchange.receive, exchange.send)
         return exchange.recorder.end()

@@ -13,8 +13,8 @@ from turnout.api.exchange import ApiRequest, Reply
 from turnout.api.routes import Route
 from turnout.context import Caller
 from turnout.doors.bound import BoundTurnout
-from turnout.doors.endpoints import Endpoints
-from turnout.doors.heavy import submit_heavy
+from turnout.doors.endpoints import EndpointRequest, Endpoints
+from turnout.doors.heavy import HeavyRequest, submit_heavy
 from turnout.doors.identity import UserOf, user_id
 from turnout.doors.route_templates import normal_path
 from turnout.errors import InvalidRequest, SettingsError, TooLarge
@@ -121,8 +121,18 @@ class Door(ABC, Generic[App, Raw]):
     async def _submit_heavy(self, request: ApiRequest, *, raw: Raw, name: str) -> Reply:
         """The reply to a heavy request of the app's own path. name: of the endpoint in the settings."""
         caller = self._caller(raw, request.path, name)
-        desk = self.turnout.desk
-        return await submit_heavy(desk, request, caller, self._query(raw), self.turnout.clock.time())
+        return await submit_heavy(self.turnout.desk, request, caller, self.turnout.clock.time())
+
+    async def _admit_replay(
+        self, job: Job, loop: asyncio.AbstractEventLoop | None
+    ) -> tuple[HeavyRequest, BoundTurnout]:
+        """The request of this job, counted and decided as at the door, and the Turnout for its handler. Raises
+        ServedError where it is refused."""
+        heavy = HeavyRequest.of(job)
+        bound = BoundTurnout(self.turnout, lambda: heavy.caller, loop)
+        request = EndpointRequest(bound, self._settings.endpoints[job.endpoint])
+        await request.admit(heavy.body if request.has_prompt(heavy.method) else b"")
+        return heavy, bound
 
     def _one_header(self, raw: Raw, name: str) -> str:
         """The text of a header that says who asks. Raises InvalidRequest where it was sent twice and differs: a proxy

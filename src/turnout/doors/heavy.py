@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from turnout.api.exchange import ApiRequest, Reply
 from turnout.api.preferences import parse_prefer
 from turnout.context import Caller, RequestContext, parse_directives
-from turnout.errors import DeadlineExceeded
 from turnout.openai.answers import dumps
 from turnout.ports.jobs import Job, JobEnd
 
@@ -30,7 +29,7 @@ _NOT_KEPT = frozenset(
 )
 
 
-async def submit_heavy(desk: JobDesk, request: ApiRequest, caller: Caller, query: str, now: float) -> Reply:
+async def submit_heavy(desk: JobDesk, request: ApiRequest, caller: Caller, now: float) -> Reply:
     """The reply to a heavy request: 202, or the app's response where it is there within the caller's wait. now: seconds
     since 1970. Raises ServedError."""
     # Imported here: an app without a queue loads nothing of it.
@@ -41,7 +40,7 @@ async def submit_heavy(desk: JobDesk, request: ApiRequest, caller: Caller, query
     asked = {
         "method": request.method,
         "path": request.path,
-        "query": query,
+        "query": request.query,
         "body": base64.b64encode(request.body).decode(),
     }
     spec = {
@@ -69,11 +68,9 @@ class HeavyRequest:
     caller: Caller
 
     @classmethod
-    def of(cls, job: Job, now: float) -> HeavyRequest:
-        """The request of this job. Raises DeadlineExceeded where its deadline has passed."""
+    def of(cls, job: Job) -> HeavyRequest:
+        """The request of this job."""
         spec: dict[str, Any] = json.loads(job.spec)
-        if spec["deadline_at"] is not None and spec["deadline_at"] <= now:
-            raise DeadlineExceeded("the job's deadline had passed before it could run")
         return cls(
             method=spec["method"],
             path=spec["path"],

@@ -119,10 +119,7 @@ class TurnoutMiddleware(Door[App, Environ]):
         return _AppResponse(body, token)
 
     async def _replay(self, job: Job) -> JobEnd:
-        heavy, endpoint = HeavyRequest.of(job, self.turnout.clock.time()), self._settings.endpoints[job.endpoint]
-        bound = BoundTurnout(self.turnout, lambda: heavy.caller, None)
-        request = EndpointRequest(bound, endpoint)
-        await request.admit(heavy.body if request.has_prompt(heavy.method) else b"")
+        heavy, bound = await self._admit_replay(job, None)
         return await asyncio.to_thread(self._play, heavy, bound)
 
     def _play(self, heavy: HeavyRequest, bound: BoundTurnout) -> JobEnd:

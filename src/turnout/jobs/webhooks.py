@@ -8,6 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from turnout.jobs.retries import webhook_delay
+from turnout.jobs.waiting import wait_at_most
 from turnout.ports.jobs import Job, JobsUnavailable, WebhookQueue
 
 log = logging.getLogger("turnout.jobs")
@@ -50,11 +51,7 @@ class JobWebhooks:
                         task.add_done_callback(lambda _: self._woken.set())
                 except JobsUnavailable as error:
                     log.warning("turnout: webhooks wait: %s", error)
-                waiting = asyncio.ensure_future(self._woken.wait())
-                try:
-                    await asyncio.wait({waiting}, timeout=POLL_S)
-                finally:
-                    waiting.cancel()
+                await wait_at_most(self._woken, POLL_S)
         finally:
             for task in self._sending:
                 task.cancel()

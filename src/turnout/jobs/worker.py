@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from turnout.jobs.feed import JobFeed
 from turnout.jobs.retries import Later
+from turnout.jobs.waiting import wait_at_most
 from turnout.jobs.webhooks import JobWebhooks
 from turnout.ports.jobs import Job, JobEnd, Jobs, JobsUnavailable
 from turnout.ports.runtime import Clock
@@ -126,7 +127,7 @@ class JobWorker:
                     pass
             except JobsUnavailable as error:
                 log.warning("turnout: no job can be claimed: %s", error)
-            await _first(self._woken, POLL_S if len(self._tasks) < self.at_once else BEAT_S)
+            await wait_at_most(self._woken, POLL_S if len(self._tasks) < self.at_once else BEAT_S)
 
     async def _claim_one(self) -> bool:
         kinds = self._kinds()
@@ -237,14 +238,6 @@ class JobWorker:
             except JobsUnavailable as error:
                 log.warning("turnout: expired jobs cannot be deleted: %s", error)
             await self._clock.sleep(SWEEP_S * (0.5 + random.random()))
-
-
-async def _first(event: asyncio.Event, seconds: float) -> None:
-    waiting = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait({waiting}, timeout=seconds)
-    finally:
-        waiting.cancel()
 
 
 async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:

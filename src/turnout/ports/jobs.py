@@ -68,11 +68,6 @@ class Job:
     hook: str = ""
     hook_tries: int = 0
 
-    @property
-    def ended_status(self) -> bool:
-        """Whether it is over."""
-        return self.status in ENDED
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:

@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from turnout.api.access import StatusAccess
 from turnout.api.chat import Chat
-from turnout.api.feedback import Feedback
-from turnout.api.health import Health
 from turnout.api.messages import AnthropicMessages
 from turnout.api.models import ModelList
 from turnout.api.responses import ResponsesApi
-from turnout.api.routes import Api, OwnPages, Routes, Wires, route_table
-from turnout.api.status import Status
-from turnout.api.status_snapshot import Snapshots, Sources
+from turnout.api.routes import Api, Routes, Wires, route_table
 from turnout.caching.keys import CacheKeys, policy_digest
 from turnout.clock import SystemClock
 from turnout.home_loop import HomeLoop
@@ -39,12 +35,11 @@ from turnout.routing.router import Router
 from turnout.routing.share_sync import ShareSync
 from turnout.settings import Routing, Settings
 from turnout.settings.secrets import salt_of
+from turnout.status_assembly import build_status
 from turnout.stores.factory import Stores, stores_from
 from turnout.stores.memory.response_store import ResponseStore
-from turnout.telemetry.alert_watch import AlertWatch
 from turnout.telemetry.counters import Counters, CountKeeper
 from turnout.telemetry.factory import observer_from, report_store_change, request_log_from
-from turnout.telemetry.feedback_log import FeedbackLog
 from turnout.telemetry.request_log import RequestLog
 from turnout.telemetry.ticker import Ticker
 from turnout.upstream import litellm_import
@@ -171,56 +166,23 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         )
     )
     chat = Chat(pipeline, path=settings.server.chat_path, max_params_bytes=settings.server.max_params_bytes)
-    keeper = CountKeeper(counters, stores.counter_store)
     queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, plugs.get("works"))
-    watches: list[AlertWatch] = []
-    sources = Sources(
-        settings=settings,
+    status = build_status(
+        settings,
         clock=clock,
-        keeper=keeper,
-        gate=stores.gate,
+        stores=stores,
+        access=access,
+        counters=counters,
         bulkhead=bulkhead,
         policies=policies,
-        shared=settings.redis is not None,
-        queue=None if queue is None else queue.figures,
-        alerts=lambda: [row for watch in watches for row in watch.firing()],
-    )
-    alert_watch = AlertWatch(
-        keeper=keeper,
-        claims=stores.circuit_store,
-        clock=clock,
-        around=sources.around,
-        send=sender.send if sender is not None else None,
-        body_format=settings.alerts.format,
-    )
-    watches.append(alert_watch)
-    if sender is not None:
-        sender.on_undelivered = alert_watch.note_undelivered
-    ticker = None
-    if counters.counting:
-        ticker = Ticker(partial(_count_and_look, keeper, alert_watch), clock)
-    elif settings.redis is not None:
-        ticker = Ticker(keeper.flush_all, clock)
-    if ticker is not None:
-        counters.changed = ticker.start
-    pages = OwnPages(
-        status=Status(access, Snapshots(sources), clock),
-        feedback=Feedback(
-            access=access,
-            keeper=keeper,
-            cache_admin=stores.cache_admin,
-            clock=clock,
-            feedback_log=FeedbackLog(settings.log.path) if settings.log.path else None,
-            shared=settings.redis is not None,
-        ),
-        health=Health(
-            litellm_import.loaded if plugs.get("provider") is None else lambda: True,
-            None if queue is None else queue.desk.warning,
-        ),
+        sender=sender,
+        is_ready=litellm_import.loaded if plugs.get("provider") is None else lambda: True,
+        queue_figures=None if queue is None else queue.figures,
+        queue_warning=None if queue is None else queue.desk.warning,
     )
     kept_responses = ResponseStore(clock, settings.responses.ttl_s)
     wires = Wires(messages=AnthropicMessages(chat), responses=ResponsesApi(chat, kept_responses))
-    table = route_table(settings.server, chat, ModelList(catalog.names, catalog.models_of, limits), pages, wires)
+    table = route_table(settings.server, chat, ModelList(catalog.names, catalog.models_of, limits), status.pages, wires)
     routes = Routes((*table, *(queue.routes if queue is not None else ())))
     api = Api(
         settings=settings,
@@ -229,7 +191,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         chat=chat,
         routes=routes,
         counters=counters,
-        forget=partial(_forget, keeper, kept_responses),
+        forget=partial(_forget, status.keeper, kept_responses),
     )
     return Parts(
         api=api,
@@ -243,16 +205,9 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         drift=drift,
         sender=sender,
         request_log=request_log,
-        ticker=ticker,
+        ticker=status.ticker,
         queue=queue,
     )
-
-
-async def _count_and_look(keeper: CountKeeper, alerts: AlertWatch) -> bool:
-    """A second's work of the process; there is always more."""
-    await keeper.flush()
-    await alerts.look()
-    return True
 
 
 def _queue(settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, works: bool | None) -> QueueParts:

@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.context import user_key
 from turnout.ports.admission import Gate, Settlement
-from turnout.ports.counting import MINUTE_S, TEN_MINUTES_S, TOTALS, Bucket
+from turnout.ports.counting import MINUTE_S, TEN_MINUTES_S, TOTALS
 from turnout.ports.limits import BudgetState
 from turnout.ports.runtime import Clock
 from turnout.quota.policies import Policies, endpoint_key
@@ -102,37 +102,11 @@ class Snapshots:
         since = totals.series.get("since", now)
         ten_start = start - start % TEN_MINUTES_S
         spenders, decisions = await sources.keeper.store.rest(ten_start, start + steps * step_s)
-        return self._table(name, now, start, step_s, steps, buckets, spenders, decisions, since) | {
-            "budgets": [budget_figures(state, now) for state in await self._budgets(buckets, spenders, now)],
-            "queue": dict(await sources.queue_figures()),
-        }
-
-    def _table(
-        self,
-        name: str,
-        now: int,
-        start: int,
-        step_s: int,
-        steps: int,
-        buckets: Sequence[Bucket],
-        spenders: Mapping[str, int],
-        decisions: Sequence[bytes],
-        since: int,
-    ) -> dict[str, Any]:
-        sources = self._sources
-        counters = sources.keeper.counters
-        figures = summary(merged(buckets), sources.settings.model_names)
         rows = [json.loads(decision) for decision in decisions]
-        thresholds = [row["threshold"] for row in rows if row.get("threshold") is not None]
-        routing = sources.settings.routing
-        figures["routing"] |= {
-            "asked_share": routing.max_expensive_share,
-            "keep_quality": routing.keep_quality,
-            "threshold": thresholds[0] if thresholds else routing.threshold,
-            "drift": counters.drift,
-            "drift_novel_share": counters.novel,
-        }
+        figures = summary(merged(buckets), sources.settings.model_names)
+        figures["routing"] |= self._routing(rows)
         top = sorted(spenders.items(), key=lambda item: -item[1])[:MOST_USERS]
+        counters = sources.keeper.counters
         return {
             "object": "turnout.status",
             "now": iso(now),
@@ -149,20 +123,31 @@ class Snapshots:
             "top_users": [{"user": user, "cost_usd": usd(nanos)} for user, nanos in top],
             "decisions": rows,
             "over_time": over_time(buckets, start, step_s, steps),
+            "budgets": await self._budgets(figures["endpoints"], [user for user, _ in top], now),
+            "queue": dict(await sources.queue_figures()),
         }
 
-    async def _budgets(
-        self, buckets: Sequence[Bucket], spenders: Mapping[str, int], now: int
-    ) -> tuple[BudgetState, ...]:
+    def _routing(self, decisions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What was asked of the routing, and what it does now. decisions: the newest first."""
+        routing, counters = self._sources.settings.routing, self._sources.keeper.counters
+        thresholds = (row["threshold"] for row in decisions if row.get("threshold") is not None)
+        return {
+            "asked_share": routing.max_expensive_share,
+            "keep_quality": routing.keep_quality,
+            "threshold": next(thresholds, routing.threshold),
+            "drift": counters.drift,
+            "drift_novel_share": counters.novel,
+        }
+
+    async def _budgets(self, seen: Iterable[str], top: Iterable[str], now: int) -> list[dict[str, Any]]:
+        """The budgets of all, of the endpoints configured and seen, and of the top spenders."""
         sources = self._sources
         if not sources.policies.budgeted:
-            return ()
-        seen = {part for bucket in buckets for part in _endpoints(bucket.series)}
-        endpoints = dict.fromkeys((*sources.settings.endpoints, *sorted(seen - {OTHER, ""})))
-        top = sorted(spenders, key=lambda user: -spenders[user])[:MOST_USERS]
+            return []
+        endpoints = dict.fromkeys((*sources.settings.endpoints, *sorted(set(seen) - {OTHER, ""})))
         users = [user if user.startswith("user:") else user_key(user) for user in top]
         keys = ["total", *(endpoint_key(endpoint) for endpoint in endpoints), *users]
-        return await sources.budget_states(keys, now)
+        return [budget_figures(state, now) for state in await sources.budget_states(keys, now)]
 
     async def totals(self) -> Mapping[str, int]:
         """Every series since the first count."""
@@ -245,7 +230,3 @@ def window_name(seconds: float) -> str:
     """`day`, `week` or `month`, whatever the clock's change does to its length."""
     days = seconds / 86_400
     return "day" if days < 2 else "week" if days < 20 else "month"
-
-
-def _endpoints(series: Iterable[str]) -> Iterable[str]:
-    return (name.split("\x1f")[1] for name in series if name.startswith("requests\x1f") and name.count("\x1f") > 1)

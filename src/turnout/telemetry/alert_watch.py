@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from turnout.ports.counting import MINUTE_S, TEN_MINUTES_S, TOTALS
 from turnout.ports.runtime import Clock
-from turnout.telemetry.alert_rules import DAY_S, RECENT_S, Change, Hysteresis, Situation
+from turnout.telemetry.alert_rules import DAY_S, RECENT_S, SPIKE_S, Change, Hysteresis, Situation
 from turnout.telemetry.counters import CountKeeper
 from turnout.telemetry.figures import Counts, merged
 
@@ -92,9 +92,9 @@ class AlertWatch:
     async def _situation(self, now: float) -> Situation:
         store = self._keeper.store
         minute = int(now) // MINUTE_S * MINUTE_S
-        recent = merged(await store.read(minute - RECENT_S + MINUTE_S, minute + MINUTE_S, MINUTE_S))
+        minutes = await store.read(minute - SPIKE_S + MINUTE_S, minute + MINUTE_S, MINUTE_S)
+        recent = (bucket for bucket in minutes if bucket.start > minute - RECENT_S)
         ten = int(now) // TEN_MINUTES_S * TEN_MINUTES_S
-        spike = merged(await store.read(minute - TEN_MINUTES_S + MINUTE_S, minute + MINUTE_S, MINUTE_S))
         spent, _ = await store.rest(ten, ten + TEN_MINUTES_S)
         if self._day is None or now - self._day[0] >= DAY_EVERY_S:
             # Not the last full ten minutes: the fault would be held against itself.
@@ -105,9 +105,9 @@ class AlertWatch:
         (totals,) = await store.read(0, 0, TOTALS)
         counters = self._keeper.counters
         return Situation(
-            recent=Counts(recent),
+            recent=Counts(merged(recent)),
             day=self._day[1],
-            spike=Counts(spike),
+            spike=Counts(merged(minutes)),
             spent=spent,
             spent_before=self._day[2],
             before_s=min(float(DAY_S), now - totals.series.get("since", now)),

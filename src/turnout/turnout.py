@@ -88,6 +88,12 @@ class Turnout:
             self._parts.prices.require_all()
         self.start_worker()
 
+    @property
+    def lacks_worker(self) -> bool:
+        """Whether this process is to work on jobs and has not begun. For any thread."""
+        queue = self._parts.queue
+        return queue is not None and queue.worker is not None and not queue.worker.works
+
     def start_worker(self) -> None:
         """Begins to work on jobs on the running loop, where this process does and has not begun."""
         queue = self._parts.queue

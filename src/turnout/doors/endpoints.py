@@ -12,6 +12,7 @@ from turnout.api.response_headers import Headers, app_seconds, cost_text, decisi
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.route_templates import PARAMETER, normal_path, normal_template
 from turnout.pricing import total
+from turnout.records import Outcome
 from turnout.settings import Endpoint
 
 _ANY_PATH = re.compile(r"\{[^{}]+:path\}|<path:[^<>]+>")
@@ -96,10 +97,13 @@ class EndpointRequest:
         turnout, decision, outcomes = self._bound.turnout, self._bound.decision, self._bound.outcomes
         total_s = turnout.clock.monotonic() - self._started
         turnout.observe_app(self._bound.find_caller().endpoint, app_seconds(total_s, outcomes))
-        cost = total(outcome.cost_usd for outcome in outcomes)
         return [
             *(decision_headers(decision) if decision is not None else ()),
-            *([("x-turnout-cost-usd", cost_text(cost))] if turnout.settings.server.cost_header else ()),
+            *([_cost_header(outcomes)] if turnout.settings.server.cost_header else ()),
             *self._limits,
             *handler_timing(total_s, outcomes),
         ]
+
+
+def _cost_header(outcomes: Sequence[Outcome]) -> tuple[str, str]:
+    return "x-turnout-cost-usd", cost_text(total(outcome.cost_usd for outcome in outcomes))

@@ -145,7 +145,8 @@ class TurnoutMiddleware(Door[App, Environ]):
 
     def _working(self, app: App) -> App:
         def entry(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            portal.portal_loop().call_soon_threadsafe(self.turnout.start_worker)
+            if self.turnout.lacks_worker:
+                portal.portal_loop().call_soon_threadsafe(self.turnout.start_worker)
             return app(environ, start_response)
 
         return entry

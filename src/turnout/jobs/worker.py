@@ -84,9 +84,14 @@ class JobWorker:
         """How many jobs run here."""
         return len(self._tasks)
 
+    @property
+    def works(self) -> bool:
+        """Whether it works in this process."""
+        return bool(self._loops) and self._pid == os.getpid() and not self._loops[0].get_loop().is_closed()
+
     def start(self) -> None:
         """Begins to work on the running loop, unless it does already."""
-        if self._loops and self._pid == os.getpid() and not self._loops[0].get_loop().is_closed():
+        if self.works:
             return
         self._pid, self._draining = os.getpid(), False
         self._tasks, self._tokens, self._reasons = {}, {}, {}

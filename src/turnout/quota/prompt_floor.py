@@ -8,7 +8,7 @@ before a blank is one of its own. Of the scripts that are written without blanks
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from turnout.openai.messages import IMAGE_PARTS, Message
@@ -25,16 +25,7 @@ IMAGE_TOKENS = 1
 def characters(messages: Iterable[Message]) -> int:
     """How many characters the texts of these messages have, a counted bound of `text_floor`: no text has more tokens
     by it than characters."""
-    count = 0
-    for message in messages:
-        content = message.get("content")
-        if isinstance(content, str):
-            count += len(content)
-        else:
-            count += sum(map(len, _part_texts(content)))
-        if message.get("tool_calls"):
-            count += sum(map(len, _argument_texts(message)))
-    return count
+    return sum(len(text) for message in messages for text in _texts(message))
 
 
 def prompt_floor(messages: Iterable[Message]) -> int:
@@ -42,13 +33,8 @@ def prompt_floor(messages: Iterable[Message]) -> int:
     nothing."""
     tokens = 0
     for message in messages:
-        content = message.get("content")
-        if isinstance(content, str):
-            tokens += text_floor(content)
-        else:
-            tokens += sum(map(text_floor, _part_texts(content)))
-            tokens += IMAGE_TOKENS * sum(part.get("type") in IMAGE_PARTS for part in _parts(content))
-        tokens += sum(map(text_floor, _argument_texts(message)))
+        tokens += sum(map(text_floor, _texts(message)))
+        tokens += IMAGE_TOKENS * sum(part.get("type") in IMAGE_PARTS for part in _parts(message.get("content")))
     return tokens
 
 
@@ -65,16 +51,16 @@ def _parts(content: Any) -> Iterable[Mapping[str, Any]]:
     return [part for part in content if isinstance(part, Mapping)] if isinstance(content, list | tuple) else ()
 
 
-def _part_texts(content: Any) -> list[str]:
-    return [text for part in _parts(content) if isinstance(text := part.get("text"), str)]
-
-
-def _argument_texts(message: Message) -> list[str]:
-    texts = []
+def _texts(message: Message) -> Iterator[str]:
+    """What the message says, and the arguments of the tools that it calls."""
+    content = message.get("content")
+    if isinstance(content, str):
+        yield content
+    else:
+        yield from (text for part in _parts(content) if isinstance(text := part.get("text"), str))
     calls = message.get("tool_calls")
     for call in calls if isinstance(calls, list) else ():
         function = call.get("function") if isinstance(call, Mapping) else None
         arguments = function.get("arguments") if isinstance(function, Mapping) else None
         if isinstance(arguments, str):
-            texts.append(arguments)
-    return texts
+            yield arguments

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from turnout.ports.admission import Ask
 from turnout.ports.limits import BudgetClaim, RateClaim
+from turnout.stores.batches import batched
 from turnout.stores.memory.ledger import Ledger
 
 # Accounts whose claims are kept; beyond it the least recently used is told nothing of.
@@ -100,9 +101,9 @@ class OutageBook:
         self._budgets.clear()
         self._calls = {}
         reports = [
-            *(Report(name=new_name(), at=now, rates=batch) for batch in batched_some([r for r in rates if r[1]])),
-            *(Report(name=new_name(), at=now, budgets=batch) for batch in batched_some([b for b in budgets if b[2]])),
-            *(Report(name=new_name(), at=now, calls=batch) for batch in batched_some(calls)),
+            *(Report(name=new_name(), at=now, rates=batch) for batch in batched((r for r in rates if r[1]), BATCH)),
+            *(Report(name=new_name(), at=now, budgets=batch) for batch in batched((b for b in budgets if b[2]), BATCH)),
+            *(Report(name=new_name(), at=now, calls=batch) for batch in batched(calls, BATCH)),
         ]
         return reports, leases
 
@@ -111,8 +112,3 @@ class OutageBook:
         claims.move_to_end(key)
         if len(claims) > self._max_accounts:
             claims.popitem(last=False)
-
-
-def batched_some(values: Sequence[Value]) -> list[tuple[Value, ...]]:
-    """Returns the values in tuples of at most BATCH."""
-    return [tuple(values[start : start + BATCH]) for start in range(0, len(values), BATCH)]

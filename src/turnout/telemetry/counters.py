@@ -22,6 +22,7 @@ from turnout.pricing import Price, nano
 from turnout.records import SERVED_FROM_CACHE, Attempt, Outcome, Tier, Usage
 from turnout.settings import Settings
 from turnout.telemetry import names
+from turnout.telemetry.remembered import Remembered
 from turnout.telemetry.series import BOUNDS, MICRO, OTHER, SCORE_BINS, bin_of, series
 
 # Endpoints that have series of their own, the settings' first.
@@ -62,9 +63,10 @@ class Counters:
         self._increments = Increments()
         self._series: dict[str, int] = {}
         self._decisions: deque[tuple[float, Outcome]] = deque(maxlen=MOST_DECISIONS)
-        self._baselines: dict[Usage, int] = {}
-        self._keys: dict[str, str] = {}
-        self._names: dict[tuple[str, ...], str] = {}
+        # A hit tells the same usage each time, of the same user.
+        self._baselines = Remembered(self._baseline_cost, MOST_REMEMBERED)
+        self._keys = Remembered(user_key, MOST_REMEMBERED)
+        self._names = Remembered[tuple[str, ...], str](lambda parts: series(*parts), MOST_NAMES)
         self._minute = -MINUTE_S
         self.drift: float | None = None
         self.novel: float | None = None
@@ -106,12 +108,7 @@ class Counters:
         if not self._minute <= now < self._minute + MINUTE_S:
             self._minute = int(now) // MINUTE_S * MINUTE_S
             self._series = self._increments.series.setdefault(self._minute, {})
-        parts = (metric, *labels)
-        name = self._names.get(parts)
-        if name is None:
-            if len(self._names) >= MOST_NAMES:
-                self._names.clear()
-            name = self._names[parts] = series(metric, *labels)
+        name = self._names[(metric, *labels)]
         self._series[name] = self._series.get(name, 0) + amount
 
     def time(self, timing: str, seconds: float, *labels: str) -> None:
@@ -199,11 +196,10 @@ class Counters:
     def _count_saving(self, outcome: Outcome, paid: int) -> None:
         part, baseline = "routing", 0
         if _is_answered(outcome):
-            price = self._prices().get(self._best)
-            if price is None:
+            if self._best not in self._prices():
                 self.add("unpriced")
                 return
-            baseline = self._baseline_cost(price, outcome.usage)
+            baseline = self._baselines[outcome.usage]
             self.add("all_expensive", amount=baseline)
             if outcome.cache == "semantic":
                 part = "semantic"
@@ -212,22 +208,9 @@ class Counters:
         if baseline != paid:
             self.add("saving", part, amount=baseline - paid)
 
-    def _baseline_cost(self, price: Price, usage: Usage) -> int:
-        """Nano-USD at the expensive tier's first model. Remembered: a hit tells the same usage each time."""
-        cost = self._baselines.get(usage)
-        if cost is None:
-            if len(self._baselines) >= MOST_REMEMBERED:
-                self._baselines.clear()
-            cost = self._baselines[usage] = nano(price.cost(usage))
-        return cost
-
-    def _key(self, user: str) -> str:
-        key = self._keys.get(user)
-        if key is None:
-            if len(self._keys) >= MOST_REMEMBERED:
-                self._keys.clear()
-            key = self._keys[user] = user_key(user)
-        return key
+    def _baseline_cost(self, usage: Usage) -> int:
+        """Nano-USD at the expensive tier's first model, whose price is known."""
+        return nano(self._prices()[self._best].cost(usage))
 
     def _count_score(self, outcome: Outcome) -> None:
         decision = outcome.decision
@@ -256,12 +239,12 @@ class Counters:
         if outcome.user == ANONYMOUS:
             return "anonymous"
         short = len(outcome.user) <= LONGEST_LABEL and outcome.user.isprintable()
-        return outcome.user if self._user_ids and short else self._key(outcome.user)
+        return outcome.user if self._user_ids and short else self._keys[outcome.user]
 
     def _answer(self, outcome: Outcome) -> bytes:
         answer = RememberedAnswer(
             at=int(self._clock.time()),
-            user=self._key(outcome.user),
+            user=self._keys[outcome.user],
             endpoint=outcome.endpoint,
             tier=outcome.tier,
             cache=outcome.cache,

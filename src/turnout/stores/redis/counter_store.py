@@ -6,8 +6,7 @@ import json
 import secrets
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from turnout.ports.counting import (
     ANSWERS_KEPT_S,
@@ -26,6 +25,7 @@ from turnout.ports.counting import (
     RememberedAnswer,
 )
 from turnout.ports.runtime import Clock
+from turnout.stores.batches import batched
 from turnout.stores.redis.client import RedisClient
 from turnout.stores.redis.connection import StoreUnreachable
 
@@ -160,16 +160,6 @@ def _batches(increments: Increments, now: float) -> Iterator[str]:
         )
     for some in batched(increments.answers.items(), ANSWERS_A_CALL):
         yield _json(empty | {"answers": [[name, packed.decode("utf-8", "replace")] for name, packed in some]})
-
-
-Item = TypeVar("Item")
-
-
-def batched(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
-    """The items in tuples of so many."""
-    left = iter(items)
-    while some := tuple(islice(left, size)):
-        yield some
 
 
 def _texts(amounts: Mapping[str, int]) -> dict[str, str]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from turnout.openai.requests import CARRIED, PARAMETERS
+from turnout.settings.bounds import check_positive
 from turnout.settings.reader import require
-
-# Ten years, as for every time in the settings.
-_LONGEST_S = 315_360_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +19,7 @@ class Conversation:
     fields: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        require(math.isfinite(self.ttl_s) and 0 < self.ttl_s <= _LONGEST_S, "ttl_s", self.ttl_s, "must be more than 0")
+        check_positive(self, "ttl_s")
         for name in self.fields:
             taken = name in PARAMETERS or name in CARRIED or name in ("", "model", "messages", "stream", "turnout")
             require(not taken, "fields", name, "has a meaning of its own in a request; name another body field")

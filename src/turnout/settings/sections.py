@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,6 +14,7 @@ from turnout.errors import SettingsError
 from turnout.records import Tier
 from turnout.redaction import is_variable_name, without_password, without_path, without_secrets
 from turnout.settings import redis_url
+from turnout.settings.bounds import check_not_negative, check_positive, check_share
 from turnout.settings.conversation import Conversation
 from turnout.settings.entries import expand_entries
 from turnout.settings.notation import Budget, Rate
@@ -27,42 +27,6 @@ from turnout.settings.toml_file import mapping_of
 VIRTUAL_MODELS = ("auto", "cheap", "expensive")
 # Beyond how long a call may last: what is still held then was never given back.
 LEASE_MARGIN_S = 60.0
-
-
-# Ten years: longer is meant as "for ever", which no store keeps, and a clock in milliseconds must hold the sum.
-LONGEST_S = 315_360_000.0
-# Counts, bytes and amounts beyond these are no longer whole numbers in Redis' scripts, which reckon in doubles.
-LARGEST_COUNT = 10**12
-LARGEST_USD_PER_MILLION = Decimal(1_000_000)
-
-
-def _positive(section: Any, *keys: str) -> None:
-    for key in keys:
-        value = getattr(section, key)
-        require(math.isfinite(value) and value > 0, key, value, "must be more than 0")
-        _bounded(key, value)
-
-
-def _not_negative(section: Any, *keys: str) -> None:
-    for key in keys:
-        value = getattr(section, key)
-        require(math.isfinite(value) and value >= 0, key, value, "must be at least 0")
-        _bounded(key, value)
-
-
-def _bounded(key: str, value: Any) -> None:
-    if key.endswith("_s"):
-        require(value <= LONGEST_S, key, value, f"must be at most {LONGEST_S:.0f} seconds (ten years)")
-    elif key.endswith("usd_per_million"):
-        require(value <= LARGEST_USD_PER_MILLION, key, value, f"must be at most {LARGEST_USD_PER_MILLION} USD")
-    else:
-        require(value <= LARGEST_COUNT, key, value, f"must be at most {LARGEST_COUNT}")
-
-
-def _share(section: Any, *keys: str) -> None:
-    for key in keys:
-        value = getattr(section, key)
-        require(value is None or 0 <= value <= 1, key, value, "must be between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,15 +96,15 @@ class Model:
     max_waiting: int = 256
 
     def __post_init__(self) -> None:
-        _positive(self, "connect_timeout_s", "first_token_timeout_s", "chunk_timeout_s", "timeout_s")
-        _positive(self, "max_concurrency", "max_image_tokens")
-        _not_negative(self, "max_waiting")
+        check_positive(self, "connect_timeout_s", "first_token_timeout_s", "chunk_timeout_s", "timeout_s")
+        check_positive(self, "max_concurrency", "max_image_tokens")
+        check_not_negative(self, "max_waiting")
         for key in ("max_output_tokens", "max_input_tokens", "prompt_cache_ttl_s"):
             if getattr(self, key) is not None:
-                _positive(self, key)
+                check_positive(self, key)
         for key in ("input_usd_per_million", "output_usd_per_million", *OPTIONAL_PRICES):
             if getattr(self, key) is not None:
-                _not_negative(self, key)
+                check_not_negative(self, key)
         one_price = (self.input_usd_per_million is None) != (self.output_usd_per_million is None)
         require(
             not one_price,
@@ -187,7 +151,7 @@ class Routing:
     forced: Literal["all", "cheap", "none"] = "all"
 
     def __post_init__(self) -> None:
-        _share(self, "keep_quality", "max_expensive_share", "threshold")
+        check_share(self, "keep_quality", "max_expensive_share", "threshold")
         targets = [k for k in ("keep_quality", "max_expensive_share", "threshold") if getattr(self, k) is not None]
         require(len(targets) <= 1, " and ".join(targets), NO_VALUE, "are set; set exactly one of them")
         for alias in self.aliases:
@@ -217,7 +181,7 @@ class Server:
             path = getattr(self, name)
             good = path == "" or (path.startswith("/") and not path.endswith("/"))
             require(good, name, path, 'must begin with "/" and not end with it, or be "" for off')
-        _positive(self, "max_body_bytes", "max_params_bytes", "max_answer_bytes")
+        check_positive(self, "max_body_bytes", "max_params_bytes", "max_answer_bytes")
 
     @property
     def models_path(self) -> str:
@@ -233,7 +197,7 @@ class Responses:
     ttl_s: float = 86_400.0  # How long one can be asked for and continued.
 
     def __post_init__(self) -> None:
-        _positive(self, "ttl_s")
+        check_positive(self, "ttl_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +209,7 @@ class Semantic:
     max_error: float = 0.02
 
     def __post_init__(self) -> None:
-        _share(self, "max_error")
+        check_share(self, "max_error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,8 +226,8 @@ class Cache:
     semantic: Semantic = field(default_factory=Semantic)
 
     def __post_init__(self) -> None:
-        _positive(self, "ttl_s", "max_entries", "max_bytes")
-        _not_negative(self, "stale_s")
+        check_positive(self, "ttl_s", "max_entries", "max_bytes")
+        check_not_negative(self, "stale_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,7 +251,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.per_user_concurrent is not None:
-            _positive(self, "per_user_concurrent")
+            check_positive(self, "per_user_concurrent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,7 +269,7 @@ class Budgets:
     pacing: bool = False
 
     def __post_init__(self) -> None:
-        _positive(self, "default_max_output_tokens")
+        check_positive(self, "default_max_output_tokens")
         for share in self.alert_at:
             require(0 < share <= 1, "alert_at", share, "shares are above 0 and at most 1")
         try:
@@ -353,8 +317,8 @@ class Retry:
     stream_deadline_s: float = 600.0
 
     def __post_init__(self) -> None:
-        _positive(self, "attempts", "base_s", "cap_s", "deadline_s", "stream_deadline_s")
-        _share(self, "budget")
+        check_positive(self, "attempts", "base_s", "cap_s", "deadline_s", "stream_deadline_s")
+        check_share(self, "budget")
         require(self.cap_s >= self.base_s, "cap_s", self.cap_s, f"must be at least base_s ({self.base_s})")
 
     def lease_s(self, *, stream: bool) -> float:
@@ -370,7 +334,7 @@ class Breaker:
     reset_s: float = 30.0
 
     def __post_init__(self) -> None:
-        _positive(self, "failures", "reset_s")
+        check_positive(self, "failures", "reset_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,7 +396,7 @@ class Redis:
     on_outage: Literal["local"] = "local"
 
     def __post_init__(self) -> None:
-        _positive(self, "timeout_s")
+        check_positive(self, "timeout_s")
         problem = redis_url.problem_of(self.url)
         require(not problem, "url", NO_VALUE, problem)
         good = self.prefix.isascii() and self.prefix.isprintable() and not {*"{} *?[]"} & {*self.prefix}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+from contextlib import closing
 from pathlib import Path
+
+from turnout.telemetry.line_file import LineFile
 
 log = logging.getLogger("turnout")
 
@@ -18,13 +20,11 @@ class FeedbackLog:
         self.path = path.with_name(f"{path.stem}.feedback{path.suffix or '.jsonl'}")
 
     def append(self, request_id: str, quality: float) -> None:
-        """Appends one rating, in one write: workers may share the file. What cannot be written is logged."""
+        """Appends one rating. What cannot be written is logged."""
         line = json.dumps({"request_id": request_id, "quality": quality}).encode() + b"\n"
+        # Opened for each: ratings are rare, and come on any thread.
         try:
-            file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-            try:
-                os.write(file, line)
-            finally:
-                os.close(file)
+            with closing(LineFile(self.path)) as file:
+                file.append(line)
         except OSError as error:
             log.warning("a rating could not be written: %s", error)

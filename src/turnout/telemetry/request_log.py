@@ -23,6 +23,7 @@ from turnout.errors import SettingsError
 from turnout.openai.messages import Message, text_of
 from turnout.ports.runtime import ProviderCall
 from turnout.records import Attempt, Outcome, Tier
+from turnout.telemetry.line_file import LineFile
 
 log = logging.getLogger("turnout")
 
@@ -102,8 +103,7 @@ class _Writer:
         self._queue: queue.Queue[tuple[Record, Outcome, float] | None] = queue.Queue(MAX_QUEUED)
         self._characters = 0
         self._characters_lock = threading.Lock()
-        self._file: int | None = None
-        self._torn = False
+        self._file = LineFile(path)
         self._thread = threading.Thread(target=self._run, name="turnout.request-log", daemon=True)
         self._thread.start()
 
@@ -139,8 +139,7 @@ class _Writer:
             if batch:
                 self._append(b"".join(json_line(*row) for row in batch), len(batch))
                 self._release(sum(_size(record) for record, _, _ in batch))
-        if self._file is not None:
-            os.close(self._file)
+        self._file.close()
 
     def _next_batch(self) -> tuple[list[tuple[Record, Outcome, float]], bool]:
         """The queued records, at most MAX_BATCH, once there is one; and whether close() was called."""
@@ -158,47 +157,14 @@ class _Writer:
 
     def _append(self, lines: bytes, count: int) -> None:
         try:
-            file = self._reopened_file()
-            # What a full disk cut short is ended before the next line begins: one line is lost then, not two.
-            lines = b"\n" + lines if self._torn else lines
-            while lines:
-                written = os.write(file, lines)
-                self._torn = lines[written - 1 : written] != b"\n"
-                lines = lines[written:]
+            self._file.append(lines)
         except OSError as error:
             log.debug("request log %s: %s", self._path, error)
             self._on_lost(count)
 
-    def _reopened_file(self) -> int:
-        if self._file is not None and not _is_open_file(self._path, self._file):
-            os.close(self._file)
-            self._file = None
-        if self._file is None:
-            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-            self._torn = _ends_torn(self._path)
-        return self._file
-
 
 def _size(record: Record) -> int:
     return sum(len(text_of(message)) for message in record.messages)
-
-
-def _is_open_file(path: Path, file: int) -> bool:
-    """Whether the path leads to the open file, not to another."""
-    try:
-        at_path, opened = os.stat(path), os.fstat(file)
-    except OSError:
-        return False
-    return (at_path.st_dev, at_path.st_ino) == (opened.st_dev, opened.st_ino)
-
-
-def _ends_torn(path: Path) -> bool:
-    """Whether the last line of this file was not written to its end, by a process that was killed or a full disk."""
-    if not path.is_file() or not path.stat().st_size:
-        return False
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read() != b"\n"
 
 
 def _writable_path(path: str) -> Path:

@@ -29,6 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.support.redis_server import RedisServer
+from tests.support.status_doors import BARE, STATUS, TOKEN
 
 from turnout import Turnout
 from turnout.asgi import TurnoutMiddleware
@@ -42,17 +43,6 @@ from turnout.telemetry.counters import Counters, CountKeeper
 from turnout.testing import FixedScorer, ManualClock, ScriptedProvider
 
 BOUND_BYTES = 16 * 1024 * 1024
-TOKEN = "a long random text"
-CONFIG: dict[str, Any] = {
-    "tiers": {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/large"]}},
-    "models": {
-        "openai/small": {"input_usd_per_million": 1, "output_usd_per_million": 2},
-        "openai/large": {"input_usd_per_million": 10, "output_usd_per_million": 20},
-    },
-    "routing": {"threshold": 0.5},
-    "identity": {"user_header": "x-user-id"},
-}
-STATUS = {"status": {"token_env": "TURNOUT_STATUS_TOKEN"}}
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:
@@ -83,7 +73,7 @@ async def hit_cpu(rounds: int, hits: int) -> dict[str, Any]:
     body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "easy"}]}).encode()
     doors = {}
     for kind, sections in (("off", {}), ("on", STATUS), ("open", STATUS)):
-        turnout = Turnout({**CONFIG, **sections}, provider=ScriptedProvider(), scorer=FixedScorer(0.1))
+        turnout = Turnout({**BARE, **sections}, provider=ScriptedProvider(), scorer=FixedScorer(0.1))
         doors[kind] = TurnoutMiddleware(_app, turnout=turnout)
         for _ in range(200):
             await _ask(doors[kind], "POST", "/v1/chat/completions", body)
@@ -138,7 +128,7 @@ def _outcomes(rng: random.Random, number: int) -> Outcome:
 async def week(requests: int, days: float) -> dict[str, Any]:
     """Bytes that a week of so many requests holds, in this process and in Redis."""
     clock, rng = ManualClock(1_700_000_000), random.Random(1)
-    settings = Settings.of({**CONFIG, **STATUS})
+    settings = Settings.of({**BARE, **STATUS})
     prices = {
         "openai/small": Price(input=Decimal(1), output=Decimal(2)),
         "openai/large": Price(input=Decimal(10), output=Decimal(20)),

@@ -8,12 +8,20 @@ import pytest
 
 from tests.support.provider import LoopbackProvider
 from tests.support.redis_server import RedisServer
+from tests.support.scripted_provider import ScriptedServer
 
 
 @pytest.fixture
 def provider() -> Iterator[LoopbackProvider]:
     """A provider on loopback, told to stop at the end."""
     with LoopbackProvider() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ScriptedServer]:
+    """A provider that speaks each provider's own protocol, scripted by the test."""
+    with ScriptedServer() as running:
         yield running
 
 

@@ -28,6 +28,19 @@ def settings(base_url: str, **sections: Any) -> dict[str, Any]:
     }
 
 
+def scripted_settings(origin: str, **sections: Any) -> dict[str, Any]:
+    """Settings of two models of OpenAI's at this scripted provider, of which the first answers, tried once."""
+    names = ("openai/gpt-4o-mini", "openai/gpt-4o")
+    return {
+        "tiers": {tier: {"models": [name]} for tier, name in zip(("cheap", "expensive"), names, strict=True)},
+        "models": {name: {"params": {"api_base": f"{origin}/v1"}} for name in names},
+        "routing": {"threshold": 1.0},
+        "retry": {"attempts": 1},
+        "fallback": {"other_tier": "none"},
+        **sections,
+    }
+
+
 @contextmanager
 def served(app: Any, *, lifespan: str = "on") -> Iterator[str]:
     """The base URL of the app, served by uvicorn in a thread, and stopped at the end."""

@@ -16,7 +16,7 @@ from turnout.wsgi import TurnoutMiddleware as Wsgi
 TOKEN = "a long random text"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 DOORS = ("asgi", "wsgi")
-CONFIG: dict[str, Any] = {
+BARE: dict[str, Any] = {
     "tiers": {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/large"]}},
     "models": {
         "openai/small": {"input_usd_per_million": 1, "output_usd_per_million": 2},
@@ -24,9 +24,9 @@ CONFIG: dict[str, Any] = {
     },
     "routing": {"threshold": 0.5},
     "identity": {"user_header": "x-user-id"},
-    "retry": {"attempts": 1, "base_s": 0.001, "cap_s": 0.01},
-    "status": {"token_env": "TURNOUT_STATUS_TOKEN"},
 }
+STATUS = {"status": {"token_env": "TURNOUT_STATUS_TOKEN"}}
+CONFIG: dict[str, Any] = {**BARE, **STATUS, "retry": {"attempts": 1, "base_s": 0.001, "cap_s": 0.01}}
 
 Ask = Callable[..., httpx.Response]
 

@@ -269,12 +269,6 @@ DIFFERENCES = (
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
     """One loop for all: both transports keep their connections by loop."""
     with asyncio.Runner() as runner:

@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,12 +21,6 @@ NAME = "openai/small"
 CALL = ProviderCall(model=NAME, messages=({"role": "user", "content": "What is 2 + 2?"},))
 BOUND = 20_000
 JSON = {"content-type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        yield running
 
 
 def provider(base: str, environ: dict[str, str] | None = None, **params: Any) -> DirectProvider:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -49,12 +49,6 @@ WRONG = {("cohere", "litellm", "stream"): "litellm cannot read Cohere's streams"
 OURS = ("sk-abc", "org-1", "proj_1", "x-api-key", "credit balance", "Plans & Billing", "platform.openai.com")
 
 Ask = Callable[[openai.AsyncOpenAI, str], Awaitable[Any]]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        yield running
 
 
 @pytest.fixture(params=["direct", "litellm"])

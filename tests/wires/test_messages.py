@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anthropic
 import httpx2
 import pytest
 
+from tests.support.apps import scripted_settings
 from tests.support.scripted_provider import Answer, Failure, Reply, ScriptedServer, Tokens, Tool
 from tests.support.wire_fuzz.doors import nothing
 from turnout import Turnout
@@ -33,23 +34,9 @@ TOKENS = Tokens(prompt=20, completion=9)
 Work = Callable[[anthropic.AsyncAnthropic], Awaitable[Any]]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        yield running
-
-
 def run(server: ScriptedServer, reply: Reply, work: Work, **sections: Any) -> Any:
     """What the work gives, this reply behind the door."""
-    name = "openai/gpt-4o-mini"
-    config = {
-        "tiers": {"cheap": {"models": [name]}, "expensive": {"models": ["openai/gpt-4o"]}},
-        "models": {one: {"params": {"api_base": server.origin + "/v1"}} for one in (name, "openai/gpt-4o")},
-        "routing": {"threshold": 1.0},
-        "retry": {"attempts": 1},
-        "fallback": {"other_tier": "none"},
-        **sections,
-    }
+    config = scripted_settings(server.origin, **sections)
     server.script = lambda _: reply
 
     async def scenario() -> Any:

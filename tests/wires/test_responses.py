@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 import openai
+from tests.support.apps import scripted_settings
 from tests.support.scripted_provider import Answer, Failure, Reply, ScriptedServer, Tokens, Tool
 from tests.support.wire_fuzz.doors import nothing
 from turnout import Turnout
@@ -38,24 +39,9 @@ FOUR = Answer(text="It is four.", tokens=TOKENS)
 Work = Callable[[openai.AsyncOpenAI, Turnout], Awaitable[Any]]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        yield running
-
-
 def run(server: ScriptedServer, reply: Reply, work: Work, clock: ManualClock | None = None, **sections: Any) -> Any:
     """What the work gives, this reply behind the door."""
-    name = "openai/gpt-4o-mini"
-    config = {
-        "tiers": {"cheap": {"models": [name]}, "expensive": {"models": ["openai/gpt-4o"]}},
-        "models": {one: {"params": {"api_base": server.origin + "/v1"}} for one in (name, "openai/gpt-4o")},
-        "routing": {"threshold": 1.0},
-        "retry": {"attempts": 1},
-        "fallback": {"other_tier": "none"},
-        "identity": {"user_header": "x-user-id"},
-        **sections,
-    }
+    config = scripted_settings(server.origin, identity={"user_header": "x-user-id"}, **sections)
     server.script = lambda _: reply
 
     async def scenario() -> Any:

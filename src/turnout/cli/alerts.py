@@ -7,6 +7,7 @@ import asyncio
 import json
 import secrets
 
+from turnout.cli.arguments import add_config
 from turnout.clock import SystemClock
 from turnout.errors import UsageError
 from turnout.settings import Settings
@@ -20,7 +21,7 @@ MESSAGE = "This is a test: alerts of this app arrive here."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["test"], help="test: send one alert")
-    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    add_config(parser)
     parser.add_argument("--json", action="store_true", help="print only JSON")
 
 

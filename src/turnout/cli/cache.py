@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 
+from turnout.cli.arguments import add_config
 from turnout.cli.stores import open_jobs, redis_gate
 from turnout.context import user_key
 from turnout.errors import UsageError
@@ -15,7 +16,7 @@ from turnout.settings import Redis, Settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["purge"], help="purge: drop stored answers")
-    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    add_config(parser)
     which = parser.add_argument_group("which (user and endpoint together: what is of both)")
     which.add_argument("--user", metavar="ID", help="what was stored for this user")
     which.add_argument("--endpoint", metavar="PATH", help="what was stored at this endpoint")

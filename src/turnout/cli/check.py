@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from turnout.attempt_errors import AttemptError
+from turnout.cli.arguments import add_config
 from turnout.cli.failure_text import MAX_LENGTH
 from turnout.openai.messages import as_messages
 from turnout.openai.usage import read_usage
@@ -27,7 +28,7 @@ PROBE, PROBE_TOKENS = "Answer with one word: yes.", 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    add_config(parser)
     parser.add_argument("--call", action="store_true", help="ask each model for a few tokens: time, cost or error")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from turnout.api.job_bodies import job_object
+from turnout.cli.arguments import add_config
 from turnout.cli.stores import open_jobs, queue_settings
 from turnout.context import user_key
 from turnout.errors import UsageError
@@ -24,7 +25,7 @@ STATUSES = ("queued", "running", "done", "failed", "cancelled")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=ACTIONS, help="what to do; failed jobs wait here for a retry")
     parser.add_argument("ids", nargs="*", metavar="ID", help="which: for show, retry, cancel and purge")
-    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    add_config(parser)
     parser.add_argument("--status", choices=STATUSES, default="", help="list, retry, purge: those of this status")
     parser.add_argument("--user", metavar="ID", help="list, purge: those of this user; purge takes running ones too")
     parser.add_argument("--all", action="store_true", help="purge: all that do not run")

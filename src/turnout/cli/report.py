@@ -16,6 +16,7 @@ from typing import Any
 from turnout.api.status_page import report
 from turnout.api.status_snapshot import RANGES, Snapshots, Sources
 from turnout.atomic_file import replacing
+from turnout.cli.arguments import add_config
 from turnout.cli.output_files import check_report
 from turnout.cli.stores import redis_gate
 from turnout.clock import SystemClock
@@ -35,7 +36,7 @@ from turnout.upstream.prices import PriceBook
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    add_config(parser)
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the file to write, such as report.html")
     parser.add_argument("--range", default="48h", choices=[*RANGES], help="how far back (48h)")
     parser.add_argument("--log", metavar="FILE", help="a request log to read, in place of Redis and [log] path")

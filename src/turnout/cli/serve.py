@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from turnout.cli.arguments import add_config
 from turnout.cli.standalone import CONFIG_VARIABLE
 from turnout.errors import UsageError
 from turnout.settings import Settings
@@ -16,7 +17,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    add_config(parser)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine alone)")
     parser.add_argument("--port", type=int, default=8000, help="the port (8000)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (1); share them by [redis]")

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from turnout.cli.arguments import add_config
 from turnout.cli.stores import redis_gate
 from turnout.clock import SystemClock
 from turnout.context import user_key
@@ -24,7 +25,7 @@ BATCH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    add_config(parser)
     parser.add_argument("--user", metavar="NAME", help="only this user's; keys hold a hash, so names are not listed")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
 

@@ -14,6 +14,7 @@ from typing import Any
 from turnout.api.job_bodies import NO_WORKER, result_of
 from turnout.api.jobs import DEFAULT_PRIORITY
 from turnout.atomic_file import replacing
+from turnout.cli.arguments import add_config
 from turnout.cli.progress import progress_bar
 from turnout.cli.stores import queue_settings
 from turnout.context import Caller
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "prompts", metavar="PROMPTS", help="JSON lines: prompt or messages and parameters, or OpenAI's batch format"
     )
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="where the results go, as JSON lines")
-    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    add_config(parser)
     parser.add_argument("--user", default="turnout-submit", metavar="ID", help="who asks and pays (turnout-submit)")
     parser.add_argument("--priority", type=int, default=DEFAULT_PRIORITY, metavar="0..9", help="the higher, the sooner")
     parser.add_argument("--json", action="store_true", help="print only JSON: how many are done and failed")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 
+from turnout.cli.arguments import add_config
 from turnout.cli.stopping import let_the_next_signal_end, say_working, stop_event_of_loop, stop_event_of_process
 from turnout.cli.stores import queue_settings
 from turnout.errors import UsageError
@@ -23,7 +24,7 @@ KILL_AFTER_S = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+    add_config(parser)
     parser.add_argument("--app", default="", metavar="MODULE:APP", help="the app, for requests of its own heavy paths")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="worker processes (1)")
     parser.add_argument(

@@ -169,19 +169,16 @@ SCHEMAS = (
         signs=("testIdx", "provider", "prompt"),
         example=datasets.promptfoo,
     ),
-    Schema(
-        name="otel",
-        title="OpenTelemetry's GenAI spans",
-        signs=("resourceSpans",),
-        example=traces.otel,
-        records=traces.otlp_spans,
-    ),
-    Schema(
-        name="otel",
-        title="OpenTelemetry's GenAI spans",
-        signs=("resource_spans",),
-        example=traces.otel,
-        records=traces.otlp_spans,
+    # As JSON has it, and as Python's and Go's exporters write it.
+    *(
+        Schema(
+            name="otel",
+            title="OpenTelemetry's GenAI spans",
+            signs=(sign,),
+            example=traces.otel,
+            records=traces.otlp_spans,
+        )
+        for sign in ("resourceSpans", "resource_spans")
     ),
     Schema(
         name="otel",

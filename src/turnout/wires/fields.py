@@ -8,25 +8,25 @@ from typing import Any
 from turnout.errors import InvalidRequest
 
 
-def text_of(value: Any, where: str) -> str:
+def require_text(value: Any, where: str) -> str:
     """The value, a text."""
     if not isinstance(value, str):
         raise InvalidRequest(f"{where} must be a text", param=where)
     return value
 
 
-def object_of(value: Any, where: str) -> Mapping[str, Any]:
+def require_object(value: Any, where: str) -> Mapping[str, Any]:
     """The value, an object."""
     if not isinstance(value, Mapping):
         raise InvalidRequest(f"{where} must be an object", param=where)
     return value
 
 
-def objects_of(value: Any, where: str) -> list[Mapping[str, Any]]:
+def require_objects(value: Any, where: str) -> list[Mapping[str, Any]]:
     """The value, an array of objects."""
     if not isinstance(value, list):
         raise InvalidRequest(f"{where} must be an array of objects", param=where)
-    return [object_of(item, f"{where}.{at}") for at, item in enumerate(value)]
+    return [require_object(item, f"{where}.{at}") for at, item in enumerate(value)]
 
 
 def refuse_others(value: Mapping[str, Any], names: frozenset[str], where: str) -> None:

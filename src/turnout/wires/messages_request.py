@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.errors import InvalidRequest
 from turnout.openai.answers import dumps
-from turnout.wires.fields import object_of, objects_of, present_fields, refuse_others, text_of
+from turnout.wires.fields import present_fields, refuse_others, require_object, require_objects, require_text
 
 _FIELDS = frozenset(
     {
@@ -30,7 +30,7 @@ def to_chat(body: Mapping[str, Any]) -> dict[str, Any]:
         if body.get(name) is None:
             raise InvalidRequest(f"{name} is missing", param=name)
     messages = _system(body.get("system"))
-    for at, message in enumerate(objects_of(body["messages"], "messages")):
+    for at, message in enumerate(require_objects(body["messages"], "messages")):
         messages.extend(_message(message, f"messages.{at}"))
     return present_fields(
         model=body.get("model"),
@@ -54,7 +54,7 @@ def _system(system: Any) -> list[dict[str, Any]]:
         return []
     if isinstance(system, str):
         return [{"role": "system", "content": system}] if system else []
-    parts = [_text_part(block, f"system.{at}") for at, block in enumerate(objects_of(system, "system"))]
+    parts = [_text_part(block, f"system.{at}") for at, block in enumerate(require_objects(system, "system"))]
     return [{"role": "system", "content": _plain(parts)}] if parts else []
 
 
@@ -64,13 +64,13 @@ def _plain(parts: list[dict[str, Any]]) -> Any:
 
 
 def _message(message: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
-    role = text_of(message.get("role"), f"{where}.role")
+    role = require_text(message.get("role"), f"{where}.role")
     content = message.get("content")
     if role not in ("user", "assistant"):
         raise InvalidRequest(f"{where}.role must be user or assistant", param=f"{where}.role")
     if isinstance(content, str):
         return [{"role": role, "content": content}]
-    blocks = objects_of(content, f"{where}.content")
+    blocks = require_objects(content, f"{where}.content")
     return _assistant(blocks, where) if role == "assistant" else _user_turn(blocks, where)
 
 
@@ -93,9 +93,13 @@ def _user_part(block: Mapping[str, Any], where: str) -> dict[str, Any]:
         case "image":
             return {"type": "image_url", "image_url": {"url": _address(block.get("source"), where)}, **_cache(block)}
         case "document":
-            source = object_of(block.get("source"), f"{where}.source")
+            source = require_object(block.get("source"), f"{where}.source")
             if source.get("type") == "text":
-                return {"type": "text", "text": text_of(source.get("data"), f"{where}.source.data"), **_cache(block)}
+                return {
+                    "type": "text",
+                    "text": require_text(source.get("data"), f"{where}.source.data"),
+                    **_cache(block),
+                }
             name = block.get("title") or "document.pdf"
             return {"type": "file", "file": {"filename": name, "file_data": _data(source, where)}, **_cache(block)}
         case other:
@@ -105,7 +109,7 @@ def _user_part(block: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _text_part(block: Mapping[str, Any], where: str) -> dict[str, Any]:
     if block.get("type") != "text":
         raise InvalidRequest(f"{where} must be a block of the type text", param=where)
-    return {"type": "text", "text": text_of(block.get("text"), f"{where}.text"), **_cache(block)}
+    return {"type": "text", "text": require_text(block.get("text"), f"{where}.text"), **_cache(block)}
 
 
 def _cache(block: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,9 +118,9 @@ def _cache(block: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _address(source: Any, where: str) -> str:
-    source = object_of(source, f"{where}.source")
+    source = require_object(source, f"{where}.source")
     if source.get("type") == "url":
-        return text_of(source.get("url"), f"{where}.source.url")
+        return require_text(source.get("url"), f"{where}.source.url")
     return _data(source, where)
 
 
@@ -124,8 +128,8 @@ def _data(source: Mapping[str, Any], where: str) -> str:
     """A data: URL."""
     if source.get("type") != "base64":
         raise InvalidRequest(f"{where}.source: send it as base64", param=f"{where}.source")
-    kind = text_of(source.get("media_type"), f"{where}.source.media_type")
-    return f"data:{kind};base64,{text_of(source.get('data'), f'{where}.source.data')}"
+    kind = require_text(source.get("media_type"), f"{where}.source.media_type")
+    return f"data:{kind};base64,{require_text(source.get('data'), f'{where}.source.data')}"
 
 
 def _tool_result(block: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -133,14 +137,14 @@ def _tool_result(block: Mapping[str, Any], where: str) -> dict[str, Any]:
     if content is None or isinstance(content, str):
         result: Any = content or ""
     else:
-        items = objects_of(content, f"{where}.content")
+        items = require_objects(content, f"{where}.content")
         result = _plain([_user_part(item, f"{where}.content.{at}") for at, item in enumerate(items)]) if items else ""
     if block.get("is_error") and isinstance(result, str):
         # Chat completions have no field for it; the model reads it.
         result = f"Error: {result}"
     return {
         "role": "tool",
-        "tool_call_id": text_of(block.get("tool_use_id"), f"{where}.tool_use_id"),
+        "tool_call_id": require_text(block.get("tool_use_id"), f"{where}.tool_use_id"),
         "content": result,
     }
 
@@ -171,24 +175,24 @@ def _assistant(blocks: list[Mapping[str, Any]], where: str) -> list[dict[str, An
 
 
 def _call(block: Mapping[str, Any], where: str) -> dict[str, Any]:
-    arguments = dumps(object_of(block.get("input") or {}, f"{where}.input")).decode()
-    function = {"name": text_of(block.get("name"), f"{where}.name"), "arguments": arguments}
-    return {"id": text_of(block.get("id"), f"{where}.id"), "type": "function", "function": function}
+    arguments = dumps(require_object(block.get("input") or {}, f"{where}.input")).decode()
+    function = {"name": require_text(block.get("name"), f"{where}.name"), "arguments": arguments}
+    return {"id": require_text(block.get("id"), f"{where}.id"), "type": "function", "function": function}
 
 
 def _tools(tools: Any) -> list[dict[str, Any]] | None:
     if not tools:
         return None
-    return [_tool(tool, f"tools.{at}") for at, tool in enumerate(objects_of(tools, "tools"))]
+    return [_tool(tool, f"tools.{at}") for at, tool in enumerate(require_objects(tools, "tools"))]
 
 
 def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
     if tool.get("type", "custom") != "custom":
         raise InvalidRequest(f"{where}: Anthropic's own tools are not supported on this path", param=f"{where}.type")
     function = present_fields(
-        name=text_of(tool.get("name"), f"{where}.name"),
+        name=require_text(tool.get("name"), f"{where}.name"),
         description=tool.get("description"),
-        parameters=object_of(tool.get("input_schema"), f"{where}.input_schema"),
+        parameters=require_object(tool.get("input_schema"), f"{where}.input_schema"),
     )
     return {"type": "function", "function": function, **_cache(tool)}
 
@@ -196,11 +200,11 @@ def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _tool_choice(choice: Any) -> dict[str, Any]:
     if choice is None:
         return {}
-    choice = object_of(choice, "tool_choice")
+    choice = require_object(choice, "tool_choice")
     parallel = present_fields(parallel_tool_calls=False if choice.get("disable_parallel_tool_use") else None)
     kind = choice.get("type")
     if kind == "tool":
-        named = {"type": "function", "function": {"name": text_of(choice.get("name"), "tool_choice.name")}}
+        named = {"type": "function", "function": {"name": require_text(choice.get("name"), "tool_choice.name")}}
         return {"tool_choice": named, **parallel}
     if not isinstance(kind, str) or kind not in _CHOICES:
         raise InvalidRequest("tool_choice.type must be auto, any, none or tool", param="tool_choice.type")
@@ -208,12 +212,12 @@ def _tool_choice(choice: Any) -> dict[str, Any]:
 
 
 def _user(metadata: Any) -> Any:
-    return None if metadata is None else object_of(metadata, "metadata").get("user_id")
+    return None if metadata is None else require_object(metadata, "metadata").get("user_id")
 
 
 def _effort(thinking: Any) -> str | None:
     """How much to think, as every provider's models take it; an exact number of tokens is Anthropic's alone."""
-    if thinking is None or object_of(thinking, "thinking").get("type") == "disabled":
+    if thinking is None or require_object(thinking, "thinking").get("type") == "disabled":
         return None
     budget = thinking.get("budget_tokens")
     if not isinstance(budget, int):

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from turnout.errors import InvalidRequest
-from turnout.wires.fields import object_of, objects_of, present_fields, refuse_others, text_of
+from turnout.wires.fields import present_fields, refuse_others, require_object, require_objects, require_text
 
 _FIELDS = frozenset(
     {
@@ -37,9 +37,9 @@ def to_chat(body: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()) 
         raise InvalidRequest("background is not supported on this path", param="background")
     if body.get("truncation") == "auto":
         raise InvalidRequest("truncation must be disabled: nothing is left out of a request", param="truncation")
-    text = object_of(body.get("text") or {}, "text")
+    text = require_object(body.get("text") or {}, "text")
     instructions = body.get("instructions")
-    system = [{"role": "system", "content": text_of(instructions, "instructions")}] if instructions else []
+    system = [{"role": "system", "content": require_text(instructions, "instructions")}] if instructions else []
     return present_fields(
         model=body.get("model"),
         messages=[*system, *earlier, *input_messages(body.get("input"))],
@@ -49,7 +49,7 @@ def to_chat(body: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()) 
         parallel_tool_calls=body.get("parallel_tool_calls") if body.get("tools") else None,
         response_format=_format(text.get("format")),
         verbosity=text.get("verbosity"),
-        reasoning_effort=object_of(body.get("reasoning") or {}, "reasoning").get("effort"),
+        reasoning_effort=require_object(body.get("reasoning") or {}, "reasoning").get("effort"),
         **{name: body.get(name) for name in ("temperature", "top_p", "stream", "user", "service_tier", "turnout")},
         **{name: body.get(name) for name in ("metadata", "prompt_cache_key", "prompt_cache_retention")},
         safety_identifier=body.get("safety_identifier"),
@@ -63,7 +63,7 @@ def input_messages(items: Any) -> list[dict[str, Any]]:
     if isinstance(items, str):
         return [{"role": "user", "content": items}]
     messages: list[dict[str, Any]] = []
-    for at, item in enumerate(objects_of(items, "input")):
+    for at, item in enumerate(require_objects(items, "input")):
         _add(messages, item, f"input.{at}")
     return messages
 
@@ -76,8 +76,12 @@ def _add(messages: list[dict[str, Any]], item: Mapping[str, Any], where: str) ->
                 raise InvalidRequest(f"{where}.role must be one of {', '.join(_ROLES)}", param=f"{where}.role")
             messages.append({"role": role, "content": _content(item.get("content"), where)})
         case "function_call":
-            function = {name: text_of(item.get(name), f"{where}.{name}") for name in ("name", "arguments")}
-            call = {"id": text_of(item.get("call_id"), f"{where}.call_id"), "type": "function", "function": function}
+            function = {name: require_text(item.get(name), f"{where}.{name}") for name in ("name", "arguments")}
+            call = {
+                "id": require_text(item.get("call_id"), f"{where}.call_id"),
+                "type": "function",
+                "function": function,
+            }
             last = messages[-1] if messages else {}
             if last.get("role") == "assistant":
                 # One turn of the model: what it says and all that it calls.
@@ -87,7 +91,7 @@ def _add(messages: list[dict[str, Any]], item: Mapping[str, Any], where: str) ->
         case "function_call_output":
             output = item.get("output")
             content = output if isinstance(output, str) else _content(output, where)
-            call_id = text_of(item.get("call_id"), f"{where}.call_id")
+            call_id = require_text(item.get("call_id"), f"{where}.call_id")
             messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
         case "reasoning":
             # Reasoning is bound to the provider that made it; chat completions take none back.
@@ -99,21 +103,23 @@ def _add(messages: list[dict[str, Any]], item: Mapping[str, Any], where: str) ->
 def _content(content: Any, where: str) -> Any:
     if isinstance(content, str):
         return content
-    parts = [_part(part, f"{where}.content.{at}") for at, part in enumerate(objects_of(content, f"{where}.content"))]
+    parts = [
+        _part(part, f"{where}.content.{at}") for at, part in enumerate(require_objects(content, f"{where}.content"))
+    ]
     return parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts
 
 
 def _part(part: Mapping[str, Any], where: str) -> dict[str, Any]:
     match part.get("type"):
         case "input_text" | "output_text" | "text":
-            return {"type": "text", "text": text_of(part.get("text"), f"{where}.text")}
+            return {"type": "text", "text": require_text(part.get("text"), f"{where}.text")}
         case "refusal":
-            return {"type": "text", "text": text_of(part.get("refusal"), f"{where}.refusal")}
+            return {"type": "text", "text": require_text(part.get("refusal"), f"{where}.refusal")}
         case "input_image":
-            url = text_of(part.get("image_url"), f"{where}.image_url")
+            url = require_text(part.get("image_url"), f"{where}.image_url")
             return {"type": "image_url", "image_url": present_fields(url=url, detail=part.get("detail"))}
         case "input_file":
-            data = text_of(part.get("file_data"), f"{where}.file_data")
+            data = require_text(part.get("file_data"), f"{where}.file_data")
             return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": data}}
         case other:
             raise InvalidRequest(f"{where}: parts of the type {other!r} are not supported on this path", param=where)
@@ -122,7 +128,7 @@ def _part(part: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _tools(tools: Any) -> list[dict[str, Any]] | None:
     if not tools:
         return None
-    return [_tool(tool, f"tools.{at}") for at, tool in enumerate(objects_of(tools, "tools"))]
+    return [_tool(tool, f"tools.{at}") for at, tool in enumerate(require_objects(tools, "tools"))]
 
 
 def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -131,7 +137,7 @@ def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
             f"{where}: only tools of the type function are supported on this path", param=f"{where}.type"
         )
     function = present_fields(
-        name=text_of(tool.get("name"), f"{where}.name"),
+        name=require_text(tool.get("name"), f"{where}.name"),
         description=tool.get("description"),
         parameters=tool.get("parameters"),
         strict=tool.get("strict"),
@@ -142,14 +148,14 @@ def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _tool_choice(choice: Any) -> Any:
     if choice is None or isinstance(choice, str):
         return choice
-    choice = object_of(choice, "tool_choice")
+    choice = require_object(choice, "tool_choice")
     if choice.get("type") != "function":
         raise InvalidRequest("tool_choice must be auto, none, required or a function", param="tool_choice.type")
-    return {"type": "function", "function": {"name": text_of(choice.get("name"), "tool_choice.name")}}
+    return {"type": "function", "function": {"name": require_text(choice.get("name"), "tool_choice.name")}}
 
 
 def _format(form: Any) -> dict[str, Any] | None:
-    if form is None or object_of(form, "text.format").get("type") == "text":
+    if form is None or require_object(form, "text.format").get("type") == "text":
         return None
     if form.get("type") == "json_schema":
         schema = present_fields(**{name: form.get(name) for name in ("name", "description", "schema", "strict")})

@@ -3,13 +3,14 @@
 Servers side by side on one loopback provider that answers at once, each one uvicorn worker on the first core,
 load and provider on the second: a bare Starlette endpoint with a constant body; Turnout on a hit, from memory and
 from Redis; Turnout on a miss; a bare `litellm.acompletion` handler; both again with a stream of 200 chunks, which the
-provider sends at once; LiteLLM's proxy on a miss and on a hit where one is installed (`--proxy PATH` to its `litellm`
+provider sends at once; a `litellm.Router` handler on a miss; LiteLLM's proxy on a miss and on a hit where one is installed (`--proxy PATH` to its `litellm`
 command, an environment of its own). The same bodies go to all.
 
 Closed loop: rounds of each server at 1, 16 and 64 connections, interleaved; the load comes from wrk (Debian's
 package) and the figures are medians of the rounds: the server process's own CPU a request, throughput, p50, p99.
-Open loop: 20 requests a second to a provider that takes 300 ms, Turnout and the bare handler in turn; what a
-user feels is what is added to the 300 ms. Last, what passes through on a path that is not ours: pass_through.py's
+A round of streams lasts a quarter of a second for each connection, so that the bare handler ends some at 64.
+Open loop: 20 requests a second to a provider that takes 300 ms, Turnout, the bare handler and a handler that does
+nothing but send the body on by aiohttp in turn; what a user feels is what is added to the 300 ms. Last, what passes through on a path that is not ours: pass_through.py's
 figures, in the same run. p99 of a saturated closed loop is starvation, not service time.
 
     python benchmarks/overhead.py [--rounds 7] [--seconds 1] [--proxy PATH]
@@ -48,6 +49,8 @@ CONNECTIONS = (1, 16, 64)
 # What the load says to everybody, and the proxy asks for.
 KEY = "sk-benchmark"
 RATE, OPEN_S = 20, 15
+# A core of the bare handler ends about six streams a second, and wrk counts those that end.
+STREAM_S = 0.25
 SERVER_CPU, LOAD_CPU = 0, 1
 
 
@@ -155,12 +158,22 @@ def wait_until_ready(server: Served) -> None:
     raise SystemExit(f"{server.name} did not start")
 
 
+def wait_until_idle(server: Served) -> None:
+    """Until the server has left the streams that wrk left where the round ended: the next round shares its core."""
+    used = -1.0
+    while (now := server.cpu_s()) - used > 0.01:
+        used = now
+        time.sleep(0.25)
+
+
 def closed_loop(server: Served, connections: int, seconds: float, salt: str) -> dict[str, float]:
     """One round of wrk: CPU a request in us, requests a second, p50 and p99 in ms."""
     arguments = [
         "-t1",
+        "--timeout",
+        "30s",
         f"-c{connections}",
-        f"-d{max(1, round(seconds))}s",
+        f"-d{max(1, round(connections * STREAM_S if server.stream else seconds))}s",
         "-s",
         str(HERE / "overhead.lua"),
         server.url,
@@ -173,8 +186,11 @@ def closed_loop(server: Served, connections: int, seconds: float, salt: str) -> 
     told = json.loads(done.stdout.strip().splitlines()[-1])
     if told["bad"] or not told["requests"]:
         raise SystemExit(f"{server.name}: {told['bad']} of {told['requests']} requests failed")
+    used = server.cpu_s() - before
+    if server.stream:
+        wait_until_idle(server)
     return {
-        "cpu_us": (server.cpu_s() - before) / told["requests"] * 1e6,
+        "cpu_us": used / told["requests"] * 1e6,
         "requests_per_s": told["requests"] / told["seconds"],
         "p50_ms": told["p50_ms"],
         "p99_ms": told["p99_ms"],
@@ -254,6 +270,7 @@ def run(rounds: int, seconds: float, proxy: str | None) -> dict[str, Any]:
             Served("bare acompletion", *bare, unique=True),
             Served("Turnout stream", *turnout, unique=True, stream=True),
             Served("bare acompletion stream", *bare, unique=True, stream=True),
+            Served("litellm.Router miss", *start("router", "--provider", at_once), unique=True),
         ]
         if proxy is None:
             print("no --proxy given: LiteLLM's proxy is left out", file=sys.stderr)
@@ -266,10 +283,8 @@ def run(rounds: int, seconds: float, proxy: str | None) -> dict[str, Any]:
         for server in servers:
             wait_until_ready(server)
         closed = rounds_of(servers, rounds, seconds)
-        felt = {
-            "bare acompletion": start("acompletion", "--provider", slow)[0],
-            "Turnout": start("turnout", "--provider", slow)[0],
-        }
+        kinds = {"bare aiohttp": "aiohttp", "bare acompletion": "acompletion", "Turnout": "turnout"}
+        felt = {name: start(kind, "--provider", slow)[0] for name, kind in kinds.items()}
         for name, url in felt.items():
             wait_until_ready(Served(name, url, psutil.Process()))
         opened = asyncio.run(open_loop(felt))
@@ -293,7 +308,7 @@ def _ratios(closed: dict[str, Any], opened: dict[str, Any]) -> dict[str, float]:
         for name in rate
         if name.endswith(("hit, memory", "hit, Redis", "proxy hit"))
     }
-    for name in ("Turnout miss", "LiteLLM proxy miss"):
+    for name in ("Turnout miss", "litellm.Router miss", "LiteLLM proxy miss"):
         if name in rate:
             told[f"{name} / bare acompletion, throughput"] = rate[name] / rate["bare acompletion"]
     told["Turnout stream / bare acompletion stream, throughput"] = (
@@ -301,8 +316,9 @@ def _ratios(closed: dict[str, Any], opened: dict[str, Any]) -> dict[str, float]:
     )
     told["bare acompletion / Turnout miss, CPU"] = cpu["bare acompletion"] / cpu["Turnout miss"]
     for figure in ("p50_ms", "p99_ms"):
-        added = opened["Turnout"][figure] - opened["bare acompletion"][figure]
-        told[f"Turnout over bare acompletion, 20 a second, {figure}"] = added
+        for bare in ("bare acompletion", "bare aiohttp"):
+            added = opened["Turnout"][figure] - opened[bare][figure]
+            told[f"Turnout over {bare}, 20 a second, {figure}"] = added
     return {name: round(value, 3) for name, value in told.items()}
 
 

@@ -88,6 +88,32 @@ def app(kind: str, provider: str, redis: str) -> Any:
             return Response(CONSTANT, media_type="application/json")
 
         return Starlette(routes=[Route(PATH, constant, methods=["POST"])])
+    if kind == "aiohttp":
+        import aiohttp
+
+        sessions: list[aiohttp.ClientSession] = []
+
+        async def forwarded(request: Request) -> Response:
+            if not sessions:
+                sessions.append(aiohttp.ClientSession())
+            body = json.dumps({**await request.json(), "model": "small"})
+            headers = {"content-type": "application/json", "authorization": "Bearer -"}
+            async with sessions[0].post(f"{provider}/chat/completions", data=body, headers=headers) as response:
+                return JSONResponse(json.loads(await response.read()))
+
+        return Starlette(routes=[Route(PATH, forwarded, methods=["POST"])])
+    if kind == "router":
+        os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+        import litellm
+
+        parameters = {"model": "openai/small", "api_base": provider, "api_key": "-", "max_retries": 0}
+        router = litellm.Router([{"model_name": "auto", "litellm_params": parameters}], num_retries=0)
+
+        async def chosen(request: Request) -> Response:
+            answer = await router.acompletion(model="auto", messages=(await request.json())["messages"])
+            return JSONResponse(answer.model_dump())
+
+        return Starlette(routes=[Route(PATH, chosen, methods=["POST"])])
     if kind == "acompletion":
         os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
         import litellm
@@ -126,7 +152,7 @@ def app(kind: str, provider: str, redis: str) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=("provider", "starlette", "acompletion", "turnout"))
+    parser.add_argument("kind", choices=("provider", "starlette", "aiohttp", "acompletion", "router", "turnout"))
     parser.add_argument("--provider", default="")
     parser.add_argument("--redis", default="")
     parser.add_argument("--cpu", type=int, default=-1, help="the core to stay on")
@@ -147,6 +173,8 @@ def main() -> None:
     import uvicorn
 
     logging.getLogger("turnout").setLevel(logging.ERROR)
+    # wrk leaves its streams where the round ends, and asyncio says so at each further chunk.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     config = uvicorn.Config(app(args.kind, args.provider, args.redis), log_level="error", access_log=False)
     uvicorn.Server(config).run(sockets=[listening])
 

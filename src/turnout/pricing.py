@@ -88,9 +88,10 @@ def _parts(tokens: int, rate: Decimal, *parts: tuple[int, Decimal]) -> Decimal:
     """What so many tokens cost where some of them have a rate of their own; the parts are never more than the whole."""
     cost, left = FREE, tokens
     for count, own_rate in parts:
-        count = max(0, min(count, left))
-        cost += count * own_rate
-        left -= count
+        if count > 0:
+            count = min(count, left)
+            cost += count * own_rate
+            left -= count
     return cost + left * rate
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -170,3 +172,22 @@ def test_what_is_only_measured_is_no_span_event() -> None:
         observer.event(None, "turnout.drift", {"turnout.drift.distance": 0.3, "turnout.drift.drifted": True})
     (span,) = EXPORTER.get_finished_spans()
     assert [event.name for event in span.events] == ["turnout.drift"]
+
+
+SDK_THAT_COMES_LATER = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from turnout.settings import Settings
+from turnout.telemetry.spans import SpanObserver
+
+models = {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/large"]}}
+observer = SpanObserver(Settings.of({"tiers": models, "routing": {"threshold": 0.5}}))
+assert observer.request_started("before") is trace.INVALID_SPAN
+trace.set_tracer_provider(TracerProvider())
+assert observer.request_started("after").is_recording()
+"""
+
+
+def test_spans_cost_nothing_until_the_app_sets_up_an_sdk() -> None:
+    """It may do so after the middleware was made."""
+    subprocess.run([sys.executable, "-c", SDK_THAT_COMES_LATER], check=True)

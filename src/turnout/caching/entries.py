@@ -10,11 +10,12 @@ import struct
 import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from turnout.records import Decision, Tier, Usage
+from turnout.openai.answers import dumps
+from turnout.records import Decision, Tier, Usage, fields_of
 
 _MAGIC = b"TA"
 _VERSION = 1
@@ -42,15 +43,14 @@ class StoredAnswer:
 
 def pack(answer: StoredAnswer) -> bytes:
     """The entry to store, as bytes."""
-    head = json.dumps(
+    head = dumps(
         {
-            "decision": asdict(answer.decision),
+            "decision": fields_of(answer.decision),
             "tier": answer.tier,
             "model": answer.model,
-            "usage": asdict(answer.usage),
-        },
-        separators=(",", ":"),
-    ).encode()
+            "usage": fields_of(answer.usage),
+        }
+    )
     body, flags = answer.body, 0
     if len(body) > COMPRESS_ABOVE:
         body, flags = zlib.compress(body, 1), _DEFLATED

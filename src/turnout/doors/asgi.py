@@ -194,6 +194,16 @@ class TurnoutMiddleware(Door[App, Scope]):
         wanted = name.encode("latin-1")
         return [value.decode("latin-1") for key, value in scope["headers"] if key == wanted]
 
+    def _header_reader(self, scope: Scope) -> Callable[[str], str]:
+        # Of a header that was sent more than once the first counts.
+        texts = dict([*scope["headers"]][::-1])
+
+        def read(name: str) -> str:
+            text: bytes = texts.get(name.encode("latin-1"), b"")
+            return text.decode("latin-1")
+
+        return read
+
     def _header(self, scope: Scope, name: str) -> str:
         wanted = name.encode("latin-1")
         for key, value in scope["headers"]:

@@ -102,6 +102,10 @@ class Door(ABC, Generic[App, Raw]):
     def _header(self, raw: Raw, name: str) -> str:
         """A header's text by its lower-case name; "" where absent."""
 
+    def _header_reader(self, raw: Raw) -> Callable[[str], str]:
+        """What gives a header's text by its lower-case name, "" where absent."""
+        return partial(self._header, raw)
+
     @abstractmethod
     def _query(self, raw: Raw) -> str:
         """What stands behind the path's "?"."""
@@ -173,7 +177,7 @@ class Door(ABC, Generic[App, Raw]):
         return ApiRequest(
             method=method,
             path=path,
-            header=partial(self._header, raw),
+            header=self._header_reader(raw),
             body=body,
             caller=self._caller(raw, path),
             query=self._query(raw),

@@ -6,12 +6,20 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from turnout.errors import InvalidRequest
 
 Message = Mapping[str, Any]
 Messages = tuple[Message, ...]
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_CANONICAL = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+)
 # Parts of a content list that hold no text but cost tokens all the same.
 IMAGE_PARTS = frozenset({"image_url", "input_image"})
 
@@ -88,6 +96,14 @@ def canonical_json(value: Any) -> bytes:
 
     Raises InvalidRequest where the value is not JSON or holds text that is not valid Unicode.
     """
+    try:
+        data = orjson.dumps(value, option=_CANONICAL)
+        # NaN, which is no JSON, is written as null there: the standard library looks again.
+        if b"null" not in data:
+            return data
+    except TypeError:
+        # Not valid Unicode, an integer of more than 64 bits, or no JSON: the standard library tells which.
+        pass
     try:
         return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except UnicodeEncodeError as error:

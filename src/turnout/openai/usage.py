@@ -17,6 +17,20 @@ MOST_TOKENS = 10_000_000
 # Where providers tell the prompt tokens read from and written to their own prompt cache, besides OpenAI's place.
 _CACHED = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
 _WRITTEN = ("cache_creation_input_tokens",)
+# What we call the counts in the details of a prompt's and of a completion's tokens.
+_PROMPT_DETAILS = (
+    ("cached", "cached_tokens"),
+    ("prompt_audio", "audio_tokens"),
+    ("images", "image_tokens"),
+    ("searches", "web_search_requests"),
+)
+_COMPLETION_DETAILS = (
+    ("drawn", "image_tokens"),
+    ("reasoning", "reasoning_tokens"),
+    ("audio", "audio_tokens"),
+    ("accepted", "accepted_prediction_tokens"),
+    ("rejected", "rejected_prediction_tokens"),
+)
 
 # A provider's words for its usual way of serving.
 _USUAL = frozenset({"auto", "default", "standard"})
@@ -112,24 +126,19 @@ def _counted_upwards(numbers: Mapping[str, int], prompt: int, completion: int, t
 
 def _numbers(fields: Mapping[str, Any]) -> dict[str, int]:
     """Every count in the usage and its details that is a number; one that is none, such as NaN, as -1."""
-    prompt, completion = (_mapping(fields.get(f"{of}_tokens_details")) for of in ("prompt", "completion"))
+    counts = {name: value for name, value in fields.items() if isinstance(name, str) and name.endswith("_tokens")}
+    if prompt := _mapping(fields.get("prompt_tokens_details")):
+        for name, place in _PROMPT_DETAILS:
+            counts[name] = prompt.get(place)
+        counts["written"] = prompt.get("cache_creation_tokens") or prompt.get("cache_write_tokens")
+    if completion := _mapping(fields.get("completion_tokens_details")):
+        for name, place in _COMPLETION_DETAILS:
+            counts[name] = completion.get(place)
     # Anthropic's own form, and litellm's.
-    kept = _mapping(fields.get("cache_creation")) or _mapping(prompt.get("cache_creation_token_details"))
-    searches = _mapping(fields.get("server_tool_use")).get("web_search_requests")
-    counts = {
-        **{name: value for name, value in fields.items() if isinstance(name, str) and name.endswith("_tokens")},
-        "cached": prompt.get("cached_tokens"),
-        "written": prompt.get("cache_creation_tokens") or prompt.get("cache_write_tokens"),
-        "long_written": kept.get("ephemeral_1h_input_tokens"),
-        "prompt_audio": prompt.get("audio_tokens"),
-        "images": prompt.get("image_tokens"),
-        "drawn": completion.get("image_tokens"),
-        "searches": searches if searches is not None else prompt.get("web_search_requests"),
-        "reasoning": completion.get("reasoning_tokens"),
-        "audio": completion.get("audio_tokens"),
-        "accepted": completion.get("accepted_prediction_tokens"),
-        "rejected": completion.get("rejected_prediction_tokens"),
-    }
+    if kept := _mapping(fields.get("cache_creation")) or _mapping(prompt.get("cache_creation_token_details")):
+        counts["long_written"] = kept.get("ephemeral_1h_input_tokens")
+    if (searches := _mapping(fields.get("server_tool_use")).get("web_search_requests")) is not None:
+        counts["searches"] = searches
     return {name: number for name, value in counts.items() if (number := _number(value)) is not None}
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import asdict
 from typing import Any
 
 from turnout import errors
@@ -18,6 +17,7 @@ from turnout.caching.entries import StoredAnswer, pack, parse_decision, unpack
 from turnout.errors import InternalError, ServedError
 from turnout.openai.answers import chunks_of
 from turnout.pipeline.call import AnswerFlight, FlightProgress
+from turnout.records import fields_of
 from turnout.upstream.call_trace import Candidate
 
 _HEAD, _CHUNKS, _LANDED, _FAILED = b"H", b"C", b"L", b"E"
@@ -78,7 +78,7 @@ def _head(progress: FlightProgress) -> dict[str, Any]:
     assert progress.decision is not None
     assert progress.trace.serving is not None
     return {
-        "decision": asdict(progress.decision),
+        "decision": fields_of(progress.decision),
         "model": progress.trace.serving.model,
         "tier": progress.trace.serving.tier,
     }

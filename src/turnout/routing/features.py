@@ -92,22 +92,35 @@ NAMES: tuple[str, ...] = (
 COUNTED = frozenset(NAMES[: NAMES.index(f"share of {_CHAR_NAMES[0]}")])
 
 
-def _character_table() -> Floats:
-    """[256, characters] of 0 and 1: which class each byte belongs to."""
-    table = np.zeros((256, len(_CHAR_NAMES)))
-    for index, characters in enumerate(_CHARACTERS.values()):
-        table[[ord(character) for character in characters], index] = 1.0
-    table[128:, -1] = 1.0
-    return table
+def _classes(default: int, *classes: tuple[bytes, int]) -> bytes:
+    """A table for bytes.translate: each of these bytes becomes its class."""
+    table = bytearray([default]) * 256
+    for members, number in classes:
+        for byte in members:
+            table[byte] = number
+    return bytes(table)
 
 
-_CHARACTER_TABLE = _character_table()
+_BEYOND_ASCII = bytes(range(128, 256))
+# The place in _CHAR_NAMES that each byte counts for; what is none of them counts for the one after the last.
+_CLASS_OF = _classes(
+    len(_CHAR_NAMES),
+    *((characters.encode(), index) for index, characters in enumerate(_CHARACTERS.values())),
+    (_BEYOND_ASCII, len(_CHAR_NAMES) - 1),
+)
+_UPPER, _LOWER = _CHARACTERS["upper"].encode(), _CHARACTERS["lower"].encode()
+# Capitals, other letters, and what is none: a capital that begins a word follows what is none.
+_CASES = _classes(ord("."), (_UPPER, ord("A")), (_LOWER, ord("a")))
+# What ends a sentence where a blank follows it.
+_ENDS = _classes(ord("a"), (b".?!", ord(".")), (b" \t\n\r\f\v", ord(" ")))
 _LEXICON = len(lexicon.NAMES)
 _NO_WORD = (_LEXICON,)
+# A word of so many bytes is a long one.
+_EIGHT = 8
+# Every number sorts before it, every word after it.
+_AFTER_DIGITS = b":"
 _WORD = re.compile(rb"[a-z\x80-\xff]+(?:'[a-z]+)?|[0-9]+")
-_CAPITALISED = re.compile(rb"(?<![A-Za-z])[A-Z]")
 _OPTION = re.compile(rb"^\(?[A-Za-z0-9][).][^\n]*", re.M)
-_SENTENCE = re.compile(rb"[.?!](?=\s)")
 _MARK_BYTES = tuple(_MARKS.values())
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -175,15 +188,16 @@ def read_features(query: Query) -> Reading:
 
 def _structure(data: bytes, length: int, words: list[bytes], context: Context) -> Floats:
     size, count = max(len(data), 1), max(len(words), 1)
-    characters = np.bincount(np.frombuffer(data, np.uint8), minlength=256) @ _CHARACTER_TABLE
+    classes = np.frombuffer(data.translate(_CLASS_OF), np.uint8)
+    characters = np.bincount(classes, minlength=len(_CHAR_NAMES) + 1)[: len(_CHAR_NAMES)]
     kinds = list(map(lexicon.CATEGORY_OF.get, words))
     lexical = np.bincount([kind for kind in kinds if kind is not None] or _NO_WORD, minlength=_LEXICON + 1)
     lexical = lexical[:_LEXICON]
     lengths = list(map(len, words)) or [0]
-    long_words = sum(1 for each in lengths if each >= 8)
-    numbers = [each for each in words if each[0] < 58]
-    sentences = len(_SENTENCE.findall(data)) + 1
-    capitalised = len(_CAPITALISED.findall(data))
+    long_words = sum(map(_EIGHT.__le__, lengths))
+    numbers = [each for each in words if each < _AFTER_DIGITS]
+    sentences = data.translate(_ENDS).count(b". ") + 1
+    capitalised = (b"." + data.translate(_CASES)).count(b".A")
     options = _OPTION.findall(data)
     option_bytes = sum(map(len, options))
     line_end = data.find(b"\n")

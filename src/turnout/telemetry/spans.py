@@ -36,6 +36,7 @@ class SpanObserver:
 
     def __init__(self, settings: Settings, tracer_provider: trace.TracerProvider | None = None) -> None:
         self._tracer = trace.get_tracer(names.SCOPE, tracer_provider=tracer_provider)
+        self._provided = tracer_provider is not None
         self._latest = settings.telemetry.semconv == "latest"
         self._deployments = {name: settings.deployment(name) for name in settings.model_names}
         self._servers = {
@@ -44,6 +45,8 @@ class SpanObserver:
         }
 
     def request_started(self, request_id: str) -> Span:
+        if self._idle():
+            return trace.INVALID_SPAN
         return self._tracer.start_span(names.ROUTE_SPAN, attributes={names.REQUEST_ID: request_id})
 
     def request_ended(self, token: Span, outcome: Outcome) -> None:
@@ -53,7 +56,11 @@ class SpanObserver:
                 token.set_status(Status(StatusCode.ERROR, outcome.error))
         token.end()
 
-    def attempt_started(self, token: Span | None, call: ProviderCall, *, tier: Tier, stream: bool) -> _AttemptToken:
+    def attempt_started(
+        self, token: Span | None, call: ProviderCall, *, tier: Tier, stream: bool
+    ) -> _AttemptToken | None:
+        if self._idle():
+            return None
         parent = trace.set_span_in_context(token) if token is not None else None
         deployment = self._deployments.get(call.model, call.model)
         model = names.request_model(deployment)
@@ -75,7 +82,9 @@ class SpanObserver:
         # Current while the attempt lasts, so that an instrumented HTTP client's span goes below it.
         return _AttemptToken(span, otel_context.attach(trace.set_span_in_context(span)))
 
-    def attempt_ended(self, token: _AttemptToken, attempt: Attempt) -> None:
+    def attempt_ended(self, token: _AttemptToken | None, attempt: Attempt) -> None:
+        if token is None:
+            return
         otel_context.detach(token.attached)
         span = token.span
         if span.is_recording():
@@ -90,6 +99,10 @@ class SpanObserver:
         span = token if token is not None else trace.get_current_span()
         if span.is_recording():
             span.add_event(name, dict(attributes))
+
+    def _idle(self) -> bool:
+        """Whether nobody looks at spans: the app has set up no SDK, so far."""
+        return not self._provided and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
     def _by_convention(self, attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
         """The attributes under the names of the conventions that the settings choose."""

@@ -3,15 +3,16 @@
 Servers side by side on one loopback provider that answers at once, each one uvicorn worker on the first core,
 load and provider on the second: a bare Starlette endpoint with a constant body; Turnout on a hit, from memory and
 from Redis; Turnout on a miss; a bare `litellm.acompletion` handler; both again with a stream of 200 chunks, which the
-provider sends at once; a `litellm.Router` handler on a miss; LiteLLM's proxy on a miss and on a hit where one is installed (`--proxy PATH` to its `litellm`
-command, an environment of its own). The same bodies go to all.
+provider sends at once; a `litellm.Router` handler on a miss; LiteLLM's proxy on a miss and on a hit where one is
+installed (`--proxy PATH` to its `litellm` command, an environment of its own). The same bodies go to all.
 
 Closed loop: rounds of each server at 1, 16 and 64 connections, interleaved; the load comes from wrk (Debian's
 package) and the figures are medians of the rounds: the server process's own CPU a request, throughput, p50, p99.
 A round of streams lasts a quarter of a second for each connection, so that the bare handler ends some at 64.
 Open loop: 20 requests a second to a provider that takes 300 ms, Turnout, the bare handler and a handler that does
-nothing but send the body on by aiohttp in turn; what a user feels is what is added to the 300 ms. Last, what passes through on a path that is not ours: pass_through.py's
-figures, in the same run. p99 of a saturated closed loop is starvation, not service time.
+nothing but send the body on by aiohttp in turn; what a user feels is what is added to the 300 ms. Last, what passes
+through on a path that is not ours: pass_through.py's figures, in the same run. p99 of a saturated closed loop is
+starvation, not service time.
 
     python benchmarks/overhead.py [--rounds 7] [--seconds 1] [--proxy PATH]
 """

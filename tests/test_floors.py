@@ -42,7 +42,7 @@ THIRD_PARTY = {
     "numpy": ("logs", "quota.text_size", "routing", "training"),
     "openai": ("upstream",),
     "opentelemetry": ("doors", "telemetry"),
-    "orjson": ("openai.answers", "openai.requests"),
+    "orjson": ("openai.answers", "openai.messages", "openai.requests"),
     "prometheus_client": ("telemetry.prometheus_text",),
     "pyarrow": ("logs.files",),
     "pybreaker": ("upstream",),

@@ -149,10 +149,13 @@ class Door(ABC, Generic[App, Raw]):
     def _caller(self, raw: Raw, path: str, endpoint: str = "") -> Caller:
         """Who asks, and from where. path: below where the door stands. endpoint: one of the settings', at which the
         door has counted the request."""
-        user = user_id(self._settings.identity, self._user_of, raw, partial(self._one_header, raw))
+        user = self._user(raw)
         if endpoint:
             return Caller(user=user, endpoint=endpoint, admitted=True)
         return Caller(user=user, endpoint=self._template(raw, path) or normal_path(path))
+
+    def _user(self, raw: Raw) -> str:
+        return user_id(self._settings.identity, self._user_of, raw, partial(self._one_header, raw))
 
     def _bind(self, raw: Raw, path: str, loop: asyncio.AbstractEventLoop | None, endpoint: str = "") -> BoundTurnout:
         """The Turnout for the handler of this request. loop: the server's; None under WSGI."""
@@ -179,7 +182,8 @@ class Door(ABC, Generic[App, Raw]):
             path=path,
             header=self._header_reader(raw),
             body=body,
-            caller=self._caller(raw, path),
+            # No route of the app's serves it, so none is looked for.
+            caller=Caller(user=self._user(raw), endpoint=normal_path(path)),
             query=self._query(raw),
             client=self._client(raw),
             secure=self._scheme(raw) == "https",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from turnout.loop_task import LoopTask
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import SHARED_SCORES, ShareReport, ShareState, ShareStore
 from turnout.routing.share_control import MOST_DEBT, ShareControl
@@ -110,7 +111,7 @@ class ShareSync:
         self.name = name
         self._share_store = share_store
         self._clock = clock
-        self._syncing: asyncio.Task[None] | None = None
+        self._syncing = LoopTask(self._sync, "turnout.share_sync")
         self._tried = -RETRY_S
 
     def note_debt(self, debt: float | None) -> None:
@@ -123,18 +124,11 @@ class ShareSync:
     def notify(self) -> None:
         """Reports a decision that was just observed: soon, on the running loop, without waiting for it."""
         if not self.control.alone or self._clock.monotonic() - self._tried >= RETRY_S:
-            self._ensure_sync()
-
-    def _ensure_sync(self) -> asyncio.Task[None]:
-        syncing, loop = self._syncing, asyncio.get_running_loop()
-        # A task of a loop that is gone, or of before a fork, never ends and reports nothing.
-        if syncing is None or syncing.done() or syncing.get_loop() is not loop:
-            syncing = self._syncing = loop.create_task(self._sync(), name="turnout.share_sync")
-        return syncing
+            self._syncing.start()
 
     async def meet(self) -> None:
         """Returns once the others' scores are here or cannot be had: a process just started learns from them."""
-        await asyncio.wait({self._ensure_sync()})
+        await asyncio.wait({self._syncing.start()})
 
     async def _sync(self) -> None:
         more = True
@@ -152,8 +146,4 @@ class ShareSync:
 
     async def close(self) -> None:
         """Waits a moment for a report that is under way."""
-        syncing = self._syncing
-        if syncing is not None and not syncing.done() and syncing.get_loop() is asyncio.get_running_loop():
-            await asyncio.wait({syncing}, timeout=CLOSE_S)
-            syncing.cancel()
-            await asyncio.wait({syncing})
+        await self._syncing.stop(patience_s=CLOSE_S)

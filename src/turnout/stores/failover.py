@@ -7,7 +7,6 @@ was admitted and spent so is told to Redis before it is used again.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
@@ -15,6 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from turnout.errors import BudgetUnavailable, StoreUnavailable
+from turnout.loop_task import LoopTask
 from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Stored
 from turnout.ports.limits import BudgetState
 from turnout.ports.runtime import Clock
@@ -65,7 +65,7 @@ class FailoverGate:
         self._reports: deque[Report] = deque()
         # Calls that began in an earlier outage: their leases in Redis, by their local ones.
         self._adopted: dict[str, str] = {}
-        self._probing: asyncio.Task[None] | None = None
+        self._probing = LoopTask(self._probe, "turnout.redis.probe")
         shared.on_unanswered = self._settle_later
 
     async def open(self) -> None:
@@ -107,7 +107,7 @@ class FailoverGate:
     def _note_admitted(self, ask: Ask, lease: str | None, cost: int) -> None:
         if ask.rates or ask.budgets:
             self._book.record(ask, lease, cost)
-            self._start_probing()
+            self._probing.start()
 
     async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
         if settlement.lease.startswith(_LOCAL):
@@ -125,7 +125,7 @@ class FailoverGate:
         if len(self._unsettled) == MAX_UNSETTLED:
             self._shared.flights.forget(self._unsettled.popleft().lease)
         self._unsettled.append(settlement)
-        self._start_probing()
+        self._probing.start()
 
     async def _leave_locally(self, settlement: Settlement) -> tuple[BudgetState, ...]:
         self._book.settle(settlement.lease)
@@ -180,10 +180,7 @@ class FailoverGate:
             raise StoreUnavailable(f"Redis cannot be asked ({error}): the answer was not evicted") from error
 
     async def close(self) -> None:
-        probing = self._probing
-        if probing is not None and probing.get_loop() is asyncio.get_running_loop():
-            probing.cancel()
-            await asyncio.wait({probing})
+        await self._probing.stop()
         if not self._outage.active:
             with suppress(StoreUnreachable):
                 await self._report_owed()
@@ -212,14 +209,8 @@ class FailoverGate:
     def _is_down(self) -> bool:
         """Whether Redis is not to be used now; if so, it is being probed."""
         if self._outage.active:
-            self._start_probing()
+            self._probing.start()
         return self._outage.active
-
-    def _start_probing(self) -> None:
-        probing = self._probing
-        # A task of a loop that is gone, or from before a fork, never ends.
-        if probing is None or probing.done() or probing.get_loop() is not asyncio.get_running_loop():
-            self._probing = asyncio.create_task(self._probe(), name="turnout.redis.probe")
 
     def _record_failure(self, error: StoreUnreachable) -> None:
         if isinstance(error, RequestRejected):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from turnout.loop_task import LoopTask
 from turnout.ports.runtime import Clock
 
 log = logging.getLogger("turnout")
@@ -20,15 +20,11 @@ class Ticker:
     def __init__(self, tick: Callable[[], Awaitable[bool]], clock: Clock) -> None:
         self._tick = tick
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ticking = LoopTask(self._run, "turnout.status")
 
     def start(self) -> None:
         """Starts ticking, unless it ticks on this loop."""
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop or self._task is None or self._task.done():
-            self._loop = loop
-            self._task = loop.create_task(self._run(), name="turnout.status")
+        self._ticking.start()
 
     async def _run(self) -> None:
         more = True
@@ -42,8 +38,5 @@ class Ticker:
 
     async def close(self) -> None:
         """Ticks once more, then no longer."""
-        task, self._task = self._task, None
-        if task is not None and self._loop is asyncio.get_running_loop():
-            task.cancel()
-            await asyncio.wait({task})
+        await self._ticking.stop()
         await self._tick()

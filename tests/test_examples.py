@@ -144,8 +144,7 @@ def test_the_readmes_app(tmp_path: Path, provider: LoopbackProvider, monkeypatch
     (tmp_path / "turnout.toml").write_text(TOML.format(url=provider.base_url))
     monkeypatch.chdir(tmp_path)
     block = next(block for block in _blocks("python") if "add_middleware" in block)
-    handler = next(block for block in _blocks("python") if "exception_handler" in block)
-    (tmp_path / "app.py").write_text(block + handler)
+    (tmp_path / "app.py").write_text(block)
     app: Any = runpy.run_path(str(tmp_path / "app.py"))["app"]
     with TestClient(app) as client:
         assert client.get("/ask", params={"question": "hi"}).json()["answer"] == "It is four."

@@ -15,10 +15,12 @@ from turnout.api.exchange import Answer, Reply, error_reply
 from turnout.context import current_request, new_request_id
 from turnout.doors.asgi_connection import Connection
 from turnout.doors.asgi_endpoint import Message, ReadAhead, Receive, Send, with_headers
+from turnout.doors.asgi_failures import handle_in_starlette, has_started, is_debug, replacing
 from turnout.doors.asgi_replay import ReplayedExchange
 from turnout.doors.base import WITH_BODY, Door
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
+from turnout.doors.failures import is_around
 from turnout.doors.heavy import LIGHT_METHODS
 from turnout.doors.route_templates import asgi_template
 from turnout.errors import CallerGone, ServedError, SettingsError
@@ -121,15 +123,31 @@ class TurnoutMiddleware(Door[App, Scope]):
         if home.loop is None:
             home.loop = bound.loop
         token = current_request.set(bound)
+        if self._failures is not None and self._is_django:
+            send = replacing(self._failures, bound, scope, send)
         try:
             await self._app(scope, receive, send)
+        except ServedError as error:
+            if self._failures is None or scope["type"] != "http" or is_debug(scope) or has_started(send) is not False:
+                raise
+            reply = self._failures.reply(bound, error)
+            await Connection(receive, send).reply(reply, head_only=scope["method"] == "HEAD")
         finally:
             current_request.reset(token)
+
+    def _explain(self, app: App) -> None:
+        # It makes a 500 of every error itself.
+        self._is_django = is_around(app, "django")
+        if self._failures is not None:
+            handle_in_starlette(app, self._failures)
 
     async def _replay(self, job: Job) -> JobEnd:
         heavy, bound = await self._admit_replay(job, asyncio.get_running_loop())
         exchange = ReplayedExchange(heavy, self._lifespan_state)
         await self._pass_on(bound, exchange.scope, exchange.receive, exchange.send)
+        if bound.unhandled is not None:
+            # The job may run again, as one of ours would.
+            raise bound.unhandled
         return exchange.recorder.end()
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,6 +14,7 @@ from turnout.api.routes import Route
 from turnout.context import Caller
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import EndpointRequest, Endpoints
+from turnout.doors.failures import Failures
 from turnout.doors.heavy import HeavyRequest, submit_heavy
 from turnout.doors.identity import UserOf, user_id
 from turnout.doors.route_templates import normal_path
@@ -56,6 +57,9 @@ class Door(ABC, Generic[App, Raw]):
         self._settings = settings = turnout.settings
         self._routes = turnout.api.routes
         self._endpoints = Endpoints(settings.endpoints)
+        # None: what a handler lets pass is the app's own.
+        self._failures = Failures(turnout.clock) if settings.server.explain_failures else None
+        self._explain(app)
         # Paths that the app serves itself, for which it was said.
         self._left_to_app: set[str] = set()
         serve: Any = self._serve
@@ -73,6 +77,10 @@ class Door(ABC, Generic[App, Raw]):
 
     def _check_threads(self) -> None:
         """Raises UsageError where the door cannot run on this process's kind of threads."""
+
+    def _explain(self, app: App) -> None:
+        """Prepares for handlers that let a ServedError pass."""
+        return
 
     def _refuse(self, error: SettingsError) -> App:
         """The app to be in place of one whose settings are wrong, or the error raised."""

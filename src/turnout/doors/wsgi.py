@@ -12,7 +12,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Token
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 from turnout import portal
@@ -21,6 +20,7 @@ from turnout.context import HandledRequest, current_request, new_request_id
 from turnout.doors.base import WITH_BODY, Door, check_size
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
+from turnout.doors.failures import is_around, passes_on_purpose
 from turnout.doors.heavy import LIGHT_METHODS, HeavyRequest, Recorder
 from turnout.doors.route_templates import wsgi_template
 from turnout.doors.wsgi_endpoint import (
@@ -32,6 +32,8 @@ from turnout.doors.wsgi_endpoint import (
     replayed_environ,
     with_headers,
 )
+from turnout.doors.wsgi_failures import ReplacedStart, status_line
+from turnout.errors import ServedError
 from turnout.ports.jobs import Job, JobEnd
 from turnout.settings import Endpoint
 
@@ -76,7 +78,7 @@ class TurnoutMiddleware(Door[App, Environ]):
             reply = error_reply(error, request_id)
         if isinstance(reply, ApiReply):
             return _send_reply(reply, environ, start_response)
-        start_response(_status_line(reply.status), reply.all_headers)
+        start_response(status_line(reply.status), reply.all_headers)
         return events
 
     def _read_body(self, environ: Environ) -> bytes:
@@ -106,12 +108,24 @@ class TurnoutMiddleware(Door[App, Environ]):
 
     def _pass_on(self, bound: BoundTurnout, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ["turnout"] = BlockingTurnout(bound)
+        replaced = None
+        if self._catches_all and self._failures is not None:
+            replaced = ReplacedStart(self._failures, bound, environ, start_response)
         token = current_request.set(bound)
         try:
-            body = self._app(environ, start_response)
-        except BaseException:
+            body = self._app(environ, replaced or start_response)
+        except BaseException as error:
             current_request.reset(token)
-            raise
+            if self._failures is None or not isinstance(error, ServedError) or passes_on_purpose(error):
+                raise
+            try:
+                return _send_reply(self._failures.reply(bound, error), environ, start_response)
+            except AssertionError:
+                # Servers take one start of a response: this one had begun.
+                raise error from None
+        if replaced is not None and replaced.body is not None:
+            current_request.reset(token)
+            return replaced.instead(body)
         if _is_complete(body, environ):
             # None of the app's code runs any more, and servers look at this object's type.
             current_request.reset(token)
@@ -138,7 +152,14 @@ class TurnoutMiddleware(Door[App, Environ]):
             close = getattr(body, "close", None)
             if close is not None:
                 close()
+        if bound.unhandled is not None:
+            # The job may run again, as one of ours would.
+            raise bound.unhandled
         return recorder.end()
+
+    def _explain(self, app: App) -> None:
+        # They make a 500 of every error themselves.
+        self._catches_all = is_around(app, "flask") or is_around(app, "django")
 
     def _check_threads(self) -> None:
         portal.refuse_greenlets()
@@ -216,12 +237,8 @@ class _AppResponse:
                 current_request.reset(self._token)
 
 
-def _status_line(status: int) -> str:
-    return f"{status} {HTTPStatus(status).phrase}"
-
-
 def _send_reply(reply: ApiReply, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(_status_line(reply.status), reply.all_headers)
+    start_response(status_line(reply.status), reply.all_headers)
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
 
 

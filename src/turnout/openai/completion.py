@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from decimal import Decimal
 from typing import Any
 
+from turnout.errors import ServedError
 from turnout.openai.answers import Body, as_sent, body_text, chunk_text
 from turnout.records import Outcome, Usage
 
@@ -136,11 +137,21 @@ class TextStream:
     def __init__(self, begin: Callable[[], Awaitable[AnswerStream]]) -> None:
         self._begin = begin
         self._answer: AnswerStream | None = None
+        # Told of the error that the stream ends with.
+        self.on_failure: Callable[[ServedError], None] | None = None
 
     async def _opened(self) -> AnswerStream:
         if self._answer is None:
-            self._answer = await self._begin()
+            try:
+                self._answer = await self._begin()
+            except ServedError as error:
+                self._tell(error)
+                raise
         return self._answer
+
+    def _tell(self, error: ServedError) -> None:
+        if self.on_failure is not None:
+            self.on_failure(error)
 
     async def begin(self) -> None:
         """Returns once the first content is here: until then a failure can still become an HTTP status. Raises
@@ -152,7 +163,11 @@ class TextStream:
 
     async def __anext__(self) -> Chunk:
         answer = self._answer or await self._opened()
-        return Chunk(await anext(answer))
+        try:
+            return Chunk(await anext(answer))
+        except ServedError as error:
+            self._tell(error)
+            raise
 
     async def __aenter__(self) -> TextStream:
         await self._opened()

@@ -1,0 +1,82 @@
+"""A ServedError that a handler of an ASGI app lets pass, by framework: Starlette and FastAPI are given an exception
+handler; Django's own 500 is replaced before its first byte; for any other app it is caught where it passes the door."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
+from typing import Any
+
+from turnout.doors.asgi_connection import Connection
+from turnout.doors.asgi_endpoint import Message, Receive, Send
+from turnout.doors.bound import BoundTurnout
+from turnout.doors.failures import Failures, kept, uncaught
+from turnout.errors import ServedError, TurnoutError
+
+Scope = MutableMapping[str, Any]
+Response = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def handle_in_starlette(app: Any, failures: Failures) -> None:
+    """Gives the Starlette app that the door is around, or in, a handler for ServedError; not where it has its own."""
+    while app is not None and not hasattr(app, "add_exception_handler"):
+        app = getattr(app, "app", None)
+    if app is None:
+        return
+    # A whole app's, or those of the middleware that it calls its handlers in.
+    handlers = getattr(app, "exception_handlers", None) or getattr(app, "_exception_handlers", {})
+    if ServedError not in handlers and TurnoutError not in handlers:
+        app.add_exception_handler(ServedError, partial(_response, failures))
+
+
+async def _response(failures: Failures, request: Any, error: ServedError) -> Response:
+    """Starlette's exception handler. It is asked before the first byte alone."""
+    if request.scope["type"] != "http" or is_debug(request.scope):
+        raise error
+    reply = failures.reply(request.scope["state"]["turnout"], error)
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        await Connection(receive, send).reply(reply, head_only=scope["method"] == "HEAD")
+
+    return respond
+
+
+def is_debug(scope: Scope) -> bool:
+    """Whether the Starlette app that serves the request is in debug mode."""
+    return bool(getattr(scope.get("app"), "debug", False))
+
+
+def has_started(send: Any) -> bool | None:
+    """Whether the response has begun; None where nothing tells. The app's `send` is the server's own, uncounted: that
+    of uvicorn, Starlette, its TestClient and httpx has this beside it, by one name."""
+    if inspect.isfunction(send):
+        started = inspect.getclosurevars(send).nonlocals.get("response_started")
+    else:
+        started = getattr(getattr(send, "__self__", None), "response_started", None)
+    return started if isinstance(started, bool) else None
+
+
+def replacing(failures: Failures, bound: BoundTurnout, scope: Scope, send: Send) -> Send:
+    """A `send` that answers with the error that a request ended by, in place of a 500."""
+    replaced = False
+
+    async def send_replaced(message: Message) -> None:
+        nonlocal replaced
+        if replaced:
+            return
+        if (
+            message["type"] != "http.response.start"
+            or message["status"] != 500
+            or not (error := uncaught(bound.failure))
+        ):
+            await send(message)
+            return
+        replaced = True
+        reply = failures.reply(bound, error)
+        old = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept(old) + reply.all_headers]
+        await send({**message, "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
+
+    return send_replaced

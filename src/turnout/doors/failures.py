@@ -1,0 +1,137 @@
+"""What a handler of the app's that lets a ServedError pass is answered with: the error's own status in OpenAI's shape,
+instead of a bare 500; and the line in the log that says cause and remedy, once a minute.
+
+An app that handles the error itself is left its answer. Nothing here imports a framework.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from types import CellType, TracebackType
+from typing import Any
+
+from turnout.api.exchange import ApiReply, json_reply
+from turnout.doors.bound import BoundTurnout
+from turnout.errors import ServedError
+from turnout.ports.runtime import Clock
+
+log = logging.getLogger("turnout")
+
+# Between two lines of the log about the same code, in seconds.
+SAY_EVERY_S = 60.0
+REMEDIES = {
+    "upstream_unavailable": "`turnout check --call` asks each model; [fallback] answer is given where all fail",
+    "rate_limit_exceeded": "[limits] and [endpoints] say how many; Retry-After says when to come back",
+    "budget_exceeded": '`turnout spend` shows what is left; on_exhausted = "cheap" goes on at the cheap tier',
+    "budget_unavailable": 'see why Redis is away; [budgets] on_outage = "local" goes on without it',
+    "overloaded": "raise the model's max_concurrency or max_waiting, or add a model to the tier",
+    "deadline_exceeded": "raise [retry] deadline_s, or put a faster model into the tier",
+    "model_not_found": "ask for auto, cheap, expensive or a configured name, or add an alias to [routing]",
+    "context_length_exceeded": "send less, or add a model with a larger window to the tier",
+}
+NO_REMEDY = "an exception handler for turnout.errors.ServedError words the answer your way"
+# Where each framework catches what no code of the app's has caught: the function that the error has then come up to.
+_CATCHERS = {("flask.app", "wsgi_app"), ("django.core.handlers.exception", "inner")}
+# What frameworks let pass although they catch all else, they let pass on purpose: in debug mode, in tests.
+_FRAMEWORKS = ("flask.", "django.")
+# Where a middleware keeps the app that it is around, and how far that is followed.
+_INNER, _MOST_LAYERS = ("__self__", "app", "application", "wsgi_app", "__wrapped__"), 50
+# Of the framework's own 500: about a body that is not sent.
+_OF_THE_BODY = frozenset(
+    {"content-type", "content-length", "content-encoding", "transfer-encoding", "etag", "last-modified"}
+)
+
+
+class Failures:
+    """Answers for handlers that let a ServedError pass. For any thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        # By code, when it was last said.
+        self._said: dict[str, float] = {}
+
+    def reply(self, bound: BoundTurnout, error: ServedError) -> ApiReply:
+        """The reply to the request whose handler let this error pass."""
+        bound.unhandled = error
+        if self._is_due(error.told_code):
+            caller = bound.find_caller()
+            remedy = REMEDIES.get(error.told_code, NO_REMEDY)
+            log.warning(
+                "turnout: %s answered %d %s for its handler: %s. What to do: %s",
+                *(caller.endpoint, error.told_status, error.told_code, error.message.rstrip("."), remedy),
+            )
+        return json_reply(error.told_status, error.to_openai(), list(error.told_headers))
+
+    def _is_due(self, code: str) -> bool:
+        now = self._clock.monotonic()
+        with self._lock:
+            last = self._said.get(code)
+            if last is not None and now - last < SAY_EVERY_S:
+                return False
+            self._said[code] = now
+            return True
+
+
+def is_around(app: Any, framework: str) -> bool:
+    """Whether an app, or one inside of it, is of this framework: through other middlewares, classes or closures."""
+    waiting, seen = [app], set[int]()
+    while waiting and len(seen) < _MOST_LAYERS:
+        layer = waiting.pop()
+        if type(layer).__module__.startswith(f"{framework}."):
+            return True
+        seen.add(id(layer))
+        inner = [getattr(layer, name, None) for name in _INNER]
+        if inspect.isfunction(layer):
+            inner += [cell.cell_contents for cell in layer.__closure__ or () if _is_filled(cell)]
+        waiting += [each for each in inner if callable(each) and id(each) not in seen]
+    return False
+
+
+def _is_filled(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
+
+
+def uncaught(error: ServedError | None) -> ServedError | None:
+    """The error, where Flask or Django has caught it because no code of the app's did, and is not in debug mode. The
+    outermost frame that an exception has come up to is where it was caught."""
+    if error is None or error.__traceback__ is None:
+        return None
+    # Django's own threads raise it once more, to have it at hand while they write the response.
+    place = next((place for place in _places(error.__traceback__) if not place[0].startswith("asgiref.")), ("", ""))
+    if place not in _CATCHERS or (place[0].startswith("django.") and _django_debug()):
+        return None
+    return error
+
+
+def passes_on_purpose(error: ServedError) -> bool:
+    """Whether a framework that catches all else has let this error pass."""
+    return any(place[0].startswith(_FRAMEWORKS) for place in _places(error.__traceback__))
+
+
+def kept(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those headers of the framework's own 500 that stay: who may read the answer (CORS), cookies."""
+    return [(name, value) for name, value in headers if name.lower() not in _OF_THE_BODY]
+
+
+def _places(traceback: TracebackType | None) -> Iterator[tuple[str, str]]:
+    while traceback is not None:
+        yield _place(traceback)
+        traceback = traceback.tb_next
+
+
+def _place(traceback: TracebackType) -> tuple[str, str]:
+    """The module and the function of the outermost frame."""
+    frame = traceback.tb_frame
+    return str(frame.f_globals.get("__name__", "")), frame.f_code.co_name
+
+
+def _django_debug() -> bool:
+    return bool(getattr(sys.modules["django.conf"].settings, "DEBUG", False))

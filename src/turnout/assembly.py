@@ -45,6 +45,7 @@ from turnout.telemetry.ticker import Ticker
 from turnout.upstream import litellm_import
 from turnout.upstream.bulkhead import Bulkhead
 from turnout.upstream.chain import Chain
+from turnout.upstream.model_rates import ModelRates
 from turnout.upstream.prices import PriceBook
 from turnout.upstream.token_limits import LimitBook
 from turnout.upstream.transports import provider_from
@@ -113,7 +114,13 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     share_sync = share_sync_from(target, scorer, plugs.get("share_store") or stores.share_store, clock)
     # Alone in its process, a breaker has nobody to share with.
     circuit_store = plugs.get("circuit_store") or (stores.circuit_store if settings.redis is not None else None)
-    bulkhead = Bulkhead(settings=settings, clock=clock, observer=observer, circuit_store=circuit_store)
+    bulkhead = Bulkhead(
+        settings=settings,
+        clock=clock,
+        observer=observer,
+        circuit_store=circuit_store,
+        rates=_model_rates(settings, clock, stores.gate),
+    )
     router = Router(
         catalog=catalog,
         scorer=scorer,
@@ -166,7 +173,9 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         )
     )
     chat = Chat(pipeline, path=settings.server.chat_path, max_params_bytes=settings.server.max_params_bytes)
-    queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, plugs.get("works"))
+    kept_responses = ResponseStore(clock, settings.responses.ttl_s)
+    wires = Wires(messages=AnthropicMessages(chat), responses=ResponsesApi(chat, kept_responses))
+    queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, wires, plugs.get("works"))
     status = build_status(
         settings,
         clock=clock,
@@ -180,8 +189,6 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         queue_figures=None if queue is None else queue.figures,
         queue_warning=None if queue is None else queue.desk.warning,
     )
-    kept_responses = ResponseStore(clock, settings.responses.ttl_s)
-    wires = Wires(messages=AnthropicMessages(chat), responses=ResponsesApi(chat, kept_responses))
     table = route_table(settings.server, chat, ModelList(catalog.names, catalog.models_of, limits), status.pages, wires)
     routes = Routes((*table, *(queue.routes if queue is not None else ())))
     api = Api(
@@ -210,11 +217,18 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     )
 
 
-def _queue(settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, works: bool | None) -> QueueParts:
+def _queue(
+    settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, wires: Wires, works: bool | None
+) -> QueueParts:
     # Imported here: an app without a queue loads nothing of it.
     from turnout.queue_assembly import build_queue
 
-    return build_queue(settings, clock, chat, pipeline, works=works)
+    return build_queue(settings, clock, chat, pipeline, (wires.messages, wires.responses), works=works)
+
+
+def _model_rates(settings: Settings, clock: Clock, gate: Gate) -> ModelRates | None:
+    limited = any(settings.model(name).rate for name in settings.model_names)
+    return ModelRates(settings=settings, clock=clock, gate=gate) if limited else None
 
 
 async def _forget(keeper: CountKeeper, kept_responses: ResponseStore, user_key: str, spender: str) -> None:

@@ -145,6 +145,15 @@ async def patiently(long: Awaitable[T]) -> T:
     return await long
 
 
+class RunningJob(Protocol):
+    """A job that runs."""
+
+    async def hold(self, model: str, most: int) -> bool:
+        """Whether it may call this model now, where as many jobs as `most` may at once, over all workers. It holds its
+        place until it holds another's, or has ended."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
     """One request's own: its id, its caller, its directives and when it began (by the clock's monotonic).
@@ -153,6 +162,8 @@ class RequestContext:
     CallerGone), so that what is there at once, a hit or a refusal, needs nobody to watch the caller meanwhile.
     session_id: what the caller calls its conversation (`x-session-id`); "": nothing.
     may_choose: whether it may name a tier or a model whatever `[routing] forced` says: the app's own code may.
+    traceparent: as the caller sent it (W3C); "": nothing.
+    job: what it is made for; None: somebody waits for the answer.
     """
 
     request_id: str
@@ -162,3 +173,5 @@ class RequestContext:
     waits: Callable[[Awaitable[Any]], Awaitable[Any]] = patiently
     session_id: str = ""
     may_choose: bool = True
+    traceparent: str = ""
+    job: RunningJob | None = None

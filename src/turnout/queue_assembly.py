@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from turnout.api.chat import Chat
+from turnout.api.exchange import JobWire
 from turnout.api.job_bodies import JOBS_PATH, webhook_body
 from turnout.api.job_runs import JobRuns
 from turnout.api.jobs import JobDesk
@@ -15,10 +19,11 @@ from turnout.jobs.feed import JobFeed
 from turnout.jobs.webhooks import FORBIDDEN, JobWebhooks
 from turnout.jobs.worker import JobWorker
 from turnout.pipeline.pipeline import Pipeline
-from turnout.ports.jobs import Job, Jobs, JobsUnavailable
+from turnout.ports.jobs import Job, Jobs, JobsUnavailable, ModelPlaces
 from turnout.ports.runtime import Clock
 from turnout.settings import Settings
 from turnout.stores.factory import jobs_from
+from turnout.telemetry.trace_context import HEADER
 from turnout.webhooks.address_check import ForbiddenAddress
 from turnout.webhooks.factory import post_from
 from turnout.webhooks.post import SignedPost
@@ -60,12 +65,15 @@ class QueueParts:
         }
 
 
-def build_queue(settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, *, works: bool | None) -> QueueParts:
-    """The parts; opens nothing. works: whether this process works on jobs; None: as the settings say."""
+def build_queue(
+    settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, wires: Iterable[JobWire], *, works: bool | None
+) -> QueueParts:
+    """The parts; opens nothing. wires: the other protocols whose requests may become jobs. works: whether this process
+    works on jobs; None: as the settings say."""
     queue = settings.queue
     assert queue is not None
     store, feed = jobs_from(settings, clock), JobFeed()
-    runs = JobRuns(chat.complete, chat.stream, clock)
+    runs = JobRuns(chat.complete, chat.stream, clock, partial(hold_place, store, queue.concurrency), wires)
     post = post_from(settings, clock)
     if works is None:
         works = settings.redis is None or queue.in_app or os.environ.get(WORKS_VARIABLE) == "1"
@@ -93,6 +101,16 @@ def build_queue(settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline
     return QueueParts(store, desk, runs, worker if works else None, routes)
 
 
+async def hold_place(store: ModelPlaces, concurrency: int, job: Job, model: str, most: int) -> bool:
+    """Whether the job holds a place at this model. Where all that run together are no more, none is asked for."""
+    if concurrency <= most:
+        return True
+    try:
+        return await store.hold(job.id, job.token, model, most)
+    except JobsUnavailable:
+        return False
+
+
 class JobPost:
     """Posts a job's message; -1 where its address may not be called (any more)."""
 
@@ -101,6 +119,8 @@ class JobPost:
 
     async def __call__(self, message_id: str, job: Job) -> int:
         try:
-            return await self._post(job.webhook_url, message_id, webhook_body(job))
+            traceparent = json.loads(job.spec).get("traceparent")
+            more = {HEADER: traceparent} if traceparent else None
+            return await self._post(job.webhook_url, message_id, webhook_body(job), more)
         except ForbiddenAddress:
             return FORBIDDEN

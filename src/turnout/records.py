@@ -161,6 +161,7 @@ SkipReason = Literal[
     "misconfigured",  # its circuit is open because it refuses our key, its name or its address
     "paused",  # it answered 429 and asked to be left alone
     "full",  # as many calls as allowed are under way, and as many more wait
+    "rate",  # as much as its provider allows in this time has been asked of it
     "window",  # its context window is no larger than the one that the request did not fit
     "budget",  # its worst case does not fit the reservation
 ]

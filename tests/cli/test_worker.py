@@ -39,19 +39,29 @@ RECOVERED_WITHIN_S = 10.0
 class Queue:
     """A queue's settings file, and the processes that work on it."""
 
-    def __init__(self, folder: Path, provider: LoopbackProvider, redis_url: str = "", more: str = "") -> None:
+    def __init__(
+        self, folder: Path, provider: LoopbackProvider, redis_url: str = "", more: str = "", concurrency: int = 4
+    ) -> None:
+        self._make = (folder, provider, redis_url)
         redis = (
             f'[redis]\nurl = "{redis_url}"\nprefix = "t-{secrets.token_hex(4)}"\ntimeout_s = 1.0\n' if redis_url else ""
         )
         self.file = folder / "turnout.toml"
         self.file.write_text(
             '[tiers.cheap]\nmodels = ["openai/small"]\n[tiers.expensive]\nmodels = ["openai/large"]\n'
-            f"[routing]\nmax_expensive_share = 0.5\n[queue]\nconcurrency = 4\n[cache]\nenabled = false\n{more}{redis}"
+            f"[routing]\nmax_expensive_share = 0.5\n[queue]\nconcurrency = {concurrency}\n"
+            f"[cache]\nenabled = false\n{more}{redis}"
         )
         self.config = str(self.file)
         self.settings = Settings.from_toml(self.file)
         self._environ = environ(settings(provider.base_url), provider.base_url)
         self.processes: list[subprocess.Popen[bytes]] = []
+
+    def with_settings(self, more: str, concurrency: int) -> Queue:
+        """Another queue in the same store."""
+        other = Queue(*self._make, more, concurrency)
+        other.processes = self.processes
+        return other
 
     def work(self, drain_s: float = 5) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tests.support.job_worker", self.config, str(drain_s)]
@@ -125,6 +135,38 @@ def test_a_killed_workers_jobs_are_done_by_another(queue: Queue, provider: Loopb
     assert queue.wait(submitted) == ["done"] * 6
     assert 6 <= provider.calls.total() <= 10
     assert max(provider.peak.values()) <= 8
+
+
+def test_no_worker_makes_the_call_too_many(queue: Queue, provider: LoopbackProvider) -> None:
+    """Three processes share the places of all jobs, and those of one model."""
+    provider.modes["*"] = "slow:0.2"
+    for more, most in (("", 5), ('[models."openai/small"]\nmax_concurrency = 3\n', 3)):
+        provider.peak.clear()
+        shared = queue.with_settings(more, 5)
+        workers = [shared.work() for _ in range(3)]
+        submitted = shared.submit(20)
+        assert shared.wait(submitted) == ["done"] * 20
+        assert max(provider.peak.values()) == most
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+
+def test_a_models_rate_is_kept_over_all_workers(
+    tmp_path: Path, provider: LoopbackProvider, redis_server: RedisServer
+) -> None:
+    """Two processes on one Redis: what is above it waits in the queue, and no failure is counted."""
+    queue = Queue(tmp_path, provider, redis_server.url, '[models."openai/small"]\nrate = "3/hour"\n')
+    workers = [queue.work(), queue.work()]
+    submitted = queue.submit(8)
+    until(lambda: provider.calls.total() == 3)
+    until(lambda: sorted(queue.statuses(submitted)) == ["done"] * 3 + ["queued"] * 5)
+    assert provider.calls.total() == 3
+    for worker in workers:
+        worker.terminate()
+        assert worker.wait(15) == 0
+        assert worker.stderr is not None
+        worker.stderr.close()
 
 
 def test_a_stopped_worker_ends_what_it_has_begun(queue: Queue, provider: LoopbackProvider) -> None:

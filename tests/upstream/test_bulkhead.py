@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,14 @@ from turnout.settings import Settings
 from turnout.stores.memory.circuit_store import MemoryCircuitStore
 from turnout.testing import ManualClock
 from turnout.upstream.bulkhead import Bulkhead, CallSlot, Unavailable
-from turnout.upstream.call_trace import CallTrace, Candidate
+from turnout.upstream.call_trace import CallTrace, Candidate, UpstreamCall
 
 CANDIDATE = Candidate(model=FIRST, tier="cheap")
+
+
+def call(clock: ManualClock, **more: Any) -> UpstreamCall:
+    now = clock.monotonic()
+    return UpstreamCall(messages=(), candidates=(CANDIDATE,), deadline=now + 60, stream_deadline=now + 600, **more)
 
 
 class NeverGranted(MemoryCircuitStore):
@@ -35,7 +41,7 @@ def bulkhead(clock: ManualClock, circuit_store: MemoryCircuitStore | None = None
 async def opened(clock: ManualClock, circuit_store: MemoryCircuitStore | None = None) -> Bulkhead:
     """A bulkhead whose model has refused our key."""
     made = bulkhead(clock, circuit_store)
-    slot = await made.enter(CANDIDATE, clock.monotonic() + 60, CallTrace())
+    slot = await made.enter(CANDIDATE, call(clock), CallTrace())
     assert isinstance(slot, CallSlot)
     with slot:
         slot.permit.failed(Misconfigured("no", status=401))
@@ -48,7 +54,7 @@ def test_a_call_that_its_circuit_refuses_keeps_no_place() -> None:
     async def scenario() -> None:
         clock = ManualClock()
         made = await opened(clock)
-        assert isinstance(await made.enter(CANDIDATE, clock.monotonic() + 60, CallTrace()), Unavailable)
+        assert isinstance(await made.enter(CANDIDATE, call(clock), CallTrace()), Unavailable)
         assert made.busy(FIRST) == 0
 
     asyncio.run(scenario())
@@ -61,7 +67,7 @@ def test_a_call_that_is_cancelled_while_it_claims_the_probe_keeps_no_place() -> 
         clock = ManualClock()
         made = await opened(clock, NeverGranted(clock=clock))
         await clock.advance(31)
-        entering = asyncio.ensure_future(made.enter(CANDIDATE, clock.monotonic() + 60, CallTrace()))
+        entering = asyncio.ensure_future(made.enter(CANDIDATE, call(clock), CallTrace()))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert made.busy(FIRST) == 1

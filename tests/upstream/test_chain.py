@@ -388,7 +388,7 @@ def test_an_opening_for_ours_to_mend_is_told_apart_from_an_outage() -> None:
         bulkhead = Bulkhead(settings=w.settings, clock=w.clock, observer=hearing)
         for model, fault, times in ((FIRST, Misconfigured("x", status=401), 1), (SECOND, ProviderFailed("x"), 5)):
             for _ in range(times):
-                turn = await bulkhead.enter(Candidate(model=model, tier="cheap"), 60.0, w.trace)
+                turn = await bulkhead.enter(Candidate(model=model, tier="cheap"), w.order(model), w.trace)
                 assert isinstance(turn, CallSlot)
                 with turn:
                     turn.permit.failed(fault)

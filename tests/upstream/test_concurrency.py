@@ -54,6 +54,33 @@ def test_whoever_leaves_takes_no_slot_along() -> None:
     asyncio.run(scenario())
 
 
+def test_requests_go_before_jobs() -> None:
+    """A request that waits is served before jobs that came earlier, and takes the place of one where all are taken."""
+
+    async def scenario() -> None:
+        slots = ConcurrencyLimit(most=1, waiting=2)
+        assert await slots.take()
+        jobs = [asyncio.ensure_future(slots.take(name, job=True)) for name in ("a", "b")]
+        await settle()
+        request = asyncio.ensure_future(slots.take("c"))
+        await settle()
+        assert [job.done() and job.result() for job in jobs] == [False, False]
+        assert jobs[0].done() != jobs[1].done()
+        assert slots.requests_wait
+        # No job takes the place of anybody but another job.
+        assert await slots.take("a", job=True) is False
+        slots.give()
+        await settle()
+        assert request.done()
+        slots.give()
+        await settle()
+        assert sorted(await asyncio.gather(*jobs)) == [False, True]
+        slots.give()
+        assert (slots.taken, slots.waiting) == (0, 0)
+
+    asyncio.run(scenario())
+
+
 def test_a_newcomer_does_not_overtake() -> None:
     """A slot that is given back goes to whoever waits, not to whoever asks at that moment."""
 

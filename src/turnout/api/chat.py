@@ -85,6 +85,7 @@ def context_of(request: ApiRequest) -> RequestContext:
         directives=parse_directives(request.header("cache-control"), request.header("x-turnout-deadline-ms")),
         waits=request.waits,
         session_id=request.header("x-session-id"),
+        traceparent=request.header("traceparent"),
         may_choose=request.own_code,
     )
 

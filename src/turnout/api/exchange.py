@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from turnout.api.response_headers import Headers, outcome_headers
 from turnout.context import Caller, RequestContext, patiently
 from turnout.errors import InternalError, ServedError
-from turnout.openai.answers import DONE, dumps, event
+from turnout.openai.answers import DONE, Body, dumps, event
 from turnout.openai.completion import AnswerStream
 from turnout.openai.requests import ChatRequest
 
@@ -157,15 +157,54 @@ class AnswerEvents(EventStream):
 Reply = ApiReply | EventStream
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireJob:
+    """A job that was submitted in another protocol than chat completions. user: a `user_key`. asked: what its protocol
+    noted of the body that asked. messages: the chat's."""
+
+    id: str
+    user: str
+    asked: Mapping[str, Any]
+    messages: Sequence[Mapping[str, Any]]
+
+
+class JobWire(Protocol):
+    """Another protocol whose requests may become jobs: how their results, events and errors look there."""
+
+    @property
+    def name(self) -> str:
+        """What jobs know it by."""
+        ...
+
+    def result(self, completion: Body, job: WireJob) -> Body:
+        """The whole answer."""
+        ...
+
+    def translator(self, job: WireJob) -> EventTranslator:
+        """Makes the events of a stream."""
+        ...
+
+    def error_body(self, error: Mapping[str, Any], status: int, request_id: str) -> Body:
+        """The body that tells of a failed job's error, given in OpenAI's shape, under this HTTP status."""
+        ...
+
+
 class Submissions(Protocol):
     """Takes requests that become jobs."""
 
-    def wants(self, request: ApiRequest) -> bool:
-        """Whether this request becomes a job."""
+    def wants(self, request: ApiRequest, wire: JobWire | None = None) -> bool:
+        """Whether this request becomes a job. wire: the protocol that it came in; None: chat completions."""
         ...
 
-    async def accept(self, request: ApiRequest, chat: ChatRequest, context: RequestContext) -> Reply:
-        """The reply to its submission. Raises ServedError."""
+    async def accept(
+        self,
+        request: ApiRequest,
+        chat: ChatRequest,
+        context: RequestContext,
+        wire: JobWire | None = None,
+        asked: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """The reply to its submission. asked: see WireJob. Raises ServedError."""
         ...
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from turnout.api.exchange import JobWire, WireJob
+from turnout.api.job_forms import AnswerForm, WireForm
 from turnout.api.response_headers import outcome_headers
 from turnout.context import Caller, Directives, RequestContext
 from turnout.errors import (
     BudgetExceeded,
     BudgetUnavailable,
     DeadlineExceeded,
+    NoRoomYet,
     Overloaded,
     RateLimitExceeded,
     ServedError,
@@ -28,9 +31,10 @@ from turnout.openai.requests import ChatRequest, from_mapping
 from turnout.ports.jobs import Job, JobEnd
 from turnout.ports.runtime import Clock
 from turnout.records import Outcome
+from turnout.telemetry.trace_context import linked_to
 
-# A limit or a budget that is full: room comes back.
-FULL = (RateLimitExceeded, BudgetExceeded)
+# A limit, a budget or a model that is full: room comes back.
+FULL = (RateLimitExceeded, BudgetExceeded, NoRoomYet)
 # What may pass by itself.
 PASSING = (Overloaded, UpstreamUnavailable, BudgetUnavailable, DeadlineExceeded)
 
@@ -39,17 +43,22 @@ Replay = Callable[[Job], Awaitable[JobEnd]]
 
 
 class JobRuns:
-    """Runs one job at a time for each call. replay: set by a door that has the app; None: no app is here."""
+    """Runs one job at a time for each call. hold: whether this job may call a model that so many may at once. wires:
+    the other protocols that jobs come in. replay: set by a door that has the app; None: no app is here."""
 
     def __init__(
         self,
         complete: Callable[[ChatRequest, RequestContext], Awaitable[Completion]],
         stream: Callable[[ChatRequest, RequestContext], Awaitable[AnswerStream]],
         clock: Clock,
+        hold: Callable[[Job, str, int], Awaitable[bool]],
+        wires: Iterable[JobWire] = (),
     ) -> None:
         self._complete = complete
         self._stream = stream
         self._clock = clock
+        self._hold = hold
+        self._wires = {wire.name: wire for wire in wires}
         self.replay: Replay | None = None
 
     def kinds(self) -> frozenset[str]:
@@ -63,27 +72,36 @@ class JobRuns:
         try:
             if deadline_at is not None and deadline_at <= self._clock.time():
                 raise DeadlineExceeded("the job's deadline had passed before it could run")
-            if job.kind == "http":
-                assert self.replay is not None
-                return await self.replay(job)
-            return await self._run_chat(job, spec, emit)
+            with linked_to(spec.get("traceparent", "")):
+                if job.kind == "http":
+                    assert self.replay is not None
+                    return await self.replay(job)
+                return await self._run_chat(job, spec, emit)
         except ServedError as error:
             return _after(error, job, deadline_at, self._clock.time())
 
     async def _run_chat(self, job: Job, spec: dict[str, Any], emit: Emit) -> JobEnd | Later:
         request = from_mapping(spec["body"])
         context = self._context(spec, job)
+        form = self._form(spec, job, request)
         if request.stream:
             # With its usage: the result is the whole answer, whatever its chunks hold.
             stream = await self._stream(replace(request, include_usage=True), context)
-            body, outcome = await _read(stream, emit, include_usage=request.include_usage), stream.outcome
+            body, outcome = form.result(await _read(stream, emit, form)), stream.outcome
         else:
             completion = await self._complete(request, context)
-            body, outcome = completion.body_bytes, completion.outcome
+            body, outcome = form.result(completion.body_bytes), completion.outcome
         if outcome.reason == "fallback_answer" and (later := after_failure(job.attempts, None, random.random())):
             # A caller who waits is better off with the plain answer; a job can wait for a real one.
             return later
         return JobEnd(status="done", result=body, head=_head(outcome))
+
+    def _form(self, spec: dict[str, Any], job: Job, request: ChatRequest) -> AnswerForm:
+        if "wire" not in spec:
+            return AnswerForm(include_usage=request.include_usage)
+        noted = spec["wire"]
+        asked = WireJob(id=job.id, user=job.user, asked=noted["asked"], messages=spec["body"]["messages"])
+        return WireForm(self._wires[noted["name"]], asked)
 
     def _context(self, spec: dict[str, Any], job: Job) -> RequestContext:
         deadline_at, directives = spec.get("deadline_at"), spec.get("directives") or {}
@@ -94,17 +112,33 @@ class JobRuns:
             caller=Caller(user=spec["user"], endpoint=job.endpoint),
             directives=Directives(**directives, deadline_s=remaining),
             may_choose=spec["may_choose"],
+            session_id=spec.get("session_id", ""),
+            job=_Running(job, self._hold),
         )
 
 
-async def _read(stream: AnswerStream, emit: Emit, *, include_usage: bool) -> bytes:
+class _Running:
+    """A job as the request that it makes knows it."""
+
+    def __init__(self, job: Job, hold: Callable[[Job, str, int], Awaitable[bool]]) -> None:
+        self._job = job
+        self._hold = hold
+
+    async def hold(self, model: str, most: int) -> bool:
+        return await self._hold(self._job, model, most)
+
+
+async def _read(stream: AnswerStream, emit: Emit, form: AnswerForm) -> bytes:
     """The complete answer of a stream, whose chunks are emitted as they come."""
     builder = AnswerBuilder()
     try:
         while (batch := await _next_batch(stream)) is not None:
             for chunk in batch:
                 builder.add(chunk)
-            await emit([dumps(chunk) for chunk in batch if include_usage or chunk["choices"]])
+            if events := form.events(batch):
+                await emit(events)
+        if events := form.last_events():
+            await emit(events)
     finally:
         await stream.aclose()
     return dumps(builder.body())

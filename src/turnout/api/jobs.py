@@ -7,11 +7,11 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from turnout.api.exchange import ApiReply, ApiRequest, Reply, json_reply
+from turnout.api.exchange import ApiReply, ApiRequest, JobWire, Reply, json_reply
 from turnout.api.job_bodies import JOBS_PATH, LOOK_AGAIN_S, NO_WORKER, job_headers, job_object, location
 from turnout.api.job_events import JobEvents
 from turnout.api.preferences import Preferences, parse_prefer
@@ -36,6 +36,7 @@ from turnout.ports.jobs import (
 )
 from turnout.ports.runtime import Clock
 from turnout.settings import Settings
+from turnout.telemetry.trace_context import submission
 from turnout.webhooks.address_check import ForbiddenAddress, check_listed
 
 log = logging.getLogger("turnout.jobs")
@@ -113,21 +114,38 @@ class JobDesk:
         self._bounds = QueueBounds(
             max_length=queue.max_length, max_per_user=queue.max_per_user, ttl_s=queue.result_ttl_s
         )
-        chat = settings.endpoints.get(settings.server.chat_path)
-        self._chat_is_heavy = chat is not None and chat.heavy
+        self._chat_path = settings.server.chat_path
+        self._heavy = frozenset(path for path, endpoint in settings.endpoints.items() if endpoint.heavy)
         self._warned = False
 
-    def wants(self, request: ApiRequest) -> bool:
-        """Whether this request for a chat completion becomes a job."""
-        return self._chat_is_heavy or "respond-async" in request.header("prefer").lower()
+    def wants(self, request: ApiRequest, wire: JobWire | None = None) -> bool:
+        """Whether this request becomes a job. wire: the protocol that it came in; None: chat completions."""
+        path = self._chat_path if wire is None else request.path
+        return path in self._heavy or parse_prefer(request.header("prefer")).respond_async
 
-    async def accept(self, request: ApiRequest, chat: ChatRequest, context: RequestContext) -> Reply:
-        """The reply to a submission: 202, or the answer itself where it is there within the caller's wait."""
-        submitted = await self.submit_verb(chat, context, request.header("idempotency-key").strip())
-        return await self.accepted(submitted, request, parse_prefer(request.header("prefer")))
+    async def accept(
+        self,
+        request: ApiRequest,
+        chat: ChatRequest,
+        context: RequestContext,
+        wire: JobWire | None = None,
+        asked: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """The reply to a submission: 202, or the answer itself where it is there within the caller's wait. asked: what
+        the wire needs to know again when the job ends."""
+        noted = None if wire is None else {"name": wire.name, "asked": dict(asked or {})}
+        submitted = await self.submit_verb(chat, context, request.header("idempotency-key").strip(), noted)
+        return await self.accepted(submitted, request, parse_prefer(request.header("prefer")), wire)
 
-    async def submit_verb(self, chat: ChatRequest, context: RequestContext, idempotency_key: str) -> Submitted:
-        """The accepted job of a chat request whose extension says the rest. Raises ServedError."""
+    async def submit_verb(
+        self,
+        chat: ChatRequest,
+        context: RequestContext,
+        idempotency_key: str,
+        wire: Mapping[str, Any] | None = None,
+    ) -> Submitted:
+        """The accepted job of a chat request whose extension says the rest. wire: the name of the protocol that it came
+        in, and what that noted; None: chat completions. Raises ServedError."""
         self._check(chat, context)
         directives = narrowed(context, chat.extension).directives
         deadline_s = directives.deadline_s
@@ -137,6 +155,7 @@ class JobDesk:
             "user": context.caller.user,
             "request_id": context.request_id,
             "may_choose": context.may_choose,
+            "session_id": context.session_id,
             "deadline_at": None if deadline_s is None else self._clock.time() + deadline_s,
             "directives": {
                 "no_store": directives.no_store,
@@ -149,9 +168,14 @@ class JobDesk:
             webhook_url=chat.extension.get("webhook_url", ""),
             idempotency_key=idempotency_key,
         )
+        if wire is not None:
+            spec["wire"] = wire
+            body = {"wire": wire, "body": body}
         return await self.submit("chat", spec, body, context, wanted)
 
-    async def accepted(self, submitted: Submitted, request: ApiRequest, preferences: Preferences) -> ApiReply:
+    async def accepted(
+        self, submitted: Submitted, request: ApiRequest, preferences: Preferences, wire: JobWire | None = None
+    ) -> ApiReply:
         """The reply for an accepted job, after the caller's wait."""
         job = submitted.job
         if preferences.wait_s and job.status not in ENDED:
@@ -159,7 +183,7 @@ class JobDesk:
         applied: Headers = [("preference-applied", preferences.applied)] if preferences.applied else []
         secret: Headers = [(SECRET_HEADER, submitted.secret)] if submitted.secret else []
         if preferences.wait_s is not None and job.status in ("done", "failed"):
-            return _answer_of(job, [("location", submitted.location), *applied, *secret])
+            return _answer_of(job, [("location", submitted.location), *applied, *secret], wire, request.request_id)
         headers: Headers = [
             ("location", submitted.location),
             ("x-request-id", request.request_id),
@@ -177,30 +201,39 @@ class JobDesk:
         caller = context.caller
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
         secret = _secret(wanted.idempotency_key, canonical) if caller.anonymous else ""
-        new = NewJob(
-            id=f"job_{secrets.token_urlsafe(24)}",
-            kind=kind,
-            user=caller.user_key,
-            endpoint=caller.endpoint,
-            priority=wanted.priority,
-            spec=json.dumps(spec, separators=(",", ":")).encode(),
-            secret=_hashed(secret),
-            idempotency_key=wanted.idempotency_key,
-            digest=hashlib.blake2b(canonical, digest_size=16).hexdigest(),
-            webhook_url=wanted.webhook_url,
-        )
+        job_id = f"job_{secrets.token_urlsafe(24)}"
+        with submission(job_id, context.traceparent) as traceparent:
+            if traceparent:
+                spec["traceparent"] = traceparent
+            return await self._accept(
+                NewJob(
+                    id=job_id,
+                    kind=kind,
+                    user=caller.user_key,
+                    endpoint=caller.endpoint,
+                    priority=wanted.priority,
+                    spec=json.dumps(spec, separators=(",", ":")).encode(),
+                    secret=_hashed(secret),
+                    idempotency_key=wanted.idempotency_key,
+                    digest=hashlib.blake2b(canonical, digest_size=16).hexdigest(),
+                    webhook_url=wanted.webhook_url,
+                ),
+                secret,
+            )
+
+    async def _accept(self, new: NewJob, secret: str) -> Submitted:
         try:
-            submission = await self._store.submit(new, self._bounds)
+            accepted = await self._store.submit(new, self._bounds)
         except JobsUnavailable as error:
             raise Overloaded("no job can be accepted at the moment", retry_after_s=1.0) from error
-        if not isinstance(submission, Submission):
-            raise self._refusal(submission)
+        if not isinstance(accepted, Submission):
+            raise self._refusal(accepted)
         if self._worker is not None:
             self._worker.wake()
-        elif not submission.state.workers and not self._warned:
+        elif not accepted.state.workers and not self._warned:
             self._warned = True
             log.warning("turnout: jobs are accepted, and %s", NO_WORKER)
-        return Submitted(submission.job, self._with_own_worker(submission.state), secret, self._queue.concurrency)
+        return Submitted(accepted.job, self._with_own_worker(accepted.state), secret, self._queue.concurrency)
 
     async def answer(self, request: ApiRequest) -> Reply:
         """The reply below `/turnout/jobs/`."""
@@ -310,11 +343,13 @@ class JobDesk:
         return Overloaded(f"{self._queue.max_length} jobs wait already", retry_after_s=5.0)
 
 
-def _answer_of(job: Job, headers: Headers) -> ApiReply:
+def _answer_of(job: Job, headers: Headers, wire: JobWire | None, request_id: str) -> ApiReply:
     """The reply that the request would have had without a job."""
     head = json.loads(job.head or b'{"status": 500, "headers": []}')
     if job.status == "failed":
-        return json_reply(head["status"], {"error": json.loads(job.error)}, headers)
+        error = json.loads(job.error)
+        body = {"error": error} if wire is None else wire.error_body(error, head["status"], request_id)
+        return json_reply(head["status"], body, headers)
     answered = [(name, value) for name, value in head["headers"] if name != "content-type"]
     kind = next((value for name, value in head["headers"] if name == "content-type"), "application/json")
     return ApiReply(status=head["status"], headers=[*answered, *headers], body=job.result, content_type=kind)

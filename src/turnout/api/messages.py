@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from turnout.api.chat import Chat, check_content_type
-from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, json_reply
+from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, WireJob, json_reply
 from turnout.api.response_headers import outcome_headers
 from turnout.errors import ServedError
-from turnout.openai.answers import dumps
+from turnout.openai.answers import Body, dumps
 from turnout.openai.requests import decode, from_mapping
 from turnout.quota.prompt_floor import characters
-from turnout.wires.messages_answer import MessageEvents, to_error, to_message
+from turnout.wires.messages_answer import MessageEvents, error_body, to_error, to_message
 from turnout.wires.messages_request import to_chat
 
 # Of English text; no tokenizer runs here.
@@ -17,7 +20,9 @@ _CHARACTERS_A_TOKEN = 4
 
 
 class AnthropicMessages:
-    """Answers Anthropic's requests as chat completions. Every error has Anthropic's shape."""
+    """Answers Anthropic's requests as chat completions. Every error has Anthropic's shape. Implements JobWire."""
+
+    name = "messages"
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
@@ -45,11 +50,23 @@ class AnthropicMessages:
         check_content_type(request)
         chat = await self._chat.translated(request, to_chat(decode(request.body)))
         context = self._chat.context_of(request)
+        submissions = self._chat.submissions
+        if submissions is not None and submissions.wants(request, self):
+            return await submissions.accept(request, chat, context, self)
         if chat.stream:
             return AnswerEvents(await self._chat.stream(chat, context), MessageEvents())
         completion = await self._chat.complete(chat, context)
         body = dumps(to_message(completion.to_openai()))
         return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=body)
+
+    def result(self, completion: Body, job: WireJob) -> Body:
+        return to_message(completion)
+
+    def translator(self, job: WireJob) -> MessageEvents:
+        return MessageEvents()
+
+    def error_body(self, error: Mapping[str, Any], status: int, request_id: str) -> Body:
+        return error_body(error, status, request_id)
 
 
 def _error_reply(error: ServedError, request: ApiRequest) -> ApiReply:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from turnout.api.chat import Chat, check_content_type
-from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, json_reply
+from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, WireJob, json_reply
 from turnout.api.response_headers import outcome_headers
 from turnout.errors import InvalidRequest, NotFound
 from turnout.openai.answers import Body, dumps
@@ -18,7 +19,9 @@ from turnout.wires.responses_request import to_chat
 
 
 class ResponsesApi:
-    """Answers Responses requests as chat completions, and keeps what may be continued."""
+    """Answers Responses requests as chat completions, and keeps what may be continued. Implements JobWire."""
+
+    name = "responses"
 
     def __init__(self, chat: Chat, store: ResponseStore) -> None:
         self._chat = chat
@@ -31,21 +34,37 @@ class ResponsesApi:
         earlier = self._earlier(request, body.get("previous_response_id"))
         chat = await self._chat.translated(request, to_chat(body, earlier))
         context, response_id = self._chat.context_of(request), f"resp_{secrets.token_hex(24)}"
-
-        def keep(response: Body) -> None:
-            if body.get("store") is False:
-                return
-            # As they were sent, but for the instructions, which are each request's own.
-            said = chat.messages[1:] if body.get("instructions") else chat.messages
-            messages = [*said, *output_messages(response["output"])]
-            self._store.put(response_id, KeptResponse(request.caller.user_key, dumps(response), messages))
-
+        submissions = self._chat.submissions
+        if submissions is not None and submissions.wants(request, self):
+            asked = {name: value for name, value in body.items() if name != "input"}
+            return await submissions.accept(request, chat, context, self, asked)
+        keep = partial(self._keep, body, chat.messages, request.caller.user_key)
         if chat.stream:
             return AnswerEvents(await self._chat.stream(chat, context), ResponseEvents(body, response_id, keep))
         completion = await self._chat.complete(chat, context)
         response = to_response(completion.to_openai(), body, response_id)
         keep(response)
         return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=dumps(response))
+
+    def result(self, completion: Body, job: WireJob) -> Body:
+        response = to_response(completion, job.asked, response_id_of(job.id))
+        self._keep(job.asked, job.messages, job.user, response)
+        return response
+
+    def translator(self, job: WireJob) -> ResponseEvents:
+        # Kept with the result.
+        return ResponseEvents(job.asked, response_id_of(job.id), lambda response: None)
+
+    def error_body(self, error: Mapping[str, Any], status: int, request_id: str) -> Body:
+        return {"error": dict(error)}
+
+    def _keep(self, body: Mapping[str, Any], sent: Sequence[Mapping[str, Any]], owner: str, response: Body) -> None:
+        if body.get("store") is False:
+            return
+        # As they were sent, but for the instructions, which are each request's own.
+        said = sent[1:] if body.get("instructions") else sent
+        messages = [*said, *output_messages(response["output"])]
+        self._store.put(response["id"], KeptResponse(owner, dumps(response), messages))
 
     async def one(self, request: ApiRequest) -> Reply:
         """The reply to `GET` and `DELETE /v1/responses/{id}`. Raises NotFound for one that is not kept, or another
@@ -73,3 +92,8 @@ class ResponsesApi:
             return list(self._kept(request, response_id).messages)
         except NotFound as error:
             raise NotFound(str(error), param="previous_response_id") from None
+
+
+def response_id_of(job_id: str) -> str:
+    """The id of the Response that this job ends with."""
+    return f"resp_{job_id.removeprefix('job_')}"

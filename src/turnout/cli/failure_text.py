@@ -19,6 +19,7 @@ _SKIPPED: Mapping[SkipReason, str] = {
     "open": "is left alone after it failed several times in a row",
     "paused": "asks to be left alone (429)",
     "full": "is busy: as many calls as its max_concurrency and max_waiting allow are under way",
+    "rate": "is busy: as much as its rate allows has been asked of it",
 }
 
 

@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
 
         work_with(load_app(args.app), drain_s=args.drain_s, at_once=args.threads)
         return 0
-    if any(endpoint.heavy for path, endpoint in settings.endpoints.items() if path != settings.server.chat_path):
+    ours = settings.server.chat_paths
+    if any(endpoint.heavy for path, endpoint in settings.endpoints.items() if path not in ours):
         print("turnout: without --app the requests of the app's own heavy paths are left alone", file=sys.stderr)
     turnout = Turnout(settings, works=True)
     asyncio.run(work(turnout, drain_s=args.drain_s, at_once=args.threads))

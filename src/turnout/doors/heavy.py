@@ -50,7 +50,12 @@ async def submit_heavy(desk: JobDesk, request: ApiRequest, caller: Caller, now: 
         "request_id": request.request_id,
         "deadline_at": None if deadline_s is None else now + deadline_s,
     }
-    context = RequestContext(request_id=request.request_id, started=request.started, caller=caller)
+    context = RequestContext(
+        request_id=request.request_id,
+        started=request.started,
+        caller=caller,
+        traceparent=request.header("traceparent"),
+    )
     wanted = Wanted(idempotency_key=request.header("idempotency-key").strip())
     submitted = await desk.submit("http", spec, asked, context, wanted)
     return await desk.accepted(submitted, replace(request, caller=caller), parse_prefer(request.header("prefer")))

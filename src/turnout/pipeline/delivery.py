@@ -12,6 +12,7 @@ from turnout.errors import (
     BudgetUnavailable,
     DeadlineExceeded,
     InvalidRequest,
+    NoRoomYet,
     Overloaded,
     ServedError,
     UpstreamUnavailable,
@@ -38,8 +39,9 @@ LISTEN_GRACE_S = 0.5
 # Failures that a stale or a plain answer is better than.
 OUTAGES = (UpstreamUnavailable, Overloaded, DeadlineExceeded)
 
-# What a call ends with for its leader's own reasons: its budget, and its parameters that are no part of the cache key.
-LEADERS = (BudgetExceeded, BudgetUnavailable, InvalidRequest)
+# What a call ends with for its leader's own reasons: its budget, its parameters that are no part of the cache key, and
+# its place in a queue.
+LEADERS = (BudgetExceeded, BudgetUnavailable, InvalidRequest, NoRoomYet)
 
 T = TypeVar("T")
 

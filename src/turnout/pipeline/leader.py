@@ -187,6 +187,8 @@ class Leader:
             afford=call.reservation.attempt_check(trace),
             covered=models[0] == call.reservation.covered_model(decision.tier),
             own=self._own_params(call, tuple(candidate.model for candidate in candidates)),
+            tokens=call.reservation,
+            job=call.context.job,
         )
 
     def _own_params(self, call: Call, models: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:

@@ -119,7 +119,7 @@ class Reservation:
         self.counts_calls = any(claim.unit == "calls" for claim in rates)
         self.lease = ""
         self.headers: Pairs = ()
-        self._size = Size(0)
+        self._size: Size | None = None
         self._bounds: dict[str, CostBound] = {}
         # The tiers that may serve it with their worst case, dearest first; those from `_fits` on are covered.
         self._offers: tuple[tuple[Tier, int], ...] = ()
@@ -133,7 +133,6 @@ class Reservation:
         if not self._rates and not self._budgets:
             return ask
         if self.bounded and not self._offers:
-            self._size = prompt_size(self._request.messages, self._request.params, self._request.extra)
             self._offers = self._price_tiers()
             tokens = max(bound.tokens for bound in self._bounds.values())
             self._rates = tuple(
@@ -240,6 +239,14 @@ class Reservation:
             budgets=self._budgets,
         )
 
+    def most(self, model: str) -> int:
+        """The most tokens that this request uses at this model; of one that sets no cap, with the default one."""
+        return self._bound(model).tokens
+
+    def used(self, attempt: Attempt) -> int:
+        """How many tokens this attempt counts."""
+        return tokens_of([(attempt, self._bound(attempt.model))])
+
     def covered_model(self, tier: Tier) -> str:
         """The model whose first call is covered where this tier is: the preferred one."""
         selection = self._selection
@@ -256,6 +263,8 @@ class Reservation:
         bound = self._bounds.get(model)
         if bound is None:
             settings = self._shared.settings
+            if self._size is None:
+                self._size = prompt_size(self._request.messages, self._request.params, self._request.extra)
             bound = self._bounds[model] = cost_bound(
                 settings.model(model),
                 self._shared.price(model) if self._budgets else None,

@@ -166,6 +166,15 @@ class JobQueue(Protocol):
         ...
 
 
+class ModelPlaces(Protocol):
+    """How many running jobs call a model at once, over all workers."""
+
+    async def hold(self, job_id: str, token: str, model: str, most: int) -> bool:
+        """Lets the job call this model, unless `most` others do, or its claim is lost. Its place is free again when it
+        holds one of another model, or no longer runs."""
+        ...
+
+
 class WebhookQueue(Protocol):
     """The webhooks of jobs that have ended."""
 
@@ -201,7 +210,7 @@ class JobAdmin(Protocol):
     async def close(self) -> None: ...
 
 
-class Jobs(JobStore, JobQueue, WebhookQueue, JobAdmin, Protocol):
+class Jobs(JobStore, JobQueue, ModelPlaces, WebhookQueue, JobAdmin, Protocol):
     """All that one store of jobs does."""
 
 

@@ -94,6 +94,8 @@ class Model:
     timeout_s: float = 30.0
     max_concurrency: int = 64
     max_waiting: int = 256
+    # The provider's own limits, kept over all workers: what is above them waits, or goes to the tier's next model.
+    rate: tuple[Rate, ...] = ()
 
     def __post_init__(self) -> None:
         check_positive(self, "connect_timeout_s", "first_token_timeout_s", "chunk_timeout_s", "timeout_s")
@@ -184,6 +186,11 @@ class Server:
             good = path == "" or (path.startswith("/") and not path.endswith("/"))
             require(good, name, path, 'must begin with "/" and not end with it, or be "" for off')
         check_positive(self, "max_body_bytes", "max_params_bytes", "max_answer_bytes")
+
+    @property
+    def chat_paths(self) -> tuple[str, ...]:
+        """Where chats are answered, in each protocol."""
+        return (self.chat_path, self.responses_path, self.messages_path)
 
     @property
     def models_path(self) -> str:

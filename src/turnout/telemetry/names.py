@@ -15,6 +15,7 @@ SCOPE: Final = "turnout"
 
 # Spans.
 ROUTE_SPAN: Final = "turnout.route"
+SUBMIT_SPAN: Final = "turnout.submit"
 CHAT: Final = "chat"
 
 # The decision and the outcome, on the route span.
@@ -37,6 +38,7 @@ WAITED_SECONDS: Final = "turnout.waited_seconds"
 STREAMED: Final = "turnout.streamed"
 ATTEMPTS: Final = "turnout.attempts"
 REQUEST_ID: Final = "turnout.request_id"
+JOB: Final = "turnout.job"
 ENDPOINT: Final = "turnout.endpoint"
 
 SKIPPED: Final = "turnout.skipped"

@@ -21,6 +21,7 @@ from turnout.ports.runtime import ProviderCall
 from turnout.records import Attempt, Decision, Outcome, Tier
 from turnout.settings import Settings
 from turnout.telemetry import names
+from turnout.telemetry.trace_context import links
 
 Attribute = str | int | float | bool | tuple[str, ...]
 
@@ -47,7 +48,7 @@ class SpanObserver:
     def request_started(self, request_id: str) -> Span:
         if self._idle():
             return trace.INVALID_SPAN
-        return self._tracer.start_span(names.ROUTE_SPAN, attributes={names.REQUEST_ID: request_id})
+        return self._tracer.start_span(names.ROUTE_SPAN, attributes={names.REQUEST_ID: request_id}, links=links())
 
     def request_ended(self, token: Span, outcome: Outcome) -> None:
         if token.is_recording():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from turnout.attempt_errors import (
     AttemptError,
@@ -15,6 +15,7 @@ from turnout.attempt_errors import (
     OtherModelMayServe,
     Unsupported,
 )
+from turnout.context import RunningJob
 from turnout.errors import DeadlineExceeded, InvalidRequest, Overloaded, ServedError, UpstreamUnavailable
 from turnout.openai.answers import Body
 from turnout.openai.messages import Message
@@ -46,6 +47,7 @@ class UpstreamCall:
     for the reason `budget`. None: always.
     covered: whether the reservation covers the first candidate's first call.
     own: parameters sent to one model alone, by its name. user: whose turn it is where places are waited for.
+    tokens: asked where a model's tokens are limited. job: what it is made for, where nobody waits for the answer.
     """
 
     messages: tuple[Message, ...]
@@ -59,6 +61,20 @@ class UpstreamCall:
     covered: bool = True
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     user: str = ""
+    tokens: TokenCounts | None = None
+    job: RunningJob | None = None
+
+
+class TokenCounts(Protocol):
+    """How many tokens a request uses at a model."""
+
+    def most(self, model: str) -> int:
+        """What it is expected to use at most."""
+        ...
+
+    def used(self, attempt: Attempt) -> int:
+        """What an attempt has used."""
+        ...
 
 
 class CallTrace:
@@ -140,7 +156,7 @@ class Failures:
 
     def skipped(self, reason: SkipReason, retry_after_s: float | None) -> None:
         self._only_params = False
-        self._full = self._full or reason == "full"
+        self._full = self._full or reason in ("full", "rate")
         self._theirs = self._theirs or reason not in ("misconfigured", "window")
         if retry_after_s is not None:
             self._come_back.append(retry_after_s)

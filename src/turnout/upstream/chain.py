@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
 from turnout.attempt_errors import AttemptError, ContextTooLong, CutShort, MalformedReply
-from turnout.errors import ServedError
+from turnout.errors import NoRoomYet, ServedError
 from turnout.openai.answers import Body, is_content
 from turnout.openai.builder import AnswerBuilder
 from turnout.openai.cache_marks import with_marks
@@ -29,7 +29,7 @@ from turnout.upstream import retry_budget
 from turnout.upstream.attempt import MAX_LINE, AttemptInProgress
 from turnout.upstream.backoff import pause
 from turnout.upstream.bulkhead import Bulkhead, CallSlot, Unavailable
-from turnout.upstream.call_trace import CallTrace, Candidate, Failures, UpstreamCall, broken
+from turnout.upstream.call_trace import COME_BACK_S, CallTrace, Candidate, Failures, UpstreamCall, broken
 from turnout.upstream.next_within import next_within
 
 # Whose prompt cache keeps only what is marked.
@@ -137,6 +137,8 @@ class Chain:
                 slot = await self._enter(request, trace, candidate, again=bool(index or tried or not request.covered))
                 if isinstance(slot, Unavailable):
                     self._skip(request, trace, candidate, slot, failures)
+                    if request.job is not None and slot.reason in ("full", "rate"):
+                        raise NoRoomYet(f"{candidate.model} is busy", retry_after_s=slot.retry_after_s or COME_BACK_S)
                     break
                 if not tried:
                     self._recent = retry_budget.counted(self._recent, self._clock.monotonic(), retry=False)
@@ -177,7 +179,7 @@ class Chain:
         if again and request.afford is not None and not await request.afford(candidate):
             return Unavailable(reason="budget", retry_after_s=None)
         try:
-            return await self._bulkhead.enter(candidate, request.deadline, trace, request.user)
+            return await self._bulkhead.enter(candidate, request, trace)
         except TimeoutError:
             return Unavailable(reason="full", retry_after_s=None)
 

@@ -1,4 +1,5 @@
-"""A model's concurrency cap and its waiting room: slots go to the users who wait in turn, each user's oldest first."""
+"""A model's concurrency cap and its waiting room: slots go to the users who wait in turn, each user's oldest first; to
+jobs only where no request waits."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import asyncio
 from collections import OrderedDict, deque
 
 Waiter = asyncio.Future[bool]
+# By user; the one whose turn is next stands first. None is empty.
+Queues = OrderedDict[str, deque[Waiter]]
 
 
 class ConcurrencyLimit:
@@ -14,10 +17,15 @@ class ConcurrencyLimit:
     def __init__(self, *, most: int, waiting: int) -> None:
         self._most = most
         self._max_waiting = waiting
-        # By user; the one whose turn is next stands first. None is empty.
-        self._queues: OrderedDict[str, deque[Waiter]] = OrderedDict()
+        self._requests: Queues = OrderedDict()
+        self._jobs: Queues = OrderedDict()
         self.waiting = 0
         self.taken = 0
+
+    @property
+    def requests_wait(self) -> bool:
+        """Whether anybody waits who is no job."""
+        return bool(self._requests)
 
     def take_now(self) -> bool:
         """Takes a slot that is free at once, where nobody waits for it already."""
@@ -26,17 +34,19 @@ class ConcurrencyLimit:
         self.taken += 1
         return True
 
-    async def take(self, user: str = "") -> bool:
+    async def take(self, user: str = "", *, job: bool = False) -> bool:
         """Takes a slot, waiting for one; False where there is no place to wait, or when it is turned away.
 
-        Where all places are taken, whoever came last of the user with most of them gives way to a user with fewer.
+        Where all places are taken, whoever came last of the user with most of them gives way to a user with fewer, and
+        any job to a request.
         """
         if self.take_now():
             return True
-        if self.waiting >= self._max_waiting and not self._make_room(user):
+        if self.waiting >= self._max_waiting and not self._make_room(user, job=job):
             return False
+        queues = self._jobs if job else self._requests
         waiter: Waiter = asyncio.get_running_loop().create_future()
-        self._queues.setdefault(user, deque()).append(waiter)
+        queues.setdefault(user, deque()).append(waiter)
         self.waiting += 1
         try:
             return await waiter
@@ -44,17 +54,17 @@ class ConcurrencyLimit:
             if waiter.done() and not waiter.cancelled() and waiter.result():
                 # The slot was handed over in the very moment of leaving.
                 self.give()
-            elif waiter in self._queues.get(user, ()):
-                self._remove(user, waiter)
+            elif waiter in queues.get(user, ()):
+                self._remove(queues, user, waiter)
             raise
 
     def give(self) -> None:
         """Gives a slot back: to the user whose turn it is, whose next turn comes after all others'."""
-        while self._queues:
-            user, queue = next(iter(self._queues.items()))
+        while queues := self._requests or self._jobs:
+            user, queue = next(iter(queues.items()))
             waiter = queue[0]
-            self._queues.move_to_end(user)
-            self._remove(user, waiter)
+            queues.move_to_end(user)
+            self._remove(queues, user, waiter)
             if not waiter.done():
                 # The slot passes on; `taken` stays.
                 waiter.set_result(True)
@@ -63,28 +73,31 @@ class ConcurrencyLimit:
 
     def turn_away(self) -> None:
         """Empties the waiting room: there is nothing to wait for any more."""
-        queues, self._queues, self.waiting = self._queues, OrderedDict(), 0
-        for queue in queues.values():
-            for waiter in queue:
-                if not waiter.done():
-                    waiter.set_result(False)
+        waiters = [waiter for queues in (self._requests, self._jobs) for queue in queues.values() for waiter in queue]
+        self._requests, self._jobs, self.waiting = OrderedDict(), OrderedDict(), 0
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(False)
 
-    def _make_room(self, user: str) -> bool:
-        if not self._queues:
+    def _make_room(self, user: str, *, job: bool) -> bool:
+        # A request takes any job's place.
+        queues = self._jobs if job or self._jobs else self._requests
+        if not queues:
             return False
-        greediest = max(self._queues, key=lambda name: len(self._queues[name]))
-        queue = self._queues[greediest]
-        if len(queue) <= len(self._queues.get(user, ())) + 1:
+        greediest = max(queues, key=lambda name: len(queues[name]))
+        queue = queues[greediest]
+        own = self._jobs if job else self._requests
+        if queues is own and len(queue) <= len(queues.get(user, ())) + 1:
             return False
         waiter = queue[-1]
-        self._remove(greediest, waiter)
+        self._remove(queues, greediest, waiter)
         if not waiter.done():
             waiter.set_result(False)
         return True
 
-    def _remove(self, user: str, waiter: Waiter) -> None:
-        queue = self._queues[user]
+    def _remove(self, queues: Queues, user: str, waiter: Waiter) -> None:
+        queue = queues[user]
         queue.remove(waiter)
         self.waiting -= 1
         if not queue:
-            del self._queues[user]
+            del queues[user]

@@ -13,6 +13,7 @@ from turnout.errors import SettingsError
 from turnout.openai.answers import Body
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
+from turnout.telemetry.trace_context import outgoing_headers
 from turnout.upstream import litellm_import, translate
 from turnout.upstream.media import media_urls, refuse_media
 from turnout.upstream.parameters import ParameterBook
@@ -94,6 +95,8 @@ class LiteLLMProvider:
         arguments: dict[str, Any] = {**self.arguments[call.model], **call.params}
         if stream:
             arguments["stream_options"] = {"include_usage": True}
+        if traced := outgoing_headers():
+            arguments["extra_headers"] = {**(arguments.get("extra_headers") or {}), **traced}
         if "tools" in arguments:
             # Without it a plain install looks for litellm's optional MCP client and fails.
             arguments["_skip_mcp_handler"] = True

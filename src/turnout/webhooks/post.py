@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from turnout.ports.runtime import Clock
 from turnout.webhooks.address_check import choose_address, parse_url
@@ -38,8 +38,9 @@ class SignedPost:
         self._clock = clock
         self._resolve = resolve
 
-    async def __call__(self, url: str, message_id: str, body: bytes) -> int:
-        """The HTTP status of one try; 0 where there was no response. Raises ForbiddenAddress."""
+    async def __call__(self, url: str, message_id: str, body: bytes, more: Mapping[str, str] | None = None) -> int:
+        """The HTTP status of one try; 0 where there was no response. more: headers beside ours. Raises
+        ForbiddenAddress."""
         # Imported here: importing turnout is light.
         import httpx
 
@@ -49,6 +50,7 @@ class SignedPost:
         address = choose_address(host, await self._resolve(host, port), self._allow_hosts)
         pinned = httpx.URL(url).copy_with(host=address)
         headers = {
+            **(more or {}),
             "host": parts.netloc,
             "content-type": "application/json",
             **signature_headers(self._key, message_id, int(self._clock.time()), body),

@@ -55,13 +55,16 @@ def to_usage(usage: Mapping[str, Any] | None) -> Body:
 
 def to_error(error: ServedError, request_id: str) -> Body:
     """The error in Anthropic's shape. `code` and `param` are ours."""
-    openai_error = error.to_openai()["error"]
-    kind = _ERRORS.get(error.told_status, "api_error")
+    return error_body(error.to_openai()["error"], error.told_status, request_id)
+
+
+def error_body(error: Mapping[str, Any], status: int, request_id: str) -> Body:
+    """The same of an error in OpenAI's shape, and its HTTP status."""
     detail = {
-        "type": kind,
-        "message": openai_error["message"],
-        "code": openai_error["code"],
-        "param": openai_error["param"],
+        "type": _ERRORS.get(status, "api_error"),
+        "message": error["message"],
+        "code": error["code"],
+        "param": error["param"],
     }
     return {"type": "error", "error": detail, "request_id": request_id}
 

@@ -111,6 +111,35 @@ async def kinds_of(jobs: Jobs, job_id: str) -> list[str]:
     return [event.data.decode() for event in await jobs.events(job_id, 0)]
 
 
+def test_so_many_jobs_call_a_model_at_once(run: Run) -> None:
+    """Each holds one place: of the model that it called last, for as long as it runs, its worker's death included."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        for _ in range(4):
+            await submitted(jobs)
+        first, second, third = [await claimed(jobs) for _ in range(3)]
+
+        async def hold(job: Job, model: str = "m", most: int = 2) -> bool:
+            return await jobs.hold(job.id, job.token, model, most)
+
+        assert [await hold(job) for job in (first, second, third, first)] == [True, True, False, True]
+        assert await hold(third, "other")
+        assert await hold(first, "other")
+        assert [await hold(job) for job in (third, first)] == [True, False]
+        assert await jobs.finish(third.id, third.token, DONE, 100)
+        assert await hold(first)
+        assert not await jobs.hold(first.id, "foreign", "m", 9)
+        assert await jobs.put_back(second.id, second.token, 0, failed=False, lane=False)
+        again = await claimed(jobs)
+        assert await hold(again)
+        # Both workers die: once their jobs have been taken back, their places are free.
+        await bench.pass_time(6)
+        taken = [await claimed(jobs) for _ in range(3)]
+        assert [await hold(job) for job in taken] == [True, True, False]
+
+    run(scenario)
+
+
 def test_a_job_is_accepted_claimed_and_ended(run: Run) -> None:
     """Each step is seen by everybody, with its times, and leaves an event in order."""
 

@@ -81,6 +81,9 @@ class RedisJobs:
     async def put_back(self, job_id: str, token: str, after_s: float, *, failed: bool, lane: bool) -> bool:
         return bool(await self._run("put_back", job_id, token, _ms(after_s), int(failed), int(lane)))
 
+    async def hold(self, job_id: str, token: str, model: str, most: int) -> bool:
+        return bool(await self._run("hold", job_id, token, model, most))
+
     async def claim_webhook(self, lease_s: float) -> Job | None:
         return _job(await self._run("claim_webhook", _ms(lease_s)))
 

@@ -104,6 +104,18 @@ def renew(
     return stopped
 
 
+def hold(db: sqlite3.Connection, job_id: str, token: str, model: str, most: int) -> bool:
+    if _held(db, job_id, token) is None:
+        return False
+    others = db.execute("SELECT COUNT(*) FROM places WHERE model = ? AND job <> ?", (model, job_id)).fetchone()[0]
+    if others >= most:
+        return False
+    db.execute(
+        "INSERT INTO places VALUES (?, ?) ON CONFLICT (job) DO UPDATE SET model = excluded.model", (job_id, model)
+    )
+    return True
+
+
 def append(db: sqlite3.Connection, job_id: str, token: str, chunks: Sequence[bytes]) -> bool:
     if _held(db, job_id, token) is None:
         return False

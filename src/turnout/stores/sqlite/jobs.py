@@ -67,6 +67,9 @@ class SqliteJobs:
             lambda db, now: claims.put_back(db, now, job_id, token, after_s, failed=failed, lane=lane)
         )
 
+    async def hold(self, job_id: str, token: str, model: str, most: int) -> bool:
+        return await self._run(lambda db, now: claims.hold(db, job_id, token, model, most))
+
     async def claim_webhook(self, lease_s: float) -> Job | None:
         def step(db: sqlite3.Connection, now: float) -> Job | None:
             row = db.execute(

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from turnout.attempt_errors import AttemptTimeout, ConnectionFailed, MalformedReply, Misconfigured, NotConnected
 from turnout.ports.runtime import CallProgress
+from turnout.telemetry.trace_context import outgoing_headers
 
 if TYPE_CHECKING:
     import aiohttp
@@ -86,7 +87,7 @@ class HttpSessions:
                 return await self._session().post(
                     request.url,
                     data=request.body,
-                    headers=request.headers,
+                    headers={**request.headers, **outgoing_headers()},
                     timeout=timeout,
                     proxy=self._proxy(request.url),
                     trace_request_ctx=sending,

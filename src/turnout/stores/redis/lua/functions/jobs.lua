@@ -2,6 +2,7 @@
 --   d:<id> hash, the job           e:<id> list, its events: a letter and JSON      all, u:<user> zsets, seq -> id
 --   q:<priority>:<lane> zset, waiting jobs by seq     lanes:<priority> zset, open lanes by turn
 --   of:<priority>:<user> set, the user's lanes        held zset, lanes that wait by time     later zset, jobs that do
+--   places:<model> set, running jobs that call it
 --   running zset, by lease   waiting zset, by acceptance   waits hash, by user   hooks zset, by time   ends zset, by expiry
 local J = {}
 
@@ -201,6 +202,7 @@ function J.claim(now, token, kinds, concurrency, lease, most_deliveries)
     if id then
       unqueue(id)
       local delivery = redis.call('HINCRBY', key('d', id), 'deliveries', 1)
+      redis.call('HDEL', key('d', id), 'place')
       redis.call('HSET', key('d', id), 'started', now, 'token', token)
       redis.call('ZADD', key('running'), now + tonumber(lease), id)
       add_status(id, 'running', ',"attempt":' .. delivery)
@@ -213,6 +215,24 @@ end
 local function holds(id, token)
   local f = redis.call('HMGET', key('d', id), 'status', 'token')
   return f[1] == 'running' and f[2] == token
+end
+
+-- A place at a model is held by a running job that noted the model last.
+function J.hold(now, id, token, model, most)
+  if not holds(id, token) then return 0 end
+  local places = key('places', model)
+  for _, other in ipairs(redis.call('SMEMBERS', places)) do
+    if get(other, 'place') ~= model or not redis.call('ZSCORE', key('running'), other) then
+      redis.call('SREM', places, other)
+    end
+  end
+  if redis.call('SISMEMBER', places, id) == 0 then
+    if redis.call('SCARD', places) >= tonumber(most) then return 0 end
+    redis.call('HSET', key('d', id), 'place', model)
+    redis.call('SADD', places, id)
+  end
+  redis.call('PEXPIRE', places, 86400000)
+  return 1
 end
 
 function J.renew(now, worker, lease, ...)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
+from turnout.openai.requests import ChatRequest
+
 Tier = Literal["cheap", "expensive"]
 ServedTier = Literal["cheap", "expensive", "none"]
 
@@ -188,6 +190,7 @@ class Outcome:
     error: the code of the error that was served, or None. age_s: of a cached answer.
     limits: the headers that tell the rate limits which applied. dropped: parameters left out of the call that
     answered, because they change no answer. cache_key: what its answer is stored by; None: it is not stored.
+    request: what was asked.
     """
 
     request_id: str
@@ -212,3 +215,4 @@ class Outcome:
     limits: tuple[tuple[str, str], ...] = ()
     dropped: tuple[str, ...] = ()
     cache_key: bytes | None = field(default=None, repr=False)
+    request: ChatRequest | None = field(default=None, repr=False, compare=False)

@@ -220,6 +220,10 @@ class Turnout:
         """The complete answer to a parsed request. Raises ServedError."""
         return await self.api.chat.complete(request, context)
 
+    def cache_key(self, request: ChatRequest, context: RequestContext) -> bytes | None:
+        """What the answer to a parsed request is stored by; None where it is not. Raises ServedError."""
+        return self._pipeline.cache_key(request, context)
+
     async def streamed(self, request: ChatRequest, context: RequestContext) -> AnswerStream:
         """The chunks of the answer to a parsed request that asks for a stream, once the first content-bearing one is
         here. Raises ServedError."""

@@ -24,6 +24,7 @@ COMMANDS = {
     "score": "score one text: tier, expected gain and the reasons",
     "label": "make labelled logs: replay prompts on both tiers, judge the answers",
     "worker": "work on the queue's jobs",
+    "warm": "make answers ahead: fill the shared cache from a file, or from the log's most frequent prompts",
     "submit": "submit a file of prompts as jobs, and write their results",
     "jobs": "list, show, retry, cancel and purge jobs",
     "cache": "purge stored answers from the cache that the workers share",

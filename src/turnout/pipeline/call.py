@@ -136,6 +136,10 @@ class CallState:
         return self.listener.flight.progress.decision if self.listener is not None else None
 
 
+# The states in which an answer is stored.
+STORED: frozenset[CacheState] = frozenset({"miss_stored", "request_stored"})
+
+
 def miss_state(settings: Settings, context: RequestContext) -> CacheState:
     """The cache state that is reported where a call is made."""
     if not settings.cache.enabled:

@@ -168,6 +168,7 @@ def _outcome(state: CallState, spent: Times, **fields: Any) -> Outcome:
         user=call.context.caller.user,
         endpoint=call.context.caller.endpoint,
         cache_key=call.key,
+        request=call.request,
         limits=call.reservation.headers,
         dropped=trace.dropped if trace is not None else (),
         **fields,

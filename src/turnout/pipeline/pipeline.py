@@ -21,6 +21,7 @@ from turnout.openai.completion import AnswerStream, Completion
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import (
+    STORED,
     AnswerFlights,
     AnswerListener,
     Call,
@@ -38,6 +39,7 @@ from turnout.pipeline.reservation import Reservations, refusal_error
 from turnout.ports.admission import Ask, Follow, Hit, Lead, Verdict
 from turnout.ports.limits import BudgetRefused, RateRefused
 from turnout.records import Decision
+from turnout.routing.catalog import ModelSelection
 
 
 class Pipeline:
@@ -103,6 +105,18 @@ class Pipeline:
         self._collaborators.keys.key(request, model=selection.name, tag="", user=context.caller.user)
         self._reservations.open(request, selection, context.caller).check_fits()
 
+    def cache_key(self, request: ChatRequest, context: RequestContext) -> bytes | None:
+        """What the answer to this request is looked up and stored by; None where it is neither. Raises ServedError."""
+        context = narrowed(context, request.extension)
+        request, _ = self._collaborators.conversations.find(request, context)
+        selection = select(self._collaborators.catalog, request, context)
+        cache = miss_state(self._collaborators.settings, context)
+        return self._key(request, selection, context) if cache in STORED else None
+
+    def _key(self, request: ChatRequest, selection: ModelSelection, context: RequestContext) -> bytes:
+        tag = "" if selection.tier is not None else tag_of(request, context)
+        return self._collaborators.keys.key(request, model=selection.name, tag=tag, user=context.caller.user)
+
     async def admit(self, request: ChatRequest | None, context: RequestContext) -> EndpointAdmission:
         """Lets a request of the app's own endpoint in: counted, and decided where there is a text to score.
 
@@ -127,13 +141,12 @@ class Pipeline:
         selection = select(self._collaborators.catalog, request, context)
         cache = miss_state(self._collaborators.settings, context)
         # The key is made where nothing is cached too: making it is what finds text that is not Unicode.
-        tag = "" if selection.tier is not None else tag_of(request, context)
-        key = self._collaborators.keys.key(request, model=selection.name, tag=tag, user=context.caller.user)
+        key = self._key(request, selection, context)
         call = Call(
             request=request,
             selection=selection,
             context=context,
-            key=key if cache in ("miss_stored", "request_stored") else None,
+            key=key if cache in STORED else None,
             cache=cache,
             reservation=self._reservations.open(request, selection, context.caller),
             token=self._collaborators.observer.request_started(context.request_id),

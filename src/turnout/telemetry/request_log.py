@@ -21,6 +21,7 @@ from typing import Any
 
 from turnout.errors import SettingsError
 from turnout.openai.messages import Message, text_of
+from turnout.openai.requests import ChatRequest, to_mapping
 from turnout.ports.runtime import ProviderCall
 from turnout.records import Attempt, Outcome, Tier
 from turnout.telemetry.line_file import LineFile
@@ -40,6 +41,7 @@ class Record:
     """One request on its way into the log. messages: only where content is kept; () before an attempt."""
 
     request_id: str
+    content: bool = False
     messages: tuple[Message, ...] = ()
 
 
@@ -56,7 +58,7 @@ class RequestLog:
         self.dropped = 0
 
     def request_started(self, request_id: str) -> Record:
-        return Record(request_id=request_id)
+        return Record(request_id=request_id, content=self._content)
 
     def attempt_started(self, token: Record | None, call: ProviderCall, *, tier: Tier, stream: bool) -> None:
         if self._content and token is not None and not token.messages:
@@ -178,10 +180,24 @@ def _writable_path(path: str) -> Path:
 def json_line(record: Record, outcome: Outcome, now: float) -> bytes:
     """One request as one line of JSON. `id`, `group` and `messages` are what `turnout label` reads."""
     fields = _outcome_fields(outcome) | {"id": record.request_id, "time": datetime.fromtimestamp(now, UTC).isoformat()}
+    if record.content and outcome.cache_key is not None:
+        # A digest of the prompt: who knows it can tell whether a prompt that he guesses was asked.
+        fields["cache_key"] = outcome.cache_key.hex()
     if record.messages:
         fields["messages"] = [dict(message) for message in record.messages]
+        fields["request"] = _request_fields(outcome.request) or None
     present = {name: value for name, value in fields.items() if value is not None and value != ""}
     return json.dumps(present, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
+
+
+def _request_fields(request: ChatRequest | None) -> dict[str, Any]:
+    """What was asked beside the messages, as it would stand in a body, defaults left out."""
+    if request is None:
+        return {}
+    fields = to_mapping(request)
+    for name in ("messages", "stream", "stream_options"):
+        fields.pop(name, None)
+    return {name: value for name, value in fields.items() if (name, value) != ("model", "auto")}
 
 
 def _outcome_fields(outcome: Outcome) -> dict[str, Any]:

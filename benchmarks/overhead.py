@@ -1,10 +1,11 @@
 """What does Turnout add to a request, on a hit and on a miss, and what does a user feel of it?
 
 Servers side by side on one loopback provider that answers at once, each one uvicorn worker on the first core,
-load and provider on the second: a bare Starlette endpoint with a constant body; Turnout on a hit, from memory and
-from Redis; Turnout on a miss; a bare `litellm.acompletion` handler; both again with a stream of 200 chunks, which the
-provider sends at once; a `litellm.Router` handler on a miss; LiteLLM's proxy on a miss and on a hit where one is
-installed (`--proxy PATH` to its `litellm` command, an environment of its own). The same bodies go to all.
+load and provider on the second: a bare Starlette endpoint with a constant body, and one that sends the headers of a
+hit too; Turnout on a hit, from memory and from Redis; Turnout on a miss; a bare `litellm.acompletion` handler; both
+again with a stream of 200 chunks, which the provider sends at once; a `litellm.Router` handler on a miss; LiteLLM's
+proxy on a miss and on a hit where one is installed (`--proxy PATH` to its `litellm` command, an environment of its
+own). The same bodies go to all.
 
 Closed loop: rounds of each server at 1, 16 and 64 connections, interleaved; the load comes from wrk (Debian's
 package) and the figures are medians of the rounds: the server process's own CPU a request, throughput, p50, p99.
@@ -258,6 +259,7 @@ def run(rounds: int, seconds: float, proxy: str | None) -> dict[str, Any]:
         turnout = start("turnout", "--provider", at_once)
         servers = [
             Served("bare Starlette", *start("starlette")),
+            Served("Starlette, a hit's headers", *start("headers")),
             Served("Turnout hit, memory", *turnout),
         ]
         redis = stack.enter_context(redis_server())
@@ -307,7 +309,7 @@ def _ratios(closed: dict[str, Any], opened: dict[str, Any]) -> dict[str, float]:
     told = {
         f"{name} / bare Starlette, throughput": rate[name] / rate["bare Starlette"]
         for name in rate
-        if name.endswith(("hit, memory", "hit, Redis", "proxy hit"))
+        if name.endswith(("headers", "hit, memory", "hit, Redis", "proxy hit"))
     }
     for name in ("Turnout miss", "litellm.Router miss", "LiteLLM proxy miss"):
         if name in rate:
@@ -337,7 +339,7 @@ def main() -> None:
     for name, by_connections in told["closed_loop"].items():
         for connections, figures in by_connections.items():
             print(
-                f"{name:<23} c={connections:<3} {figures['cpu_us']:>8.0f} us CPU {figures['requests_per_s']:>8.0f}/s"
+                f"{name:<26} c={connections:<3} {figures['cpu_us']:>8.0f} us CPU {figures['requests_per_s']:>8.0f}/s"
                 f"  p50 {figures['p50_ms']:>8.2f} ms  p99 {figures['p99_ms']:>8.2f} ms"
             )
     for name, figures in told["open_loop_added"].items():

@@ -27,6 +27,18 @@ BODY = {
     "usage": {"prompt_tokens": 20, "completion_tokens": 60, "total_tokens": 80},
 }
 CONSTANT = json.dumps(BODY).encode()
+# What a hit tells beside its content type and length.
+HIT_HEADERS = {
+    "x-request-id": "req_3a8c83a378cca1df5bbd88a6",
+    "x-turnout-tier": "cheap",
+    "x-turnout-model": "openai/small",
+    "x-turnout-score": "0.1717",
+    "x-turnout-reason": "cache",
+    "x-turnout-cost-usd": "0",
+    "cache-status": "turnout; hit",
+    "age": "0",
+    "server-timing": "turnout;dur=0.20",
+}
 SLOW_S = 0.3
 CHUNKS = 200
 
@@ -81,11 +93,12 @@ def app(kind: str, provider: str, redis: str) -> Any:
     from starlette.responses import JSONResponse, Response, StreamingResponse
     from starlette.routing import Route
 
-    if kind == "starlette":
+    if kind in ("starlette", "headers"):
+        headers = HIT_HEADERS if kind == "headers" else None
 
         async def constant(request: Request) -> Response:
             await request.body()
-            return Response(CONSTANT, media_type="application/json")
+            return Response(CONSTANT, media_type="application/json", headers=headers)
 
         return Starlette(routes=[Route(PATH, constant, methods=["POST"])])
     if kind == "aiohttp":
@@ -152,7 +165,8 @@ def app(kind: str, provider: str, redis: str) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=("provider", "starlette", "aiohttp", "acompletion", "router", "turnout"))
+    kinds = ("provider", "starlette", "headers", "aiohttp", "acompletion", "router", "turnout")
+    parser.add_argument("kind", choices=kinds)
     parser.add_argument("--provider", default="")
     parser.add_argument("--redis", default="")
     parser.add_argument("--cpu", type=int, default=-1, help="the core to stay on")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import islice
 
 from turnout.context import ANONYMOUS, user_key
 from turnout.ports.counting import (
@@ -255,8 +256,10 @@ class Counters:
     def _remember(self, request_id: str, packed: bytes) -> None:
         answers = self._increments.answers
         answers[request_id] = packed
-        if len(answers) > MOST_ANSWERS:
-            del answers[next(iter(answers))]
+        if len(answers) >= 2 * MOST_ANSWERS:
+            # At once: each search for the first of a dict passes over all that was dropped before it.
+            for old in list(islice(answers, MOST_ANSWERS)):
+                del answers[old]
 
 
 class CountKeeper:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from turnout.api.access import StatusAccess
 from turnout.api.chat import Chat
+from turnout.api.embeddings import EmbeddingsApi
 from turnout.api.messages import AnthropicMessages
 from turnout.api.models import ModelList
 from turnout.api.responses import ResponsesApi
@@ -21,6 +22,7 @@ from turnout.home_loop import HomeLoop
 from turnout.pipeline.budget_alerts import BudgetAlerts
 from turnout.pipeline.call import Collaborators
 from turnout.pipeline.conversations import Conversations
+from turnout.pipeline.embeddings import EmbeddingPipeline
 from turnout.pipeline.fitting import Fitting
 from turnout.pipeline.pipeline import Pipeline
 from turnout.ports.admission import Gate
@@ -146,35 +148,35 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         observer=observer,
         send=sender.send if sender is not None else None,
     )
-    pipeline = Pipeline(
-        Collaborators(
+    collaborators = Collaborators(
+        settings=settings,
+        clock=clock,
+        gate=stores.gate,
+        flight_broker=stores.flight_broker,
+        keys=CacheKeys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
+        catalog=catalog,
+        router=router,
+        fitting=Fitting(settings, limits),
+        conversations=Conversations(
             settings=settings,
-            clock=clock,
-            gate=stores.gate,
-            flight_broker=stores.flight_broker,
-            keys=CacheKeys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
             catalog=catalog,
-            router=router,
-            fitting=Fitting(settings, limits),
-            conversations=Conversations(
-                settings=settings,
-                catalog=catalog,
-                prices=prices,
-                limits=limits,
-                has_room=router.has_room,
-                salt=salt_of(settings, os.environ),
-            ),
-            chain=chain,
-            bulkhead=bulkhead,
-            observer=observer,
             prices=prices,
             limits=limits,
-            budget_alerts=budget_alerts,
-        )
+            has_room=router.has_room,
+            salt=salt_of(settings, os.environ),
+        ),
+        chain=chain,
+        bulkhead=bulkhead,
+        observer=observer,
+        prices=prices,
+        limits=limits,
+        budget_alerts=budget_alerts,
     )
+    pipeline = Pipeline(collaborators)
+    embeddings = EmbeddingsApi(EmbeddingPipeline(collaborators, stores.vectors))
     chat = Chat(pipeline, path=settings.server.chat_path, max_params_bytes=settings.server.max_params_bytes)
     kept_responses = ResponseStore(clock, settings.responses.ttl_s)
-    wires = Wires(messages=AnthropicMessages(chat), responses=ResponsesApi(chat, kept_responses))
+    wires = Wires(messages=AnthropicMessages(chat), responses=ResponsesApi(chat, kept_responses), embeddings=embeddings)
     queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, wires, plugs.get("works"))
     status = build_status(
         settings,
@@ -196,6 +198,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         clock=clock,
         home=HomeLoop(),
         chat=chat,
+        embeddings=embeddings,
         routes=routes,
         counters=counters,
         forget=partial(_forget, status.keeper, kept_responses),
@@ -227,7 +230,7 @@ def _queue(
 
 
 def _model_rates(settings: Settings, clock: Clock, gate: Gate) -> ModelRates | None:
-    limited = any(settings.model(name).rate for name in settings.model_names)
+    limited = any(settings.model(name).rate for name in settings.every_model)
     return ModelRates(settings=settings, clock=clock, gate=gate) if limited else None
 
 

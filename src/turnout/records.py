@@ -59,6 +59,10 @@ CACHE_STATUS: Mapping[CacheState, str | None] = {
 SERVED_FROM_CACHE: frozenset[CacheState] = frozenset({"hit", "stale", "semantic"})
 
 
+# What is asked of a model, by the GenAI conventions' names.
+Operation = Literal["chat", "embeddings"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Which tier, why, and which models in which order. Made once for a request.
@@ -139,11 +143,11 @@ class Attempt:
     `usage` is None where the provider never reported it and nothing was received. `sent`: whether anything of it may
     have reached the model. `written`: the most tokens that can have been written when its caller left a stream in the
     middle, where the stream told how far it was. `dropped`: the caller's parameters that were left out because they
-    change no answer.
+    change no answer. tier: `none` for a model that stands in none.
     """
 
     model: str
-    tier: Tier
+    tier: ServedTier
     duration_s: float
     first_chunk_s: float | None = None
     error: str | None = None
@@ -156,6 +160,7 @@ class Attempt:
     sent: bool = True
     written: int | None = None
     dropped: tuple[str, ...] = ()
+    operation: Operation = "chat"
 
 
 SkipReason = Literal[
@@ -181,8 +186,8 @@ class Skip:
 class Outcome:
     """What finally happened to one request.
 
-    decision: None only where the request was refused before one was made.
-    tier, model: who really answered (`none` and "" for the plain answer and for errors).
+    decision: None where the request was refused before one was made, and for embeddings, which are never routed.
+    tier, model: who really answered (`none` and "" for the plain answer and for errors; `none` for a model in no tier).
     attempts, skipped: whom it was tried at, and whom not, in order; () for a hit and for a follower.
     cost_usd: what this request's attempts cost, in USD; 0 for a hit and for a follower of a flight.
     turnout_s: this library's own time; inference_s: time in attempts (for a follower: spent waiting for
@@ -214,5 +219,6 @@ class Outcome:
     error: str | None = None
     limits: tuple[tuple[str, str], ...] = ()
     dropped: tuple[str, ...] = ()
+    operation: Operation = "chat"
     cache_key: bytes | None = field(default=None, repr=False)
     request: ChatRequest | None = field(default=None, repr=False, compare=False)

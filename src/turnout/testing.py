@@ -8,6 +8,7 @@ that follows a script and counts, a scorer that says what you tell it.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import heapq
 import itertools
 from collections import Counter
@@ -184,6 +185,21 @@ class ScriptedProvider:
             await self._clock.sleep(says.after_s)
         return says
 
+    async def embed(self, call: ProviderCall) -> Body:
+        step = self._begin(call)
+        self.open += 1
+        try:
+            says = await self._arrive(step)
+            data = [{"object": "embedding", "index": at, "embedding": vector_of(i)} for at, i in enumerate(call.inputs)]
+            return {
+                "object": "list",
+                "data": data,
+                "model": call.model.rsplit("/", 1)[-1],
+                "usage": usage_body(says.prompt_tokens, 0),
+            }
+        finally:
+            self.open -= 1
+
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
         step = self._begin(call)
         self.open += 1
@@ -214,6 +230,12 @@ def _usage(says: Says) -> Body:
         return dict(says.usage)
     spoken = len(says.text.split()) if says.completion_tokens is None else says.completion_tokens
     return usage_body(says.prompt_tokens, spoken)
+
+
+def vector_of(item: Any) -> list[float]:
+    """Eight numbers that stand for a text, the same ones each time."""
+    digest = hashlib.blake2b(repr(item).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return [byte / 256 for byte in digest]
 
 
 def usage_body(prompt_tokens: int, completion_tokens: int) -> Body:

@@ -26,6 +26,7 @@ from turnout.context import (
 )
 from turnout.errors import InvalidRequest, UsageError
 from turnout.openai.completion import AnswerStream, Completion, TextStream
+from turnout.openai.embeddings import EmbeddingRequest, Embeddings, embedding_from
 from turnout.openai.messages import Message
 from turnout.openai.requests import ChatRequest, from_call
 from turnout.pipeline.call import EndpointAdmission
@@ -189,6 +190,13 @@ class Turnout:
         request = from_call(prompt, stream=stream, params={**params, "turnout": extension})
         return await desk.submit_verb(request, self.context(caller), idempotency_key)
 
+    async def embed(
+        self, texts: str | Sequence[Any], *, caller: Caller | None = None, model: str = "auto", **params: Any
+    ) -> Embeddings:
+        """The vectors of a text or of several: `.vectors`, `.vector`, `.usage`, `.outcome`. model: a configured name;
+        "auto": the only one with a section and no tier. params: OpenAI's. Raises ServedError."""
+        return await self.embedded(embedding_from({**params, "input": texts, "model": model}), self.context(caller))
+
     async def decide(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""
         return await self._pipeline.decide(from_call(prompt, stream=False, params=params), self.context(caller))
@@ -228,6 +236,10 @@ class Turnout:
         """The chunks of the answer to a parsed request that asks for a stream, once the first content-bearing one is
         here. Raises ServedError."""
         return await self.api.chat.stream(request, context)
+
+    async def embedded(self, request: EmbeddingRequest, context: RequestContext) -> Embeddings:
+        """The vectors that a parsed request asks for. Raises ServedError."""
+        return await self.api.embeddings.embed(request, context)
 
     async def admit(self, prompt: str | Sequence[Message] | None, caller: Caller) -> EndpointAdmission:
         """Counts a request of one of the app's own endpoints, and decides where there is a text to score. Raises

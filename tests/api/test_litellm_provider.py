@@ -16,7 +16,7 @@ from tests.support.scorers import hard_or_easy
 from turnout import Turnout
 from turnout.attempt_errors import MalformedReply
 from turnout.context import Caller, current_request
-from turnout.testing import Says, ScriptedProvider
+from turnout.testing import Says, ScriptedProvider, vector_of
 from turnout.upstream import litellm_import
 
 ASK = [{"role": "user", "content": "hi"}]
@@ -122,3 +122,21 @@ print([item["provider"] for item in litellm.custom_provider_map])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.split("\n")[:2] == ["False", "['turnout']"], done.stderr
+
+
+def test_vectors_are_asked_for_in_both_ways(litellm: Any) -> None:
+    """`aembedding` awaited and `embedding` from a thread give litellm's own response; errors keep their status."""
+    config = settings("http://127.0.0.1:1/v1")
+    config["models"]["openai/embed"] = {"input_usd_per_million": 1, "output_usd_per_million": 0}
+    token = current_request.set(Handling(Turnout(config, provider=ScriptedProvider(), scorer=hard_or_easy())))
+    try:
+        made = asyncio.run(litellm.aembedding(model="turnout/auto", input=["a", "b"]))
+        assert [item["embedding"] for item in made.data] == [vector_of("a"), vector_of("b")]
+        assert made.usage.prompt_tokens == 10
+        again = litellm.embedding(model="turnout/embed", input=["b"])
+        assert again.data[0]["embedding"] == vector_of("b")
+        with pytest.raises(Exception, match="answers no embeddings") as refused:
+            litellm.embedding(model="turnout/cheap", input=["b"])
+        assert getattr(refused.value, "status_code", None) == 404
+    finally:
+        current_request.reset(token)

@@ -53,8 +53,8 @@ def test_the_transport_finds_the_same_rows_below_any_base_url(server: dict[str, 
     assert table.find_relative("/any/base/chat/completions").relative == "/chat/completions"
     assert table.find_relative("/models").relative == "/models"
     assert table.find_relative("/v1/models/openai/a").relative == "/models/"
-    with pytest.raises(NotFound, match=r"/v1/embeddings is not served in-process: /chat/completions, /models, .* are"):
-        table.find_relative("/v1/embeddings")
+    with pytest.raises(NotFound, match=r"/v1/images is not served in-process: /chat/completions, /models, .* are"):
+        table.find_relative("/v1/images")
 
 
 def test_switched_off_no_path_is_ours() -> None:

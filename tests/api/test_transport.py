@@ -171,7 +171,7 @@ def test_errors_are_statuses_so_the_sdk_raises_its_typed_ones() -> None:
             client.chat.completions.create(model="x", messages=ASK, temperature="hot")  # type: ignore[call-overload]
         assert refused.value.param == "temperature"
         with pytest.raises(openai.NotFoundError, match="in-process"):
-            client.embeddings.create(model="x", input="x")
+            client.moderations.create(input="x")
         for model in ("openai/small", "openai/large"):
             provider.say(model, ProviderFailed("down", status=500))
         with pytest.raises(openai.InternalServerError) as down:

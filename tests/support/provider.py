@@ -59,6 +59,25 @@ class Mode:
         return cls(name, float(argument) if argument else None, float(chance) if chance else 1.0)
 
 
+def vector_of(item: Any, size: int = 4) -> list[float]:
+    """The numbers that every embedding model here gives for an input: single precision holds them exactly."""
+    seed = random.Random(repr(item))
+    return [seed.randrange(-1024, 1024) / 1024 for _ in range(size)]
+
+
+def _embeddings(body: Body, mode: Mode) -> Body:
+    """A vector an input, in the reverse order: the index counts."""
+    given = body["input"]
+    inputs = [given] if isinstance(given, str) or isinstance(given[0], int) else given
+    size = body.get("dimensions", 4)
+    data = [{"object": "embedding", "index": at, "embedding": vector_of(i, size)} for at, i in enumerate(inputs)]
+    if mode.name == "no_choices":
+        data = data[1:]
+    tokens = sum(len(item.split()) if isinstance(item, str) else len(item) for item in inputs)
+    usage = {} if mode.name == "no_usage" else {"usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+    return {"object": "list", "data": data[::-1], "model": body["model"], **usage}
+
+
 class _Modes(dict[str, str]):
     """The mode of each model; a name that is no mode is refused when it is set."""
 
@@ -264,6 +283,9 @@ class _Responder(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _whole(self, body: Body, mode: Mode) -> None:
+        if self.path.endswith("/embeddings"):
+            self._send(200, json.dumps(_embeddings(body, mode)).encode())
+            return
         sent = json.dumps(self._completion(body, mode)).encode()
         # All but the end: the words are there, and still it is no answer.
         half = sent[: len(sent) * 3 // 4]

@@ -33,13 +33,13 @@ class Chat:
     async def complete(self, request: ChatRequest, context: RequestContext) -> Completion:
         """The complete answer to a parsed request."""
         completion = await self._pipeline.complete(request, context)
-        _note(completion.outcome)
+        note(completion.outcome)
         return completion
 
     async def stream(self, request: ChatRequest, context: RequestContext) -> AnswerStream:
         """The chunks of the answer to a parsed request that asks for a stream, once the first with content is here."""
         stream = await self._pipeline.stream(request, context)
-        _note(stream.head)
+        note(stream.head)
         return stream
 
     async def translated(self, request: ApiRequest, value: Mapping[str, Any]) -> ChatRequest:
@@ -90,7 +90,7 @@ def context_of(request: ApiRequest) -> RequestContext:
     )
 
 
-def _note(outcome: Outcome) -> None:
+def note(outcome: Outcome) -> None:
     """Adds the outcome to those of the request that the app is handling, if any."""
     handled = current_request.get()
     if handled is not None:

@@ -15,6 +15,7 @@ from turnout.context import RequestContext, current_caller, new_request_id
 from turnout.errors import ServedError
 from turnout.openai.answers import finish_reason
 from turnout.openai.completion import AnswerStream
+from turnout.openai.embeddings import EmbeddingRequest, embedding_from
 from turnout.openai.requests import ChatRequest, from_mapping
 from turnout.upstream import litellm_import
 from turnout.upstream.litellm_tuning import OWN_PROVIDER
@@ -40,7 +41,7 @@ def _register(find: Callable[[], Api], litellm: Any) -> None:
 def _provider(find: Callable[[], Api]) -> Any:
     """The provider object; its base class is litellm's, so that it can only be defined once litellm is imported."""
     from litellm.llms.custom_llm import CustomLLM, CustomLLMError
-    from litellm.types.utils import ModelResponse, ModelResponseStream
+    from litellm.types.utils import EmbeddingResponse, ModelResponse, ModelResponseStream
 
     def litellm_error(error: ServedError) -> Exception:
         return CustomLLMError(status_code=error.told_status, message=error.message)  # type: ignore[no-untyped-call]
@@ -51,6 +52,13 @@ def _provider(find: Callable[[], Api]) -> Any:
         except ServedError as error:
             raise litellm_error(error) from error
         return ModelResponse(**completion.to_openai())
+
+    async def embed(call: _Call) -> Any:
+        try:
+            embeddings = await call.api.embeddings.embed(call.embedding(), call.context)
+        except ServedError as error:
+            raise litellm_error(error) from error
+        return EmbeddingResponse(**embeddings.to_openai())
 
     async def begin_stream(call: _Call) -> AsyncIterator[Any]:
         try:
@@ -77,7 +85,7 @@ def _provider(find: Callable[[], Api]) -> Any:
             await stream.aclose()
 
     class TurnoutProvider(CustomLLM):
-        """litellm's four verbs; of the arguments that litellm passes, `_Call` reads those that matter."""
+        """litellm's verbs; of the arguments that litellm passes, `_Call` reads those that matter."""
 
         async def acompletion(self, *_: Any, **arguments: Any) -> Any:
             call = _Call(find(), arguments)
@@ -106,6 +114,14 @@ def _provider(find: Callable[[], Api]) -> Any:
             finally:
                 pumped.close()
 
+        async def aembedding(self, *_: Any, **arguments: Any) -> Any:
+            call = _Call(find(), arguments)
+            return await call.api.home.run(partial(embed, call))
+
+        def embedding(self, *_: Any, **arguments: Any) -> Any:
+            call = _Call(find(), arguments)
+            return portal.run(call.api.home.for_thread(), partial(embed, call))
+
     return TurnoutProvider()
 
 
@@ -123,14 +139,22 @@ class _Call:
         )
         self._arguments = arguments
 
-    def request(self, *, stream: bool) -> ChatRequest:
-        """The request. Raises InvalidRequest."""
+    def embedding(self) -> EmbeddingRequest:
+        """The request for vectors. Raises InvalidRequest."""
+        # litellm decodes nothing: its callers take numbers.
+        given = {name: value for name, value in self._params().items() if name != "encoding_format"}
+        return embedding_from({**given, "model": self._arguments["model"], "input": self._arguments["input"]})
+
+    def _params(self) -> dict[str, Any]:
         options: Mapping[str, Any] = self._arguments["optional_params"]
         params = {name: value for name, value in options.items() if name not in _LITELLM_OWN}
+        return {**params, **(options.get("extra_body") or {})}
+
+    def request(self, *, stream: bool) -> ChatRequest:
+        """The request. Raises InvalidRequest."""
         return from_mapping(
             {
-                **params,
-                **(options.get("extra_body") or {}),
+                **self._params(),
                 "model": self._arguments["model"],
                 "messages": self._arguments["messages"],
                 "stream": stream,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from turnout.api.chat import Chat
+from turnout.api.embeddings import EmbeddingsApi
 from turnout.api.exchange import Answer, ApiRequest, Reply
 from turnout.api.feedback import Feedback
 from turnout.api.health import Health
@@ -58,10 +59,11 @@ class OwnPages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wires:
-    """What answers chat completions in other protocols."""
+    """What answers chat completions in other protocols, and embeddings."""
 
     messages: AnthropicMessages
     responses: ResponsesApi
+    embeddings: EmbeddingsApi
 
 
 def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages, wires: Wires) -> tuple[Route, ...]:
@@ -69,6 +71,7 @@ def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages, 
     base = server.models_path if server.chat_path else ""
     messages = server.messages_path if server.chat_path else ""
     responses = server.responses_path if server.chat_path else ""
+    embeddings = server.embeddings_path if server.chat_path else ""
     return (
         Route(server.chat_path, ("POST",), chat.answer, "/chat/completions"),
         Route(base, READ, models.list_all, "/models"),
@@ -77,6 +80,7 @@ def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages, 
         Route(messages, ("POST",), wires.messages.answer, "/messages", True),
         Route(responses, ("POST",), wires.responses.answer, "/responses", True),
         Route(responses and f"{responses}/", ("GET", "DELETE"), wires.responses.one, "/responses/", True),
+        Route(embeddings, ("POST",), wires.embeddings.answer, "/embeddings", True),
         *own_routes(pages),
     )
 
@@ -131,6 +135,7 @@ class Api:
     clock: Clock
     home: HomeLoop
     chat: Chat
+    embeddings: EmbeddingsApi
     routes: Routes
     counters: Counters
     # Forgets a user (its key, and its name among the spenders) in what was counted.

@@ -51,7 +51,7 @@ class Sources:
         now = self.clock.time()
         keys = ["total", *(endpoint_key(endpoint) for endpoint in self.settings.endpoints)]
         budgets = [budget_figures(state, now) for state in await self.budget_states(keys, int(now))]
-        circuits = circuits_of(self.settings.model_names, self.bulkhead)
+        circuits = circuits_of(self.settings.every_model, self.bulkhead)
         queue = await self.queue_figures()
         return {
             "circuits": {name: row["state"] != "closed" for name, row in circuits.items()},
@@ -103,7 +103,7 @@ class Snapshots:
         ten_start = start - start % TEN_MINUTES_S
         spenders, decisions = await sources.keeper.store.rest(ten_start, start + steps * step_s)
         rows = [json.loads(decision) for decision in decisions]
-        figures = summary(merged(buckets), sources.settings.model_names)
+        figures = summary(merged(buckets), sources.settings.every_model)
         figures["routing"] |= self._routing(rows)
         top = sorted(spenders.items(), key=lambda item: -item[1])[:MOST_USERS]
         counters = sources.keeper.counters
@@ -118,7 +118,7 @@ class Snapshots:
                 "up": counters.store_up and sources.keeper.reachable,
             },
             **figures,
-            "circuits": circuits_of(sources.settings.model_names, sources.bulkhead),
+            "circuits": circuits_of(sources.settings.every_model, sources.bulkhead),
             "alerts": [dict(alert) for alert in sources.alerts()],
             "top_users": [{"user": user, "cost_usd": usd(nanos)} for user, nanos in top],
             "decisions": rows,

@@ -82,7 +82,7 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if self._model is None or name in VIRTUAL_MODELS:
             return name
         # Of the short names only aliases: what `gpt-4o` means in old code is for the app to say, not for us to guess.
-        return name if name in settings.model_names or name in settings.routing.aliases else self._model
+        return name if name in settings.every_model or name in settings.routing.aliases else self._model
 
 
 async def _answer(api: Api, request: ApiRequest, http_request: httpx.Request) -> Reply:

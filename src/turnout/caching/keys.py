@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from turnout.errors import InvalidRequest
+from turnout.openai.embeddings import EmbeddingRequest
 from turnout.openai.messages import canonical_json
 from turnout.openai.requests import SHAPELESS, ChatRequest
 from turnout.settings import Model, Settings
@@ -60,6 +62,32 @@ class CacheKeys:
             shaping.append(request.extension["threshold"])
         # Keyed, so that the policy costs nothing a request and no caller can aim at another policy's keys.
         return hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES, key=self.policy).digest()
+
+
+class VectorKeys:
+    """Makes the keys of texts' vectors: of the model as its settings are, the parameters that shape a vector, the text
+    and, under scope "user", the user."""
+
+    def __init__(self, settings: Settings) -> None:
+        shapes = {name: _shape(model) for name, model in settings.models.items()}
+        self._policy = hashlib.blake2b(canonical_json(["vectors", shapes]), digest_size=KEY_BYTES).digest()
+        self._scope = settings.cache.scope
+
+    def keys(self, request: EmbeddingRequest, *, model: str, user: str) -> list[bytes]:
+        """One key an input, 16 bytes each. model: the configured name. Raises InvalidRequest where an input is not
+        valid Unicode."""
+        shaping = [model, dict(request.shaping), [user] if self._scope == "user" else []]
+        begun = hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES, key=self._policy)
+        keys = []
+        for index, item in enumerate(request.inputs):
+            digest = begun.copy()
+            try:
+                digest.update(item.encode() if isinstance(item, str) else b"\xff" + canonical_json(item))
+            except UnicodeEncodeError as error:
+                message = "the request holds text that is not valid Unicode (a lone surrogate)"
+                raise InvalidRequest(message, param=f"input[{index}]") from error
+            keys.append(digest.digest())
+        return keys
 
 
 def _number(value: Any) -> Any:

@@ -19,7 +19,7 @@ from turnout.pricing import Price, usd
 from turnout.quota.billing import cost_of
 from turnout.quota.cost_bounds import CostBound, cost_bound
 from turnout.quota.token_bounds import Size, prompt_size
-from turnout.records import Attempt, Outcome, Tier
+from turnout.records import Attempt, Outcome, ServedTier
 from turnout.settings import Cache, Fallback, Routing, Settings
 from turnout.turnout import Turnout
 from turnout.upstream import litellm_import
@@ -47,7 +47,7 @@ def replaying(settings: Settings) -> Settings:
 def prices(settings: Settings) -> Mapping[str, Price]:
     """What the models cost; litellm's table is loaded only where the settings do not tell all."""
     own = price_table(settings, {})
-    if len(own) == len(settings.model_names):
+    if len(own) == len(settings.every_model):
         return own
     return price_table(settings, litellm_import.load_litellm().model_cost)
 
@@ -138,6 +138,7 @@ class _FaultRecorder:
         self._provider = provider
         self.load = provider.load
         self.stream = provider.stream
+        self.embed = provider.embed
         self.close = provider.close
 
     async def complete(self, call: ProviderCall) -> dict[str, Any]:
@@ -173,7 +174,7 @@ class _Records:
         if outcome.request_id in self._expected:
             self._ended[outcome.request_id] = outcome
 
-    def attempt_started(self, token: None, call: ProviderCall, *, tier: Tier, stream: bool) -> None:
+    def attempt_started(self, token: None, call: ProviderCall, *, tier: ServedTier, stream: bool) -> None:
         return None
 
     def attempt_ended(self, token: None, attempt: Attempt) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from turnout.context import Caller
 from turnout.pipeline.call import Call, Collaborators
-from turnout.pipeline.reservation import refusal_error
-from turnout.ports.admission import Ask, Lead, Settlement, Verdict
+from turnout.pipeline.reservation import Reservation, refusal_error
+from turnout.ports.admission import Ask, Entry, Lead, Settlement, Verdict
 from turnout.ports.limits import BudgetRefused, BudgetState, RateRefused
 from turnout.quota.policies import Policies
 from turnout.quota.rate_headers import Pairs, rate_headers
@@ -49,8 +49,17 @@ class Admission:
 
     async def enter(self, call: Call, ask: Ask) -> Verdict:
         """The gate's verdict. A task that is cancelled meanwhile leaves no reservation behind."""
+        entry = await self.enter_with(ask, call.reservation, call.token)
+        if ask.share_store:
+            self._router.note_debt(entry.debt)
+        if call.conversation is not None:
+            call.conversation.stored = entry.pin
+        return entry.verdict
+
+    async def enter_with(self, ask: Ask, reservation: Reservation, token: Any) -> Entry:
+        """The gate's entry, noted by the reservation and the circuits; see `enter`."""
         asked_at = self._clock.monotonic()
-        if not call.reservation.leased:
+        if not reservation.leased:
             entry = await self._gate.enter(ask)
         else:
             entering = asyncio.ensure_future(self._gate.enter(ask))
@@ -66,14 +75,10 @@ class Admission:
                     await self.settle(Settlement(key=ask.key, lease=lead.lease))
                 raise
         self._bulkhead.absorb(entry.circuits, asked_at)
-        if ask.share_store:
-            self._router.note_debt(entry.debt)
-        call.reservation.record_entry(entry)
-        if call.conversation is not None:
-            call.conversation.stored = entry.pin
+        reservation.record_entry(entry)
         if isinstance(entry.verdict, BudgetRefused):
-            await self._budget_alerts.check_refused(entry.budgets, entry.verdict.claim, call.token)
-        return entry.verdict
+            await self._budget_alerts.check_refused(entry.budgets, entry.verdict.claim, token)
+        return entry
 
     async def reserve_uncoalesced(self, call: Call) -> None:
         """Reserves for a call that nobody may join; its request is counted already. Raises ServedError."""

@@ -165,7 +165,7 @@ class Conversations:
         turns, score, warm = (before.turns, before.score, dict(before.warm)) if before is not None else (0, 0.0, {})
         warm[serving.model] = (usage.prompt_tokens, 0.0)
         pin = Pin(
-            tier=serving.tier,
+            tier=self._settings.tier_of(serving.model),
             model=serving.model,
             turns=turns + 1,
             # A tool's result says nothing of how hard the conversation is.

@@ -214,6 +214,8 @@ def _answer(body: Body, progress: FlightProgress) -> StoredAnswer:
     decision, serving = progress.decision, progress.trace.serving
     assert decision is not None
     assert serving is not None
+    # A chat is asked of a tier's models alone.
+    assert serving.tier != "none"
     usage = progress.trace.attempts[-1].usage or Usage()
     if usage.estimated or "usage" not in body:
         body["usage"] = usage.to_openai()

@@ -26,7 +26,7 @@ from turnout.quota.policies import Policies
 from turnout.quota.rate_headers import Pairs, rate_headers
 from turnout.quota.refusals import budget_exceeded, no_room, rate_exceeded
 from turnout.quota.token_bounds import Size, prompt_size
-from turnout.records import Attempt, Decision, Tier
+from turnout.records import Attempt, Decision, ServedTier, Tier
 from turnout.routing.catalog import Catalog, ModelSelection
 from turnout.settings import Settings
 from turnout.upstream.call_trace import CallTrace, Candidate
@@ -64,10 +64,13 @@ class Reservations:
 
     def open(self, request: ChatRequest, selection: ModelSelection, caller: Caller) -> Reservation:
         """The reservation of a request that begins. Nothing is claimed yet."""
+        return Reservation(self, request, selection, *self.claims(caller))
+
+    def claims(self, caller: Caller) -> tuple[tuple[RateClaim, ...], tuple[BudgetClaim, ...]]:
+        """The rate limits and budgets that apply to this caller."""
         if not self._policies.any:
-            return Reservation(self, request, selection)
-        budgets = self._policies.budgets(caller, self.clock.time())
-        return Reservation(self, request, selection, self._policies.rates(caller), budgets)
+            return (), ()
+        return self._policies.rates(caller), self._policies.budgets(caller, self.clock.time())
 
     def pacing_factor(self, states: Sequence[BudgetState]) -> float:
         """What pacing leaves of the routing target, in [0, 1]; 1 where pacing is off or no budget applies."""
@@ -122,7 +125,7 @@ class Reservation:
         self._size: Size | None = None
         self._bounds: dict[str, CostBound] = {}
         # The tiers that may serve it with their worst case, dearest first; those from `_fits` on are covered.
-        self._offers: tuple[tuple[Tier, int], ...] = ()
+        self._offers: tuple[tuple[ServedTier, int], ...] = ()
         self._fits = 0
         self._reserved = 0
         self._states: tuple[BudgetState, ...] = ()
@@ -252,7 +255,7 @@ class Reservation:
         selection = self._selection
         return selection.candidates[0] if selection.tier == tier else self._shared.settings.tier_models(tier)[0]
 
-    def _price_tiers(self) -> tuple[tuple[Tier, int], ...]:
+    def _price_tiers(self) -> tuple[tuple[ServedTier, int], ...]:
         forced = self._selection.tier
         tiers: tuple[Tier, ...] = ("expensive", "cheap") if forced is None else (forced,)
         offers = ((tier, self._bound(self.covered_model(tier)).cost) for tier in tiers)
@@ -262,19 +265,22 @@ class Reservation:
         """The worst case of this request at this model, computed once."""
         bound = self._bounds.get(model)
         if bound is None:
-            settings = self._shared.settings
-            if self._size is None:
-                self._size = prompt_size(self._request.messages, self._request.params, self._request.extra)
-            bound = self._bounds[model] = cost_bound(
-                settings.model(model),
-                self._shared.price(model) if self._budgets else None,
-                self._size,
-                self._request.params,
-                self._request.extra,
-                settings.budgets.default_max_output_tokens,
-                self._shared.largest_output(model),
-            )
+            bound = self._bounds[model] = self._make_bound(model, self._shared.price(model) if self._budgets else None)
         return bound
+
+    def _make_bound(self, model: str, price: Price | None) -> CostBound:
+        settings = self._shared.settings
+        if self._size is None:
+            self._size = prompt_size(self._request.messages, self._request.params, self._request.extra)
+        return cost_bound(
+            settings.model(model),
+            price,
+            self._size,
+            self._request.params,
+            self._request.extra,
+            settings.budgets.default_max_output_tokens,
+            self._shared.largest_output(model),
+        )
 
     def _bounded_attempts(self, trace: CallTrace) -> list[tuple[Attempt, CostBound]]:
         return [(attempt, self._bound(attempt.model)) for attempt in trace.attempts]

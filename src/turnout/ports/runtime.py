@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from turnout.openai.messages import Message
-from turnout.records import Attempt, Outcome, Tier
+from turnout.openai.embeddings import Input
+from turnout.openai.messages import Message, text_of
+from turnout.records import Attempt, Operation, Outcome, ServedTier
 
 
 class Clock(Protocol):
@@ -44,8 +45,8 @@ class CallProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderCall:
-    """One call of one model. params: the caller's, as OpenAI names them; the provider adds the model's own. progress:
-    written by the provider."""
+    """One call of one model. params: the caller's, as OpenAI names them; the provider adds the model's own. inputs: of
+    embeddings, in place of messages. progress: written by the provider."""
 
     model: str
     messages: tuple[Message, ...]
@@ -53,6 +54,17 @@ class ProviderCall:
     timeout_s: float = 30.0
     connect_timeout_s: float = 5.0
     progress: CallProgress = field(default_factory=CallProgress, compare=False)
+    inputs: tuple[Input, ...] = ()
+
+    @property
+    def operation(self) -> Operation:
+        return "embeddings" if self.inputs else "chat"
+
+    @property
+    def texts(self) -> Iterator[str]:
+        """What is said in it."""
+        yield from map(text_of, self.messages)
+        yield from (item for item in self.inputs if isinstance(item, str))
 
 
 class Provider(Protocol):
@@ -71,6 +83,10 @@ class Provider(Protocol):
         reports it. Closing the generator ends the provider's call."""
         ...
 
+    async def embed(self, call: ProviderCall) -> dict[str, Any]:
+        """OpenAI's list of embeddings: of each input one, in their order, as numbers."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -83,7 +99,7 @@ class Observer(Protocol):
 
     def request_ended(self, token: Any, outcome: Outcome) -> None: ...
 
-    def attempt_started(self, token: Any, call: ProviderCall, *, tier: Tier, stream: bool) -> Any:
+    def attempt_started(self, token: Any, call: ProviderCall, *, tier: ServedTier, stream: bool) -> Any:
         """Returns a token for this attempt. Called in the task that also calls `attempt_ended`."""
         ...
 

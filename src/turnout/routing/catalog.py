@@ -34,13 +34,16 @@ class Catalog:
         self._targets = dict(_targets(settings))
         self.names: tuple[str, ...] = (
             *("auto", "cheap", "expensive"),
-            *settings.model_names,
+            *settings.every_model,
             *settings.routing.aliases,
         )
 
     def models_of(self, name: str) -> tuple[str, ...]:
         """The configured models that may serve this one of `names`."""
-        return self._targets[name].candidates or self._settings.model_names
+        selection = self._targets.get(name)
+        if selection is None:
+            return (self._settings.routing.aliases.get(name, name),)
+        return selection.candidates or self._settings.model_names
 
     def find(self, model: str, *, may_choose: bool = True) -> ModelSelection:
         """What this name stands for. may_choose: whether the app's own code asks, which may always force a tier; what
@@ -48,6 +51,8 @@ class Catalog:
         known one."""
         selection = self._targets.get(model)
         if selection is None:
+            if self._settings.routing.aliases.get(model, model) in self._settings.other_models:
+                raise ModelNotFound(f"the model {model[:80]!r} stands in no tier: it answers embeddings", param="model")
             near = difflib.get_close_matches(model, self._targets, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(self.names)}"
             raise ModelNotFound(f"the model {model[:80]!r} does not exist here; {hint}", param="model")
@@ -66,6 +71,30 @@ class Catalog:
         return models
 
 
+class EmbeddingModels:
+    """Which model a caller's `model` stands for where vectors are asked for: a configured name, its part after the "/"
+    where that is unique, or an alias. `auto` stands for the only model that has a section and no tier."""
+
+    def __init__(self, settings: Settings) -> None:
+        names = settings.every_model
+        short = Counter(map(_short, names))
+        self._names = {_short(name): name for name in names if short[_short(name)] == 1} | {n: n for n in names}
+        self._names |= {alias: name for alias, name in settings.routing.aliases.items() if name in names}
+        self._others = settings.other_models
+        if len(self._others) == 1:
+            self._names["auto"] = self._others[0]
+
+    def find(self, model: str) -> str:
+        """The configured name. Raises ModelNotFound, which names the nearest known one."""
+        found = self._names.get(model)
+        if found is not None:
+            return found
+        near = difflib.get_close_matches(model, self._names, n=1)
+        known = ", ".join(self._others) or "none: an embedding model has a section [models.NAME] and stands in no tier"
+        hint = f"did you mean {near[0]!r}?" if near else f"embedding models here are {known}"
+        raise ModelNotFound(f"the model {model[:80]!r} answers no embeddings here; {hint}", param="model")
+
+
 def _targets(settings: Settings) -> Mapping[str, ModelSelection]:
     targets = {
         "auto": ModelSelection(name="auto"),
@@ -79,7 +108,8 @@ def _targets(settings: Settings) -> Mapping[str, ModelSelection]:
         if short[_short(name)] == 1:
             targets.setdefault(_short(name), selection)
     # An alias is the app's own word, so it wins over a shortened name.
-    return targets | {alias: targets[name] for alias, name in settings.routing.aliases.items()}
+    aliases = settings.routing.aliases.items()
+    return targets | {alias: targets[name] for alias, name in aliases if name in targets}
 
 
 def _short(name: str) -> str:

@@ -45,9 +45,9 @@ def format_value(value: object) -> str:
     return "" if not isinstance(value, str) or may_be_secret(value) else f' = "{value}"'
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     """ "; did you mean NAME?", or "" where no known name is near."""
-    near = difflib.get_close_matches(name, tuple(known), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, tuple(known), n=1, cutoff=cutoff)
     return f'; did you mean "{near[0]}"?' if near else ""
 
 

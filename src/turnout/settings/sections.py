@@ -25,6 +25,8 @@ from turnout.settings.toml_file import mapping_of
 
 # What a caller may ask for besides configured names; never a model's own name.
 VIRTUAL_MODELS = ("auto", "cheap", "expensive")
+# How alike a section's name is to a tier's model where it is taken for a slip, in [0, 1] as difflib counts.
+_SLIP = 0.92
 # Beyond how long a call may last: what is still held then was never given back.
 LEASE_MARGIN_S = 60.0
 
@@ -168,6 +170,7 @@ class Server:
     # Other protocols for the same. A route of the app's own at such a path goes before it.
     responses_path: str = "/v1/responses"
     messages_path: str = "/v1/messages"
+    embeddings_path: str = "/v1/embeddings"
     max_body_bytes: int = 10_485_760  # 10 MiB: a conversation with some images inlined
     # Outside the texts and media of the messages. 128 tools with long schemas are about half of it.
     max_params_bytes: int = 1_048_576
@@ -181,7 +184,7 @@ class Server:
     explain_failures: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("chat_path", "responses_path", "messages_path"):
+        for name in ("chat_path", "responses_path", "messages_path", "embeddings_path"):
             path = getattr(self, name)
             good = path == "" or (path.startswith("/") and not path.endswith("/"))
             require(good, name, path, 'must begin with "/" and not end with it, or be "" for off')
@@ -445,10 +448,11 @@ class Settings:
     redis: Redis | None = None
 
     def __post_init__(self) -> None:
-        names = self.model_names
-        for name in self.models:
-            message = f"is in no tier; add it to [tiers] or remove it{nearest(name, names)}"
-            require(name in names, f'models."{name}"', NO_VALUE, message)
+        for name in self.other_models:
+            # A name almost like a tier's is a slip: its section would do nothing for the model that it means.
+            message = f"is in no tier; add it to [tiers] or remove it{nearest(name, self.model_names, _SLIP)}"
+            require(not nearest(name, self.model_names, _SLIP), f'models."{name}"', NO_VALUE, message)
+        names = self.every_model
         for alias, target in self.routing.aliases.items():
             good = target in VIRTUAL_MODELS or target in names
             require(
@@ -494,8 +498,19 @@ class Settings:
 
     @property
     def model_names(self) -> tuple[str, ...]:
-        """Every configured model, the cheap tier first."""
+        """Every model of the tiers, the cheap one's first."""
         return (*self.tiers.cheap.models, *self.tiers.expensive.models)
+
+    @property
+    def other_models(self) -> tuple[str, ...]:
+        """Those that have a section and stand in no tier: reached by their names alone, for embeddings."""
+        tiers = self.model_names
+        return tuple(name for name in self.models if name not in tiers)
+
+    @property
+    def every_model(self) -> tuple[str, ...]:
+        """Every model that may be called, those of the tiers first."""
+        return (*self.model_names, *self.other_models)
 
     def model(self, name: str) -> Model:
         """How this configured model is called."""

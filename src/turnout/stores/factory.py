@@ -10,6 +10,7 @@ from turnout.ports.counting import CounterStore
 from turnout.ports.jobs import Jobs
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import CircuitStore, FlightBroker, LocalFlightBroker, ShareStore
+from turnout.ports.vectors import VectorCache
 from turnout.settings import Redis, Settings
 from turnout.stores.memory.circuit_store import MemoryCircuitStore
 from turnout.stores.memory.counter_store import MemoryCounterStore
@@ -23,6 +24,7 @@ class Stores:
     gate: Gate
     flight_broker: FlightBroker
     cache_admin: CacheAdmin
+    vectors: VectorCache
     circuit_store: CircuitStore
     # None: no other process shares with this one.
     share_store: ShareStore | None
@@ -40,6 +42,7 @@ def stores_from(settings: Settings, clock: Clock, on_change: Callable[[bool, str
         gate=gate,
         flight_broker=LocalFlightBroker(),
         cache_admin=gate,
+        vectors=gate,
         circuit_store=MemoryCircuitStore(clock=clock),
         share_store=None,
         counter_store=MemoryCounterStore(clock=clock),
@@ -82,6 +85,7 @@ def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Cal
         gate=gate,
         flight_broker=gate,
         cache_admin=gate,
+        vectors=gate,
         circuit_store=RedisCircuitStore(client),
         share_store=RedisShareStore(client),
         counter_store=RedisCounterStore(client, clock=clock),

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from turnout.errors import BudgetUnavailable, StoreUnavailable
 from turnout.loop_task import LoopTask
-from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Stored
+from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Store, Stored
 from turnout.ports.limits import BudgetState
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import FrameSource, LocalFlightBroker
@@ -161,6 +161,22 @@ class FailoverGate:
             except StoreUnreachable as error:
                 self._record_failure(error)
         return await self._local.stale(key)
+
+    async def find_vectors(self, keys: Sequence[bytes], max_age_s: float | None) -> dict[bytes, bytes]:
+        if not self._is_down:
+            try:
+                return await self._shared.find_vectors(keys, max_age_s)
+            except StoreUnreachable as error:
+                self._record_failure(error)
+        return await self._local.find_vectors(keys, max_age_s)
+
+    async def keep_vectors(self, stores: Mapping[bytes, Store]) -> None:
+        if not self._is_down:
+            try:
+                return await self._shared.keep_vectors(stores)
+            except StoreUnreachable as error:
+                self._record_failure(error)
+        return await self._local.keep_vectors(stores)
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
         # This process' own answers too: those that serve in an outage hold nothing purged.

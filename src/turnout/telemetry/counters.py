@@ -20,7 +20,7 @@ from turnout.ports.counting import (
 )
 from turnout.ports.runtime import Clock, ProviderCall
 from turnout.pricing import Price, nano
-from turnout.records import SERVED_FROM_CACHE, Attempt, Outcome, Tier, Usage
+from turnout.records import SERVED_FROM_CACHE, Attempt, Outcome, ServedTier, Usage
 from turnout.settings import Settings
 from turnout.telemetry import names
 from turnout.telemetry.remembered import Remembered
@@ -143,7 +143,7 @@ class Counters:
         self._decisions.append((self._clock.time(), outcome))
         self.changed()
 
-    def attempt_started(self, token: None, call: ProviderCall, *, tier: Tier, stream: bool) -> None:
+    def attempt_started(self, token: None, call: ProviderCall, *, tier: ServedTier, stream: bool) -> None:
         return None
 
     def attempt_ended(self, token: None, attempt: Attempt) -> None:
@@ -192,7 +192,8 @@ class Counters:
             spenders = self._increments.spenders.setdefault(start, {})
             user = self._user(outcome)
             spenders[user] = spenders.get(user, 0) + paid
-        self._count_saving(outcome, paid)
+        if outcome.operation == "chat":
+            self._count_saving(outcome, paid)
 
     def _count_saving(self, outcome: Outcome, paid: int) -> None:
         part, baseline = "routing", 0

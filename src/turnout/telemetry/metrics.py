@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from opentelemetry import metrics
 
 from turnout.ports.runtime import ProviderCall
-from turnout.records import Attempt, Outcome, Tier
+from turnout.records import Attempt, Outcome, ServedTier
 from turnout.settings import Settings
 from turnout.telemetry import names
 
@@ -74,7 +74,7 @@ class MetricsObserver:
         if decision is not None and decision.score is not None and outcome.reason != "cache":
             self._score.record(decision.score, {names.ENDPOINT: outcome.endpoint})
 
-    def attempt_started(self, token: None, call: ProviderCall, *, tier: Tier, stream: bool) -> None:
+    def attempt_started(self, token: None, call: ProviderCall, *, tier: ServedTier, stream: bool) -> None:
         return None
 
     def attempt_ended(self, token: None, attempt: Attempt) -> None:
@@ -134,7 +134,7 @@ def _outcome_attributes(outcome: Outcome) -> Attributes:
 
 def _attempt_attributes(attempt: Attempt) -> Attributes:
     attributes: Attributes = {
-        names.OPERATION: names.CHAT,
+        names.OPERATION: attempt.operation,
         names.PROVIDER: names.provider_name(attempt.model),
         names.REQUEST_MODEL: names.request_model(attempt.model),
         names.TIER: attempt.tier,

@@ -16,7 +16,6 @@ SCOPE: Final = "turnout"
 # Spans.
 ROUTE_SPAN: Final = "turnout.route"
 SUBMIT_SPAN: Final = "turnout.submit"
-CHAT: Final = "chat"
 
 # The decision and the outcome, on the route span.
 SCORE: Final = "turnout.score"
@@ -127,6 +126,7 @@ REQUEST_PARAMETERS: Final[Mapping[str, str]] = {
     "presence_penalty": "gen_ai.request.presence_penalty",
     "seed": "gen_ai.request.seed",
     "n": "gen_ai.request.choice.count",
+    "dimensions": "gen_ai.embeddings.dimension.count",
     "reasoning_effort": "gen_ai.request.reasoning.level",
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.ports.runtime import Observer, ProviderCall
-from turnout.records import Attempt, Outcome, Tier
+from turnout.records import Attempt, Outcome, ServedTier
 
 
 class Observers:
@@ -24,7 +24,7 @@ class Observers:
             observer.request_ended(own_token, outcome)
 
     def attempt_started(
-        self, token: tuple[Any, ...] | None, call: ProviderCall, *, tier: Tier, stream: bool
+        self, token: tuple[Any, ...] | None, call: ProviderCall, *, tier: ServedTier, stream: bool
     ) -> tuple[Any, ...]:
         return tuple(
             observer.attempt_started(own_token, call, tier=tier, stream=stream)

@@ -23,7 +23,7 @@ from turnout.errors import SettingsError
 from turnout.openai.messages import Message, text_of
 from turnout.openai.requests import ChatRequest, to_mapping
 from turnout.ports.runtime import ProviderCall
-from turnout.records import Attempt, Outcome, Tier
+from turnout.records import Attempt, Outcome, ServedTier
 from turnout.telemetry.line_file import LineFile
 
 log = logging.getLogger("turnout")
@@ -60,7 +60,7 @@ class RequestLog:
     def request_started(self, request_id: str) -> Record:
         return Record(request_id=request_id, content=self._content)
 
-    def attempt_started(self, token: Record | None, call: ProviderCall, *, tier: Tier, stream: bool) -> None:
+    def attempt_started(self, token: Record | None, call: ProviderCall, *, tier: ServedTier, stream: bool) -> None:
         if self._content and token is not None and not token.messages:
             token.messages = call.messages
 
@@ -227,6 +227,8 @@ def _outcome_fields(outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         "cache": outcome.cache,
         "error": outcome.error,
+        # What `turnout label` and `train` read are chats.
+        "operation": None if outcome.operation == "chat" else outcome.operation,
         "cost_usd": float(outcome.cost_usd),
         "prompt_tokens": outcome.usage.prompt_tokens,
         "completion_tokens": outcome.usage.completion_tokens,

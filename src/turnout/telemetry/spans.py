@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from turnout.ports.runtime import ProviderCall
-from turnout.records import Attempt, Decision, Outcome, Tier
+from turnout.records import Attempt, Decision, Outcome, ServedTier
 from turnout.settings import Settings
 from turnout.telemetry import names
 from turnout.telemetry.trace_context import links
@@ -39,10 +39,10 @@ class SpanObserver:
         self._tracer = trace.get_tracer(names.SCOPE, tracer_provider=tracer_provider)
         self._provided = tracer_provider is not None
         self._latest = settings.telemetry.semconv == "latest"
-        self._deployments = {name: settings.deployment(name) for name in settings.model_names}
+        self._deployments = {name: settings.deployment(name) for name in settings.every_model}
         self._servers = {
             name: _server_attributes(str(settings.model(name).params.get("api_base", "")))
-            for name in settings.model_names
+            for name in settings.every_model
         }
 
     def request_started(self, request_id: str) -> Span:
@@ -58,19 +58,19 @@ class SpanObserver:
         token.end()
 
     def attempt_started(
-        self, token: Span | None, call: ProviderCall, *, tier: Tier, stream: bool
+        self, token: Span | None, call: ProviderCall, *, tier: ServedTier, stream: bool
     ) -> _AttemptToken | None:
         if self._idle():
             return None
         parent = trace.set_span_in_context(token) if token is not None else None
         deployment = self._deployments.get(call.model, call.model)
         model = names.request_model(deployment)
-        span = self._tracer.start_span(f"{names.CHAT} {model}", context=parent, kind=SpanKind.CLIENT)
+        span = self._tracer.start_span(f"{call.operation} {model}", context=parent, kind=SpanKind.CLIENT)
         if span.is_recording():
             span.set_attributes(
                 self._by_convention(
                     {
-                        names.OPERATION: names.CHAT,
+                        names.OPERATION: call.operation,
                         names.PROVIDER: names.provider_name(deployment),
                         names.REQUEST_MODEL: model,
                         names.REQUEST_STREAM: stream,

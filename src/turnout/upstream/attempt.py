@@ -18,8 +18,7 @@ from turnout.attempt_errors import (
 )
 from turnout.openai.answers import body_text, finish_reason
 from turnout.openai.builder import AnswerBuilder
-from turnout.openai.messages import text_of
-from turnout.openai.usage import TokenLimits, read_usage
+from turnout.openai.usage import NO_LIMITS, TokenLimits, read_usage
 from turnout.ports.runtime import Clock, Observer, ProviderCall
 from turnout.pricing import FREE, Price
 from turnout.records import Attempt, Usage
@@ -182,7 +181,7 @@ class AttemptInProgress:
     def _line(self, error: Exception) -> str:
         """An error's text as one line, without secrets and without what it repeats of the request."""
         text = str(error)[:_MAX_TEXT]
-        return self._redactor.line(without_quotes(text, map(text_of, self.call.messages)), MAX_LINE)
+        return self._redactor.line(without_quotes(text, self.call.texts), MAX_LINE)
 
     def succeeded(self, body: Mapping[str, Any]) -> None:
         """The whole answer is here; where it has no usage that can be believed, we count."""
@@ -205,7 +204,9 @@ class AttemptInProgress:
 
     def _read_usage(self, body: Mapping[str, Any]) -> Usage | None:
         choices = self.call.params.get("n")
-        usage, fault = read_usage(body, self._limits, choices if isinstance(choices, int) else 1)
+        # A window holds one text, and a call of embeddings many.
+        limits = NO_LIMITS if self.call.inputs else self._limits
+        usage, fault = read_usage(body, limits, choices if isinstance(choices, int) else 1)
         if fault:
             name = self.call.model
             self._observer.event(None, names.USAGE_DOUBTED, {names.MODEL: name, names.USAGE_FAULT: fault})
@@ -217,7 +218,7 @@ class AttemptInProgress:
 
     def _counted(self, characters: int) -> Usage:
         # Four characters a token: OpenAI's own rule of thumb for English text.
-        sent = sum(len(text_of(message)) for message in self.call.messages)
+        sent = sum(map(len, self.call.texts))
         return Usage(prompt_tokens=-(-sent // 4), completion_tokens=-(-characters // 4), estimated=True)
 
     def end(self) -> None:
@@ -238,6 +239,7 @@ class AttemptInProgress:
             sent=self.call.progress.sent,
             written=self._written if self._error_kind == CANCELLED else None,
             dropped=self.call.progress.dropped,
+            operation=self.call.operation,
         )
         self._trace.trying_since = None
         self._trace.attempts.append(attempt)

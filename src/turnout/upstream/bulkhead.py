@@ -73,9 +73,9 @@ class Bulkhead:
         self._settings = settings
         self._clock = clock
         self._observer = observer
-        self._circuits = {name: circuit_name(name, settings.model(name)) for name in settings.model_names}
+        self._circuits = {name: circuit_name(name, settings.model(name)) for name in settings.every_model}
         self._shared = tuple(dict.fromkeys(self._circuits.values())) if circuit_store is not None else ()
-        self._limits = {name: _limit(settings.model(name)) for name in settings.model_names}
+        self._limits = {name: _limit(settings.model(name)) for name in settings.every_model}
         self._rates = rates
         self.guard = Guard(
             clock=clock,

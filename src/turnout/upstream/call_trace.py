@@ -18,9 +18,10 @@ from turnout.attempt_errors import (
 from turnout.context import RunningJob
 from turnout.errors import DeadlineExceeded, InvalidRequest, Overloaded, ServedError, UpstreamUnavailable
 from turnout.openai.answers import Body
+from turnout.openai.embeddings import Input
 from turnout.openai.messages import Message
 from turnout.ports.runtime import Clock
-from turnout.records import Attempt, Skip, SkipReason, Tier
+from turnout.records import Attempt, ServedTier, Skip, SkipReason
 
 # Sent as the time to come back after where nobody knows it: about how long an answer takes.
 COME_BACK_S = 1.0
@@ -32,7 +33,7 @@ class Candidate:
     request is too long for it."""
 
     model: str
-    tier: Tier
+    tier: ServedTier
     for_length: bool = False
 
 
@@ -48,6 +49,7 @@ class UpstreamCall:
     covered: whether the reservation covers the first candidate's first call.
     own: parameters sent to one model alone, by its name. user: whose turn it is where places are waited for.
     tokens: asked where a model's tokens are limited. job: what it is made for, where nobody waits for the answer.
+    inputs: of embeddings, in place of messages.
     """
 
     messages: tuple[Message, ...]
@@ -61,6 +63,7 @@ class UpstreamCall:
     covered: bool = True
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     user: str = ""
+    inputs: tuple[Input, ...] = ()
     tokens: TokenCounts | None = None
     job: RunningJob | None = None
 

@@ -8,7 +8,7 @@ first content-bearing chunk; after it, a break ends it with an error.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
@@ -66,6 +66,15 @@ class Chain:
 
     async def complete(self, request: UpstreamCall, trace: CallTrace) -> Body:
         """The first whole answer. Raises ServedError."""
+        return await self._whole(request, trace, self._provider.complete)
+
+    async def embed(self, request: UpstreamCall, trace: CallTrace) -> Body:
+        """The first whole list of embeddings. Raises ServedError."""
+        return await self._whole(request, trace, self._provider.embed)
+
+    async def _whole(
+        self, request: UpstreamCall, trace: CallTrace, ask: Callable[[ProviderCall], Awaitable[Body]]
+    ) -> Body:
         failures = Failures(self._present)
         async with aclosing(self._slots(request, trace, failures)) as slots:
             async for slot in slots:
@@ -73,7 +82,7 @@ class Chain:
                     attempt = self._try(request, trace, slot, stream=False)
                     try:
                         async with self._clock.timeout_at(attempt.answer_by(request.deadline)):
-                            body = await self._provider.complete(attempt.call)
+                            body = await ask(attempt.call)
                     except BaseException as error:
                         failures.add(attempt.failed(error), slot.candidate)
                     else:
@@ -264,6 +273,7 @@ class Chain:
             # The provider's timeout is per read; between chunks the chain's own timeouts count.
             timeout_s=max(timeout_s, model.chunk_timeout_s) if stream else timeout_s,
             connect_timeout_s=model.connect_timeout_s,
+            inputs=request.inputs,
         )
         return AttemptInProgress(
             slot=slot,

@@ -26,7 +26,7 @@ class ModelRates:
         self._settings = settings
         self._clock = clock
         self._gate = gate
-        self._claims = {name: _claims(name, settings) for name in settings.model_names if settings.model(name).rate}
+        self._claims = {name: _claims(name, settings) for name in settings.every_model if settings.model(name).rate}
         # Whoever is first in line holds its one slot, and is one of those who wait.
         self._lines = {
             name: ConcurrencyLimit(most=1, waiting=settings.model(name).max_waiting - 1) for name in self._claims

@@ -28,7 +28,7 @@ class PriceBook:
 
     def __call__(self) -> Mapping[str, Price]:
         if self._whole is None:
-            if len(self._own) == len(self._settings.model_names):
+            if len(self._own) == len(self._settings.every_model):
                 self._whole = self._own
             elif litellm_import.loaded():
                 self._whole = price_table(self._settings, litellm_import.load_litellm().model_cost)
@@ -39,12 +39,12 @@ class PriceBook:
     def require_all(self) -> None:
         """Raises SettingsError where a model has no price. Reads litellm's table from its file, which takes
         some 20 ms instead of the import's seconds; where that file is not there, nothing is known yet."""
-        if len(self()) < len(self._settings.model_names) and self._whole is None:
+        if len(self()) < len(self._settings.every_model) and self._whole is None:
             if (bundled := litellm_import.bundled_prices()) is None:
                 return
             self._whole = price_table(self._settings, bundled)
         table = self()
-        missing = [name for name in self._settings.model_names if name not in table]
+        missing = [name for name in self._settings.every_model if name not in table]
         if missing:
             raise SettingsError(
                 f"a budget is set, and no price is known for {', '.join(missing)}: {HOW_TO_PRICE}, in "
@@ -58,7 +58,7 @@ HOW_TO_PRICE = "set input_usd_per_million and output_usd_per_million"
 def price_table(settings: Settings, bundled: Mapping[str, Any]) -> dict[str, Price]:
     """Prices by configured name. `bundled` is litellm's `model_cost`; a model that neither prices is absent."""
     table = {}
-    for name in settings.model_names:
+    for name in settings.every_model:
         listed = settings.deployment(name)
         price = _own(settings, name) or _bundled(bundled.get(listed) or bundled.get(listed.partition("/")[2]))
         if price is not None:

@@ -27,9 +27,9 @@ class LiteLLMProvider:
         self._known = False
         # The provider of each model, as litellm names it.
         self._providers: dict[str, str] = {}
-        self.arguments = {name: _arguments(settings, name, environ) for name in settings.model_names}
+        self.arguments = {name: _arguments(settings, name, environ) for name in settings.every_model}
         # What litellm calls each model.
-        self.deployments = {name: settings.deployment(name) for name in settings.model_names}
+        self.deployments = {name: settings.deployment(name) for name in settings.every_model}
         self._parameters = ParameterBook(self.arguments, self.deployments)
 
     async def load(self) -> None:
@@ -79,6 +79,26 @@ class LiteLLMProvider:
                 yield chunk
         finally:
             await _close(parts)
+
+    async def embed(self, call: ProviderCall) -> Body:
+        await self.load()
+        litellm = litellm_import.load_litellm()
+        arguments: dict[str, Any] = {**self.arguments[call.model], **call.params}
+        if "dimensions" in arguments:
+            # litellm allows it by the model's name alone, which says nothing of servers of one's own.
+            arguments["allowed_openai_params"] = ["dimensions"]
+        try:
+            answer = await litellm.aembedding(
+                model=self.deployments[call.model],
+                input=list(call.inputs),
+                timeout=call.timeout_s,
+                max_retries=0,
+                num_retries=0,
+                **arguments,
+            )
+        except Exception as error:
+            raise translate.attempt_error(error, call.params) from error
+        return translate.embeddings(answer, len(call.inputs))
 
     async def _ask(self, call: ProviderCall, *, stream: bool) -> Any:
         await self.load()

@@ -30,7 +30,7 @@ class LimitBook:
 def limit_table(settings: Settings, bundled: Mapping[str, Any]) -> dict[str, TokenLimits]:
     """Limits by configured name. `bundled` is litellm's `model_cost`."""
     limits = {}
-    for name in settings.model_names:
+    for name in settings.every_model:
         listed = settings.deployment(name)
         row = bundled.get(listed) or bundled.get(listed.partition("/")[2]) or {}
         limits[name] = _limits(listed, settings.model(name), row)

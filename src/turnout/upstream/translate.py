@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 from turnout.attempt_errors import (
@@ -18,6 +19,7 @@ from turnout.attempt_errors import (
     Unsupported,
 )
 from turnout.openai.answers import Body
+from turnout.openai.embeddings import decoded
 from turnout.upstream import failures
 from turnout.upstream.parameters import named
 
@@ -167,6 +169,33 @@ def completion(answer: Any) -> Body:
     if usage := _usage(answer):
         body["usage"] = usage
     return body
+
+
+def embeddings(answer: Any, count: int) -> Body:
+    """litellm's EmbeddingResponse as OpenAI's list of `count` embeddings, in the order of what was asked. Raises
+    MalformedReply where it is none."""
+    items = [item if isinstance(item, Mapping) else item.model_dump() for item in getattr(answer, "data", None) or ()]
+    by_index = {item.get("index", at): item.get("embedding") for at, item in enumerate(items)}
+    if len(items) != count or set(by_index) != set(range(count)):
+        raise MalformedReply(f"the provider answered {len(items)} embeddings for {count} texts")
+    tokens = getattr(getattr(answer, "usage", None), "prompt_tokens", 0) or 0
+    usage = {"prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens}
+    return {
+        "object": "list",
+        "data": [{"object": "embedding", "index": at, "embedding": _vector(by_index[at])} for at in range(count)],
+        "model": getattr(answer, "model", None),
+        **({"usage": usage} if tokens else {}),
+    }
+
+
+def _vector(value: Any) -> list[float]:
+    try:
+        vector = decoded(value) if isinstance(value, str) else [float(number) for number in value]
+    except (TypeError, ValueError) as error:
+        raise MalformedReply("an embedding is no array of numbers") from error
+    if not vector or not all(map(isfinite, vector)):
+        raise MalformedReply("an embedding is no array of numbers")
+    return vector
 
 
 def chunk(part: Any) -> Body:

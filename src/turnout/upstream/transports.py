@@ -30,7 +30,7 @@ class DirectProvider:
         self._wrapped = LiteLLMProvider(settings, environ)
         self._max_answer_bytes = settings.server.max_answer_bytes
         # As many as the models' own slots let through: the pool itself makes no call wait.
-        limit = sum(settings.model(name).max_concurrency for name in settings.model_names)
+        limit = sum(settings.model(name).max_concurrency for name in settings.every_model)
         self._sessions = HttpSessions(limit=limit, tls=_tls, environ=self._environ)
         self._direct: DirectCalls | None = None
         self._noted: set[tuple[str, str]] = set()
@@ -65,6 +65,9 @@ class DirectProvider:
         async with aclosing(chunks):
             async for chunk in chunks:
                 yield chunk
+
+    async def embed(self, call: ProviderCall) -> Body:
+        return await self._wrapped.embed(call)
 
     async def _prepared(self, call: ProviderCall, *, stream: bool) -> tuple[DirectCalls, Prepared | None]:
         """The request of a direct call, or None for one that is litellm's to make."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Mapping, Sequence
 
-from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Stored, StoredPin, Verdict
+from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Store, Stored, StoredPin, Verdict
 from turnout.ports.limits import BudgetRefused, BudgetState
 from turnout.ports.runtime import Clock
 from turnout.stores.memory.answers import MemoryAnswers
@@ -117,6 +118,16 @@ class MemoryGate:
         now = self._clock.monotonic()
         record = self.answers.get(key, now)
         return None if record is None else Stored(packed=record.packed, age_s=now - record.stored_at)
+
+    async def find_vectors(self, keys: Sequence[bytes], max_age_s: float | None) -> dict[bytes, bytes]:
+        now = self._clock.monotonic()
+        found = ((key, self._find_fresh(key, max_age_s, now)) for key in keys)
+        return {key: hit.stored.packed for key, hit in found if hit is not None}
+
+    async def keep_vectors(self, stores: Mapping[bytes, Store]) -> None:
+        now = self._clock.monotonic()
+        for key, store in stores.items():
+            self.answers.put(key, store, now)
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
         if endpoint is None:

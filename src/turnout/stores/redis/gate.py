@@ -7,13 +7,13 @@ Cluster runs the scripts too, on the one shard that has that tag. Time is Redis'
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from turnout.context import endpoint_name
-from turnout.ports.admission import Ask, Entry, Lead, Settlement, Stored, StoredPin
+from turnout.ports.admission import Ask, Entry, Lead, Settlement, Store, Stored, StoredPin
 from turnout.ports.limits import BudgetState
 from turnout.stores.local_share import LastStates
 from turnout.stores.outage_book import Report
@@ -23,7 +23,8 @@ from turnout.stores.redis.connection import StoreConnection, StoreUnreachable
 from turnout.stores.redis.flight_broker import RedisFlightBroker
 from turnout.stores.redis.heartbeat import HOLD_S
 
-# Accounts that one script restores, and answers that one checks for a purge: so that none holds Redis up.
+# Accounts that one script restores, answers that one checks for a purge, vectors that one reads or writes: so that
+# none holds Redis up.
 BATCH = 200
 
 
@@ -128,6 +129,26 @@ class RedisGate:
     async def stale(self, key: bytes) -> Stored | None:
         answer = await self._client.here().session.run("stale", key)
         return Stored(packed=answer[1], age_s=int(answer[0]) / 1000) if answer else None
+
+    async def find_vectors(self, keys: Sequence[bytes], max_age_s: float | None) -> dict[bytes, bytes]:
+        oldest = -1 if max_age_s is None else round(max_age_s * 1000)
+        found: dict[bytes, bytes] = {}
+        for start in range(0, len(keys), BATCH):
+            batch = keys[start : start + BATCH]
+            packed = await self._client.here().session.run("find_many", oldest, *batch)
+            found.update((key, value) for key, value in zip(batch, packed, strict=True) if value)
+        return found
+
+    async def keep_vectors(self, stores: Mapping[bytes, Store]) -> None:
+        entries = list(stores.items())
+        for start in range(0, len(entries), BATCH):
+            batch = entries[start : start + BATCH]
+            first = batch[0][1]
+            times = (round(first.ttl_s * 1000), round(first.stale_s * 1000))
+            bounds = (self._bounds.max_entries, self._bounds.max_bytes)
+            pairs = [part for key, store in batch for part in (key, store.packed)]
+            names = (first.user, endpoint_name(first.endpoint))
+            await self._client.here().session.run("put_many", *times, *names, *bounds, *pairs)
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
         criteria = (int(user is not None), user or "", int(endpoint is not None), endpoint_name(endpoint or ""))

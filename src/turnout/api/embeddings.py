@@ -1,0 +1,31 @@
+"""`POST /v1/embeddings`, and the same call for Turnout's own verbs and for litellm's provider."""
+
+from __future__ import annotations
+
+from turnout.api.chat import check_content_type, context_of, note
+from turnout.api.exchange import ApiReply, ApiRequest, Reply
+from turnout.api.response_headers import outcome_headers
+from turnout.context import RequestContext
+from turnout.openai.embeddings import EmbeddingRequest, Embeddings, parse_embedding
+from turnout.pipeline.embeddings import EmbeddingPipeline
+
+
+class EmbeddingsApi:
+    """Answers with vectors. Each verb raises ServedError."""
+
+    def __init__(self, pipeline: EmbeddingPipeline) -> None:
+        self._pipeline = pipeline
+
+    async def embed(self, request: EmbeddingRequest, context: RequestContext) -> Embeddings:
+        """The vectors of a parsed request."""
+        embeddings = await self._pipeline.embed(request, context)
+        note(embeddings.outcome)
+        return embeddings
+
+    async def answer(self, request: ApiRequest) -> Reply:
+        """The reply to `POST /v1/embeddings`. The model is the one named: nothing renames it."""
+        check_content_type(request)
+        asked = parse_embedding(request.body)
+        embeddings = await self.embed(asked, context_of(request))
+        headers = outcome_headers(embeddings.outcome)
+        return ApiReply(status=200, headers=headers, body=embeddings.body(encoded=asked.encoded))

@@ -19,7 +19,7 @@ from turnout.pricing import usd
 from turnout.quota.billing import cost_of
 from turnout.quota.cost_bounds import CostBound, cost_bound, sent_caps
 from turnout.quota.token_bounds import prompt_size
-from turnout.records import Attempt, Outcome, Tier
+from turnout.records import Attempt, Outcome, ServedTier
 from turnout.settings import Alerts, Limits, Log, Settings, Status
 from turnout.telemetry.names import EVENT_STORE_LOST
 from turnout.turnout import Turnout
@@ -168,6 +168,7 @@ class _BoundedProvider:
         self._costs = costs
         self.load = provider.load
         self.stream = provider.stream
+        self.embed = provider.embed
         self.close = provider.close
 
     async def complete(self, call: ProviderCall) -> dict[str, Any]:
@@ -196,7 +197,7 @@ class _Outcomes:
     def request_ended(self, token: None, outcome: Outcome) -> None:
         self._ended[outcome.request_id] = outcome
 
-    def attempt_started(self, token: None, call: ProviderCall, *, tier: Tier, stream: bool) -> None:
+    def attempt_started(self, token: None, call: ProviderCall, *, tier: ServedTier, stream: bool) -> None:
         return None
 
     def attempt_ended(self, token: None, attempt: Attempt) -> None:

@@ -16,6 +16,7 @@ AttemptError
 │   └── NotConnected              refused, unresolved, never accepted: nothing was sent, so nothing is billed
 ├── ProviderFailed                5xx
 ├── MalformedReply                not JSON, no choices, an error inside a 200, a stream cut short
+│   └── Unreadable                litellm could not read it: says nothing about the provider
 └── UnforeseenError               an exception that nobody foresaw: ours to fix, says nothing about the provider
 """
 
@@ -167,6 +168,10 @@ class ProviderFailed(AttemptError, kind="provider_error", retryable=True, counts
 
 class MalformedReply(AttemptError, kind="malformed_reply", retryable=True, counts=True):
     """The reply is no valid answer, or breaks off."""
+
+
+class Unreadable(MalformedReply, counts=False):
+    """litellm could not read the stream, by its own fault or by the provider's: it does not tell which."""
 
 
 class UnforeseenError(AttemptError, kind="internal_error"):

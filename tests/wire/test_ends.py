@@ -30,6 +30,10 @@ WORDS = (
     _event(delta={"role": "assistant", "content": "A"}),
     _event(index=1, delta={"role": "assistant", "content": "B"}),
 )
+USAGE = (
+    b'data: {"id": "c1", "model": "m", "choices": [], '
+    b'"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}\n\n'
+)
 BOTH = (*WORDS, _event(finish_reason="stop"), _event(index=1, finish_reason="stop"), b"data: [DONE]\n\n")
 ONE = (*WORDS, _event(finish_reason="stop"), b"data: [DONE]\n\n")
 
@@ -70,7 +74,43 @@ def test_a_second_choice_whose_finish_is_lost_is_no_failure(
     for chunks, _ in ask(server, "openai", transport, reply, often):
         choices = [choice for chunk in chunks for choice in chunk["choices"]]
         assert {c["index"]: c["delta"]["content"] for c in choices if c["delta"].get("content")} == {0: "A", 1: "B"}
-        assert {c["finish_reason"] for c in choices} <= {None, "stop"}
+        finishes = {c["index"]: c["finish_reason"] for c in choices if c["finish_reason"]}
+        assert finishes == ({0: "stop", 1: "stop"} if pieces is BOTH else {0: "stop"})
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+def test_each_choice_is_told_its_own_finish(server: ScriptedServer, transport: str) -> None:
+    """Whichever ends first, and whatever comes after the first one's end; the usage is last."""
+    length = _event(index=1, finish_reason="length")
+    pieces = (*WORDS, length, _event(delta={"content": "C"}), _event(finish_reason="stop"), USAGE, b"data: [DONE]\n\n")
+
+    async def twice(client: Any, model: str) -> Any:
+        return await _twice(client, model, n=2, stream_options={"include_usage": True})
+
+    for chunks, _ in ask(server, "openai", transport, Raw(pieces=pieces, headers=SSE), twice):
+        choices = [choice for chunk in chunks for choice in chunk["choices"]]
+        finishes = [(c["index"], c["finish_reason"]) for c in choices if c["finish_reason"]]
+        assert sorted(finishes) == [(0, "stop"), (1, "length")]
+        assert "".join(c["delta"].get("content") or "" for c in choices if not c["index"]) == "AC"
+        assert chunks[-1]["usage"]["total_tokens"] == 7
+
+
+def test_a_stream_that_litellm_cannot_read_moves_no_circuit(server: ScriptedServer) -> None:
+    """Its readers break on what others read, and a caller may find what: the model is still there for all."""
+    raw = (b'event: message_start\ndata: {"type": "message_start", "message": 1}\n\n',)
+
+    async def six_then_whole(client: Any, model: str) -> list[int]:
+        statuses = []
+        for number in range(7):
+            server.script = lambda _, n=number: Raw(pieces=raw, headers=SSE) if n < 6 else Answer(text="well")
+            body = {"model": model, "messages": [{"role": "user", "content": str(number)}], "stream": number < 6}
+            response: httpx.Response = await client._client.post(f"{client.base_url}chat/completions", json=body)
+            statuses.append(response.status_code if '"error"' not in response.text else 599)
+        return statuses
+
+    statuses = ask(server, "anthropic", "litellm", Answer(), six_then_whole)
+    assert 200 not in statuses[:6]
+    assert statuses[6] == 200
 
 
 @pytest.mark.parametrize("transport", ["direct", "litellm"])

@@ -43,8 +43,6 @@ TOLD = {
     "server_error": (503, "upstream_unavailable"),
     "overloaded": (503, "upstream_unavailable"),
 }
-# What does not hold yet, by (provider, transport, kind). Strict: what begins to hold must leave this table.
-WRONG = {("cohere", "litellm", "stream"): "litellm cannot read Cohere's streams"}
 # Of the app's account: in no answer.
 OURS = ("sk-abc", "org-1", "proj_1", "x-api-key", "credit balance", "Plans & Billing", "platform.openai.com")
 
@@ -59,12 +57,6 @@ def transport(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=MODELS)
 def provider(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-def expect_wrong(request: pytest.FixtureRequest, provider: str, transport: str, kind: str) -> None:
-    """Marks a case that is known not to hold."""
-    if reason := WRONG.get((provider, transport, kind)):
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
 
 
 def ask(server: ScriptedServer, provider: str, transport: str, reply: Reply, work: Ask) -> Any:
@@ -113,11 +105,8 @@ async def with_tools_streamed(client: openai.AsyncOpenAI, model: str) -> Any:
 
 
 @pytest.mark.parametrize("work", [whole, streamed])
-def test_words_arrive_as_openai_says_them(
-    request: pytest.FixtureRequest, server: ScriptedServer, provider: str, transport: str, work: Ask
-) -> None:
+def test_words_arrive_as_openai_says_them(server: ScriptedServer, provider: str, transport: str, work: Ask) -> None:
     """Text, finish and usage, whole and streamed."""
-    expect_wrong(request, provider, transport, work.__name__.replace("streamed", "stream"))
     answer = ask(server, provider, transport, Answer(text="It is four.", tokens=TOKENS), work)
     (choice,) = answer.choices
     assert (choice.message.role, choice.message.content, choice.finish_reason) == ("assistant", "It is four.", "stop")
@@ -128,10 +117,9 @@ def test_words_arrive_as_openai_says_them(
 
 @pytest.mark.parametrize("work", [with_tools, with_tools_streamed])
 def test_tool_calls_arrive_as_openai_says_them(
-    request: pytest.FixtureRequest, server: ScriptedServer, provider: str, transport: str, work: Ask
+    server: ScriptedServer, provider: str, transport: str, work: Ask
 ) -> None:
     """Two calls, in order, each with an id of its own and arguments that are JSON; no words beside them."""
-    expect_wrong(request, provider, transport, work.__name__.replace("with_tools_streamed", "stream"))
     tools = (Tool(), Tool(arguments={"a": 3, "b": 4}, call_id="call_2"))
     answer = ask(server, provider, transport, Answer(tools=tools, tokens=TOKENS), work)
     (choice,) = answer.choices
@@ -147,11 +135,10 @@ def test_tool_calls_arrive_as_openai_says_them(
 @pytest.mark.parametrize("work", [whole, streamed])
 @pytest.mark.parametrize("kind", ERROR_KINDS)
 def test_errors_arrive_as_openai_says_them(
-    request: pytest.FixtureRequest, server: ScriptedServer, provider: str, transport: str, kind: Any, work: Ask
+    server: ScriptedServer, provider: str, transport: str, kind: Any, work: Ask
 ) -> None:
     """By whose fault it is, in the SDK's own classes, with nothing of the app's account in it; `Retry-After` where
     waiting may help."""
-    expect_wrong(request, provider, transport, kind)
     with pytest.raises(openai.APIStatusError) as raised:
         ask(server, provider, transport, Failure(kind=kind), work)
     error = raised.value
@@ -166,10 +153,9 @@ def test_errors_arrive_as_openai_says_them(
 @pytest.mark.parametrize("finish", ["length", "content_filter"])
 @pytest.mark.parametrize("work", [whole, streamed])
 def test_a_finish_other_than_stop_is_told(
-    request: pytest.FixtureRequest, server: ScriptedServer, provider: str, transport: str, work: Ask, finish: str
+    server: ScriptedServer, provider: str, transport: str, work: Ask, finish: str
 ) -> None:
     """Each provider's own word for it becomes OpenAI's."""
-    expect_wrong(request, provider, transport, work.__name__.replace("streamed", "stream"))
     if provider == "cohere" and finish == "content_filter":
         pytest.skip("Cohere has no such finish")
 

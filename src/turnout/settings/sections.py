@@ -259,6 +259,7 @@ class Limits:
     per_user: tuple[Rate, ...] = ()
     per_endpoint: tuple[Rate, ...] = ()
     per_user_endpoint: tuple[Rate, ...] = ()
+    # Calls of one user in progress, over all workers. Without it one user may hold every slot of a model.
     per_user_concurrent: int | None = None
 
     def __post_init__(self) -> None:

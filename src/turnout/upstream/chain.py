@@ -292,6 +292,5 @@ class Chain:
 
 
 def _ended_well(whole: AnswerBuilder, progress: CallProgress) -> bool:
-    """Whether a stream without each choice's finish is a whole answer all the same: some servers tell none, and litellm
-    loses the second choice's."""
+    """Whether a stream without each choice's finish is a whole answer all the same: some servers tell none, or one."""
     return whole.characters > 0 and (whole.begun_to_finish or progress.ended)

@@ -17,6 +17,7 @@ from turnout.telemetry.trace_context import outgoing_headers
 from turnout.upstream import litellm_import, translate
 from turnout.upstream.media import media_urls, refuse_media
 from turnout.upstream.parameters import ParameterBook
+from turnout.upstream.stream_watch import StreamWatch, mend_cohere
 
 
 class LiteLLMProvider:
@@ -66,7 +67,8 @@ class LiteLLMProvider:
         watched = None
         # Gemini's is None until its first read.
         if getattr(parts, "completion_stream", None) is not None:
-            watched = parts.completion_stream = _ModelWatch(parts.completion_stream)
+            mend_cohere(parts.completion_stream)
+            watched = parts.completion_stream = StreamWatch(parts.completion_stream)
         try:
             async for part in _translated(parts):
                 chunk = translate.chunk(part)
@@ -74,9 +76,13 @@ class LiteLLMProvider:
                 # litellm makes up a finish for a stream that was cut short; of Gemini's it never tells which it is.
                 if finished and watched is not None and getattr(parts, "received_finish_reason", "") is None:
                     raise MalformedReply("the stream ended before its finish")
-                if watched is not None and watched.model:
-                    chunk["model"] = watched.model
-                yield chunk
+                if watched is not None:
+                    for each in watched.mended(chunk):
+                        yield each
+                else:
+                    yield chunk
+            if watched is not None and (last := watched.finishing()):
+                yield last
         finally:
             await _close(parts)
 
@@ -201,27 +207,6 @@ def _timeout(call: ProviderCall) -> Any:
     return httpx.Timeout(call.timeout_s, connect=min(call.connect_timeout_s, call.timeout_s))
 
 
-class _ModelWatch:
-    """The provider's own stream below litellm's, which replaces the real model's name by the one asked for."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._chunks = aiter(stream)
-        self.model: str | None = None
-
-    def __aiter__(self) -> _ModelWatch:
-        return self
-
-    async def __anext__(self) -> Any:
-        chunk = await anext(self._chunks)
-        model = getattr(chunk, "model", None)
-        self.model = model if isinstance(model, str) else self.model
-        return chunk
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
 async def _translated(parts: Any) -> AsyncGenerator[Any, None]:
     try:
         async for part in parts:
@@ -229,7 +214,7 @@ async def _translated(parts: Any) -> AsyncGenerator[Any, None]:
     except AttemptError:
         raise
     except Exception as error:
-        raise translate.attempt_error(error) from error
+        raise translate.stream_error(error) from error
 
 
 async def _close(parts: Any) -> None:

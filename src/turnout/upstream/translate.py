@@ -16,6 +16,7 @@ from turnout.attempt_errors import (
     Misconfigured,
     NotConnected,
     NotSendable,
+    Unreadable,
     Unsupported,
 )
 from turnout.openai.answers import Body
@@ -37,6 +38,12 @@ _BY_CLASS: Mapping[str, type[AttemptError]] = {
 _NO_KEY = ("Missing credentials", "api_key client option must be set")
 # httpx's and aiohttp's own words for a request that was never sent, and how deep litellm wraps them.
 _NO_CONNECTION = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError"})
+# Where litellm itself reads streams; OpenAI's own are read by the openai SDK, whose reader fails on garbage alone.
+_READER_FILES = ("/litellm/llms/",)
+_READER_NAMES = frozenset({"chunk_creator"})
+# What a connection ends with, in all its libraries; and what code that reads an answer fails with.
+_CONNECTION = frozenset({"TransportError", "ClientError", "OSError", "TimeoutError", "EOFError", "IncompleteRead"})
+_READING = frozenset({"ValueError", "TypeError", "LookupError", "AttributeError", "RuntimeError"})
 # An answer whose status was an error; litellm makes up a 422 for a 200 that holds an error object.
 _HTTP_ERRORS = frozenset({"APIStatusError", "HTTPStatusError"})
 _DEPTH = 8
@@ -50,7 +57,20 @@ def attempt_error(error: Exception, params: Mapping[str, Any] | None = None) -> 
     return named(fault, params or {}) if isinstance(fault, Unsupported) else fault
 
 
+def stream_error(error: Exception) -> AttemptError:
+    """The AttemptError that ended a stream of litellm's. Where a reader of its own failed, that says nothing about the
+    provider: it breaks on valid streams too, and what one holds is the caller's to choose."""
+    fault = attempt_error(error)
+    broke = isinstance(fault, ConnectionFailed | MalformedReply) and fault not in _chain(error)
+    if broke and _any_below(error, _READING) and not _any_below(error, _CONNECTION):
+        return Unreadable(fault.message) if _passed(error, _READER_FILES, _READER_NAMES) else fault
+    return fault
+
+
 def _classed(error: Exception) -> AttemptError:
+    ours = next((below for below in _chain(error) if isinstance(below, AttemptError)), None)
+    if ours is not None:
+        return ours
     # litellm wraps what breaks a stream, for a router of its own to catch.
     original = getattr(error, "original_exception", None)
     if isinstance(original, Exception):
@@ -115,10 +135,16 @@ _SHAPING_NAMES = frozenset({
 
 def _raised_before_sending(error: BaseException) -> bool:
     """Whether the error, or what it was raised from, was raised while litellm put the request into its form."""
+    return _passed(error, _SHAPING_FILES, _SHAPING_NAMES)
+
+
+def _passed(error: BaseException, files: tuple[str, ...], names: frozenset[str]) -> bool:
+    """Whether the error, or what it was raised from, came through a file of such a path or a function of such a
+    name."""
     for below in _chain(error):
         for frame, _ in traceback.walk_tb(below.__traceback__):
             code = frame.f_code
-            if code.co_name in _SHAPING_NAMES or any(part in code.co_filename for part in _SHAPING_FILES):
+            if code.co_name in names or any(part in code.co_filename for part in files):
                 return True
     return False
 

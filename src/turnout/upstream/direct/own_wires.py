@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.openai.answers import Body
+from turnout.upstream.cohere_events import as_the_class_knows_it
 from turnout.upstream.direct.deployments import Deployment
 from turnout.upstream.direct.dialects import ClassDialect, PlainDialect, Prepared, QuietLog, Reader
 
@@ -168,12 +169,4 @@ class _CohereReader:
         self.last = reader.last
 
     def read(self, data: Mapping[str, Any]) -> Body | None:
-        return self._reader.read(self._as_the_class_knows_it(data))
-
-    def _as_the_class_knows_it(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The class looks for the end under the names of a former version of the wire."""
-        if data.get("type") != "message-end":
-            return data
-        delta = data.get("delta") or {}
-        finish = self._map_finish(delta.get("finish_reason") or "COMPLETE")
-        return {**data, "event": "message-end", "data": {"delta": {**delta, "finish_reason": finish}}}
+        return self._reader.read(as_the_class_knows_it(data, self._map_finish))

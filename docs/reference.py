@@ -146,7 +146,7 @@ def commands_page() -> str:
              "value and nothing else. Long work shows a progress bar on a terminal, and none in a pipe.\n"]  # fmt: skip
     for name, description in COMMANDS.items():
         parser = argparse.ArgumentParser(prog=f"turnout {name}", formatter_class=_Wide)
-        import_module(f"turnout.cli.{name}").add_arguments(parser)
+        import_module(f"turnout.cli.{name.replace('-', '_')}").add_arguments(parser)
         text = parser.format_help().strip()
         parts += [f"## `turnout {name}`\n", f"{description[0].upper()}{description[1:]}.\n", f"```text\n{text}\n```\n"]
     return "\n".join(parts)

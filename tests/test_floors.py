@@ -39,7 +39,14 @@ THIRD_PARTY = {
     "httpx": ("api.transport", "cli.doctor", "demo", "upstream", "webhooks.post"),
     "litellm": ("api.litellm_provider", "doors.litellm_provider", "upstream"),
     "matplotlib": ("training.plots",),
-    "numpy": ("logs", "quota.text_size", "routing", "training"),
+    "numpy": (
+        "caching.semantic.embedders",
+        "logs",
+        "quota.text_size",
+        "routing",
+        "stores.memory.semantic_store",
+        "training",
+    ),
     "openai": ("upstream",),
     "opentelemetry": ("doors", "telemetry"),
     "orjson": ("openai.answers", "openai.messages", "openai.requests"),
@@ -53,7 +60,7 @@ THIRD_PARTY = {
     "starlette": ("cli.standalone", "demo"),
     "threadpoolctl": ("training.fit",),
     "uvicorn": ("cli.serve", "demo"),
-    "wordllama": ("training.embedding",),
+    "wordllama": ("caching.semantic.embedders", "training.embedding"),
 }
 # Whole wings that know nothing of each other, beyond what the floors say.
 APART = [("stores.memory", "stores.redis"), ("stores.sqlite", "stores.redis"), ("doors.asgi", "doors.wsgi")]

@@ -35,7 +35,7 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
 def test_every_command_has_json_and_tells_its_exit_codes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """In its help."""
     parser = argparse.ArgumentParser()
-    import_module(f"turnout.cli.{name}").add_arguments(parser)
+    import_module(f"turnout.cli.{name.replace('-', '_')}").add_arguments(parser)
     assert "--json" in parser.format_help() or name in SILENT
     with pytest.raises(SystemExit):
         main([name, "--help"])

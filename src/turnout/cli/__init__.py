@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": "serve the endpoints alone, with no app of yours behind them",
     "inspect": "say what a log holds and how it would be read, before anything is trained or paid",
     "train": "train a scorer from your own labelled logs",
+    "train-cache": "train the semantic cache's verifier from labelled pairs of questions",
     "evaluate": "what a scorer is worth on labelled logs",
     "score": "score one text: tier, expected gain and the reasons",
     "label": "make labelled logs: replay prompts on both tiers, judge the answers",
@@ -66,7 +67,7 @@ def _run(arguments: list[str]) -> int:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
         parser.exit(2, f"turnout: no command {arguments[0]!r}; {hint}\n")
     chosen = parser.parse_args(arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else arguments)
-    command = import_module(f"turnout.cli.{chosen.command}")
+    command = import_module(f"turnout.cli.{chosen.command.replace('-', '_')}")
     command_parser = argparse.ArgumentParser(prog=f"turnout {chosen.command}", description=COMMANDS[chosen.command])
     command.add_arguments(command_parser)
     command_parser.epilog = " ".join(filter(None, [command_parser.epilog, EXIT_CODES]))

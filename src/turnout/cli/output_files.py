@@ -24,6 +24,13 @@ def check_scorer(path: str, logs: Sequence[str]) -> None:
     _check(Path(path), logs, "-o", "a scorer file", artifact.is_ours)
 
 
+def check_verifier(path: str, pairs: str) -> None:
+    """Raises UsageError where a verifier file cannot or should not be written."""
+    from turnout.caching.semantic import verifier
+
+    _check(Path(path), [pairs], "-o", "a verifier file", verifier.is_ours)
+
+
 def check_plot(path: str | None, logs: Sequence[str]) -> None:
     """Raises UsageError where a picture cannot or should not be written. None: none is asked for."""
     if path is not None:

@@ -1,0 +1,195 @@
+"""The words that the rules of `differences` know, as tables: courtesy, neutral words, one name for one thing, and the
+words by which two alike questions ask two things."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+Difference = Literal[
+    "number", "unit", "name", "negation", "order", "quantifier", "comparative", "time", "language", "code", "opposite",
+    "word",
+]  # fmt: skip
+
+# What opens or closes a question without being part of it; each is taken off again and again.
+OPENING = re.compile(
+    r"(?:(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|excuse me)"
+    r"(?: (?:there|everyone|everybody|all|team|again))?"
+    r"|(?:please|kindly|pls|plz)"
+    r"|(?:many )?(?:thanks|thank you|thx)(?: (?:a lot|so much|very much|in advance))*"
+    r"|(?:can|could|would|will) you (?:please |kindly |pls )?(?:tell me|let me know)"
+    r"|(?:can|could|would|will) you (?:please|kindly)"
+    r"|tell me|do you know|may i ask|i (?:wonder|was wondering|am wondering)|just wondering"
+    r"|i have a (?:quick )?question"
+    r"|(?:i would like|i want|i wanted|i need|i'd like) to know|quick question)(?![\w'’-])"
+)
+CLOSING = re.compile(
+    r"(?<![\w'’-])(?:please|kindly|pls|plz"
+    r"|(?:many )?(?:thanks|thank you|thx|cheers|tia|much appreciated)"
+    r"(?: (?:a lot|so much|very much|in advance|again|a million|for (?:your|the|any) help))*"
+    r"|if you do(?:n't|n’t| not) mind|have a (?:nice|good|great) day)$"
+)
+
+_WITH_IS = ("what", "where", "who", "how", "that", "it", "there", "when", "why", "here")
+_WITH_NOT = (
+    *("do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "would", "could", "should", "must"),
+    *("need", "might"),
+)
+# Spoken out before words are compared. Without their apostrophe only those that are no other word.
+SPOKEN: Mapping[str, tuple[str, ...]] = {
+    **{
+        f"{word}{mark}s": (word, "is")
+        for word in _WITH_IS
+        for mark in ("'", "")
+        if (word, mark) != ("it", "")
+    },
+    **{f"{word}n{mark}t": (word, "not") for word in _WITH_NOT for mark in ("'", "")},
+    "can't": ("can", "not"), "cannot": ("can", "not"), "cant": ("can", "not"), "won't": ("will", "not"),
+    "wont": ("will", "not"), "shan't": ("shall", "not"), "ain't": ("is", "not"), "i'm": ("i", "am"),
+    "im": ("i", "am"), "i've": ("i", "have"), "ive": ("i", "have"), "i'd": ("i", "would"), "i'll": ("i", "will"),
+    "you're": ("you", "are"), "they're": ("they", "are"), "we're": ("we", "are"), "let's": ("let", "us"),
+}  # fmt: skip
+
+# They change nothing about what is asked, wherever they stand. Neither pronouns nor prepositions are among them.
+NEUTRAL = frozenset(["a", "an", "the", "is", "are", "am", "do", "does", "just", "actually", "basically"])
+# Before these `a` is a word of its own: "a few" is not "few".
+AFTER_A = frozenset({"few", "little"})
+# After these it is a name, as in "vitamin a".
+BEFORE_A = frozenset(
+    {*("vitamin", "hepatitis", "grade", "plan", "type", "group", "class", "option", "part", "section", "team", "level")}
+)
+
+# How a question about a way to do something begins: all of them say "how to".
+FRAMES: tuple[tuple[str, ...], ...] = tuple(
+    sorted(
+        {
+            *(("how", verb, who) for verb in ("do", "can", "could", "should", "would") for who in ("i", "one")),
+            ("how", "does", "one"),
+            *(("what", "is", *article, *kind, "way", "to") for article in (("the",), ("a",))
+              for kind in ((), ("best",), ("good",)) if (article, kind) != (("a",), ("best",))),
+        },
+        key=len,
+        reverse=True,
+    )
+)  # fmt: skip
+
+_TO_TWENTY = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+_SAME = (
+    "usa|u.s.a|united states of america|united states|u.s",
+    "uk|u.k|united kingdom|great britain",
+    "nyc|new york city",
+    "ai|artificial intelligence",
+    "tv|television",
+    "photo|photograph",
+    "movie|film",
+    "buy|purchase",
+    "begin|start",
+    "big|large",
+    "fix|repair",
+    "phone|telephone",
+    "mobile phone|cell phone|cellphone|cell-phone",
+    "email|e-mail",
+    "website|web site|web-site",
+    "wifi|wi-fi",
+    "ok|okay",
+    "color|colour",
+    "favorite|favourite",
+    "center|centre",
+    "organize|organise",
+    "car|automobile",
+    "kilometer|kilometre|kilometers|kilometres",
+    "meter|metre|meters|metres",
+    "liter|litre|liters|litres",
+    "percent|%",
+)
+
+
+def _one_name() -> Iterable[tuple[tuple[str, ...], tuple[str, ...]]]:
+    for value, word in enumerate(_TO_TWENTY.split()):
+        yield (word,), (str(value),)
+    for word, value in (("thirty", 30), ("forty", 40), ("fifty", 50), ("hundred", 100), ("thousand", 1000)):
+        yield (word,), (str(value),)
+    for group in _SAME:
+        first, *others = group.split("|")
+        for other in others:
+            yield tuple(re.findall(r"[\w]+|\S", other)), (first,)
+
+
+# Words, as tokens, and the one word that stands for them.
+ONE_NAME: Mapping[tuple[str, ...], tuple[str, ...]] = dict(_one_name())
+LONGEST_NAME = max(map(len, ONE_NAME))
+
+_KINDS: tuple[tuple[Difference, str], ...] = (
+    (
+        "unit",
+        "mm cm m km inch inches foot feet ft yard yards mile miles mg g kg gram grams kilogram kilograms ounce ounces "
+        "oz lb lbs pound pounds ton tons tonne tonnes ml l liter gallon gallons pint pints cup cups teaspoon "
+        "celsius fahrenheit kelvin b kb mb gb tb bit bits byte bytes kilobyte megabyte gigabyte terabyte usd eur gbp "
+        "jpy inr cad aud chf dollar dollars euro euros yen rupee rupees yuan franc francs cent cents percent kmh mph "
+        "kph knots meter kilometer acre acres hectare hectares watt watts kilowatt volt volts amp amps joule joules "
+        "calorie calories hz khz mhz ghz rpm psi bar pascal radian radians degree degrees $ € £ ¥",
+    ),
+    (
+        "negation",
+        "not no never none nobody nothing nowhere neither nor without cannot except unless hardly barely excluding "
+        "n't non avoid instead",
+    ),
+    (
+        "quantifier",
+        "all any some every each both few many most several half only either least always often sometimes usually "
+        "rarely everyone everybody anyone someone somebody much lot lots majority minority entire whole part single "
+        "double triple once twice another other others about exactly almost nearly a",
+    ),
+    (
+        "comparative",
+        "more less fewer better worse best worst bigger smaller larger higher lower faster slower cheaper older "
+        "younger longer shorter greater stronger weaker richer poorer harder easier newer earlier later hotter colder "
+        "lighter heavier taller deeper safer above below over under maximum minimum max min highest lowest biggest "
+        "smallest largest tallest shortest longest fastest slowest cheapest oldest youngest newest strongest weakest "
+        "hardest easiest than as top bottom good bad big small high low fast slow cheap expensive",
+    ),
+    (
+        "time",
+        "today tomorrow yesterday tonight now currently before after until till since during while last next first "
+        "second third minute hour day week weekend month quarter year decade century seconds minutes hours days weeks "
+        "months years morning noon afternoon evening night midnight monday tuesday wednesday thursday friday saturday "
+        "sunday january february march april may june july august september october november december jan feb mar apr "
+        "jun jul aug sep sept oct nov dec spring summer autumn fall winter ago daily weekly monthly yearly annually "
+        "hourly old new previous current past future recent recently am pm was were did had been will would shall "
+        "going "
+        "used",
+    ),
+    (
+        "language",
+        "english german french spanish italian portuguese dutch polish russian chinese mandarin cantonese japanese "
+        "korean arabic hindi turkish swedish danish norwegian finnish greek hebrew latin czech hungarian thai "
+        "vietnamese bengali urdu tamil ukrainian python java javascript typescript rust go golang ruby php perl sql "
+        "kotlin swift scala bash powershell haskell julia matlab lua r c html css xml json yaml",
+    ),
+    (
+        "opposite",
+        "enable disable activate deactivate on off open close start stop begin end increase decrease raise lower add "
+        "remove delete create destroy install uninstall upgrade downgrade import export upload download push pull "
+        "encrypt decrypt encode decode compress decompress lock unlock show hide connect disconnect subscribe "
+        "unsubscribe follow unfollow block unblock mute unmute join leave enter exit buy sell lend borrow give take "
+        "send receive win lose gain love hate like dislike accept reject allow deny forbid permit agree disagree "
+        "include exclude allowed legal illegal possible impossible safe unsafe dangerous true false yes healthy "
+        "unhealthy advantages disadvantages advantage disadvantage pros cons benefits risks cause causes effect "
+        "effects before after left right up down in out inside outside to from with against for into onto north south "
+        "east west male female man woman men women boy girl father mother son daughter husband wife brother sister "
+        "positive negative public private hot cold wet dry sunrise sunset birth death alive dead arrive depart arrival "
+        "departure ascending descending asc desc first min max input output client server read write save discard "
+        "who what when where why which whose how can should must may could i you he she we they my your his her "
+        "our their "
+        " me him us them this that these those and or if",
+    ),
+)
+CLASSES: Mapping[str, Difference] = {word: kind for kind, words in reversed(_KINDS) for word in words.split()}
+# Which of several kinds is told.
+RANKED: tuple[Difference, ...] = (
+    "number", "unit", "negation", "quantifier", "comparative", "time", "language", "code", "opposite", "name",
+)  # fmt: skip

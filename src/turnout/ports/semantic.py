@@ -1,0 +1,61 @@
+"""The questions whose stored answers may serve similar ones: their vectors, and where these are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Embedder(Protocol):
+    """Gives texts their vectors. May raise anything: a question without a vector is a miss."""
+
+    async def embed(self, text: str) -> bytes:
+        """The vector of the text: 32-bit little-endian floats of unit length, as many for each text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SemanticEntry:
+    """A question with a stored answer.
+
+    key: its answer's cache key. scope: 16 bytes of all that shapes the answer but the last user turn; questions of
+    different scopes never meet. question: the last user turn. vector: as an Embedder gives it. user: a `user_key`.
+    fresh_until: seconds since 1970.
+    """
+
+    key: bytes
+    scope: bytes
+    question: str
+    vector: bytes = field(repr=False)
+    fresh_until: float
+    user: str = ""
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An entry, and the cosine between its vector and the one that was asked for, in [-1, 1]."""
+
+    entry: SemanticEntry
+    similarity: float
+
+
+class SemanticStore(Protocol):
+    """Keeps the entries, bounded. Looking one up is this process' own affair: it waits for nothing."""
+
+    async def add(self, entry: SemanticEntry) -> None:
+        """Keeps the entry, in the place of one with its key. May be forgotten at any time."""
+        ...
+
+    def nearest(self, scope: bytes, vector: bytes, count: int, now: float) -> Sequence[Neighbour]:
+        """Of this scope's entries that are fresh at `now` the most similar, the nearest first."""
+        ...
+
+    async def remove(self, key: bytes) -> bool:
+        """Forgets the entry of this answer. Returns whether there was one."""
+        ...
+
+    async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
+        """Forgets what this user (a `user_key`) asked at this endpoint; None: any. Returns how many."""
+        ...

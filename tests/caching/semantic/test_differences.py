@@ -1,0 +1,118 @@
+"""Which pairs of questions are refused whatever a verifier says, and which rewordings pass."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.caching.semantic.adversarial import CLASSES, PAIRS
+from turnout.caching.semantic.differences import find_difference, find_substitutions
+from turnout.caching.semantic.words import LONGEST_TEXT, question_of
+
+
+def differ(one: str, other: str) -> str | None:
+    return find_difference(question_of(one), question_of(other))
+
+
+def test_pairs_that_ask_two_things_are_all_refused() -> None:
+    """None of over 500 pairs in ten classes passes, and none may be learnt to say the same but plain words."""
+    assert len(PAIRS) >= 500
+    assert len({kind for *_, kind in PAIRS}) == len(CLASSES) == 10
+    assert [pair for pair in PAIRS if differ(*pair[:2]) is None] == []
+    learnable = [pair for pair in PAIRS if find_substitutions(question_of(pair[0]), question_of(pair[1]))]
+    assert {kind for *_, kind in learnable} <= {"name"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind"),
+    [
+        ("is 5 kg much", "is 5 lb much", "unit"),
+        ("do go there", "don't go there", "negation"),
+        ("what is 5!", "what is 5", "code"),
+        ("what is .5", "what is 5", "number"),
+        ("what is (1+2)*3", "what is 1+(2*3)", "code"),
+        ("run `ls -A`", "run `ls -a`", "code"),
+        ("open example.com", "open example com", "code"),
+        ("which vitamin a", "which vitamin", "quantifier"),
+        ("fares from Paris to London", "fares from London to Paris", "order"),
+        ("How do I cook turkey well?", "How do I cook Turkey well?", "name"),
+        ("a few people came", "few people came", "quantifier"),
+        ("What does Blend Labs do?", "What is Blend Labs?", "word"),
+        ("how do I mend a phone", "how do I fix a phone", "word"),
+    ],
+)
+def test_a_difference_is_named(one: str, other: str, kind: str) -> None:
+    """Both ways round it has one name."""
+    assert {differ(one, other), differ(other, one)} == {kind}
+
+
+@pytest.mark.parametrize(
+    "reworded",
+    [
+        "how do i reset my password",
+        "HOW DO I RESET MY PASSWORD?",
+        "How Do I Reset My Password",
+        "Hello, how do I reset my password?",
+        "hi there! how do I reset my password?",
+        "Please, how do I reset my password?",
+        "How do I reset my password, please?",
+        "How do I reset my password? Thanks!",
+        "  How   do I reset my password ?!",
+        "how do i reset my password... 🙏",
+        "Hello.\n\nHow do I reset my password?\n\nThank you so much",
+        "good morning, how do I reset my password? thank you in advance.",
+        "Hey! Could you please tell me: how do I reset my password",
+        "How can I reset my password?",
+        "How to reset my password",
+        "What's the best way to reset my password?",
+    ],
+)
+def test_plain_rewordings_pass(reworded: str) -> None:
+    """Case, sentence marks, a greeting, please and thanks are no difference, nor how a way is asked for."""
+    assert differ("How do I reset my password?", reworded) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("What's the colour of my phone?", "what is the color of my telephone"),
+        ("Is the U.S. bigger than the UK?", "Is the United States bigger than the United Kingdom?"),
+        ("Why doesn't it start?", "why does not it start"),
+        ("is it 1,000 dollars", "Is it 1000 dollars?"),
+        ("what is infinity divided by zero", "What is infinity divided by 0?"),
+    ],
+)
+def test_one_thing_has_one_name(one: str, other: str) -> None:
+    """Contractions, spellings and names that mean the same."""
+    assert differ(one, other) is None
+
+
+def test_what_was_learnt_to_say_the_same_passes_and_nothing_more() -> None:
+    """Of one group's words alone."""
+    mend, fix = question_of("How do I mend a broken phone?"), question_of("How do I fix a broken phone?")
+    learnt = find_substitutions(mend, fix)
+    assert learnt == {"fix": "mend"}
+    assert find_difference(mend, question_of("Please, how can I fix a broken phone"), learnt) is None
+    assert find_difference(mend, question_of("How do I sell a broken phone?"), learnt) == "opposite"
+    longer = question_of("How do I really mend a broken phone?")
+    assert find_substitutions(mend, longer) == find_substitutions(longer, mend) == {"really": ""}
+    assert find_substitutions(mend, mend) is None
+    assert find_substitutions(mend, question_of("How do I mend a broken phone in the rainy Highlands?")) is None
+
+
+def test_a_text_of_nothing_but_courtesy_is_a_text() -> None:
+    """ "Hello" and "Thanks" are two; so are two flags, and two numbers of either sign."""
+    assert differ("Hello", "Thanks") is not None
+    assert differ("hello", "Hello!") is None
+    assert differ("-5 + 3", "5 + 3") is not None
+    assert question_of("").content == ()
+
+
+@pytest.mark.parametrize("evil", [".", "a'", "- ", "please ", "!", "1,", "hi, ", "`"])
+def test_no_text_takes_long(evil: str) -> None:
+    """Repeated to the longest text that is read."""
+    text = (evil * LONGEST_TEXT)[: LONGEST_TEXT - 1] + "x"
+    began = time.process_time()
+    question_of(text)
+    assert time.process_time() - began < 0.5

@@ -12,7 +12,7 @@ from typing import Any
 from turnout.caching.entries import StoredAnswer
 from turnout.caching.flights import Flight, Flights, Listener
 from turnout.caching.keys import CacheKeys
-from turnout.context import RequestContext
+from turnout.context import Caller, RequestContext
 from turnout.openai.requests import ChatRequest
 from turnout.openai.usage import TokenLimits
 from turnout.pipeline.budget_alerts import BudgetAlerts
@@ -69,6 +69,7 @@ class Call:
     cache: the state that is reported where a call is made for it. token: the observer's own.
     reservation: what it claims of limits and budgets; its fields are written by `reservation` alone.
     failed: models that have just failed in the call that it followed. conversation: the one it belongs to, if any.
+    owner: for whom its answer is stored, where that is another than its caller.
     """
 
     request: ChatRequest
@@ -80,6 +81,7 @@ class Call:
     reservation: Reservation
     failed: frozenset[str] = frozenset()
     conversation: ConversationState | None = None
+    owner: Caller | None = None
 
 
 @dataclass(slots=True, kw_only=True)

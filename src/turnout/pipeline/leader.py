@@ -200,7 +200,7 @@ class Leader:
         complete = all(choice.get("finish_reason") in STORABLE for choice in body.get("choices") or ())
         if call.key is None or not complete:
             return None
-        cache, caller = self._settings.cache, call.context.caller
+        cache, caller = self._settings.cache, call.owner or call.context.caller
         return Store(
             packed=pack(answer),
             ttl_s=cache.ttl_s,

@@ -35,6 +35,7 @@ from turnout.pipeline.extension import narrowed, select
 from turnout.pipeline.follower import Follower
 from turnout.pipeline.leader import Leader, decide, tag_of
 from turnout.pipeline.outcomes import OutcomeReporter, ReadyAnswer, cached_answer
+from turnout.pipeline.refresher import Refresher
 from turnout.pipeline.reservation import Reservations, refusal_error
 from turnout.ports.admission import Ask, Follow, Hit, Lead, Verdict
 from turnout.ports.limits import BudgetRefused, RateRefused
@@ -61,6 +62,11 @@ class Pipeline:
         self._follower = Follower(collaborators, self._admission, self._leader, self._flights)
         self._reporter = OutcomeReporter(collaborators.clock, collaborators.observer)
         self._delivery = Delivery(collaborators, self._reporter)
+        self._refresher: Refresher | None = None
+        if collaborators.settings.cache.refresh_ahead:
+            self._refresher = Refresher(
+                collaborators, self._reservations, self._admission, self._leader, self._reporter
+            )
 
     async def complete(self, request: ChatRequest, context: RequestContext) -> Completion:
         """The whole answer. Raises ServedError."""
@@ -132,6 +138,8 @@ class Pipeline:
 
     async def drain(self) -> None:
         """Waits until every call of this loop is over and settled."""
+        if self._refresher is not None:
+            await self._refresher.drain()
         await self._flights.drain()
         await self._collaborators.bulkhead.drain()
 
@@ -180,6 +188,8 @@ class Pipeline:
             case Hit():
                 ready = cached_answer(verdict.stored, "hit")
                 if ready is not None:
+                    if self._refresher is not None:
+                        self._refresher.consider(call, verdict.stored.age_s)
                     return ready
                 state.listener = await self._leader.lead_uncoalesced(call)
             case Follow():

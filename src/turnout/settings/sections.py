@@ -235,11 +235,15 @@ class Cache:
     scope: Literal["user", "app"] = "user"
     max_entries: int = 100_000
     max_bytes: int = 268_435_456  # 256 MiB
+    # The last share of an answer's life, in which a hit renews it. Off: a renewal costs money and nobody asked for it.
+    refresh_ahead: float = 0.0
     semantic: Semantic = field(default_factory=Semantic)
 
     def __post_init__(self) -> None:
         check_positive(self, "ttl_s", "max_entries", "max_bytes")
         check_not_negative(self, "stale_s")
+        good = 0 <= self.refresh_ahead < 1
+        require(good, "refresh_ahead", self.refresh_ahead, "is a share of ttl_s: at least 0 and below 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ they may see any refusal but a 500, and must get an ending that a client underst
 
 Caveat: what is right in an answer is not judged here (the matrix in tests/wire does).
 
-    python benchmarks/wire_fuzz.py [--count 100000] [--seed 1] [--first 0] [--transport direct] [--json]
+    python benchmarks/wire_fuzz.py [--count 100000] [--seed 1] [--first 0] [--transport direct] [--add-to FILE] [--json]
 
-A finding is named by its case: `--seed S --first N --count 4` runs it again.
+A finding is named by its case: `--seed S --first N --count 4` runs it again. A long run goes in parts: each with its
+`--first` and `--count`, and the same `--add-to`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import logging
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -35,6 +38,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="the first case's number")
     parser.add_argument("--transport", choices=("direct", "litellm"), default="direct")
+    parser.add_argument("--add-to", type=Path, metavar="FILE", help="add the figures to those of the parts before it")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON and nothing else")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -52,9 +56,10 @@ def main() -> int:
         "counts": {name: len(found) for name, found in report.findings.items()},
         "examples": {name: found[:20] for name, found in report.findings.items() if found},
     }
-    if options.count >= 100_000:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "wire_fuzz.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    file = options.add_to or (RESULTS / "wire_fuzz.json" if options.count >= 100_000 else None)
+    if file is not None:
+        before = json.loads(file.read_text("utf-8")) if options.add_to and file.exists() else None
+        file.write_text(json.dumps(together(before, results), indent=1) + "\n", "utf-8")
     if options.json:
         print(json.dumps(results, indent=1))
     else:
@@ -64,6 +69,23 @@ def main() -> int:
             for number, what in found[:20]:
                 print(f"  {name}, case {number}: {what}")
     return 0 if report.clean else 1
+
+
+def together(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
+    """The figures of two parts of one run. Raises SystemExit where they are of different ones."""
+    if before is None:
+        return after
+    if any(before[name] != after[name] for name in ("seed", "transport")):
+        raise SystemExit("the figures in --add-to are of another seed or transport")
+    return {
+        **after,
+        "cases": before["cases"] + after["cases"],
+        "took_s": round(before["took_s"] + after["took_s"], 1),
+        "slowest_case": max(before["slowest_case"], after["slowest_case"], key=lambda case: float(case["seconds"])),
+        "statuses": dict(sorted((Counter(before["statuses"]) + Counter(after["statuses"])).items())),
+        "counts": {name: before["counts"][name] + count for name, count in after["counts"].items()},
+        "examples": {**before["examples"], **after["examples"]},
+    }
 
 
 if __name__ == "__main__":

@@ -113,8 +113,11 @@ PARAMETERS: Mapping[str, Check] = {
     "web_search_options": _object,
 }
 
-# OpenAI's too, but for its accounts and caches: checked here, carried on in the body with what is a provider's own.
+# OpenAI's too, but for its accounts and caches, and Gemini's own, of which litellm's class reads fields without a look:
+# checked here, carried on in the body with what is a provider's own.
 CARRIED: Mapping[str, Check] = {
+    "generationConfig": _object,
+    "generation_config": _object,
     "metadata": _object,
     "prompt_cache_key": _text,
     "prompt_cache_retention": _text,

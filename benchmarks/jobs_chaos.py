@@ -5,11 +5,12 @@
 Three worker processes of `turnout worker`'s own code work on the jobs of forty users. Whenever one of the workers has
 calls in progress it is killed by -9 and started anew, and (redis) the server is killed and restarted twice over its
 append-only file. The provider, a loopback server, fails one call in ten, keeps books of what each job was called for,
-and takes 0.2 s a call.
+and takes 0.2 s a call. Every tenth job names a webhook.
 
 Held: every accepted job has ended, once, as done or failed; no more second answers are paid for than calls were cut
-down by a kill; nothing waits or runs any more. Caveats: workers start without litellm, so that kills come quickly; one
-machine, so that no network parts.
+down by a kill; nothing waits or runs any more; every webhook has arrived, each job's under one id; (redis) nothing is
+reserved of the budget once the last killed call's lease is over. Caveats: workers start without litellm, so that
+kills come quickly; one machine, so that no network parts.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +38,14 @@ from tests.support.redis_server import RedisServer
 from tests.support.workers import environ
 
 from turnout import Turnout
+from turnout.cli.stores import redis_gate
 from turnout.clock import SystemClock
 from turnout.context import Caller
 from turnout.errors import Overloaded
+from turnout.ports.admission import Ask, Lead, Settlement
 from turnout.ports.jobs import ENDED, Jobs, JobsUnavailable
+from turnout.pricing import usd
+from turnout.quota.policies import Policies
 from turnout.settings import Settings
 from turnout.stores.factory import jobs_from
 from turnout.testing import FixedScorer, ScriptedProvider
@@ -46,6 +53,36 @@ from turnout.testing import FixedScorer, ScriptedProvider
 WORKERS = 3
 LATENCY_S = 0.2
 ROOT = Path(__file__).parent.parent
+HOOKED_OF = 10
+# A call's lease (deadline_s and a minute), and some.
+LEASE_S = 60.0 + 60.0 + 10.0
+SECRET = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+
+
+class Receiver:
+    """Takes webhooks: the ids that came for each job."""
+
+    def __init__(self) -> None:
+        self.ids: defaultdict[str, set[str]] = defaultdict(set)
+        outer = self
+
+        class Responder(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                outer.ids[body["data"]["id"]].add(str(self.headers["webhook-id"]))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                return None
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Responder)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class Workers:
@@ -79,13 +116,14 @@ def write_settings(folder: Path, redis: RedisServer | None) -> Path:
     file.write_text(
         '[tiers.cheap]\nmodels = ["openai/small"]\n[tiers.expensive]\nmodels = ["openai/large"]\n'
         f'[models."openai/small"]\n{prices}[models."openai/large"]\n{prices}[routing]\nthreshold = 1.0\n'
+        '[webhooks]\nallow_hosts = ["127.0.0.1"]\n'
         "[queue]\nconcurrency = 24\nmax_length = 1000000\nmax_per_user = 1000000\n[cache]\nenabled = false\n"
         f'[budgets]\ntotal = "1000000/day"\n[breaker]\nfailures = 1000\n{part}'
     )
     return file
 
 
-async def submit_all(file: Path, count: int) -> tuple[list[str], float]:
+async def submit_all(file: Path, count: int, hook: str) -> tuple[list[str], float]:
     """The accepted jobs' ids, and how many were accepted a second."""
     turnout = Turnout(file, provider=ScriptedProvider(), scorer=FixedScorer(0.1), works=False)
     began, ids = time.monotonic(), []
@@ -93,7 +131,8 @@ async def submit_all(file: Path, count: int) -> tuple[list[str], float]:
         caller = Caller(user=f"user-{number % 40}", endpoint="/v1/chat/completions")
         while True:
             try:
-                ids.append((await turnout.submit(f"<job {number}>", caller=caller)).id)
+                url = "" if number % HOOKED_OF else hook
+                ids.append((await turnout.submit(f"<job {number}>", caller=caller, webhook_url=url)).id)
                 break
             except Overloaded:
                 # Not accepted, and told so: the client asks again.
@@ -111,6 +150,38 @@ async def counts(jobs: Jobs, ids: list[str]) -> Counter[str]:
     return found
 
 
+async def reserved_usd(file: Path) -> float:
+    """What is reserved of the budget when the leases that are over have been swept."""
+    settings = Settings.from_toml(file)
+    assert settings.redis is not None
+    claims = Policies(settings).of_key("total", SystemClock().time())
+    async with redis_gate(settings, settings.redis, timeout_s=2.0) as (_, gate):
+        entry = await gate.enter(Ask(budgets=claims, worst=(0,), lease_s=1.0))
+        assert isinstance(entry.verdict, Lead)
+        states = await gate.leave(Settlement(key=None, lease=entry.verdict.lease, budgets=claims))
+    return float(usd(sum(state.reserved for state in states)))
+
+
+async def nothing_reserved(file: Path) -> float:
+    """What is still reserved when the last lease must be over."""
+    ends = time.monotonic() + LEASE_S
+    while (reserved := await reserved_usd(file)) and time.monotonic() < ends:  # noqa: ASYNC110
+        await asyncio.sleep(1)
+    return reserved
+
+
+async def hooks_of(receiver: Receiver, ids: list[str], seconds: float = 30.0) -> dict[str, int]:
+    """How the webhooks of these jobs went."""
+    ends = time.monotonic() + seconds
+    while len(receiver.ids) < len(ids) and time.monotonic() < ends:  # noqa: ASYNC110
+        await asyncio.sleep(0.2)
+    return {
+        "wanted": len(ids),
+        "arrived": sum(1 for job_id in ids if receiver.ids[job_id]),
+        "under_one_id": sum(1 for job_id in ids if len(receiver.ids[job_id]) == 1),
+    }
+
+
 async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     redis = None
     if args.store == "redis":
@@ -126,7 +197,8 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         provider.says["small"] = answer
         file = write_settings(folder, redis)
         jobs = jobs_from(Settings.from_toml(file), SystemClock())
-        ids, rate = await submit_all(file, args.jobs)
+        receiver = Receiver()
+        ids, rate = await submit_all(file, args.jobs, receiver.url)
         workers, began, kills, cut, restarts = Workers(file, provider), time.monotonic(), 0, 0, 0
         recovered: list[float] = []
         try:
@@ -156,8 +228,11 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             took = time.monotonic() - began
             ended = await counts(jobs, ids)
             state = await jobs.state()
+            hooks = await hooks_of(receiver, ids[::HOOKED_OF])
+            reserved = None if redis is None else await nothing_reserved(file)
         finally:
             workers.stop()
+            receiver.close()
             await jobs.close()
             if redis is not None:
                 redis.kill()
@@ -179,6 +254,17 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "answers_paid_twice": sum(books.values()) - len(books),
         "calls_cut_down_by_kills": cut,
         "provider_failure_rate": 0.1,
+        "webhooks": hooks,
+        "reserved_in_the_end_usd": reserved,
+        "held": not any(
+            (
+                sum(count for status, count in ended.items() if status not in ENDED),
+                state.waiting + state.running,
+                sum(books.values()) - len(books) > cut,
+                hooks["under_one_id"] < hooks["wanted"],
+                reserved,
+            )
+        ),
     }
 
 
@@ -191,10 +277,11 @@ def main() -> int:
     parser.add_argument("--most-s", type=float, default=900.0)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    os.environ["TURNOUT_WEBHOOK_SECRET"] = SECRET
     with tempfile.TemporaryDirectory() as folder:
         figures = asyncio.run(measure(args, Path(folder)))
     print(json.dumps(figures, indent=None if args.json else 2))
-    return 1 if figures["not_ended"] or figures["still_waiting_or_running"] else 0
+    return 0 if figures["held"] else 1
 
 
 if __name__ == "__main__":

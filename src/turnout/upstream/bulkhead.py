@@ -167,14 +167,17 @@ class Bulkhead:
         return True
 
     def _rate_by(self, candidate: Candidate, call: UpstreamCall, by: float) -> float:
-        """Until when room in this candidate's rate is waited for: not for long where another model of its tier may
-        answer."""
+        """Until when room in this candidate's rate is waited for: so that there is time left to answer; and not for
+        long where another model of its tier may."""
+        if call.job is not None:
+            return by
+        now = self._clock.monotonic()
         rest = call.candidates[call.candidates.index(candidate) + 1 :]
-        if call.job is None and any(
+        if any(
             other.tier == candidate.tier and not other.for_length and self.look(other.model) is None for other in rest
         ):
-            return min(by, self._clock.monotonic() + SHORT_WAIT_S)
-        return by
+            return min(by, now + SHORT_WAIT_S)
+        return by - min(self._settings.model(candidate.model).timeout_s, (by - now) / 2)
 
     def _lease_s(self, model: str) -> float:
         # A stream's probe is over with its first chunk, so no call is a probe for longer than an attempt.

@@ -1,4 +1,5 @@
-"""One SQLite file, written by one thread a process: what comes at the same time is committed together."""
+"""One SQLite file, written by one thread a process: what comes at the same time is committed together. Another thread
+moves what is committed from the log into the file, so that no step waits for the disk."""
 
 from __future__ import annotations
 
@@ -20,6 +21,9 @@ Step = Callable[[sqlite3.Connection], Any]
 BATCH = 200
 # How long another process may hold the file.
 BUSY_S = 10.0
+# Between two checkpoints, and after how many pages of the log (64 MiB) the writer makes one itself.
+CHECKPOINT_S = 0.5
+MOST_LOG_PAGES = 16_384
 
 
 class Database:
@@ -58,6 +62,8 @@ class _Writer:
             queue.SimpleQueue()
         )
         self._path = path
+        self._written, self._ended = threading.Event(), threading.Event()
+        self._checkpoints = threading.Thread(target=self._checkpoint, name="turnout.jobs.checkpoint", daemon=True)
         self.thread = threading.Thread(target=self._run, name="turnout.jobs.sqlite", daemon=True)
         self.thread.start()
 
@@ -71,13 +77,32 @@ class _Writer:
             open_ = None not in batch
             work = [item for item in batch if item is not None]
             try:
-                connection = connection or _open(self._path)
+                if connection is None:
+                    connection = _open(self._path)
+                    self._checkpoints.start()
+                self._written.set()
                 results = _commit(connection, [step for step, _, _ in work])
             except (sqlite3.Error, OSError) as error:
                 results = [error] * len(work)
             _deliver([(future, loop, result) for (_, future, loop), result in zip(work, results, strict=True)])
+        self._ended.set()
+        self._written.set()
         if connection is not None:
+            self._checkpoints.join()
             connection.close()
+
+    def _checkpoint(self) -> None:
+        """On a connection of its own: it holds no writer up, and leaves to the next one what a reader still needs."""
+        connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
+        while not self._ended.wait(CHECKPOINT_S):
+            self._written.wait()
+            self._written.clear()
+            try:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            except sqlite3.Error:
+                # Busy: the next one moves it.
+                continue
+        connection.close()
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -89,6 +114,7 @@ def _open(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     # Survives the process' death; the last moments before a power cut may be lost.
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_LOG_PAGES}")
     connection.executescript(SCHEMA)
     return connection
 

@@ -164,6 +164,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
             limits=limits,
             has_room=router.has_room,
             salt=salt_of(settings, os.environ),
+            gain_at=getattr(scorer, "gain_at", None),
         ),
         chain=chain,
         bulkhead=bulkhead,

@@ -200,6 +200,15 @@ def test_a_wish_for_quality_is_a_threshold(fitted: fit.Fitted) -> None:
     assert scorer.threshold_for_quality(1.5) == 0.0
 
 
+def test_the_gain_at_a_score_is_the_gain_of_who_has_it(fitted: fit.Fitted) -> None:
+    """Within the logs; beyond them, that of their end."""
+    for query in logs(20, seed=4).queries:
+        scored = fitted.scorer.score(query)
+        if 0.05 < scored.score < 0.95:
+            assert fitted.scorer.gain_at(scored.score) == pytest.approx(scored.expected_gain)
+    assert fitted.scorer.gain_at(0.0) <= fitted.scorer.gain_at(0.5) <= fitted.scorer.gain_at(1.0)
+
+
 def test_an_unseen_group_and_any_text_are_safe(fitted: fit.Fitted) -> None:
     """Neither a new tag nor an empty, a huge or a broken text raises."""
     for text in ("", "x" * 1_000_000, "\ud800", "日本語" * 50):

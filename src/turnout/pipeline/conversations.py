@@ -16,15 +16,18 @@ from turnout.pricing import Price
 from turnout.quota.prompt_floor import characters
 from turnout.records import Decision, Tier, Usage
 from turnout.routing.catalog import Catalog
+from turnout.routing.outlook import MeanRequest, TurnCounts
 from turnout.routing.stickiness import (
     Estimate,
-    MeanRequest,
+    Exchange,
+    Outlook,
     Pin,
+    Side,
     TokenRates,
     TurnShape,
-    Value,
     going_down,
     going_up,
+    mean_gain,
 )
 from turnout.settings import Settings
 from turnout.upstream.call_trace import Candidate
@@ -54,7 +57,8 @@ class ConversationState:
 
 class Conversations:
     """Finds conversations, and keeps them where leaving does not pay. has_room(tier): whether the routing target leaves
-    room for one more request of this tier beyond the score. salt: secret, the same in every process of the app."""
+    room for one more request of this tier beyond the score. gain_at(score): the gain that the scorer expects at a
+    score; None where it knows none. salt: secret, the same in every process of the app."""
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Conversations:
         limits: Callable[[str], TokenLimits],
         has_room: Callable[[Tier], bool],
         salt: bytes,
+        gain_at: Callable[[float], float] | None = None,
     ) -> None:
         self._settings = settings
         self._own = settings.routing.conversation
@@ -72,9 +77,12 @@ class Conversations:
         self._prices = prices
         self._limits = limits
         self._has_room = has_room
+        self._gain_at = gain_at
+        self._spread = gain_at(0.9) - gain_at(0.1) if gain_at is not None else 1.0
         self._salt = salt
         self._rates: dict[str, TokenRates] = {}
         self._mean = MeanRequest()
+        self._turns = TurnCounts()
 
     def find(self, request: ChatRequest, context: RequestContext) -> tuple[ChatRequest, ConversationState | None]:
         """The request without what names its conversation, and the conversation; None where it has none."""
@@ -131,45 +139,62 @@ class Conversations:
         """What leaving was estimated to cost and to be worth, None where prices are unknown; and whether it leaves."""
         other = decision.candidates[0]
         cheap_model, expensive_model = (pin.model, other) if pin.tier == "cheap" else (other, pin.model)
-        cheap, expensive = self._rates_of(cheap_model), self._rates_of(expensive_model)
+        cheap, expensive = self._side(pin, cheap_model), self._side(pin, expensive_model)
         estimate = None
         if cheap is not None and expensive is not None:
             shape = self._shape(pin, request)
-            warm = self._cached(pin, other)
-            if pin.tier == "cheap":
-                assert decision.score is not None
-                assert decision.threshold is not None
-                difference = self._mean.difference(cheap, expensive, shape)
-                value = Value(score=decision.score, threshold=decision.threshold, difference=difference)
-                estimate = going_up(pin, cheap, expensive, shape, warm, value)
-            else:
-                estimate = going_down(pin, cheap, expensive, shape, warm)
+            outlook = self._outlook(pin, decision, self._mean.difference(cheap.rates, expensive.rates, shape))
+            estimate = (going_up if pin.tier == "cheap" else going_down)(cheap, expensive, shape, outlook)
         if not self._has_room(pin.tier):
             return estimate, True
         if tool_turn:
             return estimate, False
-        if not self._cached(pin, pin.model):
+        if pin.tier == "expensive" and not self._cached(pin, pin.model):
             return estimate, True
-        # A warm cache is left upwards alone, and only where it pays.
-        return estimate, pin.tier == "cheap" and estimate is not None and estimate.worth > estimate.cost
+        if estimate is None:
+            # Nobody can say what it would pay: a warm cache is kept.
+            return None, not self._cached(pin, pin.model)
+        return estimate, estimate.worth > estimate.cost
+
+    def _outlook(self, pin: Pin, decision: Decision, difference: float) -> Outlook:
+        gain, threshold = self._gain(decision), decision.threshold
+        assert gain is not None
+        assert threshold is not None
+        if self._gain_at is None:
+            exchange, prior = Exchange.of_scores(threshold, difference), 0.5
+        else:
+            exchange = Exchange.of_gains(self._gain_at(min(1.0, threshold)), self._spread, difference)
+            prior = self._mean.gain if self._mean.gain is not None else gain
+        return Outlook(
+            now=exchange.worth(gain),
+            later=exchange.worth(mean_gain(pin, gain, prior)),
+            turns=self._turns.left(pin.turns),
+            warmth=self._turns.warmth,
+        )
+
+    def _gain(self, decision: Decision) -> float | None:
+        """What the request was expected to gain; where the scorer knows no gain, its score stands for it."""
+        return decision.score if self._gain_at is None else decision.expected_gain
 
     def update(
         self, state: ConversationState | None, decision: Decision, serving: Candidate, usage: Usage
     ) -> PinUpdate | None:
         """What to keep of a turn that was answered; None where it has no conversation or none is kept."""
-        self._mean.add(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
-        if state is None or not self._own.sticky or decision.score is None:
+        gain = self._gain(decision)
+        self._mean.add(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, gain)
+        if state is None or not self._own.sticky or gain is None:
             return None
         stored = state.stored
         before = Pin.unpack(stored.packed, stored.age_s) if stored is not None else None
-        turns, score, warm = (before.turns, before.score, dict(before.warm)) if before is not None else (0, 0.0, {})
+        turns, mean, warm = (before.turns, before.gain, dict(before.warm)) if before is not None else (0, 0.0, {})
+        self._turns.add(turns, warm=None if before is None else self._fresh(before, before.model))
         warm[serving.model] = (usage.prompt_tokens, 0.0)
         pin = Pin(
             tier=self._settings.tier_of(serving.model),
             model=serving.model,
             turns=turns + 1,
             # A tool's result says nothing of how hard the conversation is.
-            score=score if state.tool_turn and turns else (score * turns + decision.score) / (turns + 1),
+            gain=mean if state.tool_turn and turns else (mean * turns + gain) / (turns + 1),
             output=usage.completion_tokens,
             # Of each tier one.
             warm=dict(sorted(warm.items(), key=lambda item: item[1][1])[:2]),
@@ -201,11 +226,23 @@ class Conversations:
         prompt = max(kept, characters(request.messages) // _A_TOKEN)
         return TurnShape(prompt=prompt, fresh=prompt - kept, output=pin.output)
 
+    def _side(self, pin: Pin, model: str) -> Side | None:
+        """The model as a side to weigh; None where its prices are unknown."""
+        rates = self._rates_of(model)
+        return None if rates is None else Side(rates=rates, warm=self._cached(pin, model))
+
     def _cached(self, pin: Pin, model: str) -> int:
+        return pin.cached(model, self._life_s(model), self._limits(model).cache_least)
+
+    def _fresh(self, pin: Pin, model: str) -> bool:
+        """Whether it was asked within its cache's life."""
+        return pin.cached(model, self._life_s(model), 0) > 0
+
+    def _life_s(self, model: str) -> float:
         life_s = self._settings.model(model).prompt_cache_ttl_s
         if life_s is None:
             life_s = CACHE_LIFE_S.get(self._settings.deployment(model).partition("/")[0], _DEFAULT_LIFE_S)
-        return pin.cached(model, life_s, self._limits(model).cache_least)
+        return life_s
 
     def _rates_of(self, model: str) -> TokenRates | None:
         if model not in self._rates:

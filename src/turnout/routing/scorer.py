@@ -150,12 +150,11 @@ class FileScorer:
         """The rank in [0, 1] and the calibrated gain in [-1, 1]; how novel it is, and what its tag alone tells."""
         reading = self._read(query)
         raw = self.raw(reading)
-        slope, intercept = self._gain
         novelty = self._novelty.of(reading)
         tag_score, tag_gain = self._by_tag.get(reading.tag, (MIDDLE, self._mean_gain))
         return Score(
             score=self.rank(raw),
-            expected_gain=max(-1.0, min(1.0, slope * raw + intercept)),
+            expected_gain=self._calibrated(raw),
             novelty=novelty,
             novel=novelty > self._novelty.limit,
             tag_score=tag_score,
@@ -204,6 +203,14 @@ class FileScorer:
         if at == 0:
             return levels[0] * math.exp((raw - ranks[0]) / width)
         return 1.0 - (1.0 - levels[-1]) * math.exp((ranks[-1] - raw) / width)
+
+    def gain_at(self, score: float) -> float:
+        """The expected gain of a request with this score, in [-1, 1]: `rank` the other way round, within the logs."""
+        return self._calibrated(float(np.interp(score, self._levels, self._ranks)))
+
+    def _calibrated(self, raw: float) -> float:
+        slope, intercept = self._gain
+        return max(-1.0, min(1.0, slope * raw + intercept))
 
     def threshold_for_quality(self, quality: float) -> float:
         """The threshold of the smallest share of expensive calls that was expected, out of fold, to keep this

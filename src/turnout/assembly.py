@@ -16,6 +16,7 @@ from turnout.api.messages import AnthropicMessages
 from turnout.api.models import ModelList
 from turnout.api.responses import ResponsesApi
 from turnout.api.routes import Api, Routes, Wires, route_table
+from turnout.caching.kept_responses import ResponseStore
 from turnout.caching.keys import CacheKeys, policy_digest
 from turnout.clock import SystemClock
 from turnout.home_loop import HomeLoop
@@ -39,8 +40,7 @@ from turnout.settings import Routing, Settings
 from turnout.settings.secrets import salt_of
 from turnout.status_assembly import build_status
 from turnout.stores.factory import Stores, stores_from
-from turnout.stores.memory.response_store import ResponseStore
-from turnout.telemetry.counters import Counters, CountKeeper
+from turnout.telemetry.counters import Counters
 from turnout.telemetry.factory import observer_from, report_store_change, request_log_from
 from turnout.telemetry.request_log import RequestLog
 from turnout.telemetry.ticker import Ticker
@@ -174,10 +174,11 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         budget_alerts=budget_alerts,
     )
     pipeline = Pipeline(collaborators)
-    embeddings = EmbeddingsApi(EmbeddingPipeline(collaborators, stores.vectors))
+    embeddings = EmbeddingsApi(EmbeddingPipeline(collaborators, stores.entries))
     chat = Chat(pipeline, path=settings.server.chat_path, max_params_bytes=settings.server.max_params_bytes)
-    kept_responses = ResponseStore(clock, settings.responses.ttl_s)
-    wires = Wires(messages=AnthropicMessages(chat), responses=ResponsesApi(chat, kept_responses), embeddings=embeddings)
+    kept_responses = ResponseStore(stores.entries, settings.responses.ttl_s)
+    responses = ResponsesApi(chat, kept_responses, settings.server.responses_path)
+    wires = Wires(messages=AnthropicMessages(chat), responses=responses, embeddings=embeddings)
     queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, wires, plugs.get("works"))
     status = build_status(
         settings,
@@ -202,7 +203,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         embeddings=embeddings,
         routes=routes,
         counters=counters,
-        forget=partial(_forget, status.keeper, kept_responses),
+        forget=status.keeper.forget,
     )
     return Parts(
         api=api,
@@ -233,11 +234,6 @@ def _queue(
 def _model_rates(settings: Settings, clock: Clock, gate: Gate) -> ModelRates | None:
     limited = any(settings.model(name).rate for name in settings.every_model)
     return ModelRates(settings=settings, clock=clock, gate=gate) if limited else None
-
-
-async def _forget(keeper: CountKeeper, kept_responses: ResponseStore, user_key: str, spender: str) -> None:
-    kept_responses.forget(user_key)
-    await keeper.forget(user_key, spender)
 
 
 def _stores(settings: Settings, clock: Clock, observer: Observer, gate: Gate | None) -> Stores:

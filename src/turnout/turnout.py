@@ -14,6 +14,7 @@ from weakref import WeakSet
 from turnout import portal
 from turnout.api import litellm_provider
 from turnout.assembly import Plugs, build
+from turnout.caching.entries import forget_unpacked
 from turnout.context import (
     DEFAULT_DIRECTIVES,
     Caller,
@@ -202,7 +203,8 @@ class Turnout:
         return await self._pipeline.decide(from_call(prompt, stream=False, params=params), self.context(caller))
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
-        """Drops the stored answers of this user, of this endpoint, or of both at once; with neither, all. A user is
+        """Drops the stored answers, vectors and kept responses of this user, of this endpoint, or of both at once; with
+        neither, all. A user is
         forgotten among the top spenders and the answers that ratings may come for, too, and of a user alone the jobs
         go with their results. Returns how many answers. Raises StoreUnavailable where a configured Redis cannot be
         reached."""
@@ -211,7 +213,9 @@ class Turnout:
             await self.api.forget(key, user if self.settings.status.user_ids else key)
         if self._parts.queue is not None and key is not None and endpoint is None:
             await self._parts.queue.purge(key)
-        return await self._stores.cache_admin.purge(user=key, endpoint=endpoint)
+        purged = await self._stores.cache_admin.purge(user=key, endpoint=endpoint)
+        forget_unpacked()
+        return purged
 
     def transport(self, *, model: str | None = "auto") -> Transport:
         """A transport for `httpx.Client` and `httpx.AsyncClient` that leads here, from code on any LLM SDK.

@@ -129,12 +129,19 @@ CHAT_EVENTS = ChatEvents()
 
 
 class AnswerEvents(EventStream):
-    """The chunks of an answer as events. Those that are here already come together, as one piece."""
+    """The chunks of an answer as events. Those that are here already come together, as one piece. ended: awaited where
+    the answer is whole, before its last events are out."""
 
-    def __init__(self, stream: AnswerStream, translator: EventTranslator = CHAT_EVENTS) -> None:
+    def __init__(
+        self,
+        stream: AnswerStream,
+        translator: EventTranslator = CHAT_EVENTS,
+        ended: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         super().__init__(outcome_headers(stream.head, whole=False))
         self._stream = stream
         self._translator = translator
+        self._ended = ended
 
     async def __anext__(self) -> bytes:
         if self.over:
@@ -145,7 +152,10 @@ class AnswerEvents(EventStream):
                     return events
         except StopAsyncIteration:
             self.over = True
-            return self._translator.end()
+            events = self._translator.end()
+            if self._ended is not None:
+                await self._ended()
+            return events
         except ServedError as error:
             self.over = True
             return self._translator.fail(error)
@@ -176,7 +186,7 @@ class JobWire(Protocol):
         """What jobs know it by."""
         ...
 
-    def result(self, completion: Body, job: WireJob) -> Body:
+    async def result(self, completion: Body, job: WireJob) -> Body:
         """The whole answer."""
         ...
 

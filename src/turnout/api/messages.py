@@ -59,7 +59,7 @@ class AnthropicMessages:
         body = dumps(to_message(completion.to_openai()))
         return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=body)
 
-    def result(self, completion: Body, job: WireJob) -> Body:
+    async def result(self, completion: Body, job: WireJob) -> Body:
         return to_message(completion)
 
     def translator(self, job: WireJob) -> MessageEvents:

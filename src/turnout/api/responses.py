@@ -10,10 +10,10 @@ from typing import Any
 from turnout.api.chat import Chat, check_content_type
 from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, WireJob, json_reply
 from turnout.api.response_headers import outcome_headers
+from turnout.caching.kept_responses import KeptResponse, ResponseStore
 from turnout.errors import InvalidRequest, NotFound
 from turnout.openai.answers import Body, dumps
 from turnout.openai.requests import decode
-from turnout.stores.memory.response_store import KeptResponse, ResponseStore
 from turnout.wires.responses_answer import ResponseEvents, output_messages, to_response
 from turnout.wires.responses_request import to_chat
 
@@ -23,15 +23,16 @@ class ResponsesApi:
 
     name = "responses"
 
-    def __init__(self, chat: Chat, store: ResponseStore) -> None:
+    def __init__(self, chat: Chat, store: ResponseStore, path: str) -> None:
         self._chat = chat
         self._store = store
+        self._path = path
 
     async def answer(self, request: ApiRequest) -> Reply:
         """The reply to `POST /v1/responses`: JSON, or events where the body asks for a stream. Raises ServedError."""
         check_content_type(request)
         body = decode(request.body)
-        earlier = self._earlier(request, body.get("previous_response_id"))
+        earlier = await self._earlier(request, body.get("previous_response_id"))
         chat = await self._chat.translated(request, to_chat(body, earlier))
         context, response_id = self._chat.context_of(request), f"resp_{secrets.token_hex(24)}"
         submissions = self._chat.submissions
@@ -40,56 +41,60 @@ class ResponsesApi:
             return await submissions.accept(request, chat, context, self, asked)
         keep = partial(self._keep, body, chat.messages, request.caller.user_key)
         if chat.stream:
-            return AnswerEvents(await self._chat.stream(chat, context), ResponseEvents(body, response_id, keep))
+            events = ResponseEvents(body, response_id)
+            stream = await self._chat.stream(chat, context)
+            return AnswerEvents(stream, events, lambda: keep(events.response))
         completion = await self._chat.complete(chat, context)
         response = to_response(completion.to_openai(), body, response_id)
-        keep(response)
+        await keep(response)
         return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=dumps(response))
 
-    def result(self, completion: Body, job: WireJob) -> Body:
+    async def result(self, completion: Body, job: WireJob) -> Body:
         response = to_response(completion, job.asked, response_id_of(job.id))
-        self._keep(job.asked, job.messages, job.user, response)
+        await self._keep(job.asked, job.messages, job.user, response)
         return response
 
     def translator(self, job: WireJob) -> ResponseEvents:
         # Kept with the result.
-        return ResponseEvents(job.asked, response_id_of(job.id), lambda response: None)
+        return ResponseEvents(job.asked, response_id_of(job.id))
 
     def error_body(self, error: Mapping[str, Any], status: int, request_id: str) -> Body:
         return {"error": dict(error)}
 
-    def _keep(self, body: Mapping[str, Any], sent: Sequence[Mapping[str, Any]], owner: str, response: Body) -> None:
+    async def _keep(
+        self, body: Mapping[str, Any], sent: Sequence[Mapping[str, Any]], owner: str, response: Body
+    ) -> None:
         if body.get("store") is False:
             return
         # As they were sent, but for the instructions, which are each request's own.
         said = sent[1:] if body.get("instructions") else sent
         messages = [*said, *output_messages(response["output"])]
-        self._store.put(response["id"], KeptResponse(owner, dumps(response), messages))
+        await self._store.put(response["id"], KeptResponse(owner, response, messages), self._path)
 
     async def one(self, request: ApiRequest) -> Reply:
         """The reply to `GET` and `DELETE /v1/responses/{id}`. Raises NotFound for one that is not kept, or another
         user's."""
         response_id = request.path.rstrip("/").rpartition("/")[2]
-        kept = self._kept(request, response_id)
+        kept = await self._kept(request, response_id)
         headers = [("x-request-id", request.request_id)]
         if request.method == "DELETE":
-            self._store.drop(response_id)
+            await self._store.drop(response_id)
             return json_reply(200, {"id": response_id, "object": "response", "deleted": True}, headers)
-        return ApiReply(status=200, headers=headers, body=kept.body)
+        return ApiReply(status=200, headers=headers, body=dumps(kept.body))
 
-    def _kept(self, request: ApiRequest, response_id: str) -> KeptResponse:
-        kept = self._store.get(response_id)
-        if kept is None or kept.owner != request.caller.user_key:
+    async def _kept(self, request: ApiRequest, response_id: str) -> KeptResponse:
+        kept = await self._store.get(response_id, request.caller.user_key)
+        if kept is None:
             raise NotFound(f"no response with the id {response_id[:80]!r} is kept here", param="id")
         return kept
 
-    def _earlier(self, request: ApiRequest, response_id: Any) -> list[Mapping[str, Any]]:
+    async def _earlier(self, request: ApiRequest, response_id: Any) -> list[Mapping[str, Any]]:
         if response_id is None:
             return []
         if not isinstance(response_id, str):
             raise InvalidRequest("previous_response_id must be a text", param="previous_response_id")
         try:
-            return list(self._kept(request, response_id).messages)
+            return list((await self._kept(request, response_id)).messages)
         except NotFound as error:
             raise NotFound(str(error), param="previous_response_id") from None
 

@@ -108,6 +108,12 @@ class UnpackedAnswers:
             self._keep(packed, answer)
         return answer
 
+    def clear(self) -> None:
+        """Forgets them all."""
+        with self._lock:
+            self._answers.clear()
+            self.bytes = 0
+
     def _keep(self, packed: bytes, answer: StoredAnswer) -> None:
         with self._lock:
             if packed in self._answers:
@@ -123,3 +129,8 @@ def _kept_bytes(packed: bytes, answer: StoredAnswer) -> int:
 
 
 _unpacked = UnpackedAnswers()
+
+
+def forget_unpacked() -> None:
+    """Drops what this process keeps unpacked: after a purge."""
+    _unpacked.clear()

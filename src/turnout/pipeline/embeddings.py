@@ -21,8 +21,8 @@ from turnout.pipeline.call import Collaborators, miss_state
 from turnout.pipeline.extension import narrowed
 from turnout.pipeline.reservation import Reservation, Reservations, refusal_error
 from turnout.ports.admission import Ask, Lead, Settlement, Store
+from turnout.ports.entries import EntryStore
 from turnout.ports.limits import BudgetClaim, BudgetRefused, RateClaim, RateRefused
-from turnout.ports.vectors import VectorCache
 from turnout.pricing import Price, total
 from turnout.quota.cost_bounds import CostBound
 from turnout.quota.text_size import utf8_bound
@@ -80,7 +80,7 @@ class _Run:
 class EmbeddingPipeline:
     """Gives texts their vectors. Holds no request's state but which texts are asked for at this moment."""
 
-    def __init__(self, collaborators: Collaborators, vectors: VectorCache) -> None:
+    def __init__(self, collaborators: Collaborators, vectors: EntryStore) -> None:
         self._collaborators = collaborators
         self._vectors = vectors
         settings = collaborators.settings
@@ -126,7 +126,7 @@ class EmbeddingPipeline:
         directives = run.context.directives
         found: dict[bytes, bytes] = {}
         if run.cache in _KEPT and not directives.no_cache:
-            found = await self._vectors.find_vectors(tuple(run.inputs), directives.max_age_s)
+            found = await self._vectors.find_many(tuple(run.inputs), directives.max_age_s)
         missing = [key for key in run.inputs if key not in found]
         if not missing:
             run.cache = "hit"
@@ -239,7 +239,7 @@ class EmbeddingPipeline:
     async def _keep(self, run: _Run, asked: Mapping[bytes, bytes]) -> None:
         cache, caller = self._collaborators.settings.cache, run.context.caller
         kept = Store(packed=b"", ttl_s=cache.ttl_s, stale_s=0.0, user=caller.user_key, endpoint=caller.endpoint)
-        await self._vectors.keep_vectors({key: replace(kept, packed=packed) for key, packed in asked.items()})
+        await self._vectors.store_many({key: replace(kept, packed=packed) for key, packed in asked.items()})
 
     def _failed(self, run: _Run, error: BaseException) -> BaseException:
         """Ends the request with an error; the error to raise, with the headers of the limits that applied."""

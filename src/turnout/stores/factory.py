@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from turnout.ports.admission import CacheAdmin, Gate
 from turnout.ports.counting import CounterStore
+from turnout.ports.entries import EntryStore
 from turnout.ports.jobs import Jobs
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import CircuitStore, FlightBroker, LocalFlightBroker, ShareStore
-from turnout.ports.vectors import VectorCache
 from turnout.settings import Redis, Settings
 from turnout.stores.memory.circuit_store import MemoryCircuitStore
 from turnout.stores.memory.counter_store import MemoryCounterStore
@@ -24,7 +24,7 @@ class Stores:
     gate: Gate
     flight_broker: FlightBroker
     cache_admin: CacheAdmin
-    vectors: VectorCache
+    entries: EntryStore
     circuit_store: CircuitStore
     # None: no other process shares with this one.
     share_store: ShareStore | None
@@ -42,7 +42,7 @@ def stores_from(settings: Settings, clock: Clock, on_change: Callable[[bool, str
         gate=gate,
         flight_broker=LocalFlightBroker(),
         cache_admin=gate,
-        vectors=gate,
+        entries=gate,
         circuit_store=MemoryCircuitStore(clock=clock),
         share_store=None,
         counter_store=MemoryCounterStore(clock=clock),
@@ -85,7 +85,7 @@ def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Cal
         gate=gate,
         flight_broker=gate,
         cache_admin=gate,
-        vectors=gate,
+        entries=gate,
         circuit_store=RedisCircuitStore(client),
         share_store=RedisShareStore(client),
         counter_store=RedisCounterStore(client, clock=clock),

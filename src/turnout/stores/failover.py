@@ -162,21 +162,21 @@ class FailoverGate:
                 self._record_failure(error)
         return await self._local.stale(key)
 
-    async def find_vectors(self, keys: Sequence[bytes], max_age_s: float | None) -> dict[bytes, bytes]:
+    async def find_many(self, keys: Sequence[bytes], max_age_s: float | None) -> dict[bytes, bytes]:
         if not self._is_down:
             try:
-                return await self._shared.find_vectors(keys, max_age_s)
+                return await self._shared.find_many(keys, max_age_s)
             except StoreUnreachable as error:
                 self._record_failure(error)
-        return await self._local.find_vectors(keys, max_age_s)
+        return await self._local.find_many(keys, max_age_s)
 
-    async def keep_vectors(self, stores: Mapping[bytes, Store]) -> None:
+    async def store_many(self, stores: Mapping[bytes, Store]) -> None:
         if not self._is_down:
             try:
-                return await self._shared.keep_vectors(stores)
+                return await self._shared.store_many(stores)
             except StoreUnreachable as error:
                 self._record_failure(error)
-        return await self._local.keep_vectors(stores)
+        return await self._local.store_many(stores)
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
         # This process' own answers too: those that serve in an outage hold nothing purged.

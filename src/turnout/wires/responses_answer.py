@@ -5,7 +5,7 @@ Shapes: the OpenAI API reference, "The Response object" and "Streaming events".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from turnout.errors import ServedError
@@ -220,12 +220,12 @@ def _copy(item: Body) -> Body:
 
 
 class ResponseEvents:
-    """The events of one answer, made of its chunks one after another. ended: called with the whole Response, once the
-    last chunk is read."""
+    """The events of one answer, made of its chunks one after another. response: the whole one, once the last chunk is
+    read."""
 
-    def __init__(self, request: Mapping[str, Any], response_id: str, ended: Callable[[Body], None]) -> None:
+    def __init__(self, request: Mapping[str, Any], response_id: str) -> None:
         self._request = request
-        self._ended = ended
+        self.response: Body = {}
         self._id = response_id
         self._items = ResponseItems(response_id)
         self._frame: Body | None = None
@@ -248,8 +248,7 @@ class ResponseEvents:
         """The events after the last chunk."""
         closing = list(self._items.close())
         frame = self._frame or _frame({}, self._request, self._id)
-        response = finished(frame, self._items, self._finish, self._usage)
-        self._ended(response)
+        self.response = response = finished(frame, self._items, self._finish, self._usage)
         last = {"type": f"response.{response['status']}", "response": response}
         return b"".join(map(self._event, [*closing, last]))
 

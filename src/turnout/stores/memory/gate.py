@@ -119,12 +119,12 @@ class MemoryGate:
         record = self.answers.get(key, now)
         return None if record is None else Stored(packed=record.packed, age_s=now - record.stored_at)
 
-    async def find_vectors(self, keys: Sequence[bytes], max_age_s: float | None) -> dict[bytes, bytes]:
+    async def find_many(self, keys: Sequence[bytes], max_age_s: float | None) -> dict[bytes, bytes]:
         now = self._clock.monotonic()
         found = ((key, self._find_fresh(key, max_age_s, now)) for key in keys)
         return {key: hit.stored.packed for key, hit in found if hit is not None}
 
-    async def keep_vectors(self, stores: Mapping[bytes, Store]) -> None:
+    async def store_many(self, stores: Mapping[bytes, Store]) -> None:
         now = self._clock.monotonic()
         for key, store in stores.items():
             self.answers.put(key, store, now)

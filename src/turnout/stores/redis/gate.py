@@ -130,7 +130,7 @@ class RedisGate:
         answer = await self._client.here().session.run("stale", key)
         return Stored(packed=answer[1], age_s=int(answer[0]) / 1000) if answer else None
 
-    async def find_vectors(self, keys: Sequence[bytes], max_age_s: float | None) -> dict[bytes, bytes]:
+    async def find_many(self, keys: Sequence[bytes], max_age_s: float | None) -> dict[bytes, bytes]:
         oldest = -1 if max_age_s is None else round(max_age_s * 1000)
         found: dict[bytes, bytes] = {}
         for start in range(0, len(keys), BATCH):
@@ -139,7 +139,7 @@ class RedisGate:
             found.update((key, value) for key, value in zip(batch, packed, strict=True) if value)
         return found
 
-    async def keep_vectors(self, stores: Mapping[bytes, Store]) -> None:
+    async def store_many(self, stores: Mapping[bytes, Store]) -> None:
         entries = list(stores.items())
         for start in range(0, len(entries), BATCH):
             batch = entries[start : start + BATCH]

@@ -81,7 +81,10 @@ class _Writer:
                     connection = _open(self._path)
                     self._checkpoints.start()
                 self._written.set()
-                results = _commit(connection, [step for step, _, _ in work])
+                steps = [step for step, _, _ in work]
+                results = _commit(connection, steps)
+                if truncate_log in steps:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except (sqlite3.Error, OSError) as error:
                 results = [error] * len(work)
             _deliver([(future, loop, result) for (_, future, loop), result in zip(work, results, strict=True)])
@@ -115,8 +118,15 @@ def _open(path: Path) -> sqlite3.Connection:
     # Survives the process' death; the last moments before a power cut may be lost.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_LOG_PAGES}")
+    # What is deleted is overwritten: a purged user's words are not left in free pages.
+    connection.execute("PRAGMA secure_delete = ON")
     connection.executescript(SCHEMA)
     return connection
+
+
+def truncate_log(connection: sqlite3.Connection) -> None:
+    """A step behind which the write-ahead log, with what it held of deleted rows, is emptied into the file; where
+    another process reads at that moment, at its next checkpoint."""
 
 
 def _commit(connection: sqlite3.Connection, steps: list[Step]) -> list[Any]:

@@ -21,7 +21,7 @@ from turnout.ports.jobs import (
 )
 from turnout.ports.runtime import Clock
 from turnout.stores.sqlite import claims, steps
-from turnout.stores.sqlite.database import Database
+from turnout.stores.sqlite.database import Database, truncate_log
 
 T = TypeVar("T")
 
@@ -102,7 +102,9 @@ class SqliteJobs:
         where, values = _where(status=status, user=user, id=job_id)
         # A worker that still runs one finds its claim lost.
         query = f"DELETE FROM jobs{where or ' WHERE status <> ' + repr('running')}"
-        return await self._run(lambda db, now: db.execute(query, values).rowcount)
+        purged = await self._run(lambda db, now: db.execute(query, values).rowcount)
+        await self._database.run(truncate_log)
+        return purged
 
     async def sweep(self) -> None:
         await self._run(lambda db, now: db.execute("DELETE FROM jobs WHERE expires <= ?", (now,)))

@@ -21,15 +21,15 @@ def test_what_is_kept_is_found_while_it_is_fresh(run: Run) -> None:
 
     async def scenario(bench: Bench, gate: Any) -> None:
         kept = {key(at): entry(bytes([at]) * 5) for at in range(20)}
-        await gate.keep_vectors(kept)
-        found = await gate.find_vectors([key(at) for at in range(15, 25)], None)
+        await gate.store_many(kept)
+        found = await gate.find_many([key(at) for at in range(15, 25)], None)
         assert found == {key(at): bytes([at]) * 5 for at in range(15, 20)}
         await bench.pass_time(5)
-        assert await gate.find_vectors([key(1)], 2.0) == {}
-        assert await gate.find_vectors([key(1)], 8.0) == {key(1): b"\x01" * 5}
+        assert await gate.find_many([key(1)], 2.0) == {}
+        assert await gate.find_many([key(1)], 8.0) == {key(1): b"\x01" * 5}
         await bench.pass_time(6)
-        assert await gate.find_vectors([key(1)], None) == {}
-        assert await gate.find_vectors([], None) == {}
+        assert await gate.find_many([key(1)], None) == {}
+        assert await gate.find_many([], None) == {}
 
     run(scenario)
 
@@ -38,11 +38,11 @@ def test_they_share_the_bounds_of_answers_and_are_purged_with_them(run: Run) -> 
     """More than the bound push the oldest out; a user's go at once."""
 
     async def scenario(bench: Bench, gate: Any) -> None:
-        await gate.keep_vectors({key(at): entry(b"v") for at in range(MAX_ENTRIES + 10)})
-        found = await gate.find_vectors([key(at) for at in range(MAX_ENTRIES + 10)], None)
+        await gate.store_many({key(at): entry(b"v") for at in range(MAX_ENTRIES + 10)})
+        found = await gate.find_many([key(at) for at in range(MAX_ENTRIES + 10)], None)
         assert len(found) <= MAX_ENTRIES
-        await gate.keep_vectors({key(1000): entry(b"v", user="bob")})
+        await gate.store_many({key(1000): entry(b"v", user="bob")})
         await gate.purge(user="ann")
-        assert await gate.find_vectors([*found, key(1000)], None) == {key(1000): b"v"}
+        assert await gate.find_many([*found, key(1000)], None) == {key(1000): b"v"}
 
     run(scenario)

@@ -1,0 +1,60 @@
+"""The responses that can be asked for again and continued: they lie among the stored answers, under their bounds."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from turnout.openai.answers import dumps, loads
+from turnout.ports.admission import Store
+from turnout.ports.entries import EntryStore
+
+KEY_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class KeptResponse:
+    """owner: the key of the user who asked. body: the Response. messages: the chat so far, answer included."""
+
+    owner: str
+    body: Mapping[str, Any]
+    messages: Sequence[Mapping[str, Any]]
+
+
+class ResponseStore:
+    """Keeps responses for `ttl_s` seconds; of too many, those that end first go first. A purge of a user takes his."""
+
+    def __init__(self, entries: EntryStore, ttl_s: float) -> None:
+        self._entries = entries
+        self._ttl_s = ttl_s
+
+    async def put(self, response_id: str, response: KeptResponse, endpoint: str) -> None:
+        """Keeps a new response."""
+        fields = {"owner": response.owner, "body": response.body, "messages": list(response.messages)}
+        store = Store(
+            # Level 1: a conversation is mostly words.
+            packed=zlib.compress(dumps(fields), 1),
+            ttl_s=self._ttl_s,
+            stale_s=0.0,
+            user=response.owner,
+            endpoint=endpoint,
+        )
+        await self._entries.store_many({_key(response_id): store})
+
+    async def get(self, response_id: str, owner: str) -> KeptResponse | None:
+        """The response; None where none is kept for this user."""
+        key = _key(response_id)
+        packed = (await self._entries.find_many((key,), None)).get(key)
+        fields = loads(zlib.decompress(packed)) if packed is not None else {}
+        return KeptResponse(**fields) if fields.get("owner") == owner else None
+
+    async def drop(self, response_id: str) -> None:
+        """Forgets the response. Raises StoreUnavailable."""
+        await self._entries.evict(_key(response_id))
+
+
+def _key(response_id: str) -> bytes:
+    return hashlib.blake2b(response_id.encode("utf-8", "replace"), digest_size=KEY_BYTES, person=b"response").digest()

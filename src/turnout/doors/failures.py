@@ -46,6 +46,10 @@ _OF_THE_BODY = frozenset(
 )
 
 
+# Whose time is remembered.
+MOST_CODES = 1000
+
+
 class Failures:
     """Answers for handlers that let a ServedError pass. For any thread."""
 
@@ -73,6 +77,9 @@ class Failures:
             last = self._said.get(code)
             if last is not None and now - last < SAY_EVERY_S:
                 return False
+            if len(self._said) >= MOST_CODES:
+                # A provider's own codes are told too, and it may have any number of them.
+                self._said.clear()
             self._said[code] = now
             return True
 

@@ -137,7 +137,7 @@ def check_request(litellm: Any, target: Deployment, params: Mapping[str, Any]) -
             raise NotDirectError(f"the parameter {key} is litellm's to map")
     effort = params.get("reasoning_effort")
     if effort is not None and effort not in _EFFORTS:
-        raise NotDirectError(f"reasoning_effort = {effort!r} is litellm's to map")
+        raise NotDirectError("a reasoning_effort beyond low, medium and high is litellm's to map")
     if params.get("tools") and target.provider == "openai":
         asked = {key: params[key] for key in ("tools", "reasoning_effort") if key in params}
         if _bridged(litellm, target.model, target.provider, **asked):

@@ -269,7 +269,7 @@ def _media_urls(messages: Messages) -> list[str]:
                 image = part.get("image_url")
                 urls.append(str(image.get("url") if isinstance(image, Mapping) else image))
             elif kind not in ("text", "thinking", "redacted_thinking", "refusal"):
-                raise NotDirectError(f"a part of a message is of type {kind}")
+                raise NotDirectError("a part of a message is of a type that litellm alone reads")
             if isinstance(part, Mapping) and "cache_control" in part:
                 raise NotDirectError("a part of a message carries cache_control")
         if "cache_control" in message:

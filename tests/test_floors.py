@@ -58,7 +58,7 @@ THIRD_PARTY = {
     "scipy": ("training",),
     "sklearn": ("training",),
     "starlette": ("cli.standalone", "demo"),
-    "threadpoolctl": ("training.fit",),
+    "threadpoolctl": ("training.fit", "training.verifier_fit"),
     "uvicorn": ("cli.serve", "demo"),
     "wordllama": ("caching.semantic.embedders", "training.embedding"),
 }

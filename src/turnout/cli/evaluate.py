@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from turnout.cli import log_input, output_files, progress
+from turnout.cli import cascade_text, log_input, output_files, progress
 from turnout.errors import UsageError
 
 # The rows of the table in order: the figure's key, and its label.
@@ -47,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     log_input.add_embedding(parser)
     log_input.add_columns(parser)
     parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
+    parser.add_argument(
+        "--price-ratio", type=cascade_text.price_ratio, metavar="R", help="an expensive call's price by a cheap one's"
+    )
     parser.add_argument("--report", metavar="FILE.html", help="write the figures and the curve as one page")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
@@ -69,12 +72,16 @@ def run(args: argparse.Namespace) -> int:
     # Before the logs are read, which may take long: a file that is no scorer should fail at once.
     scorers = [PriorScorer() if name == "default" else load_scorer(name) for name in names]
     embedding = None if scorers else log_input.embedding(args.embedding)
-    logs = log_input.read_log_arguments(args, most=evaluate.MOST_ROWS)
+    verified = len(scorers) == 1 and cascade_text.has_verifier(scorers[0])
+    logs = log_input.read_log_arguments(args, most=evaluate.MOST_ROWS, answers=verified)
     with progress.progress_bar("scoring" if scorers else "cross-validating") as bar:
         scored = [evaluate.with_scorer(logs, scorer, bar) for scorer in scorers] or [
             evaluate.cross_validated(logs, seed=args.seed, embedding=embedding, progress=bar)
         ]
-    reports = [evaluate.report(logs, each, seed=args.seed) for each in scored]
+    cascade: dict[str, Any] = {}
+    if verified:
+        scored[0], cascade = cascade_text.evaluated(logs, scorers[0], scored[0], args)
+    reports = [evaluate.report(logs, each, seed=args.seed) | cascade for each in scored]
     if len(reports) == 2:
         comparison = _comparison(names, reports, paired(logs, *scored, seed=args.seed))
         log_input.warn(comparison["warnings"])
@@ -141,6 +148,8 @@ def _comparison_text(comparison: dict[str, Any]) -> str:
 
 def _text(report: dict[str, Any]) -> str:
     lines = [_line(label, report[name], report["intervals"].get(name)) for name, label in LINES if name in report]
+    if "apgr_question" in report:
+        lines += ["", *cascade_text.lines(report)]
     if "reason" in report:
         lines.append(f"no APGR: {report['reason']}")
     if report["groups"]:

@@ -114,8 +114,8 @@ def embedding(choice: str) -> Any:
     return embedding.load_embedding() if choice == "wordllama" else embedding.installed()
 
 
-def read_log_arguments(args: argparse.Namespace, *, most: int) -> Any:
-    """The logs that a command's arguments name. Raises LogError."""
+def read_log_arguments(args: argparse.Namespace, *, most: int, answers: bool = False) -> Any:
+    """The logs that a command's arguments name; with the cheap answers where asked for. Raises LogError."""
     from turnout.logs import labelled
 
     columns = columns_of(args)
@@ -128,6 +128,7 @@ def read_log_arguments(args: argparse.Namespace, *, most: int) -> Any:
             most=most,
             seed=args.seed,
             progress=bar,
+            answers=answers,
         )
     for line in logs.understood:
         print(line, file=sys.stderr)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from turnout.cli import log_input, output_files, progress
+from turnout.cli import cascade_text, log_input, output_files, progress
 
 # The columns of the table of routing targets: the figure's key, and its label.
 COLUMNS = (
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the scorer file to write")
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
     parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
+    cascade_text.add_arguments(parser)
     log_input.add_embedding(parser)
     log_input.add_columns(parser)
     parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
@@ -37,10 +38,15 @@ def run(args: argparse.Namespace) -> int:
     output_files.check_scorer(args.output, args.logs)
     output_files.check_plot(args.plot, args.logs)
     output_files.check_different(args.output, args.plot)
+    cheap_model = cascade_text.take_cheap_model(args)
     embedding = log_input.embedding(args.embedding)
-    logs = log_input.read_log_arguments(args, most=fit.MOST_ROWS)
+    logs = log_input.read_log_arguments(args, most=fit.MOST_ROWS, answers=args.cascade)
     with progress.progress_bar("training") as bar:
-        fitted = fit.train(logs, seed=args.seed, embedding=embedding, progress=bar)
+        if args.cascade:
+            cascade = cascade_text.train(logs, args, cheap_model, embedding, bar)
+            fitted, verifier = cascade.fitted, cascade.summary
+        else:
+            fitted, verifier = fit.train(logs, seed=args.seed, embedding=embedding, progress=bar), None
     with output_files.naming_write_errors(args.output):
         fitted.save(args.output)
     used = fitted.logs
@@ -57,8 +63,11 @@ def run(args: argparse.Namespace) -> int:
     apgr, interval = worth or (None, None)
     summary = {"file": args.output, "rows": logs.rows, "rows_used": len(used), "skipped": logs.skipped,
                "apgr": apgr, "intervals": {} if interval is None else {"apgr": interval},
-               "expected": targets, "warnings": warnings, "scorer": dict(fitted.scorer.summary)}  # fmt: skip
+               "expected": targets, "warnings": warnings, "scorer": dict(fitted.scorer.summary),
+               **({} if verifier is None else {"cascade": verifier})}  # fmt: skip
     print(json.dumps(summary) if args.json else _table(summary))
+    if verifier is not None and not args.json:
+        print("\n" + cascade_text.trained(verifier))
     return 0
 
 

@@ -18,7 +18,7 @@ from turnout.logs.bad_rows import BadRows
 from turnout.logs.columns import Columns
 from turnout.logs.files import Broken, Row
 from turnout.logs.reader import LogReader, broken_by
-from turnout.logs.rows import Numbers, OneSided, group_of, numbers_of, prompt_or_messages, query_of
+from turnout.logs.rows import Numbers, OneSided, cheap_answer_of, group_of, numbers_of, prompt_or_messages, query_of
 from turnout.logs.values import scale_flag
 from turnout.ports.scoring import Query
 from turnout.routing.tags import identity
@@ -31,6 +31,8 @@ FEWEST_ROWS = 20
 COMMON = 2
 # Files named in a message that is about all of them.
 FILES_NAMED = 3
+# Cheap models that are told apart.
+MODELS_NAMED = 3
 # Rows off the scale from which on they are no slips but another scale.
 OFF_SCALE_SHARE = 0.02
 
@@ -42,7 +44,8 @@ class Logs:
     bad: the first rows that were skipped, as `file:line: reason`; skipped: how many. good: how many good rows
     were read, where only a sample of them is held (0: all are). most_bad: what is wrong with most rows, where more
     were skipped than are good; else "". understood: how each file was read, in one line each.
-    weight: what a row counts for, [n]; all 1 where the logs tell none.
+    weight: what a row counts for, [n]; all 1 where the logs tell none. answers: the cheap tier's, [n], "" where a row
+    holds none; None where they were not asked for. cheap_models: whose they are, as far as the rows tell.
     """
 
     queries: list[Query]
@@ -56,6 +59,8 @@ class Logs:
     weights: Floats | None = None
     most_bad: str = ""
     understood: list[str] = field(default_factory=list)
+    answers: list[str] | None = None
+    cheap_models: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -105,6 +110,8 @@ class Logs:
             [self.queries[row] for row in at],
             self.cheap[at], self.expensive[at], self.cheap_usd[at], self.expensive_usd[at],
             weights=None if self.weights is None else self.weights[at],
+            answers=None if self.answers is None else [self.answers[row] for row in at],
+            cheap_models=self.cheap_models,
         )  # fmt: skip
 
     def tagged(self) -> Logs:
@@ -134,9 +141,9 @@ class Logs:
         return replace(even, weights=None, bad=self.bad, skipped=self.skipped, good=self.good, most_bad=self.most_bad)
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Logs:
+    def from_rows(cls, rows: Iterable[Mapping[str, Any]], *, answers: bool = False) -> Logs:
         """The logs of rows already in memory. Raises LogError at the first bad one."""
-        gathering = _Gathering(strict=True, most=None, seed=0)
+        gathering = _Gathering(strict=True, most=None, seed=0, answers=answers)
         for number, row in enumerate(rows, 1):
             gathering.take("row", number, row)
         return gathering.logs()
@@ -151,14 +158,16 @@ def read_logs(
     most: int | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    answers: bool = False,
 ) -> Logs:
     """The logs in these files, bad rows skipped and counted.
 
     most: hold no more rows than these, drawn evenly from all good ones; every row is read and checked still.
+    answers: hold the cheap tier's answers too.
     Raises LogError: for a file that cannot be read or understood, with `strict` for the first bad row, and where no
     row is good.
     """
-    gathering = _Gathering(strict=strict, most=most, seed=seed)
+    gathering = _Gathering(strict=strict, most=most, seed=seed, answers=answers)
     reader = LogReader(paths, columns, price_of)
     for name, line, row in reader.rows():
         gathering.take(name, line, row)
@@ -197,11 +206,13 @@ def _no_good_row(logs: Logs, one_sided: int, reader: LogReader) -> str:
 class _Gathering:
     """Rows on their way to Logs. Holds a reservoir (Vitter's algorithm R): each row equally likely, one pass."""
 
-    def __init__(self, *, strict: bool, most: int | None, seed: int) -> None:
+    def __init__(self, *, strict: bool, most: int | None, seed: int, answers: bool = False) -> None:
         self._strict = strict
+        self._answers = answers
+        self._cheap_models: set[str] = set()
         self._most = most
         self._chance = random.Random(seed)
-        self._held: list[tuple[int, Query, Numbers]] = []
+        self._held: list[tuple[int, Query, Numbers, str]] = []
         self.bad = BadRows()
         self._off_scale, self._lowest, self._highest = 0, math.inf, -math.inf
         self._good = 0
@@ -213,6 +224,7 @@ class _Gathering:
                 raise ValueError(row.reason)
             numbers = numbers_of(row)
             prompt, group = prompt_or_messages(row), group_of(row)
+            answer, model = cheap_answer_of(row) if self._answers else ("", "")
             # Of a plain text nothing more can be wrong; a conversation is looked into even where it is not kept.
             query = None if isinstance(prompt, str) else query_of(prompt, group)
         except ValueError as error:
@@ -226,8 +238,10 @@ class _Gathering:
         self._lowest = min(self._lowest, *numbers[:2])
         at = self._place()
         self._good += 1
+        if model and len(self._cheap_models) < MODELS_NAMED:
+            self._cheap_models.add(model)
         if at is not None:
-            held = (self._good, query or query_of(prompt, group), numbers)
+            held = (self._good, query or query_of(prompt, group), numbers, answer)
             self._held[at : at + 1] = [held]
 
     def _note_scale(self, grade: float | None) -> None:
@@ -254,13 +268,15 @@ class _Gathering:
                 f"{high:g}: this is another scale; pass {scale_flag(low, high)}, or what it is"
             )
         held = sorted(self._held, key=lambda row: row[0])
-        columns = np.array([numbers for _, _, numbers in held], dtype=np.float64).reshape(len(held), 5)
+        columns = np.array([numbers for _, _, numbers, _ in held], dtype=np.float64).reshape(len(held), 5)
         cheap, expensive, cheap_usd, expensive_usd, weight = (columns[:, place].copy() for place in range(5))
         if len(held) and not weight.sum() > 0:
             raise LogError("every row has a weight of 0")
         weights = weight if len(held) and np.ptp(weight) else None
         return Logs(
-            [query for _, query, _ in held],
+            [query for _, query, _, _ in held],
             cheap, expensive, cheap_usd, expensive_usd,
             self.bad.named, self.bad.skipped, self._good, weights, self.bad.warning(self._good),
+            answers=[answer for _, _, _, answer in held] if self._answers else None,
+            cheap_models=frozenset(self._cheap_models),
         )  # fmt: skip

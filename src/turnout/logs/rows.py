@@ -88,6 +88,20 @@ def group_of(row: Mapping[str, Any]) -> str:
     return _checked_unicode(str(tag), "group")
 
 
+def cheap_answer_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The cheap tier's answer and its model, each "" where it is not told. Raises ValueError."""
+    found = []
+    for name in ("cheap_answer", "cheap_model"):
+        value = row.get(name)
+        if is_missing(value):
+            found.append("")
+            continue
+        if isinstance(value, list | dict | bytes):
+            raise ValueError(f"{name} is a {type(value).__name__}, not a text")
+        found.append(_checked_unicode(str(value), name))
+    return found[0], found[1]
+
+
 def prompt_of(row: Mapping[str, Any]) -> Any:
     """The checked text (a string) or messages (a tuple) of a row of any logs, labelled or not. Raises ValueError."""
     prompt = prompt_or_messages(row)

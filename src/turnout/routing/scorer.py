@@ -8,13 +8,10 @@ score = its rank among the out-of-fold gains of the training logs
 
 from __future__ import annotations
 
-import math
 import os
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,31 +23,19 @@ from turnout.routing import artifact, reasons
 from turnout.routing.artifact import Arrays, Artifact
 from turnout.routing.features import NAMES, Floats, Hashes, Reading, read_features
 from turnout.routing.novelty import Novelty
+from turnout.routing.rank_scale import RankScale
 from turnout.routing.scorer_header import Header
 from turnout.routing.tags import SYSTEM, with_known_tag
 from turnout.routing.tokens import Meaning
 from turnout.routing.trees import Trees
+from turnout.routing.verifier import Verifier
+from turnout.routing.view_scale import HASHED_BITS, KNOTS, scale, slots
 
-# Each hashed view's table has 2**BITS weights.
-BITS = 15
 HASHED_VIEWS = ("words", "letters", "tagged_words")
-# A number's rank is given in this many steps.
-KNOTS = 16
 # The routing target that a scorer is judged by where none is set.
 KEPT_QUALITY = 0.95
 # The score of a request of which nothing is known: it goes where most of the logs go.
 MIDDLE = 0.5
-_SHIFT = np.uint64(64 - BITS)
-
-
-def slots(hashes: Hashes) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """The table slot of each hash: its top bits."""
-    return (hashes >> _SHIFT).astype(np.intp)
-
-
-def scale(count: int) -> float:
-    """What a view's sum is divided by, so that a long text does not outweigh a short one."""
-    return 1.0 / math.sqrt(count) if count else 0.0
 
 
 class FileScorer:
@@ -67,6 +52,8 @@ class FileScorer:
             raise ArtifactError(f"a damaged scorer file: {error}; train it again with `turnout train`") from error
         if not (self._fits() and self._trees.sound):
             raise ArtifactError("a damaged scorer file: its numbers do not fit together; train it again")
+        # None in a file that was trained without the cheap answers.
+        self.verifier = None if header.cascade is None else Verifier(header.cascade, file.arrays)
         self._by_tag = {
             tag: (self.rank(self._mean_gain + net), max(-1.0, min(1.0, self._mean_gain + self._tag_gains[tag])))
             for tag, net in self._tags.items()
@@ -78,8 +65,7 @@ class FileScorer:
         self._middle: Floats = arrays["rank_middle"].astype(np.float64) * KNOTS
         # Those that the blend gave a share.
         self._tables = {view: arrays[view].astype(np.float64) for view in header.served if view != "meaning"}
-        self._ranks = [float(rank) for rank in arrays["ranks"].tolist()]
-        self._levels = [float(level) for level in arrays["levels"].tolist()]
+        self._scale = RankScale(arrays["ranks"], arrays["levels"])
         self._meaning = Meaning(arrays) if "meaning" in header.served else None
         self._trees = Trees(arrays, header.tree_depth, header.trees)
         self._intercept, self._tag_share, self._mean_gain = header.intercept, header.tag_share, header.mean_gain
@@ -92,10 +78,8 @@ class FileScorer:
         return (
             self._knots.shape == (KNOTS, len(NAMES))
             and self._ranked.shape == self._middle.shape == (len(NAMES),)
-            and all(view in HASHED_VIEWS and table.shape == (1 << BITS,) for view, table in self._tables.items())
-            and len(self._ranks) == len(self._levels) >= 2
-            and all(low < high for array in (self._ranks, self._levels) for low, high in pairwise(array))
-            and all(0.0 <= level <= 1.0 for level in self._levels)
+            and all(view in HASHED_VIEWS and table.shape == (1 << HASHED_BITS,) for view, table in self._tables.items())
+            and self._scale.sound
         )
 
     @cached_property
@@ -194,15 +178,7 @@ class FileScorer:
 
     def rank(self, raw: float) -> float:
         """Where a gain stands among the out-of-fold gains of the logs; beyond them nearer and nearer to 0 or 1."""
-        ranks, levels = self._ranks, self._levels
-        at = bisect_left(ranks, raw)
-        if 0 < at < len(ranks):
-            within = (raw - ranks[at - 1]) / (ranks[at] - ranks[at - 1])
-            return levels[at - 1] + within * (levels[at] - levels[at - 1])
-        width = ranks[-1] - ranks[0]
-        if at == 0:
-            return levels[0] * math.exp((raw - ranks[0]) / width)
-        return 1.0 - (1.0 - levels[-1]) * math.exp((ranks[-1] - raw) / width)
+        return self._scale.rank(raw)
 
     def gain_at(self, score: float) -> float:
         """The expected gain of a request with this score, in [-1, 1]: `rank` the other way round, within the logs."""

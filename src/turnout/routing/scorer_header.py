@@ -27,6 +27,8 @@ class Header:
     keep_quality: Sequence[tuple[float, float]]
     novelty: Mapping[str, Any]
     summary: Mapping[str, Any]
+    # Of the verifier of cheap answers; None in a file without one.
+    cascade: CascadeHeader | None = None
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Header:
@@ -48,7 +50,57 @@ class Header:
             novelty=_mapping(fields["novelty"], "novelty"),
             # What it tells of its training is for reading only: a file may do without.
             summary=_mapping(fields.get("summary", {}), "summary"),
+            cascade=CascadeHeader.of(fields["cascade"]) if fields.get("cascade") is not None else None,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeHeader:
+    """The verifier's part. refused: why it may not be switched on; "": it may. cheap_model: whose answers it was
+    trained on; "": not told. price_ratio: an expensive call's price, a cheap one's being 1. question_share: of the
+    question's expected gain. keep_quality: rows of (quality kept, threshold of the verifier's score), ascending."""
+
+    signs: int
+    refused: str
+    cheap_model: str
+    price_ratio: float
+    intercept: float
+    question_share: float
+    gain_slope: float
+    gain_intercept: float
+    trees: int
+    tree_depth: int
+    keep_quality: Sequence[tuple[float, float]]
+    summary: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, given: Any) -> CascadeHeader:
+        """Raises KeyError where something is missing, ValueError where it is not what it should be."""
+        fields = _mapping(given, "cascade")
+        ratio = _number(fields, "price_ratio")
+        if ratio < 1.0:
+            raise ValueError("price_ratio is below 1")
+        return cls(
+            signs=_count(fields, "signs"),
+            refused=_text(fields, "refused"),
+            cheap_model=_text(fields, "cheap_model"),
+            price_ratio=ratio,
+            intercept=_number(fields, "intercept"),
+            question_share=_number(fields, "question_share"),
+            gain_slope=_slope(fields),
+            gain_intercept=_number(fields, "gain_intercept"),
+            trees=_count(fields, "trees"),
+            tree_depth=_count(fields, "tree_depth"),
+            keep_quality=_kept(fields),
+            summary=_mapping(fields.get("summary", {}), "summary"),
+        )
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields[name]
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is no text")
+    return value
 
 
 def _number(fields: Mapping[str, Any], name: str) -> float:

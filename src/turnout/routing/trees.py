@@ -16,14 +16,15 @@ MOST_LEVELS = 64
 class Trees:
     """All trees as one list of nodes; a leaf leads to itself, so all are walked at once for as many levels."""
 
-    def __init__(self, arrays: Mapping[str, Any], depth: int, count: int) -> None:
+    def __init__(self, arrays: Mapping[str, Any], depth: int, count: int, width: int = len(NAMES)) -> None:
+        """width: how many numbers they may ask for, beside the tag's mean."""
         self._features = arrays["tree_features"].astype(np.intp)
         self._cuts = arrays["tree_cuts"].astype(np.float64)
         # Flat, [2 x nodes]: one look-up goes to the left (even) or to the right child (odd).
         self._children = arrays["tree_children"].astype(np.intp).reshape(-1)
         self._values: Floats = arrays["tree_values"].astype(np.float64)
         self._roots = arrays["tree_roots"].astype(np.intp)
-        self._depth, self._count = depth, count
+        self._depth, self._count, self._width = depth, count, width
         self.middle = float(self._values[self._roots].sum()) if self.sound else 0.0
 
     @property
@@ -32,7 +33,7 @@ class Trees:
         nodes = len(self._values)
         sizes = (len(self._features), len(self._cuts), len(self._children) // 2) == (nodes, nodes, nodes)
         # The last number is the tag's mean.
-        within = [(self._features, len(NAMES) + 1), (self._children, nodes), (self._roots, nodes)]
+        within = [(self._features, self._width + 1), (self._children, nodes), (self._roots, nodes)]
         return (
             sizes
             and 0 <= self._depth <= MOST_LEVELS

@@ -18,7 +18,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
 from turnout.routing.features import Floats
-from turnout.routing.scorer import KNOTS
+from turnout.routing.view_scale import KNOTS
 from turnout.training.tag_means import tag_means
 from turnout.training.views import MeaningView
 
@@ -39,6 +39,8 @@ TREES = 64
 FEW_ROWS = 2_000
 TOLERANCE, FEW_ROWS_TOLERANCE = 1e-3, 1e-6
 DEPTH = 7
+# An answer has more signs than a question, few of them strong: more trees, each split on fewer signs.
+ANSWER_TREES, ANSWER_DEPTH, ANSWER_FEATURES = 96, 8, 0.15
 # A number that is the same in nearly all rows tells chance alone.
 LEAST_SPREAD = 0.05
 
@@ -119,6 +121,15 @@ def flattened(forests: Sequence[tuple[Forest, float]]) -> dict[str, NDArray[Any]
 
 def fit_view(name: str, view: Any, target: Floats, penalty: float, seed: int) -> View:
     """One estimator on one view. Deterministic."""
+    if name == "answer_trees":
+        answers = ExtraTreesRegressor(
+            ANSWER_TREES,
+            max_depth=ANSWER_DEPTH,
+            min_samples_leaf=int(penalty),
+            max_features=ANSWER_FEATURES,
+            random_state=seed,
+        )
+        return Forest(answers.fit(view, target))
     if name in ("trees", "tagged_trees"):
         forest = ExtraTreesRegressor(
             TREES, max_depth=DEPTH, min_samples_leaf=int(penalty), max_features=0.3, random_state=seed

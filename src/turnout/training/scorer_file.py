@@ -49,9 +49,8 @@ def artifact_of(
         if not isinstance(view, Forest):
             intercept += view.intercept * share[name]
     predicted, gain = repeats.ravel(), np.tile(logs.gain, len(repeats))
-    arrays["ranks"], arrays["levels"] = _ranks(predicted)
-    spread = float(predicted.var())
-    slope = max(0.0, float(np.cov(predicted, gain, bias=True)[0, 1] / spread)) if spread > 1e-18 else 0.0
+    arrays["ranks"], arrays["levels"] = gain_ranks(predicted)
+    slope, offset = calibration(predicted, gain)
     means, gains = (tag_means(values, logs.groups) for values in (logs.net_gain, logs.gain))
     tags = sorted(means)
     arrays["tag_means"] = np.array([means[tag] for tag in tags], dtype=np.float64)
@@ -65,7 +64,7 @@ def artifact_of(
         "mean_gain": mean,
         "novelty": seen.header,
         "gain_slope": slope,
-        "gain_intercept": float(gain.mean() - slope * predicted.mean()),
+        "gain_intercept": offset,
         "served": [name for name in (*HASHED_VIEWS, "meaning") if name in arrays],
         "trees": len(arrays["tree_roots"]),
         "tree_depth": max((forest.depth for forest, _ in forests), default=0),
@@ -80,7 +79,14 @@ def artifact_of(
     return Artifact(header=header, arrays=arrays)
 
 
-def _ranks(predicted: Floats) -> tuple[Floats, Floats]:
+def calibration(predicted: Floats, gain: Floats) -> tuple[float, float]:
+    """slope, intercept: the expected gain is slope x predicted + intercept. A slope is never below 0."""
+    spread = float(predicted.var())
+    slope = max(0.0, float(np.cov(predicted, gain, bias=True)[0, 1] / spread)) if spread > 1e-18 else 0.0
+    return slope, float(gain.mean() - slope * predicted.mean())
+
+
+def gain_ranks(predicted: Floats) -> tuple[Floats, Floats]:
     """At most 1,001 gains, ascending and distinct, and the share of rows below each; equals share theirs out."""
     values, counts = np.unique(predicted, return_counts=True)
     levels = (np.cumsum(counts) - counts / 2) / len(predicted)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from turnout.routing.features import Floats, Reading
-from turnout.routing.scorer import BITS, scale, slots
+from turnout.routing.view_scale import HASHED_BITS, scale, slots
 from turnout.training.embedding import Embedding
 
 
@@ -68,13 +68,13 @@ def views_of(readings: Sequence[Reading], embedding: Embedding | None = None) ->
     tags = np.array([reading.tag for reading in readings], dtype=object)
     views: dict[str, Any] = {
         "ranks": structure,
-        "words": _hashed([reading.words for reading in readings]),
-        "letters": _hashed([reading.letters for reading in readings]),
+        "words": hashed([reading.words for reading in readings]),
+        "letters": hashed([reading.letters for reading in readings]),
         "trees": structure.astype(np.float32),
         "tagged_trees": Tagged(structure, tags),
     }
     if len(set(tags)) > 1:
-        views["tagged_words"] = _hashed([reading.tagged_words for reading in readings])
+        views["tagged_words"] = hashed([reading.tagged_words for reading in readings])
     if embedding is not None:
         views["meaning"] = _meaning_view([embedding.vocabulary.read(reading.data) for reading in readings], embedding)
     return views
@@ -90,11 +90,12 @@ def _meaning_view(rows: Sequence[Sequence[int]], embedding: Embedding) -> Meanin
     return MeaningView(means, np.asarray(means @ embedding.vectors), embedding)
 
 
-def _hashed(rows: Sequence[NDArray[np.uint64]]) -> csr_matrix:
+def hashed(rows: Sequence[NDArray[np.uint64]]) -> csr_matrix:
+    """[rows, slots]: the counts of each row's hashes, a long row's scaled down."""
     lengths = [len(row) for row in rows]
     columns = np.concatenate([slots(row) for row in rows])
     values = np.repeat([scale(length) for length in lengths], lengths)
     bounds = np.concatenate(([0], np.cumsum(lengths)))
-    matrix = csr_matrix((values, columns, bounds), shape=(len(rows), 1 << BITS))
+    matrix = csr_matrix((values, columns, bounds), shape=(len(rows), 1 << HASHED_BITS))
     matrix.sum_duplicates()
     return matrix

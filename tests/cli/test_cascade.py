@@ -1,0 +1,78 @@
+"""`turnout train --cascade` and `turnout evaluate` of its file: what is written, printed and refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cascade_logs import rows
+from turnout.cli import main
+from turnout.routing.scorer import load_scorer
+
+KEYS = {"apgr", "apgr_question", "paired_low", "paired_high", "cost_at_97", "two_calls_share", "verify_us_p50",
+        "verify_us_p99", "refused"}  # fmt: skip
+
+
+def written(path: Path, made: list[dict[str, Any]]) -> str:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, made[0].keys())
+        writer.writeheader()
+        writer.writerows(made)
+    return str(path)
+
+
+@pytest.mark.parametrize("telling", [True, False])
+def test_train_and_evaluate(telling: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file is written either way, exit 0; where it is refused, the question's figures are what is served."""
+    logs, aside = (written(tmp_path / f"{seed}.csv", rows(120, telling=telling, seed=seed)) for seed in (3, 4))
+    file = str(tmp_path / "s.turnout")
+    assert main(["train", "--cascade", logs, "-o", file, "--cheap", "openai/gpt-4o-mini", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)["cascade"]
+    assert bool(summary["refused"]) != telling
+    verifier = load_scorer(file).verifier
+    assert verifier is not None
+    assert verifier.cheap_model == "openai/gpt-4o-mini"
+    assert main(["evaluate", aside, "--scorer", file, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert set(report) >= KEYS
+    assert (report["refused"] is None) == telling
+    assert report["apgr"] == pytest.approx(report["apgr_verified" if telling else "apgr_question"])
+    assert report["two_calls_share"] + 1 / 16.7 == pytest.approx(report["cost_at_97"])
+    assert main(["evaluate", aside, "--scorer", file]) == 0
+    assert ("refused" in capsys.readouterr().out) != telling
+
+
+def test_the_column_says_whose_answers_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One model; of several no verifier can be trained."""
+    made = [{**row, "cheap_model": "openai/gpt-4o-mini"} for row in rows(80)]
+    file = str(tmp_path / "s.turnout")
+    assert main(["train", "--cascade", written(tmp_path / "l.csv", made), "-o", file]) == 0
+    assert "switch it on" in capsys.readouterr().out
+    verifier = load_scorer(file).verifier
+    assert verifier is not None
+    assert verifier.cheap_model == "openai/gpt-4o-mini"
+    made[0]["cheap_model"] = "other/model"
+    assert main(["train", "--cascade", written(tmp_path / "l.csv", made), "-o", file]) == 1
+    assert "several cheap models" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ratio", ["0.5", "nan", "inf", "x", "-1"])
+def test_a_price_ratio_is_a_number_of_at_least_one(ratio: str, tmp_path: Path) -> None:
+    """Wrong use, exit 2, before anything is read."""
+    with pytest.raises(SystemExit) as end:
+        main(["train", "--cascade", "none.csv", "-o", str(tmp_path / "s"), "--price-ratio", ratio])
+    assert end.value.code == 2
+
+
+def test_logs_without_answers_say_what_writes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 1, no file."""
+    made = [{key: value for key, value in row.items() if key != "cheap_answer"} for row in rows(80)]
+    file = tmp_path / "s.turnout"
+    assert main(["train", "--cascade", written(tmp_path / "l.csv", made), "-o", str(file)]) == 1
+    assert "turnout label" in capsys.readouterr().err
+    assert not file.exists()
+    assert main(["train", written(tmp_path / "l.csv", made), "-o", str(file), "--price-ratio", "5"]) == 2

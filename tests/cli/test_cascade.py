@@ -30,7 +30,10 @@ def test_train_and_evaluate(telling: bool, tmp_path: Path, capsys: pytest.Captur
     """The file is written either way, exit 0; where it is refused, the question's figures are what is served."""
     logs, aside = (written(tmp_path / f"{seed}.csv", rows(120, telling=telling, seed=seed)) for seed in (3, 4))
     file = str(tmp_path / "s.turnout")
-    assert main(["train", "--cascade", logs, "-o", file, "--cheap", "openai/gpt-4o-mini", "--json"]) == 0
+    assert (
+        main(["train", "--cascade", logs, "-o", file, "--cheap", "openai/gpt-4o-mini", "--embedding", "none", "--json"])
+        == 0
+    )
     summary = json.loads(capsys.readouterr().out)["cascade"]
     assert bool(summary["refused"]) != telling
     verifier = load_scorer(file).verifier
@@ -50,8 +53,8 @@ def test_the_column_says_whose_answers_they_are(tmp_path: Path, capsys: pytest.C
     """One model; of several no verifier can be trained."""
     made = [{**row, "cheap_model": "openai/gpt-4o-mini"} for row in rows(80)]
     file = str(tmp_path / "s.turnout")
-    assert main(["train", "--cascade", written(tmp_path / "l.csv", made), "-o", file]) == 0
-    assert "switch it on" in capsys.readouterr().out
+    assert main(["train", "--cascade", written(tmp_path / "l.csv", made), "-o", file, "--embedding", "none"]) == 0
+    assert "it adds" in capsys.readouterr().out
     verifier = load_scorer(file).verifier
     assert verifier is not None
     assert verifier.cheap_model == "openai/gpt-4o-mini"

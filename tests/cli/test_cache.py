@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,12 @@ import pytest
 from tests.support.redis_server import RedisServer
 from turnout import Turnout
 from turnout.cli import main
-from turnout.context import Caller
+from turnout.context import Caller, user_key
+from turnout.ports.semantic import SemanticEntry
+from turnout.settings import Settings
+from turnout.stores.memory.semantic_store import MemorySemanticStore
+from turnout.stores.redis.client import RedisClient
+from turnout.stores.redis.semantic_store import RedisSemanticStore
 from turnout.testing import FixedScorer, ScriptedProvider
 
 TIERS = '[tiers.cheap]\nmodels = ["openai/small"]\n[tiers.expensive]\nmodels = ["openai/large"]\n'
@@ -51,6 +57,32 @@ def test_it_purges_what_is_named(config: Path, capsys: pytest.CaptureFixture[str
     assert _purged(capsys, config, "--user", "zo\u00eb") == 1
     assert _purged(capsys, config, "--endpoint", "/ask") == 1
     assert _purged(capsys, config, "--all") == 0
+
+
+def test_questions_with_a_semantic_answer_go_too(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The user's own, in Redis and so in every worker's index."""
+    redis = Settings.from_toml(config).redis
+    assert redis is not None
+
+    async def held(*entries: SemanticEntry) -> int:
+        client = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=5.0)
+        index = MemorySemanticStore(max_entries=10)
+        store = RedisSemanticStore(client, index=lambda: index, max_entries=10, wall=time.time)
+        for entry in entries:
+            await store.add(entry)
+        await store.sync()
+        await client.close()
+        return len(index)
+
+    until, vector = time.time() + 100, bytes(8)
+    whose = [("ann", b"a" * 16), ("bob", b"b" * 16)]
+    entries = [
+        SemanticEntry(key=key, scope=key, question="q", vector=vector, fresh_until=until, user=user_key(user))
+        for user, key in whose
+    ]
+    assert asyncio.run(held(*entries)) == 2
+    _purged(capsys, config, "--user", "ann")
+    assert asyncio.run(held()) == 1
 
 
 def test_it_wants_to_be_told_what(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

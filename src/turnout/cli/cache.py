@@ -47,8 +47,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _purge(settings: Settings, redis: Redis, user: str | None, endpoint: str | None) -> int:
-    async with redis_gate(settings, redis) as (_, gate):
-        return await gate.purge(user=None if user is None else user_key(user), endpoint=endpoint)
+    # Imported here: the commands that need no Redis start without it.
+    from turnout.stores.redis.semantic_store import purge_questions
+
+    key = None if user is None else user_key(user)
+    async with redis_gate(settings, redis) as (client, gate):
+        await purge_questions(client, user=key, endpoint=endpoint)
+        return await gate.purge(user=key, endpoint=endpoint)
 
 
 async def _purge_jobs(settings: Settings, user: str) -> int:

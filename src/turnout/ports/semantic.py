@@ -53,9 +53,15 @@ class SemanticStore(Protocol):
         ...
 
     async def remove(self, key: bytes) -> bool:
-        """Forgets the entry of this answer. Returns whether there was one."""
+        """Forgets the entry of this answer. Returns whether there was one. Raises StoreUnavailable where a shared store
+        cannot be asked."""
         ...
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
-        """Forgets what this user (a `user_key`) asked at this endpoint; None: any. Returns how many."""
+        """Forgets what this user (a `user_key`) asked at this endpoint; None: any. Returns how many. Raises
+        StoreUnavailable where a shared store cannot be asked."""
+        ...
+
+    async def close(self) -> None:
+        """Ends what it does in the background."""
         ...

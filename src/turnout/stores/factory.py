@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from turnout.ports.admission import CacheAdmin, Gate
 from turnout.ports.counting import CounterStore
 from turnout.ports.entries import EntryStore
 from turnout.ports.jobs import Jobs
 from turnout.ports.runtime import Clock
+from turnout.ports.semantic import SemanticStore
 from turnout.ports.sharing import CircuitStore, FlightBroker, LocalFlightBroker, ShareStore
 from turnout.settings import Redis, Settings
 from turnout.stores.memory.circuit_store import MemoryCircuitStore
 from turnout.stores.memory.counter_store import MemoryCounterStore
 from turnout.stores.memory.gate import MemoryGate
+
+if TYPE_CHECKING:
+    from turnout.stores.redis.client import RedisClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +35,8 @@ class Stores:
     # None: no other process shares with this one.
     share_store: ShareStore | None
     counter_store: CounterStore
+    # Makes the store of questions for semantic answers, to be closed before the gate; it imports numpy.
+    semantic: Callable[[], SemanticStore]
     # Connects, so that no request waits for it; never raises.
     open: Callable[[], Awaitable[None]]
 
@@ -46,6 +54,7 @@ def stores_from(settings: Settings, clock: Clock, on_change: Callable[[bool, str
         circuit_store=MemoryCircuitStore(clock=clock),
         share_store=None,
         counter_store=MemoryCounterStore(clock=clock),
+        semantic=partial(_semantic_index, settings),
         open=_open_nothing,
     )
 
@@ -60,6 +69,24 @@ def _memory_gate(settings: Settings, clock: Clock) -> MemoryGate:
         max_entries=settings.cache.max_entries,
         max_bytes=settings.cache.max_bytes,
         lease_s=settings.retry.lease_s(stream=True),
+    )
+
+
+def _semantic_index(settings: Settings) -> SemanticStore:
+    # Imported here: numpy takes a while, and most apps answer no similar questions.
+    from turnout.stores.memory.semantic_store import MemorySemanticStore
+
+    return MemorySemanticStore(max_entries=settings.cache.max_entries)
+
+
+def _redis_semantic(settings: Settings, client: RedisClient, clock: Clock) -> SemanticStore:
+    from turnout.stores.redis.semantic_store import RedisSemanticStore
+
+    return RedisSemanticStore(
+        client,
+        index=partial(_semantic_index, settings),
+        max_entries=settings.cache.max_entries,
+        wall=clock.time,
     )
 
 
@@ -89,6 +116,7 @@ def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Cal
         circuit_store=RedisCircuitStore(client),
         share_store=RedisShareStore(client),
         counter_store=RedisCounterStore(client, clock=clock),
+        semantic=partial(_redis_semantic, settings, client, clock),
         open=gate.open,
     )
 

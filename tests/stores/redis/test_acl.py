@@ -17,6 +17,7 @@ from turnout import Turnout
 from turnout.cli import main
 from turnout.clock import SystemClock
 from turnout.context import Caller
+from turnout.ports.semantic import SemanticEntry
 from turnout.testing import FixedScorer, Says, ScriptedProvider
 
 PAGE = Path(__file__).parents[3] / "docs" / "security.md"
@@ -81,6 +82,20 @@ def test_the_printed_access_is_enough(
             await jobs_of(first).list_jobs()
             await jobs_of(first).sweep()
             assert await first.purge(user="ann") > 0
+            questions, others = first._parts.stores.semantic(), second._parts.stores.semantic()
+            for number in range(2):
+                entry = SemanticEntry(
+                    key=bytes([number]) * 16,
+                    scope=b"s" * 16,
+                    question="q",
+                    vector=bytes(8),
+                    fresh_until=9e9,
+                )
+                await questions.add(entry)
+                await others.sync()  # type: ignore[attr-defined]
+            assert len(others.nearest(b"s" * 16, bytes(8), 5, 1.0)) == 2
+            assert (await others.remove(bytes(16)), await others.purge()) == (True, 1)
+            await others.close()
 
     asyncio.run(scenario())
     assert not [record for record in caplog.records if "cannot be used" in record.getMessage()]

@@ -131,6 +131,9 @@ class MemorySemanticStore:
             self._drop(key)
         return len(matching)
 
+    async def close(self) -> None:
+        return None
+
     def _drop(self, key: bytes) -> None:
         entry = self._entries.pop(key, None)
         if entry is None:

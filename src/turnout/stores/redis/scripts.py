@@ -11,7 +11,10 @@ FUNCTIONS = (
     *("clock", "answers", "flights", "pins", "accounts", "leases", "rates", "budgets", "circuits", "shares", "restore"),
 )
 # Functions that one script alone needs.
-OWN_FUNCTIONS = {"jobs": ("jobs",)}
+OWN_FUNCTIONS = {
+    "jobs": ("jobs",),
+    **{f"semantic_{verb}": ("semantic",) for verb in ("add", "remove", "purge", "load", "since")},
+}
 
 
 class Scripts:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 
@@ -39,12 +40,5 @@ class RankScale:
         return 1.0 - (1.0 - levels[-1]) * math.exp((ranks[-1] - raw) / width)
 
     def gain(self, level: float) -> float:
-        """The gain that stands there, linear between those of the logs; at 0 or 1 beyond all of them."""
-        ranks, levels = self._ranks, self._levels
-        if not 0.0 < level < 1.0:
-            return -math.inf if level <= 0.0 else math.inf
-        at = bisect_left(levels, level)
-        if at in (0, len(levels)):
-            return ranks[0] if at == 0 else ranks[-1]
-        within = (level - levels[at - 1]) / (levels[at] - levels[at - 1])
-        return ranks[at - 1] + within * (ranks[at] - ranks[at - 1])
+        """The gain that stands there: `rank` the other way round, within the logs."""
+        return float(np.interp(level, self._levels, self._ranks))

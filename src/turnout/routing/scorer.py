@@ -182,7 +182,7 @@ class FileScorer:
 
     def gain_at(self, score: float) -> float:
         """The expected gain of a request with this score, in [-1, 1]: `rank` the other way round, within the logs."""
-        return self._calibrated(float(np.interp(score, self._levels, self._ranks)))
+        return self._calibrated(self._scale.gain(score))
 
     def _calibrated(self, raw: float) -> float:
         slope, intercept = self._gain

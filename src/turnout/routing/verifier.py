@@ -120,6 +120,7 @@ class Verifier:
 
     def way(self, question_score: float, threshold: float) -> Way:
         """Cheap only, expensive straight, or cheap and then verified, at this threshold of the verifier's score."""
-        raw = self._scale.gain(threshold)
-        gain = self._header.gain_slope * raw + self._header.gain_intercept if np.isfinite(raw) else raw
+        if not 0.0 < threshold < 1.0:
+            return "straight" if threshold <= 0.0 else "cheap"
+        gain = self._header.gain_slope * self._scale.gain(threshold) + self._header.gain_intercept
         return way_of(question_score, gain, self._gains, self._header.price_ratio)

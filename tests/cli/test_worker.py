@@ -146,7 +146,7 @@ def test_no_worker_makes_the_call_too_many(queue: Queue, provider: LoopbackProvi
         workers = [shared.work() for _ in range(3)]
         submitted = shared.submit(20)
         assert shared.wait(submitted) == ["done"] * 20
-        assert max(provider.peak.values()) == most
+        assert 1 < max(provider.peak.values()) <= most
         for worker in workers:
             worker.kill()
             worker.wait()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from turnout.api.access import StatusAccess
 from turnout.api.chat import Chat
+from turnout.api.completions import Completions
 from turnout.api.embeddings import EmbeddingsApi
 from turnout.api.messages import AnthropicMessages
 from turnout.api.models import ModelList
@@ -178,7 +179,9 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     chat = Chat(pipeline, path=settings.server.chat_path, max_params_bytes=settings.server.max_params_bytes)
     kept_responses = ResponseStore(stores.entries, settings.responses.ttl_s)
     responses = ResponsesApi(chat, kept_responses, settings.server.responses_path)
-    wires = Wires(messages=AnthropicMessages(chat), responses=responses, embeddings=embeddings)
+    wires = Wires(
+        messages=AnthropicMessages(chat), responses=responses, embeddings=embeddings, completions=Completions(chat)
+    )
     queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, wires, plugs.get("works"))
     status = build_status(
         settings,
@@ -201,6 +204,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         home=HomeLoop(),
         chat=chat,
         embeddings=embeddings,
+        responses=responses,
         routes=routes,
         counters=counters,
         forget=status.keeper.forget,

@@ -26,7 +26,7 @@ from turnout.context import (
     user_key,
 )
 from turnout.errors import InvalidRequest, UsageError
-from turnout.openai.completion import AnswerStream, Completion, TextStream
+from turnout.openai.completion import AnswerStream, Completion, Response, TextStream
 from turnout.openai.embeddings import EmbeddingRequest, Embeddings, embedding_from
 from turnout.openai.messages import Message
 from turnout.openai.requests import ChatRequest, from_call
@@ -197,6 +197,16 @@ class Turnout:
         """The vectors of a text or of several: `.vectors`, `.vector`, `.usage`, `.outcome`. model: a configured name;
         "auto": the only one with a section and no tier. params: OpenAI's. Raises ServedError."""
         return await self.embedded(embedding_from({**params, "input": texts, "model": model}), self.context(caller))
+
+    async def respond(
+        self, prompt: str | Sequence[Mapping[str, Any]], *, caller: Caller | None = None, **params: Any
+    ) -> Response:
+        """The answer to a text or to items, in the Responses protocol: `.text`, `.id`, `.outcome`, `.to_openai()`.
+        params: those of `POST /v1/responses` but `stream`. Raises ServedError."""
+        if params.get("stream"):
+            raise UsageError("respond() answers whole: for a stream use the openai SDK over transport(), or stream()")
+        items = prompt if isinstance(prompt, str) else list(prompt)
+        return await self.api.responses.respond({**params, "input": items}, self.context(caller))
 
     async def decide(self, prompt: str | Sequence[Message], *, caller: Caller | None = None, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""

@@ -11,9 +11,11 @@ from turnout.api.chat import Chat, check_content_type
 from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, WireJob, json_reply
 from turnout.api.response_headers import outcome_headers
 from turnout.caching.kept_responses import KeptResponse, ResponseStore
+from turnout.context import RequestContext
 from turnout.errors import InvalidRequest, NotFound
 from turnout.openai.answers import Body, dumps
-from turnout.openai.requests import decode
+from turnout.openai.completion import Response
+from turnout.openai.requests import decode, from_mapping
 from turnout.wires.responses_answer import ResponseEvents, output_messages, to_response
 from turnout.wires.responses_request import to_chat
 
@@ -32,7 +34,7 @@ class ResponsesApi:
         """The reply to `POST /v1/responses`: JSON, or events where the body asks for a stream. Raises ServedError."""
         check_content_type(request)
         body = decode(request.body)
-        earlier = await self._earlier(request, body.get("previous_response_id"))
+        earlier = await self._earlier(request.caller.user_key, body.get("previous_response_id"))
         chat = await self._chat.translated(request, to_chat(body, earlier))
         context, response_id = self._chat.context_of(request), f"resp_{secrets.token_hex(24)}"
         submissions = self._chat.submissions
@@ -48,6 +50,16 @@ class ResponsesApi:
         response = to_response(completion.to_openai(), body, response_id)
         await keep(response)
         return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=dumps(response))
+
+    async def respond(self, body: Mapping[str, Any], context: RequestContext) -> Response:
+        """The Response to a body as `POST /v1/responses` takes it, for the app's own code. Raises ServedError."""
+        owner = context.caller.user_key
+        earlier = await self._earlier(owner, body.get("previous_response_id"))
+        chat = from_mapping(to_chat(body, earlier))
+        completion = await self._chat.complete(chat, context)
+        response = to_response(completion.to_openai(), body, f"resp_{secrets.token_hex(24)}")
+        await self._keep(body, chat.messages, owner, response)
+        return Response(response, completion.outcome)
 
     async def result(self, completion: Body, job: WireJob) -> Body:
         response = to_response(completion, job.asked, response_id_of(job.id))
@@ -75,26 +87,26 @@ class ResponsesApi:
         """The reply to `GET` and `DELETE /v1/responses/{id}`. Raises NotFound for one that is not kept, or another
         user's."""
         response_id = request.path.rstrip("/").rpartition("/")[2]
-        kept = await self._kept(request, response_id)
+        kept = await self._kept(request.caller.user_key, response_id)
         headers = [("x-request-id", request.request_id)]
         if request.method == "DELETE":
             await self._store.drop(response_id)
             return json_reply(200, {"id": response_id, "object": "response", "deleted": True}, headers)
         return ApiReply(status=200, headers=headers, body=dumps(kept.body))
 
-    async def _kept(self, request: ApiRequest, response_id: str) -> KeptResponse:
-        kept = await self._store.get(response_id, request.caller.user_key)
+    async def _kept(self, owner: str, response_id: str) -> KeptResponse:
+        kept = await self._store.get(response_id, owner)
         if kept is None:
             raise NotFound(f"no response with the id {response_id[:80]!r} is kept here", param="id")
         return kept
 
-    async def _earlier(self, request: ApiRequest, response_id: Any) -> list[Mapping[str, Any]]:
+    async def _earlier(self, owner: str, response_id: Any) -> list[Mapping[str, Any]]:
         if response_id is None:
             return []
         if not isinstance(response_id, str):
             raise InvalidRequest("previous_response_id must be a text", param="previous_response_id")
         try:
-            return list((await self._kept(request, response_id)).messages)
+            return list((await self._kept(owner, response_id)).messages)
         except NotFound as error:
             raise NotFound(str(error), param="previous_response_id") from None
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from turnout.api.chat import Chat
+from turnout.api.completions import Completions
 from turnout.api.embeddings import EmbeddingsApi
 from turnout.api.exchange import Answer, ApiRequest, Reply
 from turnout.api.feedback import Feedback
@@ -64,6 +65,7 @@ class Wires:
     messages: AnthropicMessages
     responses: ResponsesApi
     embeddings: EmbeddingsApi
+    completions: Completions
 
 
 def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages, wires: Wires) -> tuple[Route, ...]:
@@ -72,6 +74,7 @@ def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages, 
     messages = server.messages_path if server.chat_path else ""
     responses = server.responses_path if server.chat_path else ""
     embeddings = server.embeddings_path if server.chat_path else ""
+    completions = server.completions_path if server.chat_path else ""
     return (
         Route(server.chat_path, ("POST",), chat.answer, "/chat/completions"),
         Route(base, READ, models.list_all, "/models"),
@@ -81,6 +84,8 @@ def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages, 
         Route(responses, ("POST",), wires.responses.answer, "/responses", True),
         Route(responses and f"{responses}/", ("GET", "DELETE"), wires.responses.one, "/responses/", True),
         Route(embeddings, ("POST",), wires.embeddings.answer, "/embeddings", True),
+        # Behind the chat's: a path that ends with that one's name ends with this one's too.
+        Route(completions, ("POST",), wires.completions.answer, "/completions", True),
         *own_routes(pages),
     )
 
@@ -136,6 +141,7 @@ class Api:
     home: HomeLoop
     chat: Chat
     embeddings: EmbeddingsApi
+    responses: ResponsesApi
     routes: Routes
     counters: Counters
     # Forgets a user (its key, and its name among the spenders) in what was counted.

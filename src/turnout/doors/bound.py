@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from turnout import portal
 from turnout.context import Caller
 from turnout.errors import ServedError
-from turnout.openai.completion import Chunk, Completion, TextStream
+from turnout.openai.completion import Chunk, Completion, Response, TextStream
 from turnout.openai.embeddings import Embeddings
 from turnout.records import Decision, Outcome
 from turnout.turnout import Turnout
@@ -78,6 +78,10 @@ class BoundTurnout:
         """The accepted job, for this request's caller; its answer is asked for later. Raises ServedError."""
         return await self._noting(self.turnout.submit(prompt, caller=self.find_caller(), **params))
 
+    async def respond(self, prompt: Any, **params: Any) -> Response:
+        """The answer in the Responses protocol, for this request's caller. Raises ServedError."""
+        return await self.turnout.respond(prompt, caller=self.find_caller(), **params)
+
     async def embed(self, texts: Any, **params: Any) -> Embeddings:
         """The vectors of a text or of several, for this request's caller. Raises ServedError."""
         return await self.turnout.embed(texts, caller=self.find_caller(), **params)
@@ -133,6 +137,11 @@ class BlockingTurnout:
         """The accepted job, for this request's caller; its answer is asked for later. Raises ServedError."""
         self._bound.find_caller()
         return portal.run(self._bound.turnout.home.for_thread(), partial(self._bound.submit, prompt, **params))
+
+    def respond(self, prompt: Any, **params: Any) -> Response:
+        """The answer in the Responses protocol, for this request's caller. Raises ServedError."""
+        self._bound.find_caller()
+        return portal.run(self._bound.turnout.home.for_thread(), partial(self._bound.respond, prompt, **params))
 
     def embed(self, texts: Any, **params: Any) -> Embeddings:
         """The vectors of a text or of several, for this request's caller. Raises ServedError."""

@@ -45,6 +45,37 @@ class Completion:
         return copy
 
 
+class Response:
+    """A complete answer in the Responses protocol. `text` is that of all its messages; `id` continues it, by
+    `previous_response_id`."""
+
+    __slots__ = ("_body", "outcome")
+
+    def __init__(self, body: Body, outcome: Outcome) -> None:
+        self._body = body
+        self.outcome = outcome
+
+    def __repr__(self) -> str:
+        return f"Response(model={self.outcome.model!r}, tier={self.outcome.tier!r}, text={self.text[:60]!r})"
+
+    @property
+    def id(self) -> str:
+        return str(self._body["id"])
+
+    @property
+    def text(self) -> str:
+        parts = (part for item in self._body["output"] for part in item.get("content") or ())
+        return "".join(part.get("text", "") for part in parts if part.get("type") == "output_text")
+
+    @property
+    def usage(self) -> Usage:
+        return self.outcome.usage
+
+    def to_openai(self) -> dict[str, Any]:
+        """The `response` object."""
+        return dict(self._body)
+
+
 class Chunk:
     """One chunk of a stream. `text` is added to the first choice; "" for a finish or the usage."""
 

@@ -171,6 +171,7 @@ class Server:
     responses_path: str = "/v1/responses"
     messages_path: str = "/v1/messages"
     embeddings_path: str = "/v1/embeddings"
+    completions_path: str = "/v1/completions"
     max_body_bytes: int = 10_485_760  # 10 MiB: a conversation with some images inlined
     # Outside the texts and media of the messages. 128 tools with long schemas are about half of it.
     max_params_bytes: int = 1_048_576
@@ -184,7 +185,7 @@ class Server:
     explain_failures: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("chat_path", "responses_path", "messages_path", "embeddings_path"):
+        for name in ("chat_path", "responses_path", "messages_path", "embeddings_path", "completions_path"):
             path = getattr(self, name)
             good = path == "" or (path.startswith("/") and not path.endswith("/"))
             require(good, name, path, 'must begin with "/" and not end with it, or be "" for off')

@@ -1,5 +1,5 @@
-"""Writes docs/reference/settings.md from the settings' own classes, and docs/reference/command-line.md from the
-commands' own help. `python docs/reference.py`; tests/test_reference.py compares."""
+"""Writes docs/reference: settings from their own classes, the command line from its own help, HTTP, metrics, spans and
+errors from the tables in the code. `python docs/reference.py`; tests/test_reference.py compares."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ import argparse
 import ast
 import dataclasses
 import inspect
+import re
 import sys
 import textwrap
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from turnout import Turnout, errors, records
 from turnout.cli import COMMANDS, EXIT_CODES
+from turnout.errors import ServedError, TurnoutError
 from turnout.settings import Budget, Rate, Settings
+from turnout.telemetry import names, series
+from turnout.testing import ScriptedProvider
 
+# A part of a handwritten page that is made of the code.
+MADE_PART = re.compile(r"(<!-- made: (\w+) -->\n)(.*?)(<!-- end -->)", re.S)
 FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- Made by `python docs/reference.py`; do not edit. -->\n"
 # The names that stand for any: a model's, an endpoint's.
@@ -159,7 +167,120 @@ class _Wide(argparse.HelpFormatter):
         super().__init__(prog, width=100)
 
 
-PAGES = {"settings.md": settings_page, "command-line.md": commands_page}
+def filled(page: str) -> str:
+    """A handwritten page, its made parts written anew."""
+    text = (FOLDER / page).read_text("utf-8")
+    return MADE_PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n{part[4]}", text)
+
+
+def paths_part() -> str:
+    """Every route, described by what answers it."""
+    rows = [(f"`{r.path}`", ", ".join(r.methods), summary(r.answer)) for r in routes()]
+    return markdown_table(("path", "methods", "what"), rows)
+
+
+def reasons_part() -> str:
+    """Every reason with the comment of its source."""
+    reasons = literal_comments("Reason")
+    assert set(reasons) == set(typing.get_args(records.Reason))
+    return markdown_table(("reason", "means"), [(f"`{name}`", why) for name, why in reasons.items()])
+
+
+def cache_part() -> str:
+    """Every value of `Cache-Status`."""
+    return "\n".join(f"- `{text}`" for text in records.CACHE_STATUS.values() if text) + "\n"
+
+
+def errors_part() -> str:
+    """Each error that a caller is served."""
+    rows = [(f"`{e.__name__}`", str(e.status), f"`{e.code}`", f"`{e.type}`") for e in served_errors()]
+    return markdown_table(("class", "status", "code", "type"), rows)
+
+
+def raised_part() -> str:
+    """Those that the app's own code meets."""
+    own = [e for e in TurnoutError.__subclasses__() if e.__module__ == errors.__name__]
+    return markdown_table(("class", "when"), [(f"`{e.__name__}`", summary(e)) for e in own])
+
+
+def prometheus_part() -> str:
+    """Counters and gauges, then histograms."""
+    counted = [(f"`{m.name}`", labels(m.labels), m.help) for m in (*series.METRICS.values(), *series.GAUGES.values())]
+    timed = [(f"`{t.name}`", labels(t.labels), f"{t.help} (a histogram)") for t in series.TIMINGS.values()]
+    return markdown_table(("name", "labels", "tells"), counted + timed)
+
+
+def names_part() -> str:
+    """Every name of telemetry, by the comments of its one module."""
+    return "\n".join(
+        f"**{title}**\n\n" + "\n".join(f"- `{name}`" for name in found) + "\n" for title, found in names_by_comment()
+    )
+
+
+def names_by_comment() -> Iterator[tuple[str, list[str]]]:
+    """The comments of telemetry/names.py, each with the names that follow it."""
+    title, found = "", list[str]()
+    for line in inspect.getsource(names).partition("# What v1.41")[0].splitlines():
+        if line.startswith("# "):
+            if title and found:
+                yield title, found
+            title, found = line[2:].rstrip("."), []
+        elif match := re.match(r'[A-Z_]+: Final = "([a-z][\w.]*\.[\w.]+)"', line):
+            found.append(match[1])
+    if title and found:
+        yield title, found
+
+
+def literal_comments(name: str) -> dict[str, str]:
+    """The values of a Literal in records.py, each with the comment behind it."""
+    text = inspect.getsource(records)
+    block = text[text.index(f"\n{name} = Literal[") :]
+    return dict(re.findall(r'"(\w+)",  # (.*)', block[: block.index("\n]")]))
+
+
+def routes() -> tuple[Any, ...]:
+    tiers = {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}}
+    # What is never asked here needs nothing behind it.
+    return Turnout({"tiers": tiers}, provider=ScriptedProvider()).api.routes._table
+
+
+def served_errors() -> Iterator[type[ServedError]]:
+    waiting = [ServedError]
+    while waiting:
+        for each in waiting.pop(0).__subclasses__():
+            if each.__module__ == errors.__name__:
+                yield each
+                waiting.append(each)
+
+
+def summary(thing: Any) -> str:
+    """The first paragraph of its docstring; a class' own where a method has none."""
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+
+
+def labels(found: Iterable[str]) -> str:
+    return ", ".join(f"`{label}`" for label in found) or "none"
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]]) + "\n"
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "paths": paths_part,
+    "reasons": reasons_part,
+    "cache": cache_part,
+    "errors": errors_part,
+    "raised": raised_part,
+    "prometheus": prometheus_part,
+    "names": names_part,
+}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "command-line.md": commands_page,
+    **{page: partial(filled, page) for page in ("http.md", "errors.md", "metrics.md", "spans.md")},
+}
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

@@ -53,6 +53,8 @@ def test_the_extras_are_in_the_tests_too() -> None:
     """So that `[test]` runs all of them."""
     extras = {name: {name_of(each) for each in wanted} for name, wanted in PROJECT["optional-dependencies"].items()}
     tests = extras.pop("test")
+    # The site is built by CI alone, and read by nobody's app.
+    assert extras.pop("docs") == {"mkdocs", "mkdocs-material", "mkdocstrings"}
     for name, wanted in EXTRAS.items():
         assert extras[name] == wanted
         assert wanted <= tests

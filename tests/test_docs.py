@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
+import shlex
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from turnout.settings import Settings
 
@@ -49,10 +55,57 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=name_of)
-def test_every_block_of_a_guide_is_right(page: Path, tmp_path: Path) -> None:
-    """Settings are taken, beside the two tiers where they show a section alone; Python is Python."""
+def test_every_setting_of_a_guide_is_taken(page: Path, tmp_path: Path) -> None:
+    """Beside the two tiers where a block shows a section alone."""
     for block in blocks(page, "toml"):
         (tmp_path / "turnout.toml").write_text(block if "[tiers" in block else TIERS + block)
         Settings.from_toml(tmp_path / "turnout.toml")
-    for block in blocks(page, "python"):
-        compile(block, name_of(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize("page", [page for page in GUIDES if blocks(page, "python")], ids=name_of)
+def test_every_program_of_a_guide_runs_or_says_why_not(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In order, in one module, beside a settings file; a block that cannot has `<!-- not run here: why -->` above."""
+    (tmp_path / "turnout.toml").write_text(TIERS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    module: dict[str, Any] = {"__name__": page.stem}
+    for excuse, block in re.findall(
+        r"(?:<!-- not run here: (.+?) -->\n)?```python\n(.*?)```", page.read_text("utf-8"), re.S
+    ):
+        code = compile(block, name_of(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        if not excuse:
+            exec(code, module)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=name_of)
+def test_every_command_of_a_page_is_one(page: Path) -> None:
+    """Its own parser takes it; what other programs do is theirs."""
+    for block in blocks(page, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in line.split("&&"):
+                words = shlex.split(part, comments=True)
+                if words[:1] != ["turnout"]:
+                    continue
+                parser = argparse.ArgumentParser(exit_on_error=False)
+                import_module(f"turnout.cli.{words[1]}").add_arguments(parser)
+                parser.parse_args(words[2:])
+
+
+def in_menu(nav: Any) -> Iterator[str]:
+    """Every page of the menu."""
+    if isinstance(nav, str):
+        yield nav
+    elif isinstance(nav, list):
+        for each in nav:
+            yield from in_menu(each)
+    else:
+        for each in nav.values():
+            yield from in_menu(each)
+
+
+def test_the_menu_names_every_page_once() -> None:
+    """In mkdocs.yml: a page that no menu names is not found by its reader."""
+    named = list(in_menu(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]))
+    assert sorted(named) == sorted(page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md"))

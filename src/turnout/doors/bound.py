@@ -84,7 +84,7 @@ class BoundTurnout:
 
     async def embed(self, texts: Any, **params: Any) -> Embeddings:
         """The vectors of a text or of several, for this request's caller. Raises ServedError."""
-        return await self.turnout.embed(texts, caller=self.find_caller(), **params)
+        return await self._noting(self.turnout.embed(texts, caller=self.find_caller(), **params))
 
     async def decide(self, prompt: Any, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""

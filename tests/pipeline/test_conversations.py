@@ -295,3 +295,38 @@ def test_prompt_cache_marks_what_anthropic_is_to_keep() -> None:
 
     assert asyncio.run(main(on=True))
     assert not asyncio.run(main(on=False))
+
+
+def test_tools_are_sent_in_a_stable_order_where_prompts_are_cached() -> None:
+    """Only where the model's section says so: elsewhere as the caller lists them."""
+    tools = [{"type": "function", "function": {"name": name}} for name in ("b", "a")]
+
+    async def main(*, on: bool) -> list[str]:
+        config = {
+            "tiers": {"cheap": {"models": [CHEAP]}, "expensive": {"models": [DEAR]}},
+            "models": {CHEAP: {"prompt_cache": on}},
+            "routing": {"threshold": 0.5},
+        }
+        provider = ScriptedProvider()
+        async with Turnout(config, provider=provider, scorer=FixedScorer(0.1)) as t:
+            await t.complete("q", tools=tools)
+        return [tool["function"]["name"] for tool in provider.seen[0].params["tools"]]
+
+    assert asyncio.run(main(on=True)) == ["a", "b"]
+    assert asyncio.run(main(on=False)) == ["b", "a"]
+
+
+def test_a_conversation_stays_with_its_server_of_those_that_share_a_load() -> None:
+    """Its cache is there; another conversation goes to the other."""
+    entries = [{"model": CHEAP, "name": name, "weight": 1} for name in ("one", "two")]
+
+    async def scenario(w: World) -> None:
+        for name in ("one", "two"):
+            w.provider.say(name, Says("ok", usage=usage(40_000)))
+        mine = [(await turn(w, f"easy {number}")).model for number in range(4)]
+        assert len(set(mine)) == 1
+        others = {(await turn(w, f"easy o{number}", session=f"o{number}")).model for number in range(4)}
+        assert others == {"one", "two"}
+
+    tiers = {"cheap": {"models": entries}, "expensive": {"models": [DEAR]}}
+    run(scenario, tiers=tiers, models={CHEAP: dict(PRICES), DEAR: MODELS[DEAR]})

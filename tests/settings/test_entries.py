@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.scripted_provider import ScriptedServer
+from tests.support.scripted_provider import Failure, ScriptedServer
 from turnout.errors import SettingsError
 from turnout.settings import Settings
 from turnout.turnout import Turnout
@@ -38,7 +38,9 @@ def test_an_entry_is_a_model_of_its_own_name() -> None:
     [
         ({"params": {}}, r"tiers\.cheap\.models\[0\]: .* names its model"),
         ({"model": MINI, "effort": "low"}, r"tiers\.cheap\.models\[0\]: effort"),
-        ({"model": MINI, "weight": 2}, r"tiers\.cheap\.models\[0\]: weight"),
+        ({"model": MINI, "weight": 0}, "weight"),
+        ({"model": MINI, "weight": "much"}, "weight"),
+        ({"model": MINI, "api_key_env": "sk-123"}, "api_key_env"),
         ({"model": MINI, "params": "low"}, r"tiers\.cheap\.models\[0\]\.params"),
         ({"model": MINI, "name": "a\nb"}, r"tiers\.cheap\.models\[0\]\.name"),
         ({"model": MINI, "name": "auto"}, "auto"),
@@ -70,3 +72,47 @@ def test_the_provider_is_asked_for_the_model_with_the_entrys_effort(transport: s
         assert asyncio.run(main()) == [f"{MINI}@low", "thinker"]
         sent = [(request.body["model"], request.body["reasoning_effort"]) for request in server.received]
         assert sent == [("gpt-5-mini", "low"), ("gpt-5-mini", "high"), ("gpt-5-mini", "medium")]
+
+
+def test_entries_that_share_a_load_have_names_keys_and_circuits_of_their_own() -> None:
+    """Their addresses are in no name; where they would be called alike, they are numbered."""
+    entries = [
+        {"model": MINI, "weight": 2, "api_key_env": "KEY_A", "params": {"api_base": "http://10.0.0.1/v1"}},
+        {"model": MINI, "weight": 1, "api_key_env": "KEY_B", "params": {"api_base": "http://10.0.0.2/v1"}},
+    ]
+    settings = Settings.from_mapping({"tiers": {"cheap": {"models": entries}, "expensive": {"models": ["openai/o"]}}})
+    cheap = settings.tier_models("cheap")
+    assert cheap == (MINI, f"{MINI}#2")
+    assert [settings.model(name).api_key_env for name in cheap] == ["KEY_A", "KEY_B"]
+    assert {settings.deployment(name) for name in cheap} == {MINI}
+    assert [circuit_name(name, settings.model(name)) for name in cheap] == list(cheap)
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+def test_servers_share_the_load_and_one_that_fails_leaves_it_to_the_others(transport: str) -> None:
+    """In their books: three to one, and all at the one that works; its circuit alone is open."""
+    with ScriptedServer() as first, ScriptedServer() as second:
+        entries = [
+            {"model": "openai/m", "name": name, "weight": weight, "params": {"api_base": server.origin + "/v1"}}
+            for name, weight, server in (("one", 3, first), ("two", 1, second))
+        ]
+        config = {
+            "tiers": {"cheap": {"models": entries}, "expensive": {"models": ["openai/o"]}},
+            "routing": {"threshold": 1.0},
+            "cache": {"enabled": False},
+            "retry": {"attempts": 1},
+            "breaker": {"failures": 2, "reset_s": 60},
+            "upstream": {"transport": transport},
+        }
+
+        async def main() -> None:
+            async with Turnout(config) as t:
+                named = [(await t.complete(f"q{number}")).outcome.model for number in range(16)]
+                assert (named.count("one"), named.count("two")) == (12, 4)
+                assert (len(first.received), len(second.received)) == (12, 4)
+                first.queue(*[Failure(kind="server_error")] * 2)
+                later = [(await t.complete(f"r{number}")).outcome for number in range(12)]
+                assert {outcome.model for outcome in later} == {"two"}
+                assert (len(first.received), len(second.received)) == (14, 16)
+
+        asyncio.run(main())

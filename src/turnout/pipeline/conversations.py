@@ -28,6 +28,7 @@ from turnout.routing.stickiness import (
     going_down,
     going_up,
     mean_gain,
+    mean_output,
 )
 from turnout.settings import Settings
 from turnout.upstream.call_trace import Candidate
@@ -125,13 +126,13 @@ class Conversations:
             decision = replace(decision, switch_usd=estimate.cost, switch_gain_usd=estimate.worth)
         if leaves:
             return replace(decision, reason="sticky_left")
-        return replace(decision, tier=pin.tier, reason="sticky", candidates=self._candidates(pin))
+        return replace(decision, tier=pin.tier, reason="sticky", candidates=_first(pin, self._catalog.route(pin.tier)))
 
     def _same_tier(self, pin: Pin, decision: Decision) -> Decision:
         """Within its tier a conversation stays with the model that answered last for as long as that is warm."""
         if pin.model == decision.candidates[0] or not self._cached(pin, pin.model):
             return decision
-        return replace(decision, reason="sticky", candidates=self._candidates(pin))
+        return replace(decision, reason="sticky", candidates=_first(pin, decision.candidates))
 
     def _weigh(
         self, pin: Pin, request: ChatRequest, decision: Decision, *, tool_turn: bool
@@ -187,6 +188,7 @@ class Conversations:
         stored = state.stored
         before = Pin.unpack(stored.packed, stored.age_s) if stored is not None else None
         turns, mean, warm = (before.turns, before.gain, dict(before.warm)) if before is not None else (0, 0.0, {})
+        had = before.output if before is not None else 0
         self._turns.add(turns, warm=None if before is None else self._fresh(before, before.model))
         warm[serving.model] = (usage.prompt_tokens, 0.0)
         pin = Pin(
@@ -195,7 +197,7 @@ class Conversations:
             turns=turns + 1,
             # A tool's result says nothing of how hard the conversation is.
             gain=mean if state.tool_turn and turns else (mean * turns + gain) / (turns + 1),
-            output=usage.completion_tokens,
+            output=round((had * turns + usage.completion_tokens) / (turns + 1)),
             # Of each tier one.
             warm=dict(sorted(warm.items(), key=lambda item: item[1][1])[:2]),
         )
@@ -217,14 +219,12 @@ class Conversations:
         takes = self._settings.deployment(name).partition("/")[0] in _TAKES_KEY
         return takes and (state.explicit or model.prompt_cache or not own_server)
 
-    def _candidates(self, pin: Pin) -> tuple[str, ...]:
-        others = (model for model in self._catalog.route(pin.tier) if model != pin.model)
-        return (pin.model, *others)
-
     def _shape(self, pin: Pin, request: ChatRequest) -> TurnShape:
         kept, _ = pin.warm.get(pin.model, (0, 0.0))
         prompt = max(kept, characters(request.messages) // _A_TOKEN)
-        return TurnShape(prompt=prompt, fresh=prompt - kept, output=pin.output)
+        prior = self._mean.output
+        output = mean_output(pin, pin.output if prior is None else prior)
+        return TurnShape(prompt=prompt, fresh=prompt - kept, output=output)
 
     def _side(self, pin: Pin, model: str) -> Side | None:
         """The model as a side to weigh; None where its prices are unknown."""
@@ -251,3 +251,7 @@ class Conversations:
                 return None
             self._rates[model] = TokenRates.of(price)
         return self._rates[model]
+
+
+def _first(pin: Pin, candidates: tuple[str, ...]) -> tuple[str, ...]:
+    return (pin.model, *(model for model in candidates if model != pin.model))

@@ -1,14 +1,15 @@
-"""Which models a caller's `model` stands for. Pure."""
+"""Which models a caller's `model` stands for, and whose turn it is of those that share a load."""
 
 from __future__ import annotations
 
 import difflib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turnout.errors import ModelNotFound
 from turnout.records import Tier
+from turnout.routing.load_sharing import LoadSharing
 from turnout.settings import Settings
 
 
@@ -32,6 +33,8 @@ class Catalog:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._targets = dict(_targets(settings))
+        weights = {name: settings.model(name).weight for name in settings.model_names}
+        self._sharing = LoadSharing({name: weight for name, weight in weights.items() if weight is not None})
         self.names: tuple[str, ...] = (
             *("auto", "cheap", "expensive"),
             *settings.every_model,
@@ -56,7 +59,11 @@ class Catalog:
             near = difflib.get_close_matches(model, self._targets, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(self.names)}"
             raise ModelNotFound(f"the model {model[:80]!r} does not exist here; {hint}", param="model")
-        return selection if may_choose or self._allows(selection) else ModelSelection(name="auto", ignored=True)
+        if not (may_choose or self._allows(selection)):
+            return ModelSelection(name="auto", ignored=True)
+        if len(selection.candidates) > 1:
+            return replace(selection, candidates=self._sharing.order(selection.candidates))
+        return selection
 
     def _allows(self, selection: ModelSelection) -> bool:
         forced = self._settings.routing.forced
@@ -65,7 +72,7 @@ class Catalog:
     def route(self, tier: Tier) -> tuple[str, ...]:
         """The candidates of a routed request: the tier's models, then the other tier's where allowed."""
         allowed = self._settings.fallback.other_tier
-        models = self._settings.tier_models(tier)
+        models = self._sharing.order(self._settings.tier_models(tier))
         if allowed == "any" or (allowed == "cheap" and tier == "expensive"):
             return models + self._settings.tier_models("cheap" if tier == "expensive" else "expensive")
         return models
@@ -107,9 +114,27 @@ def _targets(settings: Settings) -> Mapping[str, ModelSelection]:
         targets[name] = selection
         if short[_short(name)] == 1:
             targets.setdefault(_short(name), selection)
+    for name, selection in _shared(settings).items():
+        targets.setdefault(name, selection)
     # An alias is the app's own word, so it wins over a shortened name.
     aliases = settings.routing.aliases.items()
     return targets | {alias: targets[name] for alias, name in aliases if name in targets}
+
+
+def _shared(settings: Settings) -> Mapping[str, ModelSelection]:
+    """What the entries that share a load are of, by its name: any of them, where they stand in one tier."""
+    found: dict[str, ModelSelection] = {}
+    for tier in ("cheap", "expensive"):
+        for name in settings.tier_models(tier):
+            deployment = settings.deployment(name)
+            if settings.model(name).weight is None or deployment == name:
+                continue
+            before = found.get(deployment)
+            if before is not None and before.tier != tier:
+                return {}
+            candidates = (*(before.candidates if before is not None else ()), name)
+            found[deployment] = ModelSelection(name=deployment, tier=tier, candidates=candidates)
+    return found
 
 
 def _short(name: str) -> str:

@@ -71,6 +71,11 @@ class MeanRequest:
         if gain is not None:
             self.gain = gain if self.gain is None else self._moved(self.gain, gain)
 
+    @property
+    def output(self) -> float | None:
+        """Tokens of an answer; None before there was any."""
+        return None if self._counts is None else self._counts[2]
+
     def _moved(self, old: float, new: float) -> float:
         return old + self.WEIGHT * (new - old)
 

@@ -35,9 +35,9 @@ _VERSION = 2
 class Pin:
     """Where a conversation is, written at the end of each turn.
 
-    turns: had so far. gain: the mean of what they were expected to gain, in the scorer's unit. output: the tokens of
-    the last answer. warm: of each model that was asked, how many tokens of prompt it has cached at most, and how long
-    before the writing, in seconds.
+    turns: had so far. gain: the mean of what they were expected to gain, in the scorer's unit. output: the mean
+    tokens of their answers. warm: of each model that was asked, how many tokens of prompt it has cached at most, and
+    how long before the writing, in seconds.
     """
 
     tier: Tier
@@ -205,6 +205,11 @@ def _plans(cheap: Side, expensive: Side, shape: TurnShape, outlook: Outlook) -> 
         plan(cheap, 0.0, 0.0, expensive.cold(shape)),
         plan(expensive, outlook.now, cheap.cold(shape), 0.0),
     )
+
+
+def mean_output(pin: Pin, prior: float) -> int:
+    """How many tokens a conversation's next answer is expected to have. prior: the mean of all conversations."""
+    return round((PRIOR_TURNS * prior + pin.turns * pin.output) / (PRIOR_TURNS + pin.turns))
 
 
 def mean_gain(pin: Pin, gain: float, prior: float) -> float:

@@ -1,4 +1,5 @@
-"""A tier's entries that are tables, `{ model = "...", params = {...}, name = "..." }`, as models of their own. Pure."""
+"""A tier's entries that are tables, `{ model = "...", params = {...}, name = "...", weight = 2 }`, as models of their
+own. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +8,11 @@ from typing import Any
 
 from turnout.errors import SettingsError
 
-_KEYS = frozenset({"model", "name", "params"})
+_KEYS = frozenset({"api_key_env", "model", "name", "params", "weight"})
+# What goes into the section of the entry as it is.
+_OWN = ("api_key_env", "weight")
+# No part of a name: names stand in headers, and addresses are nobody else's business.
+_UNNAMED = frozenset({"api_base", "base_url", "organization"})
 
 
 def expand_entries(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -18,7 +23,11 @@ def expand_entries(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
         return mapping
     sections = dict(models)
     deployments: set[str] = set()
-    expanded = {tier: _expand_tier(tier, section, models, sections, deployments) for tier, section in tiers.items()}
+    taken = {name for section in tiers.values() for name in _listed(section) if isinstance(name, str)}
+    taken |= {name for section in tiers.values() for entry in _listed(section) if (name := _table(entry).get("name"))}
+    expanded = {
+        tier: _expand_tier(tier, section, models, sections, deployments, taken) for tier, section in tiers.items()
+    }
     if not deployments:
         return mapping
     named = {name for section in expanded.values() for name in _table(section).get("models", ())}
@@ -28,9 +37,14 @@ def expand_entries(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _expand_tier(
-    tier: str, section: Any, models: Mapping[str, Any], sections: dict[str, Any], deployments: set[str]
+    tier: str,
+    section: Any,
+    models: Mapping[str, Any],
+    sections: dict[str, Any],
+    deployments: set[str],
+    taken: set[str],
 ) -> Any:
-    if not isinstance(section, Mapping) or not isinstance(section.get("models"), list | tuple):
+    if not _listed(section):
         return section
     names = []
     for index, entry in enumerate(section["models"]):
@@ -39,13 +53,29 @@ def _expand_tier(
             continue
         where = f"tiers.{tier}.models[{index}]"
         model, params = _checked(entry, where)
-        name = entry.get("name") or _default_name(model, params)
+        name = entry.get("name") or _unique(_default_name(model, params), taken, numbered="weight" in entry)
         base, own = _table(models.get(model)), _table(models.get(name)) if name != model else {}
         merged = {**_table(base.get("params")), **params, **_table(own.get("params"))}
-        sections[name] = {**base, **own, "params": merged, "deployment": model}
+        given = {key: entry[key] for key in _OWN if key in entry}
+        sections[name] = {**base, **given, **own, "params": merged, "deployment": model}
         deployments.add(model)
         names.append(name)
     return {**section, "models": names}
+
+
+def _listed(section: Any) -> list[Any]:
+    models = _table(section).get("models")
+    return list(models) if isinstance(models, list | tuple) else []
+
+
+def _unique(name: str, taken: set[str], *, numbered: bool) -> str:
+    """The name, with a number where entries that share a load would have the same."""
+    count, found = 1, name
+    while numbered and found in taken:
+        count += 1
+        found = f"{name}#{count}"
+    taken.add(found)
+    return found
 
 
 def _table(value: Any) -> Mapping[str, Any]:
@@ -70,5 +100,6 @@ def _checked(entry: Mapping[str, Any], where: str) -> tuple[str, Mapping[str, An
 
 def _default_name(model: str, params: Mapping[str, Any]) -> str:
     """The model's name and what its parameters say: `openai/gpt-5-mini@low`."""
-    values = ",".join(str(value) for value in params.values() if isinstance(value, str | int | float))
+    told = (value for key, value in params.items() if key not in _UNNAMED)
+    values = ",".join(str(value) for value in told if isinstance(value, str | int | float))
     return f"{model}@{values}" if values.isascii() and values.isprintable() and values else model

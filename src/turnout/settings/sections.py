@@ -84,6 +84,8 @@ class Model:
     max_input_tokens: int | None = None
     # Set by a tier's entry that is a table: the model that it asks.
     deployment: str = ""
+    # Its part of the load that it shares with the tier's other models that have one; None: it is asked in its order.
+    weight: float | None = None
     # Set the provider's own marks of what to cache, where it needs them (Anthropic).
     prompt_cache: bool = False
     # How long the provider keeps an unused prompt cached; None: what it documents.
@@ -103,7 +105,7 @@ class Model:
         check_positive(self, "connect_timeout_s", "first_token_timeout_s", "chunk_timeout_s", "timeout_s")
         check_positive(self, "max_concurrency", "max_image_tokens")
         check_not_negative(self, "max_waiting")
-        for key in ("max_output_tokens", "max_input_tokens", "prompt_cache_ttl_s"):
+        for key in ("max_output_tokens", "max_input_tokens", "prompt_cache_ttl_s", "weight"):
             if getattr(self, key) is not None:
                 check_positive(self, key)
         for key in ("input_usd_per_million", "output_usd_per_million", *OPTIONAL_PRICES):

@@ -214,7 +214,10 @@ class Bulkhead:
 
 
 def circuit_name(name: str, model: Model) -> str:
-    """One circuit a model, and one a deployment where the model is served from an address of one's own."""
+    """One circuit a model, one a deployment where the model is served from an address of one's own, and one each for
+    those that share a load: one that fails leaves it to the others."""
+    if model.weight is not None:
+        return name
     name = model.deployment or name
     base = urlsplit(str(model.params.get("api_base") or model.params.get("base_url") or ""))
     # Without what may stand before an @: names are logged.

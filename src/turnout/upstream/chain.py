@@ -17,6 +17,7 @@ from turnout.errors import NoRoomYet, ServedError
 from turnout.openai.answers import Body, is_content
 from turnout.openai.builder import AnswerBuilder
 from turnout.openai.cache_marks import with_marks
+from turnout.openai.tool_order import in_stable_order
 from turnout.openai.usage import TokenLimits
 from turnout.ports.runtime import CallProgress, Clock, Observer, Provider, ProviderCall
 from turnout.pricing import Price
@@ -261,6 +262,8 @@ class Chain:
         if extra := {**request.extra, **own.get("extra_body", {})}:
             params["extra_body"] = extra
         messages = request.messages
+        if model.prompt_cache and params.get("tools"):
+            params["tools"] = in_stable_order(params["tools"])
         if model.prompt_cache and self._settings.deployment(name).startswith(_MARKED):
             messages, tools = with_marks(messages, params.get("tools") or ())
             if tools:

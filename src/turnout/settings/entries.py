@@ -100,6 +100,6 @@ def _checked(entry: Mapping[str, Any], where: str) -> tuple[str, Mapping[str, An
 
 def _default_name(model: str, params: Mapping[str, Any]) -> str:
     """The model's name and what its parameters say: `openai/gpt-5-mini@low`."""
-    told = (value for key, value in params.items() if key not in _UNNAMED)
-    values = ",".join(str(value) for value in told if isinstance(value, str | int | float))
+    named = (value for key, value in params.items() if key not in _UNNAMED)
+    values = ",".join(str(value) for value in named if isinstance(value, str | int | float))
     return f"{model}@{values}" if values.isascii() and values.isprintable() and values else model

@@ -180,6 +180,41 @@ def test_a_long_table_takes_the_mean_of_what_was_graded_twice(tmp_path: Path) ->
     assert "the row tells one side alone" in logs.bad[0]
 
 
+def _part(path: Path, place: int, **more: Any) -> Path:
+    return json_lines(path, [{"prompt": row[0], "score": row[place], **more} for row in TABLE])
+
+
+def test_a_file_a_model_makes_one_table(tmp_path: Path) -> None:
+    """The model stands in a column; which is cheap, by price or by the flags. Bad rows are named by their own file."""
+    cheap = _part(tmp_path / "a.jsonl", 1, model="gpt-4o-mini")
+    dear = _part(tmp_path / "b.jsonl", 2, model="gpt-4o")
+    for options in ({}, {"columns": Columns(cheap="gpt-4o-mini", expensive="gpt-4o")}):
+        logs = read_logs([cheap, dear], price_of=price_of, **options)
+        assert (logs.cheap.tolist(), logs.expensive.tolist()) == ([1.0, 0.0, 0.0], [0.0, 1.0, 1.0])
+        assert logs.skipped == 0
+    dear.write_text(dear.read_text() + '{"prompt": "no other", "model": "gpt-4o", "score": 1}\nbroken\n')
+    logs = read_logs([cheap, dear], price_of=price_of)
+    assert (len(logs), logs.skipped) == (3, 2)
+    assert [line.partition(": ")[0] for line in logs.bad] == [f"{dear}:5", f"{dear}:4"]
+
+
+def test_a_file_a_model_without_its_name_is_named_by_the_flags(tmp_path: Path) -> None:
+    """By path, by name, or without its suffix; two files that name no model and no flag are no pair."""
+    cheap, dear = _part(tmp_path / "small.jsonl", 1), _part(tmp_path / "large.jsonl", 2)
+    for one, other in ((str(cheap), str(dear)), ("small.jsonl", "large.jsonl"), ("small", "large")):
+        logs = read_logs([cheap, dear], columns=Columns(cheap=one, expensive=other), price_of=price_of)
+        assert (logs.cheap.tolist(), logs.expensive.tolist()) == ([1.0, 0.0, 0.0], [0.0, 1.0, 1.0])
+    with pytest.raises(LogError):
+        read_logs([cheap, dear], price_of=price_of)
+
+
+def test_files_of_several_models_each_stay_tables_of_their_own(tmp_path: Path) -> None:
+    """Questions of two such files are not one question."""
+    rows = [{"prompt": "q", "model": model, "score": 1} for model in PRICES]
+    files = [json_lines(tmp_path / f"{name}.jsonl", rows) for name in "ab"]
+    assert len(read_logs(files, price_of=price_of)) == 2
+
+
 def test_a_conversation_that_ends_in_an_answer_asks_what_stands_before(tmp_path: Path) -> None:
     """Replayed whole, a model would continue its own answer."""
     asked = [{"role": "user", "content": "What is 1+1?"}]

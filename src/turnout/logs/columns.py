@@ -19,7 +19,7 @@ _PROMPTS = (
     "request_body", "body", "payload", "input_messages", "inputs_question", "inputs_input", "inputs_messages",
     "input_question", "input_text", "request_messages", "task_input",
 )  # fmt: skip
-_MODELS = ("model", "model_name", "model_id", "llm", "provider")
+MODELS = ("model", "model_name", "model_id", "llm", "provider")
 _GRADES = (
     "quality", "score", "rating", "grade", "thumb", "thumbs", "feedback", "label", "correct", "is_correct", "vote",
     "reaction", "stars", "passed", "pass", "success", "overall_score", "judge_score", "user_rating", "human_score",
@@ -108,13 +108,13 @@ def renamed(record: Record, renames: Mapping[str, str]) -> Record:
 def own_schema(path: object, first: Sequence[Record], columns: Columns) -> OwnSchema:
     """Of these first records of a file. Raises LogError, which says what to pass."""
     names = dict.fromkeys(name for record in first for name in record)
-    prompt = columns.prompt or _named(names, _PROMPTS)
+    prompt = columns.prompt or column_named(names, _PROMPTS)
     if not prompt or not any(not is_missing(field(record, prompt)) for record in first):
         raise LogError(
             f"{path}: no column {columns.prompt or 'prompt or messages'}; it has {names_of(first[0])}; "
             "say which holds the question: --prompt COLUMN (or a JSON pointer, /request/messages)"
         )
-    group = columns.group or _named(names, _GROUPS) or ""
+    group = columns.group or column_named(names, _GROUPS) or ""
     sides = {side: path for side, path in (("cheap", columns.cheap), ("expensive", columns.expensive)) if path}
     if not sides:
         sides = {side: f"{side}_quality" for side in SIDES if f"{side}_quality" in names}
@@ -122,8 +122,8 @@ def own_schema(path: object, first: Sequence[Record], columns: Columns) -> OwnSc
         return OwnSchema(
             title=f"columns {prompt}, {', '.join(sides.values())}", example=_wide(names, prompt, group, sides)
         )
-    model = columns.model or _named(names, _MODELS) or _model_within(first, prompt)
-    grade = columns.quality or _named(names, _GRADES)
+    model = columns.model or column_named(names, MODELS) or _model_within(first, prompt)
+    grade = columns.quality or column_named(names, _GRADES)
     if model and grade and grade != model:
         key = _question_key(first, names, model)
         return OwnSchema(
@@ -134,7 +134,7 @@ def own_schema(path: object, first: Sequence[Record], columns: Columns) -> OwnSc
         )
     if nested := next((name for name in names if name != prompt and _grades_within(first[0].get(name))), None):
         return OwnSchema(title=f"columns {prompt}, {nested}", example=_nested(prompt, group, nested))
-    winner = _named(names, _WINNERS)
+    winner = column_named(names, _WINNERS)
     named = (columns.cheap, columns.expensive) if columns.cheap and columns.expensive else None
     if winner and (models := named or _winning_models(first, winner)):
         return OwnSchema(title=f"columns {prompt}, {winner}", example=_won(names, prompt, group, winner, models))
@@ -165,7 +165,7 @@ def names_of(record: Record) -> str:
 
 def _wide(names: Iterable[str], prompt: str, group: str, sides: Mapping[str, str]) -> Callable[[Record], Example]:
     """sides: the column of each grade, by model or side."""
-    model = _named(names, _MODELS)
+    model = column_named(names, MODELS)
 
     def example(record: Record) -> Example:
         # A row may hold the one or the other.
@@ -188,7 +188,7 @@ def _wide(names: Iterable[str], prompt: str, group: str, sides: Mapping[str, str
 
 
 def _long(names: Iterable[str], prompt: str, group: str, model: str, grade: str) -> Callable[[Record], Example]:
-    cost, text = _named(names, _COSTS), _named(names, _ANSWERS)
+    cost, text = column_named(names, _COSTS), column_named(names, _ANSWERS)
 
     def example(record: Record) -> Example:
         messages, answer = prompt_and_answer(field(record, prompt))
@@ -252,7 +252,7 @@ def _grades_within(value: Any) -> dict[str, Any]:
     value = unpack_json(value)
     if isinstance(value, list) and all(isinstance(each, Mapping) for each in value):
         names = dict.fromkeys(name for each in value for name in each)
-        model, grade = _named(names, _MODELS), _named(names, _GRADES)
+        model, grade = column_named(names, MODELS), column_named(names, _GRADES)
         value = {str(each.get(model)): each.get(grade) for each in value} if model and grade else {}
     if not isinstance(value, Mapping) or len(value) < 2 or any(_MEASURE.search(_plain(name)) for name in value):
         return {}
@@ -269,7 +269,7 @@ def _winning_models(first: Sequence[Record], winner: str) -> tuple[str, str] | N
 
 def _question_key(first: Sequence[Record], names: Iterable[str], model: str) -> str:
     """The column whose values several models' records share; "" where none has."""
-    for name in (named for one in _IDS if (named := _named(names, (one,)))):
+    for name in (named for one in _IDS if (named := column_named(names, (one,)))):
         models: dict[str, set[str]] = {}
         for record in first:
             models.setdefault(str(record.get(name)), set()).add(str(field(record, model)))
@@ -292,7 +292,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s\-.]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())).lower()
 
 
-def _named(names: Iterable[str], usual: Sequence[str]) -> str | None:
+def column_named(names: Iterable[str], usual: Sequence[str]) -> str | None:
     """The column that has one of the usual names, written in whatever case."""
     by_plain = {_plain(name): name for name in names}
     return next((by_plain[name] for name in usual if name in by_plain), None)

@@ -18,6 +18,7 @@ from turnout.logs.columns import CONTRACT, Columns, contract_names, has_columns,
 from turnout.logs.example import SIDES, Example, Schema
 from turnout.logs.fields import NoPrompt, Record, field, first_field, prompt_and_answer, unpack_json
 from turnout.logs.files import Broken, Row, records_of
+from turnout.logs.parts import FILE_LINES, are_parts, file_as_model, with_model
 from turnout.logs.pivot import Pivot, question_key
 from turnout.logs.schemas import SCHEMAS
 from turnout.logs.sides import PriceOf, Understanding, find_sides
@@ -61,8 +62,17 @@ class LogReader:
         graded: dict[str, list[float]] = {}
         for file in scores:
             yield from _gather_grades(file, graded)
+        heads = [_Head.of(file, graded) for file in logs if file.example is not None]
+        if len(heads) == len(logs) and are_parts(
+            [head.models for head in heads], [file.one_answer_each for file in logs]
+        ):
+            yield from self._translated(heads)
+            return
         for file in logs:
-            yield from self._native(file) if file.example is None else self._translated(file, graded)
+            if file.example is None:
+                yield from self._native(file)
+            else:
+                yield from self._translated([head for head in heads if head.file is file])
 
     def _understood(self, path: Path) -> _File:
         notes: list[str] = []
@@ -72,7 +82,11 @@ class LogReader:
         if not first:
             reasons = [record.reason for _, record in head if isinstance(record, Broken)]
             raise LogError(f"{path}: no row can be read: {reasons[0]}" if reasons else f"{path}: is empty")
-        file = _file(path, chain(head, records), first, self._columns)
+        records = chain(head, records)
+        if name := file_as_model(path, first, self._columns):
+            first = [with_model(record, name) for record in first]
+            records = ((line, with_model(record, name)) for line, record in records)
+        file = _file(path, records, first, self._columns)
         file.understanding.note = "".join(notes)
         return file
 
@@ -87,16 +101,19 @@ class LogReader:
             except ValueError as error:
                 yield str(file.path), line, broken_by(error)
 
-    def _translated(self, file: _File, graded: Mapping[str, Sequence[float]]) -> Rows:
-        examples = _examples(file, graded)
-        known = list(islice(examples, _MODEL_RECORDS))
-        first = [example for _, example in known if isinstance(example, Example)]
-        find_sides(file.understanding, first, self._columns, self._price_of, self._tiers)
-        everything = chain(known, examples)
-        del known, first
-        rows = ((line, _row(file, example, self._columns.scale)) for line, example in everything)
-        for line, row in _pivoted(file, rows) if file.one_answer_each else rows:
-            yield str(file.path), line, row
+    def _translated(self, heads: Sequence[_Head]) -> Rows:
+        """The rows of one file, or of several that hold a model's answers to the same questions each."""
+        first = [example for head in heads for example in head.first]
+        for head in heads:
+            find_sides(head.file.understanding, first, self._columns, self._price_of, self._tiers)
+        scale = self._columns.scale
+        rows = (
+            (place * FILE_LINES + line, _row(head.file, example, scale))
+            for place, head in enumerate(heads)
+            for line, example in head.everything()
+        )
+        for place, row in _pivoted(heads[0].file, rows) if heads[0].file.one_answer_each else rows:
+            yield str(heads[place // FILE_LINES].file.path), place % FILE_LINES, row
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,6 +143,33 @@ class _File:
             native=self.example is None,
             unclear=self.unclear,
         )
+
+
+@dataclass(slots=True)
+class _Head:
+    """A file whose first examples are read. models: those that answered in them."""
+
+    file: _File
+    known: list[tuple[int, Example | Broken]]
+    rest: Iterator[tuple[int, Example | Broken]]
+
+    @classmethod
+    def of(cls, file: _File, graded: Mapping[str, Sequence[float]]) -> _Head:
+        examples = _examples(file, graded)
+        return cls(file, list(islice(examples, _MODEL_RECORDS)), examples)
+
+    @property
+    def first(self) -> list[Example]:
+        return [example for _, example in self.known if isinstance(example, Example)]
+
+    @property
+    def models(self) -> set[str]:
+        return {name for example in self.first for name in (*example.grades, *example.answers) if name}
+
+    def everything(self) -> Iterator[tuple[int, Example | Broken]]:
+        """The examples, once. The first ones are held no longer."""
+        known, self.known = self.known, []
+        return chain(known, self.rest)
 
 
 # They hold grades alone, by the id of what they grade.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -22,10 +23,11 @@ from turnout import Turnout
 from turnout.clock import SystemClock
 from turnout.context import current_request
 from turnout.errors import SettingsError
-from turnout.testing import Says, ScriptedProvider
+from turnout.testing import Hangs, Says, ScriptedProvider
 from turnout.wsgi import TurnoutMiddleware
 
 CHAT = "/v1/chat/completions"
+POST = {"REQUEST_METHOD": "POST"}
 
 
 def environ(path: str, body: bytes = b"", **more: Any) -> dict[str, Any]:
@@ -250,3 +252,39 @@ def test_a_server_of_one_worker_and_one_thread_serves_its_own_sdk_code(provider:
     with gunicorn(settings(provider.base_url), *options) as server:
         actual = httpx.get(f"{server.url}/sdk", timeout=30).json()
     assert actual == {"streamed": "It is four.", "called": "add"}
+
+
+def test_a_client_that_hangs_up_frees_its_thread() -> None:
+    """Under a server that shows its socket: the call ends at once."""
+    app, provider = over(None, {name: [Hangs()] for name in ("openai/small", "openai/large")})
+    ours, theirs = socket.socketpair()
+    started = Started()
+    with ThreadPoolExecutor(1) as pool, ours:
+        answer = pool.submit(app, environ(CHAT, asked("hello"), **POST, **{"gunicorn.socket": ours}), started)
+        _until(lambda: bool(provider.calls))
+        theirs.close()
+        assert answer.result(10) == []
+    assert started.status.startswith("499")
+
+
+def test_a_client_that_left_before_its_turn_costs_nothing() -> None:
+    """It waited for a thread and hung up: no call is made for it."""
+    app, provider = over(None)
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    with ours:
+        assert app(environ(CHAT, asked("hello"), **POST, **{"gunicorn.socket": ours}), Started()) == []
+    assert not provider.calls
+
+
+def test_a_request_that_comes_right_behind_is_no_hang_up() -> None:
+    """Pipelined bytes stay to be read by the server."""
+    app, _ = over(None)
+    ours, theirs = socket.socketpair()
+    started = Started()
+    with ours, theirs:
+        theirs.sendall(b"GET / HTTP/1.1\r\n")
+        answer = app(environ(CHAT, asked("hello"), **POST, **{"gunicorn.socket": ours}), started)
+        assert json.loads(b"".join(answer))["choices"]
+        assert ours.recv(3) == b"GET"
+    assert started.status == "200 OK"

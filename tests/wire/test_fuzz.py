@@ -37,9 +37,21 @@ def test_the_fuzz_reaches_the_provider(report: Report) -> None:
     assert report.statuses["well provider: 200"] > CASES / 20
 
 
-@pytest.mark.parametrize("case", [593, 757, 971])
-def test_a_case_that_once_made_a_500_makes_none(case: int) -> None:
-    """A choice without a message; an answer, and an error, nested deeper than Python reads."""
-    report = run(seed=1, first=case, count=1)
+def test_a_case_that_once_ended_badly_ends_well() -> None:
+    """A chunk of a good answer with an `error` beside its choices, which clients would take for one."""
+    assert run(seed=17, first=28723, count=1).endings == []
+
+
+def test_a_case_that_once_blamed_the_provider_is_its_callers_400() -> None:
+    """A generationConfig that is a number."""
+    report = run(seed=17, first=5016, count=1)
+    assert report.statuses == {"well provider: 400": 1}
+
+
+@pytest.mark.parametrize(("seed", "case"), [(1, 593), (1, 757), (1, 971), (17, 6019)])
+def test_a_case_that_once_made_a_500_makes_none(seed: int, case: int) -> None:
+    """A choice without a message; an answer, and an error, nested deeper than Python reads; content that is a
+    number."""
+    report = run(seed=seed, first=case, count=1)
     assert report.cases == 1
     assert report.errors_500 == []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from turnout.api.exchange import ApiReply, EventStream, Reply
 from turnout.doors.asgi_endpoint import Message, Receive, Send
 from turnout.doors.base import check_size
+from turnout.doors.hang_up import while_connected
 from turnout.errors import CallerGone
 
 log = logging.getLogger("turnout")
@@ -47,7 +47,7 @@ class Connection:
 
     async def unless_gone(self, work: Awaitable[T]) -> T:
         """The result of the work; CallerGone, with the work cancelled, where the client hangs up first."""
-        async with self._while_connected():
+        async with while_connected(self._disconnected()):
             return await work
 
     async def reply(self, reply: Reply, *, head_only: bool) -> None:
@@ -73,37 +73,9 @@ class Connection:
             log.info("turnout: receive() raised after the body's end; a hang-up goes unnoticed", exc_info=error)
             await asyncio.get_running_loop().create_future()
 
-    @asynccontextmanager
-    async def _while_connected(self) -> AsyncIterator[None]:
-        """Cancels what the block waits for when the client hangs up, and raises CallerGone then."""
-        working = asyncio.current_task()
-        assert working is not None
-        state = {"inside": True, "gone": False}
-
-        def cancel(_: object) -> None:
-            if state["inside"]:
-                state["gone"] = working.cancel()
-
-        leaving = asyncio.ensure_future(self._disconnected())
-        leaving.add_done_callback(cancel)
-        try:
-            yield
-        except asyncio.CancelledError:
-            # Of two who cancel, the other is the one to be obeyed.
-            if not state["gone"] or working.uncancel() > 0:
-                raise
-            state["gone"] = False
-            raise CallerGone from None
-        finally:
-            state["inside"] = False
-            if state["gone"]:
-                working.uncancel()
-            leaving.cancel()
-            await asyncio.wait({leaving})
-
     async def _stream(self, events: EventStream) -> None:
         try:
-            async with self._while_connected():
+            async with while_connected(self._disconnected()):
                 await self._start(events)
                 async for piece in events:
                     await self._send_body(piece, more=not events.over)

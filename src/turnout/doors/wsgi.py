@@ -23,6 +23,7 @@ from turnout.doors.endpoints import EndpointRequest
 from turnout.doors.failures import is_around, passes_on_purpose
 from turnout.doors.heavy import LIGHT_METHODS, HeavyRequest, Recorder
 from turnout.doors.route_templates import wsgi_template
+from turnout.doors.wsgi_client import Client
 from turnout.doors.wsgi_endpoint import (
     Environ,
     StartResponse,
@@ -33,7 +34,7 @@ from turnout.doors.wsgi_endpoint import (
     with_headers,
 )
 from turnout.doors.wsgi_failures import ReplacedStart, status_line
-from turnout.errors import ServedError
+from turnout.errors import CallerGone, ServedError
 from turnout.ports.jobs import Job, JobEnd
 from turnout.settings import Endpoint
 
@@ -64,15 +65,28 @@ class TurnoutMiddleware(Door[App, Environ]):
     def _answer(self, route: Answer, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """A request for one of our own paths, answered on the portal."""
         request_id, started = new_request_id(), self.turnout.clock.monotonic()
-        method = environ["REQUEST_METHOD"]
+        method, client = environ["REQUEST_METHOD"], Client(environ)
         reply: Reply
         try:
             body = self._read_body(environ) if method in WITH_BODY else b""
+            if client.is_gone:
+                # It may have waited for a thread for longer than it cared to.
+                raise CallerGone
             request = self._api_request(
-                environ, method=method, path=path, body=body, request_id=request_id, started=started
+                environ,
+                method=method,
+                path=path,
+                body=body,
+                request_id=request_id,
+                started=started,
+                waits=client.unless_gone,
             )
             events: portal.Pumped[Reply, bytes] = portal.Pumped(portal.portal_loop(), partial(_open, route, request))
             reply = events.head
+        except CallerGone:
+            # Nobody reads it; a server wants a response all the same.
+            start_response("499 Client Closed Request", [("Content-Length", "0")])
+            return []
         except Exception as error:
             # The outermost code of the door: what is no ServedError is a defect of ours.
             reply = error_reply(error, request_id)

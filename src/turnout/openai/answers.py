@@ -78,15 +78,23 @@ def chunk_text(chunk: Mapping[str, Any]) -> str:
     """The text that the chunk adds to the first choice."""
     for choice in chunk.get("choices") or ():
         if choice.get("index", 0) == 0:
-            return (choice.get("delta") or {}).get("content") or ""
+            return _text((choice.get("delta") or {}).get("content"))
     return ""
 
 
 def body_text(body: Mapping[str, Any]) -> str:
     """The text of the first choice; "" where it holds none (a tool call, a refusal)."""
     for choice in body.get("choices") or ():
-        return (choice.get("message") or {}).get("content") or ""
+        return _text((choice.get("message") or {}).get("content"))
     return ""
+
+
+def _text(content: Any) -> str:
+    """The text of a message's content, which some providers give as parts; "" where it is neither."""
+    if isinstance(content, list):
+        texts = (part.get("text") for part in content if isinstance(part, Mapping))
+        return "".join(text for text in texts if isinstance(text, str))
+    return content if isinstance(content, str) else ""
 
 
 def finish_reason(body: Mapping[str, Any]) -> str | None:

@@ -84,10 +84,10 @@ class Chain:
                     try:
                         async with self._clock.timeout_at(attempt.answer_by(request.deadline)):
                             body = await ask(attempt.call)
+                        attempt.succeeded(body)
                     except BaseException as error:
                         failures.add(attempt.failed(error), slot.candidate)
                     else:
-                        attempt.succeeded(body)
                         trace.serve(slot.candidate, attempt.call.progress.dropped)
                         return body
                     finally:
@@ -114,6 +114,9 @@ class Chain:
                                 yield chunk
                         if not whole.finished and not _ended_well(whole, attempt.call.progress):
                             raise MalformedReply("the stream ended before its finish")
+                        # Without each finish it cannot be told from a part of an answer: never stored.
+                        trace.answer, trace.exact = whole.body(), whole.exact and whole.finished
+                        attempt.succeeded(trace.answer)
                     except BaseException as error:
                         # A caller that leaves arrives here as GeneratorExit or CancelledError, and goes on upwards.
                         attempt.broke_off(whole)
@@ -122,9 +125,6 @@ class Chain:
                             raise self._present(broken(fault)) from fault
                         failures.add(fault, slot.candidate)
                     else:
-                        # Without each finish it cannot be told from a part of an answer: never stored.
-                        trace.answer, trace.exact = whole.body(), whole.exact and whole.finished
-                        attempt.succeeded(trace.answer)
                         return
                     finally:
                         attempt.end()

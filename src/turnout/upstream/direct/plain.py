@@ -16,6 +16,8 @@ _FINISHES = frozenset({"stop", "length", "tool_calls", "content_filter", "functi
 _THOUGHT = re.compile(r"<(think|thinking|budget:thinking)>(.*?)</\1>(.*)", re.DOTALL)
 
 MapFinish = Callable[[str], str]
+# Beside choices it is none (upstream/failures.py), and a client would take it for one.
+ERROR = "error"
 
 
 def completion(data: Any, map_finish: MapFinish) -> Body:
@@ -24,7 +26,7 @@ def completion(data: Any, map_finish: MapFinish) -> Body:
     if not isinstance(choices, list) or not choices:
         raise MalformedReply("the provider's answer has no choices")
     try:
-        body = {name: value for name, value in data.items() if value is not None}
+        body = {name: value for name, value in data.items() if value is not None and name != ERROR}
         body["object"] = "chat.completion"
         body["choices"] = [_choice(choice, index, map_finish) for index, choice in enumerate(choices)]
     except (AttributeError, LookupError, TypeError) as error:
@@ -78,7 +80,7 @@ class ChunkReader:
     def read(self, data: Mapping[str, Any]) -> Body | None:
         """The chunk that an event is; None where it holds nothing but usage. Raises AttemptError."""
         try:
-            frame = {name: value for name, value in data.items() if value is not None and name != "usage"}
+            frame = {name: value for name, value in data.items() if value is not None and name not in ("usage", ERROR)}
             usage = data.get("usage") or (data.get("x_groq") or {}).get("usage")
             if usage:
                 self.usage = usage

@@ -182,7 +182,9 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     wires = Wires(
         messages=AnthropicMessages(chat), responses=responses, embeddings=embeddings, completions=Completions(chat)
     )
-    queue = None if settings.queue is None else _queue(settings, clock, chat, pipeline, wires, plugs.get("works"))
+    queue = (
+        None if settings.queue is None else _queue(settings, clock, observer, chat, pipeline, wires, plugs.get("works"))
+    )
     status = build_status(
         settings,
         clock=clock,
@@ -227,12 +229,18 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
 
 
 def _queue(
-    settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, wires: Wires, works: bool | None
+    settings: Settings,
+    clock: Clock,
+    observer: Observer,
+    chat: Chat,
+    pipeline: Pipeline,
+    wires: Wires,
+    works: bool | None,
 ) -> QueueParts:
     # Imported here: an app without a queue loads nothing of it.
     from turnout.queue_assembly import build_queue
 
-    return build_queue(settings, clock, chat, pipeline, (wires.messages, wires.responses), works=works)
+    return build_queue(settings, clock, observer, chat, pipeline, (wires.messages, wires.responses), works=works)
 
 
 def _model_rates(settings: Settings, clock: Clock, gate: Gate) -> ModelRates | None:

@@ -19,10 +19,11 @@ from turnout.jobs.feed import JobFeed
 from turnout.jobs.webhooks import FORBIDDEN, JobWebhooks
 from turnout.jobs.worker import JobWorker
 from turnout.pipeline.pipeline import Pipeline
-from turnout.ports.jobs import Job, Jobs, JobsUnavailable, ModelPlaces
-from turnout.ports.runtime import Clock
+from turnout.ports.jobs import Job, JobEnd, Jobs, JobsUnavailable, ModelPlaces
+from turnout.ports.runtime import Clock, Observer
 from turnout.settings import Settings
 from turnout.stores.factory import jobs_from
+from turnout.telemetry import names
 from turnout.telemetry.trace_context import HEADER
 from turnout.webhooks.address_check import ForbiddenAddress
 from turnout.webhooks.factory import post_from
@@ -66,7 +67,14 @@ class QueueParts:
 
 
 def build_queue(
-    settings: Settings, clock: Clock, chat: Chat, pipeline: Pipeline, wires: Iterable[JobWire], *, works: bool | None
+    settings: Settings,
+    clock: Clock,
+    observer: Observer,
+    chat: Chat,
+    pipeline: Pipeline,
+    wires: Iterable[JobWire],
+    *,
+    works: bool | None,
 ) -> QueueParts:
     """The parts; opens nothing. wires: the other protocols whose requests may become jobs. works: whether this process
     works on jobs; None: as the settings say."""
@@ -86,6 +94,7 @@ def build_queue(
         ttl_s=queue.result_ttl_s,
         kinds=runs.kinds,
         webhooks=None if post is None else JobWebhooks(store, JobPost(post)),
+        ended=partial(observe_end, observer, clock),
     )
     desk = JobDesk(
         store=store,
@@ -99,6 +108,13 @@ def build_queue(
     chat.submissions = desk
     routes = (Route(JOBS_PATH, ("GET", "HEAD", "DELETE"), desk.answer, JOBS_PATH),)
     return QueueParts(store, desk, runs, worker if works else None, routes)
+
+
+def observe_end(observer: Observer, clock: Clock, job: Job, end: JobEnd) -> None:
+    """Tells that the job has ended, how long it waited and how long its last run took."""
+    started = job.started or job.created
+    times = {names.JOB_WAIT: max(0.0, started - job.created), names.JOB_RUN: max(0.0, clock.time() - started)}
+    observer.event(None, names.EVENT_JOB_ENDED, {names.JOB_STATUS: end.status, **times})
 
 
 async def hold_place(store: ModelPlaces, concurrency: int, job: Job, model: str, most: int) -> bool:

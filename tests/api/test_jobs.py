@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -207,6 +208,31 @@ def test_the_apps_own_code_submits(app: App) -> None:
     body = app.http.get("/later").json()
     assert (body["status"], body["priority"]) == ("queued", 7)
     assert app.http.get(body["location"], headers={"prefer": "wait=10"}).json()["status"] == "done"
+
+
+def test_jobs_are_counted_and_timed(door: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By how they ended; how long they waited and ran; how many wait and run, and who works."""
+    monkeypatch.setenv("TURNOUT_STATUS_TOKEN", "a long random text")
+    provider = scripted({"openai/small": ["four", CallerFault("no", status=400)]})
+    with DOORS[door](turnout_with(provider, tmp_path, status={"token_env": "TURNOUT_STATUS_TOKEN"})) as url:
+        app = App(url, provider)
+        for text in ("a", "b"):
+            app.ended(app.submit(text))
+        token = {"authorization": "Bearer a long random text"}
+        lines: list[str] = []
+        ends = time.monotonic() + 10
+        # A job has ended a moment before it is counted.
+        while "turnout_job_run_seconds_count 2.0" not in lines and time.monotonic() < ends:
+            lines = app.http.get("/turnout/metrics", headers=token).text.splitlines()
+    for line in (
+        'turnout_jobs_total{status="done"} 1.0',
+        'turnout_jobs_total{status="failed"} 1.0',
+        "turnout_job_wait_seconds_count 2.0",
+        "turnout_job_run_seconds_count 2.0",
+        "turnout_queue_depth 0.0",
+        "turnout_queue_workers 1.0",
+    ):
+        assert line in lines
 
 
 class Receiver:

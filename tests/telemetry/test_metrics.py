@@ -122,3 +122,18 @@ def test_a_running_turnout_feeds_the_gauge() -> None:
     (gauge,) = _points(reader)["turnout.drift.distance"]
     assert gauge.value == turnout.drift.distance
     assert gauge.value > 0.6
+
+
+def test_a_jobs_end_is_counted_and_timed() -> None:
+    """By its status; how long it waited, and how long it ran."""
+    reader = InMemoryMetricReader()
+    observer = MetricsObserver(Settings.of(CONFIG), MeterProvider([reader], shutdown_on_exit=False))
+    for status in ("done", "failed"):
+        attributes = {"turnout.job.status": status, "turnout.job.wait": 2.0, "turnout.job.run": 0.5}
+        observer.event(None, "turnout.job.ended", attributes)
+    points = _points(reader)
+    assert {point.attributes["turnout.job.status"]: point.value for point in points["turnout.job.ended"]} == {
+        "done": 1,
+        "failed": 1,
+    }
+    assert [(points[f"turnout.job.{name}"][0].sum) for name in ("wait", "run")] == [4.0, 1.0]

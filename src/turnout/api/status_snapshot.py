@@ -163,6 +163,8 @@ class Snapshots:
             "circuit_open": [((name,), float(row["state"] != "closed")) for name, row in snapshot["circuits"].items()],
             "store_up": [((), float(snapshot["store"]["up"]))],
             "queue_depth": [((), float(snapshot["queue"]["depth"] or 0))],
+            "queue_running": [((), float(snapshot["queue"].get("running") or 0))],
+            "queue_workers": [((), float(snapshot["queue"].get("workers") or 0))],
             "queue_oldest": [((), float(snapshot["queue"].get("oldest_s") or 0.0))],
             "alerts": [((row["rule"],), 1.0) for row in snapshot["alerts"] if row.get("firing")],
         }

@@ -46,7 +46,7 @@ class JobWorker:
     """Works on jobs on the event loop that it is started on.
 
     run: does one job; its second argument adds chunk events. kinds: gives those that this process can do.
-    concurrency: how many may run at once, over all workers.
+    concurrency: how many may run at once, over all workers. ended: called with each job that has ended here.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class JobWorker:
         ttl_s: float,
         kinds: Callable[[], Collection[str]],
         webhooks: JobWebhooks | None,
+        ended: Callable[[Job, JobEnd], None] = lambda job, end: None,
     ) -> None:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._jobs = jobs
@@ -72,6 +73,7 @@ class JobWorker:
         self._ttl_s = ttl_s
         self._kinds = kinds
         self._webhooks = webhooks
+        self._ended = ended
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tokens: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
@@ -193,8 +195,10 @@ class JobWorker:
             ended = await self._persist(lambda: self._jobs.finish(job.id, job.token, ending, self._ttl_s))
         if not ended:
             raise ClaimLost
-        if self._webhooks is not None and isinstance(ending, JobEnd) and job.webhook_url:
-            self._webhooks.wake()
+        if isinstance(ending, JobEnd):
+            self._ended(job, ending)
+            if self._webhooks is not None and job.webhook_url:
+                self._webhooks.wake()
 
     async def _give_back(self, job: Job) -> None:
         """This worker stops: the job waits for another, at once."""

@@ -169,6 +169,11 @@ class Counters:
                 self.add("store_changes", "found" if self.store_up else "lost")
             case names.EVENT_BUDGET_ALERT:
                 self.add("budget_alerts", str(attributes[names.BUDGET_POLICY]), str(attributes[names.BUDGET_ALERT]))
+            case names.EVENT_JOB_ENDED:
+                self.add("jobs", str(attributes[names.JOB_STATUS]))
+                self.time("job_wait", float(attributes[names.JOB_WAIT]))
+                self.time("job_run", float(attributes[names.JOB_RUN]))
+                self.changed()
             case names.EVENT_DRIFT_MEASURED:
                 self.drift = float(attributes[names.DRIFT_DISTANCE])
                 self.novel = float(attributes[names.NOVEL_SHARE])

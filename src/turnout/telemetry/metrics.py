@@ -29,6 +29,7 @@ _COUNTER_ATTRIBUTES = frozenset(
         names.SKIP_REASON,
         names.BUDGET_POLICY,
         names.BUDGET_ALERT,
+        names.JOB_STATUS,
     }
 )
 
@@ -56,6 +57,10 @@ class MetricsObserver:
         self._first_chunk = histogram(first_chunk, "s", "Time to the first chunk", names.SECONDS_BOUNDS)
         self._tokens = _Tokens(meter, latest=latest)
         self._events: dict[str, metrics.Counter] = {}
+        self._timed = {
+            event: {name: histogram(name, "s", text, names.SECONDS_BOUNDS) for name, text in timed.items()}
+            for event, timed in names.TIMED.items()
+        }
         self._gauges = {
             event: {name: meter.create_gauge(name, "1", description) for name, description in gauges.items()}
             for event, gauges in names.GAUGES.items()
@@ -90,6 +95,8 @@ class MetricsObserver:
             for attribute, gauge in self._gauges[name].items():
                 gauge.set(float(attributes[attribute]))
             return
+        for attribute, timed in self._timed.get(name, {}).items():
+            timed.record(float(attributes[attribute]))
         counter = self._events.get(name)
         if counter is None:
             counter_name = names.COUNTER_NAMES.get(name, name)

@@ -55,6 +55,10 @@ DRIFT_DISTANCE: Final = "turnout.drift.distance"
 NOVEL_SHARE: Final = "turnout.drift.novel_share"
 DRIFTED: Final = "turnout.drift.drifted"
 EVENT_DRIFT_MEASURED: Final = "turnout.drift.measured"
+EVENT_JOB_ENDED: Final = "turnout.job.ended"
+JOB_STATUS: Final = "turnout.job.status"
+JOB_WAIT: Final = "turnout.job.wait"
+JOB_RUN: Final = "turnout.job.run"
 
 # Events, on the span of the attempt or of the request, and their attributes.
 CIRCUIT_CHANGED: Final = "turnout.circuit.changed"
@@ -103,6 +107,10 @@ TOKEN_USAGE: Final = "gen_ai.client.token.usage"
 TOKEN_TYPE: Final = "gen_ai.token.type"
 # Counters that are not named as the event that they count.
 COUNTER_NAMES: Final[Mapping[str, str]] = {EVENT_BUDGET_ALERT: "turnout.budget.alerts"}
+# Events that are timed: their attributes, each a histogram of seconds of its own name, and its description.
+TIMED: Final[Mapping[str, Mapping[str, str]]] = {
+    EVENT_JOB_ENDED: {JOB_WAIT: "From a job's acceptance to its last run", JOB_RUN: "A job's last run"},
+}
 # Events that measure: their attributes, each a gauge of its own name, and its description. They happen all the
 # time, so no span holds them.
 GAUGES: Final[Mapping[str, Mapping[str, str]]] = {

@@ -64,6 +64,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "attempts": Metric(
         name="turnout_attempts_total", help="Tries of models, by how they ended", labels=("model", "outcome")
     ),
+    "jobs": Metric(name="turnout_jobs_total", help="Jobs that have ended", labels=("status",)),
     "retries": Metric(name="turnout_retries_total", help="Attempts after a failed one of the model", labels=("model",)),
     "skips": Metric(
         name="turnout_skips_total", help="Candidates that were not called, and why", labels=("model", "reason")
@@ -106,6 +107,8 @@ TIMINGS: Final[Mapping[str, Timing]] = {
     "turnout": Timing(name="turnout_own_seconds", help="Turnout's own time for a request"),
     "inference": Timing(name="turnout_inference_seconds", help="Time in attempts of models", labels=("model",)),
     "first_chunk": Timing(name="turnout_first_chunk_seconds", help="From an attempt's start to its first content"),
+    "job_wait": Timing(name="turnout_job_wait_seconds", help="From a job's acceptance to its last run"),
+    "job_run": Timing(name="turnout_job_run_seconds", help="A job's last run"),
     "app": Timing(name="turnout_app_seconds", help="The app's own time at its endpoints, until its response begins"),
 }
 GAUGES: Final[Mapping[str, Metric]] = {
@@ -123,6 +126,8 @@ GAUGES: Final[Mapping[str, Metric]] = {
         labels=("key", "window"),
     ),
     "queue_depth": Metric(name="turnout_queue_depth", help="Jobs that wait"),
+    "queue_running": Metric(name="turnout_queue_running", help="Jobs that run"),
+    "queue_workers": Metric(name="turnout_queue_workers", help="Processes that work on jobs, seen within 30 s"),
     "queue_oldest": Metric(name="turnout_queue_oldest_seconds", help="How long the oldest job has waited"),
     "store_up": Metric(name="turnout_store_up", help="0 while Redis is lost to this process"),
     "drift": Metric(name="turnout_drift_distance", help="How far the last scores are from the training logs'"),

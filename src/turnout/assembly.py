@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -56,6 +57,7 @@ from turnout.webhooks.factory import sender_from
 from turnout.webhooks.sender import WebhookSender
 
 if TYPE_CHECKING:
+    from turnout.caching.semantic.similar import SimilarQuestions
     from turnout.queue_assembly import QueueParts
 
 log = logging.getLogger("turnout")
@@ -73,6 +75,8 @@ class Plugs(TypedDict, total=False):
     observer: Observer | None
     # Whether this process works on jobs; None: as the settings say.
     works: bool | None
+    # The app's own function of a text that returns its vector.
+    embedder: Callable[[str], Sequence[float]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         prices=prices,
         limits=limits,
         budget_alerts=budget_alerts,
+        similar=_similar(settings, clock, plugs.get("embedder")),
     )
     pipeline = Pipeline(collaborators)
     embeddings = EmbeddingsApi(EmbeddingPipeline(collaborators, stores.entries))
@@ -195,6 +200,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         policies=policies,
         sender=sender,
         is_ready=litellm_import.loaded if plugs.get("provider") is None else lambda: True,
+        semantic=pipeline.semantic,
         queue_figures=None if queue is None else queue.figures,
         queue_warning=None if queue is None else queue.desk.warning,
     )
@@ -248,6 +254,17 @@ def _model_rates(settings: Settings, clock: Clock, gate: Gate) -> ModelRates | N
     return ModelRates(settings=settings, clock=clock, gate=gate) if limited else None
 
 
+def _similar(
+    settings: Settings, clock: Clock, embedder: Callable[[str], Sequence[float]] | None
+) -> SimilarQuestions | None:
+    if not (settings.cache.enabled and settings.cache.semantic.enabled):
+        return None
+    # Imported here: an app without a semantic cache loads nothing of it.
+    from turnout.semantic_assembly import build_similar
+
+    return build_similar(settings, clock, embedder)
+
+
 def _stores(settings: Settings, clock: Clock, observer: Observer, gate: Gate | None) -> Stores:
     stores = stores_from(settings, clock, partial(report_store_change, observer))
     return stores if gate is None else replace(stores, gate=gate)
@@ -261,8 +278,8 @@ def _warn(settings: Settings, scorer: Scorer) -> None:
             "train your own: turnout train LOGS -o FILE",
             DEFAULT_SHARE,
         )
-    ignored = []
-    if settings.cache.semantic.enabled:
-        ignored.append("cache.semantic")
-    if ignored:
-        log.warning("these settings are checked but not acted on in this version: %s", ", ".join(ignored))
+    if settings.cache.semantic.enabled and settings.redis is not None:
+        log.warning(
+            "[cache.semantic]: answers are shared through Redis, but each worker has its own index of similar "
+            "questions, and its own checks"
+        )

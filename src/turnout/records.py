@@ -195,6 +195,7 @@ class Outcome:
     error: the code of the error that was served, or None. age_s: of a cached answer.
     limits: the headers that tell the rate limits which applied. dropped: parameters left out of the call that
     answered, because they change no answer. cache_key: what its answer is stored by; None: it is not stored.
+    similarity: of a semantic hit, the cosine between the two questions, in [-1, 1].
     request: what was asked.
     """
 
@@ -221,4 +222,5 @@ class Outcome:
     dropped: tuple[str, ...] = ()
     operation: Operation = "chat"
     cache_key: bytes | None = field(default=None, repr=False)
+    similarity: float | None = None
     request: ChatRequest | None = field(default=None, repr=False, compare=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from turnout.api.access import StatusAccess
 from turnout.api.feedback import Feedback
@@ -23,6 +23,9 @@ from turnout.telemetry.feedback_log import FeedbackLog
 from turnout.telemetry.ticker import Ticker
 from turnout.upstream.bulkhead import Bulkhead
 from turnout.webhooks.sender import WebhookSender
+
+if TYPE_CHECKING:
+    from turnout.pipeline.semantic import SemanticAnswers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ def build_status(
     is_ready: Callable[[], bool],
     queue_figures: Callable[[], Awaitable[Mapping[str, Any]]] | None = None,
     queue_warning: Callable[[], Awaitable[str]] | None = None,
+    semantic: SemanticAnswers | None = None,
 ) -> StatusParts:
     """The parts; opens nothing. is_ready: whether nothing slow is left for a request to wait for. queue_figures,
     queue_warning: what is shown of the job queue, and what is wrong with it; None where there is none."""
@@ -61,6 +65,7 @@ def build_status(
         policies=policies,
         shared=shared,
         queue=queue_figures,
+        semantic=None if semantic is None else semantic.figures,
     )
     alert_watch = AlertWatch(
         keeper=keeper,
@@ -81,6 +86,7 @@ def build_status(
             clock=clock,
             feedback_log=FeedbackLog(settings.log.path) if settings.log.path else None,
             shared=shared,
+            report_wrong=None if semantic is None else semantic.report_wrong,
         ),
         health=Health(is_ready, queue_warning),
     )

@@ -223,6 +223,8 @@ class Turnout:
             await self.api.forget(key, user if self.settings.status.user_ids else key)
         if self._parts.queue is not None and key is not None and endpoint is None:
             await self._parts.queue.purge(key)
+        if self._pipeline.semantic is not None:
+            await self._pipeline.semantic.purge(user=key, endpoint=endpoint)
         purged = await self._stores.cache_admin.purge(user=key, endpoint=endpoint)
         forget_unpacked()
         return purged

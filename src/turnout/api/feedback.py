@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Callable
 from typing import Any
 
 from turnout.api.access import StatusAccess
@@ -31,7 +32,7 @@ FOUND_WITHIN_S = 1.5
 
 class Feedback:
     """Counts ratings, and appends them beside the request log where there is one. shared: other processes answer
-    requests too."""
+    requests too. report_wrong: given the request whose cached answer was wrong."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Feedback:
         clock: Clock,
         feedback_log: FeedbackLog | None,
         shared: bool,
+        report_wrong: Callable[[str], None] | None = None,
     ) -> None:
         self._access = access
         self._keeper = keeper
@@ -49,6 +51,7 @@ class Feedback:
         self._clock = clock
         self._log = feedback_log
         self._shared = shared
+        self._report_wrong = report_wrong
 
     async def answer(self, request: ApiRequest) -> ApiReply:
         """204. Raises InvalidRequest for a body that holds no rating, NotFound for an answer that is not known, or that
@@ -65,6 +68,8 @@ class Feedback:
             await asyncio.to_thread(self._log.append, request_id, quality)
         if quality < WRONG and answer.cache in SERVED_FROM_CACHE and answer.cache_key is not None:
             await self._evict(answer)
+            if self._report_wrong is not None:
+                self._report_wrong(request_id)
         return ApiReply(status=204, headers=[("x-request-id", request.request_id)], body=b"")
 
     async def _find(self, request_id: str) -> RememberedAnswer | None:

@@ -25,6 +25,8 @@ def outcome_headers(outcome: Outcome, *, whole: bool = True) -> Headers:
         headers.extend(_switch_headers(outcome.decision))
     if status := CACHE_STATUS[outcome.cache]:
         headers.append(("cache-status", status))
+    if outcome.similarity is not None:
+        headers.append(("x-turnout-similarity", f"{outcome.similarity:.4f}"))
     if outcome.age_s is not None:
         headers.append(("age", str(int(outcome.age_s))))
     if outcome.dropped:

@@ -41,6 +41,7 @@ class Sources:
     shared: bool
     alerts: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     queue: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
+    semantic: Callable[[], Mapping[str, Any]] | None = None
 
     async def queue_figures(self) -> Mapping[str, Any]:
         """How many jobs wait and how long the oldest has; zero and null where there is no queue."""
@@ -105,6 +106,10 @@ class Snapshots:
         rows = [json.loads(decision) for decision in decisions]
         figures = summary(merged(buckets), sources.settings.every_model)
         figures["routing"] |= self._routing(rows)
+        if sources.semantic is not None:
+            figures["semantic"] |= {"enabled": True, **sources.semantic()}
+        else:
+            figures["semantic"]["enabled"] = False
         top = sorted(spenders.items(), key=lambda item: -item[1])[:MOST_USERS]
         counters = sources.keeper.counters
         return {
@@ -168,6 +173,9 @@ class Snapshots:
             "queue_oldest": [((), float(snapshot["queue"].get("oldest_s") or 0.0))],
             "alerts": [((row["rule"],), 1.0) for row in snapshot["alerts"] if row.get("firing")],
         }
+        for name in ("estimate", "bound", "hit_rate"):
+            if snapshot["semantic"].get(name) is not None:
+                rows[f"semantic_{name}"] = [((), snapshot["semantic"][name])]
         if snapshot["routing"]["drift"] is not None:
             rows["drift"] = [((), snapshot["routing"]["drift"])]
         # Of users none: they are many.

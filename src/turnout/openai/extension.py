@@ -20,10 +20,6 @@ def _boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "must be true or false"
 
 
-def _off(value: Any) -> str | None:
-    return None if value is False else "must be false: there are no answers to similar requests in this version"
-
-
 def _tier(value: Any) -> str | None:
     return None if value in ("cheap", "expensive") else 'must be "cheap" or "expensive"'
 
@@ -49,8 +45,7 @@ KEYS: Mapping[str, Check] = {
     "cache": _boolean,
     "deadline_ms": _milliseconds,
     "priority": _priority,
-    # Asks for what every request gets as long as similar requests share no answers.
-    "semantic": _off,
+    "semantic": _boolean,
     "tag": _text,
     "threshold": _share,
     "tier": _tier,

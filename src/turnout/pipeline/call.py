@@ -5,9 +5,10 @@ Values and their types; nothing here waits or decides.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from turnout.caching.entries import StoredAnswer
 from turnout.caching.flights import Flight, Flights, Listener
@@ -31,10 +32,14 @@ from turnout.upstream.bulkhead import Bulkhead
 from turnout.upstream.call_trace import CallTrace
 from turnout.upstream.chain import Chain
 
+if TYPE_CHECKING:
+    from turnout.caching.semantic.similar import AskedQuestion, SimilarQuestions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collaborators:
-    """What the pipeline works with; all of it outlives every request. prices, limits: by configured model name."""
+    """What the pipeline works with; all of it outlives every request. prices, limits: by configured model name.
+    chance: a number in [0, 1) a call."""
 
     settings: Settings
     clock: Clock
@@ -51,6 +56,8 @@ class Collaborators:
     limits: Callable[[str], TokenLimits]
     observer: Observer
     budget_alerts: BudgetAlerts
+    similar: SimilarQuestions | None = None
+    chance: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,7 @@ class Call:
     reservation: what it claims of limits and budgets; its fields are written by `reservation` alone.
     failed: models that have just failed in the call that it followed. conversation: the one it belongs to, if any.
     owner: for whom its answer is stored, where that is another than its caller.
+    question: where a similar one's answer may serve it. Written to by `semantic`.
     """
 
     request: ChatRequest
@@ -82,6 +90,7 @@ class Call:
     failed: frozenset[str] = frozenset()
     conversation: ConversationState | None = None
     owner: Caller | None = None
+    question: AskedQuestion | None = None
 
 
 @dataclass(slots=True, kw_only=True)

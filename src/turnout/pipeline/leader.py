@@ -77,6 +77,8 @@ class Leader:
         self._flights = flights
         self._fitting = collaborators.fitting
         self._conversations = collaborators.conversations
+        # Given each call whose answer was stored, once it is.
+        self.on_stored: Callable[[Call, StoredAnswer], None] | None = None
 
     def lead(self, call: Call, *, joinable: bool) -> AnswerListener:
         """Begins a flight for this call, and listens to it. joinable: others may, under the reservation's lease."""
@@ -120,6 +122,8 @@ class Leader:
             if not settled:
                 await self._settle(call, progress.trace, lease, store, pin)
             self._flights.remove(call.key, flight)
+        if store is not None and self.on_stored is not None:
+            self.on_stored(call, answer)
 
     async def _settle(
         self, call: Call, trace: CallTrace, lease: str, store: Store | None, pin: PinUpdate | None

@@ -22,13 +22,16 @@ TRUNCATED = (b"length", b"content_filter")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyAnswer:
-    """A whole answer at hand, and where it came from. age_s: of a cached one."""
+    """A whole answer at hand, and where it came from. age_s: of a cached one. similarity, key: of a semantic
+    hit, how similar its question is, and what the answer is stored by."""
 
     answer: StoredAnswer
     cache: CacheState
     reason: Reason
     tier: ServedTier
     age_s: float | None = None
+    similarity: float | None = None
+    key: bytes | None = None
 
 
 def cached_answer(stored: Stored, cache: CacheState) -> ReadyAnswer | None:
@@ -107,6 +110,8 @@ def answer_outcome(state: CallState, ready: ReadyAnswer, spent: Times, *, stream
         usage=Usage() if from_cache and not ready.answer.model else ready.answer.usage,
         streamed=streamed,
         age_s=ready.age_s,
+        similarity=ready.similarity,
+        cache_key=ready.key or state.call.key,
     )
 
 
@@ -156,6 +161,7 @@ def _outcome(state: CallState, spent: Times, **fields: Any) -> Outcome:
     trace, call = state.trace, state.call
     attempts = tuple(trace.attempts) if trace is not None else ()
     firsts = [attempt.first_chunk_s for attempt in attempts if attempt.first_chunk_s is not None]
+    fields.setdefault("cache_key", call.key)
     return Outcome(
         request_id=call.context.request_id,
         attempts=attempts,
@@ -167,7 +173,6 @@ def _outcome(state: CallState, spent: Times, **fields: Any) -> Outcome:
         first_chunk_s=firsts[-1] if firsts else None,
         user=call.context.caller.user,
         endpoint=call.context.caller.endpoint,
-        cache_key=call.key,
         request=call.request,
         limits=call.reservation.headers,
         dropped=trace.dropped if trace is not None else (),

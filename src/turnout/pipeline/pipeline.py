@@ -3,6 +3,7 @@
 complete() and stream()   begin: model, cache key, reservation -> enter the gate (admission, reservation)
 hit                       the stored answer: nothing is called, scored or spent
 follow                    listen to the flight that makes this call already (follower, flight_frames)
+                          before it: a similar question's answer, where the promise allows (semantic)
 lead                      decide -> call upstream -> store -> leave the gate, as a flight (leader)
 delivery                  wait for the flight as this caller does; a stale or plain answer when no model answered
 outcomes                  over, one way or another: one outcome
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from turnout.caching.flights import Flights, Listener
 from turnout.context import RequestContext
@@ -42,6 +43,9 @@ from turnout.ports.limits import BudgetRefused, RateRefused
 from turnout.records import Decision
 from turnout.routing.catalog import ModelSelection
 
+if TYPE_CHECKING:
+    from turnout.pipeline.semantic import SemanticAnswers
+
 
 class Pipeline:
     """Takes requests from their identity to their outcome. Holds no request's state."""
@@ -67,6 +71,16 @@ class Pipeline:
             self._refresher = Refresher(
                 collaborators, self._reservations, self._admission, self._leader, self._reporter
             )
+        self.semantic = self._build_semantic()
+
+    def _build_semantic(self) -> SemanticAnswers | None:
+        similar = self._collaborators.similar
+        if similar is None:
+            return None
+        # Imported here: most apps have no semantic cache.
+        from turnout.pipeline.semantic import SemanticAnswers
+
+        return SemanticAnswers(self._collaborators, similar, self._admission, self._leader, self._reservations)
 
     async def complete(self, request: ChatRequest, context: RequestContext) -> Completion:
         """The whole answer. Raises ServedError."""
@@ -141,6 +155,8 @@ class Pipeline:
         if self._refresher is not None:
             await self._refresher.drain()
         await self._flights.drain()
+        if self.semantic is not None:
+            await self.semantic.drain()
         await self._collaborators.bulkhead.drain()
 
     def _begin(self, request: ChatRequest, context: RequestContext) -> CallState:
@@ -160,6 +176,8 @@ class Pipeline:
             token=self._collaborators.observer.request_started(context.request_id),
             conversation=conversation,
         )
+        if self.semantic is not None and call.key is not None:
+            call = replace(call, question=self.semantic.question(call))
         return CallState(call=call)
 
     async def _enter_again(self, state: CallState, error: ServedError) -> ReadyAnswer | AnswerListener:
@@ -195,6 +213,8 @@ class Pipeline:
             case Follow():
                 state.listener = self._follower.follow(call, ask, verdict)
             case Lead():
+                if self.semantic is not None and (ready := await self.semantic.look_up(call)) is not None:
+                    return ready
                 state.listener = self._leader.lead(call, joinable=True)
             case RateRefused() | BudgetRefused():
                 raise refusal_error(verdict)

@@ -66,6 +66,10 @@ class Reservations:
         """The reservation of a request that begins. Nothing is claimed yet."""
         return Reservation(self, request, selection, *self.claims(caller))
 
+    def open_check(self, request: ChatRequest, selection: ModelSelection) -> Reservation:
+        """The reservation of a call that checks a semantic hit: out of the checks' own budget, and the total one."""
+        return Reservation(self, request, selection, (), self._policies.check_budgets(self.clock.time()))
+
     def claims(self, caller: Caller) -> tuple[tuple[RateClaim, ...], tuple[BudgetClaim, ...]]:
         """The rate limits and budgets that apply to this caller."""
         if not self._policies.any:

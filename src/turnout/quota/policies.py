@@ -36,6 +36,7 @@ class Policies:
             name: replace(endpoint, rate=strictest(endpoint.rate), budget=strictest(endpoint.budget))
             for name, endpoint in settings.endpoints.items()
         }
+        self._checks = strictest(settings.cache.semantic.checks_usd)
         self._zone = ZoneInfo(settings.budgets.time_zone)
         own = settings.endpoints.values()
         limits = settings.limits
@@ -75,6 +76,13 @@ class Policies:
         return (
             *self._claims("user", caller.user_key, self._budgets.per_user, now),
             *self._claims("endpoint", endpoint_key(caller.endpoint), own, now),
+            *self._claims("total", "total", self._budgets.total, now),
+        )
+
+    def check_budgets(self, now: float) -> tuple[BudgetClaim, ...]:
+        """The budgets of the calls that check semantic hits."""
+        return (
+            *self._claims("checks", "checks", self._checks, now),
             *self._claims("total", "total", self._budgets.total, now),
         )
 

@@ -59,6 +59,9 @@ class Budget:
     calendar: Calendar | None = None
     rolling_s: int | None = None
 
+    def __str__(self) -> str:
+        return f"{self.usd:f}/{self.calendar or f'{self.rolling_s}s'}"
+
     @classmethod
     def parse(cls, text: str) -> Budget:
         """`"1/day"`, `"20/week"`, `"100/month"` (calendar), `"5/24h"` (rolling). Raises SettingsError."""

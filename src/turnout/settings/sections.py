@@ -217,14 +217,21 @@ class Responses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Semantic:
-    """The settings of answers for similar requests; nothing uses them yet."""
+    """Answers for similar questions: whether there are any, and how often they may be wrong."""
 
     enabled: bool = False
+    # What gives questions their vectors: "wordllama", which `turnout[semantic]` installs.
     embedder: str = "wordllama"
+    # The share of semantic hits that a model would have answered differently.
     max_error: float = 0.02
+    # A file of `turnout train-cache`; empty: the shipped one.
+    verifier: str = ""
+    # What comparing semantic hits with a model's own answers may cost; empty: such checks wait for the client.
+    checks_usd: tuple[Budget, ...] = (Budget(Decimal(1), calendar="day"),)
 
     def __post_init__(self) -> None:
         check_share(self, "max_error")
+        require(self.embedder == "wordllama", "embedder", self.embedder, 'must be "wordllama" in this version')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +316,8 @@ class Endpoint:
 
     prompt: str = ""
     heavy: bool = False
+    # False: its questions are answered by no similar one's answer, and theirs by none of its.
+    semantic: bool = True
     rate: tuple[Rate, ...] = ()
     budget: tuple[Budget, ...] = ()
 

@@ -40,6 +40,10 @@ def _beside(mapping: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     values = dict(mapping)
     if isinstance(queue := values.get("queue"), dict):
         values["queue"] = {"path": "turnout-jobs.sqlite", **queue}
+    if isinstance(cache := values.get("cache"), dict) and isinstance(semantic := cache.get("semantic"), dict):
+        path = semantic.get("verifier")
+        if isinstance(path, str) and path:
+            values["cache"] = {**cache, "semantic": {**semantic, "verifier": str(folder / path)}}
     for section, name in (("routing", "scorer"), ("log", "path"), ("queue", "path")):
         part = values.get(section)
         path = part.get(name) if isinstance(part, dict) else None

@@ -174,6 +174,10 @@ class Counters:
                 self.time("job_wait", float(attributes[names.JOB_WAIT]))
                 self.time("job_run", float(attributes[names.JOB_RUN]))
                 self.changed()
+            case names.EVENT_SEMANTIC_CHECK:
+                self.add("semantic_checks", "agrees" if attributes[names.CHECK_AGREES] else "differs")
+                if cost := int(attributes[names.CHECK_COST]):
+                    self.add("semantic_check_cost", amount=cost)
             case names.EVENT_DRIFT_MEASURED:
                 self.drift = float(attributes[names.DRIFT_DISTANCE])
                 self.novel = float(attributes[names.NOVEL_SHARE])

@@ -122,6 +122,20 @@ def cache_figures(counts: Counts) -> dict[str, Any]:
     }
 
 
+def semantic_figures(counts: Counts) -> dict[str, Any]:
+    """What answers for similar questions saved, what their checks cost, and how these ended."""
+    results, cost = counts.by("semantic_checks"), counts.total("semantic_check_cost")
+    saved = counts.by("saving").get("semantic", 0)
+    return {
+        "served": counts.by("requests", 3).get("semantic", 0),
+        "compared": sum(results.values()),
+        "differing": results.get("differs", 0),
+        "checks_usd": usd(cost),
+        "saving_usd": usd(saved),
+        "net_saving_usd": usd(saved - cost),
+    }
+
+
 def _usage(counts: Counts, place: int, name: str) -> dict[str, int]:
     kinds = {"prompt": 0, "completion": 0, "cached": 0, "reasoning": 0}
     for labels, amount in counts.rows("tokens"):
@@ -216,6 +230,7 @@ def summary(sums: Mapping[str, int], models: Iterable[str]) -> dict[str, Any]:
             "mean_quality": round(quality / feedback, 6) if feedback else None,
             "evicted": counts.total("evicted"),
         },
+        "semantic": semantic_figures(counts),
     }
 
 

@@ -88,6 +88,16 @@ METRICS: Final[Mapping[str, Metric]] = {
     "feedback_quality": Metric(
         name="turnout_feedback_quality_total", help="Sum of the ratings, each in [0, 1]", labels=("tier",), scale=MICRO
     ),
+    "semantic_checks": Metric(
+        name="turnout_semantic_checks_total",
+        help="Answers compared with a similar question's, by whether they agree",
+        labels=("result",),
+    ),
+    "semantic_check_cost": Metric(
+        name="turnout_semantic_check_cost_usd_total",
+        help="USD paid for checks of semantic hits, part of no other cost",
+        scale=NANO,
+    ),
     "evicted": Metric(
         name="turnout_evicted_by_feedback_total", help="Stored answers that a rating removed", labels=("cache",)
     ),
@@ -131,6 +141,15 @@ GAUGES: Final[Mapping[str, Metric]] = {
     "queue_oldest": Metric(name="turnout_queue_oldest_seconds", help="How long the oldest job has waited"),
     "store_up": Metric(name="turnout_store_up", help="0 while Redis is lost to this process"),
     "drift": Metric(name="turnout_drift_distance", help="How far the last scores are from the training logs'"),
+    "semantic_estimate": Metric(
+        name="turnout_semantic_error_estimate", help="The error rate among this process' checks of semantic hits"
+    ),
+    "semantic_bound": Metric(
+        name="turnout_semantic_error_bound", help="What that error rate is below, but for a chance of 2 %"
+    ),
+    "semantic_hit_rate": Metric(
+        name="turnout_semantic_hit_rate", help="The share of this process' semantic look-ups that were hits"
+    ),
     "alerts": Metric(name="turnout_alert_firing", help="1 while an alert fires", labels=("rule",)),
 }
 

@@ -22,7 +22,7 @@ _NONE: Substitutions = {}
 def find_difference(one: Question, other: Question, substitutions: Substitutions = _NONE) -> Difference | None:
     """The most telling kind of difference, or None where the two ask the same. substitutions: words that were found to
     say the same in these questions."""
-    content, others = _apply(one.content, substitutions), _apply(other.content, substitutions)
+    content, others = apply(one.content, substitutions), apply(other.content, substitutions)
     if one.code != other.code:
         return _kind_of(one.content, other.content) if _is_telling(content, others) else "code"
     if content == others:
@@ -38,7 +38,7 @@ def find_substitutions(one: Question, other: Question, known: Substitutions = _N
     `one` in its place. None where there is more to it, or nothing."""
     if find_difference(one, other, known) != "word":
         return None
-    mine, others = _apply(one.content, known), _apply(other.content, known)
+    mine, others = apply(one.content, known), apply(other.content, known)
     if len(mine) == len(others):
         pairs = {(theirs, ours) for ours, theirs in zip(mine, others, strict=True) if ours != theirs}
         both = {word for pair in pairs for word in pair}
@@ -52,7 +52,8 @@ def find_substitutions(one: Question, other: Question, known: Substitutions = _N
     return None
 
 
-def _apply(content: tuple[str, ...], substitutions: Substitutions) -> tuple[str, ...]:
+def apply(content: tuple[str, ...], substitutions: Substitutions) -> tuple[str, ...]:
+    """The content with each word by what stands for it."""
     if not substitutions:
         return content
     return tuple(word for word in (substitutions.get(word, word) for word in content) if word)

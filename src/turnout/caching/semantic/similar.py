@@ -1,0 +1,173 @@
+"""The questions whose answers may serve similar ones: found, judged, checked, remembered."""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import mul
+from typing import Any
+
+from turnout.caching.semantic.candidates import NEIGHBOURS, Candidate, Candidates
+from turnout.caching.semantic.comparison import LEAST_SIMILARITY, digest, may_agree, plain
+from turnout.caching.semantic.promise import Promise
+from turnout.caching.semantic.words import LONGEST_TEXT, question_of
+from turnout.ports.semantic import Embedder, SemanticEntry, SemanticStore
+
+log = logging.getLogger("turnout")
+
+# Semantic hits that a rating may still come for.
+MOST_SERVED = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class AskedQuestion:
+    """The last user turn of one request. scope: of all else that shapes its answer. vector, candidate: written when it
+    is looked up; b"" and None where it was not, or nothing was found."""
+
+    text: str
+    scope: bytes
+    vector: bytes = b""
+    candidate: Candidate | None = None
+
+
+@dataclass(slots=True)
+class _Figures:
+    lookups: int = 0
+    hits: int = 0
+    failed: int = 0
+
+
+class SimilarQuestions:
+    """One process' questions and what it knows about them. now: seconds since 1970."""
+
+    def __init__(
+        self,
+        *,
+        embedder: Embedder,
+        store: SemanticStore,
+        candidates: Candidates,
+        promise: Promise,
+        now: Callable[[], float],
+    ) -> None:
+        self._embedder = embedder
+        self.store = store
+        self._candidates = candidates
+        self.promise = promise
+        self._now = now
+        self._figures = _Figures()
+        self._served: OrderedDict[str, tuple[Candidate, str]] = OrderedDict()
+
+    async def find(self, asked: AskedQuestion) -> Candidate | None:
+        """The candidate for this question, kept on it too. None where there is none or the embedder failed."""
+        self._figures.lookups += 1
+        question = question_of(asked.text)
+        asked.vector = await self._embed(" ".join(question.words))
+        if asked.vector:
+            neighbours = self.store.nearest(asked.scope, asked.vector, NEIGHBOURS, self._now())
+            asked.candidate = self._candidates.judge(question, asked.scope, neighbours)
+        return asked.candidate
+
+    def allows(self, candidate: Candidate) -> bool:
+        """Whether the candidate may be served, by the promise."""
+        return candidate.learnable is None and self.promise.allows(candidate.probability)
+
+    def note_served(self, request_id: str, candidate: Candidate, user: str) -> None:
+        """Counts a semantic hit, and remembers it for a rating."""
+        self._figures.hits += 1
+        self._served[request_id] = (candidate, user)
+        if len(self._served) > MOST_SERVED:
+            self._served.popitem(last=False)
+
+    async def add(self, asked: AskedQuestion, *, key: bytes, user: str, endpoint: str, ttl_s: float) -> None:
+        """Keeps the question, whose answer was stored under this key."""
+        vector = asked.vector or await self._embed(" ".join(question_of(asked.text).words))
+        if vector:
+            entry = SemanticEntry(
+                key=key,
+                scope=asked.scope,
+                question=asked.text,
+                vector=vector,
+                fresh_until=self._now() + ttl_s,
+                user=user,
+                endpoint=endpoint,
+            )
+            await self.store.add(entry)
+
+    async def agree(self, answer: str, other: str) -> bool:
+        """Whether two answers say the same: in the same words, or with near vectors and the same numbers."""
+        if plain(answer) == plain(other):
+            return True
+        if not may_agree(answer, other):
+            return False
+        one, two = await self._embed(answer), await self._embed(other)
+        if not one or not two or len(one) != len(two):
+            return False
+        cosine: float = sum(map(mul, array("f", one), array("f", two)))
+        return cosine >= LEAST_SIMILARITY
+
+    def note_answer(self, asked: AskedQuestion, answer: str) -> None:
+        """Notes the model's own answer to a question."""
+        self._candidates.note_answer(question_of(asked.text), asked.candidate, digest(answer))
+
+    def record(self, candidate: Candidate, key: bytes, user: str, *, agrees: bool, answer: str = "") -> None:
+        """Learns from a check of this candidate. key: of the question's own answer."""
+        if candidate.learnable is None:
+            self.promise.record(candidate.probability, agrees=agrees)
+        if agrees:
+            self._candidates.confirm(candidate, key, digest(answer))
+        else:
+            self._candidates.reject(candidate, user)
+
+    def report_wrong(self, request_id: str) -> None:
+        """A rating said that this request's answer was wrong: where it was a semantic hit, its pair goes and counts."""
+        served = self._served.pop(request_id, None)
+        if served is not None:
+            candidate, user = served
+            self.record(candidate, b"", user, agrees=False)
+
+    async def purge(self, *, user: str | None, endpoint: str | None) -> None:
+        """Forgets the questions and pairs of this user (a `user_key`) at this endpoint; None: of all."""
+        keys = [
+            candidate.entry.key
+            for candidate, asker in self._served.values()
+            if user is None or user in (asker, candidate.entry.user)
+        ]
+        self._candidates.forget(keys, user)
+        for request_id in [
+            request_id
+            for request_id, (candidate, asker) in self._served.items()
+            if user is None or user in (asker, candidate.entry.user)
+        ]:
+            del self._served[request_id]
+        await self.store.purge(user=user, endpoint=endpoint)
+
+    def figures(self) -> dict[str, Any]:
+        """What the status page shows: of this process since it began. Rates are null of none."""
+        figures, promise = self._figures, self.promise
+        return {
+            "max_error": promise.max_error,
+            "estimate": promise.estimate,
+            "bound": promise.bound,
+            "level": promise.level,
+            "checks": promise.checks,
+            "wrong": promise.wrong,
+            "lookups": figures.lookups,
+            "hits": figures.hits,
+            "hit_rate": round(figures.hits / figures.lookups, 6) if figures.lookups else None,
+            "embedder_failures": figures.failed,
+        }
+
+    async def _embed(self, text: str) -> bytes:
+        if not text or len(text) > LONGEST_TEXT:
+            return b""
+        try:
+            return await self._embedder.embed(text)
+        except Exception as error:
+            # Whatever an app's own function raises: without a vector the request is a miss, not an error.
+            self._figures.failed += 1
+            if self._figures.failed == 1:
+                log.warning("the embedder failed (%s: %s): similar questions are misses", type(error).__name__, error)
+            return b""

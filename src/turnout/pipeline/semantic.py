@@ -1,0 +1,236 @@
+"""Answers for similar questions on the request path: looked up after an exact miss, learnt from after a call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+from turnout.caching.entries import StoredAnswer, unpack
+from turnout.caching.keys import CacheKeys
+from turnout.caching.semantic.candidates import Candidate
+from turnout.caching.semantic.similar import AskedQuestion, SimilarQuestions
+from turnout.caching.semantic.words import LONGEST_TEXT
+from turnout.context import RequestContext
+from turnout.errors import ServedError, StoreUnavailable
+from turnout.openai.answers import body_text
+from turnout.openai.requests import ChatRequest
+from turnout.pipeline.admission import Admission
+from turnout.pipeline.call import Call, Collaborators
+from turnout.pipeline.leader import Leader, tag_of
+from turnout.pipeline.outcomes import ReadyAnswer, cached_answer
+from turnout.pipeline.reservation import Reservations
+from turnout.ports.admission import Settlement, Stored
+from turnout.pricing import nano, total
+from turnout.settings import Settings
+from turnout.telemetry import names
+
+log = logging.getLogger("turnout")
+
+# The share of allowed hits that a model answers too: the estimate rests on them once nothing is free any more.
+CHECK_SHARE = 0.05
+# After the checks' budget refused one, checks are made on the client's path for so long.
+REFUSED_S = 600.0
+
+
+def question_in(
+    settings: Settings, keys: CacheKeys, request: ChatRequest, context: RequestContext, *, model: str, tag: str
+) -> AskedQuestion | None:
+    """The question whose answer may be another's; None where it may not: it is off for this request, or what is asked
+    is more than a text."""
+    endpoint = settings.endpoints.get(context.caller.endpoint)
+    if request.extension.get("semantic") is False or (endpoint is not None and not endpoint.semantic):
+        return None
+    last = request.messages[-1]
+    content = last.get("content")
+    if isinstance(content, list) and len(content) == 1 and content[0].get("type") == "text":
+        content = content[0]["text"]
+    if last.get("role") != "user" or not isinstance(content, str) or not 0 < len(content) <= LONGEST_TEXT:
+        return None
+    if request.params.get("n", 1) != 1 or request.params.get("audio") is not None:
+        return None
+    blank = replace(request, messages=(*request.messages[:-1], {**last, "content": "\0"}))
+    scope = keys.key(blank, model=model, tag=tag, user=context.caller.user)
+    return AskedQuestion(text=content, scope=scope)
+
+
+class SemanticAnswers:
+    """Serves stored answers to similar questions as far as the promise allows."""
+
+    def __init__(
+        self,
+        collaborators: Collaborators,
+        similar: SimilarQuestions,
+        admission: Admission,
+        leader: Leader,
+        reservations: Reservations,
+    ) -> None:
+        self._settings = collaborators.settings
+        self._keys = collaborators.keys
+        self._clock = collaborators.clock
+        self._gate = collaborators.gate
+        self._prices = collaborators.prices
+        self._observer = collaborators.observer
+        self._similar = similar
+        self._admission = admission
+        self._leader = leader
+        self._reservations = reservations
+        self._chance = collaborators.chance
+        leader.on_stored = self._start_learning
+        self._refused_until = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def question(self, call: Call) -> AskedQuestion | None:
+        """The request's question, where a similar one's answer may serve it."""
+        tag = "" if call.selection.tier is not None else tag_of(call.request, call.context)
+        return question_in(self._settings, self._keys, call.request, call.context, model=call.selection.name, tag=tag)
+
+    async def look_up(self, call: Call) -> ReadyAnswer | None:
+        """A similar question's answer, the call's reservation given back; None where a model is to answer."""
+        question = call.question
+        if question is None or call.context.directives.no_cache:
+            return None
+        candidate = await self._similar.find(question)
+        if candidate is None or not self._similar.allows(candidate):
+            return None
+        ready = await self._ready(call, candidate)
+        if ready is None:
+            return None
+        checked = self._chance() < CHECK_SHARE
+        if checked and not self._may_check():
+            # The model answers on the client's path, and that answer is compared.
+            return None
+        settlement = Settlement(key=call.key, lease=call.reservation.lease)
+        await self._admission.settle(settlement, call.token)
+        self._similar.note_served(call.context.request_id, candidate, call.context.caller.user_key)
+        if checked:
+            self._start(self._check(call, candidate, ready.answer))
+        return ready
+
+    def _start_learning(self, call: Call, answer: StoredAnswer) -> None:
+        if call.question is not None and call.key is not None:
+            self._start(self._learn(call, call.key, call.question, answer))
+
+    async def _learn(self, call: Call, key: bytes, question: AskedQuestion, answer: StoredAnswer) -> None:
+        """Keeps the question of an answer that was stored, and compares the answer with the one that would have served
+        it. Nobody waits for it."""
+        text = _text(answer.body)
+        if not text:
+            return
+        caller, candidate = call.owner or call.context.caller, question.candidate
+        self._similar.note_answer(question, text)
+        if candidate is not None:
+            stored = await self._stored(candidate)
+            if stored is not None:
+                agrees = await self._similar.agree(_text(stored.body), text)
+                self._record(call, candidate, key, agrees, text, nanos=0)
+        await self._similar.add(
+            question, key=key, user=caller.user_key, endpoint=caller.endpoint, ttl_s=self._settings.cache.ttl_s
+        )
+
+    def report_wrong(self, request_id: str) -> None:
+        """A rating said that this request's answer was wrong."""
+        self._similar.report_wrong(request_id)
+
+    async def purge(self, *, user: str | None, endpoint: str | None) -> None:
+        """Forgets questions, vectors and pairs."""
+        await self._similar.purge(user=user, endpoint=endpoint)
+
+    def figures(self) -> dict[str, Any]:
+        """What the status page shows of this process."""
+        return self._similar.figures()
+
+    async def drain(self) -> None:
+        """Waits for what this loop does off the clients' path."""
+        loop = asyncio.get_running_loop()
+        while tasks := [task for task in self._tasks if task.get_loop() is loop]:
+            await asyncio.wait(tasks)
+
+    async def _ready(self, call: Call, candidate: Candidate) -> ReadyAnswer | None:
+        stored = await self._fetch(candidate)
+        max_age_s = call.context.directives.max_age_s
+        if stored is None or (max_age_s is not None and stored.age_s > max_age_s):
+            return None
+        ready = cached_answer(stored, "semantic")
+        if ready is None:
+            return None
+        return replace(ready, similarity=candidate.similarity, key=candidate.entry.key)
+
+    async def _stored(self, candidate: Candidate) -> StoredAnswer | None:
+        stored = await self._fetch(candidate)
+        return unpack(stored.packed) if stored is not None else None
+
+    async def _fetch(self, candidate: Candidate) -> Stored | None:
+        """The candidate's answer, fresh; one that is gone takes its question along."""
+        try:
+            stored = await self._gate.stale(candidate.entry.key)
+        except StoreUnavailable:
+            return None
+        if stored is None or stored.age_s > self._settings.cache.ttl_s:
+            await self._similar.store.remove(candidate.entry.key)
+            return None
+        return stored
+
+    def _may_check(self) -> bool:
+        """Whether a check can be made off the client's path: its cost is known, and its budget has room."""
+        prices = self._prices()
+        priced = all(model in prices for model in self._settings.model_names)
+        return (
+            bool(self._settings.cache.semantic.checks_usd) and priced and self._clock.monotonic() >= self._refused_until
+        )
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="turnout.semantic")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _check(self, call: Call, candidate: Candidate, served: StoredAnswer) -> None:
+        """Asks a model what a semantic hit answered, within the checks' own budget, and compares."""
+        request = replace(call.request, stream=False, include_usage=False)
+        check = replace(
+            call,
+            request=request,
+            key=None,
+            cache="off",
+            token=None,
+            question=None,
+            conversation=None,
+            reservation=self._reservations.open_check(request, call.selection),
+        )
+        try:
+            listener = await self._leader.lead_uncoalesced(check)
+            try:
+                answer = await listener.answer()
+            finally:
+                listener.leave()
+        except ServedError as error:
+            self._refused_until = self._clock.monotonic() + REFUSED_S
+            log.info("a semantic hit could not be checked: %s", error)
+            return
+        await listener.flight.wait_ended()
+        cost = total(attempt.cost_usd for attempt in listener.flight.progress.trace.attempts)
+        if b'"finish_reason":"stop"' not in answer.body:
+            # Cut short: it proves nothing.
+            return
+        agrees = await self._similar.agree(_text(served.body), _text(answer.body))
+        self._record(call, candidate, candidate.entry.key, agrees, _text(answer.body), nanos=nano(cost))
+
+    def _record(self, call: Call, candidate: Candidate, key: bytes, agrees: bool, answer: str, *, nanos: int) -> None:
+        self._similar.record(candidate, key, call.context.caller.user_key, agrees=agrees, answer=answer)
+        self._observer.event(
+            None,
+            names.EVENT_SEMANTIC_CHECK,
+            {names.CHECK_AGREES: agrees, names.CHECK_COST: nanos, names.CHECK_LEARNS: candidate.learnable is not None},
+        )
+
+
+def _text(body: bytes) -> str:
+    """The answer's text; "" where it is no text alone."""
+    answer = json.loads(body)
+    choices: list[Any] = answer.get("choices") or []
+    if len(choices) != 1 or (choices[0].get("message") or {}).get("tool_calls"):
+        return ""
+    return body_text(answer)

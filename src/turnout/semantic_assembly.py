@@ -1,0 +1,29 @@
+"""Builds the parts of the semantic cache; imported only where the settings switch it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from turnout.caching.semantic.candidates import Candidates
+from turnout.caching.semantic.embedders import CallableEmbedder, WordllamaEmbedder
+from turnout.caching.semantic.promise import Promise
+from turnout.caching.semantic.similar import SimilarQuestions
+from turnout.caching.semantic.verifier import SHIPPED, load_verifier
+from turnout.ports.runtime import Clock
+from turnout.settings import Settings
+from turnout.stores.memory.semantic_store import MemorySemanticStore
+
+
+def build_similar(
+    settings: Settings, clock: Clock, embedder: Callable[[str], Sequence[float]] | None
+) -> SimilarQuestions:
+    """The similar questions of one process. embedder: in the place of the one that the settings name. Raises
+    SettingsError, ArtifactError."""
+    semantic = settings.cache.semantic
+    return SimilarQuestions(
+        embedder=WordllamaEmbedder() if embedder is None else CallableEmbedder(embedder),
+        store=MemorySemanticStore(max_entries=settings.cache.max_entries),
+        candidates=Candidates(load_verifier(semantic.verifier or SHIPPED)),
+        promise=Promise(semantic.max_error),
+        now=clock.time,
+    )

@@ -1,0 +1,67 @@
+"""Similar questions over HTTP, at both doors: rewordings become hits, and questions that ask another thing never do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.caching.semantic.adversarial import PAIRS
+from tests.support import fastapi_app, flask_app
+from tests.support.apps import served, settings
+from tests.support.provider import LoopbackProvider
+from tests.support.wsgi_servers import validated
+
+CHAT = "/v1/chat/completions"
+QUESTIONS = [
+    f"How do I {verb} {thing}?"
+    for verb in ("renew", "find", "print", "cancel", "share")
+    for thing in ("my passport", "the invoice", "a ticket", "our contract", "the report", "my badge")
+]
+ROUNDS = (
+    "{}", "{0}!", "hello, {}", "{} please", "Hi there! {}", "{} Thanks!", "Please, {}", "Good morning, {} Thank you!",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["uvicorn", "wsgiref"])
+def http(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    """One app a door."""
+    with LoopbackProvider() as provider:
+        semantic = {"enabled": True, "max_error": 0.10}
+        config = settings(provider.base_url, cache={"semantic": semantic}, routing={"threshold": 1.0})
+        mounted, around = (fastapi_app, served) if request.param == "uvicorn" else (flask_app, validated)
+        with around(mounted.mounted(config)) as base, httpx.Client(base_url=base, timeout=30) as client:  # type: ignore[attr-defined]
+            yield client
+
+
+def ask(http: httpx.Client, text: str, user: str = "ann", headers: Any = None, **more: Any) -> httpx.Response:
+    body = {"model": "auto", "messages": [{"role": "user", "content": text}], **more}
+    answer = http.post(CHAT, json=body, headers={"x-user-id": user, **(headers or {})})
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def test_rewordings_become_hits_and_other_questions_never(http: httpx.Client) -> None:
+    """Thirty questions in eight rewordings: at least 30 % of the last four rounds; then pairs of two things each. The
+    provider answers all alike."""
+    states = [[ask(http, wrap.format(question)).headers["cache-status"] for question in QUESTIONS] for wrap in ROUNDS]
+    hits = [state.count("turnout; hit; detail=semantic") for state in states]
+    assert hits[0] == 0
+    assert sum(hits[4:]) >= 0.3 * 4 * len(QUESTIONS)
+
+    for number, (one, other, _) in enumerate(PAIRS[::25]):
+        ask(http, one, user=f"u{number}")
+        assert "semantic" not in ask(http, other, user=f"u{number}").headers["cache-status"], (one, other)
+
+    answers = [ask(http, f"Hey! {QUESTIONS[0]} {'!' * number}") for number in range(2, 9)]
+    hit = next(answer for answer in answers if "semantic" in answer.headers["cache-status"])
+    assert 0.9 < float(hit.headers["x-turnout-similarity"]) <= 1.0
+    assert hit.headers["x-turnout-reason"] == "cache"
+    assert hit.headers["x-turnout-cost-usd"] == "0"
+    assert "inference" not in hit.headers["server-timing"]
+    off = ask(http, f"Hey! {QUESTIONS[1]} !", turnout={"semantic": False})
+    assert off.headers["cache-status"] == "turnout; fwd=miss; stored"
+    fresh = ask(http, f"Hey! {QUESTIONS[2]} !", headers={"cache-control": "no-cache"})
+    assert fresh.headers["cache-status"] == "turnout; fwd=request; stored"

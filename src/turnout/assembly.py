@@ -177,7 +177,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         prices=prices,
         limits=limits,
         budget_alerts=budget_alerts,
-        similar=_similar(settings, clock, plugs.get("embedder")),
+        similar=_similar(settings, clock, stores, plugs.get("embedder")),
     )
     pipeline = Pipeline(collaborators)
     embeddings = EmbeddingsApi(EmbeddingPipeline(collaborators, stores.entries))
@@ -255,14 +255,14 @@ def _model_rates(settings: Settings, clock: Clock, gate: Gate) -> ModelRates | N
 
 
 def _similar(
-    settings: Settings, clock: Clock, embedder: Callable[[str], Sequence[float]] | None
+    settings: Settings, clock: Clock, stores: Stores, embedder: Callable[[str], Sequence[float]] | None
 ) -> SimilarQuestions | None:
     if not (settings.cache.enabled and settings.cache.semantic.enabled):
         return None
     # Imported here: an app without a semantic cache loads nothing of it.
     from turnout.semantic_assembly import build_similar
 
-    return build_similar(settings, clock, embedder)
+    return build_similar(settings, clock, stores.semantic(), embedder)
 
 
 def _stores(settings: Settings, clock: Clock, observer: Observer, gate: Gate | None) -> Stores:
@@ -271,15 +271,10 @@ def _stores(settings: Settings, clock: Clock, observer: Observer, gate: Gate | N
 
 
 def _warn(settings: Settings, scorer: Scorer) -> None:
-    """Logs what the settings leave to a default that an app should not keep, and what nothing acts on yet."""
+    """Logs what the settings leave to a default that an app should not keep."""
     if settings.routing == Routing():
         log.warning(
             "no [routing] in the settings: the default scorer sends the hardest-looking %s to the expensive tier; "
             "train your own: turnout train LOGS -o FILE",
             DEFAULT_SHARE,
-        )
-    if settings.cache.semantic.enabled and settings.redis is not None:
-        log.warning(
-            "[cache.semantic]: answers are shared through Redis, but each worker has its own index of similar "
-            "questions, and its own checks"
         )

@@ -10,19 +10,19 @@ from turnout.caching.semantic.promise import Promise
 from turnout.caching.semantic.similar import SimilarQuestions
 from turnout.caching.semantic.verifier import SHIPPED, load_verifier
 from turnout.ports.runtime import Clock
+from turnout.ports.semantic import SemanticStore
 from turnout.settings import Settings
-from turnout.stores.memory.semantic_store import MemorySemanticStore
 
 
 def build_similar(
-    settings: Settings, clock: Clock, embedder: Callable[[str], Sequence[float]] | None
+    settings: Settings, clock: Clock, store: SemanticStore, embedder: Callable[[str], Sequence[float]] | None
 ) -> SimilarQuestions:
     """The similar questions of one process. embedder: in the place of the one that the settings name. Raises
     SettingsError, ArtifactError."""
     semantic = settings.cache.semantic
     return SimilarQuestions(
         embedder=WordllamaEmbedder() if embedder is None else CallableEmbedder(embedder),
-        store=MemorySemanticStore(max_entries=settings.cache.max_entries),
+        store=store,
         candidates=Candidates(load_verifier(semantic.verifier or SHIPPED)),
         promise=Promise(semantic.max_error),
         now=clock.time,

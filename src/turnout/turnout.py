@@ -132,6 +132,8 @@ class Turnout:
         # At the interpreter's exit, which the portal's loop closes at, nobody waits.
         await self.stop_worker(APP_DRAIN_S if self.home.loop is not None else 0.0)
         await self._pipeline.drain()
+        if self._pipeline.semantic is not None:
+            await self._pipeline.semantic.close()
         if self._parts.sender is not None:
             await self._parts.sender.close()
         await self._parts.provider.close()

@@ -174,6 +174,26 @@ def test_the_log_s_most_frequent_prompts_are_warmed(
     assert asyncio.run(traffic()) == ["hit", "hit", "hit", "miss_stored"]
 
 
+def test_the_semantic_cache_is_filled_too(
+    tmp_path: Path, provider: LoopbackProvider, redis_server: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every worker's index has the warmed questions."""
+    more = '[cache]\nscope = "app"\n[cache.semantic]\nenabled = true\n'
+    config = _written(tmp_path, provider, redis_server, more)
+    assert _warmed(capsys, _prompts(tmp_path, 3), "--config", config)[1]["warmed"] == 3
+
+    async def held() -> int:
+        turnout = Turnout(config)
+        assert turnout._pipeline.semantic is not None
+        store: Any = turnout._pipeline.semantic._similar.store
+        await store.sync()
+        count = len(store._index)
+        await turnout.aclose()
+        return count
+
+    assert asyncio.run(held()) == 3
+
+
 @pytest.mark.parametrize(
     ("more", "arguments", "said"),
     [

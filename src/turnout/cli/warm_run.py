@@ -179,7 +179,8 @@ def _outcome(result: RunResult, plan: _Plan, spent: Decimal) -> Summary:
         "unstored": plan.unstored + result.unstored,
         "spent_usd": float(spent + result.usd),
         "seconds": result.seconds,
-        "rate": result.asked / result.seconds if result.seconds else 0.0,
+        # Between the first and the last one lie so many gaps.
+        "rate": max(0, result.asked - 1) / result.seconds if result.seconds else 0.0,
         "ended": result.ended,
     }
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -143,6 +144,10 @@ class SemanticAnswers:
         """What the status page shows of this process."""
         return self._similar.figures()
 
+    async def close(self) -> None:
+        """Ends what the store of questions does in the background."""
+        await self._similar.store.close()
+
     async def drain(self) -> None:
         """Waits for what this loop does off the clients' path."""
         loop = asyncio.get_running_loop()
@@ -170,7 +175,8 @@ class SemanticAnswers:
         except StoreUnavailable:
             return None
         if stored is None or stored.age_s > self._settings.cache.ttl_s:
-            await self._similar.store.remove(candidate.entry.key)
+            with suppress(StoreUnavailable):
+                await self._similar.store.remove(candidate.entry.key)
             return None
         return stored
 

@@ -1,0 +1,111 @@
+"""Answers for similar questions over Redis: what one worker was asked serves at another, until it is purged."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.pipeline.test_semantic import QUESTIONS, REWORDINGS
+from tests.pipeline.world import CHEAP, DEAR, PRICES
+from tests.support.redis_server import RedisServer
+from turnout import Turnout
+from turnout.context import Caller
+from turnout.stores.redis.semantic_store import RedisSemanticStore
+from turnout.testing import FixedScorer, ScriptedProvider
+
+ASKER = Caller(user="ann", endpoint="/ask")
+LATER = QUESTIONS[20]
+REWORDED = f"Hi! {LATER} Thank you!"
+
+
+def _store(worker: Turnout) -> RedisSemanticStore:
+    assert worker._pipeline.semantic is not None
+    store = worker._pipeline.semantic._similar.store
+    assert isinstance(store, RedisSemanticStore)
+    return store
+
+
+async def _ask(worker: Turnout, text: str) -> Any:
+    answer = await worker.complete(text, caller=ASKER)
+    await worker._pipeline.drain()
+    return answer.outcome
+
+
+async def _serving(worker: Turnout) -> None:
+    """Lets the worker learn that similar questions may be served. The provider answers all alike."""
+    assert worker._pipeline.semantic is not None
+    worker._pipeline.semantic._chance = lambda: 1.0
+    for reword in (str, *REWORDINGS):
+        for question in QUESTIONS[:16]:
+            await worker.complete(reword(question), caller=ASKER)
+        await worker._pipeline.drain()
+
+
+Scenario = Callable[[Turnout, Turnout], Awaitable[None]]
+
+
+@pytest.fixture
+def run(redis_server: RedisServer) -> Callable[[Scenario], None]:
+    """Two workers on one Redis; the second one has learnt to serve."""
+    config = {
+        "tiers": {"cheap": {"models": [CHEAP]}, "expensive": {"models": [DEAR]}},
+        "models": {name: dict(PRICES) for name in (CHEAP, DEAR)},
+        "routing": {"threshold": 0.5},
+        "cache": {"semantic": {"enabled": True, "max_error": 0.10}},
+        "redis": {"url": redis_server.url, "prefix": f"s-{secrets.token_hex(6)}", "timeout_s": 5},
+    }
+
+    def run(scenario: Scenario) -> None:
+        async def main() -> None:
+            workers = [Turnout(config, provider=ScriptedProvider(), scorer=FixedScorer(0.1)) for _ in range(2)]
+            await _serving(workers[1])
+            await scenario(workers[0], workers[1])
+            for worker in workers:
+                await worker.aclose()
+            assert len(asyncio.all_tasks()) == 1
+
+        asyncio.run(main())
+
+    return run
+
+
+def test_what_one_worker_was_asked_serves_at_another(run: Callable[[Scenario], None]) -> None:
+    """The question that the first one was asked is a semantic hit at the second, which never was."""
+
+    async def scenario(first: Turnout, second: Turnout) -> None:
+        assert (await _ask(first, LATER)).cache == "miss_stored"
+        await _store(second).sync()
+        hit = await _ask(second, REWORDED)
+        assert (hit.cache, hit.cost_usd) == ("semantic", 0)
+        assert hit.similarity > 0.9
+
+    run(scenario)
+
+
+def test_what_one_worker_has_purged_serves_nowhere(run: Callable[[Scenario], None]) -> None:
+    """The user's questions go from every index."""
+
+    async def scenario(first: Turnout, second: Turnout) -> None:
+        await _ask(first, LATER)
+        await _store(second).sync()
+        await first.purge(user="ann")
+        await _store(second).sync()
+        assert (await _ask(second, REWORDED)).cache == "miss_stored"
+
+    run(scenario)
+
+
+def test_an_answer_that_is_gone_takes_its_question_along(run: Callable[[Scenario], None]) -> None:
+    """The model answers, and the next one is not led astray by it."""
+
+    async def scenario(first: Turnout, second: Turnout) -> None:
+        await _ask(first, LATER)
+        await _store(second).sync()
+        await first._stores.cache_admin.purge(user=ASKER.user_key)
+        assert (await _ask(second, REWORDED)).cache == "miss_stored"
+
+    run(scenario)

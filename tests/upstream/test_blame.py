@@ -199,3 +199,50 @@ def test_the_log_repeats_no_prompt_and_no_line_of_its_own(
     lines = [record.getMessage() for record in caplog.records if record.name == "turnout.upstream"]
     assert any("Your input was flagged" in line for line in lines)
     assert not any(word in line for line in lines for word in ("secret diary", "forged", "\n", "\x1b"))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(server: ScriptedServer, status: int, stream: bool) -> None:
+    """Neither key nor prompt goes where an answer says; the next model answers, and nothing is stored."""
+
+    async def scenario() -> None:
+        with ScriptedServer() as elsewhere:
+            elsewhere.script = lambda _: Answer(text="stolen")
+            async with Turnout(config(server, "direct", [FIRST, SPARE])) as turnout:
+                away = Raw(
+                    pieces=(b"",), status=status, headers={"location": f"{elsewhere.origin}/v1/chat/completions"}
+                )
+                server.queue(away, Answer(text="spare"))
+                if stream:
+                    chunks = turnout.stream("x")
+                    assert "".join([chunk.text async for chunk in chunks]) == "spare"
+                    outcome = chunks.outcome
+                else:
+                    outcome = (await turnout.complete("x")).outcome
+                assert outcome is not None
+                assert (outcome.model, outcome.attempts[0].error) == (SPARE, "misconfigured")
+            assert not elsewhere.received
+
+    asyncio.run(scenario())
+
+
+def test_a_usage_without_total_is_told_with_it(server: ScriptedServer) -> None:
+    """As OpenAI's clients read it, whole and streamed, also behind a byte order mark."""
+    frame = {"id": "c", "model": "m", "usage": {"prompt_tokens": 3, "completion_tokens": 4}}
+    choice = {"index": 0, "finish_reason": "stop"}
+    whole = {**frame, "choices": [{**choice, "message": {"role": "assistant", "content": "hi"}}]}
+    chunk = {**frame, "choices": [{**choice, "delta": {"role": "assistant", "content": "hi"}}]}
+    event = b"\xef\xbb\xbfdata: " + json.dumps(chunk).encode() + b"\n\ndata: [DONE]\n\n"
+
+    async def scenario() -> None:
+        async with Turnout(config(server, "direct", [FIRST, SPARE])) as turnout:
+            server.queue(
+                Raw(pieces=(json.dumps(whole).encode(),)),
+                Raw(pieces=(event,), headers={"content-type": "text/event-stream"}),
+            )
+            assert (await turnout.complete("x")).to_openai()["usage"]["total_tokens"] == 7
+            chunks = [chunk async for chunk in turnout.stream("y")]
+            assert "".join(chunk.text for chunk in chunks) == "hi"
+
+    asyncio.run(scenario())

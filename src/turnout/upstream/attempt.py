@@ -57,6 +57,7 @@ _USAGE_FAULTS: Mapping[str, str] = {
 
 def to_check(status: int | None) -> str:
     """What to look at where a provider refuses us with this status, or without one."""
+    status = 405 if status is not None and 300 <= status < 400 else status
     return _TO_CHECK.get(status, _TO_CHECK[None])
 
 

@@ -148,6 +148,8 @@ def classify(status: int, error: ErrorBody, headers: Mapping[str, str]) -> Attem
         return ProviderRateLimited(message, status=status, retry_after_s=_retry_after(headers))
     if status >= 400:
         return ProviderFailed(message, status=status, retry_after_s=_retry_after(headers))
+    if status >= 300:
+        return Denied(f"the address answers with a redirect ({status}), which is not followed", status=status)
     return MalformedReply(f"the provider answered with status {status}", status=status)
 
 

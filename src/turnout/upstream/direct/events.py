@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import AsyncGenerator, AsyncIterable
 
 from turnout.attempt_errors import MalformedReply
@@ -15,7 +16,11 @@ async def event_data(pieces: AsyncIterable[bytes], most: int) -> AsyncGenerator[
     parts: list[bytes] = []  # of a line whose end is not here yet
     lines: list[bytes] = []  # of an event whose end is not here yet
     size = 0  # of both
+    begun = False
     async for piece in pieces:
+        if not begun and piece:
+            # A byte order mark may stand before a stream, and is none of it.
+            begun, piece = True, piece.removeprefix(codecs.BOM_UTF8)
         parts.append(piece)
         if b"\n" in piece:
             *whole, rest = (b"".join(parts) if len(parts) > 1 else piece).split(b"\n")

@@ -91,6 +91,8 @@ class HttpSessions:
                     timeout=timeout,
                     proxy=self._proxy(request.url),
                     trace_request_ctx=sending,
+                    # Keys and prompts go where the settings say, and nowhere that an answer says.
+                    allow_redirects=False,
                 )
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 if not sending.reused or stale == MAX_STALE:

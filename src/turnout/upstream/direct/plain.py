@@ -28,10 +28,20 @@ def completion(data: Any, map_finish: MapFinish) -> Body:
     try:
         body = {name: value for name, value in data.items() if value is not None and name != ERROR}
         body["object"] = "chat.completion"
+        if isinstance(body.get("usage"), Mapping):
+            body["usage"] = with_total(body["usage"])
         body["choices"] = [_choice(choice, index, map_finish) for index, choice in enumerate(choices)]
     except (AttributeError, LookupError, TypeError) as error:
         raise MalformedReply(f"the provider's answer is not as OpenAI's are: {error}") from error
     return body
+
+
+def with_total(usage: Mapping[str, Any]) -> Body:
+    """The usage with its `total_tokens`, which clients read and some servers leave out."""
+    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if usage.get("total_tokens") is None and isinstance(prompt, int) and isinstance(completion, int):
+        return {**usage, "total_tokens": prompt + completion}
+    return {**usage}
 
 
 def _choice(choice: Mapping[str, Any], index: int, map_finish: MapFinish) -> Body:
@@ -83,7 +93,7 @@ class ChunkReader:
             frame = {name: value for name, value in data.items() if value is not None and name not in ("usage", ERROR)}
             usage = data.get("usage") or (data.get("x_groq") or {}).get("usage")
             if usage:
-                self.usage = usage
+                self.usage = with_total(usage)
             choices = [self._choice(choice) for choice in data.get("choices") or ()]
         except (AttributeError, TypeError) as error:
             raise MalformedReply(f"the stream's chunk is not as OpenAI's are: {error}") from error

@@ -83,7 +83,7 @@ class DirectCalls:
         """The stream's `chat.completion.chunk` objects, the usage last. Raises AttemptError."""
         dialect = self._dialects[call.model]
         async with self._sessions.send(_request(call, prepared, stream=True)) as response:
-            if response.status >= 400 or response.content_type == "application/json":
+            if response.status >= 300 or response.content_type == "application/json":
                 raw = await _checked(response, self._most)
                 for chunk in self._unstreamed(dialect, prepared, response, raw):
                     yield chunk

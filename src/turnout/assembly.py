@@ -246,7 +246,9 @@ def _queue(
     # Imported here: an app without a queue loads nothing of it.
     from turnout.queue_assembly import build_queue
 
-    return build_queue(settings, clock, observer, chat, pipeline, (wires.messages, wires.responses), works=works)
+    return build_queue(
+        settings, clock, observer, chat, pipeline, (wires.messages, wires.responses, wires.completions), works=works
+    )
 
 
 def _model_rates(settings: Settings, clock: Clock, gate: Gate) -> ModelRates | None:

@@ -14,9 +14,10 @@ from tests.support.job_doors import DOORS, scripted, turnout_with
 from turnout.attempt_errors import CallerFault
 from turnout.testing import Says
 
-RESPONSES, MESSAGES = "/v1/responses", "/v1/messages"
+RESPONSES, MESSAGES, COMPLETIONS = "/v1/responses", "/v1/messages", "/v1/completions"
 ASK: dict[str, dict[str, Any]] = {
     RESPONSES: {"model": "auto", "input": "hi", "instructions": "be short"},
+    COMPLETIONS: {"model": "auto", "prompt": "hi"},
     MESSAGES: {"model": "auto", "max_tokens": 40, "messages": [{"role": "user", "content": "hi"}]},
 }
 
@@ -31,11 +32,21 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[App]:
         app.http.close()
 
 
+SHAPES = {RESPONSES: "response", MESSAGES: "message", COMPLETIONS: "text_completion"}
+FIRST_AND_LAST = {
+    RESPONSES: ("response.created", "response.completed"),
+    MESSAGES: ("message_start", "message_stop"),
+    COMPLETIONS: ("text_completion", "text_completion"),
+}
+
+
 def submit(app: App, path: str, headers: dict[str, str] | None = None, **more: Any) -> Any:
     return app.http.post(path, headers={**ASYNC, **(headers or {})}, json={**ASK[path], **more})
 
 
 def text_in(path: str, result: dict[str, Any]) -> str:
+    if path == COMPLETIONS:
+        return str(result["choices"][0]["text"])
     parts = result["output"][0]["content"] if path == RESPONSES else result["content"]
     return "".join(part["text"] for part in parts)
 
@@ -47,7 +58,7 @@ def test_the_result_has_the_protocols_own_shape(app: App, path: str) -> None:
     assert response.status_code == 202
     assert response.headers["preference-applied"] == "respond-async"
     result = app.ended(response)["result"]
-    assert result["object" if path == RESPONSES else "type"] == ("response" if path == RESPONSES else "message")
+    assert result.get("object", result.get("type")) == SHAPES[path]
     assert text_in(path, result) == "four"
     waited = submit(app, path, {"prefer": "respond-async, wait=10"})
     assert (waited.status_code, text_in(path, waited.json())) == (200, "four")
@@ -62,8 +73,7 @@ def test_a_streams_chunks_are_the_protocols_own_events(app: App, path: str) -> N
     text = app.http.get(response.headers["location"] + "/events").text
     events = [dict(line.split(": ", 1) for line in event.splitlines()) for event in text.strip().split("\n\n")]
     chunks = [json.loads(event["data"]) for event in events if event["event"] == "chunk"]
-    first, last = ("response.created", "response.completed") if path == RESPONSES else ("message_start", "message_stop")
-    assert (chunks[0]["type"], chunks[-1]["type"]) == (first, last)
+    assert tuple(chunks[at].get("type", chunks[at].get("object")) for at in (0, -1)) == FIRST_AND_LAST[path]
     assert text_in(path, json.loads(events[-1]["data"])["result"]) == "one two"
 
 

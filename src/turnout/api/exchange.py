@@ -14,6 +14,7 @@ from turnout.errors import InternalError, ServedError
 from turnout.openai.answers import DONE, Body, dumps, event
 from turnout.openai.completion import AnswerStream
 from turnout.openai.requests import ChatRequest
+from turnout.ports.jobs import Job
 
 log = logging.getLogger("turnout")
 
@@ -215,6 +216,29 @@ class Submissions(Protocol):
         asked: Mapping[str, Any] | None = None,
     ) -> Reply:
         """The reply to its submission. asked: see WireJob. Raises ServedError."""
+        ...
+
+    async def begin(
+        self,
+        request: ApiRequest,
+        chat: ChatRequest,
+        context: RequestContext,
+        wire: JobWire,
+        asked: Mapping[str, Any],
+    ) -> Job:
+        """The accepted job. Raises ServedError."""
+        ...
+
+    async def look_up(self, job_id: str) -> Job | None:
+        """The job, whoever asks. Raises Overloaded where it cannot be looked up."""
+        ...
+
+    async def cancel(self, job: Job) -> Job | None:
+        """Cancels the job, and returns it as it is then. Raises Overloaded."""
+        ...
+
+    async def forget(self, job: Job) -> None:
+        """Deletes the job with its result; one that runs is stopped. Raises Overloaded."""
         ...
 
 

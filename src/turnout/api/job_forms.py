@@ -47,5 +47,6 @@ class WireForm(AnswerForm):
 
 
 def _data(events: bytes) -> list[bytes]:
-    """What each of these server-sent events holds."""
-    return [event.partition(b"data: ")[2] for event in events.split(b"\n\n") if event]
+    """What each of these server-sent events holds; the mark of a stream's end is none."""
+    pieces = (event.partition(b"data: ")[2] for event in events.split(b"\n\n"))
+    return [piece for piece in pieces if piece not in (b"", b"[DONE]")]

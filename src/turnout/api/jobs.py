@@ -27,7 +27,7 @@ from turnout.ports.jobs import (
     ENDED,
     Job,
     JobKind,
-    JobStore,
+    Jobs,
     JobsUnavailable,
     NewJob,
     QueueBounds,
@@ -92,7 +92,7 @@ class JobDesk:
     def __init__(
         self,
         *,
-        store: JobStore,
+        store: Jobs,
         settings: Settings,
         clock: Clock,
         check: Callable[[ChatRequest, RequestContext], None],
@@ -136,6 +136,26 @@ class JobDesk:
         noted = None if wire is None else {"name": wire.name, "asked": dict(asked or {})}
         submitted = await self.submit_verb(chat, context, request.header("idempotency-key").strip(), noted)
         return await self.accepted(submitted, request, parse_prefer(request.header("prefer")), wire)
+
+    async def begin(
+        self,
+        request: ApiRequest,
+        chat: ChatRequest,
+        context: RequestContext,
+        wire: JobWire,
+        asked: Mapping[str, Any],
+    ) -> Job:
+        """The accepted job of a request in another protocol. Raises ServedError."""
+        noted = {"name": wire.name, "asked": dict(asked)}
+        return (await self.submit_verb(chat, context, request.header("idempotency-key").strip(), noted)).job
+
+    async def forget(self, job: Job) -> None:
+        """Deletes the job with its result; one that runs is stopped. Raises Overloaded."""
+        try:
+            await self._store.purge(job_id=job.id)
+        except JobsUnavailable as error:
+            raise Overloaded("no job can be deleted at the moment", retry_after_s=1.0) from error
+        self._feed.notify(job.id)
 
     async def submit_verb(
         self,
@@ -248,7 +268,7 @@ class JobDesk:
             after = parse_count(request.header("last-event-id").strip(), 2**53) or 0
             return JobEvents(self._store, self._feed, self._clock, job, after, [("x-request-id", request.request_id)])
         if request.method == "DELETE":
-            job = await request.waits(self._cancel(job)) or job
+            job = await request.waits(self.cancel(job)) or job
             return json_reply(200, job_object(job), job_headers(job, request.request_id))
         preferences = parse_prefer(request.header("prefer"))
         if preferences.wait_s:
@@ -266,7 +286,7 @@ class JobDesk:
 
     async def _visible(self, job_id: str, request: ApiRequest) -> Job:
         """The job, if it is this caller's. Raises NotFound: whose it is else is not for them to know."""
-        job = await self._look_up(job_id)
+        job = await self.look_up(job_id)
         mine = job is not None and job.user == request.caller.user_key
         if job is not None and job.secret:
             mine = mine and hmac.compare_digest(job.secret, _hashed(request.header(SECRET_HEADER)))
@@ -285,13 +305,15 @@ class JobDesk:
         """The state as it is where this process works on jobs itself, seen by the store or not yet."""
         return replace(state, workers=1) if self._worker is not None and not state.workers else state
 
-    async def _look_up(self, job_id: str) -> Job | None:
+    async def look_up(self, job_id: str) -> Job | None:
+        """The job, whoever asks. Raises Overloaded."""
         try:
             return await self._store.find(job_id)
         except JobsUnavailable as error:
             raise Overloaded("no job can be looked up at the moment", retry_after_s=1.0) from error
 
-    async def _cancel(self, job: Job) -> Job | None:
+    async def cancel(self, job: Job) -> Job | None:
+        """Cancels the job, and returns it as it is then. Raises Overloaded."""
         try:
             cancelled = await self._store.cancel(job.id, self._bounds)
         except JobsUnavailable as error:
@@ -309,7 +331,7 @@ class JobDesk:
         found: Job | None = job
         while found is not None and found.status not in ENDED and (left := until - self._clock.monotonic()) > 0:
             await self._feed.changed(job.id, left)
-            found = await self._look_up(job.id)
+            found = await self.look_up(job.id)
         return found
 
     def _check_wanted(self, wanted: Wanted) -> None:

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from turnout.api.background import asked_of, check_background, job_id_of, kept_of, response_id_of, response_of
 from turnout.api.chat import Chat, check_content_type
 from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, WireJob, json_reply
 from turnout.api.response_headers import outcome_headers
 from turnout.caching.kept_responses import KeptResponse, ResponseStore
 from turnout.context import RequestContext
-from turnout.errors import InvalidRequest, NotFound
+from turnout.errors import InvalidRequest, MethodNotAllowed, NotFound
 from turnout.openai.answers import Body, dumps
 from turnout.openai.completion import Response
 from turnout.openai.requests import decode, from_mapping
+from turnout.ports.jobs import Job
 from turnout.wires.responses_answer import ResponseEvents, output_messages, to_response
 from turnout.wires.responses_request import to_chat
 
@@ -35,11 +37,20 @@ class ResponsesApi:
         check_content_type(request)
         body = decode(request.body)
         earlier = await self._earlier(request.caller.user_key, body.get("previous_response_id"))
-        chat = await self._chat.translated(request, to_chat(body, earlier))
-        context, response_id = self._chat.context_of(request), f"resp_{secrets.token_hex(24)}"
         submissions = self._chat.submissions
-        if submissions is not None and submissions.wants(request, self):
+        background = submissions is not None and body.get("background") is True
+        if background:
+            check_background(body)
+        # Without a queue it is refused.
+        chat = await self._chat.translated(
+            request, to_chat({**body, "background": not background and body.get("background")}, earlier)
+        )
+        context, response_id = self._chat.context_of(request), f"resp_{secrets.token_hex(24)}"
+        if submissions is not None and (background or submissions.wants(request, self)):
             asked = {name: value for name, value in body.items() if name != "input"}
+            if background:
+                job = await submissions.begin(request, chat, context, self, asked)
+                return json_reply(200, response_of(job, asked), [("x-request-id", request.request_id)])
             return await submissions.accept(request, chat, context, self, asked)
         keep = partial(self._keep, body, chat.messages, request.caller.user_key)
         if chat.stream:
@@ -63,6 +74,8 @@ class ResponsesApi:
 
     async def result(self, completion: Body, job: WireJob) -> Body:
         response = to_response(completion, job.asked, response_id_of(job.id))
+        if job.asked.get("background"):
+            response["background"] = True
         await self._keep(job.asked, job.messages, job.user, response)
         return response
 
@@ -84,21 +97,57 @@ class ResponsesApi:
         await self._store.put(response["id"], KeptResponse(owner, response, messages), self._path)
 
     async def one(self, request: ApiRequest) -> Reply:
-        """The reply to `GET` and `DELETE /v1/responses/{id}`. Raises NotFound for one that is not kept, or another
-        user's."""
-        response_id = request.path.rstrip("/").rpartition("/")[2]
-        kept = await self._kept(request.caller.user_key, response_id)
-        headers = [("x-request-id", request.request_id)]
+        """The reply to `GET` and `DELETE /v1/responses/{id}`, and to `POST /v1/responses/{id}/cancel`. Raises NotFound
+        for one that is not kept, or another user's."""
+        *_, before, last = request.path.rstrip("/").split("/")
+        owner, headers = request.caller.user_key, [("x-request-id", request.request_id)]
+        if request.method == "POST":
+            if last != "cancel":
+                raise MethodNotAllowed("this path takes GET, DELETE, not POST", headers=(("allow", "GET, DELETE"),))
+            return json_reply(200, await request.waits(self._cancel(owner, before)), headers)
         if request.method == "DELETE":
-            await self._store.drop(response_id)
-            return json_reply(200, {"id": response_id, "object": "response", "deleted": True}, headers)
-        return ApiReply(status=200, headers=headers, body=dumps(kept.body))
+            await self._delete(owner, last)
+            return json_reply(200, {"id": last, "object": "response", "deleted": True}, headers)
+        kept = await self._store.get(last, owner)
+        if kept is not None:
+            return ApiReply(status=200, headers=headers, body=dumps(kept.body))
+        return json_reply(200, response_of(*await self._job(owner, last)), headers)
 
     async def _kept(self, owner: str, response_id: str) -> KeptResponse:
         kept = await self._store.get(response_id, owner)
-        if kept is None:
+        if kept is not None:
+            return kept
+        job, asked = await self._job(owner, response_id)
+        if job.status != "done":
+            raise NotFound(f"the response {response_id[:80]!r} has no answer", param="id")
+        return kept_of(job, asked)
+
+    async def _job(self, owner: str, response_id: str) -> tuple[Job, Mapping[str, Any]]:
+        """The job that a response is of, and the body that asked for it. Raises NotFound."""
+        submissions = self._chat.submissions
+        job = None if submissions is None else await submissions.look_up(job_id_of(response_id))
+        asked = None if job is None else asked_of(job, owner)
+        if job is None or asked is None:
             raise NotFound(f"no response with the id {response_id[:80]!r} is kept here", param="id")
-        return kept
+        return job, asked
+
+    async def _cancel(self, owner: str, response_id: str) -> Body:
+        job, asked = await self._job(owner, response_id)
+        assert self._chat.submissions is not None
+        return response_of(await self._chat.submissions.cancel(job) or job, asked)
+
+    async def _delete(self, owner: str, response_id: str) -> None:
+        kept = await self._store.get(response_id, owner)
+        if kept is not None:
+            await self._store.drop(response_id)
+        try:
+            job, _ = await self._job(owner, response_id)
+        except NotFound:
+            if kept is None:
+                raise
+            return
+        assert self._chat.submissions is not None
+        await self._chat.submissions.forget(job)
 
     async def _earlier(self, owner: str, response_id: Any) -> list[Mapping[str, Any]]:
         if response_id is None:
@@ -109,8 +158,3 @@ class ResponsesApi:
             return list((await self._kept(owner, response_id)).messages)
         except NotFound as error:
             raise NotFound(str(error), param="previous_response_id") from None
-
-
-def response_id_of(job_id: str) -> str:
-    """The id of the Response that this job ends with."""
-    return f"resp_{job_id.removeprefix('job_')}"

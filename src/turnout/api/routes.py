@@ -82,7 +82,7 @@ def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages, 
         Route(messages and f"{messages}/count_tokens", ("POST",), wires.messages.count, "/messages/count_tokens", True),
         Route(messages, ("POST",), wires.messages.answer, "/messages", True),
         Route(responses, ("POST",), wires.responses.answer, "/responses", True),
-        Route(responses and f"{responses}/", ("GET", "DELETE"), wires.responses.one, "/responses/", True),
+        Route(responses and f"{responses}/", ("GET", "DELETE", "POST"), wires.responses.one, "/responses/", True),
         Route(embeddings, ("POST",), wires.embeddings.answer, "/embeddings", True),
         # Behind the chat's: a path that ends with that one's name ends with this one's too.
         Route(completions, ("POST",), wires.completions.answer, "/completions", True),

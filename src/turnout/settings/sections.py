@@ -196,7 +196,7 @@ class Server:
     @property
     def chat_paths(self) -> tuple[str, ...]:
         """Where chats are answered, in each protocol."""
-        return (self.chat_path, self.responses_path, self.messages_path)
+        return (self.chat_path, self.responses_path, self.messages_path, self.completions_path)
 
     @property
     def models_path(self) -> str:

@@ -73,6 +73,16 @@ def finished(frame: Body, items: ResponseItems, finish: str | None, usage: Mappi
     }
 
 
+def unfinished(
+    request: Mapping[str, Any], response_id: str, created: float, status: str, error: Mapping[str, Any] | None = None
+) -> Body:
+    """The Response of a request in the background that has no answer. request: the body that asked. error: in OpenAI's
+    shape."""
+    frame = _frame({"created": int(created), "model": request.get("model")}, request, response_id)
+    problem = None if error is None else {"code": error.get("code"), "message": error.get("message")}
+    return {**frame, "status": status, "error": problem, "background": True}
+
+
 def _frame(answer: Mapping[str, Any], request: Mapping[str, Any], response_id: str) -> Body:
     echoed = {name: default if request.get(name) is None else request[name] for name, default in _ECHOED.items()}
     text = request.get("text") or {}

@@ -58,6 +58,7 @@ from turnout.webhooks.sender import WebhookSender
 
 if TYPE_CHECKING:
     from turnout.caching.semantic.similar import SimilarQuestions
+    from turnout.pipeline.cascade import CascadeCalls
     from turnout.queue_assembly import QueueParts
 
 log = logging.getLogger("turnout")
@@ -73,6 +74,8 @@ class Plugs(TypedDict, total=False):
     circuit_store: CircuitStore | None
     share_store: ShareStore | None
     observer: Observer | None
+    # Uniform in [0, 1): which accepted answers a cascade asks again.
+    chance: Callable[[], float] | None
     # Whether this process works on jobs; None: as the settings say.
     works: bool | None
     # The app's own function of a text that returns its vector.
@@ -179,7 +182,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         budget_alerts=budget_alerts,
         similar=_similar(settings, clock, stores, plugs.get("embedder")),
     )
-    pipeline = Pipeline(collaborators)
+    pipeline = Pipeline(collaborators, _cascade(collaborators, scorer, plugs.get("chance") or rng))
     embeddings = EmbeddingsApi(EmbeddingPipeline(collaborators, stores.entries))
     chat = Chat(pipeline, path=settings.server.chat_path, max_params_bytes=settings.server.max_params_bytes)
     kept_responses = ResponseStore(stores.entries, settings.responses.ttl_s)
@@ -231,6 +234,17 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         request_log=request_log,
         ticker=status.ticker,
         queue=queue,
+    )
+
+
+def _cascade(parts: Collaborators, scorer: Scorer, chance: Callable[[], float]) -> CascadeCalls | None:
+    if parts.settings.routing.cascade.mode == "off":
+        return None
+    # Imported here: an app without a cascade loads nothing of it.
+    from turnout.cascade_assembly import build_cascade
+
+    return build_cascade(
+        parts.settings, scorer, clock=parts.clock, chain=parts.chain, fitting=parts.fitting, chance=chance
     )
 
 

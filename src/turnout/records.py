@@ -25,6 +25,9 @@ Reason = Literal[
     "ability",  # moved to the other tier, which takes what the request holds (images, tools, a schema, reasoning)
     "sticky",  # the conversation stays with its model, where the score alone would have said another
     "sticky_left",  # the conversation left its model's tier: that was estimated to pay, or its cache was cold
+    "verified",  # the cheap answer was read and accepted
+    "escalated",  # the cheap answer was doubted, or drawn by chance: the expensive tier answered
+    "cascade_fallback",  # the cheap answer was doubted, but no expensive one came in time
     "fallback",  # another candidate than the first one answered
     "fallback_answer",  # the configured plain answer
 ]
@@ -74,6 +77,8 @@ class Decision:
     candidates: configured model names in the order of trying: the tier's, then the other tier's where allowed.
     switch_usd, switch_gain_usd: what leaving its conversation's model was estimated to cost and to be worth, in USD;
     None where no conversation was held against the score, or prices are unknown.
+    verdict, verdict_score, verdict_threshold: of the cheap answer, doubted from the threshold on, each in [0, 1];
+    escalation_propensity: the chance that it was to be asked again. None where none was verified.
     """
 
     tier: Tier
@@ -87,6 +92,10 @@ class Decision:
     scorer_version: str = ""
     switch_usd: float | None = None
     switch_gain_usd: float | None = None
+    verdict: Literal["accepted", "rejected"] | None = None
+    verdict_score: float | None = None
+    verdict_threshold: float | None = None
+    escalation_propensity: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

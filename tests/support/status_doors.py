@@ -10,6 +10,7 @@ import httpx
 
 from turnout import Turnout
 from turnout.asgi import TurnoutMiddleware as Asgi
+from turnout.ports.scoring import Scorer
 from turnout.testing import FixedScorer, ScriptedProvider
 from turnout.wsgi import TurnoutMiddleware as Wsgi
 
@@ -45,10 +46,13 @@ class Behind:
     """A Turnout behind one door. `ask(method, path, **httpx arguments)` gives the response; `ann` is who asks unless
     the headers say otherwise."""
 
-    def __init__(self, door: str, provider: ScriptedProvider | None = None, **sections: Any) -> None:
+    def __init__(
+        self, door: str, provider: ScriptedProvider | None = None, scorer: Scorer | None = None, **sections: Any
+    ) -> None:
         self.provider = provider or ScriptedProvider({"*": ["four"]})
-        scorer = FixedScorer(0.1, scores={"hard": 0.9})
-        self.turnout = Turnout({**CONFIG, **sections}, provider=self.provider, scorer=scorer)
+        scorer = scorer or FixedScorer(0.1, scores={"hard": 0.9})
+        # Half: no chance of a cascade's own falls there.
+        self.turnout = Turnout({**CONFIG, **sections}, provider=self.provider, scorer=scorer, chance=lambda: 0.5)
         self._door = door
         self._asgi = Asgi(_bare_asgi, turnout=self.turnout)
         self._wsgi = Wsgi(_bare_wsgi, turnout=self.turnout)

@@ -19,6 +19,8 @@ def outcome_headers(outcome: Outcome, *, whole: bool = True) -> Headers:
         headers.append(("x-turnout-score", f"{outcome.decision.score:.4f}"))
     if outcome.reason is not None:
         headers.append(("x-turnout-reason", outcome.reason))
+    if outcome.decision is not None and outcome.decision.verdict is not None:
+        headers.append(("x-turnout-verdict", outcome.decision.verdict))
     if whole:
         headers.append(("x-turnout-cost-usd", cost_text(outcome.cost_usd)))
     if outcome.decision is not None and outcome.reason in ("sticky", "sticky_left"):

@@ -27,6 +27,7 @@ def policy_digest(settings: Settings, scorer_version: str) -> bytes:
         "models": {name: _shape(model) for name, model in settings.models.items()},
         "routing_target": [routing.keep_quality, routing.max_expensive_share, routing.threshold],
         "scorer": scorer_version,
+        **({} if routing.cascade.mode == "off" else {"cascade": repr(routing.cascade)}),
     }
     return hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES).digest()
 

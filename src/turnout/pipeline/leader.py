@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from turnout.caching.entries import StoredAnswer, pack
 from turnout.caching.flights import Flight
@@ -24,6 +24,9 @@ from turnout.records import Decision, Usage
 from turnout.routing.catalog import ModelSelection
 from turnout.routing.router import Router
 from turnout.upstream.call_trace import CallTrace, Candidate, UpstreamCall
+
+if TYPE_CHECKING:
+    from turnout.pipeline.cascade import CascadeCalls, CascadePlan
 
 # Finish reasons of a complete answer; `length` and `content_filter` are those of truncated ones.
 STORABLE = frozenset({"stop", "tool_calls", "function_call"})
@@ -67,7 +70,13 @@ def decide(
 class Leader:
     """Makes calls that any number of callers may listen to."""
 
-    def __init__(self, collaborators: Collaborators, admission: Admission, flights: AnswerFlights) -> None:
+    def __init__(
+        self,
+        collaborators: Collaborators,
+        admission: Admission,
+        flights: AnswerFlights,
+        cascade: CascadeCalls | None = None,
+    ) -> None:
         self._settings = collaborators.settings
         self._clock = collaborators.clock
         self._router = collaborators.router
@@ -79,6 +88,7 @@ class Leader:
         self._conversations = collaborators.conversations
         # Given each call whose answer was stored, once it is.
         self.on_stored: Callable[[Call, StoredAnswer], None] | None = None
+        self._cascade = cascade
 
     def lead(self, call: Call, *, joinable: bool) -> AnswerListener:
         """Begins a flight for this call, and listens to it. joinable: others may, under the reservation's lease."""
@@ -107,8 +117,15 @@ class Leader:
         try:
             if flight.abandoned:
                 raise asyncio.CancelledError
-            progress.decision = decision = await self._decide(call)
-            body, exact = await self._call_upstream(self._upstream_call(call, decision, progress.trace), flight)
+            decision = self._decide(call)
+            plan = None if self._cascade is None else self._cascade.plan(call, decision)
+            progress.decision = decision = await self._confirm(call, decision, plan)
+            if plan is None or self._cascade is None:
+                body, exact = await self._call_upstream(self._upstream_call(call, decision, progress.trace), flight)
+            else:
+                calls = partial(self._upstream_call, call, trace=progress.trace)
+                body, exact = await self._cascade.answer(plan, call, flight, calls, self._call_upstream)
+                decision = progress.decision
             answer = _answer(body, progress)
             store = self._store(call, body, answer) if exact else None
             assert progress.trace.serving is not None
@@ -132,15 +149,15 @@ class Leader:
         settlement = call.reservation.settlement(trace, key=call.key, store=store)
         await self._admission.settle(replace(settlement, pin=pin), call.token)
 
-    async def _decide(self, call: Call) -> Decision:
-        """The decision, its worst case reserved. Raises ServedError."""
+    def _decide(self, call: Call) -> Decision:
+        """The decision by the question. Raises ServedError."""
         routed = call.selection.tier is None
 
         def steer(decision: Decision) -> Decision:
             kept = self._conversations.steer(call.conversation, call.request, decision)
             return self._fitting.fit(call.request, kept, routed=routed)
 
-        decision = decide(
+        return decide(
             self._router,
             call.request,
             call.selection,
@@ -148,7 +165,17 @@ class Leader:
             pacing_factor=call.reservation.pacing_factor(),
             steer=steer,
         )
-        return await call.reservation.confirm(decision, partial(self._fitting.holding, call.request))
+
+    async def _confirm(self, call: Call, decision: Decision, plan: CascadePlan | None) -> Decision:
+        """The decision, or the plan's first one, its worst case reserved. Raises ServedError."""
+        holding = partial(self._fitting.holding, call.request)
+        if plan is None or self._cascade is None:
+            return await call.reservation.confirm(decision, holding)
+        try:
+            return await call.reservation.confirm(plan.first, holding)
+        except BaseException:
+            self._cascade.drop(plan)
+            raise
 
     async def _call_upstream(self, upstream_call: UpstreamCall, flight: AnswerFlight) -> tuple[Body, bool]:
         """The complete answer, and whether it says exactly what was streamed."""
@@ -220,7 +247,9 @@ def _answer(body: Body, progress: FlightProgress) -> StoredAnswer:
     assert serving is not None
     # A chat is asked of a tier's models alone.
     assert serving.tier != "none"
-    usage = progress.trace.attempts[-1].usage or Usage()
+    # After a second call that came to nothing it is not the last attempt that answered.
+    served = (each for each in reversed(progress.trace.attempts) if each.model == serving.model and not each.error)
+    usage = next((each.usage for each in served), None) or Usage()
     if usage.estimated or "usage" not in body:
         body["usage"] = usage.to_openai()
     return StoredAnswer(body=dumps(body), decision=decision, tier=serving.tier, model=serving.model, usage=usage)

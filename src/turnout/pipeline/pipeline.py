@@ -44,13 +44,14 @@ from turnout.records import Decision
 from turnout.routing.catalog import ModelSelection
 
 if TYPE_CHECKING:
+    from turnout.pipeline.cascade import CascadeCalls
     from turnout.pipeline.semantic import SemanticAnswers
 
 
 class Pipeline:
     """Takes requests from their identity to their outcome. Holds no request's state."""
 
-    def __init__(self, collaborators: Collaborators) -> None:
+    def __init__(self, collaborators: Collaborators, cascade: CascadeCalls | None = None) -> None:
         self._collaborators = collaborators
         self._reservations = Reservations(
             settings=collaborators.settings,
@@ -62,7 +63,7 @@ class Pipeline:
         )
         self._flights: AnswerFlights = Flights()
         self._admission = Admission(collaborators)
-        self._leader = Leader(collaborators, self._admission, self._flights)
+        self._leader = Leader(collaborators, self._admission, self._flights, cascade)
         self._follower = Follower(collaborators, self._admission, self._leader, self._flights)
         self._reporter = OutcomeReporter(collaborators.clock, collaborators.observer)
         self._delivery = Delivery(collaborators, self._reporter)

@@ -15,6 +15,7 @@ from turnout.records import Tier
 from turnout.redaction import is_variable_name, without_password, without_path, without_secrets
 from turnout.settings import redis_url
 from turnout.settings.bounds import check_not_negative, check_positive, check_share
+from turnout.settings.cascade import Cascade
 from turnout.settings.conversation import Conversation
 from turnout.settings.entries import expand_entries
 from turnout.settings.notation import Budget, Rate
@@ -153,6 +154,7 @@ class Routing:
     threshold: float | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     conversation: Conversation = field(default_factory=Conversation)
+    cascade: Cascade = field(default_factory=Cascade)
     # Who reaches the endpoint may name what it offers, as with every OpenAI-compatible one.
     forced: Literal["all", "cheap", "none"] = "all"
 

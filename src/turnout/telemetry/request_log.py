@@ -212,6 +212,10 @@ def _outcome_fields(outcome: Outcome) -> dict[str, Any]:
             "scorer_version": decision.scorer_version,
             "switch_usd": decision.switch_usd,
             "switch_gain_usd": decision.switch_gain_usd,
+            "verdict": decision.verdict,
+            "verdict_score": decision.verdict_score,
+            "verdict_threshold": decision.verdict_threshold,
+            "escalation_propensity": decision.escalation_propensity,
         }
         if decision is not None
         else {"group": outcome.endpoint}

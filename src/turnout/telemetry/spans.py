@@ -168,6 +168,10 @@ def _decision_attributes(decision: Decision) -> dict[str, Attribute]:
             names.SCORER_VERSION: decision.scorer_version or None,
             names.SWITCH_USD: decision.switch_usd,
             names.SWITCH_GAIN_USD: decision.switch_gain_usd,
+            names.VERDICT: decision.verdict,
+            names.VERDICT_SCORE: decision.verdict_score,
+            names.VERDICT_THRESHOLD: decision.verdict_threshold,
+            names.ESCALATION_PROPENSITY: decision.escalation_propensity,
         }
     )
 

@@ -1,0 +1,79 @@
+"""What a cascade decides: which way a request goes, and whether its cheap answer is asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from turnout.ports.scoring import Query
+from turnout.routing.held_share import HeldShare
+from turnout.routing.router import raised
+from turnout.routing.share_control import ShareControl
+from turnout.routing.three_ways import Way
+from turnout.routing.verifier import Verdict, Verifier
+
+# Of the accepted answers, asked again by chance: without them the logs would tell of doubted answers alone.
+EXPLORED = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """escalates: whether the expensive tier is asked. propensity: the chance that it was to be."""
+
+    verdict: Verdict
+    escalates: bool
+    propensity: float
+
+
+class CascadePolicy:
+    """target: a fixed threshold of the verifier's score, or what keeps a share of answers asked again. acts: False in
+    shadow, where nothing but chance escalates. chance: uniform in [0, 1)."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        *,
+        target: float | ShareControl,
+        mode: Literal["shadow", "on"],
+        max_held_share: float,
+        chance: Callable[[], float],
+    ) -> None:
+        self._verifier = verifier
+        self._target = target
+        self.acts = mode == "on"
+        self._held = HeldShare(max_held_share)
+        self._chance = chance
+
+    def way(self, question_score: float, pacing_factor: float, least_threshold: float) -> Way | None:
+        """The way of greatest expected value; None: no more requests may wait, so the question decides."""
+        way = self._verifier.way(question_score, self._threshold(pacing_factor, least_threshold))
+        if way != "verify":
+            self._count(1.0 if way == "straight" else 0.0, way == "straight", pacing_factor)
+            return way
+        return way if self._held.take() else None
+
+    def judge(
+        self, query: Query, question_gain: float, answer: str, pacing_factor: float, least_threshold: float
+    ) -> Judgement:
+        """What is thought of this answer, and what follows."""
+        verdict = self._verifier.verify(query, question_gain, answer, self._threshold(pacing_factor, least_threshold))
+        rejected = not verdict.accepted
+        self._count(verdict.score, rejected and self.acts, pacing_factor)
+        if rejected:
+            return Judgement(verdict=verdict, escalates=self.acts, propensity=1.0 if self.acts else 0.0)
+        return Judgement(verdict=verdict, escalates=self._chance() < EXPLORED, propensity=EXPLORED)
+
+    def release(self) -> None:
+        """A request that was to be verified waits for no second call."""
+        self._held.release()
+
+    def _threshold(self, pacing_factor: float, least: float) -> float:
+        target = self._target
+        if isinstance(target, ShareControl):
+            return max(least, target.decide(-1.0, pacing_factor)[0])
+        return max(least, raised(target, pacing_factor))
+
+    def _count(self, score: float, expensive: bool, pacing_factor: float) -> None:
+        if isinstance(self._target, ShareControl):
+            self._target.observe(score, expensive, pacing_factor)

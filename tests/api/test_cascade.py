@@ -1,0 +1,84 @@
+"""A cascade over HTTP, at both doors, by a verifier that was trained: headers, bodies, bills, spans' names, the log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cascade_logs import answer, trained
+from tests.support.status_doors import DOORS, Behind
+from turnout.testing import Says, ScriptedProvider
+
+SMALL, LARGE = "openai/small", "openai/large"
+ROUTING = {"keep_quality": 0.95, "cascade": {"mode": "on", "streams": "hold", "max_held_share": 1.0}}
+
+
+def behind(door: str, *, right: bool, **sections: Any) -> Behind:
+    provider = ScriptedProvider({SMALL: [Says(answer(20, 22, right=right))], LARGE: [Says("Forty-two")]})
+    sections = {"routing": ROUTING, "status": {}, **sections}
+    return Behind(door, provider, trained(cheap_model=SMALL).fitted.scorer, **sections)
+
+
+def asked(text: str = "What is 20 plus 22?", **more: Any) -> dict[str, Any]:
+    return {"json": {"model": "auto", "messages": [{"role": "user", "content": text}], **more}}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_right_answer_is_served_and_a_wrong_one_is_not(door: str, tmp_path: Path) -> None:
+    """Headers say what was thought of it; the cost is that of both calls; so does the request log."""
+    for right in (True, False):
+        path = tmp_path / f"{door}-{right}.jsonl"
+        here = behind(door, right=right, log={"path": str(path)})
+        try:
+            reply = here.ask("POST", "/v1/chat/completions", **asked())
+            assert reply.status_code == 200, reply.text
+            shown = reply.headers
+            text = reply.json()["choices"][0]["message"]["content"]
+            expected = ("verified", "cheap", "accepted") if right else ("escalated", "expensive", "rejected")
+            assert (shown["x-turnout-reason"], shown["x-turnout-tier"], shown["x-turnout-verdict"]) == expected
+            assert (text == "Forty-two") != right
+            assert shown["x-turnout-model"] == (SMALL if right else LARGE)
+            again = here.ask("POST", "/v1/chat/completions", **asked())
+            assert again.headers["x-turnout-reason"] == "cache"
+            assert again.json()["choices"][0]["message"]["content"] == text
+        finally:
+            here.close()
+        line = json.loads(path.read_text().splitlines()[0])
+        assert line["verdict"] == expected[2]
+        assert line["escalation_propensity"] == (0.01 if right else 1.0)
+        assert len(line["attempts"]) == (1 if right else 2)
+        assert float(line["cost_usd"]) == pytest.approx(sum(float(each["cost_usd"]) for each in line["attempts"]))
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("right", [True, False])
+def test_a_held_stream_is_one_answer(door: str, right: bool) -> None:
+    """Its headers stand before its first chunk, and say already who answered."""
+    here = behind(door, right=right)
+    try:
+        reply = here.ask("POST", "/v1/chat/completions", **asked(stream=True))
+        events = [line.removeprefix("data: ") for line in reply.text.splitlines() if line.startswith("data: {")]
+        text = "".join(
+            choice["delta"].get("content") or "" for event in events for choice in json.loads(event)["choices"]
+        )
+        assert text == (answer(20, 22, right=True) if right else "Forty-two")
+        assert reply.headers["x-turnout-verdict"] == ("accepted" if right else "rejected")
+        assert "data: [DONE]" in reply.text
+    finally:
+        here.close()
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_messages_go_by_the_same_cascade(door: str) -> None:
+    """Another wire, the same request inside."""
+    here = behind(door, right=False)
+    try:
+        body = {"model": "auto", "max_tokens": 50, "messages": [{"role": "user", "content": "What is 20 plus 22?"}]}
+        reply = here.ask("POST", "/v1/messages", json=body)
+        assert reply.headers["x-turnout-reason"] == "escalated"
+        assert reply.json()["content"][0]["text"] == "Forty-two"
+    finally:
+        here.close()

@@ -292,8 +292,8 @@ class OurRule:
         """The tier that serves it. ask: of a tier, answers how many tokens were cached."""
         now, prompt = talk.times[at], talk.prompts[at]
         # The text counts by its length alone; what is scored is the row.
-        history = {"role": "assistant", "content": FILLER[: A_TOKEN * prompt]}
-        request = from_call([history, {"role": "user", "content": ""}], stream=False, params={})
+        history = {"role": "assistant", "content": FILLER[: A_TOKEN * prompt - 1]}
+        request = from_call([history, {"role": "user", "content": "?"}], stream=False, params={})
         context = RequestContext(request_id="", started=now, caller=Caller(user="ann"), session_id=talk.id)
         request, state = self._conversations.find(request, context)
         assert state is not None

@@ -51,8 +51,8 @@ def test_a_text_is_read_alike_as_parts() -> None:
     assert plain.data == parted.data
 
 
-def test_the_last_user_turn_is_read_and_the_rest_counted() -> None:
-    """Turns, their characters, the system prompt, tools, and images wherever they stand."""
+def test_the_first_and_last_human_turns_are_read_and_the_rest_counted() -> None:
+    """Human turns with their answers, their characters, the system prompt, tools, and the images that users show."""
     messages = (
         {"role": "system", "content": "Be kind."},
         user([*parts("look"), IMAGE, IMAGE]),
@@ -60,7 +60,7 @@ def test_the_last_user_turn_is_read_and_the_rest_counted() -> None:
         user("and now?"),
     )
     reading = read_features(Query(messages=messages, tools=3))
-    assert reading.data == b"and now?"
+    assert reading.data == b"look\nand now?"
     wanted = {"turns": 3, "conversation_characters": 4, "system_characters": 8, "tools": 3, "images": 2}
     assert {name: number(reading, name) for name in wanted} == pytest.approx(wanted)
 
@@ -71,10 +71,10 @@ def test_without_a_user_the_last_turn_is_read() -> None:
 
 
 def test_of_many_turns_and_parts_the_first_and_last_are_read() -> None:
-    """All turns counted; the parts in the middle passed over."""
+    """Sixty turns counted; the parts in the middle passed over."""
     turns = read_features(Query(messages=tuple(user(f"turn {at}") for at in range(10_000))))
-    assert number(turns, "turns") == pytest.approx(10_000)
-    assert turns.data == b"turn 9999"
+    assert number(turns, "turns") == pytest.approx(119)
+    assert turns.data == b"turn 0\nturn 9999"
     many = read_features(Query(messages=(user(parts(*map(str, range(50_000)))),)))
     assert many.data.count(b"\n") == MOST_PARTS - 1
     assert many.data.endswith(b"49999")
@@ -135,4 +135,4 @@ def test_what_is_read_is_that_of_the_version() -> None:
             hashed.update(hashes.tobytes())
         # Rounded: the last digits of a logarithm are the machine's.
         hashed.update((np.round(each.structure, 6) + 0.0).tobytes())
-    assert {FEATURE_VERSION: hashed.hexdigest()[:16]} == {2: "956e7885beb03b77"}
+    assert {FEATURE_VERSION: hashed.hexdigest()[:16]} == {3: "2a51cb80885e033e"}

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from turnout.openai.human_words import words_of
 from turnout.openai.messages import Messages, text_of
 from turnout.openai.requests import ChatRequest
 
 # Characters of a text by which a conversation's beginning is known, at each end: a long one must cost no time.
 _END = 4_000
+# Messages among which the first human turn is looked for.
+_MOST_OPENING = 20
 _ANSWERING = frozenset({"assistant", "tool", "function"})
 
 
@@ -36,13 +39,18 @@ def _id(value: Any) -> str:
 
 
 def opening(messages: Messages) -> Iterable[str]:
-    """The texts that a conversation begins with: its system prompt and its first user turn."""
-    for message in messages:
-        text = text_of(message)
+    """The texts that a conversation begins with: its system prompt and the first turn of a human, without what agents
+    wrap around it; the first user turn where no human spoke."""
+    for message in messages[:_MOST_OPENING]:
+        text = words_of(message)
+        spoken = message.get("role") == "user"
+        if spoken and not text:
+            continue
         yield f"{message.get('role')} {len(text)} "
         yield text if len(text) <= 2 * _END else text[:_END] + text[-_END:]
-        if message.get("role") == "user":
+        if spoken:
             return
+    yield "".join(text_of(message)[:_END] for message in messages[:_MOST_OPENING] if message.get("role") == "user")
 
 
 def has_answer(messages: Messages) -> bool:
@@ -51,5 +59,9 @@ def has_answer(messages: Messages) -> bool:
 
 
 def is_tool_turn(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the last message is a tool's result: the turn of a loop that is running."""
-    return messages[-1].get("role") in ("tool", "function")
+    """Whether it is the turn of a loop that is running: the last message is a tool's result, or a user's that holds no
+    human's words, such as a reminder or a result told as text; or an answer that is to be continued."""
+    role = messages[-1].get("role")
+    return role in ("tool", "function", "assistant") or (
+        role == "user" and len(messages) > 1 and not words_of(messages[-1])
+    )

@@ -150,7 +150,7 @@ class Conversations:
             return estimate, True
         if tool_turn:
             return estimate, False
-        if pin.tier == "expensive" and not self._cached(pin, pin.model):
+        if not self._cacheable(pin) or (pin.tier == "expensive" and not self._cached(pin, pin.model)):
             return estimate, True
         if estimate is None:
             # Nobody can say what it would pay: a warm cache is kept.
@@ -233,6 +233,11 @@ class Conversations:
 
     def _cached(self, pin: Pin, model: str) -> int:
         return pin.cached(model, self._life_s(model), self._limits(model).cache_least)
+
+    def _cacheable(self, pin: Pin) -> bool:
+        """Whether its last prompt was long enough for its provider to cache it."""
+        tokens, _ = pin.warm.get(pin.model, (0, 0.0))
+        return tokens >= self._limits(pin.model).cache_least
 
     def _fresh(self, pin: Pin, model: str) -> bool:
         """Whether it was asked within its cache's life."""

@@ -1,6 +1,6 @@
 """A scorer file: a zip of plain arrays and one JSON header. Nothing in it is ever executed.
 
-    turnout.json    {"format": "turnout-scorer", "schema": 6, "features": 2, "header": {...}}
+    turnout.json    {"format": "turnout-scorer", "schema": 6, "features": 3, "header": {...}}
     <name>.npy      one array each, of numbers only
 
 Reading checks before it believes: the format's name, the versions, the sizes, every array's kind.

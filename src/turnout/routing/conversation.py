@@ -1,7 +1,8 @@
-"""What of a conversation is read: the last user turn as text; the turns, tools, images and system prompt counted.
+"""What of a conversation is read: the last human turn with the task's first one; turns, tools, images, system prompt.
 
-A long text is read at its head and tail; of many messages the first and the last ones, and of many parts too, within
-one allowance for all messages together. So reading takes bounded time whatever is sent.
+What agents wrap around a human's words (openai/human_words.py) is left out, so it changes no decision. A long text is
+read at its head and tail; of many messages the first and the last ones, and of many parts too, within one allowance for
+all messages together. So reading takes bounded time whatever is sent.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from turnout.openai.human_words import END, human_words, is_wrapped
 from turnout.openai.messages import IMAGE_PARTS, Message
 from turnout.ports.scoring import Query
 
@@ -17,6 +19,10 @@ END_BYTES = 3_000
 # Messages of a request that are read, and parts of all of these together.
 MOST_MESSAGES = 400
 MOST_PARTS = 400
+# Of the task's first turn, where it is not the last one.
+FIRST_BYTES = 1_000
+# User turns in which a human's words are looked for, at each end of a conversation.
+MOST_HUMAN = 30
 SYSTEM_ROLES = ("system", "developer")
 # Written out once: `list | tuple` is built anew each time that it is asked for.
 LISTS = (list, tuple)
@@ -24,22 +30,48 @@ LISTS = (list, tuple)
 T = TypeVar("T")
 # What is read of a message: its role, its texts, how many images.
 Turn = tuple[object, Sequence[str], int]
-# Turns, characters of the other turns, characters of the system prompt, tools, images.
+# Human turns and their answers, characters of the other human turns, of the system prompt, tools, images.
 Context = tuple[float, float, float, float, float]
 
 
 def last_turn(query: Query) -> tuple[bytes, int, Context]:
-    """The last user turn, its ends where it is long; its whole length in characters; what stands around it."""
+    """The last human turn after the task's first one, their ends where they are long; their length in characters; what
+    stands around them. The last user turn where no human spoke, the last turn where no user did."""
     messages = query.messages
     content = messages[0].get("content")
     # Nearly every request is one text.
-    if len(messages) == 1 and isinstance(content, str):
+    if len(messages) == 1 and isinstance(content, str) and not is_wrapped(content):
         return *_encoded((content,)), (1.0, 0.0, 0.0, float(query.tools), 0.0)
     turns = turns_of(messages)
-    # The last turn's where no user spoke.
-    _, texts, _ = next((turn for turn in reversed(turns) if turn[0] == "user"), turns[-1])
-    data, length = _encoded(texts)
-    return data, length, _context(turns, length, len(messages) - len(turns), query.tools)
+    spoken = [texts for role, texts, _ in turns if role == "user"]
+    humans = [said for texts in both_ends(spoken, 2 * MOST_HUMAN) if (said := _human(texts))]
+    if not humans:
+        humans = [tuple(spoken[-1] if spoken else turns[-1][1])]
+    data, length = _encoded(humans[-1])
+    others = sum(_length(said) for said in humans[:-1])
+    if len(humans) > 1:
+        first, _ = joined_ends(humans[0], FIRST_BYTES)
+        data = first.encode("utf-8", "replace") + b"\n" + data
+        length += _length(humans[0]) + 1
+    images = sum(shown for role, _, shown in turns if role == "user")
+    system = next((_length(_human(texts)) for role, texts, _ in turns if role in SYSTEM_ROLES), 0)
+    return data, length, (2.0 * len(humans) - 1.0, float(others), float(system), float(query.tools), float(images))
+
+
+def _human(texts: Sequence[str]) -> Sequence[str]:
+    """These texts without what no human wrote; themselves where they hold nothing of the kind."""
+    if len(texts) == 1:
+        words = human_words(texts[0])
+        return (words,) if words else ()
+    whole, length = joined_ends(texts, END)
+    words = human_words(whole)
+    if words == whole:
+        return texts if length else ()
+    return (words,) if words else ()
+
+
+def _length(texts: Sequence[str]) -> int:
+    return sum(map(len, texts)) + max(0, len(texts) - 1)
 
 
 def turns_of(messages: Sequence[Message]) -> list[Turn]:
@@ -116,16 +148,3 @@ def _turn(role: object, content: object, most: int) -> Turn:
                 texts.append(text)
             images += part.get("type") in IMAGE_PARTS
     return role, texts, images
-
-
-def _context(turns: Sequence[Turn], length: int, left_out: int, tools: int) -> Context:
-    spoken = system = others = images = 0
-    for role, texts, shown in turns:
-        size = sum(map(len, texts))
-        images += shown
-        if role in SYSTEM_ROLES:
-            system += size
-        else:
-            spoken += 1
-            others += size
-    return (float(spoken + left_out), float(max(0, others - length)), float(system), float(tools), float(images))

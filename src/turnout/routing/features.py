@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Hashes = NDArray[np.uint64]
 
 # Part of every scorer file: a file made by other features is refused, never misread.
-FEATURE_VERSION = 2
+FEATURE_VERSION = 3
 
 _CHARACTERS: dict[str, str] = {
     "lower": "abcdefghijklmnopqrstuvwxyz",

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from turnout.openai.human_words import human_words
 from turnout.openai.messages import Message
 from turnout.ports.scoring import Query
 from turnout.routing.conversation import MOST_MESSAGES, SYSTEM_ROLES, both_ends, joined_ends, turns_of
@@ -31,6 +32,8 @@ def identity(messages: Sequence[Message]) -> str:
         return ""
     # A message without text is an empty line all the same.
     texts = [text for _, said, _ in turns_of(both_ends(system, MOST_SYSTEM)) for text in said or ("",)]
+    # What an agent adds to it, such as reminders and summaries, is no part of it.
+    texts = [words for text in texts if (words := human_words(text)) or not text]
     text, length = joined_ends(texts, END_CHARACTERS)
     if not length:
         return ""

@@ -36,7 +36,8 @@ from turnout.settings import Settings
 from turnout.upstream import litellm_import
 
 if TYPE_CHECKING:
-    from turnout.api.jobs import JobDesk, Submitted
+    from turnout.api.jobs import JobDesk
+    from turnout.api.submission import Submitted
     from turnout.api.transport import Transport
     from turnout.ports.jobs import Job, JobEnd
 

@@ -23,7 +23,7 @@ from tests.support.provider import LoopbackProvider
 from tests.support.redis_server import RedisServer
 from tests.support.workers import environ
 from turnout import Turnout
-from turnout.api.jobs import Submitted
+from turnout.api.submission import Submitted
 from turnout.cli import main
 from turnout.clock import SystemClock
 from turnout.context import Caller

@@ -8,14 +8,15 @@ import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from turnout.api.exchange import ApiReply, ApiRequest, JobWire, Reply, json_reply
-from turnout.api.job_bodies import JOBS_PATH, LOOK_AGAIN_S, NO_WORKER, job_headers, job_object, location
+from turnout.api.job_bodies import JOBS_PATH, LOOK_AGAIN_S, NO_WORKER, job_headers, job_object
 from turnout.api.job_events import JobEvents
 from turnout.api.preferences import Preferences, parse_prefer
 from turnout.api.response_headers import Headers
+from turnout.api.submission import DEFAULT_PRIORITY, Submitted, Wanted, answer_of, hashed, secret_of
 from turnout.context import RequestContext
 from turnout.errors import InvalidRequest, NotFound, Overloaded, RateLimitExceeded, ServedError
 from turnout.jobs.feed import JobFeed
@@ -41,48 +42,10 @@ from turnout.webhooks.address_check import ForbiddenAddress, check_listed
 
 log = logging.getLogger("turnout.jobs")
 
-# As JMS has it: 0 to 9, the higher the sooner.
-DEFAULT_PRIORITY = 4
 SECRET_HEADER = "x-turnout-job-secret"
 # How long a DELETE waits for the worker to end the call.
 CANCEL_S = 2.0
 LONGEST_KEY = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """An accepted job. `id` and `status` as over HTTP; `location`: the path to ask for it; `secret`: of an anonymous
-    caller, to be sent back as `x-turnout-job-secret`, else ""."""
-
-    job: Job
-    state: QueueState
-    secret: str = ""
-    concurrency: int = 1
-
-    @property
-    def id(self) -> str:
-        return self.job.id
-
-    @property
-    def status(self) -> str:
-        return self.job.status
-
-    @property
-    def location(self) -> str:
-        return location(self.job.id)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The body of the 202."""
-        return job_object(self.job, self.state, concurrency=self.concurrency)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a submission says beside its body."""
-
-    priority: int = DEFAULT_PRIORITY
-    webhook_url: str = ""
-    idempotency_key: str = ""
 
 
 class JobDesk:
@@ -203,7 +166,7 @@ class JobDesk:
         applied: Headers = [("preference-applied", preferences.applied)] if preferences.applied else []
         secret: Headers = [(SECRET_HEADER, submitted.secret)] if submitted.secret else []
         if preferences.wait_s is not None and job.status in ("done", "failed"):
-            return _answer_of(job, [("location", submitted.location), *applied, *secret], wire, request.request_id)
+            return answer_of(job, [("location", submitted.location), *applied, *secret], wire, request.request_id)
         headers: Headers = [
             ("location", submitted.location),
             ("x-request-id", request.request_id),
@@ -220,7 +183,7 @@ class JobDesk:
         self._check_wanted(wanted)
         caller = context.caller
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
-        secret = _secret(wanted.idempotency_key, canonical) if caller.anonymous else ""
+        secret = secret_of(wanted.idempotency_key, canonical) if caller.anonymous else ""
         job_id = f"job_{secrets.token_urlsafe(24)}"
         with submission(job_id, context.traceparent) as traceparent:
             if traceparent:
@@ -233,7 +196,7 @@ class JobDesk:
                     endpoint=caller.endpoint,
                     priority=wanted.priority,
                     spec=json.dumps(spec, separators=(",", ":")).encode(),
-                    secret=_hashed(secret),
+                    secret=hashed(secret),
                     idempotency_key=wanted.idempotency_key,
                     digest=hashlib.blake2b(canonical, digest_size=16).hexdigest(),
                     webhook_url=wanted.webhook_url,
@@ -289,7 +252,7 @@ class JobDesk:
         job = await self.look_up(job_id)
         mine = job is not None and job.user == request.caller.user_key
         if job is not None and job.secret:
-            mine = mine and hmac.compare_digest(job.secret, _hashed(request.header(SECRET_HEADER)))
+            mine = mine and hmac.compare_digest(job.secret, hashed(request.header(SECRET_HEADER)))
         if job is None or not mine:
             raise NotFound(f"there is no job {job_id[:80]!r} of yours")
         return job
@@ -363,26 +326,3 @@ class JobDesk:
             most = self._queue.max_per_user
             return RateLimitExceeded(f"{most} jobs of this user wait already", retry_after_s=5.0)
         return Overloaded(f"{self._queue.max_length} jobs wait already", retry_after_s=5.0)
-
-
-def _answer_of(job: Job, headers: Headers, wire: JobWire | None, request_id: str) -> ApiReply:
-    """The reply that the request would have had without a job."""
-    head = json.loads(job.head or b'{"status": 500, "headers": []}')
-    if job.status == "failed":
-        error = json.loads(job.error)
-        body = {"error": error} if wire is None else wire.error_body(error, head["status"], request_id)
-        return json_reply(head["status"], body, headers)
-    answered = [(name, value) for name, value in head["headers"] if name != "content-type"]
-    kind = next((value for name, value in head["headers"] if name == "content-type"), "application/json")
-    return ApiReply(status=head["status"], headers=[*answered, *headers], body=job.result, content_type=kind)
-
-
-def _secret(idempotency_key: str, body: bytes) -> str:
-    """A new secret; under a key the same again for the same body, so that who sends it twice can follow the job."""
-    if not idempotency_key:
-        return secrets.token_urlsafe(24)
-    return hashlib.blake2b(body, key=idempotency_key.encode()[:64], digest_size=24, person=b"turnout.job").hexdigest()
-
-
-def _hashed(secret: str) -> str:
-    return hashlib.blake2b(secret.encode(), digest_size=20).hexdigest() if secret else ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.api.job_bodies import NO_WORKER, result_of
-from turnout.api.jobs import DEFAULT_PRIORITY
+from turnout.api.submission import DEFAULT_PRIORITY
 from turnout.atomic_file import replacing
 from turnout.cli.arguments import add_config
 from turnout.cli.progress import progress_bar

@@ -16,7 +16,7 @@ from turnout.records import Decision, Outcome
 from turnout.turnout import Turnout
 
 if TYPE_CHECKING:
-    from turnout.api.jobs import Submitted
+    from turnout.api.submission import Submitted
 
 FindCaller = Callable[[], Caller]
 T = TypeVar("T")

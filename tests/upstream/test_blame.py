@@ -246,3 +246,41 @@ def test_a_usage_without_total_is_told_with_it(server: ScriptedServer) -> None:
             assert "".join(chunk.text for chunk in chunks) == "hi"
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("finish", ["error", "network_error", "insufficient_system_resource"])
+def test_an_ending_that_tells_a_failure_is_one(
+    server: ScriptedServer, transport: str, finish: str, stream: bool
+) -> None:
+    """Before any content the next model answers; after it the stream ends with an error, never as `stop`."""
+
+    async def scenario() -> None:
+        async with Turnout(config(server, transport, [FIRST, SPARE])) as turnout:
+            server.queue(Answer(text="half", finish=finish), Answer(text="spare"))
+            if not stream:
+                assert (await turnout.complete("x")).text == "spare"
+                return
+            chunks = turnout.stream("x")
+            with pytest.raises(ServedError):
+                async for _ in chunks:
+                    pass
+            assert chunks.outcome is not None
+            assert chunks.outcome.attempts[0].error == "provider_error"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("model", [GEMINI, CLAUDE])
+def test_nothing_is_fetched_for_a_caller(server: ScriptedServer, transport: str, model: str) -> None:
+    """An image by address of a provider that takes none: its caller's 400, and neither place is asked."""
+    parts = [{"type": "image_url", "image_url": {"url": f"{server.origin}/picture.png"}}]
+
+    async def scenario() -> None:
+        async with Turnout(config(server, transport, [model])) as turnout:
+            with pytest.raises(InvalidRequest, match="data: URL") as refused:
+                await turnout.complete([{"role": "user", "content": parts}])
+            assert refused.value.param == "messages"
+            assert not server.received
+
+    asyncio.run(scenario())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from turnout.attempt_errors import ProviderFailed
 from turnout.openai.answers import Body
 from turnout.upstream.cohere_events import bare_lines
-from turnout.upstream.direct.plain import finish_reason
+from turnout.upstream.direct.plain import FAILED, finish_reason
 
 
 class StreamWatch:
@@ -30,6 +31,9 @@ class StreamWatch:
         self._model = model if isinstance(model, str) else self._model
         for choice in getattr(chunk, "choices", None) or ():
             index, finish = getattr(choice, "index", None), getattr(choice, "finish_reason", None)
+            if isinstance(finish, str) and finish in FAILED:
+                # litellm would say `stop`.
+                raise ProviderFailed(f"the provider's answer ended with {finish!r}")
             if isinstance(index, int):
                 self._finishes[index] = finish if isinstance(finish, str) else self._finishes.get(index)
         return chunk

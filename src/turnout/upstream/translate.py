@@ -16,12 +16,14 @@ from turnout.attempt_errors import (
     Misconfigured,
     NotConnected,
     NotSendable,
+    ProviderFailed,
     Unreadable,
     Unsupported,
 )
 from turnout.openai.answers import Body
 from turnout.openai.embeddings import decoded
 from turnout.upstream import failures
+from turnout.upstream.direct.plain import FAILED
 from turnout.upstream.parameters import named
 
 # litellm's class -> ours, where the status alone would mislead.
@@ -181,8 +183,14 @@ _LITELLMS = frozenset({"provider_specific_fields"})
 
 
 def completion(answer: Any) -> Body:
-    """litellm's ModelResponse as a `chat.completion` object, without litellm's own additions."""
+    """litellm's ModelResponse as a `chat.completion` object, without litellm's own additions. Raises ProviderFailed
+    where the provider's own finish tells a failure."""
     body = _frame(answer, "chat.completion")
+    for choice in answer.choices:
+        own = (getattr(choice, "provider_specific_fields", None) or {}).get("native_finish_reason")
+        if isinstance(own, str) and own in FAILED:
+            # litellm says `stop`.
+            raise ProviderFailed(f"the provider's answer ended with {own!r}")
     body["choices"] = [
         {
             "index": choice.index,

@@ -47,6 +47,7 @@ def nightly(session: nox.Session) -> None:
         session.notify(f"tests-{python}")
     session.notify("lowest")
     session.notify("hostile")
+    session.notify("clients")
     session.notify("audit")
 
 
@@ -58,6 +59,13 @@ def hostile(session: nox.Session) -> None:
         session.run("python", "benchmarks/wire_fuzz.py", "--count", "100000", "--transport", transport)
     session.run("python", "benchmarks/neighbour.py")
     session.run("python", "benchmarks/fault_matrix.py")
+
+
+@nox.session(python=PYTHONS[0])
+def clients(session: nox.Session) -> None:
+    """Each client of tests/clients in an environment of its own; writes the table. Needs the network, and npm."""
+    session.install("-e", ".[test]")
+    session.run("python", "tests/clients/matrix.py", "--write", "docs/clients.md", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

@@ -59,6 +59,28 @@ def test_one_question_is_one_entry_whatever_asks(url: str, provider: LoopbackPro
     assert third.json()["output"][0]["content"][0]["text"] == "It is four."
 
 
+def test_one_question_is_one_decision_and_one_bill_whatever_asks(url: str, provider: LoopbackProvider) -> None:
+    """Asked afresh by four protocols: the same body to the provider, the same decision, the same cost."""
+    ask = {"model": "auto", "max_tokens": 40, "messages": [{"role": "system", "content": "Be brief."}, *MESSAGES]}
+    bodies = {
+        "/v1/chat/completions": ask,
+        "/v1/messages": {"model": "auto", "max_tokens": 40, "system": "Be brief.", "messages": MESSAGES},
+        "/v1/responses": {"model": "auto", "instructions": "Be brief.", "input": MESSAGES, "max_output_tokens": 40},
+    }
+    decisions, sent = set(), []
+    with httpx.Client(base_url=url, headers={**ANN, "cache-control": "no-store"}) as http:
+        for path, body in bodies.items():
+            got = http.post(path, json=body)
+            assert got.headers["cache-status"] == "turnout; fwd=request", got.text
+            told = ("tier", "model", "score", "reason", "cost-usd")
+            decisions.add(tuple(got.headers[f"x-turnout-{name}"] for name in told))
+            sent.append(provider.bodies[-1])
+    assert len(decisions) == 1
+    assert float(next(iter(decisions))[-1]) > 0
+    said = [[(message["role"], message["content"]) for message in body["messages"]] for body in sent]
+    assert said[0] == said[1] == said[2]
+
+
 def test_streams_of_both_protocols_arrive(url: str) -> None:
     """By the SDKs, with the threads' clients."""
     with (

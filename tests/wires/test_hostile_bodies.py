@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnout.errors import InvalidRequest
+from turnout.openai.embeddings import embedding_from
 from turnout.openai.requests import from_mapping
-from turnout.wires import messages_request, responses_request
+from turnout.wires import completions, messages_request, responses_request
 
 MESSAGES_BODY: Any = {
     "model": "auto",
@@ -54,6 +55,24 @@ RESPONSES_BODY: Any = {
     "metadata": {"a": "b"},
     "max_output_tokens": 9,
 }
+COMPLETIONS_BODY: Any = {
+    "model": "auto",
+    "prompt": ["x"],
+    "max_tokens": 9,
+    "stop": ["a"],
+    "echo": False,
+    "best_of": 1,
+    "stream_options": {"include_usage": True},
+    "turnout": {"tag": "t"},
+}
+EMBEDDINGS_BODY: Any = {
+    "model": "auto",
+    "input": ["x", [1, 2]],
+    "dimensions": 3,
+    "encoding_format": "base64",
+    "user": "u",
+    "turnout": {"cache": False},
+}
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=3), st.just([]), st.just({}), st.just([[]]), st.just([1])
 )
@@ -93,3 +112,21 @@ def test_any_messages_body_is_a_request_or_refused(data: st.DataObject) -> None:
 def test_any_responses_body_is_a_request_or_refused(data: st.DataObject) -> None:
     """OpenAI's."""
     holds(responses_request.to_chat, RESPONSES_BODY, data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_any_completions_body_is_a_request_or_refused(data: st.DataObject) -> None:
+    """OpenAI's legacy one."""
+    holds(completions.to_chat, COMPLETIONS_BODY, data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_any_embeddings_body_is_a_request_or_refused(data: st.DataObject) -> None:
+    """Its inputs are texts and tokens, whatever stood there."""
+    body = EMBEDDINGS_BODY
+    for _ in range(data.draw(st.integers(1, 2))):
+        body = changed(body, data.draw(st.sampled_from(places(body))), data.draw(ODD))
+    with contextlib.suppress(InvalidRequest):
+        assert all(isinstance(item, str | tuple) and item for item in embedding_from(body).inputs)

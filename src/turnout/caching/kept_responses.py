@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from turnout.caching.entries import COMPRESS_ABOVE
 from turnout.openai.answers import dumps, loads
 from turnout.ports.admission import Store
 from turnout.ports.entries import EntryStore
@@ -35,8 +36,7 @@ class ResponseStore:
         """Keeps a new response."""
         fields = {"owner": response.owner, "body": response.body, "messages": list(response.messages)}
         store = Store(
-            # Level 1: a conversation is mostly words.
-            packed=zlib.compress(dumps(fields), 1),
+            packed=_pack(dumps(fields)),
             ttl_s=self._ttl_s,
             stale_s=0.0,
             user=response.owner,
@@ -48,12 +48,20 @@ class ResponseStore:
         """The response; None where none is kept for this user."""
         key = _key(response_id)
         packed = (await self._entries.find_many((key,), None)).get(key)
-        fields = loads(zlib.decompress(packed)) if packed is not None else {}
+        fields = loads(_unpack(packed)) if packed is not None else {}
         return KeptResponse(**fields) if fields.get("owner") == owner else None
 
     async def drop(self, response_id: str) -> None:
         """Forgets the response. Raises StoreUnavailable."""
         await self._entries.evict(_key(response_id))
+
+
+def _pack(fields: bytes) -> bytes:
+    return zlib.compress(fields, 1) if len(fields) > COMPRESS_ABOVE else fields
+
+
+def _unpack(packed: bytes) -> bytes:
+    return packed if packed.startswith(b"{") else zlib.decompress(packed)
 
 
 def _key(response_id: str) -> bytes:

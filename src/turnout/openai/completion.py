@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from turnout.errors import ServedError
-from turnout.openai.answers import Body, as_sent, body_text, chunk_text
+from turnout.openai.answers import Body, as_sent, body_text, chunk_text, loads
 from turnout.records import Outcome, Usage
 
 
@@ -28,7 +27,7 @@ class Completion:
 
     def _parsed(self) -> Body:
         if self._body is None:
-            self._body = json.loads(self.body_bytes)
+            self._body = loads(self.body_bytes)
         return self._body
 
     @property
@@ -41,7 +40,7 @@ class Completion:
 
     def to_openai(self) -> dict[str, Any]:
         """The `chat.completion` object, a fresh copy."""
-        copy: dict[str, Any] = json.loads(self.body_bytes)
+        copy: dict[str, Any] = loads(self.body_bytes)
         return copy
 
 

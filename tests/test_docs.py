@@ -89,7 +89,7 @@ def test_every_command_of_a_page_is_one(page: Path) -> None:
                 if words[:1] != ["turnout"]:
                     continue
                 parser = argparse.ArgumentParser(exit_on_error=False)
-                import_module(f"turnout.cli.{words[1]}").add_arguments(parser)
+                import_module(f"turnout.cli.{words[1].replace('-', '_')}").add_arguments(parser)
                 parser.parse_args(words[2:])
 
 

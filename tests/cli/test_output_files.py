@@ -70,8 +70,8 @@ def test_another_file_is_not_written_over(logs: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_picture_keeps_to_its_suffix_and_to_its_own_place(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No PNG is written into an .svg, and nobody else's PNG is lost."""
-    assert "name it curve.png" in refused(capsys, "evaluate", str(logs), "--plot", str(logs.with_name("curve.svg")))
+    """No PNG is written into a .jpg, and nobody else's PNG is lost."""
+    assert "name it curve.png" in refused(capsys, "evaluate", str(logs), "--plot", str(logs.with_name("curve.jpg")))
     other = logs.with_name("photo.png")
     other.write_bytes(b"\x89PNG\r\n\x1a\n and the rest of a photo")
     assert "is not a picture that turnout drew" in refused(capsys, "evaluate", str(logs), "--plot", str(other))

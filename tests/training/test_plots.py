@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from turnout.cli import output_files
+from turnout.errors import UsageError
 from turnout.logs.labelled import Logs
 from turnout.training import plots
 
@@ -85,6 +87,51 @@ def test_rows_that_count_nothing_move_no_point_and_others_by_their_weight(axes: 
 @pytest.mark.parametrize("gain", [SCORE, np.zeros(4)])
 def test_a_picture_is_written_to_just_that_path(tmp_path: Path, gain: Any) -> None:
     """Without the calibration where every told gain is the same."""
-    plots.curve_and_calibration(tmp_path / "a.b", logs(), SCORE, gain, None)
+    plots.curve_and_calibration(tmp_path / "a.b", logs(), SCORE, gain, None, "four rows")
     assert [path.name for path in tmp_path.iterdir()] == ["a.b"]
     assert (tmp_path / "a.b").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_svg_is_written_where_the_name_ends_so(tmp_path: Path) -> None:
+    """With the title in it, and known as ours: it may be written over."""
+    path = tmp_path / "a.svg"
+    plots.curve_and_calibration(path, logs(), SCORE, SCORE, None, "four rows, scored by hand")
+    assert "<svg" in path.read_text("utf-8")
+    output_files.check_plot(str(path), [])
+    path.write_text("<svg>another's</svg>")
+    with pytest.raises(UsageError, match="is not a picture that turnout drew"):
+        output_files.check_plot(str(path), [])
+
+
+def test_the_band_holds_the_curve_and_narrows_with_more_rows() -> None:
+    """The middle 95 % of the bootstrap's draws; repeats of a text make it no narrower."""
+    few = Logs.from_rows(rows(40))
+    many = Logs.from_rows(rows(640))
+    widths = []
+    for each in (few, many):
+        score = np.linspace(1, 0, len(each))
+        low, high = plots.band(score, each)
+        share, quality = plots._weighted(score, each)
+        at = np.interp(plots.BAND_GRID, share, quality)
+        assert ((low <= at) & (at <= high)).mean() > 0.95
+        widths.append(float((high - low).mean()))
+    assert widths[1] == pytest.approx(widths[0] / 4, rel=0.3)
+    score = np.repeat(np.linspace(1, 0, 40), 16)
+    low, high = plots.band(score, Logs.from_rows([row for row in rows(40) for _ in range(16)]))
+    assert float((high - low).mean()) == pytest.approx(widths[0], rel=0.2)
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    """Each with a text of its own; every third is right at the cheap tier."""
+    return [{"prompt": f"q{at}", "cheap_quality": float(at % 3 == 0), "expensive_quality": 1.0} for at in range(count)]
+
+
+def test_the_axis_above_tells_what_a_share_costs_where_every_cost_is_told(axes: Any) -> None:
+    """USD for 1,000 requests, from all-cheap to all-expensive; without the costs there is no such axis."""
+    costs = [{**row, "cheap_usd": 0.001, "expensive_usd": 0.01} for row in rows(10)]
+    ticks = plots.cost_ticks(np.linspace(1, 0, 10), Logs.from_rows(costs))
+    assert ticks == pytest.approx([1.0, 2.8, 4.6, 6.4, 8.2, 10.0])
+    assert plots.cost_ticks(np.linspace(1, 0, 10), Logs.from_rows(rows(10))) is None
+    plots._curve(axes, Logs.from_rows(costs), np.linspace(1, 0, 10), None)
+    (above,) = [each for each in axes.figure.axes if each is not axes]
+    assert [label.get_text() for label in above.get_xticklabels()] == ["1", "2.8", "4.6", "6.4", "8.2", "10"]

@@ -34,6 +34,7 @@ COMMANDS = {
     "alerts": "send one alert to the configured webhook, to see that it arrives",
     "check": "check a settings file, and say what it means",
     "doctor": "ask a running app about the Turnout in it",
+    "completion": "print the script by which a shell completes these commands",
 }
 EXIT_CODES = "exit codes: 0 good; 1 the work failed; 2 wrong use; 130 interrupted"
 

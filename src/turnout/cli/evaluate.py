@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
     log_input.add_embedding(parser)
     log_input.add_columns(parser)
-    parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
+    parser.add_argument("--plot", metavar="FILE.png|svg", help="draw the cost-quality curve and the calibration")
     parser.add_argument(
         "--price-ratio", type=cascade_text.price_ratio, metavar="R", help="an expensive call's price by a cheap one's"
     )
@@ -106,7 +106,7 @@ def _plot(args: argparse.Namespace, logs: Any, scored: Any, report: dict[str, An
     target = f"max_expensive_share = {DEFAULT_SCORER_SHARE:g}" if is_default else "keep_quality = 0.95"
     chosen = None if point[1] is None else plots.Chosen(target, *point)
     with output_files.naming_write_errors(args.plot):
-        plots.curve_and_calibration(args.plot, logs, scored.score, scored.gain, chosen)
+        plots.curve_and_calibration(args.plot, logs, scored.score, scored.gain, chosen, _title(args))
 
 
 def _write_page(args: argparse.Namespace, logs: Any, scored: Any, report: dict[str, Any]) -> None:
@@ -116,12 +116,15 @@ def _write_page(args: argparse.Namespace, logs: Any, scored: Any, report: dict[s
 
     ranked = Ranked.of(scored.score, logs.cheap, logs.expensive)
     curve = ranked.curve(logs.weight[ranked.order])
-    scorer = (args.scorer or ["train's own, by cross-validation"])[0]
-    title = f"{', '.join(args.logs)}, scored by {scorer}"
     shown = [(label, _value(report[name]), _interval(report["intervals"].get(name))) for name, label in LINES
              if name in report]  # fmt: skip
     with output_files.naming_write_errors(args.report), replacing(Path(args.report)) as file:
-        file.write(page(title, report, shown, curve).encode())
+        file.write(page(_title(args), report, shown, curve).encode())
+
+
+def _title(args: argparse.Namespace) -> str:
+    scorer = (args.scorer or ["train's own, by cross-validation"])[0]
+    return f"{', '.join(args.logs)}, scored by {scorer}"
 
 
 def _comparison(names: list[str], reports: list[dict[str, Any]], paired: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from turnout.errors import TurnoutError, UsageError
 # In the head of a report, by which it is known as ours.
 REPORT_MARK = '<meta name="generator" content="turnout">'
 _PNG = b"\x89PNG"
-# plots.PNG_MARK, in the first chunks of the file.
-_OUR_MARK, _CHUNKS_BYTES = b"tEXtSoftware\x00turnout", 1024
+# plots.MARKS, in the first chunks of the file.
+_OUR_MARK, _CHUNKS_BYTES = b"tEXtSoftware\x00turnout", 2048
+_OUR_SVG_MARK = b"<dc:title>turnout</dc:title>"
 
 
 def check_scorer(path: str, logs: Sequence[str]) -> None:
@@ -34,9 +35,10 @@ def check_verifier(path: str, pairs: str) -> None:
 def check_plot(path: str | None, logs: Sequence[str]) -> None:
     """Raises UsageError where a picture cannot or should not be written. None: none is asked for."""
     if path is not None:
-        _check(Path(path), logs, "--plot", "a picture that turnout drew", _is_our_png)
-        if Path(path).suffix.lower() not in (".png", ""):
-            raise UsageError(f"--plot {path}: the picture is a PNG; name it {Path(path).stem}.png")
+        _check(Path(path), logs, "--plot", "a picture that turnout drew", _is_our_picture)
+        if Path(path).suffix.lower() not in (".png", ".svg", ""):
+            stem = Path(path).stem
+            raise UsageError(f"--plot {path}: the picture is a PNG or an SVG; name it {stem}.png or {stem}.svg")
         if find_spec("matplotlib") is None:
             raise TurnoutError("--plot needs matplotlib: pip install 'turnout[plots]'")
 
@@ -88,8 +90,8 @@ def _is_our_report(path: Path) -> bool:
         return REPORT_MARK.encode() in file.read(_CHUNKS_BYTES)
 
 
-def _is_our_png(path: Path) -> bool:
-    """Whether the picture's text chunk says that it was drawn here."""
+def _is_our_picture(path: Path) -> bool:
+    """Whether the picture says of itself that it was drawn here: a PNG's text chunk, an SVG's metadata."""
     with path.open("rb") as file:
         head = file.read(_CHUNKS_BYTES)
-    return head.startswith(_PNG) and _OUR_MARK in head
+    return (head.startswith(_PNG) and _OUR_MARK in head) or (b"<svg" in head and _OUR_SVG_MARK in head)

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cascade_text.add_arguments(parser)
     log_input.add_embedding(parser)
     log_input.add_columns(parser)
-    parser.add_argument("--plot", metavar="FILE.png", help="draw the cost-quality curve and the calibration")
+    parser.add_argument("--plot", metavar="FILE.png|svg", help="draw the cost-quality curve and the calibration")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     log_input.warn(warnings)
     if args.plot:
         with output_files.naming_write_errors(args.plot):
-            _draw(args.plot, fitted, targets)
+            _draw(args, fitted, targets)
     apgr, interval = worth or (None, None)
     summary = {"file": args.output, "rows": logs.rows, "rows_used": len(used), "skipped": logs.skipped,
                "apgr": apgr, "intervals": {} if interval is None else {"apgr": interval},
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _draw(path: str, fitted: Any, targets: list[dict[str, Any]]) -> None:
+def _draw(args: argparse.Namespace, fitted: Any, targets: list[dict[str, Any]]) -> None:
     from turnout.training import plots
 
     line = next(
@@ -80,7 +80,8 @@ def _draw(path: str, fitted: Any, targets: list[dict[str, Any]]) -> None:
     )
     chosen = plots.Chosen(line["wish"], line["expensive_share"], line["quality_kept"]) if line else None
     scores = fitted.out_of_fold
-    plots.curve_and_calibration(path, fitted.logs, scores, fitted.calibrated(scores), chosen)
+    title = f"{', '.join(args.logs)}, for {args.output}: scored out of fold"
+    plots.curve_and_calibration(args.plot, fitted.logs, scores, fitted.calibrated(scores), chosen, title)
 
 
 def _table(summary: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,19 @@ from numpy.typing import NDArray
 from turnout.atomic_file import replacing
 from turnout.logs.labelled import Logs
 from turnout.openai.messages import last_user_text
-from turnout.training.curves import Ranked
+from turnout.training.curves import Ranked, bootstrap
+from turnout.training.folds import texts_of
 
 Floats = NDArray[np.float64]
 
+# Of the confidence band: many rows need fewer.
+DRAWS, DRAWS_OF_MANY, MANY = 300, 60, 20_000
+BAND_GRID = np.linspace(0.0, 1.0, 201)
+# The shares at which the axis above the curve names a cost.
+COST_TICKS = np.linspace(0.0, 1.0, 6)
 OURS, LENGTH, RANDOM, CHEAP, DEAR = "#1f5fa8", "#c98a1b", "#8a8a8a", "#3f8f4f", "#a83232"
-# A text chunk of the picture, by which it is known as ours.
-PNG_MARK = {"Software": "turnout"}
+# In the picture's own words about itself, by which it is known as ours.
+MARKS = {"png": {"Software": "turnout"}, "svg": {"Creator": "turnout", "Date": None}}
 # Few rows make few bins: of under this many a bin's mean says nothing.
 ROWS_A_BIN = 20
 
@@ -32,9 +39,12 @@ class Chosen:
     kept: float
 
 
-def curve_and_calibration(path: str | Path, logs: Logs, score: Floats, gain: Floats, chosen: Chosen | None) -> None:
-    """Draws the curve and, beside it, the calibration into one PNG; the curve alone where every predicted gain is the
-    same. score, gain: as predicted, [n]."""
+def curve_and_calibration(
+    path: str | Path, logs: Logs, score: Floats, gain: Floats, chosen: Chosen | None, title: str
+) -> None:
+    """Draws the curve and, beside it, the calibration into one PNG, or one SVG where the name ends so; the curve alone
+    where every predicted gain is the same. score, gain: as predicted, [n]. title: whose rows, and whose scores."""
+    kind = "svg" if Path(path).suffix.lower() == ".svg" else "png"
     plt = _pyplot()
     if np.ptp(gain) > 0:
         figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5), dpi=120, layout="constrained", width_ratios=(7, 5))
@@ -42,8 +52,9 @@ def curve_and_calibration(path: str | Path, logs: Logs, score: Floats, gain: Flo
     else:
         figure, left = plt.subplots(figsize=(7.5, 5), dpi=120, layout="constrained")
     _curve(left, logs, score, chosen)
+    figure.suptitle(textwrap.fill(title, 120 if np.ptp(gain) > 0 else 70), fontsize=11, color="#555555")
     with replacing(Path(path)) as file:
-        figure.savefig(file, format="png", metadata=PNG_MARK)
+        figure.savefig(file, format=kind, metadata=MARKS[kind])
     plt.close(figure)
 
 
@@ -60,6 +71,7 @@ def _curve(axes: Any, logs: Logs, score: Floats, chosen: Chosen | None) -> None:
     share, quality = _weighted(score, logs)
     by_length = _weighted(np.array([float(len(last_user_text(query.messages))) for query in logs.queries]), logs)
     low, high = float(quality[0]), float(quality[-1])
+    axes.fill_between(100 * BAND_GRID, *band(score, logs), color=OURS, alpha=0.15, linewidth=0, label="middle 95 %")
     axes.plot(100 * share, quality, color=OURS, linewidth=2.2, label="Turnout", zorder=3)
     axes.plot(100 * by_length[0], by_length[1], color=LENGTH, linewidth=1.2, label="longest prompts first")
     axes.plot([0, 100], [low, high], color=RANDOM, linestyle="--", linewidth=1.2, label="random")
@@ -75,6 +87,38 @@ def _curve(axes: Any, logs: Logs, score: Floats, chosen: Chosen | None) -> None:
     axes.set_title(f"What each share of expensive calls gives ({len(logs):,} requests)")
     axes.grid(alpha=0.25)
     axes.legend(loc="best", framealpha=0.9, edgecolor="none")
+    if (usd := cost_ticks(score, logs)) is not None:
+        above = axes.twiny()
+        above.set_xlim(0, 100)
+        above.set_xticks(100 * COST_TICKS, [f"{each:.3g}" for each in usd])
+        above.set_xlabel("USD for 1,000 requests", color="#555555")
+        above.tick_params(colors="#555555")
+
+
+def band(score: Floats, logs: Logs) -> tuple[Floats, Floats]:
+    """The middle 95 % of the bootstrap's draws of the curve, along BAND_GRID: low and high, each [grid]."""
+    ranked = Ranked.of(score, logs.cheap, logs.expensive)
+    drawn: list[Floats] = []
+
+    def draw(weight: Floats) -> dict[str, Any]:
+        drawn.append(np.interp(BAND_GRID, *ranked.curve(weight[ranked.order])))
+        return {}
+
+    draws = DRAWS if len(score) <= MANY else DRAWS_OF_MANY
+    bootstrap(draw, logs.weight, draws=draws, texts=texts_of(logs))
+    low, high = np.quantile(np.array(drawn), (0.025, 0.975), axis=0)
+    return low, high
+
+
+def cost_ticks(score: Floats, logs: Logs) -> Floats | None:
+    """What 1,000 requests cost in USD at each of COST_TICKS; None where not every cost is known."""
+    ranked = Ranked.of(score, logs.cheap, logs.expensive, costs=(logs.cheap_usd, logs.expensive_usd))
+    if ranked.cheap_usd is None:
+        return None
+    weight = logs.weight[ranked.order]
+    share, _ = ranked.curve(weight)
+    usd: Floats = 1000 * np.interp(COST_TICKS, share, ranked.costs(weight))
+    return usd
 
 
 def _weighted(score: Floats, logs: Logs) -> tuple[Floats, Floats]:

@@ -93,6 +93,8 @@ class Model:
     prompt_cache_ttl_s: float | None = None
     # What one image may count as. The dearest known is gpt-4o-mini's 8 tiles: 2,833 + 8 * 5,667 tokens.
     max_image_tokens: int = 50_000
+    # Whether it is asked over the provider's own Responses endpoint: no model is, in this version.
+    responses: bool = False
     connect_timeout_s: float = 5.0  # httpx's own default
     first_token_timeout_s: float = 10.0
     chunk_timeout_s: float = 10.0
@@ -119,6 +121,10 @@ class Model:
             NO_VALUE,
             "input_usd_per_million and output_usd_per_million stand together or not at all",
         )
+        message = (
+            "no model is asked over its provider's Responses endpoint in this version; all are over chat completions"
+        )
+        require(not self.responses, "responses", True, message)
         for key, instead in _RESERVED_PARAMS.items():
             require(key not in self.params, "params", key, f"is not a parameter here; {instead}")
         good = not self.api_key_env or is_variable_name(self.api_key_env)

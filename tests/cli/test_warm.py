@@ -33,7 +33,7 @@ def config(tmp_path: Path, provider: LoopbackProvider, redis_server: RedisServer
 
 def _written(folder: Path, provider: LoopbackProvider, redis: RedisServer | None, more: str) -> Path:
     price = f'params = {{ api_base = "{provider.base_url}" }}\ninput_usd_per_million = 1\noutput_usd_per_million = 1\n'
-    shared = f'[redis]\nurl = "{redis.url}"\nprefix = "w-{secrets.token_hex(6)}"\ntimeout_s = 2\n' if redis else ""
+    shared = f'[redis]\nurl = "{redis.url}"\nprefix = "w-{secrets.token_hex(6)}"\ntimeout_s = 5\n' if redis else ""
     file = folder / "turnout.toml"
     file.write_text(
         '[tiers.cheap]\nmodels = ["openai/small"]\n[tiers.expensive]\nmodels = ["openai/large"]\n'

@@ -32,7 +32,7 @@ from turnout.warming.run import Account, Warmed
 # As `turnout label` foresees a call: chat logs' mean answer, and OpenAI's rule of thumb for English.
 USUAL_ANSWER_TOKENS, CHARACTERS_A_TOKEN = 250, 4
 # Nobody waits behind a command.
-REDIS_TIMEOUT_S = 2.0
+REDIS_TIMEOUT_S = 5.0
 
 
 def warming(settings: Settings) -> Settings:

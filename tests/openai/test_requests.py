@@ -27,6 +27,10 @@ def test_known_parameters_and_a_providers_own_are_kept_apart() -> None:
     [
         ({"temperature": "hot"}, "temperature"),
         ({"temperature": True}, "temperature"),
+        ({"n": 129}, "n"),
+        ({"n": 2**31}, "n"),
+        ({"best_of": 10**30}, "best_of"),
+        ({"generationConfig": 5}, "generationConfig"),
         ({"max_tokens": True}, "max_tokens"),
         ({"messages": []}, "messages"),
         ({"messages": "hi"}, "messages"),

@@ -75,7 +75,7 @@ def embedding_from(value: Mapping[str, Any]) -> EmbeddingRequest:
 
 def _problem(name: str, value: Any) -> str | None:
     if name == "dimensions":
-        return PARAMETERS["n"](value)
+        return PARAMETERS["max_tokens"](value)
     if name in ("user", "input_type"):
         return PARAMETERS["user"](value)
     return "is no parameter of embeddings here"

@@ -80,6 +80,14 @@ def _positive(value: Any) -> str | None:
     return _integer(value) or (None if value >= 1 else "must be at least 1")
 
 
+# OpenAI's own bound. A server of one's own would begin on any number of them.
+MOST_CHOICES = 128
+
+
+def _choices(value: Any) -> str | None:
+    return _positive(value) or (None if value <= MOST_CHOICES else f"must be at most {MOST_CHOICES}")
+
+
 def _count(value: Any) -> str | None:
     return _integer(value) or (None if value >= 0 else "must be at least 0")
 
@@ -94,7 +102,7 @@ PARAMETERS: Mapping[str, Check] = {
     "max_completion_tokens": _positive,
     "max_tokens": _positive,
     "modalities": _texts,
-    "n": _positive,
+    "n": _choices,
     "parallel_tool_calls": _boolean,
     "prediction": _object,
     "presence_penalty": _number,
@@ -113,17 +121,18 @@ PARAMETERS: Mapping[str, Check] = {
     "web_search_options": _object,
 }
 
-# OpenAI's too, but for its accounts and caches, and Gemini's own, of which litellm's class reads fields without a look:
-# checked here, carried on in the body with what is a provider's own.
+# OpenAI's too, but for its accounts and caches: checked here, carried on in the body with what is a provider's own.
 CARRIED: Mapping[str, Check] = {
-    "generationConfig": _object,
-    "generation_config": _object,
     "metadata": _object,
     "prompt_cache_key": _text,
     "prompt_cache_retention": _text,
     "safety_identifier": _text,
     "store": _boolean,
 }
+
+# Providers' own that must have a type all the same: litellm's class for Gemini reads fields of these without a look,
+# and older servers begin on any number of answers.
+_CHECKED: Mapping[str, Check] = {"best_of": _choices, "generationConfig": _object, "generation_config": _object}
 
 # Fields of their own; everything that is neither here nor in the tables is a provider's own, and stays in the body.
 _FIELDS = frozenset({"model", "messages", "stream", "stream_options", "turnout"})
@@ -220,7 +229,7 @@ def from_mapping(value: Mapping[str, Any]) -> ChatRequest:
         # OpenAI takes null for an absent value everywhere.
         if name in _FIELDS or item is None:
             continue
-        check = PARAMETERS.get(name) or CARRIED.get(name)
+        check = PARAMETERS.get(name) or CARRIED.get(name) or _CHECKED.get(name)
         if check is not None and (problem := check(item)):
             raise InvalidRequest(f"{name} {problem}; got {_shorten(item)}", param=name)
         (params if name in PARAMETERS else extra)[name] = item

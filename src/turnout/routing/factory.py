@@ -10,6 +10,7 @@ from turnout.ports.runtime import Clock, Observer
 from turnout.ports.scoring import Score, Scorer
 from turnout.ports.sharing import ShareStore
 from turnout.routing.drift import MOST_NOVEL, WINDOW, Drift
+from turnout.routing.quality_control import QualityControl
 from turnout.routing.share_control import ShareControl
 from turnout.routing.share_sync import SharedShareControl, ShareSync
 from turnout.settings import Settings
@@ -57,6 +58,17 @@ def routing_target(settings: Settings, scorer: Scorer) -> float | ShareControl:
         return ShareControl(DEFAULT_SCORER_SHARE)
     threshold: float = promised(routing.keep_quality)
     return threshold
+
+
+def quality_control_from(settings: Settings, scorer: Scorer, target: float | ShareControl) -> QualityControl | None:
+    """What makes up for conversations that stay, under a wish for quality; None: there is nothing to make up for."""
+    gain_at = getattr(scorer, "gain_at", None)
+    routing = settings.routing
+    if gain_at is None or isinstance(target, ShareControl):
+        return None
+    if routing.keep_quality is None or not routing.conversation.sticky:
+        return None
+    return QualityControl(target, gain_at(target))
 
 
 def share_sync_from(

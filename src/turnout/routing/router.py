@@ -7,6 +7,7 @@ from collections.abc import Callable
 from turnout.ports.scoring import Query, Score, Scorer
 from turnout.records import Decision, Reason, Tier
 from turnout.routing.catalog import Catalog
+from turnout.routing.quality_control import QualityControl
 from turnout.routing.share_control import NEVER, ShareControl
 from turnout.routing.share_sync import ShareSync
 
@@ -30,7 +31,8 @@ class Router:
     """Decides by a fixed threshold, or by one that keeps a share: a score that reaches it is expensive.
 
     seen: is called with the score of each request that counts, such as to watch whether traffic leaves the logs.
-    share_sync: keeps the share together with other processes; None: this process keeps its own.
+    share_sync: keeps the share together with other processes; None: this process keeps its own. quality: moves a fixed
+    threshold by what conversations give up; None: it stays.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class Router:
         target: float | ShareControl,
         seen: Callable[[Score], None] = lambda scored: None,
         share_sync: ShareSync | None = None,
+        quality: QualityControl | None = None,
     ) -> None:
         self._catalog = catalog
         self._scorer = scorer
         self._target = target
         self._seen = seen
         self._share_sync = share_sync
+        self._quality = quality
 
     @property
     def share_store(self) -> str:
@@ -59,8 +63,10 @@ class Router:
             self._share_sync.note_debt(debt)
 
     def has_room(self, tier: Tier) -> bool:
-        """Whether the share that is kept leaves room for one more request of this tier beyond the score; True where
-        none is kept."""
+        """Whether the share or the quality that is kept leaves room for one more request of this tier beyond the score;
+        True where none is kept."""
+        if self._quality is not None and tier == "cheap":
+            return self._quality.has_room
         return not isinstance(self._target, ShareControl) or self._target.has_room(tier == "expensive")
 
     def decide(
@@ -85,6 +91,7 @@ class Router:
             threshold, expensive = target.decide(score, pacing_factor)
             paced = pacing_factor < 1.0 and not expensive and target.expensive(score)
         else:
+            target = target if self._quality is None else self._quality.threshold
             threshold = raised(target, pacing_factor)
             expensive = score >= threshold
             paced = not expensive and score >= target
@@ -112,6 +119,8 @@ class Router:
         if observe and isinstance(target, ShareControl):
             # What a caller declined of the share is nobody else's to spend.
             self._count(target, score, decision, 0.0 if declined else pacing_factor)
+        if observe and self._quality is not None and not declined and pacing_factor >= 1.0:
+            self._quality.observe(score, gain, expensive=decision.tier == "expensive")
         return decision
 
     def _count(self, target: ShareControl, score: float, decision: Decision, pacing_factor: float) -> None:

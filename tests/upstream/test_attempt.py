@@ -7,9 +7,10 @@ import logging
 
 import pytest
 
-from tests.upstream.test_chain import FIRST, World
+from tests.upstream.test_chain import FIRST, SECOND, World
 from turnout.attempt_errors import NotConnected, ProviderFailed, Unsupported
 from turnout.errors import ServedError
+from turnout.testing import Says
 
 
 def test_a_refusal_that_opens_no_circuit_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -68,3 +69,25 @@ def test_a_streams_first_content_ends_its_probe() -> None:
         await chunks.aclose()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_exception_that_nobody_foresaw_is_that_attempts_failure(
+    caplog: pytest.LogCaptureFixture, stream: bool
+) -> None:
+    """The next model answers, no circuit hears of it, and the log has its traceback once, without values."""
+
+    async def scenario() -> None:
+        w = World(retry={"attempts": 1}, breaker={"failures": 1})
+        w.provider.say(FIRST, Says(chunks=(), breaks=KeyError("unforeseen")))  # type: ignore[arg-type]
+        for _ in range(3):
+            answered = await (w.read(w.order()) if stream else w.complete(w.order()))
+            assert (answered[0] if stream else answered)["model"] == "second"
+        assert w.provider.calls == {FIRST: 3, SECOND: 3}
+        assert w.bulkhead.guard.state(w.bulkhead.circuit(FIRST)).failures == 0
+
+    with caplog.at_level(logging.ERROR, "turnout.upstream"):
+        asyncio.run(scenario())
+    (record,) = caplog.records
+    assert "KeyError" in record.getMessage() or "unforeseen" in record.getMessage()
+    assert "testing.py" in record.getMessage()

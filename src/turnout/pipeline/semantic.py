@@ -127,7 +127,7 @@ class SemanticAnswers:
             stored = await self._stored(candidate)
             if stored is not None:
                 agrees = await self._similar.agree(_text(stored.body), text)
-                self._record(call, candidate, key, agrees, text, nanos=0)
+                self._record(call, candidate, agrees, text, nanos=0)
         await self._similar.add(
             question, key=key, user=caller.user_key, endpoint=caller.endpoint, ttl_s=self._settings.cache.ttl_s
         )
@@ -222,10 +222,10 @@ class SemanticAnswers:
             # Cut short: it proves nothing.
             return
         agrees = await self._similar.agree(_text(served.body), _text(answer.body))
-        self._record(call, candidate, candidate.entry.key, agrees, _text(answer.body), nanos=nano(cost))
+        self._record(call, candidate, agrees, _text(answer.body), nanos=nano(cost))
 
-    def _record(self, call: Call, candidate: Candidate, key: bytes, agrees: bool, answer: str, *, nanos: int) -> None:
-        self._similar.record(candidate, key, call.context.caller.user_key, agrees=agrees, answer=answer)
+    def _record(self, call: Call, candidate: Candidate, agrees: bool, answer: str, *, nanos: int) -> None:
+        self._similar.record(candidate, (call.owner or call.context.caller).user_key, agrees=agrees, answer=answer)
         self._observer.event(
             None,
             names.EVENT_SEMANTIC_CHECK,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from turnout.caching.semantic.differences import Substitutions, apply, find_difference, find_substitutions
+from turnout.caching.semantic.differences import Substitutions, find_difference, find_substitutions
 from turnout.caching.semantic.pair_features import pair_features
 from turnout.caching.semantic.promise import LEVELS
 from turnout.caching.semantic.verifier import Verifier
@@ -18,8 +18,9 @@ NEIGHBOURS = 8
 LEAST_COMPARED = 0.3
 # What was learnt to say the same is never above the last level.
 LEARNT = LEVELS[-1]
-# An answer that so many questions got, of which no check said that they are one, says nothing about any of them.
+# An answer that so many questions got which share less than this of their words says nothing about any of them.
 TELLS_NOTHING = 3
+UNLIKE = 0.4
 MOST_REMEMBERED = 100_000
 
 
@@ -37,10 +38,12 @@ class Candidate:
 
 @dataclass(slots=True)
 class _Group:
-    """Questions that checks found to have one answer. words: each by what stands for it. answer: a digest."""
+    """Questions that checks found to have one answer. words: each by what stands for it. answer: a digest. users: whose
+    questions they were."""
 
     words: dict[str, str]
     answer: bytes
+    users: set[str]
 
 
 class Candidates:
@@ -50,9 +53,10 @@ class Candidates:
     def __init__(self, verifier: Verifier, *, learns: bool = True) -> None:
         self._verifier = verifier
         self._learns = learns
-        self._groups: OrderedDict[bytes, _Group] = OrderedDict()
-        # By an answer's digest: hashes of the questions that got it, those of one group as one.
-        self._askers: OrderedDict[bytes, set[int]] = OrderedDict()
+        # By scope and content.
+        self._groups: OrderedDict[tuple[bytes, tuple[str, ...]], _Group] = OrderedDict()
+        # By an answer's digest: hashes of the words of questions that got it, each unlike the others.
+        self._askers: OrderedDict[bytes, list[frozenset[int]]] = OrderedDict()
         # By scope and both contents: whose questions they were.
         self._wrong: OrderedDict[tuple[bytes, tuple[str, ...], tuple[str, ...]], frozenset[str]] = OrderedDict()
 
@@ -64,7 +68,7 @@ class Candidates:
             entry, other = neighbour.entry, question_of(neighbour.entry.question)
             if (scope, other.content, question.content) in self._wrong:
                 continue
-            known = self._known(entry.key)
+            known = self._known(scope, other)
             difference = find_difference(other, question, known)
             if difference not in (None, "word"):
                 continue
@@ -95,43 +99,46 @@ class Candidates:
 
     def _second(self, neighbour: Neighbour, other: Question, neighbours: Sequence[Neighbour]) -> float:
         """The similarity of the nearest other question: not of the same words, nor of the same group."""
-        group = self._groups.get(neighbour.entry.key)
+        scope = neighbour.entry.scope
+        group = self._groups.get((scope, other.content))
         for each in neighbours:
-            alike = group is not None and self._groups.get(each.entry.key) is group
-            if not alike and question_of(each.entry.question).content != other.content:
+            content = question_of(each.entry.question).content
+            alike = group is not None and self._groups.get((scope, content)) is group
+            if not alike and content != other.content:
                 return each.similarity
         return 0.0
 
-    def _known(self, key: bytes) -> Substitutions:
-        group = self._groups.get(key)
+    def _known(self, scope: bytes, other: Question) -> Substitutions:
+        group = self._groups.get((scope, other.content))
         return group.words if group is not None and self._tells(group.answer) else {}
 
     def _tells(self, answer: bytes) -> bool:
         """Whether this answer is not one that all questions get."""
         return len(self._askers.get(answer, ())) < TELLS_NOTHING
 
-    def note_answer(self, question: Question, candidate: Candidate | None, answer: bytes) -> None:
-        """Notes which questions got this answer, by its digest."""
-        known = self._known(candidate.entry.key) if candidate is not None else {}
-        askers = self._askers.setdefault(answer, set())
-        if len(askers) < TELLS_NOTHING:
-            askers.add(hash(apply(question.content, known)))
+    def note_answer(self, question: Question, answer: bytes) -> None:
+        """Notes that this question got this answer, by its digest."""
+        words = frozenset(map(hash, question.content))
+        askers = self._askers.setdefault(answer, [])
+        if len(askers) < TELLS_NOTHING and all(len(words & each) < UNLIKE * len(words | each) for each in askers):
+            askers.append(words)
         self._askers.move_to_end(answer)
         if len(self._askers) > MOST_REMEMBERED:
             self._askers.popitem(last=False)
 
-    def confirm(self, candidate: Candidate, key: bytes, answer: bytes) -> None:
-        """A check agreed: the question, whose own answer has this key and this digest, joins the entry's group."""
-        group = self._groups.get(candidate.entry.key)
-        if candidate.learnable and self._tells(answer):
-            if group is None:
-                group = self._groups[candidate.entry.key] = _Group({}, answer)
-            self._askers.get(answer, set()).discard(hash(apply(candidate.question.content, group.words)))
-            group.words.update(candidate.learnable)
-        if group is not None:
-            self._groups[key] = group
-            while len(self._groups) > MOST_REMEMBERED:
-                self._groups.popitem(last=False)
+    def confirm(self, candidate: Candidate, answer: bytes, user: str) -> None:
+        """A check agreed. Where the pair differs in words that may be learnt, they count as one in its group from now
+        on. answer: a digest of what both got."""
+        entry, question = candidate.entry, candidate.question
+        if not candidate.learnable or not self._tells(answer):
+            return
+        place = (entry.scope, question_of(entry.question).content)
+        group = self._groups.get(place) or _Group({}, answer, set())
+        group.words.update(candidate.learnable)
+        group.users |= {entry.user, user}
+        self._groups[place] = self._groups[entry.scope, question.content] = group
+        while len(self._groups) > MOST_REMEMBERED:
+            self._groups.popitem(last=False)
 
     def reject(self, candidate: Candidate, user: str) -> None:
         """A check or a rating found the pair wrong: it is never served again, nor is another wording of it."""
@@ -140,14 +147,14 @@ class Candidates:
         self._wrong[pair] = frozenset({entry.user, user})
         if candidate.learnable is None and other.content != candidate.question.content:
             # By words that were wrongly learnt.
-            self._groups.pop(entry.key, None)
+            self._groups.pop((entry.scope, other.content), None)
         while len(self._wrong) > MOST_REMEMBERED:
             self._wrong.popitem(last=False)
 
-    def forget(self, keys: Iterable[bytes], user: str | None) -> None:
-        """Forgets what was learnt of these entries and of this user's pairs. None: of all."""
+    def forget(self, user: str | None) -> None:
+        """Forgets the pairs of this user, and what was learnt of them. None: of all."""
         self._askers.clear()
-        for key in keys:
-            self._groups.pop(key, None)
+        for place in [place for place, group in self._groups.items() if user is None or user in group.users]:
+            del self._groups[place]
         for pair in [pair for pair, users in self._wrong.items() if user is None or user in users]:
             del self._wrong[pair]

@@ -110,14 +110,14 @@ class SimilarQuestions:
 
     def note_answer(self, asked: AskedQuestion, answer: str) -> None:
         """Notes the model's own answer to a question."""
-        self._candidates.note_answer(question_of(asked.text), asked.candidate, digest(answer))
+        self._candidates.note_answer(question_of(asked.text), digest(answer))
 
-    def record(self, candidate: Candidate, key: bytes, user: str, *, agrees: bool, answer: str = "") -> None:
-        """Learns from a check of this candidate. key: of the question's own answer."""
+    def record(self, candidate: Candidate, user: str, *, agrees: bool, answer: str = "") -> None:
+        """Learns from a check of this candidate. answer: the model's own."""
         if candidate.learnable is None:
             self.promise.record(candidate.probability, agrees=agrees)
         if agrees:
-            self._candidates.confirm(candidate, key, digest(answer))
+            self._candidates.confirm(candidate, digest(answer), user)
         else:
             self._candidates.reject(candidate, user)
 
@@ -126,16 +126,11 @@ class SimilarQuestions:
         served = self._served.pop(request_id, None)
         if served is not None:
             candidate, user = served
-            self.record(candidate, b"", user, agrees=False)
+            self.record(candidate, user, agrees=False)
 
     async def purge(self, *, user: str | None, endpoint: str | None) -> None:
         """Forgets the questions and pairs of this user (a `user_key`) at this endpoint; None: of all."""
-        keys = [
-            candidate.entry.key
-            for candidate, asker in self._served.values()
-            if user is None or user in (asker, candidate.entry.user)
-        ]
-        self._candidates.forget(keys, user)
+        self._candidates.forget(user)
         for request_id in [
             request_id
             for request_id, (candidate, asker) in self._served.items()

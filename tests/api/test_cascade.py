@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.cascade_logs import answer, trained
+from tests.support.redis_server import RedisServer
 from tests.support.status_doors import DOORS, Behind
 from turnout.testing import Says, ScriptedProvider
 
@@ -19,7 +20,7 @@ ROUTING = {"keep_quality": 0.95, "cascade": {"mode": "on", "streams": "hold", "m
 def behind(door: str, *, right: bool, **sections: Any) -> Behind:
     provider = ScriptedProvider({SMALL: [Says(answer(20, 22, right=right))], LARGE: [Says("Forty-two")]})
     sections = {"routing": ROUTING, "status": {}, **sections}
-    return Behind(door, provider, trained(cheap_model=SMALL).fitted.scorer, **sections)
+    return Behind(door, provider, trained().fitted.scorer, **sections)
 
 
 def asked(text: str = "What is 20 plus 22?", **more: Any) -> dict[str, Any]:
@@ -67,6 +68,25 @@ def test_a_held_stream_is_one_answer(door: str, right: bool) -> None:
         assert text == (answer(20, 22, right=True) if right else "Forty-two")
         assert reply.headers["x-turnout-verdict"] == ("accepted" if right else "rejected")
         assert "data: [DONE]" in reply.text
+    finally:
+        here.close()
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_on_redis_both_calls_are_billed_and_nothing_stays_reserved(door: str, redis_server: RedisServer) -> None:
+    """The budget holds five pairs of calls at their real cost, and but one pair's worst case at a time."""
+    here = behind(
+        door,
+        right=False,
+        redis={"url": redis_server.url, "prefix": f"cascade-{door}", "timeout_s": 5.0},
+        budgets={"total": "0.025/day", "default_max_output_tokens": 1000},
+        cache={"enabled": False},
+    )
+    try:
+        replies = [here.ask("POST", "/v1/chat/completions", **asked()) for _ in range(5)]
+        assert [reply.headers["x-turnout-reason"] for reply in replies] == ["escalated"] * 5
+        assert len({reply.headers["x-turnout-cost-usd"] for reply in replies}) == 1
+        assert float(replies[0].headers["x-turnout-cost-usd"]) > 10 * 1e-5
     finally:
         here.close()
 

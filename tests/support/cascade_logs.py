@@ -32,6 +32,6 @@ def rows(count: int = 120, *, telling: bool = True, seed: int = 3) -> list[dict[
 
 
 @cache
-def trained(*, telling: bool = True, cheap_model: str = "") -> Cascade:
+def trained(*, telling: bool = True, cheap_model: str = "openai/small") -> Cascade:
     """A scorer with its verifier."""
     return train_cascade(Logs.from_rows(rows(telling=telling), answers=True), cheap_model=cheap_model)

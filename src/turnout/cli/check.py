@@ -119,7 +119,7 @@ def _missing_keys(settings: Settings) -> Iterator[str]:
     from turnout.upstream import litellm_import
 
     litellm = litellm_import.load_litellm()
-    for name in settings.model_names:
+    for name in settings.every_model:
         model = settings.model(name)
         if model.api_key_env or "api_base" in model.params:
             continue

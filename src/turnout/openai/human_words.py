@@ -29,8 +29,8 @@ _BLOCKS = (
     "tool_result", "tool_results", "function_results", "conversation_summary",
 )  # fmt: skip
 _NAMES = "|".join(map(re.escape, _BLOCKS))
-_OPENS = re.compile(rf"<({_NAMES}|file(?=\s))(?:\s[^<>]{{0,300}})?>")
-_CLOSES = re.compile(rf"</({_NAMES}|file)>")
+_OPENS = re.compile(rf"<(?=[a-zA-Z]{{4}})({_NAMES}|file(?=\s))(?:\s[^<>]{{0,300}})?>")
+_CLOSES = re.compile(rf"</(?=[a-zA-Z]{{4}})({_NAMES}|file)>")
 # Tags around a human's words.
 _AROUND = re.compile(r"</?(?:task|user_message|user_query|feedback|user_feedback|command-args|bash-input)>")
 # How texts begin that no human wrote.
@@ -56,10 +56,10 @@ def is_wrapped(text: str) -> bool:
     return "<" in text or _REQUEST in text or _WHOLE.match(text) is not None or _RESULT.match(text) is not None
 
 
-def human_words(text: str) -> str:
+def human_words(text: str, end: int = END) -> str:
     """The text without all that; the text itself where it holds nothing of the kind, "" where it holds nothing else. Of
-    a longer text than 2 x END its ends."""
-    head, tail = (text, "") if len(text) <= 2 * END else (text[:END], text[-END:])
+    a longer text than 2 x `end` its ends."""
+    head, tail = (text, "") if len(text) <= 2 * end else (text[:end], text[-end:])
     if not (is_wrapped(head) or _CLOSES.search(tail)):
         return text
     if _RESULT.match(head):
@@ -73,7 +73,7 @@ def human_words(text: str) -> str:
     if _WHOLE.match(kept):
         return ""
     kept = _AROUND.sub("", kept)
-    unchanged = len(kept) == (len(text) if not tail else 2 * END + 1)
+    unchanged = len(kept) == (len(text) if not tail else 2 * end + 1)
     return text if unchanged else kept.strip()
 
 

@@ -23,6 +23,9 @@ MOST_PARTS = 400
 FIRST_BYTES = 1_000
 # User turns in which a human's words are looked for, at each end of a conversation.
 MOST_HUMAN = 30
+# Of these, so many at each end are looked through for END characters at their ends, those in between for less.
+NEAR = 3
+FAR_END = 300
 SYSTEM_ROLES = ("system", "developer")
 # Written out once: `list | tuple` is built anew each time that it is asked for.
 LISTS = (list, tuple)
@@ -44,7 +47,13 @@ def last_turn(query: Query) -> tuple[bytes, int, Context]:
         return *_encoded((content,)), (1.0, 0.0, 0.0, float(query.tools), 0.0)
     turns = turns_of(messages)
     spoken = [texts for role, texts, _ in turns if role == "user"]
-    humans = [said for texts in both_ends(spoken, 2 * MOST_HUMAN) if (said := _human(texts))]
+    asked = both_ends(spoken, 2 * MOST_HUMAN)
+    near = (range(NEAR), range(len(asked) - NEAR, len(asked)))
+    humans = [
+        said
+        for at, texts in enumerate(asked)
+        if (said := _human(texts, END if at in near[0] or at in near[1] else FAR_END))
+    ]
     if not humans:
         humans = [tuple(spoken[-1] if spoken else turns[-1][1])]
     data, length = _encoded(humans[-1])
@@ -58,13 +67,13 @@ def last_turn(query: Query) -> tuple[bytes, int, Context]:
     return data, length, (2.0 * len(humans) - 1.0, float(others), float(system), float(query.tools), float(images))
 
 
-def _human(texts: Sequence[str]) -> Sequence[str]:
+def _human(texts: Sequence[str], end: int = END) -> Sequence[str]:
     """These texts without what no human wrote; themselves where they hold nothing of the kind."""
     if len(texts) == 1:
-        words = human_words(texts[0])
+        words = human_words(texts[0], end)
         return (words,) if words else ()
-    whole, length = joined_ends(texts, END)
-    words = human_words(whole)
+    whole, length = joined_ends(texts, end)
+    words = human_words(whole, end)
     if words == whole:
         return texts if length else ()
     return (words,) if words else ()

@@ -71,10 +71,15 @@ def when_there(then: Callable[[ModuleType], None]) -> None:
     """Calls `then(litellm)` as soon as litellm is imported, by us or by the app; loads nothing for it."""
     with _lock:
         there = _module or sys.modules.get("litellm")
-        if there is None or not hasattr(there, "acompletion"):
+        if there is None or _half_imported(there):
             _after.append(then)
             return
     then(there)
+
+
+def _half_imported(module: ModuleType) -> bool:
+    """Whether another thread is in the middle of importing it: importlib says so on its spec."""
+    return bool(getattr(module.__spec__, "_initializing", False))
 
 
 def _load(loading: Future[ModuleType]) -> None:

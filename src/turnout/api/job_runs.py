@@ -38,6 +38,9 @@ FULL = (RateLimitExceeded, BudgetExceeded, NoRoomYet)
 # What may pass by itself.
 PASSING = (Overloaded, UpstreamUnavailable, BudgetUnavailable, DeadlineExceeded)
 
+# Of its own: the state of `random` is the app's.
+_chance = random.Random().random
+
 # Replays a request of the app's own path.
 Replay = Callable[[Job], Awaitable[JobEnd]]
 
@@ -91,7 +94,7 @@ class JobRuns:
         else:
             completion = await self._complete(request, context)
             body, outcome = await form.result(completion.body_bytes), completion.outcome
-        if outcome.reason == "fallback_answer" and (later := after_failure(job.attempts, None, random.random())):
+        if outcome.reason == "fallback_answer" and (later := after_failure(job.attempts, None, _chance())):
             # A caller who waits is better off with the plain answer; a job can wait for a real one.
             return later
         return JobEnd(status="done", result=body, head=_head(outcome))
@@ -161,7 +164,7 @@ def _after(error: ServedError, job: Job, deadline_at: float | None, now: float) 
     if isinstance(error, FULL) and not expired:
         return for_room(error.retry_after_s)
     if isinstance(error, PASSING) and not expired:
-        later = after_failure(job.attempts, error.retry_after_s, random.random())
+        later = after_failure(job.attempts, error.retry_after_s, _chance())
         if later is not None:
             return later
     head = dumps({"status": error.told_status, "headers": []})

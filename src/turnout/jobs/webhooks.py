@@ -22,6 +22,8 @@ CONCURRENT = 8
 Post = Callable[[str, Job], Awaitable[int]]
 GONE = 410
 FORBIDDEN = -1
+# Of its own: the state of `random` is the app's.
+_chance = random.Random().random
 
 
 class JobWebhooks:
@@ -63,7 +65,7 @@ class JobWebhooks:
             if 200 <= status < 300 or status == GONE:
                 await self._queue.note_webhook(job.id, "delivered", 0.0)
                 return
-            delay_s = None if status == FORBIDDEN else webhook_delay(tries, random.random())
+            delay_s = None if status == FORBIDDEN else webhook_delay(tries, _chance())
             if delay_s is None:
                 log.warning("turnout: the webhook of job %s was not taken after %d tries", job.id, tries)
                 await self._queue.note_webhook(job.id, "failed", 0.0)

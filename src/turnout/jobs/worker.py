@@ -63,6 +63,8 @@ class JobWorker:
         ended: Callable[[Job, JobEnd], None] = lambda job, end: None,
     ) -> None:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        # Of its own: the state of `random` is the app's.
+        self._chance = random.Random().random
         self._jobs = jobs
         self._run_job = run
         self._clock = clock
@@ -246,7 +248,7 @@ class JobWorker:
                 await self._jobs.sweep()
             except JobsUnavailable as error:
                 log.warning("turnout: expired jobs cannot be deleted: %s", error)
-            await self._clock.sleep(SWEEP_S * (0.5 + random.random()))
+            await self._clock.sleep(SWEEP_S * (0.5 + self._chance()))
 
 
 async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:

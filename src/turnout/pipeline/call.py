@@ -57,7 +57,7 @@ class Collaborators:
     observer: Observer
     budget_alerts: BudgetAlerts
     similar: SimilarQuestions | None = None
-    chance: Callable[[], float] = random.random
+    chance: Callable[[], float] = random.Random().random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

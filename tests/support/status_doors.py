@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from turnout import Turnout
+from turnout import Turnout, portal
 from turnout.asgi import TurnoutMiddleware as Asgi
 from turnout.ports.scoring import Scorer
 from turnout.testing import FixedScorer, ScriptedProvider
@@ -86,4 +86,6 @@ class Behind:
     def close(self) -> None:
         if self._door == "asgi":
             self._loop.run(self.turnout.aclose())
+        else:
+            portal.run(portal.portal_loop(), self.turnout.aclose)
         self._loop.close()

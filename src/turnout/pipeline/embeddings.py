@@ -13,12 +13,12 @@ from typing import Any
 
 from turnout.caching.keys import VectorKeys
 from turnout.context import RequestContext
-from turnout.errors import CallerGone, ServedError
 from turnout.openai.embeddings import EmbeddingRequest, Embeddings, Input, pack_vector
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Collaborators, miss_state
 from turnout.pipeline.extension import narrowed
+from turnout.pipeline.outcomes import error_code, with_headers
 from turnout.pipeline.reservation import Reservation, Reservations, refusal_error
 from turnout.ports.admission import Ask, Lead, Settlement, Store
 from turnout.ports.entries import EntryStore
@@ -243,11 +243,8 @@ class EmbeddingPipeline:
 
     def _failed(self, run: _Run, error: BaseException) -> BaseException:
         """Ends the request with an error; the error to raise, with the headers of the limits that applied."""
-        code = error.told_code if isinstance(error, ServedError) else "cancelled"
-        if not isinstance(error, ServedError | CallerGone | asyncio.CancelledError | GeneratorExit):
-            code = "internal_error"
-        self._collaborators.observer.request_ended(run.token, self._outcome(run, code))
-        return error.headed(run.limits) if isinstance(error, ServedError) and run.limits else error
+        self._collaborators.observer.request_ended(run.token, self._outcome(run, error_code(error)))
+        return with_headers(error, run.limits)
 
     def _outcome(self, run: _Run, error: str | None) -> Outcome:
         now, trace = self._collaborators.clock.monotonic(), run.trace

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 STORABLE = frozenset({"stop", "tool_calls", "function_call"})
 
 
-def tag_of(request: ChatRequest, context: RequestContext) -> str:
-    """What the app knows about the request: its own tag, else the endpoint that it came from."""
-    return request.tag or context.caller.endpoint
+def key_tag(request: ChatRequest, selection: ModelSelection, context: RequestContext) -> str:
+    """The tag that is part of the request's key: what the app knows about it (its own tag, else the endpoint that it
+    came from), "" where it is not scored."""
+    return "" if selection.tier is not None else request.tag or context.caller.endpoint
 
 
 def decide(

@@ -180,6 +180,19 @@ def _outcome(state: CallState, spent: Times, **fields: Any) -> Outcome:
     )
 
 
+def error_code(error: BaseException) -> str:
+    """What a request that ends with this error is counted as."""
+    if isinstance(error, ServedError):
+        return error.told_code
+    ended = isinstance(error, CallerGone | asyncio.CancelledError | GeneratorExit)
+    return "cancelled" if ended else "internal_error"
+
+
+def with_headers(error: BaseException, headers: tuple[tuple[str, str], ...]) -> BaseException:
+    """The error to raise: with the headers of the limits that applied, where it is served."""
+    return error.headed(headers) if isinstance(error, ServedError) and headers else error
+
+
 class OutcomeReporter:
     """Ends requests: each has one outcome, reported once."""
 
@@ -194,13 +207,10 @@ class OutcomeReporter:
 
     def failed(self, state: CallState, error: BaseException) -> BaseException:
         """Ends the request with an error; the error to raise, with the headers of the limits that applied."""
-        code = error.told_code if isinstance(error, ServedError) else "cancelled"
-        if not isinstance(error, ServedError | CallerGone | asyncio.CancelledError | GeneratorExit):
-            code = "internal_error"
+        code = error_code(error)
         spent = times(state, self._clock.monotonic(), 0.0)
         self.report_with_flight(state, lambda: error_outcome(state, spent, code))
-        headers = state.call.reservation.headers
-        return error.headed(headers) if isinstance(error, ServedError) and headers else error
+        return with_headers(error, state.call.reservation.headers)
 
     def report_with_flight(self, state: CallState, outcome: Callable[[], Outcome]) -> None:
         """Ends the request; where it leaves a call that it pays for, once that is over and its cost is known."""

@@ -34,7 +34,7 @@ from turnout.pipeline.call import (
 from turnout.pipeline.delivery import Delivery, ended_for_its_leader
 from turnout.pipeline.extension import narrowed, select
 from turnout.pipeline.follower import Follower
-from turnout.pipeline.leader import Leader, decide, tag_of
+from turnout.pipeline.leader import Leader, decide, key_tag
 from turnout.pipeline.outcomes import OutcomeReporter, ReadyAnswer, cached_answer
 from turnout.pipeline.refresher import Refresher
 from turnout.pipeline.reservation import Reservations, refusal_error
@@ -135,7 +135,7 @@ class Pipeline:
         return self._key(request, selection, context) if cache in STORED else None
 
     def _key(self, request: ChatRequest, selection: ModelSelection, context: RequestContext) -> bytes:
-        tag = "" if selection.tier is not None else tag_of(request, context)
+        tag = key_tag(request, selection, context)
         return self._collaborators.keys.key(request, model=selection.name, tag=tag, user=context.caller.user)
 
     async def admit(self, request: ChatRequest | None, context: RequestContext) -> EndpointAdmission:

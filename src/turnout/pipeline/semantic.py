@@ -21,7 +21,7 @@ from turnout.openai.answers import body_text
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Call, Collaborators
-from turnout.pipeline.leader import Leader, tag_of
+from turnout.pipeline.leader import Leader, key_tag
 from turnout.pipeline.outcomes import ReadyAnswer, cached_answer
 from turnout.pipeline.reservation import Reservations
 from turnout.ports.admission import Settlement, Stored
@@ -86,7 +86,7 @@ class SemanticAnswers:
 
     def question(self, call: Call) -> AskedQuestion | None:
         """The request's question, where a similar one's answer may serve it."""
-        tag = "" if call.selection.tier is not None else tag_of(call.request, call.context)
+        tag = key_tag(call.request, call.selection, call.context)
         return question_in(self._settings, self._keys, call.request, call.context, model=call.selection.name, tag=tag)
 
     async def look_up(self, call: Call) -> ReadyAnswer | None:

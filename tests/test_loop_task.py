@@ -1,10 +1,10 @@
-"""A background task: one on its loop, and none that a loop took along."""
+"""Background work: one task on its loop, or many, and none that a loop took along."""
 
 from __future__ import annotations
 
 import asyncio
 
-from turnout.loop_task import LoopTask
+from turnout.loop_task import BackgroundTasks, LoopTask
 
 
 def test_a_second_start_joins_the_task_that_runs() -> None:
@@ -76,3 +76,32 @@ def test_stopping_lets_it_end_by_itself_first() -> None:
 
     asyncio.run(run())
     assert ended == [True]
+
+
+def test_draining_waits_for_what_the_work_began_too() -> None:
+    """And for no work of another loop, which would never end here."""
+    ended: list[str] = []
+    tasks = BackgroundTasks("work")
+
+    async def further() -> None:
+        ended.append("further")
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        tasks.start(further())
+        ended.append("work")
+
+    async def begin() -> None:
+        tasks.start(asyncio.Event().wait())
+
+    other = asyncio.new_event_loop()
+    other.run_until_complete(begin())
+
+    async def run() -> None:
+        tasks.start(work())
+        await tasks.drain()
+
+    asyncio.run(run())
+    assert ended == ["work", "further"]
+    other.run_until_complete(_cancel_all())
+    other.close()

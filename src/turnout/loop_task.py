@@ -1,4 +1,4 @@
-"""A background task of which one event loop has at most one: probing, reporting, ticking."""
+"""Work in the background of an event loop: one task at most (probing, reporting, ticking), or any number."""
 
 from __future__ import annotations
 
@@ -36,3 +36,23 @@ class LoopTask:
         task = self._task
         here = task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop()
         return task if here else None
+
+
+class BackgroundTasks:
+    """Work that nobody waits for, kept until it ends."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start(self, work: Coroutine[Any, Any, object]) -> None:
+        """Begins this work on the running loop."""
+        task = asyncio.get_running_loop().create_task(work, name=self._name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self) -> None:
+        """Returns when what this loop began has ended, and what that began too."""
+        loop = asyncio.get_running_loop()
+        while here := [task for task in self._tasks if task.get_loop() is loop]:
+            await asyncio.wait(here)

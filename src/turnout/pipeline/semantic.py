@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -17,6 +15,7 @@ from turnout.caching.semantic.similar import AskedQuestion, SimilarQuestions
 from turnout.caching.semantic.words import LONGEST_TEXT
 from turnout.context import RequestContext
 from turnout.errors import ServedError, StoreUnavailable
+from turnout.loop_task import BackgroundTasks
 from turnout.openai.answers import body_text
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
@@ -82,7 +81,7 @@ class SemanticAnswers:
         self._chance = collaborators.chance
         leader.on_stored = self._start_learning
         self._refused_until = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._learning = BackgroundTasks("turnout.semantic")
 
     def question(self, call: Call) -> AskedQuestion | None:
         """The request's question, where a similar one's answer may serve it."""
@@ -108,12 +107,12 @@ class SemanticAnswers:
         await self._admission.settle(settlement, call.token)
         self._similar.note_served(call.context.request_id, candidate, call.context.caller.user_key)
         if checked:
-            self._start(self._check(call, candidate, ready.answer))
+            self._learning.start(self._check(call, candidate, ready.answer))
         return ready
 
     def _start_learning(self, call: Call, answer: StoredAnswer) -> None:
         if call.question is not None and call.key is not None:
-            self._start(self._learn(call, call.key, call.question, answer))
+            self._learning.start(self._learn(call, call.key, call.question, answer))
 
     async def _learn(self, call: Call, key: bytes, question: AskedQuestion, answer: StoredAnswer) -> None:
         """Keeps the question of an answer that was stored, and compares the answer with the one that would have served
@@ -150,9 +149,7 @@ class SemanticAnswers:
 
     async def drain(self) -> None:
         """Waits for what this loop does off the clients' path."""
-        loop = asyncio.get_running_loop()
-        while tasks := [task for task in self._tasks if task.get_loop() is loop]:
-            await asyncio.wait(tasks)
+        await self._learning.drain()
 
     async def _ready(self, call: Call, candidate: Candidate) -> ReadyAnswer | None:
         stored = await self._fetch(candidate)
@@ -187,11 +184,6 @@ class SemanticAnswers:
         return (
             bool(self._settings.cache.semantic.checks_usd) and priced and self._clock.monotonic() >= self._refused_until
         )
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name="turnout.semantic")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _check(self, call: Call, candidate: Candidate, served: StoredAnswer) -> None:
         """Asks a model what a semantic hit answered, within the checks' own budget, and compares."""

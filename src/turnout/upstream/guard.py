@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal
 
 from turnout.attempt_errors import AttemptError, Denied, Misconfigured, ProviderRateLimited, Unsupported
+from turnout.loop_task import BackgroundTasks
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import Circuit, CircuitStore
 from turnout.upstream import breaker
@@ -108,7 +109,7 @@ class Guard:
         self._by_name: dict[str, PybreakerCircuit] = {}
         self._posting: Counter[str] = Counter()
         self._posted_at: dict[str, float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._posts = BackgroundTasks("turnout.circuit-store")
 
     def look(self, name: str) -> CircuitRefusal | None:
         """The refusal that a call would meet now. Changes nothing."""
@@ -139,7 +140,7 @@ class Guard:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
             # The claim may still be granted, to nobody: then it is given back.
-            self._later(self._give_back(circuit_store, name, claiming))
+            self._posts.start(self._give_back(circuit_store, name, claiming))
             self._move(name, breaker.released(self.state(name), term))
             raise
 
@@ -220,7 +221,7 @@ class Guard:
     def _share(self, name: str, *, news: bool, release: bool) -> None:
         if self._circuit_store is not None and (news or release):
             self._posting[name] += news
-            self._later(self._shared(self._circuit_store, name, news=news, release=release))
+            self._posts.start(self._shared(self._circuit_store, name, news=news, release=release))
 
     async def _shared(self, circuit_store: CircuitStore, name: str, *, news: bool, release: bool) -> None:
         # The state is read here: of several changes in one turn of the loop, the last is posted, more than once.
@@ -231,15 +232,9 @@ class Guard:
         if release:
             await circuit_store.release(name)
 
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name="turnout.circuit-store")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def drain(self) -> None:
         """Returns when everything is posted."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        await self._posts.drain()
 
 
 def _news(state: State) -> tuple[bool, float, float]:

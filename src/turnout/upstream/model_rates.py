@@ -3,10 +3,10 @@ another model. One round trip a call, and a second that nothing waits for where 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+from turnout.loop_task import BackgroundTasks
 from turnout.ports.admission import Ask, Gate, Lead, Settlement
 from turnout.ports.limits import RateClaim, RateRefused
 from turnout.ports.runtime import Clock
@@ -33,7 +33,7 @@ class ModelRates:
         }
         # When there is room again for one more request, as the gate last said.
         self._free_at: dict[str, float] = {}
-        self._settling: set[asyncio.Task[object]] = set()
+        self._settling = BackgroundTasks("turnout.model-rates")
 
     def limits(self, model: str) -> bool:
         """Whether this model has a limit."""
@@ -103,15 +103,11 @@ class ModelRates:
 
     def _settle(self, model: str, settlement: Settlement) -> None:
         if any(claim.unit == "tokens" for claim in self._claims[model]):
-            task: asyncio.Task[object] = asyncio.get_running_loop().create_task(self._gate.leave(settlement))
-            self._settling.add(task)
-            task.add_done_callback(self._settling.discard)
+            self._settling.start(self._gate.leave(settlement))
 
     async def drain(self) -> None:
         """Waits until all that was taken on this loop is settled."""
-        here = [task for task in self._settling if task.get_loop() is asyncio.get_running_loop()]
-        if here:
-            await asyncio.wait(here)
+        await self._settling.drain()
 
 
 def _claims(model: str, settings: Settings) -> tuple[RateClaim, ...]:

@@ -28,6 +28,7 @@ from turnout.pipeline.conversations import Conversations
 from turnout.pipeline.embeddings import EmbeddingPipeline
 from turnout.pipeline.fitting import Fitting
 from turnout.pipeline.pipeline import Pipeline
+from turnout.pipeline.reservation import Reservations
 from turnout.ports.admission import Gate
 from turnout.ports.runtime import Clock, Observer, Provider
 from turnout.ports.scoring import Scorer
@@ -188,6 +189,9 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         observer=observer,
         prices=prices,
         limits=limits,
+        reservations=Reservations(
+            settings=settings, clock=clock, gate=stores.gate, catalog=catalog, prices=prices, limits=limits
+        ),
         budget_alerts=budget_alerts,
         similar=_similar(settings, clock, stores, plugs.get("embedder")),
     )

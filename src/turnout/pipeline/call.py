@@ -19,7 +19,7 @@ from turnout.openai.usage import TokenLimits
 from turnout.pipeline.budget_alerts import BudgetAlerts
 from turnout.pipeline.conversations import Conversations, ConversationState
 from turnout.pipeline.fitting import Fitting
-from turnout.pipeline.reservation import Reservation
+from turnout.pipeline.reservation import Reservation, Reservations
 from turnout.ports.admission import Gate
 from turnout.ports.runtime import Clock, Observer
 from turnout.ports.sharing import FlightBroker
@@ -55,6 +55,7 @@ class Collaborators:
     prices: Callable[[], Mapping[str, Price]]
     limits: Callable[[str], TokenLimits]
     observer: Observer
+    reservations: Reservations
     budget_alerts: BudgetAlerts
     similar: SimilarQuestions | None = None
     chance: Callable[[], float] = random.Random().random

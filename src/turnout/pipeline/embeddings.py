@@ -87,14 +87,7 @@ class EmbeddingPipeline:
         self._models = EmbeddingModels(settings)
         self._keys = VectorKeys(settings)
         self._admission = Admission(collaborators)
-        self._reservations = Reservations(
-            settings=settings,
-            clock=collaborators.clock,
-            gate=collaborators.gate,
-            catalog=collaborators.catalog,
-            prices=collaborators.prices,
-            limits=collaborators.limits,
-        )
+        self._reservations = collaborators.reservations
         # The texts under way, by key: whoever asks for one of them meanwhile waits for it. None: it did not come.
         self._under_way: dict[bytes, asyncio.Future[bytes | None]] = {}
 

@@ -37,7 +37,7 @@ from turnout.pipeline.follower import Follower
 from turnout.pipeline.leader import Leader, decide, key_tag
 from turnout.pipeline.outcomes import OutcomeReporter, ReadyAnswer, cached_answer
 from turnout.pipeline.refresher import Refresher
-from turnout.pipeline.reservation import Reservations, refusal_error
+from turnout.pipeline.reservation import refusal_error
 from turnout.ports.admission import Ask, Follow, Hit, Lead, Verdict
 from turnout.ports.limits import BudgetRefused, RateRefused
 from turnout.records import Decision
@@ -53,14 +53,7 @@ class Pipeline:
 
     def __init__(self, collaborators: Collaborators, cascade: CascadeCalls | None = None) -> None:
         self._collaborators = collaborators
-        self._reservations = Reservations(
-            settings=collaborators.settings,
-            clock=collaborators.clock,
-            gate=collaborators.gate,
-            catalog=collaborators.catalog,
-            prices=collaborators.prices,
-            limits=collaborators.limits,
-        )
+        self._reservations = collaborators.reservations
         self._flights: AnswerFlights = Flights()
         self._admission = Admission(collaborators)
         self._leader = Leader(collaborators, self._admission, self._flights, cascade)

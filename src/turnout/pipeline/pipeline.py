@@ -170,8 +170,6 @@ class Pipeline:
             token=self._collaborators.observer.request_started(context.request_id),
             conversation=conversation,
         )
-        if self.semantic is not None and call.key is not None:
-            call = replace(call, question=self.semantic.question(call))
         return CallState(call=call)
 
     async def _enter_again(self, state: CallState, error: ServedError) -> ReadyAnswer | AnswerListener:
@@ -207,8 +205,10 @@ class Pipeline:
             case Follow():
                 state.listener = self._follower.follow(call, ask, verdict)
             case Lead():
-                if self.semantic is not None and (ready := await self.semantic.look_up(call)) is not None:
-                    return ready
+                if self.semantic is not None:
+                    call = state.call = replace(call, question=self.semantic.question(call))
+                    if (ready := await self.semantic.look_up(call)) is not None:
+                        return ready
                 state.listener = self._leader.lead(call, joinable=True)
             case RateRefused() | BudgetRefused():
                 raise refusal_error(verdict)

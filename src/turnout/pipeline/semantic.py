@@ -13,11 +13,9 @@ from turnout.caching.keys import CacheKeys
 from turnout.caching.semantic.candidates import Candidate
 from turnout.caching.semantic.similar import AskedQuestion, SimilarQuestions
 from turnout.caching.semantic.words import LONGEST_TEXT
-from turnout.context import RequestContext
 from turnout.errors import ServedError, StoreUnavailable
 from turnout.loop_task import BackgroundTasks
 from turnout.openai.answers import body_text
-from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Call, Collaborators
 from turnout.pipeline.leader import Leader, key_tag
@@ -36,12 +34,11 @@ CHECK_SHARE = 0.05
 REFUSED_S = 600.0
 
 
-def question_in(
-    settings: Settings, keys: CacheKeys, request: ChatRequest, context: RequestContext, *, model: str, tag: str
-) -> AskedQuestion | None:
+def question_in(settings: Settings, keys: CacheKeys, call: Call) -> AskedQuestion | None:
     """The question whose answer may be another's; None where it may not: it is off for this request, or what is asked
     is more than a text."""
-    endpoint = settings.endpoints.get(context.caller.endpoint)
+    request, caller = call.request, call.owner or call.context.caller
+    endpoint = settings.endpoints.get(caller.endpoint)
     if request.extension.get("semantic") is False or (endpoint is not None and not endpoint.semantic):
         return None
     last = request.messages[-1]
@@ -53,7 +50,8 @@ def question_in(
     if request.params.get("n", 1) != 1 or request.params.get("audio") is not None:
         return None
     blank = replace(request, messages=(*request.messages[:-1], {**last, "content": "\0"}))
-    scope = keys.key(blank, model=model, tag=tag, user=context.caller.user)
+    tag = key_tag(request, call.selection, call.context)
+    scope = keys.key(blank, model=call.selection.name, tag=tag, user=caller.user)
     return AskedQuestion(text=content, scope=scope)
 
 
@@ -85,8 +83,7 @@ class SemanticAnswers:
 
     def question(self, call: Call) -> AskedQuestion | None:
         """The request's question, where a similar one's answer may serve it."""
-        tag = key_tag(call.request, call.selection, call.context)
-        return question_in(self._settings, self._keys, call.request, call.context, model=call.selection.name, tag=tag)
+        return question_in(self._settings, self._keys, call) if call.key is not None else None
 
     async def look_up(self, call: Call) -> ReadyAnswer | None:
         """A similar question's answer, the call's reservation given back; None where a model is to answer."""
@@ -111,8 +108,10 @@ class SemanticAnswers:
         return ready
 
     def _start_learning(self, call: Call, answer: StoredAnswer) -> None:
-        if call.question is not None and call.key is not None:
-            self._learning.start(self._learn(call, call.key, call.question, answer))
+        # Of a call that looked nothing up, such as a renewal, it is read only now.
+        question = call.question or self.question(call)
+        if question is not None and call.key is not None:
+            self._learning.start(self._learn(call, call.key, question, answer))
 
     async def _learn(self, call: Call, key: bytes, question: AskedQuestion, answer: StoredAnswer) -> None:
         """Keeps the question of an answer that was stored, and compares the answer with the one that would have served

@@ -96,8 +96,7 @@ class JobDesk:
     ) -> Reply:
         """The reply to a submission: 202, or the answer itself where it is there within the caller's wait. asked: what
         the wire needs to know again when the job ends."""
-        noted = None if wire is None else {"name": wire.name, "asked": dict(asked or {})}
-        submitted = await self.submit_verb(chat, context, request.header("idempotency-key").strip(), noted)
+        submitted = await self._submit(request, chat, context, wire, asked)
         return await self.accepted(submitted, request, parse_prefer(request.header("prefer")), wire)
 
     async def begin(
@@ -109,8 +108,18 @@ class JobDesk:
         asked: Mapping[str, Any],
     ) -> Job:
         """The accepted job of a request in another protocol. Raises ServedError."""
-        noted = {"name": wire.name, "asked": dict(asked)}
-        return (await self.submit_verb(chat, context, request.header("idempotency-key").strip(), noted)).job
+        return (await self._submit(request, chat, context, wire, asked)).job
+
+    async def _submit(
+        self,
+        request: ApiRequest,
+        chat: ChatRequest,
+        context: RequestContext,
+        wire: JobWire | None,
+        asked: Mapping[str, Any] | None,
+    ) -> Submitted:
+        noted = None if wire is None else {"name": wire.name, "asked": dict(asked or {})}
+        return await self.submit_verb(chat, context, request.header("idempotency-key").strip(), noted)
 
     async def forget(self, job: Job) -> None:
         """Deletes the job with its result; one that runs is stopped. Raises Overloaded."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from turnout.attempt_errors import AttemptError, Misconfigured
 from turnout.cli.failure_text import FailureText
+from turnout.cli.kept_outcomes import KeptOutcomes
 from turnout.errors import DeadlineExceeded, InvalidRequest, Overloaded, ServedError, UpstreamUnavailable
 from turnout.labelling.models import Answer, AskFailed, ModelRefused, Outage, RowFailed
 from turnout.openai.messages import Message
@@ -19,7 +20,7 @@ from turnout.pricing import Price, usd
 from turnout.quota.billing import cost_of
 from turnout.quota.cost_bounds import CostBound, cost_bound
 from turnout.quota.token_bounds import Size, prompt_size
-from turnout.records import Attempt, Outcome, ServedTier
+from turnout.records import Outcome
 from turnout.settings import Cache, Fallback, Routing, Settings
 from turnout.turnout import Turnout
 from turnout.upstream import litellm_import
@@ -56,30 +57,33 @@ class TurnoutModels:
     """Implements Models over a Turnout of its own."""
 
     def __init__(self, settings: Settings, *, provider: Provider | None = None) -> None:
-        self._records = _Records()
+        self._outcomes = KeptOutcomes()
         self._settings = settings
         self._prices = prices(settings)
         self._failure_text = FailureText(settings)
         recorder = _FaultRecorder(provider or LiteLLMProvider(settings))
-        self.turnout = Turnout(settings, provider=recorder, observer=self._records)
+        self.turnout = Turnout(settings, provider=recorder, observer=self._outcomes)
 
     async def ask(self, model: str, messages: Sequence[Message], max_tokens: int) -> Answer:
         context = self.turnout.context()
-        self._records.expect(context.request_id, self._bound(model, _size(messages), max_tokens))
+        # What each attempt counts as whose usage never comes.
+        worst = self._bound(model, _size(messages), max_tokens)
+        self._outcomes.expect(context.request_id)
         faults: list[AttemptError] = []
         token = _faults.set(faults)
         try:
             request = from_call(messages, stream=False, params={"model": model, "max_tokens": max_tokens})
             completion = await self.turnout.completed(request, context)
         except ServedError as error:
-            outcome, spent = self._records.take(context.request_id)
+            outcome = self._outcomes.take(context.request_id)
+            spent = _spent(outcome, worst)
             raise self._failure(model, error, outcome, spent, faults) from error
         except BaseException:
-            self._records.take(context.request_id)
+            self._outcomes.take(context.request_id)
             raise
         finally:
             _faults.reset(token)
-        _, spent = self._records.take(context.request_id)
+        spent = _spent(self._outcomes.take(context.request_id), worst)
         attempt = completion.outcome.attempts[-1]
         cost = attempt.cost_usd if model in self._prices and attempt.usage is not None else None
         return Answer(text=completion.text, cost_usd=cost, spent_usd=spent, cut=attempt.finish_reason == "length")
@@ -119,6 +123,11 @@ class TurnoutModels:
         return None if price is None else price.worst_case(prompt_tokens, max_tokens)
 
 
+def _spent(outcome: Outcome | None, worst: CostBound) -> Decimal:
+    attempts = () if outcome is None else outcome.attempts
+    return usd(cost_of((attempt, worst) for attempt in attempts))
+
+
 def _size(messages: Sequence[Message]) -> Size:
     try:
         return prompt_size(tuple(messages), {}, {})
@@ -148,37 +157,3 @@ class _FaultRecorder:
             if (faults := _faults.get()) is not None:
                 faults.append(fault)
             raise
-
-
-class _Records:
-    """Implements the Observer port: keeps each request's outcome until it is asked for."""
-
-    def __init__(self) -> None:
-        self._expected: dict[str, CostBound] = {}
-        self._ended: dict[str, Outcome] = {}
-
-    def expect(self, request_id: str, worst: CostBound) -> None:
-        """worst: what each attempt counts as whose usage never comes."""
-        self._expected[request_id] = worst
-
-    def take(self, request_id: str) -> tuple[Outcome | None, Decimal]:
-        """The outcome of a request and what it cost; returned once."""
-        worst, outcome = self._expected.pop(request_id), self._ended.pop(request_id, None)
-        attempts = () if outcome is None else outcome.attempts
-        return outcome, usd(cost_of((attempt, worst) for attempt in attempts))
-
-    def request_started(self, request_id: str) -> None:
-        return None
-
-    def request_ended(self, token: None, outcome: Outcome) -> None:
-        if outcome.request_id in self._expected:
-            self._ended[outcome.request_id] = outcome
-
-    def attempt_started(self, token: None, call: ProviderCall, *, tier: ServedTier, stream: bool) -> None:
-        return None
-
-    def attempt_ended(self, token: None, attempt: Attempt) -> None:
-        return None
-
-    def event(self, token: None, name: str, attributes: Mapping[str, Any]) -> None:
-        return None

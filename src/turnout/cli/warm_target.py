@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from turnout.attempt_errors import NotSendable
+from turnout.cli.kept_outcomes import KeptOutcomes
 from turnout.cli.label_models import prices
 from turnout.context import Caller, RequestContext
 from turnout.errors import ServedError, StoreUnavailable, UsageError
@@ -19,9 +20,7 @@ from turnout.pricing import usd
 from turnout.quota.billing import cost_of
 from turnout.quota.cost_bounds import CostBound, cost_bound, sent_caps
 from turnout.quota.token_bounds import prompt_size
-from turnout.records import Attempt, Outcome, ServedTier
 from turnout.settings import Alerts, Limits, Log, Settings, Status
-from turnout.telemetry.names import EVENT_STORE_LOST
 from turnout.turnout import Turnout
 from turnout.upstream.prices import HOW_TO_PRICE
 from turnout.upstream.token_limits import LimitBook
@@ -106,7 +105,7 @@ class TurnoutTarget:
 
     def __init__(self, settings: Settings, costs: Costs, *, budgeted: bool, provider: Provider | None = None) -> None:
         self._costs = costs
-        self._outcomes = _Outcomes()
+        self._outcomes = KeptOutcomes()
         provider = provider or provider_from(settings)
         provider = _BoundedProvider(provider, costs) if budgeted else provider
         self.turnout = Turnout(settings, provider=provider, observer=self._outcomes)
@@ -134,6 +133,7 @@ class TurnoutTarget:
 
     async def ask(self, prompt: WarmPrompt, account: Account) -> Warmed:
         context = self.context(prompt)
+        self._outcomes.expect(context.request_id)
         token = _asking.set((account, prompt.request))
         error: ServedError | None = None
         cache = "miss"
@@ -179,30 +179,3 @@ class _BoundedProvider:
         if not account.cover(account.begun):
             raise NotSendable("--budget has no room for this call", text="the budget has no room for this call")
         return await self._provider.complete(replace(call, params={**call.params, **self._costs.caps(call)}))
-
-
-class _Outcomes:
-    """Implements the Observer port: keeps each request's outcome until it is taken, and that the store was lost."""
-
-    def __init__(self) -> None:
-        self._ended: dict[str, Outcome] = {}
-        self.store_lost = ""
-
-    def take(self, request_id: str) -> Outcome | None:
-        return self._ended.pop(request_id, None)
-
-    def request_started(self, request_id: str) -> None:
-        return None
-
-    def request_ended(self, token: None, outcome: Outcome) -> None:
-        self._ended[outcome.request_id] = outcome
-
-    def attempt_started(self, token: None, call: ProviderCall, *, tier: ServedTier, stream: bool) -> None:
-        return None
-
-    def attempt_ended(self, token: None, attempt: Attempt) -> None:
-        return None
-
-    def event(self, token: None, name: str, attributes: Mapping[str, Any]) -> None:
-        if name == EVENT_STORE_LOST:
-            self.store_lost = ", ".join(map(str, attributes.values())) or "it does not answer"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,6 @@ from turnout.testing import Hangs
 
 PATH = "/v1/responses"
 BACKGROUND = {"model": "auto", "input": "hi", "instructions": "be short", "background": True}
-
-
-@pytest.fixture(params=sorted(DOORS))
-def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[App]:
-    """An app that works on its own jobs."""
-    provider = scripted({"openai/small": ["four"]})
-    with DOORS[request.param](turnout_with(provider, tmp_path, cache={"enabled": False})) as url:
-        app = App(url, provider)
-        yield app
-        app.http.close()
 
 
 def until_over(app: App, response_id: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,6 @@ ASK: dict[str, dict[str, Any]] = {
     COMPLETIONS: {"model": "auto", "prompt": "hi"},
     MESSAGES: {"model": "auto", "max_tokens": 40, "messages": [{"role": "user", "content": "hi"}]},
 }
-
-
-@pytest.fixture(params=sorted(DOORS))
-def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[App]:
-    """An app that works on its own jobs."""
-    provider = scripted({"openai/small": ["four"]})
-    with DOORS[request.param](turnout_with(provider, tmp_path, cache={"enabled": False})) as url:
-        app = App(url, provider)
-        yield app
-        app.http.close()
 
 
 SHAPES = {RESPONSES: "response", MESSAGES: "message", COMPLETIONS: "text_completion"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -10,30 +9,14 @@ import pytest
 from fastapi import FastAPI, Request
 
 import openai
-from tests.support import fastapi_app, flask_app
 from tests.support.apps import served, settings
 from tests.support.provider import LoopbackProvider
-from tests.support.wsgi_servers import validated
 from turnout.asgi import TurnoutMiddleware
 from turnout.errors import InvalidRequest
 from turnout.upstream import litellm_import
 from turnout.wires.completions import to_chat
 
 ANN = {"x-user-id": "ann"}
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[LoopbackProvider]:
-    with LoopbackProvider() as running:
-        yield running
-
-
-@pytest.fixture(scope="module", params=["asgi", "wsgi"])
-def url(request: pytest.FixtureRequest, provider: LoopbackProvider) -> Iterator[str]:
-    config = settings(provider.base_url)
-    app = fastapi_app.mounted(config) if request.param == "asgi" else flask_app.mounted(config)
-    with served(app) if request.param == "asgi" else validated(app) as base:
-        yield base
 
 
 def test_a_prompt_is_answered_whole_and_streamed(url: str, provider: LoopbackProvider) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import anthropic
@@ -14,30 +13,14 @@ from fastapi import FastAPI
 from flask import Flask
 
 import openai
-from tests.support import fastapi_app, flask_app
 from tests.support.apps import served, settings
 from tests.support.provider import LoopbackProvider
-from tests.support.wsgi_servers import validated
 from turnout import Turnout
 from turnout.asgi import TurnoutMiddleware
 from turnout.wsgi import TurnoutMiddleware as WsgiMiddleware
 
 MESSAGES: Any = [{"role": "user", "content": "What is 2 + 2?"}]
 ANN = {"x-user-id": "ann"}
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[LoopbackProvider]:
-    with LoopbackProvider() as running:
-        yield running
-
-
-@pytest.fixture(scope="module", params=["asgi", "wsgi"])
-def url(request: pytest.FixtureRequest, provider: LoopbackProvider) -> Iterator[str]:
-    config = settings(provider.base_url)
-    app = fastapi_app.mounted(config) if request.param == "asgi" else flask_app.mounted(config)
-    with served(app) if request.param == "asgi" else validated(app) as base:
-        yield base
 
 
 def test_one_question_is_one_entry_whatever_asks(url: str, provider: LoopbackProvider) -> None:

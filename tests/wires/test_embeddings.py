@@ -21,12 +21,6 @@ EMBED = "openai/text-embedding-3-small"
 ANN = {"x-user-id": "ann"}
 
 
-@pytest.fixture(scope="module")
-def provider() -> Iterator[LoopbackProvider]:
-    with LoopbackProvider() as running:
-        yield running
-
-
 def config(provider: LoopbackProvider, **sections: Any) -> dict[str, Any]:
     whole = settings(provider.base_url, **sections)
     called = {"params": {"api_base": provider.base_url}}

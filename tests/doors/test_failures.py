@@ -206,6 +206,11 @@ def flask_app(**more: Any) -> tuple[Flask, Callable[..., Any]]:
         with request.environ["turnout"].stream("two and two?") as chunks:
             return "".join(chunk.text for chunk in chunks)
 
+    @app.get("/respond")
+    def respond() -> str:
+        answer: str = request.environ["turnout"].respond("two and two?").text
+        return answer
+
     @app.get("/caught")
     def caught() -> str:
         try:
@@ -222,7 +227,7 @@ def flask_app(**more: Any) -> tuple[Flask, Callable[..., Any]]:
     return app, client.request
 
 
-@pytest.mark.parametrize("path", ["/ask", "/tell"])
+@pytest.mark.parametrize("path", ["/ask", "/tell", "/respond"])
 def test_flask_answers_with_the_errors_own_status(path: str) -> None:
     """What the app adds to every response stays; HEAD has no body."""
     _, ask = flask_app()

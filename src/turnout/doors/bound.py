@@ -80,7 +80,7 @@ class BoundTurnout:
 
     async def respond(self, prompt: Any, **params: Any) -> Response:
         """The answer in the Responses protocol, for this request's caller. Raises ServedError."""
-        return await self.turnout.respond(prompt, caller=self.find_caller(), **params)
+        return await self._noting(self.turnout.respond(prompt, caller=self.find_caller(), **params))
 
     async def embed(self, texts: Any, **params: Any) -> Embeddings:
         """The vectors of a text or of several, for this request's caller. Raises ServedError."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, Submissions
+from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, EventTranslator, JobWire, Reply, Submissions
 from turnout.api.response_headers import outcome_headers
 from turnout.context import RequestContext, current_request, parse_directives
 from turnout.errors import UnsupportedMediaType
+from turnout.openai.answers import Body, dumps
 from turnout.openai.completion import AnswerStream, Completion
 from turnout.openai.requests import ChatRequest, check_params, from_mapping, parse
 from turnout.pipeline.pipeline import Pipeline
@@ -48,6 +49,27 @@ class Chat:
             check_params(value, self._max_params_bytes)
         # Its usage is part of what the other protocols stream.
         return replace(await self._prepared(request, from_mapping(value)), include_usage=True)
+
+    async def answer_in(
+        self,
+        wire: JobWire,
+        request: ApiRequest,
+        value: Mapping[str, Any],
+        translator: Callable[[], EventTranslator],
+        to_body: Callable[[Body], Body],
+        asked: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """The reply to a request in another protocol: its job, its events, or its whole answer. value: the body written
+        as a chat completion's. translator, to_body: make that protocol's events and answer. asked: see WireJob."""
+        chat = await self.translated(request, value)
+        context = self.context_of(request)
+        if self.submissions is not None and self.submissions.wants(request, wire):
+            return await self.submissions.accept(request, chat, context, wire, asked)
+        if chat.stream:
+            return AnswerEvents(await self.stream(chat, context), translator())
+        completion = await self.complete(chat, context)
+        body = dumps(to_body(completion.to_openai()))
+        return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=body)
 
     def context_of(self, request: ApiRequest) -> RequestContext:
         """The context of a request in another protocol: limited, routed and cached as one at the chat path."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from turnout.api.chat import Chat, check_content_type
-from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, WireJob
-from turnout.api.response_headers import outcome_headers
-from turnout.openai.answers import Body, dumps
+from turnout.api.exchange import ApiRequest, Reply, WireJob
+from turnout.openai.answers import Body
 from turnout.openai.requests import decode
 from turnout.wires.completions import CompletionEvents, to_chat, to_completion
 
@@ -25,18 +25,8 @@ class Completions:
         """The reply to `POST /v1/completions`: JSON, or events where the body asks for a stream. Raises ServedError."""
         check_content_type(request)
         body = decode(request.body)
-        chat = await self._chat.translated(request, to_chat(body))
-        context = self._chat.context_of(request)
-        submissions = self._chat.submissions
-        if submissions is not None and submissions.wants(request, self):
-            return await submissions.accept(
-                request, chat, context, self, {"stream_options": body.get("stream_options")}
-            )
-        if chat.stream:
-            return AnswerEvents(await self._chat.stream(chat, context), _events(body))
-        completion = await self._chat.complete(chat, context)
-        answer = dumps(to_completion(completion.to_openai()))
-        return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=answer)
+        asked = {"stream_options": body.get("stream_options")}
+        return await self._chat.answer_in(self, request, to_chat(body), partial(_events, asked), to_completion, asked)
 
     async def result(self, completion: Body, job: WireJob) -> Body:
         return to_completion(completion)

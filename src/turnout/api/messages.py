@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.api.chat import Chat, check_content_type
-from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, WireJob, json_reply
-from turnout.api.response_headers import outcome_headers
+from turnout.api.exchange import ApiReply, ApiRequest, Reply, WireJob, json_reply
 from turnout.errors import ServedError
 from turnout.openai.answers import Body, dumps
 from turnout.openai.requests import decode, from_mapping
@@ -48,16 +47,7 @@ class AnthropicMessages:
 
     async def _answer(self, request: ApiRequest) -> Reply:
         check_content_type(request)
-        chat = await self._chat.translated(request, to_chat(decode(request.body)))
-        context = self._chat.context_of(request)
-        submissions = self._chat.submissions
-        if submissions is not None and submissions.wants(request, self):
-            return await submissions.accept(request, chat, context, self)
-        if chat.stream:
-            return AnswerEvents(await self._chat.stream(chat, context), MessageEvents())
-        completion = await self._chat.complete(chat, context)
-        body = dumps(to_message(completion.to_openai()))
-        return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=body)
+        return await self._chat.answer_in(self, request, to_chat(decode(request.body)), MessageEvents, to_message)
 
     async def result(self, completion: Body, job: WireJob) -> Body:
         return to_message(completion)

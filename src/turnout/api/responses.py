@@ -16,7 +16,7 @@ from turnout.context import RequestContext
 from turnout.errors import InvalidRequest, MethodNotAllowed, NotFound
 from turnout.openai.answers import Body, dumps
 from turnout.openai.completion import Response
-from turnout.openai.requests import decode, from_mapping
+from turnout.openai.requests import ChatRequest, decode, from_mapping
 from turnout.ports.jobs import Job
 from turnout.wires.responses_answer import ResponseEvents, output_messages, to_response
 from turnout.wires.responses_request import to_chat
@@ -45,31 +45,30 @@ class ResponsesApi:
         chat = await self._chat.translated(
             request, to_chat({**body, "background": not background and body.get("background")}, earlier)
         )
-        context, response_id = self._chat.context_of(request), f"resp_{secrets.token_hex(24)}"
+        context = self._chat.context_of(request)
         if submissions is not None and (background or submissions.wants(request, self)):
             asked = {name: value for name, value in body.items() if name != "input"}
             if background:
                 job = await submissions.begin(request, chat, context, self, asked)
                 return json_reply(200, response_of(job, asked), [("x-request-id", request.request_id)])
             return await submissions.accept(request, chat, context, self, asked)
-        keep = partial(self._keep, body, chat.messages, request.caller.user_key)
         if chat.stream:
-            events = ResponseEvents(body, response_id)
+            events = ResponseEvents(body, _new_id())
             stream = await self._chat.stream(chat, context)
+            keep = partial(self._keep, body, chat.messages, request.caller.user_key)
             return AnswerEvents(stream, events, lambda: keep(events.response))
-        completion = await self._chat.complete(chat, context)
-        response = to_response(completion.to_openai(), body, response_id)
-        await keep(response)
-        return ApiReply(status=200, headers=outcome_headers(completion.outcome), body=dumps(response))
+        response = await self._complete(body, chat, context)
+        return ApiReply(status=200, headers=outcome_headers(response.outcome), body=dumps(response.to_openai()))
 
     async def respond(self, body: Mapping[str, Any], context: RequestContext) -> Response:
         """The Response to a body as `POST /v1/responses` takes it, for the app's own code. Raises ServedError."""
-        owner = context.caller.user_key
-        earlier = await self._earlier(owner, body.get("previous_response_id"))
-        chat = from_mapping(to_chat(body, earlier))
+        earlier = await self._earlier(context.caller.user_key, body.get("previous_response_id"))
+        return await self._complete(body, from_mapping(to_chat(body, earlier)), context)
+
+    async def _complete(self, body: Mapping[str, Any], chat: ChatRequest, context: RequestContext) -> Response:
         completion = await self._chat.complete(chat, context)
-        response = to_response(completion.to_openai(), body, f"resp_{secrets.token_hex(24)}")
-        await self._keep(body, chat.messages, owner, response)
+        response = to_response(completion.to_openai(), body, _new_id())
+        await self._keep(body, chat.messages, context.caller.user_key, response)
         return Response(response, completion.outcome)
 
     async def result(self, completion: Body, job: WireJob) -> Body:
@@ -158,3 +157,7 @@ class ResponsesApi:
             return list((await self._kept(owner, response_id)).messages)
         except NotFound as error:
             raise NotFound(str(error), param="previous_response_id") from None
+
+
+def _new_id() -> str:
+    return f"resp_{secrets.token_hex(24)}"

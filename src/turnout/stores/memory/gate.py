@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Store, Stored, StoredPin, Verdict
 from turnout.ports.limits import BudgetRefused, BudgetState
 from turnout.ports.runtime import Clock
+from turnout.stores.batches import batched
 from turnout.stores.memory.answers import MemoryAnswers
 from turnout.stores.memory.ledger import Ledger
 from turnout.stores.memory.pins import MemoryPins
@@ -132,9 +133,9 @@ class MemoryGate:
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
         if endpoint is None:
             self.pins.purge(user)
-        dropped, keys = 0, self.answers.keys
-        for start in range(0, len(keys), PURGE_BATCH):
-            dropped += self.answers.purge(user=user, endpoint=endpoint, keys=keys[start : start + PURGE_BATCH])
+        dropped = 0
+        for keys in batched(self.answers.keys, PURGE_BATCH):
+            dropped += self.answers.purge(user=user, endpoint=endpoint, keys=keys)
             await asyncio.sleep(0)
         return dropped
 

@@ -15,6 +15,7 @@ from typing import Any
 from turnout.context import endpoint_name
 from turnout.ports.admission import Ask, Entry, Lead, Settlement, Store, Stored, StoredPin
 from turnout.ports.limits import BudgetState
+from turnout.stores.batches import batched
 from turnout.stores.local_share import LastStates
 from turnout.stores.outage_book import Report
 from turnout.stores.redis import codec
@@ -133,16 +134,13 @@ class RedisGate:
     async def find_many(self, keys: Sequence[bytes], max_age_s: float | None) -> dict[bytes, bytes]:
         oldest = -1 if max_age_s is None else round(max_age_s * 1000)
         found: dict[bytes, bytes] = {}
-        for start in range(0, len(keys), BATCH):
-            batch = keys[start : start + BATCH]
+        for batch in batched(keys, BATCH):
             packed = await self._client.here().session.run("find_many", oldest, *batch)
             found.update((key, value) for key, value in zip(batch, packed, strict=True) if value)
         return found
 
     async def store_many(self, stores: Mapping[bytes, Store]) -> None:
-        entries = list(stores.items())
-        for start in range(0, len(entries), BATCH):
-            batch = entries[start : start + BATCH]
+        for batch in batched(stores.items(), BATCH):
             first = batch[0][1]
             times = (round(first.ttl_s * 1000), round(first.stale_s * 1000))
             bounds = (self._bounds.max_entries, self._bounds.max_bytes)

@@ -11,6 +11,7 @@ import pytest
 from tests.caching.semantic.adversarial import PAIRS
 from tests.pipeline.world import CHEAP, DEAR, PRICES, SPARE, World, run
 from turnout import Turnout
+from turnout.caching.semantic.words import question_of
 from turnout.openai.requests import from_call
 from turnout.settings import Settings
 from turnout.testing import FixedScorer, ManualClock, ScriptedProvider
@@ -281,6 +282,7 @@ def test_a_user_is_forgotten_with_vectors_and_pairs() -> None:
         await w.turnout.purge(user="ann")
         assert {entry.user for entry in store.entries} == {w.context("bob").caller.user_key}
         assert not semantic._similar._served
+        assert question_of.cache_info().currsize == 0
         assert (await ask(w, QUESTIONS[1].lower())).outcome.cache == "miss_stored"
 
     run(scenario, **ON)

@@ -131,6 +131,8 @@ class SimilarQuestions:
     async def purge(self, *, user: str | None, endpoint: str | None) -> None:
         """Forgets the questions and pairs of this user (a `user_key`) at this endpoint; None: of all."""
         self._candidates.forget(user)
+        # What it remembers of texts is nobody's in particular.
+        question_of.cache_clear()
         for request_id in [
             request_id
             for request_id, (candidate, asker) in self._served.items()

@@ -50,7 +50,7 @@ from turnout.caching.semantic.candidates import NEIGHBOURS, Candidates
 from turnout.caching.semantic.embedders import WordllamaEmbedder
 from turnout.caching.semantic.pair_features import pair_features
 from turnout.caching.semantic.promise import Promise
-from turnout.caching.semantic.verifier import SHIPPED, Verifier, load_verifier
+from turnout.caching.semantic.verifier import SHIPPED, PairVerifier, load_verifier
 from turnout.caching.semantic.words import question_of
 from turnout.pipeline.semantic import CHECK_SHARE
 from turnout.ports.semantic import Neighbour, SemanticEntry
@@ -74,7 +74,7 @@ class Replay:
     texts: Sequence[str]
     ids: Sequence[int]
     nearest: list[list[tuple[int, float]]]
-    verifiers: Sequence[Verifier]
+    verifiers: Sequence[PairVerifier]
     entries: list[SemanticEntry] = field(default_factory=list)
 
     def present(self, at: int, inserted: Sequence[bool], count: int = NEIGHBOURS) -> list[tuple[int, float]]:
@@ -82,7 +82,7 @@ class Replay:
         return [pair for pair in self.nearest[at] if inserted[pair[0]]][:count]
 
 
-def replay_of(texts: Sequence[str], ids: Sequence[int], verifiers: Sequence[Verifier], embed_all: Any) -> Replay:
+def replay_of(texts: Sequence[str], ids: Sequence[int], verifiers: Sequence[PairVerifier], embed_all: Any) -> Replay:
     _, vectors = train_cache.vectors_of(list(texts), embed_all)
     nearest: list[list[tuple[int, float]]] = []
     for start in range(0, len(texts), 500):
@@ -247,7 +247,7 @@ RUNS: dict[str, Callable[..., Run]] = {
 # Traffic
 
 
-def pairs_traffic(pairs: train_cache.Pairs, by_component: dict[int, Verifier], embed_all: Any, seed: int) -> Replay:
+def pairs_traffic(pairs: train_cache.Pairs, by_component: dict[int, PairVerifier], embed_all: Any, seed: int) -> Replay:
     """Texts of pairs by chance, until there are enough different ones."""
     rng, chosen = random.Random(seed), dict[str, int]()
     for place in rng.sample(range(len(pairs.texts)), len(pairs.texts)):
@@ -333,7 +333,7 @@ def prompts_in(folder: Path) -> list[str]:
     return list(found)
 
 
-def repeated_traffic(prompts: Sequence[str], verifier: Verifier, embed_all: Any, seed: int) -> Replay:
+def repeated_traffic(prompts: Sequence[str], verifier: PairVerifier, embed_all: Any, seed: int) -> Replay:
     """Different texts of some hundred questions, the popular ones more often."""
     rng = random.Random(1000 + seed)
     base = rng.sample(list(prompts), min(QUESTIONS, len(prompts)))

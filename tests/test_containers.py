@@ -12,11 +12,12 @@ import pytest
 
 from tests.stores.test_failover import Process
 from tests.support.redis_server import RedisServer
-from turnout.doors.failures import MOST_CODES, Failures
+from turnout.doors.failures import MOST_CODES, HandlerFailures
 from turnout.pipeline.budget_alerts import KNOWN_ALERTS, BudgetAlerts
 from turnout.ports.admission import Ask, PinUpdate, Settlement
 from turnout.ports.limits import BudgetClaim, BudgetState, RateClaim, RateState
 from turnout.ports.runtime import ProviderCall
+from turnout.ports.sharing import Claims
 from turnout.settings import Settings
 from turnout.stores import failover, local_share, outage_book
 from turnout.stores.memory import circuit_store, pins
@@ -28,11 +29,13 @@ MILLION = 1_000_000
 PAGE = Path(__file__).parents[1] / "docs" / "containers.md"
 
 
-class NobodyClaims:
+class NobodyClaims(Claims):
     """Claims that another worker has already."""
 
     async def claim(self, name: str, lease_s: float) -> bool:
         return False
+
+    async def release(self, name: str) -> None: ...
 
 
 def _rate(number: int) -> RateClaim:
@@ -87,7 +90,7 @@ def _remembered() -> tuple[Callable[[int], Any], Callable[[], int], int]:
 
 
 def _codes() -> tuple[Callable[[int], Any], Callable[[], int], int]:
-    failures = Failures(ManualClock())
+    failures = HandlerFailures(ManualClock())
     return lambda number: failures._is_due(f"code_{number}"), lambda: len(failures._said), MOST_CODES
 
 

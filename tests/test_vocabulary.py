@@ -1,9 +1,10 @@
-"""The words that docs/glossary.md replaced stay replaced: no identifier, file or folder in src/ is named by them."""
+"""One word for one thing: the words that docs/glossary.md replaced name nothing, and no class name stands twice."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def _names(tree: ast.AST) -> Iterator[str]:
             yield from node.names
 
 
+# Both doors' classes by the contract; the demo stands for other programs, which name their things for themselves.
+SAME_IN_BOTH_DOORS = "TurnoutMiddleware"
 FILES = sorted(file for file in ROOT.rglob("*.*") if file.suffix in {".py", ".lua"})
 
 
@@ -71,3 +74,15 @@ def test_a_replaced_word_is_found_in_any_part_of_a_name(name: str) -> None:
 def test_a_word_that_only_contains_a_replaced_one_is_free(name: str) -> None:
     """The contract's own names stay, and a longer word is another word."""
     assert banned_words(name) == set()
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    """Each public class name of src/, the demo's apart, is defined in one module."""
+    modules: defaultdict[str, list[str]] = defaultdict(list)
+    for file in ROOT.rglob("*.py"):
+        path = file.relative_to(ROOT)
+        for node in () if path.parts[0] == "demo" else ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                modules[node.name].append(str(path))
+    del modules[SAME_IN_BOTH_DOORS]
+    assert {name: where for name, where in modules.items() if len(where) > 1} == {}

@@ -11,7 +11,7 @@ from turnout.api.access import StatusAccess
 from turnout.api.feedback import Feedback
 from turnout.api.health import Health
 from turnout.api.routes import OwnPages
-from turnout.api.status import Status
+from turnout.api.status import StatusApi
 from turnout.api.status_snapshot import Snapshots, Sources
 from turnout.ports.runtime import Clock
 from turnout.quota.policies import Policies
@@ -78,7 +78,7 @@ def build_status(
     if sender is not None:
         sender.on_undelivered = alert_watch.note_undelivered
     pages = OwnPages(
-        status=Status(access, Snapshots(replace(sources, alerts=alert_watch.firing)), clock),
+        status=StatusApi(access, Snapshots(replace(sources, alerts=alert_watch.firing)), clock),
         feedback=Feedback(
             access=access,
             keeper=keeper,

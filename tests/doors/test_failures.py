@@ -33,7 +33,7 @@ from turnout.clock import SystemClock
 from turnout.context import Caller
 from turnout.doors.asgi_failures import has_started
 from turnout.doors.bound import BoundTurnout
-from turnout.doors.failures import Failures, is_around
+from turnout.doors.failures import HandlerFailures, is_around
 from turnout.errors import RateLimitExceeded, ServedError
 from turnout.testing import ManualClock, Says, ScriptedProvider
 from turnout.wsgi import TurnoutMiddleware as WsgiTurnout
@@ -362,7 +362,7 @@ def test_django_answers_with_the_errors_own_status(mode: str) -> None:
 def test_the_log_says_cause_and_remedy_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     """By code: another one is told meanwhile."""
     clock = ManualClock()
-    failures = Failures(clock)
+    failures = HandlerFailures(clock)
     bound = BoundTurnout(turnout(), lambda: Caller(endpoint="/ask"), None)
     with caplog.at_level(logging.WARNING, "turnout"):
         for number in range(3):

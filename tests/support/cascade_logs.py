@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from turnout.logs.labelled import Logs
-from turnout.training.cascade import Cascade, train_cascade
+from turnout.training.cascade import FittedCascade, train_cascade
 
 RIGHT, WRONG = "{0} + {1} = {2}.\nThe answer is {2}", "I am not sure. {0} + {1} = {3}, maybe"
 
@@ -32,6 +32,6 @@ def rows(count: int = 120, *, telling: bool = True, seed: int = 3) -> list[dict[
 
 
 @cache
-def trained(*, telling: bool = True, cheap_model: str = "openai/small") -> Cascade:
+def trained(*, telling: bool = True, cheap_model: str = "openai/small") -> FittedCascade:
     """A scorer with its verifier."""
     return train_cascade(Logs.from_rows(rows(telling=telling), answers=True), cheap_model=cheap_model)

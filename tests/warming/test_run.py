@@ -19,7 +19,7 @@ from turnout.settings import Rate
 from turnout.testing import ManualClock
 from turnout.warming.journal import WarmJournal
 from turnout.warming.prompts import WarmPrompt
-from turnout.warming.run import Account, Planned, RunResult, WarmRun
+from turnout.warming.run import Planned, PromptAccount, WarmResult, WarmRun
 
 CENT = Decimal("0.01")
 
@@ -36,7 +36,7 @@ class Target:
         self.most = FREE
         self.budget: LabelBudget | None = None
 
-    async def ask(self, prompt: WarmPrompt, account: Account) -> object:
+    async def ask(self, prompt: WarmPrompt, account: PromptAccount) -> object:
         from turnout.warming.run import Warmed
 
         self.at.append(self.clock.monotonic())
@@ -59,7 +59,7 @@ def _run(
     budget: Decimal | None = None,
     fails: Callable[[int], ServedError | None] = lambda number: None,
     retries: int = 1,
-) -> tuple[RunResult, Target]:
+) -> tuple[WarmResult, Target]:
     clock = ManualClock()
     target = Target(clock, fails, retries)
     request = from_call("q", stream=False, params={})
@@ -68,7 +68,7 @@ def _run(
         for n in range(prompts)
     ]
 
-    async def all_of_it() -> RunResult:
+    async def all_of_it() -> WarmResult:
         target.budget = LabelBudget(budget)
         journal = WarmJournal(tmp_path / "p.warm")
         run = WarmRun(

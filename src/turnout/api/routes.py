@@ -14,7 +14,7 @@ from turnout.api.health import Health
 from turnout.api.messages import AnthropicMessages
 from turnout.api.models import ModelList
 from turnout.api.responses import ResponsesApi
-from turnout.api.status import Status
+from turnout.api.status import StatusApi
 from turnout.errors import MethodNotAllowed, NotFound, UnsupportedMediaType
 from turnout.home_loop import HomeLoop
 from turnout.ports.runtime import Clock
@@ -53,7 +53,7 @@ class Route:
 class OwnPages:
     """What answers below `/turnout`."""
 
-    status: Status
+    status: StatusApi
     feedback: Feedback
     health: Health
 

@@ -21,7 +21,7 @@ EVENT_S = 2.0
 MOST_EVENTS = 5
 
 
-class Status:
+class StatusApi:
     """Answers who has the token."""
 
     def __init__(self, access: StatusAccess, snapshots: Snapshots, clock: Clock) -> None:

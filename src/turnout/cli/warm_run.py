@@ -21,7 +21,7 @@ from turnout.pricing import FREE
 from turnout.settings import Settings
 from turnout.warming.journal import WarmJournal
 from turnout.warming.prompts import WarmPrompt
-from turnout.warming.run import Planned, RunResult, WarmRun
+from turnout.warming.run import Planned, WarmResult, WarmRun
 
 if TYPE_CHECKING:
     from turnout.stores.redis.gate import RedisGate
@@ -133,7 +133,7 @@ async def _run(
     journal: WarmJournal,
     planned: Sequence[Planned],
     budget: LabelBudget,
-) -> RunResult:
+) -> WarmResult:
     turnout = target.turnout
     async with _stopping() as stopping, turnout:
         with progress_bar("warming") as progress:
@@ -171,7 +171,7 @@ async def _then_let_end(stopping: asyncio.Event) -> None:
     let_the_next_signal_end()
 
 
-def _outcome(result: RunResult, plan: _Plan, spent: Decimal) -> Summary:
+def _outcome(result: WarmResult, plan: _Plan, spent: Decimal) -> Summary:
     return {
         "warmed": result.warmed,
         "fresh": plan.fresh + result.fresh,
@@ -185,7 +185,7 @@ def _outcome(result: RunResult, plan: _Plan, spent: Decimal) -> Summary:
     }
 
 
-def _code(result: RunResult, plan: _Plan) -> int:
+def _code(result: WarmResult, plan: _Plan) -> int:
     """A budget that ends is the end that was asked for, once it made any answer; what else stops is a failure."""
     if result.ended == "interrupted":
         return 130

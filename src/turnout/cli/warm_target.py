@@ -26,7 +26,7 @@ from turnout.upstream.prices import HOW_TO_PRICE
 from turnout.upstream.token_limits import LimitBook
 from turnout.upstream.transports import provider_from
 from turnout.warming.prompts import WarmPrompt
-from turnout.warming.run import Account, Warmed
+from turnout.warming.run import PromptAccount, Warmed
 
 # As `turnout label` foresees a call: chat logs' mean answer, and OpenAI's rule of thumb for English.
 USUAL_ANSWER_TOKENS, CHARACTERS_A_TOKEN = 250, 4
@@ -101,7 +101,7 @@ class Costs:
 
 
 class TurnoutTarget:
-    """Implements WarmTarget. budgeted: every call is held against the prompt's Account before it is made."""
+    """Implements WarmTarget. budgeted: every call is held against the prompt's PromptAccount before it is made."""
 
     def __init__(self, settings: Settings, costs: Costs, *, budgeted: bool, provider: Provider | None = None) -> None:
         self._costs = costs
@@ -131,7 +131,7 @@ class TurnoutTarget:
         tiers = self.turnout.settings.tiers
         return chosen, (chosen, tiers.cheap.models[0], tiers.expensive.models[0])
 
-    async def ask(self, prompt: WarmPrompt, account: Account) -> Warmed:
+    async def ask(self, prompt: WarmPrompt, account: PromptAccount) -> Warmed:
         context = self.context(prompt)
         self._outcomes.expect(context.request_id)
         token = _asking.set((account, prompt.request))
@@ -156,7 +156,7 @@ class TurnoutTarget:
 
 
 # The account of the prompt that is being asked, and its request; the flight's task is begun with it.
-_asking: ContextVar[tuple[Account, ChatRequest] | None] = ContextVar("warming", default=None)
+_asking: ContextVar[tuple[PromptAccount, ChatRequest] | None] = ContextVar("warming", default=None)
 
 
 class _BoundedProvider:

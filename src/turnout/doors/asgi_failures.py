@@ -11,14 +11,14 @@ from typing import Any
 from turnout.doors.asgi_connection import Connection
 from turnout.doors.asgi_endpoint import Message, Receive, Send
 from turnout.doors.bound import BoundTurnout
-from turnout.doors.failures import Failures, kept, uncaught
+from turnout.doors.failures import HandlerFailures, kept, uncaught
 from turnout.errors import ServedError, TurnoutError
 
 Scope = MutableMapping[str, Any]
 Response = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def handle_in_starlette(app: Any, failures: Failures) -> None:
+def handle_in_starlette(app: Any, failures: HandlerFailures) -> None:
     """Gives the Starlette app that the door is around, or in, a handler for ServedError; not where it has its own."""
     while app is not None and not hasattr(app, "add_exception_handler"):
         app = getattr(app, "app", None)
@@ -30,7 +30,7 @@ def handle_in_starlette(app: Any, failures: Failures) -> None:
         app.add_exception_handler(ServedError, partial(_response, failures))
 
 
-async def _response(failures: Failures, request: Any, error: ServedError) -> Response:
+async def _response(failures: HandlerFailures, request: Any, error: ServedError) -> Response:
     """Starlette's exception handler. It is asked before the first byte alone."""
     if request.scope["type"] != "http" or is_debug(request.scope):
         raise error
@@ -57,7 +57,7 @@ def has_started(send: Any) -> bool | None:
     return started if isinstance(started, bool) else None
 
 
-def replacing(failures: Failures, bound: BoundTurnout, scope: Scope, send: Send) -> Send:
+def replacing(failures: HandlerFailures, bound: BoundTurnout, scope: Scope, send: Send) -> Send:
     """A `send` that answers with the error that a request ended by, in place of a 500."""
     replaced = False
 

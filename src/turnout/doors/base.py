@@ -14,7 +14,7 @@ from turnout.api.routes import Route
 from turnout.context import Caller
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import EndpointRequest, Endpoints
-from turnout.doors.failures import Failures
+from turnout.doors.failures import HandlerFailures
 from turnout.doors.heavy import HeavyRequest, submit_heavy
 from turnout.doors.identity import UserOf, user_id
 from turnout.doors.route_templates import normal_path
@@ -58,7 +58,7 @@ class Door(ABC, Generic[App, Raw]):
         self._routes = turnout.api.routes
         self._endpoints = Endpoints(settings.endpoints)
         # None: what a handler lets pass is the app's own.
-        self._failures = Failures(turnout.clock) if settings.server.explain_failures else None
+        self._failures = HandlerFailures(turnout.clock) if settings.server.explain_failures else None
         self._explain(app)
         # Paths that the app serves itself, for which it was said.
         self._left_to_app: set[str] = set()

@@ -50,7 +50,7 @@ _OF_THE_BODY = frozenset(
 MOST_CODES = 1000
 
 
-class Failures:
+class HandlerFailures:
     """Answers for handlers that let a ServedError pass. For any thread."""
 
     def __init__(self, clock: Clock) -> None:

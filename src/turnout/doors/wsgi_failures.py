@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from turnout.doors.bound import BoundTurnout
-from turnout.doors.failures import Failures, kept, uncaught
+from turnout.doors.failures import HandlerFailures, kept, uncaught
 from turnout.doors.wsgi_endpoint import Environ, StartResponse
 
 
@@ -17,7 +17,7 @@ class ReplacedStart:
 
     __slots__ = ("_bound", "_failures", "_head_only", "_start", "body")
 
-    def __init__(self, failures: Failures, bound: BoundTurnout, environ: Environ, start: StartResponse) -> None:
+    def __init__(self, failures: HandlerFailures, bound: BoundTurnout, environ: Environ, start: StartResponse) -> None:
         self._failures = failures
         self._bound = bound
         self._head_only = environ["REQUEST_METHOD"] == "HEAD"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from turnout.ports.limits import BudgetClaim, BudgetState
 from turnout.ports.runtime import Clock, Observer
+from turnout.ports.sharing import Claims
 from turnout.pricing import usd
 from turnout.quota.alerts import Alert, due, exhausted
 from turnout.telemetry import names
@@ -16,14 +17,6 @@ log = logging.getLogger("turnout")
 
 # Alerts that this process knows to be out; beyond them the store is asked again.
 KNOWN_ALERTS = 10_000
-
-
-class Claims(Protocol):
-    """Where one of all workers claims what is to be done once."""
-
-    async def claim(self, name: str, lease_s: float) -> bool:
-        """Whether this worker is the one, for the next `lease_s` seconds."""
-        ...
 
 
 class BudgetAlerts:

@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.caching.entries import StoredAnswer, unpack
 from turnout.caching.keys import CacheKeys
-from turnout.caching.semantic.candidates import Candidate
+from turnout.caching.semantic.candidates import SimilarCandidate
 from turnout.caching.semantic.similar import AskedQuestion, SimilarQuestions
 from turnout.caching.semantic.words import LONGEST_TEXT
 from turnout.errors import ServedError, StoreUnavailable
@@ -150,7 +150,7 @@ class SemanticAnswers:
         """Waits for what this loop does off the clients' path."""
         await self._learning.drain()
 
-    async def _ready(self, call: Call, candidate: Candidate) -> ReadyAnswer | None:
+    async def _ready(self, call: Call, candidate: SimilarCandidate) -> ReadyAnswer | None:
         stored = await self._fetch(candidate)
         max_age_s = call.context.directives.max_age_s
         if stored is None or (max_age_s is not None and stored.age_s > max_age_s):
@@ -160,11 +160,11 @@ class SemanticAnswers:
             return None
         return replace(ready, similarity=candidate.similarity, key=candidate.entry.key)
 
-    async def _stored(self, candidate: Candidate) -> StoredAnswer | None:
+    async def _stored(self, candidate: SimilarCandidate) -> StoredAnswer | None:
         stored = await self._fetch(candidate)
         return unpack(stored.packed) if stored is not None else None
 
-    async def _fetch(self, candidate: Candidate) -> Stored | None:
+    async def _fetch(self, candidate: SimilarCandidate) -> Stored | None:
         """The candidate's answer, fresh; one that is gone takes its question along."""
         try:
             stored = await self._gate.stale(candidate.entry.key)
@@ -184,7 +184,7 @@ class SemanticAnswers:
             bool(self._settings.cache.semantic.checks_usd) and priced and self._clock.monotonic() >= self._refused_until
         )
 
-    async def _check(self, call: Call, candidate: Candidate, served: StoredAnswer) -> None:
+    async def _check(self, call: Call, candidate: SimilarCandidate, served: StoredAnswer) -> None:
         """Asks a model what a semantic hit answered, within the checks' own budget, and compares."""
         request = replace(call.request, stream=False, include_usage=False)
         check = replace(
@@ -215,7 +215,7 @@ class SemanticAnswers:
         agrees = await self._similar.agree(_text(served.body), _text(answer.body))
         self._record(call, candidate, agrees, _text(answer.body), nanos=nano(cost))
 
-    def _record(self, call: Call, candidate: Candidate, agrees: bool, answer: str, *, nanos: int) -> None:
+    def _record(self, call: Call, candidate: SimilarCandidate, agrees: bool, answer: str, *, nanos: int) -> None:
         self._similar.record(candidate, (call.owner or call.context.caller).user_key, agrees=agrees, answer=answer)
         self._observer.event(
             None,

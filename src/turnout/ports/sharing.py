@@ -61,24 +61,29 @@ class Circuit:
     paused_for_s: float = 0.0
 
 
-class CircuitStore(Protocol):
+class Claims(Protocol):
+    """Where one of all processes claims what only one may do: a circuit's probe, an alert. Never raises: where the
+    store is unreachable every claim is granted."""
+
+    async def claim(self, name: str, lease_s: float) -> bool:
+        """Returns whether this process is the one, until released or until the lease ends, `lease_s` seconds on."""
+        ...
+
+    async def release(self, name: str) -> None:
+        """Gives the claim back. Called only by the process that holds it, before its lease ends."""
+        ...
+
+
+class CircuitStore(Claims, Protocol):
     """Where processes share rare changes of circuits: opened, closed or paused, and who probes.
 
-    What is posted comes back on every Entry whose Ask names the circuit; its times run on by themselves. Never
-    raises: where the store is unreachable every claim is granted, for each process holds a lease of its own too.
+    What is posted comes back on every Entry whose Ask names the circuit; its times run on by themselves. Beside a
+    claim that an unreachable store grants, each process holds a lease of its own.
     """
 
     async def post(self, name: str, circuit: Circuit) -> None:
         """Replaces the shared state of this circuit. A closed one is posted too, so that processes which still
         hold it for open learn of it; of a circuit that an Entry does not name, each keeps its own state."""
-        ...
-
-    async def claim(self, name: str, lease_s: float) -> bool:
-        """Returns whether this process may make the one probe, until released or until the lease ends."""
-        ...
-
-    async def release(self, name: str) -> None:
-        """Gives the probe back. Called only by the process that holds it, before its lease ends."""
         ...
 
 

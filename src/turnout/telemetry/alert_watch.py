@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from turnout.ports.counting import MINUTE_S, TEN_MINUTES_S, TOTALS
 from turnout.ports.runtime import Clock
+from turnout.ports.sharing import Claims
 from turnout.telemetry.alert_rules import DAY_S, RECENT_S, SPIKE_S, Change, Hysteresis, Situation
 from turnout.telemetry.counters import CountKeeper
 from turnout.telemetry.figures import Counts, merged
@@ -22,14 +23,6 @@ CLAIM_S = 6 * 3600.0
 
 Send = Callable[[Mapping[str, Any]], None]
 Format = Literal["turnout", "slack"]
-
-
-class Claims(Protocol):
-    """Where one of all workers claims what is to be told once."""
-
-    async def claim(self, name: str, lease_s: float) -> bool: ...
-
-    async def release(self, name: str) -> None: ...
 
 
 class AlertWatch:

@@ -30,7 +30,7 @@ PRICE_RATIO = 16.7
 
 
 @dataclass(frozen=True)
-class Cascade:
+class FittedCascade:
     """fitted: the scorer, its file with the verifier's part. summary: what the verifier is worth out of fold."""
 
     fitted: Fitted
@@ -53,7 +53,7 @@ def train_cascade(
     seed: int = 0,
     embedding: Embedding | None = None,
     progress: Progress | None = None,
-) -> Cascade:
+) -> FittedCascade:
     """Fits both on the rows that hold a cheap answer. Raises LogError."""
     answered = with_answers(logs)
     fitted = fit.train(answered, seed=seed, embedding=embedding, progress=progress)
@@ -63,7 +63,7 @@ def train_cascade(
     own = {**fitted.artifact.header, "cascade": header}
     own["keep_quality"] = _thresholds(fitted.repeats, fitted.logs, dict(fitted.artifact.arrays))
     artifact = Artifact(header=own, arrays={**fitted.artifact.arrays, **arrays})
-    return Cascade(replace(fitted, artifact=artifact, scorer=FileScorer(artifact)), verifier, summary)
+    return FittedCascade(replace(fitted, artifact=artifact, scorer=FileScorer(artifact)), verifier, summary)
 
 
 def _worth(verifier: FittedVerifier, ratio: float, seed: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from turnout.caching.semantic.pair_features import pair_features
-from turnout.caching.semantic.verifier import Verifier
+from turnout.caching.semantic.verifier import PairVerifier
 from turnout.caching.semantic.words import LONGEST_TEXT, Question, question_of
 from turnout.errors import LogError
 
@@ -96,14 +96,14 @@ def _problem(row: dict[str, str | None]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
+class FittedPairs:
     """verifier: of all pairs. out_of_fold: each pair's probability by verifiers that never saw its component, [n].
     folds: which of these verifiers that was, [n]; by_fold: the verifiers."""
 
-    verifier: Verifier
+    verifier: PairVerifier
     out_of_fold: Any
     folds: Any
-    by_fold: Sequence[Verifier]
+    by_fold: Sequence[PairVerifier]
 
 
 def vectors_of(texts: Sequence[str], embed_all: Callable[[Sequence[str]], Any]) -> tuple[list[Question], Any]:
@@ -133,7 +133,7 @@ def features_of(pairs: Pairs, embed_all: Callable[[Sequence[str]], Any]) -> Any:
     return np.array(rows)
 
 
-def train(pairs: Pairs, embed_all: Callable[[Sequence[str]], Any], *, embedder: str) -> Fitted:
+def train(pairs: Pairs, embed_all: Callable[[Sequence[str]], Any], *, embedder: str) -> FittedPairs:
     """Fits, out of fold by component for the calibration. Raises LogError where the pairs are too few."""
     labels = pairs.labels
     if len(labels) < FEWEST_PAIRS or min(labels.sum(), len(labels) - labels.sum()) < FOLDS:
@@ -157,7 +157,7 @@ def train(pairs: Pairs, embed_all: Callable[[Sequence[str]], Any], *, embedder: 
         out_of_fold[held] = [verifier.probability(row) for row in features[held]]
     summary = {"pairs": len(labels), "same": int(labels.sum()), "embedder": embedder, **_worth(out_of_fold, labels)}
     whole = _calibrated(*_fit(features, labels), raws, labels, summary)
-    return Fitted(verifier=whole, out_of_fold=out_of_fold, folds=folds, by_fold=by_fold)
+    return FittedPairs(verifier=whole, out_of_fold=out_of_fold, folds=folds, by_fold=by_fold)
 
 
 def _fit(features: Any, labels: Any) -> tuple[Any, float]:
@@ -167,12 +167,12 @@ def _fit(features: Any, labels: Any) -> tuple[Any, float]:
     return weights, float(fitted.intercept_[0] - weights @ scaler.mean_)
 
 
-def _calibrated(weights: Any, intercept: float, raws: Any, labels: Any, summary: dict[str, Any]) -> Verifier:
+def _calibrated(weights: Any, intercept: float, raws: Any, labels: Any, summary: dict[str, Any]) -> PairVerifier:
     """The verifier whose probabilities are those that these raw scores had."""
     isotonic = IsotonicRegression(y_min=0.0, y_max=1.0, increasing=True).fit(raws, labels)
     knots = np.unique(np.quantile(raws, np.linspace(0, 1, MOST_KNOTS)))
     levels = np.maximum.accumulate(isotonic.predict(knots))
-    return Verifier(
+    return PairVerifier(
         weights=tuple(map(float, weights)),
         intercept=intercept,
         knots=tuple(map(float, knots)),

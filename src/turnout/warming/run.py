@@ -43,7 +43,7 @@ class Warmed:
     error: ServedError | None = None
 
 
-class Account:
+class PromptAccount:
     """What is held of the budget for one prompt. begun: what the calls that were made for it may cost in all."""
 
     def __init__(self, budget: LabelBudget, journal: WarmJournal, planned: Planned) -> None:
@@ -71,13 +71,13 @@ class Account:
 class WarmTarget(Protocol):
     """Whom the prompts are asked of."""
 
-    async def ask(self, prompt: WarmPrompt, account: Account) -> Warmed:
+    async def ask(self, prompt: WarmPrompt, account: PromptAccount) -> Warmed:
         """Asks, and says what came of it. Raises StoreUnavailable where no answer can be stored any more."""
         ...
 
 
 @dataclass(slots=True)
-class RunResult:
+class WarmResult:
     """What came of a run. unstored: answers too long or broken off, paid for and not stored. ended: why it ended before
     all was asked, "" where it did not."""
 
@@ -120,9 +120,9 @@ class WarmRun:
         self._stopping = stopping
         self._in_a_row = 0
         self._total = 0
-        self.result = RunResult()
+        self.result = WarmResult()
 
-    async def run(self, plan: Sequence[Planned]) -> RunResult:
+    async def run(self, plan: Sequence[Planned]) -> WarmResult:
         """Returns when all were asked, or no more are to be and those under way are over. Raises StoreUnavailable."""
         began, self._total = self._clock.monotonic(), len(plan)
         tasks: set[asyncio.Task[None]] = set()
@@ -130,7 +130,7 @@ class WarmRun:
             for planned in plan:
                 if not await self._may_ask(planned):
                     break
-                task = asyncio.create_task(self._ask(planned, Account(self._budget, self._journal, planned)))
+                task = asyncio.create_task(self._ask(planned, PromptAccount(self._budget, self._journal, planned)))
                 tasks.add(task)
                 task.add_done_callback(self._freed)
         finally:
@@ -158,7 +158,7 @@ class WarmRun:
             await self._budget.settle(planned.worst or FREE, FREE)
         return not self.result.ended
 
-    async def _ask(self, planned: Planned, account: Account) -> None:
+    async def _ask(self, planned: Planned, account: PromptAccount) -> None:
         try:
             warmed = await self._target.ask(planned.prompt, account)
         except StoreUnavailable:
@@ -169,7 +169,7 @@ class WarmRun:
         self._count(planned, warmed, account)
         self._progress(self.result.asked, self._total)
 
-    def _count(self, planned: Planned, warmed: Warmed, account: Account) -> None:
+    def _count(self, planned: Planned, warmed: Warmed, account: PromptAccount) -> None:
         result = self.result
         result.usd += warmed.usd
         if warmed.error is None:

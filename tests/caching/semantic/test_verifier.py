@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from turnout.caching.semantic.pair_features import FEATURES, pair_features
-from turnout.caching.semantic.verifier import SHIPPED, Verifier, load_verifier
+from turnout.caching.semantic.verifier import SHIPPED, PairVerifier, load_verifier
 from turnout.caching.semantic.words import question_of
 from turnout.errors import ArtifactError, LogError
 from turnout.training import train_cache
@@ -73,7 +73,7 @@ def test_pairs_of_one_component_are_in_one_fold(tmp_path: Path) -> None:
 def test_the_probability_is_interpolated_between_knots() -> None:
     """And stays at the ends beyond them."""
     weights = (1.0,) + (0.0,) * (len(FEATURES) - 1)
-    verifier = Verifier(weights=weights, intercept=0.0, knots=(-1.0, 1.0), levels=(0.2, 0.8))
+    verifier = PairVerifier(weights=weights, intercept=0.0, knots=(-1.0, 1.0), levels=(0.2, 0.8))
     at = [verifier.probability([raw] + [0.0] * (len(FEATURES) - 1)) for raw in (-5, -1, 0, 1, 5)]
     assert at == pytest.approx([0.2, 0.2, 0.5, 0.8, 0.8])
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from turnout.caching.semantic.differences import Substitutions, find_difference, find_substitutions
 from turnout.caching.semantic.pair_features import pair_features
 from turnout.caching.semantic.promise import LEVELS
-from turnout.caching.semantic.verifier import Verifier
+from turnout.caching.semantic.verifier import PairVerifier
 from turnout.caching.semantic.words import Question, question_of
 from turnout.ports.semantic import Neighbour, SemanticEntry
 
@@ -25,7 +25,7 @@ MOST_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class SimilarCandidate:
     """A stored answer for a question. probability: that it serves, by the verifier. learnable: by which words the pair
     differs, where it may be compared but not served; None for a would-be hit."""
 
@@ -50,7 +50,7 @@ class Candidates:
     """Judges pairs. Remembers, bounded, which words say the same in one group of questions, and which pairs a check or
     a rating found wrong. learns: whether checks that agree teach words."""
 
-    def __init__(self, verifier: Verifier, *, learns: bool = True) -> None:
+    def __init__(self, verifier: PairVerifier, *, learns: bool = True) -> None:
         self._verifier = verifier
         self._learns = learns
         # By scope and content.
@@ -60,10 +60,10 @@ class Candidates:
         # By scope and both contents: whose questions they were.
         self._wrong: OrderedDict[tuple[bytes, tuple[str, ...], tuple[str, ...]], frozenset[str]] = OrderedDict()
 
-    def judge(self, question: Question, scope: bytes, neighbours: Sequence[Neighbour]) -> Candidate | None:
+    def judge(self, question: Question, scope: bytes, neighbours: Sequence[Neighbour]) -> SimilarCandidate | None:
         """The most probable would-be hit among these, the nearest first; else the pair to learn from, if any."""
         learnable = None
-        best: Candidate | None = None
+        best: SimilarCandidate | None = None
         for neighbour in neighbours:
             entry, other = neighbour.entry, question_of(neighbour.entry.question)
             if (scope, other.content, question.content) in self._wrong:
@@ -76,13 +76,13 @@ class Candidates:
             if difference is None:
                 probability = self._probability(other, question, neighbour.similarity, margin)
                 if probability >= LEVELS[-1] and (best is None or probability > best.probability):
-                    best = Candidate(
+                    best = SimilarCandidate(
                         entry=entry, question=question, similarity=neighbour.similarity, probability=probability
                     )
             elif self._learns and learnable is None and (words := find_substitutions(other, question, known)):
                 features = pair_features(other, question, neighbour.similarity, margin)
                 if (probability := self._verifier.probability(features)) >= LEAST_COMPARED:
-                    learnable = Candidate(
+                    learnable = SimilarCandidate(
                         entry=entry,
                         question=question,
                         similarity=neighbour.similarity,
@@ -126,7 +126,7 @@ class Candidates:
         if len(self._askers) > MOST_REMEMBERED:
             self._askers.popitem(last=False)
 
-    def confirm(self, candidate: Candidate, answer: bytes, user: str) -> None:
+    def confirm(self, candidate: SimilarCandidate, answer: bytes, user: str) -> None:
         """A check agreed. Where the pair differs in words that may be learnt, they count as one in its group from now
         on. answer: a digest of what both got."""
         entry, question = candidate.entry, candidate.question
@@ -140,7 +140,7 @@ class Candidates:
         while len(self._groups) > MOST_REMEMBERED:
             self._groups.popitem(last=False)
 
-    def reject(self, candidate: Candidate, user: str) -> None:
+    def reject(self, candidate: SimilarCandidate, user: str) -> None:
         """A check or a rating found the pair wrong: it is never served again, nor is another wording of it."""
         entry, other = candidate.entry, question_of(candidate.entry.question)
         pair = (entry.scope, other.content, candidate.question.content)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import mul
 from typing import Any
 
-from turnout.caching.semantic.candidates import NEIGHBOURS, Candidate, Candidates
+from turnout.caching.semantic.candidates import NEIGHBOURS, Candidates, SimilarCandidate
 from turnout.caching.semantic.comparison import LEAST_SIMILARITY, digest, may_agree, plain
 from turnout.caching.semantic.promise import Promise
 from turnout.caching.semantic.words import LONGEST_TEXT, question_of
@@ -30,7 +30,7 @@ class AskedQuestion:
     text: str
     scope: bytes
     vector: bytes = b""
-    candidate: Candidate | None = None
+    candidate: SimilarCandidate | None = None
 
 
 @dataclass(slots=True)
@@ -58,9 +58,9 @@ class SimilarQuestions:
         self.promise = promise
         self._now = now
         self._figures = _Figures()
-        self._served: OrderedDict[str, tuple[Candidate, str]] = OrderedDict()
+        self._served: OrderedDict[str, tuple[SimilarCandidate, str]] = OrderedDict()
 
-    async def find(self, asked: AskedQuestion) -> Candidate | None:
+    async def find(self, asked: AskedQuestion) -> SimilarCandidate | None:
         """The candidate for this question, kept on it too. None where there is none or the embedder failed."""
         self._figures.lookups += 1
         question = question_of(asked.text)
@@ -70,11 +70,11 @@ class SimilarQuestions:
             asked.candidate = self._candidates.judge(question, asked.scope, neighbours)
         return asked.candidate
 
-    def allows(self, candidate: Candidate) -> bool:
+    def allows(self, candidate: SimilarCandidate) -> bool:
         """Whether the candidate may be served, by the promise."""
         return candidate.learnable is None and self.promise.allows(candidate.probability)
 
-    def note_served(self, request_id: str, candidate: Candidate, user: str) -> None:
+    def note_served(self, request_id: str, candidate: SimilarCandidate, user: str) -> None:
         """Counts a semantic hit, and remembers it for a rating."""
         self._figures.hits += 1
         self._served[request_id] = (candidate, user)
@@ -112,7 +112,7 @@ class SimilarQuestions:
         """Notes the model's own answer to a question."""
         self._candidates.note_answer(question_of(asked.text), digest(answer))
 
-    def record(self, candidate: Candidate, user: str, *, agrees: bool, answer: str = "") -> None:
+    def record(self, candidate: SimilarCandidate, user: str, *, agrees: bool, answer: str = "") -> None:
         """Learns from a check of this candidate. answer: the model's own."""
         if candidate.learnable is None:
             self.promise.record(candidate.probability, agrees=agrees)

@@ -22,7 +22,7 @@ SHIPPED = Path(__file__).with_name("verifier.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verifier:
+class PairVerifier:
     """A logistic regression, calibrated. weights: one a feature. knots, levels: raw scores, ascending, and the
     probability at each; in between it is interpolated. summary: what it was trained on."""
 
@@ -49,7 +49,7 @@ class Verifier:
         return json.dumps({"format": FORMAT, "schema": SCHEMA, **fields, **table}, indent=1) + "\n"
 
 
-def load_verifier(path: Path | str) -> Verifier:
+def load_verifier(path: Path | str) -> PairVerifier:
     """Reads a file of `turnout train-cache`. Raises ArtifactError, which says what is wrong and what to do."""
     try:
         with Path(path).open("rb") as file:
@@ -69,7 +69,7 @@ def load_verifier(path: Path | str) -> Verifier:
             raise ArtifactError(
                 f"{path}: written by another version of Turnout; train it again with `turnout train-cache`"
             )
-        verifier = Verifier(
+        verifier = PairVerifier(
             weights=tuple(_number(fields["weights"][name]) for name in FEATURES),
             intercept=_number(fields["intercept"]),
             knots=tuple(map(_number, fields["knots"])),
@@ -98,7 +98,7 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _is_sound(verifier: Verifier) -> bool:
+def _is_sound(verifier: PairVerifier) -> bool:
     knots, levels = verifier.knots, verifier.levels
     ascending = all(low < high for low, high in itertools.pairwise(knots))
     rising = all(low <= high for low, high in itertools.pairwise(levels))

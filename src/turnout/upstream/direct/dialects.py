@@ -211,7 +211,7 @@ class ClassDialect(PlainDialect):
                 model=self.target.model,
                 raw_response=response,
                 model_response=model_response,
-                logging_obj=QuietLog(prepared),
+                logging_obj=SilentLog(prepared),
                 api_key=self.target.api_key,
                 request_data=prepared.body,
                 messages=prepared.body.get("messages") or [],
@@ -244,7 +244,7 @@ class ClassDialect(PlainDialect):
         )
 
 
-class QuietLog(SimpleNamespace):
+class SilentLog(SimpleNamespace):
     """What the classes call of litellm's log of a call; writes nothing."""
 
     def __init__(self, prepared: Prepared) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from turnout.openai.answers import Body
 from turnout.upstream.cohere_events import as_the_class_knows_it
 from turnout.upstream.direct.deployments import Deployment
-from turnout.upstream.direct.dialects import ClassDialect, PlainDialect, Prepared, QuietLog, Reader
+from turnout.upstream.direct.dialects import ClassDialect, PlainDialect, Prepared, Reader, SilentLog
 
 # Their wire is OpenAI's, but not all that stands in it: Mistral's reasoning models tell lists of parts.
 _READ_BY_CLASS = frozenset({"mistral"})
@@ -131,7 +131,7 @@ class GeminiDialect(ClassDialect):
         return Prepared(url=url, headers=headers, body=dict(body), optional=optional, litellm_params=litellm_params)
 
     def iterator(self, prepared: Prepared, headers: Mapping[str, str]) -> Any:
-        return self._iterator(streaming_response=None, sync_stream=False, logging_obj=QuietLog(prepared))
+        return self._iterator(streaming_response=None, sync_stream=False, logging_obj=SilentLog(prepared))
 
     def reader(self, prepared: Prepared, headers: Mapping[str, str]) -> Reader:
         return _GeminiReader(super().reader(prepared, headers))

@@ -15,17 +15,16 @@ from turnout.context import Caller, RequestContext
 from turnout.logs.labelled import Logs, read_logs
 from turnout.openai.requests import from_call
 from turnout.openai.usage import TokenLimits
-from turnout.pipeline.conversations import Conversations
 from turnout.ports.scoring import Query, Score
 from turnout.records import Tier, Usage
 from turnout.routing.catalog import Catalog
+from turnout.routing.conversation_pins import Conversations
 from turnout.routing.router import Router
 from turnout.routing.scorer import FileScorer
 from turnout.routing.share_control import ShareControl
 from turnout.settings import Settings
 from turnout.stores.memory.pins import MemoryPins
 from turnout.training.fit import train
-from turnout.upstream.call_trace import Candidate
 from turnout.upstream.prices import price_table
 
 A_TOKEN = 4  # characters
@@ -303,8 +302,7 @@ class OurRule:
             steer=lambda by_score: self._conversations.steer(state, request, by_score),
         )
         usage = Usage(prompt_tokens=prompt, cached_tokens=ask(decision.tier), completion_tokens=talk.outputs[at])
-        serving = Candidate(model=decision.candidates[0], tier=decision.tier)
-        pin = self._conversations.update(state, decision, serving, usage)
+        pin = self._conversations.update(state, decision, decision.candidates[0], usage)
         assert pin is not None
         self._pins.put(pin, now)
         return decision.tier

@@ -13,11 +13,11 @@ import pytest
 from tests.stores.test_failover import Process
 from tests.support.redis_server import RedisServer
 from turnout.doors.failures import MOST_CODES, HandlerFailures
-from turnout.pipeline.budget_alerts import KNOWN_ALERTS, BudgetAlerts
 from turnout.ports.admission import Ask, PinUpdate, Settlement
 from turnout.ports.limits import BudgetClaim, BudgetState, RateClaim, RateState
 from turnout.ports.runtime import ProviderCall
 from turnout.ports.sharing import Claims
+from turnout.quota.budget_alerts import KNOWN_ALERTS, BudgetAlerts
 from turnout.settings import Settings
 from turnout.stores import failover, local_share, outage_book
 from turnout.stores.memory import circuit_store, pins

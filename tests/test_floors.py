@@ -163,3 +163,9 @@ def test_the_picture_in_the_documentation_shows_today_s_imports() -> None:
     script = Path(__file__).parent.parent / "docs" / "architecture.py"
     drawing = runpy.run_path(str(script))["drawing"]
     assert script.with_suffix(".svg").read_text("utf-8") == drawing(), "run: python docs/architecture.py"
+
+
+def test_the_request_path_stays_readable() -> None:
+    """The pipeline's modules are twelve at most: who adds one says first which of its rules belongs in a room below."""
+    modules = [module for module in MODULES if _below(module, "pipeline")]
+    assert len(set(modules) - {"turnout.pipeline"}) <= 12

@@ -22,19 +22,19 @@ from turnout.caching.kept_responses import ResponseStore
 from turnout.caching.keys import CacheKeys, policy_digest
 from turnout.clock import SystemClock
 from turnout.home_loop import HomeLoop
-from turnout.pipeline.budget_alerts import BudgetAlerts
 from turnout.pipeline.call import Collaborators
-from turnout.pipeline.conversations import Conversations
 from turnout.pipeline.embeddings import EmbeddingPipeline
-from turnout.pipeline.fitting import Fitting
 from turnout.pipeline.pipeline import Pipeline
 from turnout.pipeline.reservation import Reservations
 from turnout.ports.admission import Gate
 from turnout.ports.runtime import Clock, Observer, Provider
 from turnout.ports.scoring import Scorer
 from turnout.ports.sharing import CircuitStore, ShareStore
+from turnout.quota.budget_alerts import BudgetAlerts
+from turnout.quota.fitting import Fitting
 from turnout.quota.policies import Policies
 from turnout.routing.catalog import Catalog
+from turnout.routing.conversation_pins import Conversations
 from turnout.routing.drift import Drift
 from turnout.routing.factory import (
     DEFAULT_SHARE,

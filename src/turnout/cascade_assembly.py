@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from turnout.errors import SettingsError
 from turnout.pipeline.cascade import CascadeCalls
-from turnout.pipeline.fitting import Fitting
 from turnout.ports.runtime import Clock
 from turnout.ports.scoring import Scorer
+from turnout.quota.fitting import Fitting
 from turnout.routing.cascade_policy import CascadePolicy
 from turnout.routing.factory import DEFAULT_SHARE
 from turnout.routing.share_control import ShareControl

@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 import math
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from turnout.errors import InvalidRequest
@@ -175,3 +175,17 @@ class RequestContext:
     may_choose: bool = True
     traceparent: str = ""
     job: RunningJob | None = None
+
+    def narrowed(self, extension: Mapping[str, Any]) -> RequestContext:
+        """This context as the request's own `turnout` object narrows it: `cache` false as the caller's no-store, and
+        the lower of both deadlines."""
+        cached, deadline_ms = extension.get("cache", True), extension.get("deadline_ms")
+        if cached and deadline_ms is None:
+            return self
+        directives = self.directives
+        if not cached:
+            directives = replace(directives, no_store=True)
+        if deadline_ms is not None:
+            deadlines = (deadline_ms / 1000, directives.deadline_s)
+            directives = replace(directives, deadline_s=min(value for value in deadlines if value is not None))
+        return replace(self, directives=directives)

@@ -23,7 +23,6 @@ from turnout.jobs.feed import JobFeed
 from turnout.jobs.worker import JobWorker
 from turnout.numbers import parse_count
 from turnout.openai.requests import ChatRequest, to_mapping
-from turnout.pipeline.extension import narrowed
 from turnout.ports.jobs import (
     ENDED,
     Job,
@@ -139,7 +138,7 @@ class JobDesk:
         """The accepted job of a chat request whose extension says the rest. wire: the name of the protocol that it came
         in, and what that noted; None: chat completions. Raises ServedError."""
         self._check(chat, context)
-        directives = narrowed(context, chat.extension).directives
+        directives = context.narrowed(chat.extension).directives
         deadline_s = directives.deadline_s
         body = to_mapping(chat)
         spec = {

@@ -9,8 +9,8 @@ from turnout.api.chat import Chat, check_content_type
 from turnout.api.exchange import ApiReply, ApiRequest, Reply, WireJob, json_reply
 from turnout.errors import ServedError
 from turnout.openai.answers import Body, dumps
+from turnout.openai.prompt_floor import characters
 from turnout.openai.requests import decode, from_mapping
-from turnout.quota.prompt_floor import characters
 from turnout.wires.messages_answer import MessageEvents, error_body, to_error, to_message
 from turnout.wires.messages_request import to_chat
 

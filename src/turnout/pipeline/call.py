@@ -11,25 +11,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from turnout.caching.entries import StoredAnswer
+from turnout.caching.flight_frames import FlightHead
 from turnout.caching.flights import Flight, Flights, Listener
 from turnout.caching.keys import CacheKeys
 from turnout.context import Caller, RequestContext
 from turnout.openai.requests import ChatRequest
 from turnout.openai.usage import TokenLimits
-from turnout.pipeline.budget_alerts import BudgetAlerts
-from turnout.pipeline.conversations import Conversations, ConversationState
-from turnout.pipeline.fitting import Fitting
 from turnout.pipeline.reservation import Reservation, Reservations
 from turnout.ports.admission import Gate
 from turnout.ports.runtime import Clock, Observer
 from turnout.ports.sharing import FlightBroker
 from turnout.pricing import Price
+from turnout.quota.budget_alerts import BudgetAlerts
+from turnout.quota.fitting import Fitting
 from turnout.records import CacheState, Decision, Outcome
 from turnout.routing.catalog import Catalog, ModelSelection
+from turnout.routing.conversation_pins import Conversations, ConversationState
 from turnout.routing.router import Router
 from turnout.settings import Settings
 from turnout.upstream.bulkhead import Bulkhead
-from turnout.upstream.call_trace import CallTrace
+from turnout.upstream.call_trace import CallTrace, Candidate
 from turnout.upstream.chain import Chain
 
 if TYPE_CHECKING:
@@ -99,13 +100,24 @@ class FlightProgress:
     """What the listeners of a flight may know while it is under way.
 
     payer: the request that the upstream call is made for; None while another process makes it. Written by `leader`.
-    decision: written by `leader`; for another process' flight by `flight_frames`, and so is `trace.serving`.
+    decision: written by `leader`; for another process' flight by `write_head`, and so is `trace.serving`.
     trace: the attempts so far. Written by upstream's chain.
     """
 
     payer: Call | None = None
     decision: Decision | None = None
     trace: CallTrace = field(default_factory=CallTrace)
+
+    def read_head(self) -> FlightHead:
+        """The decision and the model that serves; known from the first chunk on."""
+        assert self.decision is not None
+        assert self.trace.serving is not None
+        return FlightHead(self.decision, self.trace.serving.model, self.trace.serving.tier)
+
+    def write_head(self, head: FlightHead) -> None:
+        """Takes over what another process decided."""
+        self.decision = head.decision
+        self.trace.serving = Candidate(model=head.model, tier=head.tier)
 
 
 AnswerFlight = Flight[StoredAnswer, FlightProgress]

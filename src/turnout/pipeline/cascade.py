@@ -14,9 +14,9 @@ from typing import Any
 from turnout.errors import DeadlineExceeded, Overloaded, ServedError, UpstreamUnavailable
 from turnout.openai.answers import Body
 from turnout.pipeline.call import AnswerFlight, Call
-from turnout.pipeline.fitting import Fitting
 from turnout.ports.runtime import Clock
 from turnout.ports.scoring import Query
+from turnout.quota.fitting import Fitting
 from turnout.records import Decision
 from turnout.routing.cascade_policy import CascadePolicy, Judgement
 from turnout.settings import Settings

@@ -17,7 +17,6 @@ from turnout.openai.embeddings import EmbeddingRequest, Embeddings, Input, pack_
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Collaborators, miss_state
-from turnout.pipeline.extension import narrowed
 from turnout.pipeline.outcomes import error_code, with_headers
 from turnout.pipeline.reservation import Reservation, Reservations, refusal_error
 from turnout.ports.admission import Ask, Lead, Settlement, Store
@@ -93,7 +92,7 @@ class EmbeddingPipeline:
 
     async def embed(self, request: EmbeddingRequest, context: RequestContext) -> Embeddings:
         """The vectors. Raises ServedError."""
-        context = narrowed(context, request.extension)
+        context = context.narrowed(request.extension)
         settings, observer = self._collaborators.settings, self._collaborators.observer
         model = self._models.find(request.model)
         keys = self._keys.keys(request, model=model, user=context.caller.user)

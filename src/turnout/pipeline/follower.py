@@ -9,11 +9,11 @@ from functools import partial
 from typing import assert_never
 
 from turnout.caching.entries import unpack
+from turnout.caching.flight_frames import land_ready, mirror_frames
 from turnout.caching.flights import Flight
 from turnout.errors import Overloaded
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, Collaborators, FlightProgress
-from turnout.pipeline.flight_frames import land_ready, mirror_frames
 from turnout.pipeline.leader import Leader
 from turnout.pipeline.reservation import refusal_error
 from turnout.ports.admission import Ask, Follow, Hit, Lead, Verdict

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from turnout.caching.entries import StoredAnswer, pack
+from turnout.caching.flight_frames import encode_flight
 from turnout.caching.flights import Flight
 from turnout.context import RequestContext
 from turnout.errors import Overloaded
@@ -17,7 +18,6 @@ from turnout.openai.answers import Body, dumps
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, Collaborators, FlightProgress
-from turnout.pipeline.flight_frames import encode_flight
 from turnout.ports.admission import PinUpdate, Store
 from turnout.ports.scoring import Query
 from turnout.records import Decision, Usage
@@ -130,7 +130,7 @@ class Leader:
             answer = _answer(body, progress)
             store = self._store(call, body, answer) if exact else None
             assert progress.trace.serving is not None
-            pin = self._conversations.update(call.conversation, decision, progress.trace.serving, answer.usage)
+            pin = self._conversations.update(call.conversation, decision, answer.model, answer.usage)
             if reservation.counts_calls:
                 # Whoever has the whole answer may ask again at once.
                 await self._settle(call, progress.trace, lease, store, pin)

@@ -32,7 +32,6 @@ from turnout.pipeline.call import (
     miss_state,
 )
 from turnout.pipeline.delivery import Delivery, ended_for_its_leader
-from turnout.pipeline.extension import narrowed, select
 from turnout.pipeline.follower import Follower
 from turnout.pipeline.leader import Leader, decide, key_tag
 from turnout.pipeline.outcomes import OutcomeReporter, ReadyAnswer, cached_answer
@@ -109,21 +108,21 @@ class Pipeline:
 
     async def decide(self, request: ChatRequest, context: RequestContext) -> Decision:
         """The decision alone: nothing is called, counted or stored. Raises ServedError."""
-        selection = select(self._collaborators.catalog, request, context)
+        selection = self._collaborators.catalog.select(request, context)
         steer = partial(self._collaborators.fitting.fit, request, routed=selection.tier is None)
         return decide(self._collaborators.router, request, selection, context, observe=False, steer=steer)
 
     def check(self, request: ChatRequest, context: RequestContext) -> None:
         """Raises ServedError where the request can never be served: its model, its text, its worst case."""
-        selection = select(self._collaborators.catalog, request, context)
+        selection = self._collaborators.catalog.select(request, context)
         self._collaborators.keys.key(request, model=selection.name, tag="", user=context.caller.user)
         self._reservations.open(request, selection, context.caller).check_fits()
 
     def cache_key(self, request: ChatRequest, context: RequestContext) -> bytes | None:
         """What the answer to this request is looked up and stored by; None where it is neither. Raises ServedError."""
-        context = narrowed(context, request.extension)
+        context = context.narrowed(request.extension)
         request, _ = self._collaborators.conversations.find(request, context)
-        selection = select(self._collaborators.catalog, request, context)
+        selection = self._collaborators.catalog.select(request, context)
         cache = miss_state(self._collaborators.settings, context)
         return self._key(request, selection, context) if cache in STORED else None
 
@@ -139,7 +138,7 @@ class Pipeline:
         states, headers = await self._admission.admit_endpoint(context.caller)
         decision = None
         if request is not None:
-            selection = select(self._collaborators.catalog, request, context)
+            selection = self._collaborators.catalog.select(request, context)
             pacing_factor = self._reservations.pacing_factor(states)
             decision = decide(self._collaborators.router, request, selection, context, pacing_factor=pacing_factor)
         return EndpointAdmission(decision=decision, headers=headers)
@@ -154,9 +153,9 @@ class Pipeline:
         await self._collaborators.bulkhead.drain()
 
     def _begin(self, request: ChatRequest, context: RequestContext) -> CallState:
-        context = narrowed(context, request.extension)
+        context = context.narrowed(request.extension)
         request, conversation = self._collaborators.conversations.find(request, context)
-        selection = select(self._collaborators.catalog, request, context)
+        selection = self._collaborators.catalog.select(request, context)
         cache = miss_state(self._collaborators.settings, context)
         # The key is made where nothing is cached too: making it is what finds text that is not Unicode.
         key = self._key(request, selection, context)

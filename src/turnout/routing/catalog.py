@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from turnout.errors import ModelNotFound
+from turnout.context import RequestContext
+from turnout.errors import InvalidRequest, ModelNotFound
+from turnout.openai.requests import ChatRequest
 from turnout.records import Tier
 from turnout.routing.load_sharing import LoadSharing
 from turnout.settings import Settings
@@ -64,6 +66,19 @@ class Catalog:
         if len(selection.candidates) > 1:
             return replace(selection, candidates=self._sharing.order(selection.candidates))
         return selection
+
+    def select(self, request: ChatRequest, context: RequestContext) -> ModelSelection:
+        """What the request's `model` and `turnout.tier` stand for together. Raises ModelNotFound, and InvalidRequest
+        where they contradict each other."""
+        selection = self.find(request.model, may_choose=context.may_choose)
+        tier = request.extension.get("tier")
+        if tier is None or tier == selection.tier:
+            return selection
+        if selection.tier is not None:
+            raise InvalidRequest(
+                f"turnout.tier is {tier}, and the model asked for is {selection.name}", param="turnout.tier"
+            )
+        return self.find(tier, may_choose=context.may_choose)
 
     def _allows(self, selection: ModelSelection) -> bool:
         forced = self._settings.routing.forced

@@ -197,7 +197,7 @@ RULES = (
         clears=0.9,
         says="The budget {subject} will reach {percent:.0f} % of its limit at this pace.",
         do="Raise it, set pacing = true, or find who spends below.",
-        # pipeline/budget_alerts.py sends it, once a window.
+        # quota/budget_alerts.py sends it, once a window.
         sent=False,
     ),
     Rule(

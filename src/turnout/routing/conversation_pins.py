@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from turnout.context import RequestContext
+from turnout.openai.prompt_floor import characters
 from turnout.openai.requests import ChatRequest
 from turnout.openai.session import has_answer, is_tool_turn, opening, take_session_id
 from turnout.openai.usage import TokenLimits
 from turnout.ports.admission import PinUpdate, StoredPin
 from turnout.pricing import Price
-from turnout.quota.prompt_floor import characters
 from turnout.records import Decision, Tier, Usage
 from turnout.routing.catalog import Catalog
 from turnout.routing.outlook import MeanRequest, TurnCounts
@@ -31,7 +31,6 @@ from turnout.routing.stickiness import (
     mean_output,
 )
 from turnout.settings import Settings
-from turnout.upstream.call_trace import Candidate
 
 # Characters of a token, about: OpenAI's rule of thumb for English text.
 _A_TOKEN = 4
@@ -177,10 +176,8 @@ class Conversations:
         """What the request was expected to gain; where the scorer knows no gain, its score stands for it."""
         return decision.score if self._gain_at is None else decision.expected_gain
 
-    def update(
-        self, state: ConversationState | None, decision: Decision, serving: Candidate, usage: Usage
-    ) -> PinUpdate | None:
-        """What to keep of a turn that was answered; None where it has no conversation or none is kept."""
+    def update(self, state: ConversationState | None, decision: Decision, model: str, usage: Usage) -> PinUpdate | None:
+        """What to keep of a turn that this model answered; None where it has no conversation or none is kept."""
         gain = self._gain(decision)
         self._mean.add(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, gain)
         if state is None or not self._own.sticky or gain is None:
@@ -190,10 +187,10 @@ class Conversations:
         turns, mean, warm = (before.turns, before.gain, dict(before.warm)) if before is not None else (0, 0.0, {})
         had = before.output if before is not None else 0
         self._turns.add(turns, warm=None if before is None else self._fresh(before, before.model))
-        warm[serving.model] = (usage.prompt_tokens, 0.0)
+        warm[model] = (usage.prompt_tokens, 0.0)
         pin = Pin(
-            tier=self._settings.tier_of(serving.model),
-            model=serving.model,
+            tier=self._settings.tier_of(model),
+            model=model,
             turns=turns + 1,
             # A tool's result says nothing of how hard the conversation is.
             gain=mean if state.tool_turn and turns else (mean * turns + gain) / (turns + 1),

@@ -10,20 +10,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from turnout import errors
 from turnout.caching.entries import StoredAnswer, pack, parse_decision, unpack
+from turnout.caching.flights import Flight
 from turnout.errors import InternalError, ServedError
 from turnout.openai.answers import chunks_of
-from turnout.pipeline.call import AnswerFlight, FlightProgress
-from turnout.records import fields_of
-from turnout.upstream.call_trace import Candidate
+from turnout.records import Decision, ServedTier, fields_of
 
 _HEAD, _CHUNKS, _LANDED, _FAILED = b"H", b"C", b"L", b"E"
 
 
-async def encode_flight(flight: AnswerFlight, chunks: bool) -> AsyncGenerator[bytes, None]:
+@dataclass(frozen=True, slots=True)
+class FlightHead:
+    """What a flight's followers know before its answer. model: the configured name of the one that serves."""
+
+    decision: Decision
+    model: str
+    tier: ServedTier
+
+
+class HeadedProgress(Protocol):
+    """A flight's progress: tells its head where another process mirrors it, and takes one where it mirrors."""
+
+    def read_head(self) -> FlightHead: ...
+
+    def write_head(self, head: FlightHead) -> None: ...
+
+
+Progress = TypeVar("Progress", bound=HeadedProgress)
+
+
+async def encode_flight(flight: Flight[StoredAnswer, Progress], chunks: bool) -> AsyncGenerator[bytes, None]:
     """The frames of this flight for one follower, from the first chunk on; none where that is no longer kept."""
     if not flight.joinable:
         return
@@ -31,7 +51,8 @@ async def encode_flight(flight: AnswerFlight, chunks: bool) -> AsyncGenerator[by
     try:
         if chunks and flight.streamed:
             batch = await listener.next_batch()
-            yield _HEAD + _json(_head(flight.progress))
+            head = flight.progress.read_head()
+            yield _HEAD + _json({"decision": fields_of(head.decision), "model": head.model, "tier": head.tier})
             while batch:
                 yield _CHUNKS + _json(batch)
                 batch = await listener.next_batch()
@@ -42,7 +63,7 @@ async def encode_flight(flight: AnswerFlight, chunks: bool) -> AsyncGenerator[by
         listener.leave()
 
 
-async def mirror_frames(frames: AsyncIterator[bytes], flight: AnswerFlight) -> bool:
+async def mirror_frames(frames: AsyncIterator[bytes], flight: Flight[StoredAnswer, Progress]) -> bool:
     """Runs this flight from another's frames. False: there was no frame, or not from the first one on.
 
     Raises ServedError, as the other flight did, and FlightLost.
@@ -51,8 +72,7 @@ async def mirror_frames(frames: AsyncIterator[bytes], flight: AnswerFlight) -> b
         kind, content = frame[:1], frame[1:]
         if kind == _HEAD:
             head = json.loads(content)
-            flight.progress.decision = parse_decision(head["decision"])
-            flight.progress.trace.serving = Candidate(model=head["model"], tier=head["tier"])
+            flight.progress.write_head(FlightHead(parse_decision(head["decision"]), head["model"], head["tier"]))
         elif kind == _CHUNKS:
             for chunk in json.loads(content):
                 await flight.publish(chunk)
@@ -64,24 +84,13 @@ async def mirror_frames(frames: AsyncIterator[bytes], flight: AnswerFlight) -> b
     return False
 
 
-async def land_ready(answer: StoredAnswer, flight: AnswerFlight) -> None:
+async def land_ready(answer: StoredAnswer, flight: Flight[StoredAnswer, Progress]) -> None:
     """Lands this flight with a whole answer; publishes its chunks first where the flight is a stream."""
-    flight.progress.decision = answer.decision
-    flight.progress.trace.serving = Candidate(model=answer.model, tier=answer.tier)
+    flight.progress.write_head(FlightHead(answer.decision, answer.model, answer.tier))
     if flight.streamed and not flight.has_chunks:
         for chunk in chunks_of(json.loads(answer.body), include_usage=True):
             await flight.publish(chunk)
     flight.land(answer)
-
-
-def _head(progress: FlightProgress) -> dict[str, Any]:
-    assert progress.decision is not None
-    assert progress.trace.serving is not None
-    return {
-        "decision": fields_of(progress.decision),
-        "model": progress.trace.serving.model,
-        "tier": progress.trace.serving.tier,
-    }
 
 
 def _error(error: ServedError) -> dict[str, Any]:

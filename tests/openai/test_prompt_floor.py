@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from turnout.quota.prompt_floor import characters, prompt_floor, text_floor
+from turnout.openai.prompt_floor import characters, prompt_floor, text_floor
 from turnout.upstream import litellm_import
 
 PROSE = "The quick brown fox, which was tired, jumps over the lazy dog. It sleeps now.\n"

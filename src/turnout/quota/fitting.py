@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from turnout.errors import ContextLengthExceeded
 from turnout.openai.messages import IMAGE_PARTS
+from turnout.openai.prompt_floor import characters, prompt_floor
 from turnout.openai.requests import ChatRequest
 from turnout.openai.usage import TokenLimits
-from turnout.quota.prompt_floor import characters, prompt_floor
 from turnout.quota.token_bounds import output_caps
 from turnout.records import Decision, Tier
 from turnout.settings import Settings

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from turnout.pipeline.budget_alerts import BudgetAlerts
 from turnout.ports.limits import BudgetClaim, BudgetState
 from turnout.quota.alerts import due
+from turnout.quota.budget_alerts import BudgetAlerts
 from turnout.stores.memory.circuit_store import MemoryCircuitStore
 from turnout.testing import ManualClock
 

@@ -21,9 +21,16 @@ def build_similar(
     SettingsError, ArtifactError."""
     semantic = settings.cache.semantic
     return SimilarQuestions(
+        vectors=semantic.embedder if embedder is None else _name_of(embedder),
         embedder=WordllamaEmbedder() if embedder is None else CallableEmbedder(embedder),
         store=store,
         candidates=Candidates(load_verifier(semantic.verifier or SHIPPED)),
         promise=Promise(semantic.max_error),
         now=clock.time,
     )
+
+
+def _name_of(function: Callable[..., object]) -> str:
+    """Where it is defined; of an object that can be called, its class."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}:{named.__qualname__}"

@@ -109,3 +109,21 @@ def test_an_answer_that_is_gone_takes_its_question_along(run: Callable[[Scenario
         assert (await _ask(second, REWORDED)).cache == "miss_stored"
 
     run(scenario)
+
+
+def test_vectors_of_two_embedders_never_meet(run: Callable[[Scenario], None]) -> None:
+    """One question, asked at workers of two embedders whose vectors have the same length: two scopes."""
+
+    def of_one_letter(_: str) -> list[float]:
+        return [1.0] * 256
+
+    async def scenario(first: Turnout, second: Turnout) -> None:
+        other = Turnout(first.settings, provider=ScriptedProvider(), scorer=FixedScorer(0.1), embedder=of_one_letter)
+        for worker, text in ((first, LATER), (second, REWORDED), (other, f"Hey! {LATER}")):
+            await _ask(worker, text)
+        await _store(first).sync()
+        scopes = {entry.question: entry.scope for entry in _store(first)._index.entries}  # type: ignore[attr-defined]
+        assert scopes[LATER] == scopes[REWORDED] != scopes[f"Hey! {LATER}"]
+        await other.aclose()
+
+    run(scenario)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from turnout.errors import InvalidRequest
@@ -42,6 +42,11 @@ class CacheKeys:
 
     policy: bytes
     scope: Literal["user", "app"]
+
+    def of_vectors(self, name: str) -> CacheKeys:
+        """The keys of what is compared by the vectors of this embedder, which change with its name."""
+        policy = hashlib.blake2b(name.encode(), digest_size=KEY_BYTES, key=self.policy).digest()
+        return replace(self, policy=policy)
 
     def key(self, request: ChatRequest, *, model: str, tag: str, user: str) -> bytes:
         """The key of this request, 16 bytes. model: the resolved name, which is a tier, a model or `auto`. tag: the

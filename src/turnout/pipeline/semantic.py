@@ -67,7 +67,7 @@ class SemanticAnswers:
         reservations: Reservations,
     ) -> None:
         self._settings = collaborators.settings
-        self._keys = collaborators.keys
+        self._keys = collaborators.keys.of_vectors(similar.vectors)
         self._clock = collaborators.clock
         self._gate = collaborators.gate
         self._prices = collaborators.prices

@@ -41,18 +41,21 @@ class _Figures:
 
 
 class SimilarQuestions:
-    """One process' questions and what it knows about them. now: seconds since 1970."""
+    """One process' questions and what it knows about them. vectors: what names the embedder; the vectors of two names
+    are never compared. now: seconds since 1970."""
 
     def __init__(
         self,
         *,
         embedder: Embedder,
+        vectors: str,
         store: SemanticStore,
         candidates: Candidates,
         promise: Promise,
         now: Callable[[], float],
     ) -> None:
         self._embedder = embedder
+        self.vectors = vectors
         self.store = store
         self._candidates = candidates
         self.promise = promise

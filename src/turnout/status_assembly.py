@@ -18,7 +18,8 @@ from turnout.quota.policies import Policies
 from turnout.settings import Settings
 from turnout.stores.factory import Stores
 from turnout.telemetry.alert_watch import AlertWatch
-from turnout.telemetry.counters import Counters, CountKeeper
+from turnout.telemetry.count_keeper import CountKeeper
+from turnout.telemetry.counters import Counters
 from turnout.telemetry.feedback_log import FeedbackLog
 from turnout.telemetry.ticker import Ticker
 from turnout.upstream.bulkhead import Bulkhead

@@ -18,7 +18,8 @@ from turnout.stores.memory.counter_store import MemoryCounterStore
 from turnout.telemetry import names
 from turnout.telemetry.alert_rules import RULES
 from turnout.telemetry.alert_watch import AlertWatch, payload
-from turnout.telemetry.counters import Counters, CountKeeper
+from turnout.telemetry.count_keeper import CountKeeper
+from turnout.telemetry.counters import Counters
 from turnout.testing import ManualClock
 
 MODEL = "openai/small"

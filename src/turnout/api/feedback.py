@@ -16,7 +16,7 @@ from turnout.ports.admission import CacheAdmin
 from turnout.ports.counting import RememberedAnswer
 from turnout.ports.runtime import Clock
 from turnout.records import SERVED_FROM_CACHE
-from turnout.telemetry.counters import CountKeeper
+from turnout.telemetry.count_keeper import CountKeeper
 from turnout.telemetry.feedback_log import FeedbackLog
 from turnout.telemetry.series import MICRO
 

@@ -15,7 +15,7 @@ from turnout.ports.limits import BudgetState
 from turnout.ports.runtime import Clock
 from turnout.quota.policies import Policies, endpoint_key
 from turnout.settings import Settings
-from turnout.telemetry.counters import CountKeeper
+from turnout.telemetry.count_keeper import CountKeeper
 from turnout.telemetry.figures import merged, over_time, summary, usd
 from turnout.telemetry.prometheus_text import GaugeRows
 from turnout.telemetry.series import OTHER

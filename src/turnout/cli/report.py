@@ -29,7 +29,8 @@ from turnout.records import Attempt, Decision, Outcome, Usage
 from turnout.settings import Budgets, Redis, Settings
 from turnout.stores.memory.counter_store import MemoryCounterStore
 from turnout.stores.memory.gate import MemoryGate
-from turnout.telemetry.counters import Counters, CountKeeper
+from turnout.telemetry.count_keeper import CountKeeper
+from turnout.telemetry.counters import Counters
 from turnout.telemetry.observers import Observers
 from turnout.upstream.bulkhead import Bulkhead
 from turnout.upstream.prices import PriceBook

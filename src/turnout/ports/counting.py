@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from turnout.context import LONGEST_ENDPOINT
 
@@ -50,8 +50,7 @@ class Bucket:
     series: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RememberedAnswer:
+class RememberedAnswer(NamedTuple):
     """An answer that feedback may come for. at: seconds since 1970. user: a `user_key`."""
 
     at: int

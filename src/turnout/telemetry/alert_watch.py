@@ -10,7 +10,7 @@ from turnout.ports.counting import MINUTE_S, TEN_MINUTES_S, TOTALS
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import Claims
 from turnout.telemetry.alert_rules import DAY_S, RECENT_S, SPIKE_S, Change, Hysteresis, Situation
-from turnout.telemetry.counters import CountKeeper
+from turnout.telemetry.count_keeper import CountKeeper
 from turnout.telemetry.figures import Counts, merged
 
 log = logging.getLogger("turnout")

@@ -4,6 +4,7 @@ series, and endpoints beyond the first are one."""
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -14,7 +15,6 @@ from turnout.ports.counting import (
     MOST_ANSWERS,
     MOST_DECISIONS,
     TEN_MINUTES_S,
-    CounterStore,
     Increments,
     RememberedAnswer,
 )
@@ -31,8 +31,12 @@ MOST_ENDPOINTS = 50
 # Users' keys, and costs of usages, that need not be reckoned again.
 MOST_REMEMBERED = 500
 MOST_NAMES = 2000
+# Kinds of hits that are held before they are counted.
+MOST_KINDS = 500
 LONGEST_LABEL = 100
 _BINS = tuple(str(place) for place in range(len(BOUNDS) + 1))
+# Answered without a call of their own, unless one was tried before.
+_GIVEN = SERVED_FROM_CACHE | {"collapsed"}
 # Told by us; a provider's own codes are one.
 _ERRORS = frozenset(
     {
@@ -42,6 +46,9 @@ _ERRORS = frozenset(
         *("cancelled", "context_length_exceeded", "content_filter", "content_policy_violation"),
     }
 )
+
+# Of requests that count alike: the answer's usage, endpoint, tier, model, cache, reason, error and operation.
+_Kind = tuple[Usage, str, str, str, str, str, str | None, str]
 
 
 class Counters:
@@ -62,13 +69,16 @@ class Counters:
         self._baseline = {tier: settings.tier_models(tier)[0] for tier in ("cheap", "expensive")}
         self._endpoints = set(list(settings.endpoints)[:MOST_ENDPOINTS]) | {""}
         self._increments = Increments()
-        self._series: dict[str, int] = {}
         self._decisions: deque[tuple[float, Outcome]] = deque(maxlen=MOST_DECISIONS)
         # A hit tells the same usage each time, of the same user.
         self._baselines = Remembered(self._baseline_cost, MOST_REMEMBERED)
         self._keys = Remembered(user_key, MOST_REMEMBERED)
         self._names = Remembered[tuple[str, ...], str](lambda parts: series(*parts), MOST_NAMES)
-        self._minute = -MINUTE_S
+        # Of the second that began at `_second`: hits by kind, and Turnout's own time for all requests.
+        self._hits: dict[_Kind, list[int]] = {}
+        self._own_bins = [0] * len(_BINS)
+        self._own_s = 0.0
+        self._second = -1
         self.drift: float | None = None
         self.novel: float | None = None
         self.store_up = True
@@ -77,20 +87,22 @@ class Counters:
     @property
     def pending(self) -> Increments:
         """What was counted since it was last taken."""
+        self._end_second()
         return self._increments
 
     def take(self) -> Increments:
         """What was counted since the last call."""
+        self._end_second()
         # Written out only now: of a busy second's decisions the last are kept.
         decisions = (_decision(outcome, at, self._user(outcome)) for at, outcome in self._decisions)
         self._increments.decisions.extend(decisions)
         self._decisions.clear()
-        taken, self._increments, self._minute = self._increments, Increments(), -MINUTE_S
+        taken, self._increments = self._increments, Increments()
         return taken
 
     def give_back(self, increments: Increments) -> None:
         """Takes back what no store could be given."""
-        later, self._increments, self._minute = self._increments, increments, -MINUTE_S
+        later, self._increments = self.pending, increments
         for buckets, others in ((increments.series, later.series), (increments.spenders, later.spenders)):
             for start, amounts in others.items():
                 bucket = buckets.setdefault(start, {})
@@ -105,17 +117,17 @@ class Counters:
 
     def add(self, metric: str, *labels: str, amount: int = 1) -> None:
         """Counts so much more of a series."""
-        now = self._clock.time()
-        if not self._minute <= now < self._minute + MINUTE_S:
-            self._minute = int(now) // MINUTE_S * MINUTE_S
-            self._series = self._increments.series.setdefault(self._minute, {})
-        name = self._names[(metric, *labels)]
-        self._series[name] = self._series.get(name, 0) + amount
+        self._add(self._clock.time(), (metric, *labels), amount)
 
     def time(self, timing: str, seconds: float, *labels: str) -> None:
         """Counts one duration."""
         self.add(timing, *labels, _BINS[bin_of(seconds)])
         self.add(f"{timing}_us", *labels, amount=round(seconds * MICRO))
+
+    def _add(self, now: float, parts: tuple[str, ...], amount: int = 1) -> None:
+        amounts = self._increments.series.setdefault(int(now) // MINUTE_S * MINUTE_S, {})
+        name = self._names[parts]
+        amounts[name] = amounts.get(name, 0) + amount
 
     def observe_app(self, endpoint: str, seconds: float) -> None:
         """Counts the app's own time at one of its endpoints."""
@@ -127,21 +139,54 @@ class Counters:
         return None
 
     def request_ended(self, token: None, outcome: Outcome) -> None:
-        if outcome.error is None:
-            self._remember(outcome.request_id, self._answer(outcome))
-        if not self.counting:
+        now = self._clock.time()
+        if not self._second <= now < self._second + 1:
+            self._end_second()
+            self._second = int(now)
             self.changed()
+        if outcome.error is None:
+            self._remember(outcome.request_id, self._answer(outcome, now))
+        if not self.counting:
             return
-        endpoint = self._endpoint(outcome.endpoint)
-        error = outcome.error or ""
-        if error and error not in _ERRORS:
-            error = OTHER
-        self.add("requests", endpoint, outcome.tier, outcome.model, outcome.cache, outcome.reason or "", error)
-        self.time("turnout", outcome.turnout_s)
-        self._count_money(outcome, endpoint)
-        self._count_score(outcome)
-        self._decisions.append((self._clock.time(), outcome))
-        self.changed()
+        self._decisions.append((now, outcome))
+        self._own_bins[bisect_left(BOUNDS, outcome.turnout_s)] += 1
+        self._own_s += outcome.turnout_s
+        kind = (
+            outcome.usage,
+            outcome.endpoint,
+            outcome.tier,
+            outcome.model,
+            outcome.cache,
+            outcome.reason or "",
+            outcome.error,
+            outcome.operation,
+        )
+        if outcome.cache in _GIVEN and not outcome.attempts:
+            # A list of one number: a kind takes longer to hash than all the rest here.
+            alike = self._hits.get(kind)
+            if alike is not None:
+                alike[0] += 1
+                return
+            self._hits[kind] = [1]
+            if len(self._hits) > MOST_KINDS:
+                self._end_second()
+        else:
+            self._count_kind(now, kind, self._count_attempts(now, outcome))
+            self._count_score(outcome)
+
+    def _end_second(self) -> None:
+        """Counts what is held of a second, as of then; the next request begins another."""
+        at, self._second = self._second, -1
+        for kind, (number,) in self._hits.items():
+            self._count_kind(at, kind, 0, number)
+        self._hits.clear()
+        for place, number in enumerate(self._own_bins):
+            if number:
+                self._own_bins[place] = 0
+                self._add(at, ("turnout", _BINS[place]), number)
+        if self._own_s:
+            self._add(at, ("turnout_us",), round(self._own_s * MICRO))
+            self._own_s = 0.0
 
     def attempt_started(self, token: None, call: ProviderCall, *, tier: ServedTier, stream: bool) -> None:
         return None
@@ -182,8 +227,32 @@ class Counters:
                 self.drift = float(attributes[names.DRIFT_DISTANCE])
                 self.novel = float(attributes[names.NOVEL_SHARE])
 
-    def _count_money(self, outcome: Outcome, endpoint: str) -> None:
-        paid = 0
+    def _count_kind(self, at: float, kind: _Kind, paid: int, number: int = 1) -> None:
+        """Counts requests of one kind. paid: nano-USD for their attempts."""
+        usage, endpoint, tier, model, cache, reason, error, operation = kind
+        code = error if error is None or error in _ERRORS else OTHER
+        self._add(at, ("requests", self._endpoint(endpoint), tier, model, cache, reason, code or ""), number)
+        if operation == "chat":
+            answered = bool(model) and error is None
+            self._count_saving(at, cache, usage if answered else None, paid, number)
+
+    def _count_saving(self, at: float, cache: str, usage: Usage | None, paid: int, number: int) -> None:
+        """usage: of the answer; None where no model's answer served to its end."""
+        part, baseline = "routing", 0
+        if usage is not None:
+            if self._best not in self._prices():
+                self._add(at, ("unpriced",), number)
+                return
+            baseline = self._baselines[usage] * number
+            self._add(at, ("all_expensive",), baseline)
+            if cache in _GIVEN:
+                part = "semantic" if cache == "semantic" else "cache"
+        if baseline != paid:
+            self._add(at, ("saving", part), baseline - paid)
+
+    def _count_attempts(self, now: float, outcome: Outcome) -> int:
+        """Counts what the request's attempts cost and used; their nano-USD."""
+        paid, endpoint = 0, self._endpoint(outcome.endpoint)
         for attempt in outcome.attempts:
             cost = nano(attempt.cost_usd)
             paid += cost
@@ -197,27 +266,11 @@ class Counters:
                     if count := getattr(usage, f"{kind}_tokens"):
                         self.add("tokens", endpoint, attempt.tier, attempt.model, kind, amount=count)
         if paid:
-            start = int(self._clock.time()) // TEN_MINUTES_S * TEN_MINUTES_S
+            start = int(now) // TEN_MINUTES_S * TEN_MINUTES_S
             spenders = self._increments.spenders.setdefault(start, {})
             user = self._user(outcome)
             spenders[user] = spenders.get(user, 0) + paid
-        if outcome.operation == "chat":
-            self._count_saving(outcome, paid)
-
-    def _count_saving(self, outcome: Outcome, paid: int) -> None:
-        part, baseline = "routing", 0
-        if _is_answered(outcome):
-            if self._best not in self._prices():
-                self.add("unpriced")
-                return
-            baseline = self._baselines[outcome.usage]
-            self.add("all_expensive", amount=baseline)
-            if outcome.cache == "semantic":
-                part = "semantic"
-            elif outcome.cache in SERVED_FROM_CACHE or outcome.cache == "collapsed":
-                part = "cache"
-        if baseline != paid:
-            self.add("saving", part, amount=baseline - paid)
+        return paid
 
     def _baseline_cost(self, usage: Usage) -> int:
         """Nano-USD at the expensive tier's first model, whose price is known."""
@@ -225,7 +278,7 @@ class Counters:
 
     def _count_score(self, outcome: Outcome) -> None:
         decision = outcome.decision
-        if decision is None or decision.score is None or outcome.cache in SERVED_FROM_CACHE | {"collapsed"}:
+        if decision is None or decision.score is None or outcome.cache in _GIVEN:
             return
         place = str(min(SCORE_BINS - 1, max(0, int(decision.score * SCORE_BINS))))
         self.add("scores", place)
@@ -252,9 +305,9 @@ class Counters:
         short = len(outcome.user) <= LONGEST_LABEL and outcome.user.isprintable()
         return outcome.user if self._user_ids and short else self._keys[outcome.user]
 
-    def _answer(self, outcome: Outcome) -> bytes:
+    def _answer(self, outcome: Outcome, now: float) -> bytes:
         answer = RememberedAnswer(
-            at=int(self._clock.time()),
+            at=int(now),
             user=self._keys[outcome.user],
             endpoint=outcome.endpoint,
             tier=outcome.tier,
@@ -270,39 +323,6 @@ class Counters:
             # At once: each search for the first of a dict passes over all that was dropped before it.
             for old in list(islice(answers, MOST_ANSWERS)):
                 del answers[old]
-
-
-class CountKeeper:
-    """Hands what the counters count to the store; what the store cannot be given now is given later."""
-
-    def __init__(self, counters: Counters, store: CounterStore) -> None:
-        self.counters = counters
-        self.store = store
-
-    @property
-    def reachable(self) -> bool:
-        """Whether the store has all that it was handed."""
-        return self.store.reachable
-
-    async def flush_all(self) -> bool:
-        """As `flush`. Returns whether there is something left to hand on: a tick."""
-        await self.flush()
-        return bool(self.counters.pending)
-
-    async def forget(self, user_key: str, spender: str) -> None:
-        """Forgets a user: see CounterStore."""
-        await self.flush()
-        await self.store.forget(user_key, spender)
-
-    async def flush(self) -> bool:
-        """Adds what was counted. Returns whether the store has it all."""
-        taken = self.counters.take()
-        if not taken:
-            return True
-        added = await self.store.add(taken)
-        if not added:
-            self.counters.give_back(taken)
-        return added
 
 
 def _is_answered(outcome: Outcome) -> bool:

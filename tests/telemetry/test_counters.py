@@ -1,0 +1,86 @@
+"""What the counters hold back of a second, and hand on as of then."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.support.status_doors import BARE, TOKEN
+from turnout.pricing import Price
+from turnout.records import Outcome, Usage
+from turnout.settings import Settings
+from turnout.telemetry.counters import MOST_KINDS, Counters
+from turnout.telemetry.figures import Counts
+from turnout.testing import ManualClock
+
+PRICES = {
+    "openai/small": Price(input=Decimal(1), output=Decimal(2)),
+    "openai/large": Price(input=Decimal(10), output=Decimal(20)),
+}
+MINUTE = 1_700_000_040
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(MINUTE)
+
+
+@pytest.fixture
+def counters(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Counters:
+    monkeypatch.setenv("TURNOUT_STATUS_TOKEN", TOKEN)
+    return Counters(Settings.of(BARE), prices=lambda: PRICES, clock=clock)
+
+
+def _hit(**fields: Any) -> Outcome:
+    usage = Usage(prompt_tokens=fields.pop("prompt_tokens", 100), completion_tokens=10)
+    shown: dict[str, Any] = {"request_id": "r", "tier": "cheap", "model": "openai/small", "reason": "cache"}
+    return Outcome(decision=None, cache="hit", usage=usage, **{**shown, **fields})
+
+
+def test_hits_are_counted_in_the_minute_in_which_they_ended(counters: Counters, clock: ManualClock) -> None:
+    """One at a minute's last moment and one at the next's first stand apart, whenever they are taken."""
+    clock._now = MINUTE + 59.9
+    counters.request_ended(None, _hit(turnout_s=0.25))
+    clock._now = MINUTE + 60.0
+    counters.request_ended(None, _hit())
+    counters.request_ended(None, _hit())
+    clock._now = MINUTE + 7200.0
+    series = counters.take().series
+    assert {at: Counts(amounts).total("requests") for at, amounts in series.items()} == {MINUTE: 1, MINUTE + 60: 2}
+    assert Counts(series[MINUTE]).total("turnout_us") == 250_000
+    assert sum(Counts(series[MINUTE + 60]).bins("turnout").values()) == 2
+    assert not counters.take()
+
+
+def test_hits_of_more_kinds_than_are_held_all_count(counters: Counters) -> None:
+    """Their number, their labels and what each saved."""
+    for number in range(MOST_KINDS * 2):
+        counters.request_ended(None, _hit(prompt_tokens=number + 1, endpoint="/a" if number % 2 else "/b"))
+    counts = Counts(counters.take().series[MINUTE])
+    assert counts.by("requests", 0) == {"/a": MOST_KINDS, "/b": MOST_KINDS}
+    saved = sum(10_000 * (number + 1) + 200_000 for number in range(MOST_KINDS * 2))
+    assert counts.by("saving") == {"cache": saved}
+    assert counts.total("all_expensive") == saved
+
+
+def test_a_hit_that_ended_with_an_error_saves_nothing(counters: Counters) -> None:
+    """A stream whose listener left is a request with an error, apart from those that were served."""
+    counters.request_ended(None, _hit())
+    counters.request_ended(None, _hit(error="cancelled"))
+    counts = Counts(counters.take().series[MINUTE])
+    assert counts.by("requests", 5) == {"": 1, "cancelled": 1}
+    assert counts.total("all_expensive") == 10_000 * 100 + 200_000
+
+
+def test_whoever_hands_the_counts_on_is_called_once_a_second(counters: Counters, clock: ManualClock) -> None:
+    """And again for the first request after they were taken."""
+    calls: list[float] = []
+    counters.changed = lambda: calls.append(clock.time())
+    for offset in (0.0, 0.5, 1.0):
+        clock._now = MINUTE + offset
+        counters.request_ended(None, _hit())
+    counters.take()
+    counters.request_ended(None, _hit())
+    assert calls == [MINUTE, MINUTE + 1.0, MINUTE + 1.0]

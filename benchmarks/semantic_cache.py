@@ -9,6 +9,7 @@ pairs     questions of labelled pairs, in an order by chance; the same question 
 repeated  prompts of `--data`, asked again and again (Zipf) in other words by rules: courtesy, case, up to four words by
           another of the same meaning, fillers; among them hard negatives (a number, a negation, an order of words),
           questions of their own that are asked again too. Rules are no people: the figures are those of this traffic.
+          All of it is one user's: what checks teach of one question holds in his others, and in nobody else's.
 
 fixed     a hit above one cosine, chosen in hindsight: the one of most hits whose error stayed below. Nobody can
           choose so.
@@ -58,6 +59,8 @@ from turnout.stores.memory.semantic_store import VectorIndex
 from turnout.training import train_cache
 
 LOOKUPS = 3000
+# All questions are one user's.
+ASKER = "user:1"
 # Of the repeated traffic, before its hard negatives.
 QUESTIONS = 80
 MAX_ERRORS = (0.01, 0.02, 0.05, 0.10)
@@ -94,7 +97,7 @@ def replay_of(texts: Sequence[str], ids: Sequence[int], verifiers: Sequence[Pair
             best = best[np.argsort(-earlier[best], kind="stable")]
             nearest.append([(int(place), float(earlier[place])) for place in best])
     entries = [
-        SemanticEntry(key=at.to_bytes(16, "big"), scope=b"s", question=text, vector=b"", fresh_until=1e18)
+        SemanticEntry(key=at.to_bytes(16, "big"), scope=b"s", question=text, vector=b"", fresh_until=1e18, user=ASKER)
         for at, text in enumerate(texts)
     ]
     return Replay(texts, ids, nearest, verifiers, entries)
@@ -211,7 +214,7 @@ def run_turnout(replay: Replay, max_error: float, rng: random.Random, *, learns:
         began = time.perf_counter()
         question = question_of(text)
         neighbours = [Neighbour(replay.entries[place], s) for place, s in replay.present(at, inserted)]
-        candidate = judge.judge(question, b"s", neighbours)
+        candidate = judge.judge(question, b"s", neighbours, ASKER)
         allowed = candidate is not None and candidate.learnable is None and promise.allows(candidate.probability)
         run.us.append((time.perf_counter() - began) * 1e6)
         if candidate is None:
@@ -230,9 +233,9 @@ def run_turnout(replay: Replay, max_error: float, rng: random.Random, *, learns:
                 judge.note_answer(question, answer)
                 inserted[at] = True
             if agrees:
-                judge.confirm(candidate, answer, "")
+                judge.confirm(candidate, answer, ASKER)
             else:
-                judge.reject(candidate, "")
+                judge.reject(candidate, ASKER)
     return run
 
 

@@ -90,7 +90,7 @@ class SemanticAnswers:
         question = call.question
         if question is None or call.context.directives.no_cache:
             return None
-        candidate = await self._similar.find(question)
+        candidate = await self._similar.find(question, call.context.caller.user_key)
         if candidate is None or not self._similar.allows(candidate):
             return None
         ready = await self._ready(call, candidate)

@@ -97,6 +97,12 @@ def test_what_was_learnt_to_say_the_same_passes_and_nothing_more() -> None:
     assert find_difference(mend, question_of("How do I sell a broken phone?"), learnt) == "opposite"
     longer = question_of("How do I really mend a broken phone?")
     assert find_substitutions(mend, longer) == find_substitutions(longer, mend) == {"really": ""}
+    several = question_of("How do I quickly fix a cracked phone?")
+    assert find_substitutions(mend, several) is None
+    several = question_of("How do I fix a really cracked phone?")
+    assert find_substitutions(mend, several) is None
+    several = question_of("How do I fix a cracked phone really?")
+    assert find_substitutions(mend, several) == {"fix": "mend", "cracked": "broken", "really": ""}
     assert find_substitutions(mend, mend) is None
     assert find_substitutions(mend, question_of("How do I mend a broken phone in the rainy Highlands?")) is None
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from turnout.caching.semantic.differences import Substitutions, find_difference, find_substitutions
 from turnout.caching.semantic.pair_features import pair_features
 from turnout.caching.semantic.promise import LEVELS
+from turnout.caching.semantic.taught_words import TaughtWords, are_unlike
 from turnout.caching.semantic.verifier import PairVerifier
 from turnout.caching.semantic.words import Question, question_of
+from turnout.context import ANONYMOUS, user_key
 from turnout.ports.semantic import Neighbour, SemanticEntry
 
 NEIGHBOURS = 8
@@ -18,10 +20,13 @@ NEIGHBOURS = 8
 LEAST_COMPARED = 0.3
 # What was learnt to say the same is never above the last level.
 LEARNT = LEVELS[-1]
-# An answer that so many questions got which share less than this of their words says nothing about any of them.
+# An answer that so many questions got which are unlike each other says nothing about any of them.
 TELLS_NOTHING = 3
-UNLIKE = 0.4
 MOST_REMEMBERED = 100_000
+# Users with words of their own.
+MOST_VOCABULARIES = 1_000
+# All anonymous callers: what one of them was taught is nothing for another.
+NOBODY = user_key(ANONYMOUS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,10 @@ class _Group:
     answer: bytes
     users: set[str]
 
+    def learn(self, words: Substitutions) -> None:
+        """Counts these words as one, and what stood for them too."""
+        self.words = {word: words.get(other, other) for word, other in self.words.items()} | dict(words)
+
 
 class Candidates:
     """Judges pairs. Remembers, bounded, which words say the same in one group of questions, and which pairs a check or
@@ -57,18 +66,23 @@ class Candidates:
         self._groups: OrderedDict[tuple[bytes, tuple[str, ...]], _Group] = OrderedDict()
         # By an answer's digest: hashes of the words of questions that got it, each unlike the others.
         self._askers: OrderedDict[bytes, list[frozenset[int]]] = OrderedDict()
+        # By scope and user: what his own questions have taught him.
+        self._taught: OrderedDict[tuple[bytes, str], TaughtWords] = OrderedDict()
         # By scope and both contents: whose questions they were.
         self._wrong: OrderedDict[tuple[bytes, tuple[str, ...], tuple[str, ...]], frozenset[str]] = OrderedDict()
 
-    def judge(self, question: Question, scope: bytes, neighbours: Sequence[Neighbour]) -> SimilarCandidate | None:
-        """The most probable would-be hit among these, the nearest first; else the pair to learn from, if any."""
+    def judge(
+        self, question: Question, scope: bytes, neighbours: Sequence[Neighbour], user: str
+    ) -> SimilarCandidate | None:
+        """The most probable would-be hit among these, the nearest first; else the pair to learn from, if any. user: who
+        asks, a `user_key`."""
         learnable = None
         best: SimilarCandidate | None = None
         for neighbour in neighbours:
             entry, other = neighbour.entry, question_of(neighbour.entry.question)
             if (scope, other.content, question.content) in self._wrong:
                 continue
-            known = self._known(scope, other)
+            known = self._known(scope, other, user)
             difference = find_difference(other, question, known)
             if difference not in (None, "word"):
                 continue
@@ -108,9 +122,14 @@ class Candidates:
                 return each.similarity
         return 0.0
 
-    def _known(self, scope: bytes, other: Question) -> Substitutions:
+    def _known(self, scope: bytes, other: Question, user: str) -> Substitutions:
+        """Which words say the same in this group; what the user was taught in others' stands behind it."""
+        taught_words = self._taught.get((scope, user))
+        taught = taught_words.words if taught_words is not None else {}
         group = self._groups.get((scope, other.content))
-        return group.words if group is not None and self._tells(group.answer) else {}
+        if group is None or not self._tells(group.answer):
+            return taught
+        return {**taught, **{word: taught.get(stands, stands) for word, stands in group.words.items()}}
 
     def _tells(self, answer: bytes) -> bool:
         """Whether this answer is not one that all questions get."""
@@ -120,7 +139,7 @@ class Candidates:
         """Notes that this question got this answer, by its digest."""
         words = frozenset(map(hash, question.content))
         askers = self._askers.setdefault(answer, [])
-        if len(askers) < TELLS_NOTHING and all(len(words & each) < UNLIKE * len(words | each) for each in askers):
+        if len(askers) < TELLS_NOTHING and all(are_unlike(words, each) for each in askers):
             askers.append(words)
         self._askers.move_to_end(answer)
         if len(self._askers) > MOST_REMEMBERED:
@@ -134,8 +153,14 @@ class Candidates:
             return
         place = (entry.scope, question_of(entry.question).content)
         group = self._groups.get(place) or _Group({}, answer, set())
-        group.words.update(candidate.learnable)
+        group.learn(candidate.learnable)
         group.users |= {entry.user, user}
+        if user == entry.user != NOBODY:
+            taught_words = self._taught.setdefault((entry.scope, user), TaughtWords())
+            taught_words.note(candidate.learnable, question.content, answer)
+            self._taught.move_to_end((entry.scope, user))
+            if len(self._taught) > MOST_VOCABULARIES:
+                self._taught.popitem(last=False)
         self._groups[place] = self._groups[entry.scope, question.content] = group
         while len(self._groups) > MOST_REMEMBERED:
             self._groups.popitem(last=False)
@@ -148,12 +173,16 @@ class Candidates:
         if candidate.learnable is None and other.content != candidate.question.content:
             # By words that were wrongly learnt.
             self._groups.pop((entry.scope, other.content), None)
+            if (taught_words := self._taught.get((entry.scope, user))) is not None:
+                taught_words.refuse({*other.content} ^ {*candidate.question.content})
         while len(self._wrong) > MOST_REMEMBERED:
             self._wrong.popitem(last=False)
 
     def forget(self, user: str | None) -> None:
         """Forgets the pairs of this user, and what was learnt of them. None: of all."""
         self._askers.clear()
+        for owner in [owner for owner in self._taught if user is None or user == owner[1]]:
+            del self._taught[owner]
         for place in [place for place, group in self._groups.items() if user is None or user in group.users]:
             del self._groups[place]
         for pair in [pair for pair, users in self._wrong.items() if user is None or user in users]:

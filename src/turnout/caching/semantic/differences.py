@@ -7,13 +7,13 @@ both say the same words in the same order, but for courtesy, case, sentence ends
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from turnout.caching.semantic.lexicon import CLASSES, RANKED, Difference
 from turnout.caching.semantic.words import Question
 
 # Of words that a question may be learnt to say otherwise.
-MOST_SUBSTITUTED = 2
+MOST_SUBSTITUTED = 4
 # A word, and what stands for it in the questions of one group; "" for a word that says nothing there.
 Substitutions = Mapping[str, str]
 _NONE: Substitutions = {}
@@ -39,17 +39,41 @@ def find_substitutions(one: Question, other: Question, known: Substitutions = _N
     if find_difference(one, other, known) != "word":
         return None
     mine, others = apply(one.content, known), apply(other.content, known)
-    if len(mine) == len(others):
-        pairs = {(theirs, ours) for ours, theirs in zip(mine, others, strict=True) if ours != theirs}
-        both = {word for pair in pairs for word in pair}
-        # Each word at one place, for one word.
-        single = len(both) == 2 * len(pairs) <= 2 * MOST_SUBSTITUTED
-        return dict(pairs) if single and not both & (set(mine) & set(others)) else None
-    longer, shorter = (mine, others) if len(mine) > len(others) else (others, mine)
-    added = list((Counter(longer) - Counter(shorter)).elements())
-    if len(added) == 1 and tuple(word for word in longer if word != added[0]) == shorter:
-        return {added[0]: ""}
-    return None
+    pairs = _pairs(mine, others)
+    words = [word for pair in pairs or () for word in pair if word]
+    # Each word for one word.
+    if pairs is None or len(pairs) > MOST_SUBSTITUTED or len(set(words)) != len(words):
+        return None
+    return dict(pairs)
+
+
+def _pairs(mine: Sequence[str], others: Sequence[str]) -> set[tuple[str, str]] | None:
+    """Each word that only `others` have and the one in its place, or "" for a word without one; None where more than
+    such words differ."""
+    both = {*mine} & {*others}
+    pairs: set[tuple[str, str]] = set()
+    at, there = 0, 0
+    while at < len(mine) or there < len(others):
+        one, other = _own(mine, at, both), _own(others, there, both)
+        if len(one) == len(other):
+            pairs.update(zip(other, one, strict=True))
+        elif len(one) + len(other) == 1:
+            pairs.add(((*one, *other)[0], ""))
+        else:
+            return None
+        at, there = at + len(one), there + len(other)
+        if mine[at : at + 1] != others[there : there + 1]:
+            return None
+        at, there = at + 1, there + 1
+    return pairs
+
+
+def _own(content: Sequence[str], start: int, both: Container[str]) -> Sequence[str]:
+    """The words from `start` on up to the first of these."""
+    end = start
+    while end < len(content) and content[end] not in both:
+        end += 1
+    return content[start:end]
 
 
 def apply(content: tuple[str, ...], substitutions: Substitutions) -> tuple[str, ...]:

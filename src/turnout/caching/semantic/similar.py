@@ -63,14 +63,14 @@ class SimilarQuestions:
         self._figures = _Figures()
         self._served: OrderedDict[str, tuple[SimilarCandidate, str]] = OrderedDict()
 
-    async def find(self, asked: AskedQuestion) -> SimilarCandidate | None:
+    async def find(self, asked: AskedQuestion, user: str) -> SimilarCandidate | None:
         """The candidate for this question, kept on it too. None where there is none or the embedder failed."""
         self._figures.lookups += 1
         question = question_of(asked.text)
         asked.vector = await self._embed(" ".join(question.words))
         if asked.vector:
             neighbours = self.store.nearest(asked.scope, asked.vector, NEIGHBOURS, self._now())
-            asked.candidate = self._candidates.judge(question, asked.scope, neighbours)
+            asked.candidate = self._candidates.judge(question, asked.scope, neighbours, user)
         return asked.candidate
 
     def allows(self, candidate: SimilarCandidate) -> bool:

@@ -1,0 +1,119 @@
+"""What one user's questions teach: words that say the same in enough of them do so in all."""
+
+from __future__ import annotations
+
+from tests.caching.semantic.test_promise import LEVELS
+from turnout.caching.semantic.candidates import NOBODY, Candidates, SimilarCandidate
+from turnout.caching.semantic.taught_words import ENOUGH_QUESTIONS, TaughtWords
+from turnout.caching.semantic.verifier import SHIPPED, load_verifier
+from turnout.caching.semantic.words import question_of
+from turnout.ports.semantic import Neighbour, SemanticEntry
+
+TOPICS = (
+    "broken phone screen after it fell on stones", "leaking kitchen roof beneath heavy snow in winter",
+    "rotten garden fence made from oak planks", "torn woollen coat with missing brass buttons",
+)  # fmt: skip
+ANN, BOB = "user:ann", "user:bob"
+
+
+def note(taught_words: TaughtWords, number: int, answer: str = "") -> None:
+    words = question_of(f"how do I mend my {TOPICS[number]}").content[3:]
+    taught_words.note({"fix": "mend"}, words, (answer or TOPICS[number]).encode())
+
+
+def test_words_hold_once_enough_questions_taught_them() -> None:
+    """Unlike each other, each with an answer of its own; the same question or answer again teaches no more."""
+    taught_words = TaughtWords()
+    for _ in range(ENOUGH_QUESTIONS):
+        note(taught_words, 0)
+        note(taught_words, 0, "in other words")
+        note(taught_words, 1, TOPICS[0])
+    assert taught_words.words == {}
+    note(taught_words, 1)
+    assert taught_words.words == {}
+    note(taught_words, 2)
+    assert taught_words.words == {"mend": "fix"}
+
+
+def test_what_stands_for_a_word_stands_for_all_that_it_stood_for() -> None:
+    """However they are learnt, one after the other."""
+    taught_words = TaughtWords()
+    for pair in ({"fix": "mend"}, {"patch": "repair"}, {"mend": "patch"}, {"quickly": ""}):
+        for number in range(ENOUGH_QUESTIONS):
+            taught_words.note(pair, question_of(TOPICS[number]).content, TOPICS[number].encode())
+    assert taught_words.words == {"mend": "fix", "patch": "fix", "repair": "fix", "quickly": ""}
+
+
+def test_a_word_that_proved_to_differ_is_learnt_no_more() -> None:
+    """Nor does it hold any longer."""
+    taught_words = TaughtWords()
+    for number in range(3):
+        note(taught_words, number)
+    taught_words.refuse({"mend"})
+    assert taught_words.words == {}
+    for number in range(4):
+        note(taught_words, number)
+    assert taught_words.words == {}
+
+
+def entry(text: str, user: str) -> SemanticEntry:
+    return SemanticEntry(key=text.encode(), scope=b"s", question=text, vector=b"", fresh_until=1e18, user=user)
+
+
+def judged(candidates: Candidates, verb: str, number: int, asker: str, stored_of: str) -> SimilarCandidate | None:
+    """Of a question whose words are but for one those of a stored one."""
+    neighbour = Neighbour(entry(f"How do I mend my {TOPICS[number]}?", stored_of), 0.99)
+    return candidates.judge(question_of(f"How do I {verb} my {TOPICS[number]}?"), b"s", [neighbour], asker)
+
+
+def taught(asker: str, stored_of: str) -> Candidates:
+    """Where checks found that the same serves, in three questions."""
+    candidates = Candidates(load_verifier(SHIPPED))
+    for number in range(3):
+        candidate = judged(candidates, "fix", number, asker, stored_of)
+        assert candidate is not None
+        assert candidate.learnable == {"fix": "mend"}
+        candidates.confirm(candidate, TOPICS[number].encode(), asker)
+    return candidates
+
+
+def is_served(candidate: SimilarCandidate | None) -> bool:
+    return candidate is not None and candidate.learnable is None
+
+
+def test_it_serves_in_a_question_that_nobody_asked_in_these_words() -> None:
+    """At the last level, as all that was learnt; and no other word along with it."""
+    candidates = taught(ANN, ANN)
+    candidate = judged(candidates, "fix", 3, ANN, ANN)
+    assert is_served(candidate)
+    assert candidate is not None
+    assert candidate.probability <= LEVELS[-1]
+    assert not is_served(judged(candidates, "sell", 3, ANN, ANN))
+    assert not is_served(judged(candidates, "paint", 3, ANN, ANN))
+
+
+def test_nobody_is_taught_by_another() -> None:
+    """What one user's questions taught holds for no other's; nor for anonymous callers, whoever they are; nor what the
+    question that another had stored taught."""
+    assert not is_served(judged(taught(ANN, ANN), "fix", 3, BOB, ANN))
+    assert not is_served(judged(taught(NOBODY, NOBODY), "fix", 3, NOBODY, NOBODY))
+    assert not is_served(judged(taught(ANN, BOB), "fix", 3, ANN, ANN))
+
+
+def test_a_wrong_hit_by_it_ends_it() -> None:
+    """In every question, and for good."""
+    candidates = taught(ANN, ANN)
+    wrong = judged(candidates, "fix", 3, ANN, ANN)
+    assert wrong is not None
+    candidates.reject(wrong, ANN)
+    assert not is_served(judged(candidates, "fix", 3, ANN, ANN))
+    assert not candidates._taught[b"s", ANN].words
+
+
+def test_a_purge_of_the_user_takes_it() -> None:
+    """And leaves the others theirs."""
+    candidates = taught(ANN, ANN)
+    candidates.forget(BOB)
+    assert is_served(judged(candidates, "fix", 3, ANN, ANN))
+    candidates.forget(ANN)
+    assert not is_served(judged(candidates, "fix", 3, ANN, ANN))

@@ -57,6 +57,31 @@ def test_rules_and_dashboard_name_what_the_code_counts() -> None:
     assert used <= known
 
 
+def test_compose_mounts_what_is_there_where_it_is_looked_for() -> None:
+    """Pinned images, ports on loopback; the files that Prometheus and Grafana are told of are mounted."""
+    services: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / "compose.yml").read_text("utf-8"))["services"]
+    assert set(services) == {"prometheus", "grafana"}
+    mounted: dict[str, set[str]] = {}
+    for name, service in services.items():
+        assert set(service) <= {"image", "volumes", "ports", "extra_hosts", "environment"}
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d[\w.-]*", service["image"]), name
+        assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in service["ports"]), name
+        for volume in service["volumes"]:
+            source, target, mode = volume.split(":")
+            # The token is the reader's own.
+            assert source == "./status_token" or (FOLDER / source).is_file(), volume
+            assert mode == "ro"
+            mounted.setdefault(name, set()).add(target)
+    prometheus = yaml.safe_load((FOLDER / "prometheus.yml").read_text("utf-8"))
+    told = {f"/etc/prometheus/{file}" for file in prometheus["rule_files"]}
+    for job in prometheus["scrape_configs"]:
+        told.add(str(Path("/etc/prometheus") / job["authorization"]["credentials_file"]))
+    assert told <= mounted["prometheus"]
+    provisioning = yaml.safe_load((FOLDER / "grafana" / "provisioning.yml").read_text("utf-8"))
+    assert [provider["options"]["path"] for provider in provisioning["providers"]] == ["/etc/turnout"]
+    assert "/etc/turnout/turnout.json" in mounted["grafana"]
+
+
 @needs_prometheus
 def test_promtool_plays_each_rule_on_its_fault() -> None:
     """And quiet before it."""

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import fastapi_app
 from tests.support.apps import served, settings
-from tests.support.provider import LoopbackProvider
+from tests.support.provider import USAGE, LoopbackProvider
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TOKEN = "a long random text"
@@ -25,11 +25,18 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def base() -> Iterator[str]:
+def models() -> Iterator[LoopbackProvider]:
+    """The provider, which counts what it is asked."""
+    with LoopbackProvider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def base(models: LoopbackProvider) -> Iterator[str]:
     """An app that has answered some requests; its address."""
-    with pytest.MonkeyPatch.context() as patch, LoopbackProvider() as provider:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TURNOUT_STATUS_TOKEN", TOKEN)
-        config = settings(provider.base_url, status={"token_env": "TURNOUT_STATUS_TOKEN"}, budgets={"total": "1/day"})
+        config = settings(models.base_url, status={"token_env": "TURNOUT_STATUS_TOKEN"}, budgets={"total": "1/day"})
         with served(fastapi_app.mounted(config)) as address:
             with httpx.Client(base_url=address, headers={"x-user-id": "ann"}) as http:
                 for number in range(12):
@@ -80,6 +87,22 @@ def test_the_page_shows_the_figures_of_its_json(base: str, browser: Any, scheme:
     context.new_cdp_session(page).send("Runtime.evaluate", {"expression": axe})
     assert [violation["id"] for violation in page.evaluate("axe.run()")["violations"]] == []
     assert errors == []
+    context.close()
+
+
+def test_the_page_s_figures_are_the_provider_s_own_books(base: str, browser: Any, models: LoopbackProvider) -> None:
+    """What it was asked, at the prices of the settings, is what the page says was paid, to the micro-dollar."""
+    called = models.calls
+    assert called["small"]
+    assert called["large"]
+    tokens = {kind: USAGE[f"{kind}_tokens"] for kind in ("prompt", "completion")}
+    # Micro-dollars a token, as in tests.support.apps.
+    small, large = (tokens["prompt"] * i + tokens["completion"] * o for i, o in ((0.15, 0.6), (3, 12)))
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{base}/turnout/status?token={TOKEN}")
+    page.wait_for_function("document.getElementById('cost').textContent.length > 0")
+    assert page.text_content("#cost") == f"${(called['small'] * small + called['large'] * large) / 1e6:.6f}"
     context.close()
 
 

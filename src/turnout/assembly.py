@@ -166,12 +166,13 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         observer=observer,
         send=sender.send if sender is not None else None,
     )
+    keys = CacheKeys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope)
     collaborators = Collaborators(
         settings=settings,
         clock=clock,
         gate=stores.gate,
         flight_broker=stores.flight_broker,
-        keys=CacheKeys(policy=policy_digest(settings, scorer.version), scope=settings.cache.scope),
+        keys=keys,
         catalog=catalog,
         router=router,
         fitting=Fitting(settings, limits),
@@ -193,7 +194,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
             settings=settings, clock=clock, gate=stores.gate, catalog=catalog, prices=prices, limits=limits
         ),
         budget_alerts=budget_alerts,
-        similar=_similar(settings, clock, stores, plugs.get("embedder")),
+        similar=_similar(settings, clock, stores, keys.policy, plugs.get("embedder")),
     )
     pipeline = Pipeline(collaborators, _cascade(collaborators, scorer, plugs.get("chance") or rng))
     embeddings = EmbeddingsApi(EmbeddingPipeline(collaborators, stores.entries))
@@ -284,14 +285,18 @@ def _model_rates(settings: Settings, clock: Clock, gate: Gate) -> ModelRates | N
 
 
 def _similar(
-    settings: Settings, clock: Clock, stores: Stores, embedder: Callable[[str], Sequence[float]] | None
+    settings: Settings,
+    clock: Clock,
+    stores: Stores,
+    policy: bytes,
+    embedder: Callable[[str], Sequence[float]] | None,
 ) -> SimilarQuestions | None:
     if not (settings.cache.enabled and settings.cache.semantic.enabled):
         return None
     # Imported here: an app without a semantic cache loads nothing of it.
     from turnout.semantic_assembly import build_similar
 
-    return build_similar(settings, clock, stores.semantic(), embedder)
+    return build_similar(settings, clock, stores.semantic(), stores.check_store, policy, embedder)
 
 
 def _stores(settings: Settings, clock: Clock, observer: Observer, gate: Gate | None) -> Stores:

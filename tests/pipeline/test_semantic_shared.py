@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from tests.pipeline.test_semantic import QUESTIONS, REWORDINGS
 from tests.pipeline.world import CHEAP, DEAR, PRICES
 from tests.support.redis_server import RedisServer
 from turnout import Turnout
+from turnout.caching.semantic.verifier import SHIPPED, load_verifier
 from turnout.context import Caller
 from turnout.stores.redis.semantic_store import RedisSemanticStore
 from turnout.testing import FixedScorer, ScriptedProvider
@@ -112,18 +115,87 @@ def test_an_answer_that_is_gone_takes_its_question_along(run: Callable[[Scenario
 
 
 def test_vectors_of_two_embedders_never_meet(run: Callable[[Scenario], None]) -> None:
-    """One question, asked at workers of two embedders whose vectors have the same length: two scopes."""
+    """At workers of two embedders whose vectors have the same length a question is of two scopes."""
 
     def of_one_letter(_: str) -> list[float]:
         return [1.0] * 256
 
     async def scenario(first: Turnout, second: Turnout) -> None:
         other = Turnout(first.settings, provider=ScriptedProvider(), scorer=FixedScorer(0.1), embedder=of_one_letter)
-        for worker, text in ((first, LATER), (second, REWORDED), (other, f"Hey! {LATER}")):
+        for worker, text in ((first, LATER), (second, QUESTIONS[21]), (other, f"Hey! {LATER}")):
             await _ask(worker, text)
         await _store(first).sync()
         scopes = {entry.question: entry.scope for entry in _store(first)._index.entries}  # type: ignore[attr-defined]
-        assert scopes[LATER] == scopes[REWORDED] != scopes[f"Hey! {LATER}"]
+        assert scopes[LATER] == scopes[QUESTIONS[21]] != scopes[f"Hey! {LATER}"]
         await other.aclose()
+
+    run(scenario)
+
+
+def _level(worker: Turnout) -> Any:
+    assert worker._pipeline.semantic is not None
+    return worker._pipeline.semantic.figures()["level"]
+
+
+def _like(worker: Turnout, **semantic: Any) -> Turnout:
+    """A worker that starts now, on the same Redis."""
+    settings = worker.settings
+    settings = replace(settings, cache=replace(settings.cache, semantic=replace(settings.cache.semantic, **semantic)))
+    return Turnout(settings, provider=ScriptedProvider(), scorer=FixedScorer(0.1))
+
+
+async def _asked_once(worker: Turnout) -> None:
+    await worker.complete(f"What else is there, {secrets.token_hex(4)}?", caller=ASKER)
+    await worker._pipeline.drain()
+
+
+def test_what_one_worker_has_checked_all_may_serve_by(run: Callable[[Scenario], None]) -> None:
+    """A worker that has checked nothing itself, and one that starts afterwards: a restart forgets no check. The same
+    counts, each once."""
+
+    async def scenario(first: Turnout, second: Turnout) -> None:
+        late = _like(first)
+        for worker in (first, late):
+            assert _level(worker) is None
+            await _asked_once(worker)
+            assert _level(worker) == _level(second) is not None
+            figures = [w._pipeline.semantic.figures() for w in (worker, second)]  # type: ignore[union-attr]
+            assert figures[0]["checks"] == figures[1]["checks"] > 0
+        await _store(late).sync()
+        assert (await _ask(late, f"Hi! {QUESTIONS[0]} Thank you!")).cache == "semantic"
+        await late.aclose()
+
+    run(scenario)
+
+
+def test_checks_of_another_verifier_open_nothing(run: Callable[[Scenario], None], tmp_path: Path) -> None:
+    """Its probabilities say another thing."""
+
+    async def scenario(first: Turnout, second: Turnout) -> None:
+        verifier = load_verifier(SHIPPED)
+        path = tmp_path / "own.verifier"
+        path.write_text(replace(verifier, intercept=verifier.intercept + 0.1).dumps())
+        other = _like(first, verifier=str(path))
+        await _asked_once(other)
+        assert _level(second) is not None
+        assert _level(other) is None
+        await other.aclose()
+
+    run(scenario)
+
+
+def test_a_purge_of_everything_ends_the_checks_at_every_worker(run: Callable[[Scenario], None]) -> None:
+    """One of a user leaves them: they are sums, and name nobody."""
+
+    async def scenario(first: Turnout, second: Turnout) -> None:
+        await first.purge(user="ann")
+        await _asked_once(first)
+        assert _level(first) is not None
+        await first.purge()
+        assert _level(first) is None
+        second._pipeline.semantic._similar._shared._due = 0.0  # type: ignore[union-attr]
+        await second.complete("And what more?", caller=ASKER)
+        await second._pipeline.drain()
+        assert _level(second) is None
 
     run(scenario)

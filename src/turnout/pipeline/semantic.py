@@ -90,6 +90,8 @@ class SemanticAnswers:
         question = call.question
         if question is None or call.context.directives.no_cache:
             return None
+        if self._similar.is_due():
+            self._learning.start(self._similar.settle())
         candidate = await self._similar.find(question, call.context.caller.user_key)
         if candidate is None or not self._similar.allows(candidate):
             return None
@@ -129,6 +131,8 @@ class SemanticAnswers:
         await self._similar.add(
             question, key=key, user=caller.user_key, endpoint=caller.endpoint, ttl_s=self._settings.cache.ttl_s
         )
+        if candidate is not None:
+            await self._similar.settle()
 
     def report_wrong(self, request_id: str) -> None:
         """A rating said that this request's answer was wrong."""
@@ -214,6 +218,7 @@ class SemanticAnswers:
             return
         agrees = await self._similar.agree(_text(served.body), _text(answer.body))
         self._record(call, candidate, agrees, _text(answer.body), nanos=nano(cost))
+        await self._similar.settle()
 
     def _record(self, call: Call, candidate: SimilarCandidate, agrees: bool, answer: str, *, nanos: int) -> None:
         self._similar.record(candidate, (call.owner or call.context.caller).user_key, agrees=agrees, answer=answer)

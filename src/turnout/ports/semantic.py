@@ -65,3 +65,12 @@ class SemanticStore(Protocol):
     async def close(self) -> None:
         """Ends what it does in the background."""
         ...
+
+
+class CheckStore(Protocol):
+    """Sums how the checks of all workers ended; restarts keep the sums, a purge of everything ends them."""
+
+    async def add(self, name: str, batch: str, counts: Sequence[int]) -> Sequence[int] | None:
+        """Adds to the sums of this name, and returns them, as many; None where the store cannot be asked. batch: an id
+        of its own, so that one sent again counts once."""
+        ...

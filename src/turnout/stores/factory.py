@@ -12,7 +12,7 @@ from turnout.ports.counting import CounterStore
 from turnout.ports.entries import EntryStore
 from turnout.ports.jobs import Jobs
 from turnout.ports.runtime import Clock
-from turnout.ports.semantic import SemanticStore
+from turnout.ports.semantic import CheckStore, SemanticStore
 from turnout.ports.sharing import CircuitStore, FlightBroker, LocalFlightBroker, ShareStore
 from turnout.settings import Redis, Settings
 from turnout.stores.memory.circuit_store import MemoryCircuitStore
@@ -37,6 +37,8 @@ class Stores:
     counter_store: CounterStore
     # Makes the store of questions for semantic answers, to be closed before the gate; it imports numpy.
     semantic: Callable[[], SemanticStore]
+    # None: no other process shares with this one.
+    check_store: CheckStore | None
     # Connects, so that no request waits for it; never raises.
     open: Callable[[], Awaitable[None]]
 
@@ -55,6 +57,7 @@ def stores_from(settings: Settings, clock: Clock, on_change: Callable[[bool, str
         share_store=None,
         counter_store=MemoryCounterStore(clock=clock),
         semantic=partial(_semantic_index, settings),
+        check_store=None,
         open=_open_nothing,
     )
 
@@ -93,6 +96,7 @@ def _redis_semantic(settings: Settings, client: RedisClient, clock: Clock) -> Se
 def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Callable[[bool, str], None]) -> Stores:
     # Imported here: redis-py takes a tenth of a second, and most processes have no Redis.
     from turnout.stores.failover import FailoverGate
+    from turnout.stores.redis.check_store import RedisCheckStore
     from turnout.stores.redis.circuit_store import RedisCircuitStore
     from turnout.stores.redis.client import RedisClient
     from turnout.stores.redis.counter_store import RedisCounterStore
@@ -117,6 +121,7 @@ def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Cal
         share_store=RedisShareStore(client),
         counter_store=RedisCounterStore(client, clock=clock),
         semantic=partial(_redis_semantic, settings, client, clock),
+        check_store=RedisCheckStore(client),
         open=gate.open,
     )
 

@@ -142,7 +142,8 @@ GAUGES: Final[Mapping[str, Metric]] = {
     "store_up": Metric(name="turnout_store_up", help="0 while Redis is lost to this process"),
     "drift": Metric(name="turnout_drift_distance", help="How far the last scores are from the training logs'"),
     "semantic_estimate": Metric(
-        name="turnout_semantic_error_estimate", help="The error rate among this process' checks of semantic hits"
+        name="turnout_semantic_error_estimate",
+        help="The error rate among the checks of semantic hits, with Redis those of all workers",
     ),
     "semantic_bound": Metric(
         name="turnout_semantic_error_bound", help="What that error rate is below, but for a chance of 2 %"

@@ -24,7 +24,7 @@ LEARNT = LEVELS[-1]
 TELLS_NOTHING = 3
 MOST_REMEMBERED = 100_000
 # Users with words of their own.
-MOST_VOCABULARIES = 1_000
+MOST_TAUGHT = 1_000
 # All anonymous callers: what one of them was taught is nothing for another.
 NOBODY = user_key(ANONYMOUS)
 
@@ -159,7 +159,7 @@ class Candidates:
             taught_words = self._taught.setdefault((entry.scope, user), TaughtWords())
             taught_words.note(candidate.learnable, question.content, answer)
             self._taught.move_to_end((entry.scope, user))
-            if len(self._taught) > MOST_VOCABULARIES:
+            if len(self._taught) > MOST_TAUGHT:
                 self._taught.popitem(last=False)
         self._groups[place] = self._groups[entry.scope, question.content] = group
         while len(self._groups) > MOST_REMEMBERED:

@@ -9,6 +9,7 @@ looked at after each check, and a level whose rate is too high opens at some tim
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 # A level from the highest on; what was learnt to say the same counts at the last.
 LEVELS = (0.9, 0.75, 0.5)
@@ -49,6 +50,8 @@ class Promise:
         self.max_error = max_error
         self._checks = [0] * len(LEVELS)
         self._wrong = [0] * len(LEVELS)
+        # Of each level its checks, then the wrong ones: those that `take` has not given yet.
+        self._untaken = [0] * (2 * len(LEVELS))
         self._open = [max_error >= 1.0] * len(LEVELS)
 
     def allows(self, probability: float) -> bool:
@@ -61,7 +64,25 @@ class Promise:
             if probability >= level:
                 self._checks[place] += 1
                 self._wrong[place] += not agrees
+                self._untaken[place] += 1
+                self._untaken[len(LEVELS) + place] += not agrees
                 self._open[place] = self._is_kept(place)
+
+    def take(self) -> Sequence[int]:
+        """What was counted since the last time: of each level its checks, then of each the wrong ones."""
+        taken, self._untaken = self._untaken, [0] * (2 * len(LEVELS))
+        return taken
+
+    def replace(self, sums: Sequence[int]) -> None:
+        """Counts these in the place of all that `take` has given. sums: as `take` gives them."""
+        counts = [count + since for count, since in zip(sums, self._untaken, strict=True)]
+        self._checks, self._wrong = counts[: len(LEVELS)], counts[len(LEVELS) :]
+        self._open = [self._is_kept(place) for place in range(len(LEVELS))]
+
+    def forget(self) -> None:
+        """Begins anew."""
+        self.take()
+        self.replace([0] * (2 * len(LEVELS)))
 
     def _is_kept(self, place: int) -> bool:
         if not 0 < self.max_error < 1:

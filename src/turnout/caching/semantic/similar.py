@@ -13,6 +13,7 @@ from typing import Any
 from turnout.caching.semantic.candidates import NEIGHBOURS, Candidates, SimilarCandidate
 from turnout.caching.semantic.comparison import LEAST_SIMILARITY, digest, may_agree, plain
 from turnout.caching.semantic.promise import Promise
+from turnout.caching.semantic.shared_promise import SharedPromise
 from turnout.caching.semantic.words import LONGEST_TEXT, question_of
 from turnout.ports.semantic import Embedder, SemanticEntry, SemanticStore
 
@@ -42,7 +43,7 @@ class _Figures:
 
 class SimilarQuestions:
     """One process' questions and what it knows about them. vectors: what names the embedder; the vectors of two names
-    are never compared. now: seconds since 1970."""
+    are never compared. now: seconds since 1970. shared: None where no other process shares the promise."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class SimilarQuestions:
         candidates: Candidates,
         promise: Promise,
         now: Callable[[], float],
+        shared: SharedPromise | None = None,
     ) -> None:
         self._embedder = embedder
         self.vectors = vectors
@@ -60,6 +62,7 @@ class SimilarQuestions:
         self._candidates = candidates
         self.promise = promise
         self._now = now
+        self._shared = shared
         self._figures = _Figures()
         self._served: OrderedDict[str, tuple[SimilarCandidate, str]] = OrderedDict()
 
@@ -124,6 +127,15 @@ class SimilarQuestions:
         else:
             self._candidates.reject(candidate, user)
 
+    def is_due(self) -> bool:
+        """Whether `settle` is to be called, though nothing was checked: others may have checked."""
+        return self._shared is not None and self._shared.is_due(self._now())
+
+    async def settle(self) -> None:
+        """Brings the promise in step with the other workers'."""
+        if self._shared is not None:
+            await self._shared.settle()
+
     def report_wrong(self, request_id: str) -> None:
         """A rating said that this request's answer was wrong: where it was a semantic hit, its pair goes and counts."""
         served = self._served.pop(request_id, None)
@@ -134,6 +146,10 @@ class SimilarQuestions:
     async def purge(self, *, user: str | None, endpoint: str | None) -> None:
         """Forgets the questions and pairs of this user (a `user_key`) at this endpoint; None: of all."""
         self._candidates.forget(user)
+        if user is None and endpoint is None:
+            self.promise.forget()
+            if self._shared is not None:
+                self._shared.forget()
         # What it remembers of texts is nobody's in particular.
         question_of.cache_clear()
         for request_id in [
@@ -145,7 +161,8 @@ class SimilarQuestions:
         await self.store.purge(user=user, endpoint=endpoint)
 
     def figures(self) -> dict[str, Any]:
-        """What the status page shows: of this process since it began. Rates are null of none."""
+        """What the status page shows: the promise of all workers with Redis; look-ups and hits of this process since it
+        began. Rates are null of none."""
         figures, promise = self._figures, self.promise
         return {
             "max_error": promise.max_error,

@@ -11,7 +11,7 @@ from turnout.pipeline.cascade import CascadeCalls
 from turnout.ports.runtime import Clock
 from turnout.ports.scoring import Scorer
 from turnout.quota.fitting import Fitting
-from turnout.routing.cascade_policy import CascadePolicy
+from turnout.routing.cascade_policy import CascadePolicy, SecondOpinion
 from turnout.routing.factory import DEFAULT_SHARE
 from turnout.routing.share_control import ShareControl
 from turnout.settings import Settings
@@ -40,11 +40,20 @@ def build_cascade(
     if verifier.refused and cascade.mode == "on":
         log.warning("routing.cascade is refused, and requests are routed by their question: %s", verifier.refused)
         return None
+    opinion: SecondOpinion | None = None
+    if cascade.second_sample == "auto":
+        opinion = getattr(verifier, "second_opinion", None)
+        if opinion is None:
+            raise SettingsError(
+                f'routing.cascade.second_sample = "auto": the scorer {settings.routing.scorer!r} was not trained on '
+                'second cheap answers; train one on logs that hold them, or leave it "off"'
+            )
     policy = CascadePolicy(
         verifier,
         target=_target(settings, verifier),
         mode=cascade.mode,
         max_held_share=cascade.max_held_share,
+        second_opinion=opinion,
         chance=chance,
     )
     return CascadeCalls(policy, settings=settings, clock=clock, chain=chain, fitting=fitting)

@@ -78,7 +78,8 @@ class Decision:
     switch_usd, switch_gain_usd: what leaving its conversation's model was estimated to cost and to be worth, in USD;
     None where no conversation was held against the score, or prices are unknown.
     verdict, verdict_score, verdict_threshold: of the cheap answer, doubted from the threshold on, each in [0, 1];
-    escalation_propensity: the chance that it was to be asked again. None where none was verified.
+    escalation_propensity: the chance that it was to be asked again; second_agrees: whether a second cheap answer came
+    to the same. None where none was verified, or none was asked for or came.
     """
 
     tier: Tier
@@ -96,6 +97,7 @@ class Decision:
     verdict_score: float | None = None
     verdict_threshold: float | None = None
     escalation_propensity: float | None = None
+    second_agrees: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,8 @@ class Attempt:
     `usage` is None where the provider never reported it and nothing was received. `sent`: whether anything of it may
     have reached the model. `written`: the most tokens that can have been written when its caller left a stream in the
     middle, where the stream told how far it was. `dropped`: the caller's parameters that were left out because they
-    change no answer. tier: `none` for a model that stands in none.
+    change no answer. tier: `none` for a model that stands in none. second_sample: made beside the request's first one,
+    for the sake of its verdict alone.
     """
 
     model: str
@@ -170,6 +173,7 @@ class Attempt:
     written: int | None = None
     dropped: tuple[str, ...] = ()
     operation: Operation = "chat"
+    second_sample: bool = False
 
 
 SkipReason = Literal[

@@ -3,52 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from tests.pipeline.world import CHEAP, DEAR, PRICES, SPARE, World
+from tests.pipeline.cascade_world import models_of, run, world
+from tests.pipeline.world import CHEAP, DEAR, SPARE, World
 from tests.support.fixed_verifier import RIGHT, WRONG, VerifyingScorer
-from turnout import Turnout
 from turnout.attempt_errors import ProviderFailed
 from turnout.errors import SettingsError
 from turnout.openai.requests import from_call
-from turnout.testing import Hangs, ManualClock, Says, ScriptedProvider
-
-DEARER = {"input_usd_per_million": 10, "output_usd_per_million": 100}
-
-
-def world(scorer: VerifyingScorer | None = None, *, mode: str = "on", chance: float = 0.5, **sections: Any) -> World:
-    cascade = {"mode": mode, **sections.pop("cascade", {})}
-    routing = {"cascade": cascade, **sections.pop("routing", {"threshold": 0.5})}
-    config = {
-        "tiers": {"cheap": {"models": [CHEAP, SPARE]}, "expensive": {"models": [DEAR]}},
-        "models": {CHEAP: dict(PRICES), SPARE: dict(PRICES), DEAR: dict(DEARER)},
-        "retry": {"attempts": 1},
-        "routing": routing,
-        **sections,
-    }
-    clock, scorer = ManualClock(), scorer or VerifyingScorer()
-    provider = ScriptedProvider(clock=clock)
-    provider.say(DEAR, Says("dear"))
-    turnout = Turnout(config, clock=clock, provider=provider, scorer=scorer, chance=lambda: chance)
-    return World(turnout, provider, clock, scorer)
-
-
-def run(scenario: Callable[[World], Awaitable[None]], scorer: VerifyingScorer | None = None, **sections: Any) -> None:
-    async def main() -> None:
-        here = world(scorer, **sections)
-        await scenario(here)
-        await here.turnout.aclose()
-        assert here.provider.open == 0
-        assert len(asyncio.all_tasks()) == 1
-
-    asyncio.run(main())
-
-
-def models_of(outcome: Any) -> list[str]:
-    return [attempt.model for attempt in outcome.attempts]
+from turnout.testing import Hangs, Says
 
 
 def test_a_good_answer_is_verified_and_a_doubtful_one_asked_again() -> None:
@@ -287,12 +252,14 @@ def settings_error(scorer: Any, **cascade: Any) -> str:
 
 
 def test_what_cannot_be_served_is_refused_at_start(caplog: pytest.LogCaptureFixture) -> None:
-    """No verifier, another model's verifier, what is not built; a refused verifier is warned of and not acted on."""
+    """No verifier, another model's verifier, one that knows no pairs; a refused one is warned of and not acted on."""
     bare = VerifyingScorer()
     del bare.verifier
     assert "turnout train --cascade" in settings_error(bare)
     assert "openai/other" in settings_error(VerifyingScorer(cheap_model="openai/other"))
-    assert "second_sample" in settings_error(None, second_sample="auto")
+    alone = settings_error(VerifyingScorer(opinion=False, cheap_model=CHEAP), second_sample="auto")
+    assert "second_sample" in alone
+    assert "second cheap answers" in alone
     assert "mode" in settings_error(None, mode="always")
     world(VerifyingScorer(cheap_model=CHEAP))
     assert caplog.text == ""

@@ -10,15 +10,31 @@ from turnout.testing import FixedScorer
 WRONG, RIGHT = "wrong", "right"
 
 
+class FixedOpinion:
+    """Doubts an answer whose second one is another. asked: the pairs that it was given."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def pays(self, question_score: float, threshold: float) -> bool:
+        return question_score < 0.5
+
+    def verify(self, query: Query, question_gain: float, answer: str, second: str, threshold: float) -> Verdict:
+        self.asked.append((answer, second))
+        score = 0.2 if answer == second else 0.8
+        return Verdict(score=score, expected_gain=score - 0.5, threshold=threshold, second_agrees=answer == second)
+
+
 class FixedVerifier:
     """Doubts what holds WRONG; sends a question "straight" or "cheap" where its score says so."""
 
     price_ratio = 16.7
 
-    def __init__(self, *, refused: str = "", cheap_model: str = "") -> None:
+    def __init__(self, *, refused: str = "", cheap_model: str = "", opinion: bool = True) -> None:
         self.refused = refused
         self.cheap_model = cheap_model
         self.asked: list[str] = []
+        self.second_opinion: FixedOpinion | None = FixedOpinion() if opinion else None
 
     def verify(self, query: Query, question_gain: float, answer: str, threshold: float = 1.0) -> Verdict:
         self.asked.append(answer)
@@ -35,6 +51,6 @@ class FixedVerifier:
 class VerifyingScorer(FixedScorer):
     """Scores by words of the question: hard .9, straight .99, trivial .01, else .1."""
 
-    def __init__(self, *, refused: str = "", cheap_model: str = "") -> None:
+    def __init__(self, *, refused: str = "", cheap_model: str = "", opinion: bool = True) -> None:
         super().__init__(0.1, scores={"hard": 0.9, "straight": 0.99, "trivial": 0.01})
-        self.verifier = FixedVerifier(refused=refused, cheap_model=cheap_model)
+        self.verifier = FixedVerifier(refused=refused, cheap_model=cheap_model, opinion=opinion)

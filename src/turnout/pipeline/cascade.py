@@ -22,6 +22,7 @@ from turnout.routing.cascade_policy import CascadePolicy, Judgement
 from turnout.settings import Settings
 from turnout.upstream.call_trace import CallTrace, UpstreamCall
 from turnout.upstream.chain import Chain
+from turnout.upstream.second_sample import SecondSample, text_of
 
 # What a caller's own deadline leaves for serving the cheap answer, in seconds.
 SERVING_S = 0.05
@@ -33,12 +34,14 @@ _OUTAGES = (UpstreamUnavailable, Overloaded, DeadlineExceeded)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CascadePlan:
     """first: the decision to make the cheap call by. expensive: who is asked where its answer is doubted. question: the
-    decision by the question alone. verifies: False where only a straight way was chosen."""
+    decision by the question alone. verifies: False where only a straight way was chosen. asks_twice: whether a second
+    cheap answer is asked for beside the first."""
 
     first: Decision
     question: Decision
     expensive: tuple[str, ...] = ()
     verifies: bool = True
+    asks_twice: bool = False
 
 
 class CascadeCalls:
@@ -71,7 +74,11 @@ class CascadeCalls:
         if way == "straight":
             return CascadePlan(first=_going(decision, "expensive", expensive), question=decision, verifies=False)
         return CascadePlan(
-            first=_going(decision, "cheap", cheap), question=decision, expensive=expensive, verifies=way == "verify"
+            first=_going(decision, "cheap", cheap),
+            question=decision,
+            expensive=expensive,
+            verifies=way == "verify",
+            asks_twice=way == "verify" and _varies(call) and self._policy.asks_twice(decision.score, *_demands(call)),
         )
 
     def drop(self, plan: CascadePlan) -> None:
@@ -96,14 +103,14 @@ class CascadeCalls:
             progress, trace = flight.progress, flight.progress.trace
             held: list[Body] = []
             try:
-                body, exact = await self._first(upstream_call(plan.first), flight, held)
+                body, exact, beside = await self._first(plan, call, upstream_call(plan.first), flight, held)
             except _OUTAGES:
                 if not self._policy.acts or plan.question.tier == "cheap":
                     raise
                 # The question alone would have asked the expensive tier.
                 progress.decision, trace.serving = plan.question, None
                 return await ask(replace(upstream_call(plan.question), covered=False), flight)
-            judgement = self._judge(plan, call, trace, body)
+            judgement = self._judge(plan, call, trace, body, beside)
             kept = progress.decision = self._judged(plan, judgement)
             waits = judgement.escalates if judgement is not None else plan.question.tier == "expensive"
             if waits and plan.expensive:
@@ -117,7 +124,29 @@ class CascadeCalls:
             if not waits:
                 self.drop(plan)
 
-    async def _first(self, call: UpstreamCall, flight: AnswerFlight, held: list[Body]) -> tuple[Body, bool]:
+    async def _first(
+        self, plan: CascadePlan, call: Call, first: UpstreamCall, flight: AnswerFlight, held: list[Body]
+    ) -> tuple[Body, bool, str | None]:
+        """The cheap answer, whether it says exactly what its chunks do, and the second one's text, if any."""
+        if not plan.asks_twice:
+            return *await self._cheap(first, flight, held), None
+        trace = flight.progress.trace
+        async with SecondSample(self._chain, self._clock, self._beside(call, first), trace) as second:
+            body, exact = await self._cheap(first, flight, held)
+            known = trace.serving is not None and trace.serving.model == self._cheap_model
+            return body, exact, await second.text() if known else None
+
+    def _beside(self, call: Call, first: UpstreamCall) -> UpstreamCall:
+        return replace(
+            first,
+            candidates=first.candidates[:1],
+            deadline=self._in_time(call, first.deadline),
+            afford=call.reservation.set_aside,
+            covered=False,
+            second_sample=True,
+        )
+
+    async def _cheap(self, call: UpstreamCall, flight: AnswerFlight, held: list[Body]) -> tuple[Body, bool]:
         trace = flight.progress.trace
         if not flight.streamed:
             return await self._chain.complete(call, trace), True
@@ -154,21 +183,25 @@ class CascadeCalls:
 
     def _further(self, upstream_call: UpstreamCall, call: Call) -> UpstreamCall:
         """The second call: of the expensive tier alone, not covered by what is reserved, in time for the caller."""
-        own = call.context.directives.deadline_s
-        deadline = upstream_call.deadline
-        if own is not None:
-            deadline = min(deadline, call.context.started + own - SERVING_S)
+        deadline = self._in_time(call, upstream_call.deadline)
         candidates = tuple(each for each in upstream_call.candidates if each.tier == "expensive")
         return replace(upstream_call, candidates=candidates, deadline=deadline, covered=False)
 
-    def _judge(self, plan: CascadePlan, call: Call, trace: CallTrace, body: Body) -> Judgement | None:
+    def _in_time(self, call: Call, deadline: float) -> float:
+        """The deadline, or the caller's own one where that is sooner: in time to be answered."""
+        own = call.context.directives.deadline_s
+        return deadline if own is None else min(deadline, call.context.started + own - SERVING_S)
+
+    def _judge(
+        self, plan: CascadePlan, call: Call, trace: CallTrace, body: Body, second: str | None
+    ) -> Judgement | None:
         """None where the verifier knows nothing of such an answer: another model's, or no text."""
-        text = _text_of(body)
+        text = text_of(body)
         if trace.serving is None or trace.serving.model != self._cheap_model or text is None:
             return None
         query = Query(messages=call.request.messages, tag=call.request.tag, endpoint=call.context.caller.endpoint)
         gain = plan.question.expected_gain or 0.0
-        return self._policy.judge(query, gain, text, *_demands(call))
+        return self._policy.judge(query, gain, text, *_demands(call), second=second)
 
     def _judged(self, plan: CascadePlan, judgement: Judgement | None) -> Decision:
         if judgement is None:
@@ -181,6 +214,7 @@ class CascadeCalls:
             verdict_score=verdict.score,
             verdict_threshold=verdict.threshold,
             escalation_propensity=judgement.propensity,
+            second_agrees=verdict.second_agrees,
         )
 
     def _takes(self, call: Call, decision: Decision) -> bool:
@@ -208,8 +242,7 @@ def _going(decision: Decision, tier: Any, candidates: tuple[str, ...]) -> Decisi
     return replace(decision, tier=tier, candidates=candidates)
 
 
-def _text_of(body: Body) -> str | None:
-    choices: Any = body.get("choices") or [{}]
-    message = choices[0].get("message") or {}
-    content = message.get("content")
-    return content if isinstance(content, str) and not message.get("tool_calls") else None
+def _varies(call: Call) -> bool:
+    """Whether a second answer may be another one; and whether it may be asked for: a job holds one place."""
+    params = call.request.params
+    return params.get("temperature") != 0 and params.get("seed") is None and call.context.job is None

@@ -114,7 +114,7 @@ class Delivery:
             head,
             lambda: state.outcome,
             include_usage=state.call.request.include_usage,
-            cost=lambda: total(attempt.cost_usd for attempt in (state.trace.attempts if state.trace else ())),
+            cost=lambda: total(attempt.cost_usd for attempt in (state.trace.paid if state.trace else ())),
         )
 
     def replay(self, state: CallState, ready: ReadyAnswer, listened_s: float) -> AnswerStream:

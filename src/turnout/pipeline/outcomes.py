@@ -159,7 +159,7 @@ def received_usage(state: CallState) -> Usage:
 
 def _outcome(state: CallState, spent: Times, **fields: Any) -> Outcome:
     trace, call = state.trace, state.call
-    attempts = tuple(trace.attempts) if trace is not None else ()
+    attempts = tuple(trace.paid) if trace is not None else ()
     firsts = [attempt.first_chunk_s for attempt in attempts if attempt.first_chunk_s is not None]
     fields.setdefault("cache_key", call.key)
     return Outcome(

@@ -132,6 +132,9 @@ class Reservation:
         self._offers: tuple[tuple[ServedTier, int], ...] = ()
         self._fits = 0
         self._reserved = 0
+        self._reserved_tokens = 0
+        # Of what is reserved, for second samples alone.
+        self._aside = (0, 0)
         self._states: tuple[BudgetState, ...] = ()
         self._refused = False
 
@@ -141,7 +144,7 @@ class Reservation:
             return ask
         if self.bounded and not self._offers:
             self._offers = self._price_tiers()
-            tokens = max(bound.tokens for bound in self._bounds.values())
+            tokens = self._reserved_tokens = max(bound.tokens for bound in self._bounds.values())
             self._rates = tuple(
                 replace(claim, amount=tokens) if claim.unit == "tokens" else claim for claim in self._rates
             )
@@ -203,19 +206,25 @@ class Reservation:
         """Asked before each retry and fallback: whether its worst case fits, topping up. None: nothing is bounded."""
         if not self.bounded:
             return None
-        reserved_tokens = max(bound.tokens for bound in self._bounds.values())
 
         async def fits(candidate: Candidate) -> bool:
-            nonlocal reserved_tokens
-            bound, attempts = self._bound(candidate.model), self._bounded_attempts(trace)
-            cost = max(0, cost_of(attempts) + bound.cost - self._reserved)
-            tokens = max(0, tokens_of(attempts) + bound.tokens - reserved_tokens)
-            if (cost or tokens) and not await self._top_up(cost, tokens):
-                return False
-            reserved_tokens += tokens
-            return True
+            bound, attempts = self._bound(candidate.model), self._bounded(trace.attempts)
+            aside_cost, aside_tokens = self._aside
+            cost = max(0, cost_of(attempts) + bound.cost - (self._reserved - aside_cost))
+            tokens = max(0, tokens_of(attempts) + bound.tokens - (self._reserved_tokens - aside_tokens))
+            return not (cost or tokens) or await self._top_up(cost, tokens)
 
         return fits
+
+    async def set_aside(self, candidate: Candidate) -> bool:
+        """Whether one call of this model fits beside others that may be under way; its worst case is topped up."""
+        if not self.bounded:
+            return True
+        bound = self._bound(candidate.model)
+        if not await self._top_up(bound.cost, bound.tokens):
+            return False
+        self._aside = (self._aside[0] + bound.cost, self._aside[1] + bound.tokens)
+        return True
 
     def output_caps(self, models: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Parameters to send to each model where something is reserved: a cap on its output, and none above its own."""
@@ -232,7 +241,7 @@ class Reservation:
         """What the gate is given when the call is over: the real cost, or the worst case where no usage came."""
         if not self.bounded:
             return Settlement(key=key, lease=self.lease, store=store)
-        attempts = self._bounded_attempts(trace)
+        attempts = self._bounded(trace.paid)
         for attempt, bound in attempts:
             if above_bound(attempt, bound):
                 self._shared.warn_above(attempt.model)
@@ -286,8 +295,8 @@ class Reservation:
             self._shared.largest_output(model),
         )
 
-    def _bounded_attempts(self, trace: CallTrace) -> list[tuple[Attempt, CostBound]]:
-        return [(attempt, self._bound(attempt.model)) for attempt in trace.attempts]
+    def _bounded(self, attempts: Sequence[Attempt]) -> list[tuple[Attempt, CostBound]]:
+        return [(attempt, self._bound(attempt.model)) for attempt in attempts]
 
     def _covers(self, tier: Tier) -> bool:
         return not self._budgets or tier in (offer[0] for offer in self._offers[self._fits :])
@@ -296,4 +305,5 @@ class Reservation:
         if not await self._shared.gate.top_up(self.lease, cost, tokens):
             return False
         self._reserved += cost
+        self._reserved_tokens += tokens
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from turnout.ports.scoring import Query
 from turnout.routing.held_share import HeldShare
@@ -26,9 +26,22 @@ class Judgement:
     propensity: float
 
 
+class SecondOpinion(Protocol):
+    """What a second cheap answer to the same question tells of the first. Part of a verifier."""
+
+    def pays(self, question_score: float, threshold: float) -> bool:
+        """Whether it is expected to be worth its price, at this threshold of the verifier's score."""
+        ...
+
+    def verify(self, query: Query, question_gain: float, answer: str, second: str, threshold: float) -> Verdict:
+        """What is to be thought of the answer, on the scale of the verifier's own verdicts."""
+        ...
+
+
 class CascadePolicy:
     """target: a fixed threshold of the verifier's score, or what keeps a share of answers asked again. acts: False in
-    shadow, where nothing but chance escalates. chance: uniform in [0, 1)."""
+    shadow, where nothing but chance escalates. second_opinion: None where none is asked for. chance: uniform in [0, 1).
+    """
 
     def __init__(
         self,
@@ -37,9 +50,11 @@ class CascadePolicy:
         target: float | ShareControl,
         mode: Literal["shadow", "on"],
         max_held_share: float,
+        second_opinion: SecondOpinion | None = None,
         chance: Callable[[], float],
     ) -> None:
         self._verifier = verifier
+        self._second_opinion = second_opinion
         self._target = target
         self.acts = mode == "on"
         self._held = HeldShare(max_held_share)
@@ -53,11 +68,27 @@ class CascadePolicy:
             return way
         return way if self._held.take() else None
 
+    def asks_twice(self, question_score: float, pacing_factor: float, least_threshold: float) -> bool:
+        """Whether a second cheap answer is expected to be worth its price."""
+        opinion = self._second_opinion
+        return opinion is not None and opinion.pays(question_score, self._threshold(pacing_factor, least_threshold))
+
     def judge(
-        self, query: Query, question_gain: float, answer: str, pacing_factor: float, least_threshold: float
+        self,
+        query: Query,
+        question_gain: float,
+        answer: str,
+        pacing_factor: float,
+        least_threshold: float,
+        *,
+        second: str | None = None,
     ) -> Judgement:
-        """What is thought of this answer, and what follows."""
-        verdict = self._verifier.verify(query, question_gain, answer, self._threshold(pacing_factor, least_threshold))
+        """What is thought of this answer, and what follows. second: another answer to the same question, if any."""
+        threshold = self._threshold(pacing_factor, least_threshold)
+        if second is None or self._second_opinion is None:
+            verdict = self._verifier.verify(query, question_gain, answer, threshold)
+        else:
+            verdict = self._second_opinion.verify(query, question_gain, answer, second, threshold)
         rejected = not verdict.accepted
         self._count(verdict.score, rejected and self.acts, pacing_factor)
         if rejected:

@@ -32,11 +32,13 @@ WIDTH = len(NAMES) + 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """score: the answer's rank among those of the logs, in [0, 1]; high is doubtful. expected_gain: what the expensive
-    answer is expected to be better by, in [-1, 1]. accepted: whether the score is below the threshold."""
+    answer is expected to be better by, in [-1, 1]. accepted: whether the score is below the threshold. second_agrees:
+    whether a second answer came to the same; None where there was none."""
 
     score: float
     expected_gain: float
     threshold: float
+    second_agrees: bool | None = None
 
     @property
     def accepted(self) -> bool:

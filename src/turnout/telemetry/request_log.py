@@ -216,6 +216,7 @@ def _outcome_fields(outcome: Outcome) -> dict[str, Any]:
             "verdict_score": decision.verdict_score,
             "verdict_threshold": decision.verdict_threshold,
             "escalation_propensity": decision.escalation_propensity,
+            "second_agrees": decision.second_agrees,
         }
         if decision is not None
         else {"group": outcome.endpoint}
@@ -254,5 +255,6 @@ def _attempt_fields(attempt: Attempt) -> dict[str, Any]:
         "status": attempt.status,
         "duration_s": attempt.duration_s,
         "cost_usd": float(attempt.cost_usd),
+        "second_sample": attempt.second_sample or None,
     }
     return {name: value for name, value in fields.items() if value is not None}

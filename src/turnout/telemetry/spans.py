@@ -153,6 +153,7 @@ def _attempt_attributes(attempt: Attempt) -> dict[str, Attribute]:
             names.ERROR_TYPE: attempt.error,
             names.STATUS_CODE: attempt.status,
             names.DROPPED_PARAMS: attempt.dropped or None,
+            names.SECOND_SAMPLE: attempt.second_sample or None,
         }
     )
 
@@ -172,6 +173,7 @@ def _decision_attributes(decision: Decision) -> dict[str, Attribute]:
             names.VERDICT_SCORE: decision.verdict_score,
             names.VERDICT_THRESHOLD: decision.verdict_threshold,
             names.ESCALATION_PROPENSITY: decision.escalation_propensity,
+            names.SECOND_AGREES: decision.second_agrees,
         }
     )
 

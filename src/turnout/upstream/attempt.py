@@ -82,6 +82,7 @@ class AttemptInProgress:
         deadline_s: float,
         warned: set[str],
         redactor: Redactor,
+        second_sample: bool = False,
     ) -> None:
         self.slot = slot
         self.model = model
@@ -97,6 +98,7 @@ class AttemptInProgress:
         self._deadline_s = deadline_s
         self._warned = warned
         self._redactor = redactor
+        self._second_sample = second_sample
         self._fair = True
         self._error: AttemptError | None = None
         self._error_kind: str | None = None
@@ -241,6 +243,7 @@ class AttemptInProgress:
             written=self._written if self._error_kind == CANCELLED else None,
             dropped=self.call.progress.dropped,
             operation=self.call.operation,
+            second_sample=self._second_sample,
         )
         self._trace.trying_since = None
         self._trace.attempts.append(attempt)

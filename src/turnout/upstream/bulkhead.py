@@ -105,8 +105,13 @@ class Bulkhead:
     async def enter(self, candidate: Candidate, call: UpstreamCall, trace: CallTrace) -> CallSlot | Unavailable:
         """A slot, waited for where none is free, in turn by user. Raises TimeoutError at the deadline."""
         limit = self._limits[candidate.model]
+        if call.second_sample and limit.is_busy:
+            # Its place is for calls whose answers are served.
+            return Unavailable(reason="full", retry_after_s=None)
         rates = self._rates if self._rates is not None and self._rates.limits(candidate.model) else None
         by = call.deadline if call.job is None else min(call.deadline, self._clock.monotonic() + JOB_WAITS_S)
+        if call.second_sample:
+            by = self._clock.monotonic()
         rate_by = by if rates is None else self._rate_by(candidate, call, by)
         if rates is not None and (wait_s := rates.wait_s(candidate.model)) > rate_by - self._clock.monotonic():
             return Unavailable(reason="rate", retry_after_s=wait_s)

@@ -49,7 +49,8 @@ class UpstreamCall:
     covered: whether the reservation covers the first candidate's first call.
     own: parameters sent to one model alone, by its name. user: whose turn it is where places are waited for.
     tokens: asked where a model's tokens are limited. job: what it is made for, where nobody waits for the answer.
-    inputs: of embeddings, in place of messages.
+    inputs: of embeddings, in place of messages. second_sample: made beside the request's first call, which it is not to
+    hinder: tried once, where places are free.
     """
 
     messages: tuple[Message, ...]
@@ -66,6 +67,7 @@ class UpstreamCall:
     inputs: tuple[Input, ...] = ()
     tokens: TokenCounts | None = None
     job: RunningJob | None = None
+    second_sample: bool = False
 
 
 class TokenCounts(Protocol):
@@ -84,7 +86,7 @@ class CallTrace:
     """The record of one call, true at any time, also after a cancellation. Seconds.
 
     answer: the whole answer that a stream's chunks made, once it has ended well.
-    exact: whether it says just what they do.
+    exact: whether it says just what they do. beside: the record of a second sample; its time is another's.
     """
 
     def __init__(self) -> None:
@@ -97,6 +99,13 @@ class CallTrace:
         self.dropped: tuple[str, ...] = ()
         self.trying_since: float | None = None
         self.waiting_since: float | None = None
+        self.beside: CallTrace | None = None
+        self._listened_s = 0.0
+
+    @property
+    def paid(self) -> list[Attempt]:
+        """All attempts, those beside the others included."""
+        return self.attempts if self.beside is None else [*self.attempts, *self.beside.attempts]
 
     def serve(self, candidate: Candidate, dropped: tuple[str, ...]) -> None:
         """Notes who answers, and which parameters were left out for it."""
@@ -105,7 +114,17 @@ class CallTrace:
     def inference_s(self, now: float) -> float:
         """Time spent in attempts, the one under way included."""
         ended = sum(attempt.duration_s for attempt in self.attempts)
-        return ended + (now - self.trying_since if self.trying_since is not None else 0.0)
+        return ended + self._listened_s + (now - self.trying_since if self.trying_since is not None else 0.0)
+
+    @contextmanager
+    def listening(self, clock: Clock) -> Iterator[None]:
+        """The block waits for what is asked beside: time in attempts, too."""
+        since = self.trying_since = clock.monotonic()
+        try:
+            yield
+        finally:
+            self._listened_s += clock.monotonic() - since
+            self.trying_since = None
 
     @contextmanager
     def waiting(self, clock: Clock) -> Iterator[None]:

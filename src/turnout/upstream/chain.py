@@ -155,7 +155,7 @@ class Chain:
                 yield slot
                 tried += 1
                 fault = failures.last
-                if fault is None or not fault.retryable:
+                if fault is None or not fault.retryable or request.second_sample:
                     break
                 if not await self._backed_off(request, trace, candidate, tried, fault):
                     break
@@ -291,6 +291,7 @@ class Chain:
             deadline_s=self._settings.retry.deadline_s,
             warned=self._warned,
             redactor=self._redactor,
+            second_sample=request.second_sample,
         )
 
 

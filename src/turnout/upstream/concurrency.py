@@ -27,6 +27,11 @@ class ConcurrencyLimit:
         """Whether anybody waits who is no job."""
         return bool(self._requests)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether half of its slots are taken, or anybody waits for one."""
+        return bool(self.waiting) or 2 * self.taken >= self._most
+
     def take_now(self) -> bool:
         """Takes a slot that is free at once, where nobody waits for it already."""
         if self.waiting or self.taken >= self._most:

@@ -42,11 +42,12 @@ def build_cascade(
         return None
     opinion: SecondOpinion | None = None
     if cascade.second_sample == "auto":
-        opinion = getattr(verifier, "second_opinion", None)
+        opinion = getattr(scorer, "second_opinion", None)
         if opinion is None:
             raise SettingsError(
                 f'routing.cascade.second_sample = "auto": the scorer {settings.routing.scorer!r} was not trained on '
-                'second cheap answers; train one on logs that hold them, or leave it "off"'
+                "second cheap answers that told something; train it on logs with a column second_answer "
+                '(`turnout train --cascade`), or leave it "off"'
             )
     policy = CascadePolicy(
         verifier,

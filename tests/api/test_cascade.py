@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cascade_logs import answer, trained
+from tests.support.cascade_logs import answer, trained, trained_on_pairs
 from tests.support.redis_server import RedisServer
 from tests.support.status_doors import DOORS, Behind
 from turnout.testing import Says, ScriptedProvider
@@ -102,3 +102,25 @@ def test_messages_go_by_the_same_cascade(door: str) -> None:
         assert reply.json()["content"][0]["text"] == "Forty-two"
     finally:
         here.close()
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_second_cheap_answer_is_asked_for_by_a_file_that_knows_pairs(agrees: bool, tmp_path: Path) -> None:
+    """Trained, switched on, served: the doubt comes of the pair alone, and both cheap calls are on the bill."""
+    path, said = tmp_path / "log.jsonl", "The answer is 42"
+    provider = ScriptedProvider(
+        {SMALL: [Says(said), Says(said if agrees else "The answer is 57")], LARGE: [Says("Yes")]}
+    )
+    cascade = {"mode": "on", "second_sample": "auto", "max_held_share": 1.0}
+    sections = {"routing": {"threshold": 0.6, "cascade": cascade}, "status": {}, "log": {"path": str(path)}}
+    here = Behind("asgi", provider, trained_on_pairs().fitted.scorer, **sections)
+    try:
+        reply = here.ask("POST", "/v1/chat/completions", **asked())
+        assert reply.headers["x-turnout-verdict"] == ("accepted" if agrees else "rejected")
+        assert reply.json()["choices"][0]["message"]["content"] == (said if agrees else "Yes")
+    finally:
+        here.close()
+    line = json.loads(path.read_text().splitlines()[0])
+    assert line["second_agrees"] is agrees
+    assert [each.get("second_sample", False) for each in line["attempts"]] == [*([False] * (1 if agrees else 2)), True]
+    assert float(line["cost_usd"]) == pytest.approx(sum(float(each["cost_usd"]) for each in line["attempts"]))

@@ -56,8 +56,8 @@ def test_agreement_is_read_with_the_answer() -> None:
         assert other.outcome.cost_usd == sum(attempt.cost_usd for attempt in other.outcome.attempts)
 
     twice(scenario, scorer)
-    assert scorer.verifier.second_opinion is not None
-    assert scorer.verifier.second_opinion.asked == [("42", "42"), ("42", "43")]
+    assert scorer.second_opinion is not None
+    assert scorer.second_opinion.asked == [("42", "42"), ("42", "43")]
     assert scorer.verifier.asked == []
 
 

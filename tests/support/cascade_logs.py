@@ -35,3 +35,22 @@ def rows(count: int = 120, *, telling: bool = True, seed: int = 3) -> list[dict[
 def trained(*, telling: bool = True, cheap_model: str = "openai/small") -> FittedCascade:
     """A scorer with its verifier."""
     return train_cascade(Logs.from_rows(rows(telling=telling), answers=True), cheap_model=cheap_model)
+
+
+def paired(made: list[dict[str, Any]], seed: int = 5) -> list[dict[str, Any]]:
+    """These rows with a second answer each: right ones agree. Half of the wrong ones look right."""
+    chance = random.Random(seed)
+
+    def said(row: dict[str, Any]) -> str:
+        total = sum(int(word.strip("?")) for word in row["prompt"].split() if word.strip("?").isdigit())
+        if row["cheap_quality"] > 0.5:
+            return f"The answer is {total}"
+        return f"{chance.choice(['The answer is', 'I am not sure, maybe'])} {total + chance.randrange(1, 30)}"
+
+    return [{**row, "cheap_answer": said(row), "second_answer": said(row)} for row in made]
+
+
+@cache
+def trained_on_pairs(cheap_model: str = "openai/small") -> FittedCascade:
+    """A scorer with its verifier, which knows pairs of answers."""
+    return train_cascade(Logs.from_rows(paired(rows()), answers=True), cheap_model=cheap_model)

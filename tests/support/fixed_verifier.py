@@ -30,11 +30,10 @@ class FixedVerifier:
 
     price_ratio = 16.7
 
-    def __init__(self, *, refused: str = "", cheap_model: str = "", opinion: bool = True) -> None:
+    def __init__(self, *, refused: str = "", cheap_model: str = "") -> None:
         self.refused = refused
         self.cheap_model = cheap_model
         self.asked: list[str] = []
-        self.second_opinion: FixedOpinion | None = FixedOpinion() if opinion else None
 
     def verify(self, query: Query, question_gain: float, answer: str, threshold: float = 1.0) -> Verdict:
         self.asked.append(answer)
@@ -53,4 +52,5 @@ class VerifyingScorer(FixedScorer):
 
     def __init__(self, *, refused: str = "", cheap_model: str = "", opinion: bool = True) -> None:
         super().__init__(0.1, scores={"hard": 0.9, "straight": 0.99, "trivial": 0.01})
-        self.verifier = FixedVerifier(refused=refused, cheap_model=cheap_model, opinion=opinion)
+        self.verifier = FixedVerifier(refused=refused, cheap_model=cheap_model)
+        self.second_opinion: FixedOpinion | None = FixedOpinion() if opinion else None

@@ -75,6 +75,13 @@ def trained(summary: dict[str, Any]) -> str:
         f"{_percent(summary['cost_at_97'])} {COSTS} (by the question {_percent(summary['cost_at_97_question'])}), "
         f"at a price ratio of {summary['price_ratio']:.1f}"
     )
+    second = summary.get("second", {})
+    if "apgr" in second:
+        lines.append(
+            f"a second cheap answer agrees in {_percent(second['agreeing'])} of {second['rows']} rows: APGR "
+            f"{_figure(second['apgr'])} with it, {_figure(second['apgr_first_alone'])} without "
+            "([routing.cascade] second_sample)"
+        )
     if summary["refused"]:
         return "\n".join([*lines, f"the cascade is refused, and the file routes by the question: {summary['refused']}"])
     added = f"{100 * summary['added']:+.1f} % of the gap at equal cost"

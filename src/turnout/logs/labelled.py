@@ -18,7 +18,7 @@ from turnout.logs.bad_rows import BadRows
 from turnout.logs.columns import Columns
 from turnout.logs.files import Broken, Row
 from turnout.logs.reader import LogReader, broken_by
-from turnout.logs.rows import Numbers, OneSided, cheap_answer_of, group_of, numbers_of, prompt_or_messages, query_of
+from turnout.logs.rows import Numbers, OneSided, cheap_answers_of, group_of, numbers_of, prompt_or_messages, query_of
 from turnout.logs.values import scale_flag
 from turnout.ports.scoring import Query
 from turnout.routing.tags import identity
@@ -45,7 +45,8 @@ class Logs:
     were read, where only a sample of them is held (0: all are). most_bad: what is wrong with most rows, where more
     were skipped than are good; else "". understood: how each file was read, in one line each.
     weight: what a row counts for, [n]; all 1 where the logs tell none. answers: the cheap tier's, [n], "" where a row
-    holds none; None where they were not asked for. cheap_models: whose they are, as far as the rows tell.
+    holds none; None where they were not asked for. second_answers: other ones of that model, likewise. cheap_models:
+    whose they are, as far as the rows tell.
     """
 
     queries: list[Query]
@@ -60,6 +61,7 @@ class Logs:
     most_bad: str = ""
     understood: list[str] = field(default_factory=list)
     answers: list[str] | None = None
+    second_answers: list[str] | None = None
     cheap_models: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
@@ -111,6 +113,7 @@ class Logs:
             self.cheap[at], self.expensive[at], self.cheap_usd[at], self.expensive_usd[at],
             weights=None if self.weights is None else self.weights[at],
             answers=None if self.answers is None else [self.answers[row] for row in at],
+            second_answers=None if self.second_answers is None else [self.second_answers[row] for row in at],
             cheap_models=self.cheap_models,
         )  # fmt: skip
 
@@ -212,7 +215,7 @@ class _Gathering:
         self._cheap_models: set[str] = set()
         self._most = most
         self._chance = random.Random(seed)
-        self._held: list[tuple[int, Query, Numbers, str]] = []
+        self._held: list[tuple[int, Query, Numbers, tuple[str, str]]] = []
         self.bad = BadRows()
         self._off_scale, self._lowest, self._highest = 0, math.inf, -math.inf
         self._good = 0
@@ -224,7 +227,7 @@ class _Gathering:
                 raise ValueError(row.reason)
             numbers = numbers_of(row)
             prompt, group = prompt_or_messages(row), group_of(row)
-            answer, model = cheap_answer_of(row) if self._answers else ("", "")
+            answer, model, second = cheap_answers_of(row) if self._answers else ("", "", "")
             # Of a plain text nothing more can be wrong; a conversation is looked into even where it is not kept.
             query = None if isinstance(prompt, str) else query_of(prompt, group)
         except ValueError as error:
@@ -241,7 +244,7 @@ class _Gathering:
         if model and len(self._cheap_models) < MODELS_NAMED:
             self._cheap_models.add(model)
         if at is not None:
-            held = (self._good, query or query_of(prompt, group), numbers, answer)
+            held = (self._good, query or query_of(prompt, group), numbers, (answer, second))
             self._held[at : at + 1] = [held]
 
     def _note_scale(self, grade: float | None) -> None:
@@ -277,6 +280,7 @@ class _Gathering:
             [query for _, query, _, _ in held],
             cheap, expensive, cheap_usd, expensive_usd,
             self.bad.named, self.bad.skipped, self._good, weights, self.bad.warning(self._good),
-            answers=[answer for _, _, _, answer in held] if self._answers else None,
+            answers=[answers[0] for _, _, _, answers in held] if self._answers else None,
+            second_answers=[answers[1] for _, _, _, answers in held] if self._answers else None,
             cheap_models=frozenset(self._cheap_models),
         )  # fmt: skip

@@ -88,10 +88,10 @@ def group_of(row: Mapping[str, Any]) -> str:
     return _checked_unicode(str(tag), "group")
 
 
-def cheap_answer_of(row: Mapping[str, Any]) -> tuple[str, str]:
-    """The cheap tier's answer and its model, each "" where it is not told. Raises ValueError."""
+def cheap_answers_of(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The cheap tier's answer, its model and a second answer of it, each "" where it is not told. Raises ValueError."""
     found = []
-    for name in ("cheap_answer", "cheap_model"):
+    for name in ("cheap_answer", "cheap_model", "second_answer"):
         value = row.get(name)
         if is_missing(value):
             found.append("")
@@ -99,7 +99,7 @@ def cheap_answer_of(row: Mapping[str, Any]) -> tuple[str, str]:
         if isinstance(value, list | dict | bytes):
             raise ValueError(f"{name} is a {type(value).__name__}, not a text")
         found.append(_checked_unicode(str(value), name))
-    return found[0], found[1]
+    return found[0], found[1], found[2]
 
 
 def prompt_of(row: Mapping[str, Any]) -> Any:

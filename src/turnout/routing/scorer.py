@@ -25,6 +25,7 @@ from turnout.routing.features import NAMES, Floats, Hashes, Reading, read_featur
 from turnout.routing.novelty import Novelty
 from turnout.routing.rank_scale import RankScale
 from turnout.routing.scorer_header import Header
+from turnout.routing.second_opinion import AgreementVerifier
 from turnout.routing.tags import SYSTEM, with_known_tag
 from turnout.routing.tokens import Meaning
 from turnout.routing.trees import Trees
@@ -54,6 +55,10 @@ class FileScorer:
             raise ArtifactError("a damaged scorer file: its numbers do not fit together; train it again")
         # None in a file that was trained without the cheap answers.
         self.verifier = None if header.cascade is None else Verifier(header.cascade, file.arrays)
+        # None in a file that was trained without second cheap answers.
+        self.second_opinion: AgreementVerifier | None = None
+        if self.verifier is not None and header.cascade is not None and header.cascade.second is not None:
+            self.second_opinion = AgreementVerifier(self.verifier, header.cascade, file.arrays)
         self._by_tag = {
             tag: (self.rank(self._mean_gain + net), max(-1.0, min(1.0, self._mean_gain + self._tag_gains[tag])))
             for tag, net in self._tags.items()

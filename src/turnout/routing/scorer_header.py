@@ -72,6 +72,8 @@ class CascadeHeader:
     tree_depth: int
     keep_quality: Sequence[tuple[float, float]]
     summary: Mapping[str, Any]
+    # Of a second cheap answer; None in a file that was trained without them.
+    second: SecondHeader | None = None
 
     @classmethod
     def of(cls, given: Any) -> CascadeHeader:
@@ -93,7 +95,27 @@ class CascadeHeader:
             tree_depth=_count(fields, "tree_depth"),
             keep_quality=_kept(fields),
             summary=_mapping(fields.get("summary", {}), "summary"),
+            second=SecondHeader.of(fields["second"]) if fields.get("second") is not None else None,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondHeader:
+    """Weights of the first answer's expected gain, and of its agreement with a second one."""
+
+    intercept: float
+    slope: float
+    agreement: float
+
+    @classmethod
+    def of(cls, given: Any) -> SecondHeader:
+        """Raises KeyError where something is missing, ValueError where it is not what it should be."""
+        fields = _mapping(given, "second")
+        return cls(**{name: _number(fields, name) for name in ("intercept", "slope", "agreement")})
+
+    def gain(self, first: float, *, agrees: bool) -> float:
+        """The expected gain. first: of the first answer alone."""
+        return self.intercept + self.slope * first + (self.agreement if agrees else 0.0)
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

@@ -22,6 +22,20 @@ def bin_of(score: float) -> int:
     return min(BINS - 1, max(0, int(score * BINS)))
 
 
+def second_pays(
+    score: float,
+    threshold_gain: float,
+    gains: NDArray[np.float64],
+    pair_gains: NDArray[np.float64],
+    price_ratio: float,
+) -> bool:
+    """Whether a second cheap answer is worth its price. gains, pair_gains: what was said of answers to questions of
+    each eighth without it and with it, [BINS, QUANTILES]."""
+    at = bin_of(score)
+    alone, together = (float(np.maximum(each[at] - threshold_gain, 0.0).mean()) for each in (gains, pair_gains))
+    return threshold_gain > 0 and together - alone > threshold_gain / price_ratio
+
+
 def way_of(score: float, threshold_gain: float, gains: NDArray[np.float64], price_ratio: float) -> Way:
     """gains: what the verifier said of answers to questions of each eighth, [BINS, QUANTILES], ascending. The cheap
     answer goes unverified only where no answer to such a question, nor to one of the eighth above, was refused."""

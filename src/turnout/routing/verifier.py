@@ -120,9 +120,21 @@ class Verifier:
                 return threshold
         return 0.0
 
+    @property
+    def gains(self) -> Floats:
+        """What it said of answers to questions of each eighth of the scores, [BINS, QUANTILES], ascending."""
+        return self._gains
+
+    def gain_at(self, score: float) -> float:
+        """The expected gain of an answer with this score."""
+        return self._header.gain_slope * self._scale.gain(score) + self._header.gain_intercept
+
+    def score_at(self, gain: float) -> float:
+        """The score of an answer with this expected gain."""
+        return self._scale.rank((gain - self._header.gain_intercept) / self._header.gain_slope)
+
     def way(self, question_score: float, threshold: float) -> Way:
         """Cheap only, expensive straight, or cheap and then verified, at this threshold of the verifier's score."""
         if not 0.0 < threshold < 1.0:
             return "straight" if threshold <= 0.0 else "cheap"
-        gain = self._header.gain_slope * self._scale.gain(threshold) + self._header.gain_intercept
-        return way_of(question_score, gain, self._gains, self._header.price_ratio)
+        return way_of(question_score, self.gain_at(threshold), self._gains, self._header.price_ratio)

@@ -23,6 +23,7 @@ from turnout.training.estimators import Forest, Linear, RankLinear, flattened
 from turnout.training.fit import Fitted, Progress
 from turnout.training.folds import texts_of
 from turnout.training.scorer_file import QUALITIES, calibration, gain_ranks
+from turnout.training.second_fit import FittedSecond, fit_second
 from turnout.training.verifier_fit import SHARES, FittedVerifier, fit_verifier, with_answers
 
 # gpt-4o to gpt-4o-mini.
@@ -150,6 +151,10 @@ def _file_part(
         "keep_quality": _thresholds(verifier.repeats, logs, arrays),
         "summary": summary,
     }
+    second = fit_second(verifier, slope, offset, summary["price_ratio"])
+    if isinstance(second, FittedSecond):
+        header["second"], arrays["second_gains"] = second.header, second.gains
+    summary["second"] = second.summary if isinstance(second, FittedSecond) else {"refused": second}
     return header, {f"{PREFIX}{name}": array for name, array in arrays.items()}
 
 

@@ -116,23 +116,18 @@ def test_what_is_noted_is_bounded() -> None:
 
 
 def test_the_next_outage_shares_what_this_one_left() -> None:
-    """Of limits and of budgets, before Redis says anything."""
+    """Before Redis says anything."""
 
     async def scenario() -> None:
         here, last_states = Outage(), LastStates()
         rates = (RateState(claim=RATE, remaining=10, reset_s=9), RateState(claim=TOKENS, remaining=500, reset_s=9))
-        budgets = (
-            BudgetState(claim=DAY, spent=600, reserved=0, start=0, end=4_000_000_000),
-            BudgetState(claim=ROLLING, spent=600, reserved=0, start=0, end=1000),
-        )
-        last_states.record(rates, budgets, 990)
+        last_states.record(rates, (), 990)
         await here.settle(await here.admit(), cost=30, tokens=20)
         await here.admit()
         for report in here.close()[0]:
             last_states.subtract(report)
-        share = local_ask(ASK, 1, last_states, 1000, at=1001, budgets=True)
+        share = local_ask(ASK, 1, last_states, None, at=1001)
         assert [claim.limit for claim in share.rates] == [8, 480]
-        assert [claim.limit for claim in share.budgets] == [270, 270]
 
     asyncio.run(scenario())
 

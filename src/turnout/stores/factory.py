@@ -106,7 +106,7 @@ def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Cal
     client = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=redis.timeout_s)
     bounds = Bounds(max_entries=settings.cache.max_entries, max_bytes=settings.cache.max_bytes)
     gate = FailoverGate(
-        shared=RedisGate(client, bounds, clock.monotonic),
+        shared=RedisGate(client, bounds, clock.monotonic, spends_alone=settings.budgets.on_outage == "local"),
         local=lambda: _memory_gate(settings, clock),
         clock=clock,
         budgets_local=settings.budgets.on_outage == "local",

@@ -1,8 +1,8 @@
 """The Gate in Redis, replaced by one in the memory of this process during an outage, so that no request is lost.
 
 Meanwhile the cache and the flights are this process' own. Of what was left of each rate limit it admits its share among
-the workers seen in the last minute, and budgets refuse unless the settings let a share of what was left be spent. What
-was admitted and spent so is told to Redis before it is used again.
+the workers seen in the last minute, and budgets refuse unless the settings let a worker spend what Redis set aside for
+it. What was admitted and spent so is told to Redis before it is used again.
 """
 
 from __future__ import annotations
@@ -86,9 +86,10 @@ class FailoverGate:
 
     async def _enter_locally(self, ask: Ask) -> Entry:
         last_states, now, at = self._shared.last_states, self._clock.time(), self._clock.monotonic()
-        # A worker to which Redis never reported how a budget stands has no share of it.
-        has_share = self._budgets_local and last_states.knows(ask.budgets)
-        share = local_ask(ask, self._shared.workers, last_states, now, at=at, budgets=has_share)
+        # A worker for which Redis never set aside anything of a budget spends nothing of it.
+        allowed = [self._shared.allowances.amount(claim, now, at) for claim in ask.budgets]
+        has_share = self._budgets_local and all(allowed)
+        share = local_ask(ask, self._shared.workers, last_states, allowed if has_share else None, at=at)
         prefix = self._lease_prefix
         entry = with_claims_of(ask, share, await self._local.enter(share))
         verdict = entry.verdict
@@ -107,6 +108,7 @@ class FailoverGate:
     def _note_admitted(self, ask: Ask, lease: str | None, cost: int) -> None:
         if ask.rates or ask.budgets:
             self._book.record(ask, lease, cost)
+            self._shared.allowances.frozen = True
             self._probing.start()
 
     async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
@@ -201,6 +203,7 @@ class FailoverGate:
             with suppress(StoreUnreachable):
                 await self._report_owed()
                 await self._settle_owed()
+                await self._shared.give_allowances_back()
         await self._shared.close()
         await self._local.close()
 
@@ -258,6 +261,7 @@ class FailoverGate:
             self._adopted.update(leases)
             for report in reports:
                 self._shared.last_states.subtract(report)
+                self._shared.allowances.subtract(report)
             self._renew_local()
         while self._reports:
             report = self._reports[0]
@@ -265,6 +269,7 @@ class FailoverGate:
                 await self._shared.report(report)
             if self._reports and self._reports[0] is report:
                 self._reports.popleft()
+        self._shared.allowances.frozen = bool(self._book)
 
     async def _settle_owed(self) -> None:
         while self._unsettled:
@@ -278,8 +283,10 @@ class FailoverGate:
     def _end_outage(self) -> None:
         """Uses Redis again. The local answers are dropped: they miss what was purged or stored elsewhere."""
         if self._outage.active:
-            self._renew_local()
             self._outage.end()
+            # What was admitted while the last report was under way is still to be told.
+            if not self._book:
+                self._renew_local()
             log.warning("Redis is used again")
             self._on_change(True, "")
 

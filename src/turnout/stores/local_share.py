@@ -36,20 +36,11 @@ class LastStates:
             self._put(self._budgets, _budget_account(budget.claim), budget)
 
     def subtract(self, report: Report) -> None:
-        """Notes what this process took by itself of what was left: in the next outage it is gone."""
+        """Notes what this process took by itself of what was left of limits: in the next outage it is gone."""
         for claim, amounts in report.rates:
             if (known := self._rates.get(_rate_account(claim))) is not None:
                 left = max(0, known[0].remaining - sum(amount for _, amount in amounts))
                 self._put(self._rates, _rate_account(claim), (replace(known[0], remaining=left), report.at))
-        spent = [(claim, sum(amount for _, amount in amounts)) for claim, _, amounts in report.budgets]
-        spent += [(claim, call.cost) for _, call in report.calls for claim in call.budgets]
-        for budget, cost in spent:
-            if (state := self._budgets.get(_budget_account(budget))) is not None:
-                self._budgets[_budget_account(budget)] = replace(state, spent=state.spent + cost)
-
-    def knows(self, claims: Sequence[BudgetClaim]) -> bool:
-        """Returns whether Redis has reported how each of these budgets stands."""
-        return all(_budget_account(claim) in self._budgets for claim in claims)
 
     def _put(self, states: OrderedDict[tuple[object, ...], State], account: tuple[object, ...], state: State) -> None:
         states[account] = state
@@ -73,16 +64,6 @@ class LastStates:
             return None
         return claim.limit if at - known[1] >= claim.window_s else known[0].remaining
 
-    def remaining(self, claim: BudgetClaim, now: float) -> int:
-        """Returns what remained of this budget by its last state, in nano-USD; all of it in a new window, nothing
-        where Redis was never asked for it: others may have spent it."""
-        state = self._budgets.get(_budget_account(claim))
-        if state is None:
-            return 0
-        if state.end + (claim.rolling_s or 0) <= now:
-            return claim.limit
-        return max(0, claim.limit - state.spent - state.reserved)
-
 
 def _rate_account(claim: RateClaim) -> tuple[object, ...]:
     return (claim.policy, claim.key, claim.unit, claim.window_s, claim.limit)
@@ -100,14 +81,15 @@ def _calendar(claim: BudgetClaim) -> str:
     return "day" if days < 2 else "week" if days < 10 else "month"
 
 
-def local_ask(ask: Ask, workers: int, last_states: LastStates, now: float, *, at: float, budgets: bool) -> Ask:
-    """Returns the Ask with this process' share of what was left of each limit and budget; without budgets where they
-    are not kept locally (`budgets` is False). now: seconds since 1970; at: monotonic seconds."""
+def local_ask(ask: Ask, workers: int, last_states: LastStates, allowed: Sequence[int] | None, *, at: float) -> Ask:
+    """Returns the Ask with this process' share of what was left of each limit, and what it may spend of each budget;
+    without budgets where they are not kept locally. allowed: nano-USD, in the order of the budgets; None: nothing.
+    at: monotonic seconds."""
     rates = tuple(replace(c, limit=_rate_share(c, workers, last_states.remaining_rate(c, at))) for c in ask.rates)
-    if not budgets:
+    if allowed is None:
         return replace(ask, rates=rates, budgets=(), worst=())
-    shares = tuple(replace(c, limit=last_states.remaining(c, now) // workers) for c in ask.budgets)
-    return replace(ask, rates=rates, budgets=shares)
+    budgets = tuple(replace(c, limit=amount) for c, amount in zip(ask.budgets, allowed, strict=True))
+    return replace(ask, rates=rates, budgets=budgets)
 
 
 def _rate_share(claim: RateClaim, workers: int, left: int | None) -> int:

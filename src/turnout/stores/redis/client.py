@@ -36,12 +36,14 @@ class LoopClient:
 
 class RedisClient:
     """The clients of a process. Requests raise StoreUnreachable where Redis does not reply within `timeout_s`,
-    connecting included. restore: called with the connection to a Redis that came back empty."""
+    connecting included. restore: called with the connection to a Redis that came back empty. yield_allowance: called
+    with the name of the account whose allowance another worker needs."""
 
     def __init__(self, *, url: str, prefix: str, timeout_s: float, scripts: Scripts | None = None) -> None:
         root = f"{{{prefix}}}"
         self.access = RedisAccess(connect_by(url, root), root, scripts or Scripts(), REPLY_SHARE * timeout_s)
         self.restore: Callable[[StoreConnection], Awaitable[None]] | None = None
+        self.yield_allowance: Callable[[str], Awaitable[None]] | None = None
         # Redis takes a new name whenever it is found empty.
         self.redis_name: bytes | None = None
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopClient] = weakref.WeakKeyDictionary()
@@ -52,12 +54,17 @@ class RedisClient:
         client = self._clients.get(loop)
         if client is None or client.pid != os.getpid():
             client = self._clients[loop] = LoopClient(self.access, self._note_redis_name)
+            client.flights.on_yield = self._yield_allowance
         return client
 
     async def _note_redis_name(self, connection: StoreConnection, name: bytes) -> None:
         before, self.redis_name = self.redis_name, name
         if self.restore is not None and before not in (None, name):
             await self.restore(connection)
+
+    async def _yield_allowance(self, account: str) -> None:
+        if self.yield_allowance is not None:
+            await self.yield_allowance(account)
 
     async def close(self) -> None:
         """Closes the running event loop's client."""

@@ -17,7 +17,7 @@ States = dict[str, Any]
 MILLIONTHS = 1_000_000
 
 
-def encode_claims(ask: Ask) -> str:
+def encode_claims(ask: Ask, *, worker: str = "", session: str = "", patient: bool = False) -> str:
     """Returns an Ask's claims as enter.lua reads them, one JSON object; "" where there are none."""
     if not (ask.rates or ask.budgets or ask.circuits or ask.share_store):
         return ""
@@ -29,6 +29,9 @@ def encode_claims(ask: Ask) -> str:
             "lease_ms": round(ask.lease_s * 1000),
             "circuits": ask.circuits,
             "share": ask.share_store,
+            "worker": worker,
+            "session": session,
+            "patient": patient,
         },
         separators=(",", ":"),
     )
@@ -101,6 +104,11 @@ def decode_states(ask: Ask, reply: bytes) -> States:
         },
         "debt": int(value["debt"]) / MILLIONTHS if ask.share_store else None,
     }
+
+
+def decode_allowances(reply: bytes) -> Sequence[Sequence[str]]:
+    """Returns the allowances that enter.lua granted, in the order of the budgets; none where it made no call."""
+    return list(json.loads(reply)["allowances"]) if reply else ()
 
 
 def encode_pin(pin: PinUpdate | None) -> tuple[str | bytes | int, ...]:

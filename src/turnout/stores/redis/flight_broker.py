@@ -6,12 +6,13 @@ Only on demand, so that a flight nobody follows costs nothing. Messages, between
     frame <follower> <number from 0>\\n<frame>                                  to the follower
     end <follower> <count of frames>                                           to the follower
     lost <follower>                                                            to the follower: no flight has that lease
+    yield\\n<account>                                                           another worker needs our allowance of it
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +36,10 @@ class _HeldLease:
 
 
 class RedisFlightBroker:
-    """The FlightBroker of one event loop. A follower is known by a name that its own session gave out."""
+    """The FlightBroker of one event loop. A follower is known by a name that its own session gave out. on_yield: called
+    with the account whose allowance another worker needs."""
+
+    on_yield: Callable[[str], Coroutine[Any, Any, None]]
 
     def __init__(self, session: RedisSession) -> None:
         self._session = session
@@ -115,6 +119,8 @@ class RedisFlightBroker:
             case ["end", follower, number]:
                 if buffer := self._buffers.get(follower):
                     buffer.put(int(number), None)
+            case ["yield"]:
+                self._start(self.on_yield(body.decode()))
             case ["lost", follower]:
                 if buffer := self._buffers.get(follower):
                     buffer.fail("no process makes this call")

@@ -6,6 +6,9 @@ Cluster runs the scripts too, on the one shard that has that tag. Time is Redis'
 
 from __future__ import annotations
 
+import asyncio
+import os
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +18,7 @@ from typing import Any
 from turnout.context import endpoint_name
 from turnout.ports.admission import Ask, Entry, Lead, Settlement, Store, Stored, StoredPin
 from turnout.ports.limits import BudgetState
+from turnout.stores.allowances import Allowances
 from turnout.stores.batches import batched
 from turnout.stores.local_share import LastStates
 from turnout.stores.outage_book import Report
@@ -27,6 +31,11 @@ from turnout.stores.redis.heartbeat import HOLD_S
 # Accounts that one script restores, answers that one checks for a purge, vectors that one reads or writes: so that
 # none holds Redis up.
 BATCH = 200
+# How often a call waits for allowances that others were asked for, and how long each time: they are there within a few
+# milliseconds, or their workers need them.
+RECALLS = 2
+RECALL_S = 0.02
+_RECALLED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +50,27 @@ class RedisGate:
     """The Gate of all processes that share a Redis. Raises StoreUnreachable where it does not reply in time.
 
     last_states: of each limit and budget, as Redis last returned them. on_unanswered: called with what gives back an
-    admission whose answer never came, to be settled when Redis is used again.
+    admission whose answer never came, to be settled when Redis is used again. allowances: what Redis set aside of
+    budgets for this process, where `spends_alone`.
     """
 
-    def __init__(self, client: RedisClient, bounds: Bounds, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        client: RedisClient,
+        bounds: Bounds,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        spends_alone: bool = False,
+    ) -> None:
         self._client = client
         self._monotonic = monotonic
         self._bounds = bounds
         self.last_states = LastStates()
         self.on_unanswered: Callable[[Settlement], None] = self._forget
-        client.restore = self._restore
+        client.restore, client.yield_allowance = self._restore, self._yield
+        self.allowances = Allowances()
+        self._spends_alone = spends_alone
+        self._worker, self._pid = "", 0
 
     def _forget(self, settlement: Settlement) -> None:
         self.flights.forget(settlement.lease)
@@ -70,16 +90,21 @@ class RedisGate:
         lease = here.session.new_name()
         here.flights.expect(lease)
         try:
-            verdict, detail, states, packed, redis_name, count, pin, pin_age = await here.session.run(
-                "enter",
-                lease,
-                ask.key or b"",
-                ask.lookup + 2 * ask.collapse,
-                -1 if ask.max_age_s is None else round(ask.max_age_s * 1000),
-                round(HOLD_S * 1000),
-                codec.encode_claims(ask),
-                ask.pin,
-            )
+            for recalls in range(RECALLS, -1, -1):
+                sent_at = self._monotonic()
+                verdict, detail, states, packed, redis_name, count, pin, pin_age = await here.session.run(
+                    "enter",
+                    lease,
+                    ask.key or b"",
+                    ask.lookup + 2 * ask.collapse,
+                    -1 if ask.max_age_s is None else round(ask.max_age_s * 1000),
+                    round(HOLD_S * 1000),
+                    codec.encode_claims(ask, worker=self.worker, session=here.session.name, patient=recalls > 0),
+                    ask.pin,
+                )
+                if verdict != _RECALLED:
+                    break
+                await asyncio.sleep(RECALL_S)
         except BaseException:
             # Redis may have admitted it all the same, or does so when it goes on.
             self.on_unanswered(Settlement(key=ask.key, lease=lease, refused=True))
@@ -99,7 +124,27 @@ class RedisGate:
             else:
                 here.heartbeat.count = count
                 self.last_states.record(entry.rates, entry.budgets, self._monotonic())
+                self.allowances.record(entry.budgets, codec.decode_allowances(states), sent_at)
         return entry
+
+    @property
+    def worker(self) -> str:
+        """The name of this process among those that have allowances; "" where it has none."""
+        if self._spends_alone and self._pid != os.getpid():
+            self._worker, self._pid = secrets.token_hex(6), os.getpid()
+            self.allowances.clear()
+        return self._worker
+
+    async def _yield(self, account: str) -> None:
+        await self._give_back(self.allowances.give_up([account]))
+
+    async def give_allowances_back(self) -> None:
+        """Gives all of them back: this process spends nothing by itself from here on. Raises StoreUnreachable."""
+        await self._give_back(self.allowances.give_up())
+
+    async def _give_back(self, given: Sequence[tuple[str, int]]) -> None:
+        for batch in batched(given, BATCH):
+            await self._client.here().session.run("yield", self.worker, *(part for pair in batch for part in pair))
 
     async def leave(self, settlement: Settlement) -> tuple[BudgetState, ...]:
         here = self._client.here()
@@ -125,7 +170,11 @@ class RedisGate:
         return codec.decode_budget_states(settlement.budgets, states)
 
     async def top_up(self, lease: str, amount: int, tokens: int = 0) -> bool:
-        return bool(await self._client.here().session.run("top_up", lease, amount, tokens))
+        for _ in range(RECALLS):
+            if (fits := await self._client.here().session.run("top_up", lease, amount, tokens)) >= 0:
+                return bool(fits)
+            await asyncio.sleep(RECALL_S)
+        return bool(await self._client.here().session.run("top_up", lease, amount, tokens) == 1)
 
     async def stale(self, key: bytes) -> Stored | None:
         answer = await self._client.here().session.run("stale", key)
@@ -170,7 +219,9 @@ class RedisGate:
     async def report(self, report: Report) -> None:
         """Books what this process admitted by itself; told twice, it is booked once. Raises StoreUnreachable."""
         elapsed_ms = max(0, round((self._monotonic() - report.at) * 1000))
-        reply = await self._client.here().session.run("report", report.name, elapsed_ms, codec.encode_report(report))
+        reply = await self._client.here().session.run(
+            "report", report.name, elapsed_ms, codec.encode_report(report), self.worker
+        )
         self.last_states.record(*codec.decode_reported(report, reply), self._monotonic())
 
     async def reach(self) -> None:
@@ -179,6 +230,8 @@ class RedisGate:
         await here.heartbeat.beat(await here.session.connection())
 
     async def _restore(self, connection: StoreConnection) -> None:
+        # What it had set aside for this process is lost with all else.
+        self.allowances.clear()
         rates, budgets = self.last_states.rates, self.last_states.budgets
         for start in range(0, max(len(rates), len(budgets)), BATCH):
             batch = slice(start, start + BATCH)

@@ -8,7 +8,8 @@ from importlib.resources import files
 
 # Files of lua/functions/, in the order that they need: a local function is known to what follows it.
 FUNCTIONS = (
-    *("clock", "answers", "flights", "pins", "accounts", "leases", "rates", "budgets", "circuits", "shares", "restore"),
+    *("clock", "answers", "flights", "pins", "accounts", "allowances"),
+    *("leases", "rates", "budgets", "circuits", "shares", "restore"),
 )
 # Functions that one script alone needs.
 OWN_FUNCTIONS = {

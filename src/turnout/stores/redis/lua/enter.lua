@@ -13,6 +13,9 @@
 --            lease_ms  how long a reservation lasts that is never settled
 --            circuits  [name, ...]
 --            share     the share whose debt is returned, "": none
+--            worker    whose allowances of the budgets are raised where it makes the call, "": none
+--            session   where that worker is asked for them
+--            patient   whether to answer `recalled`
 --          Numbers in it are exact up to 2^53. Going back they are text by string.format('%.0f'), because
 --          cjson.encode rounds to 14 digits.
 --
@@ -26,11 +29,12 @@
 --   2 lead           detail: which of `worst` is reserved, from 0
 --   3 rate refused   detail: "<index from 1> <ms>"
 --   4 budget refused detail: "<index from 1> <ms>"
---   states: "" or JSON {rates = rates_states, budgets = budgets_states, circuits = circuits_states, debt = share_debt}
+--   5 recalled       nothing was taken: a dearer call fits once workers gave back the allowances they are asked for
+--   states: "" or JSON {allowances = budgets_allow, rates = rates_states, budgets = budgets_states, circuits = circuits_states, debt = share_debt}
 --
 -- A refused budget must leave no rate taken, so rates are taken last. A hit and a follower take requests; tokens and calls
 -- in progress are checked and reserved where a call must be made.
-local HIT, FOLLOW, LEAD, RATE_REFUSED, BUDGET_REFUSED = 0, 1, 2, 3, 4
+local HIT, FOLLOW, LEAD, RATE_REFUSED, BUDGET_REFUSED, RECALLED = 0, 1, 2, 3, 4, 5
 
 local now = clock_ms()
 local lease, key, flags = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -42,7 +46,11 @@ local function reply(verdict, detail, packed)
   if claims then
     redis_name = redis.call('GET', ROOT .. ':name') or ''
     count = redis.call('INCRBY', ROOT .. ':count', 1)
+    local allows = verdict == LEAD and claims.worker ~= '' and #claims.budgets > 0
     states = cjson.encode({
+      allowances = allows and budgets_allow(
+        now, claims.budgets, claims.worker, claims.session, claims.worst[#claims.worst], count
+      ) or {},
       rates = rates_states(now, claims.rates),
       budgets = budgets_states(now, claims.budgets),
       circuits = circuits_states(now, claims.circuits),
@@ -85,6 +93,9 @@ if claims then
   local refused, wait = check_rates(false)
   if refused then return refused end
   fits, refused, wait = budgets_fit(now, claims.budgets, claims.worst)
+  if fits ~= 0 and claims.patient and budgets_recall(now, claims.budgets, claims.worst, fits) > 0 then
+    return reply(RECALLED, '')
+  end
   if not fits then return reply(BUDGET_REFUSED, string.format('%d %.0f', refused, wait)) end
   local parts = rates_take(now, claims.rates)
   local reserved = rates_reserved(now, claims.rates)

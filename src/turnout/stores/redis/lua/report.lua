@@ -5,13 +5,17 @@
 --   rates    {{key, limit, window_s, unit, amount, policy, amounts}, ...}
 --   budgets  {{key, limit, windows, rolling_s, policy, start, end, amounts}, ...}  start and end: 0 of a rolling one
 --   calls    {{lease, ms, rates, budgets, nano-USD, tokens}, ...}  under way: reserved, whatever the limits say
+-- ARGV[4] the worker, whose allowances are lowered by what is booked
 -- Returns {rates_states, budgets_states} as JSON, in the order of rates and budgets: as they stand now.
 local now, elapsed = clock_ms(), tonumber(ARGV[2])
 local report = cjson.decode(ARGV[3])
 local is_new = redis.call('SET', ROOT .. ':o:' .. ARGV[1], 1, 'NX', 'PX', 86400000)
 
 local function spend(account, amounts)
-  for _, pair in ipairs(amounts) do account_spend(account, now, now - elapsed - pair[1], pair[2]) end
+  for _, pair in ipairs(amounts) do
+    account_spend(account, now, now - elapsed - pair[1], pair[2])
+    allowance_lower(now, account, ARGV[4], pair[2])
+  end
 end
 
 if is_new then
@@ -31,7 +35,10 @@ if is_new then
     end
     for _, claim in ipairs(call[4]) do
       local account = budget_account(now, claim)
-      if account then table.insert(parts, part_of('usd', account, claim[2], call[5], '0')) end
+      if account then
+        table.insert(parts, part_of('usd', account, claim[2], call[5], '0'))
+        allowance_lower(now, account, ARGV[4], call[5])
+      end
     end
     if #parts > 0 then lease_open(now, call[1], call[2], parts) end
   end

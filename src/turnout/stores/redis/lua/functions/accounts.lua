@@ -62,8 +62,9 @@ local function account_open(name, now, window, limit, ends)
   account = {name = name, z = ROOT .. ':z' .. name:sub(#ROOT + 1), window = window, ends = ends}
   account.slot = limit <= EXACT and 1 or math.ceil(window / SLOTS)
   if window > 0 then window_expire(account, now) end
-  local values = redis.call('HMGET', name, 's', 'r')
+  local values = redis.call('HMGET', name, 's', 'r', 'w')
   account.spent, account.reserved = tonumber(values[1] or 0), tonumber(values[2] or 0)
+  account.has_allowances = values[3] ~= false
   accounts[name] = account
   return account
 end

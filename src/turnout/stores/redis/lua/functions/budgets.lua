@@ -18,10 +18,19 @@ local function budget_account(now, claim)
   return account_open(name, now, 0, claim[2], ends)
 end
 
-local function budgets_have_room(now, claims, amount)
+-- Returns what of an account cannot be reserved: spent, reserved, or set aside as workers' allowances.
+local function budget_taken(now, account)
+  local _, set_aside = allowances_of(account, now)
+  return account_used(account) + set_aside, set_aside
+end
+
+-- recalled: as if no allowance were set aside.
+local function budgets_have_room(now, claims, amount, recalled)
   for _, claim in ipairs(claims) do
     local account = budget_account(now, claim)
-    if not account or account_used(account) + amount > claim[2] then return false end
+    if not account then return false end
+    local taken = recalled and account_used(account) or budget_taken(now, account)
+    if taken + amount > claim[2] then return false end
   end
   return true
 end
@@ -29,10 +38,11 @@ end
 local function budget_wait(now, claim, amount)
   local account = budget_account(now, claim)
   if not account then return SHORT_WAIT_MS end
-  local excess = account_used(account) + amount - claim[2]
+  local taken, set_aside = budget_taken(now, account)
+  local excess = taken + amount - claim[2]
   if excess <= 0 then return nil end
-  if excess <= account.reserved and amount <= claim[2] then return SHORT_WAIT_MS end
-  if account.window > 0 then return account_wait(account, now, excess - account.reserved) end
+  if excess <= account.reserved + set_aside and amount <= claim[2] then return SHORT_WAIT_MS end
+  if account.window > 0 then return account_wait(account, now, excess - account.reserved - set_aside) end
   return account.ends - now
 end
 
@@ -49,6 +59,34 @@ local function budgets_fit(now, claims, worst)
     if wait and (not longest or wait > longest) then refused, longest = index, wait end
   end
   return nil, refused, longest
+end
+
+-- Where a dearer one of `worst` than the one that fits (its index from 0; nil: none) would fit without the allowances,
+-- asks for those. Returns how many workers were reached.
+local function budgets_recall(now, claims, worst, fits)
+  for index = 1, fits or #worst do
+    if budgets_have_room(now, claims, worst[index], true) then
+      local reached = 0
+      for _, claim in ipairs(claims) do
+        local account = budget_account(now, claim)
+        if budget_taken(now, account) + worst[index] > claim[2] then
+          reached = reached + allowances_recall(now, account, 0)
+        end
+      end
+      return reached
+    end
+  end
+  return 0
+end
+
+-- Returns for each claim this worker's allowance, raised where there is room.
+local function budgets_allow(now, claims, worker, session, least, version)
+  local allowances = {}
+  for _, claim in ipairs(claims) do
+    local account = budget_account(now, claim)
+    table.insert(allowances, allowance_grant(now, account, claim[2], worker, session, least, version))
+  end
+  return allowances
 end
 
 -- Returns the worst case as parts of a lease.

@@ -94,15 +94,26 @@ local function lease_settle(now, name, cost, tokens, refused)
   end
 end
 
+-- Returns 1, or 0 where it does not fit; -1 where it would but for allowances, whose workers were asked for them.
 local function lease_top_up(now, name, cost, tokens)
   local lease = lease_read(name)
-  if not lease or lease.expired then return false end
+  if not lease or lease.expired then return 0 end
   local function grows(part) return part[1] == 'usd' or part[1] == 'tokens' end
   local function addition(part) return part[1] == 'usd' and cost or tokens end
+  local blocked = {}
   for _, part in ipairs(lease.parts) do
-    if grows(part) and account_used(part_account(part, now)) + addition(part) > tonumber(part[4]) then
-      return false
+    if grows(part) then
+      local account = part_account(part, now)
+      local _, set_aside = allowances_of(account, now)
+      local room = tonumber(part[4]) - account_used(account) - addition(part)
+      if room < 0 then return 0 end
+      if room < set_aside then table.insert(blocked, account) end
     end
+  end
+  if #blocked > 0 then
+    local reached = 0
+    for _, account in ipairs(blocked) do reached = reached + allowances_recall(now, account, 0) end
+    return reached > 0 and -1 or 0
   end
   for _, part in ipairs(lease.parts) do
     if grows(part) then
@@ -111,5 +122,5 @@ local function lease_top_up(now, name, cost, tokens)
     end
   end
   lease_write(name, lease.length, lease.parts)
-  return true
+  return 1
 end

@@ -294,7 +294,7 @@ def transports(server: ScriptedServer, loop: asyncio.AbstractEventLoop) -> Itera
     loop.run_until_complete(wrapped.load())
     sessions = HttpSessions(limit=10, tls=lambda: True, environ={})
     direct = DirectCalls(litellm_import.load_litellm(), wrapped.arguments, sessions, max_answer_bytes=1_000_000)
-    assert direct.reasons == {"openai/dear": "no key is set; litellm may know another way in"}, direct.reasons
+    assert direct.reasons == {"openai/dear": "no key is set; litellm may find one"}, direct.reasons
     yield Transports(server, direct, wrapped, loop)
     loop.run_until_complete(sessions.close())
     loop.run_until_complete(wrapped.close())

@@ -101,7 +101,7 @@ def deployment(
     environ = os.environ if environ is None else environ
     api_key = given_key or found_key or _first(environ, place.keys)
     if not api_key and not place.keyless:
-        raise NotDirectError("no key is set; litellm may know another way in")
+        raise NotDirectError("no key is set; litellm may find one")
     return Deployment(
         name=name,
         model=model,

@@ -50,7 +50,7 @@ from turnout.routing.share_sync import ShareSync
 from turnout.settings import Routing, Settings
 from turnout.settings.secrets import salt_of
 from turnout.status_assembly import build_status
-from turnout.stores.factory import Stores, stores_from
+from turnout.stores.factory import Stores, kept_entries_from, stores_from
 from turnout.telemetry.counters import Counters
 from turnout.telemetry.factory import observer_from, report_store_change, request_log_from
 from turnout.telemetry.request_log import RequestLog
@@ -60,6 +60,7 @@ from turnout.upstream.bulkhead import Bulkhead
 from turnout.upstream.chain import Chain
 from turnout.upstream.model_rates import ModelRates
 from turnout.upstream.prices import PriceBook
+from turnout.upstream.responses_models import ResponsesModels
 from turnout.upstream.token_limits import LimitBook
 from turnout.upstream.transports import provider_from
 from turnout.webhooks.factory import sender_from
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from turnout.caching.semantic.similar import SimilarQuestions
     from turnout.pipeline.cascade import CascadeCalls
     from turnout.queue_assembly import QueueParts
+    from turnout.stores.sqlite.entries import SqliteEntries
 
 log = logging.getLogger("turnout")
 
@@ -99,6 +101,8 @@ class Parts:
     pipeline: Pipeline
     provider: Provider
     stores: Stores
+    # Of kept responses; None where they lie among the stored answers.
+    kept_entries: SqliteEntries | None
     prices: PriceBook
     budgeted: bool
     bulkhead: Bulkhead
@@ -117,6 +121,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     catalog = Catalog(settings)
     request_log = request_log_from(settings, clock) if plugs.get("observer") is None else None
     prices, limits = PriceBook(settings), LimitBook(settings)
+    over_responses = ResponsesModels(settings, os.environ)
     access, sender = StatusAccess(settings, os.environ), sender_from(settings, clock)
     counters = Counters(settings, prices=prices, clock=clock, counting=access.on or sender is not None)
     observer = plugs.get("observer") or observer_from(settings, request_log, counters)
@@ -175,7 +180,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         keys=keys,
         catalog=catalog,
         router=router,
-        fitting=Fitting(settings, limits),
+        fitting=Fitting(settings, limits, over_responses),
         conversations=Conversations(
             settings=settings,
             catalog=catalog,
@@ -199,8 +204,9 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     pipeline = Pipeline(collaborators, _cascade(collaborators, scorer, plugs.get("chance") or rng))
     embeddings = EmbeddingsApi(EmbeddingPipeline(collaborators, stores.entries))
     chat = Chat(pipeline, path=settings.server.chat_path, max_params_bytes=settings.server.max_params_bytes)
-    kept_responses = ResponseStore(stores.entries, settings.responses.ttl_s)
-    responses = ResponsesApi(chat, kept_responses, settings.server.responses_path)
+    kept_entries = kept_entries_from(settings, clock)
+    kept_responses = ResponseStore(kept_entries or stores.entries, settings.responses.ttl_s)
+    responses = ResponsesApi(chat, kept_responses, settings.server.responses_path, lambda: bool(over_responses))
     wires = Wires(
         messages=AnthropicMessages(chat), responses=responses, embeddings=embeddings, completions=Completions(chat)
     )
@@ -239,6 +245,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         pipeline=pipeline,
         provider=provider,
         stores=stores,
+        kept_entries=kept_entries,
         prices=prices,
         budgeted=budgeted,
         bulkhead=bulkhead,

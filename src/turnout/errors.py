@@ -43,7 +43,7 @@ class LogError(TurnoutError):
 
 
 class StoreUnavailable(TurnoutError):
-    """Redis is unreachable, and the operation cannot be done without it."""
+    """Redis, or the jobs' file, cannot be used, and the operation cannot be done without it."""
 
 
 class ServedError(TurnoutError):

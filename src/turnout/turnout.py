@@ -144,6 +144,8 @@ class Turnout:
             await self._parts.ticker.close()
         if self._parts.queue is not None:
             await self._parts.queue.store.close()
+        if self._parts.kept_entries is not None:
+            await self._parts.kept_entries.close()
         await self._stores.gate.close()
         if self._parts.request_log is not None:
             await asyncio.to_thread(self._parts.request_log.close)
@@ -228,6 +230,8 @@ class Turnout:
         if self._pipeline.semantic is not None:
             await self._pipeline.semantic.purge(user=key, endpoint=endpoint)
         purged = await self._stores.cache_admin.purge(user=key, endpoint=endpoint)
+        if self._parts.kept_entries is not None:
+            purged += await self._parts.kept_entries.purge(user=key, endpoint=endpoint)
         forget_unpacked()
         return purged
 

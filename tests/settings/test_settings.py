@@ -60,7 +60,10 @@ def test_a_whole_file_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sections", "expected"),
     [
-        ({"models": {"openai/a": {"responses": True}}}, r'models\."openai/a"\.responses = true: no model is asked'),
+        (
+            {"models": {"openai/a": {"responses": True}}, "upstream": {"transport": "litellm"}},
+            r'models\."openai/a"\.responses = true: needs \[upstream\]',
+        ),
         ({"rety": {}}, r"\[rety\]: unknown section; did you mean retry"),
         ({"retry": {"atempts": 2}}, r"retry\.atempts: unknown setting; did you mean attempts"),
         ({"retry": {"attempts": 0}}, r"retry\.attempts = 0: must be more than 0"),

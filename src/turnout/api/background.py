@@ -9,8 +9,9 @@ from typing import Any
 from turnout.caching.kept_responses import KeptResponse
 from turnout.errors import InvalidRequest
 from turnout.openai.answers import Body
+from turnout.openai.response_items import turn_of
 from turnout.ports.jobs import Job
-from turnout.wires.responses_answer import output_messages, unfinished
+from turnout.wires.responses_answer import unfinished
 
 _STATUS = {"queued": "queued", "running": "in_progress", "failed": "failed", "cancelled": "cancelled"}
 
@@ -57,4 +58,4 @@ def kept_of(job: Job, asked: Mapping[str, Any]) -> KeptResponse:
     sent = json.loads(job.spec)["body"]["messages"]
     response = response_of(job, asked)
     said = sent[1:] if asked.get("instructions") else sent
-    return KeptResponse(job.user, response, [*said, *output_messages(response["output"])])
+    return KeptResponse(job.user, response, [*said, *turn_of(response["output"])])

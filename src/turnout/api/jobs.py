@@ -146,6 +146,7 @@ class JobDesk:
             "user": context.caller.user,
             "request_id": context.request_id,
             "may_choose": context.may_choose,
+            "beside_chat": chat.beside_chat,
             "session_id": context.session_id,
             "deadline_at": None if deadline_s is None else self._clock.time() + deadline_s,
             "directives": {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,20 +18,26 @@ from turnout.errors import InvalidRequest, MethodNotAllowed, NotFound
 from turnout.openai.answers import Body, dumps
 from turnout.openai.completion import Response
 from turnout.openai.requests import ChatRequest, decode, from_mapping
+from turnout.openai.response_items import turn_of
 from turnout.ports.jobs import Job
-from turnout.wires.responses_answer import ResponseEvents, output_messages, to_response
-from turnout.wires.responses_request import to_chat
+from turnout.wires.responses_answer import ResponseEvents, to_response
+from turnout.wires.responses_request import beside_chat, to_chat
 
 
 class ResponsesApi:
-    """Answers Responses requests as chat completions, and keeps what may be continued. Implements JobWire."""
+    """Answers Responses requests as chat completions, and keeps what may be continued. Implements JobWire.
+
+    own_endpoint: whether a model may be asked over its provider's own Responses endpoint."""
 
     name = "responses"
 
-    def __init__(self, chat: Chat, store: ResponseStore, path: str) -> None:
+    def __init__(
+        self, chat: Chat, store: ResponseStore, path: str, own_endpoint: Callable[[], bool] = lambda: False
+    ) -> None:
         self._chat = chat
         self._store = store
         self._path = path
+        self._own_endpoint = own_endpoint
 
     async def answer(self, request: ApiRequest) -> Reply:
         """The reply to `POST /v1/responses`: JSON, or events where the body asks for a stream. Raises ServedError."""
@@ -42,9 +49,8 @@ class ResponsesApi:
         if background:
             check_background(body)
         # Without a queue it is refused.
-        chat = await self._chat.translated(
-            request, to_chat({**body, "background": not background and body.get("background")}, earlier)
-        )
+        now = {**body, "background": not background and body.get("background")}
+        chat = self._with_beside(await self._chat.translated(request, self._to_chat(now, earlier)), body)
         context = self._chat.context_of(request)
         if submissions is not None and (background or submissions.wants(request, self)):
             asked = {name: value for name, value in body.items() if name != "input"}
@@ -63,7 +69,14 @@ class ResponsesApi:
     async def respond(self, body: Mapping[str, Any], context: RequestContext) -> Response:
         """The Response to a body as `POST /v1/responses` takes it, for the app's own code. Raises ServedError."""
         earlier = await self._earlier(context.caller.user_key, body.get("previous_response_id"))
-        return await self._complete(body, from_mapping(to_chat(body, earlier)), context)
+        chat = self._with_beside(from_mapping(self._to_chat(body, earlier)), body)
+        return await self._complete(body, chat, context)
+
+    def _to_chat(self, body: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return to_chat(body, earlier, own_endpoint=self._own_endpoint())
+
+    def _with_beside(self, chat: ChatRequest, body: Mapping[str, Any]) -> ChatRequest:
+        return replace(chat, beside_chat=beside_chat(body)) if self._own_endpoint() else chat
 
     async def _complete(self, body: Mapping[str, Any], chat: ChatRequest, context: RequestContext) -> Response:
         completion = await self._chat.complete(chat, context)
@@ -92,7 +105,7 @@ class ResponsesApi:
             return
         # As they were sent, but for the instructions, which are each request's own.
         said = sent[1:] if body.get("instructions") else sent
-        messages = [*said, *output_messages(response["output"])]
+        messages = [*said, *turn_of(response["output"])]
         await self._store.put(response["id"], KeptResponse(owner, response, messages), self._path)
 
     async def one(self, request: ApiRequest) -> Reply:

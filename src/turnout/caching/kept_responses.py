@@ -1,17 +1,22 @@
-"""The responses that can be asked for again and continued: they lie among the stored answers, under their bounds."""
+"""The responses that can be asked for again and continued: they lie among the stored answers, under their bounds, or in
+the jobs' file, under the same."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from turnout.caching.entries import COMPRESS_ABOVE
+from turnout.errors import Overloaded, StoreUnavailable
 from turnout.openai.answers import dumps, loads
 from turnout.ports.admission import Store
 from turnout.ports.entries import EntryStore
+
+log = logging.getLogger("turnout")
 
 KEY_BYTES = 16
 
@@ -42,12 +47,20 @@ class ResponseStore:
             user=response.owner,
             endpoint=endpoint,
         )
-        await self._entries.store_many({_key(response_id): store})
+        try:
+            await self._entries.store_many({_key(response_id): store})
+        except StoreUnavailable as error:
+            # The answer itself is here, and paid for.
+            log.warning("a response is not kept: %s", error)
 
     async def get(self, response_id: str, owner: str) -> KeptResponse | None:
-        """The response; None where none is kept for this user."""
+        """The response; None where none is kept for this user. Raises Overloaded where nobody can look."""
         key = _key(response_id)
-        packed = (await self._entries.find_many((key,), None)).get(key)
+        try:
+            packed = (await self._entries.find_many((key,), None)).get(key)
+        except StoreUnavailable as error:
+            log.warning("kept responses cannot be read: %s", error)
+            raise Overloaded("kept responses cannot be read at the moment; try again later") from error
         fields = loads(_unpack(packed)) if packed is not None else {}
         return KeptResponse(**fields) if fields.get("owner") == owner else None
 

@@ -63,6 +63,8 @@ class CacheKeys:
             tag,
             [user] if self.scope == "user" else [],
         ]
+        if request.beside_chat:
+            shaping.append(request.beside_chat)
         if "threshold" in request.extension:
             # Of a caller who accepts the cheap tier's answer where others would not.
             shaping.append(request.extension["threshold"])

@@ -8,7 +8,7 @@ import json
 import sys
 
 from turnout.cli.arguments import add_config
-from turnout.cli.stores import open_jobs, redis_gate
+from turnout.cli.stores import kept_entries, open_jobs, redis_gate
 from turnout.context import user_key
 from turnout.errors import UsageError
 from turnout.settings import Redis, Settings
@@ -57,5 +57,8 @@ async def _purge(settings: Settings, redis: Redis, user: str | None, endpoint: s
 
 
 async def _purge_jobs(settings: Settings, user: str) -> int:
+    async with kept_entries(settings) as kept:
+        if kept is not None:
+            await kept.purge(user=user_key(user))
     async with open_jobs(settings) as jobs:
         return await jobs.purge(user=user_key(user))

@@ -15,6 +15,7 @@ from turnout.settings import Queue, Redis, Settings
 if TYPE_CHECKING:
     from turnout.stores.redis.client import RedisClient
     from turnout.stores.redis.gate import RedisGate
+    from turnout.stores.sqlite.entries import SqliteEntries
 
 # Nobody waits behind a command: it may be patient where a request may not.
 TIMEOUT_S = 5.0
@@ -53,6 +54,19 @@ async def open_jobs(settings: Settings) -> AsyncIterator[Jobs]:
         raise StoreUnavailable(f"the jobs cannot be reached: {error}") from error
     finally:
         await jobs.close()
+
+
+@asynccontextmanager
+async def kept_entries(settings: Settings) -> AsyncIterator[SqliteEntries | None]:
+    """The store of kept responses in the jobs' file; None where they lie elsewhere."""
+    from turnout.stores.factory import kept_entries_from
+
+    entries = kept_entries_from(settings, SystemClock())
+    try:
+        yield entries
+    finally:
+        if entries is not None:
+            await entries.close()
 
 
 def queue_settings(args: argparse.Namespace) -> tuple[Settings, Queue]:

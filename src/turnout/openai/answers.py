@@ -64,7 +64,10 @@ def typed_event(body: Mapping[str, Any]) -> bytes:
 
 
 def is_content(chunk: Mapping[str, Any]) -> bool:
-    """Whether the chunk bears content: text, a tool call, a refusal, whatever else, or a finish; not a role alone."""
+    """Whether the chunk bears content: text, a tool call, a refusal, whatever else, or a finish; not a role alone. A
+    call of a tool that the provider runs counts as soon as it begins."""
+    if any("_call" in event.get("type", "") for event in chunk.get("response_events") or ()):
+        return True
     for choice in chunk.get("choices") or ():
         if choice.get("finish_reason"):
             return True

@@ -15,7 +15,7 @@ _TEXTS = frozenset({"content", "refusal", "reasoning_content", "reasoning"})
 _CALL_TEXTS = frozenset({"name", "arguments", "input"})
 # The first of these counts; of what else a chunk holds beside its choices, the last.
 _FRAME = frozenset({"id", "created", "model", "system_fingerprint"})
-_NOT_KEPT = frozenset({"choices", "usage", "object", "obfuscation"})
+_NOT_KEPT = frozenset({"choices", "usage", "object", "obfuscation", "response_events"})
 
 
 class AnswerBuilder:

@@ -9,6 +9,7 @@ from typing import Any
 
 from turnout.errors import ServedError
 from turnout.openai.answers import Body, as_sent, body_text, chunk_text, loads
+from turnout.openai.response_items import EVENTS, ITEMS, chat_chunk
 from turnout.records import Outcome, Usage
 
 
@@ -96,7 +97,8 @@ class Chunk:
 
 
 class AnswerStream:
-    """The chunks of one answer, as OpenAI's objects, shaped as the caller asked (`include_usage`).
+    """The chunks of one answer, as OpenAI's objects, shaped as the caller asked (`include_usage`). with_items: with
+    what only the Responses protocol has a place for.
 
     batches: chunks as they came, one or several at a time. cost: gives what the answer cost this
     caller, in USD, asked for when all else is sent: it stands in the usage chunk, as `usage.turnout.cost_usd`.
@@ -113,11 +115,13 @@ class AnswerStream:
         *,
         include_usage: bool,
         cost: Callable[[], Decimal],
+        with_items: bool = False,
     ) -> None:
         self._batches = batches
         self._ready: deque[Body] = deque()
         self._ended = ended
         self._include_usage = include_usage
+        self._with_items = with_items
         self._cost = cost
         self._usage: Body | None = None
         self.head = head
@@ -139,7 +143,7 @@ class AnswerStream:
         last."""
         while True:
             try:
-                chunks = [as_sent(chunk, include_usage=self._include_usage) for chunk in await anext(self._batches)]
+                chunks = [self._sent(chunk) for chunk in await anext(self._batches)]
             except StopAsyncIteration:
                 if self._usage is None:
                     raise
@@ -152,9 +156,21 @@ class AnswerStream:
             if batch:
                 return batch
 
+    def _sent(self, chunk: Mapping[str, Any]) -> Body | None:
+        if not self._with_items and (EVENTS in chunk or _carries_items(chunk)):
+            bare = chat_chunk(chunk)
+            if bare is None:
+                return None
+            chunk = bare
+        return as_sent(chunk, include_usage=self._include_usage)
+
     async def aclose(self) -> None:
         """Ends the listening; where nobody else listens, the provider's call too."""
         await self._batches.aclose()
+
+
+def _carries_items(chunk: Mapping[str, Any]) -> bool:
+    return any(ITEMS in (choice.get("delta") or ()) for choice in chunk.get("choices") or ())
 
 
 def _with_cost(chunk: Body, cost: Decimal) -> Body:

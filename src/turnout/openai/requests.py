@@ -25,7 +25,8 @@ class ChatRequest:
 
     params: OpenAI's own parameters but those that are fields here. extra: parameters that OpenAI's reference does not
     name (a provider's own): sent on in the body, never as litellm's arguments. extension: the `turnout` object,
-    checked (openai/extension.py).
+    checked (openai/extension.py). beside_chat: of a request in the Responses protocol, to which a model may be asked
+    over the same, what a chat completion has no place for (openai/response_items.py); None: it came in another.
     """
 
     messages: Messages
@@ -35,6 +36,7 @@ class ChatRequest:
     extension: Mapping[str, Any] = field(default_factory=dict)
     stream: bool = False
     include_usage: bool = False
+    beside_chat: Mapping[str, Any] | None = None
 
     @property
     def tag(self) -> str:

@@ -114,6 +114,7 @@ class Delivery:
             head,
             lambda: state.outcome,
             include_usage=state.call.request.include_usage,
+            with_items=state.call.request.beside_chat is not None,
             cost=lambda: total(attempt.cost_usd for attempt in (state.trace.paid if state.trace else ())),
         )
 
@@ -129,6 +130,7 @@ class Delivery:
             outcome,
             lambda: outcome,
             include_usage=state.call.request.include_usage,
+            with_items=state.call.request.beside_chat is not None,
             cost=lambda: outcome.cost_usd,
         )
 

@@ -210,6 +210,7 @@ class Leader:
             messages=call.request.messages,
             params=call.request.params,
             extra=call.request.extra,
+            beside_chat=call.request.beside_chat,
             candidates=tuple(candidates),
             # A flight belongs to nobody: a caller's own lower deadline ends its listening, not the flight.
             deadline=call.context.started + retry.deadline_s,

@@ -20,6 +20,7 @@ from turnout.context import RequestContext
 from turnout.errors import ServedError
 from turnout.openai.completion import AnswerStream, Completion
 from turnout.openai.requests import ChatRequest
+from turnout.openai.response_items import chat_answer
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import (
     STORED,
@@ -90,7 +91,8 @@ class Pipeline:
                 ready, listened_s = source, 0.0
         except BaseException as error:
             raise self._reporter.failed(state, error) from error.__cause__
-        return Completion(ready.answer.body, self._reporter.answered(state, ready, listened_s, streamed=False))
+        body = ready.answer.body if request.beside_chat is not None else chat_answer(ready.answer.body)
+        return Completion(body, self._reporter.answered(state, ready, listened_s, streamed=False))
 
     async def stream(self, request: ChatRequest, context: RequestContext) -> AnswerStream:
         """The answer's chunks, once the first content-bearing one is here. Raises ServedError until then."""

@@ -46,7 +46,8 @@ class CallProgress:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderCall:
     """One call of one model. params: the caller's, as OpenAI names them; the provider adds the model's own. inputs: of
-    embeddings, in place of messages. progress: written by the provider."""
+    embeddings, in place of messages. progress: written by the provider. beside_chat: of a call that may be made over
+    the provider's own Responses endpoint, what a chat has no place for (`ChatRequest.beside_chat`)."""
 
     model: str
     messages: tuple[Message, ...]
@@ -55,6 +56,7 @@ class ProviderCall:
     connect_timeout_s: float = 5.0
     progress: CallProgress = field(default_factory=CallProgress, compare=False)
     inputs: tuple[Input, ...] = ()
+    beside_chat: Mapping[str, Any] | None = None
 
     @property
     def operation(self) -> Operation:

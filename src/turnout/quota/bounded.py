@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from turnout.errors import InvalidRequest
 from turnout.openai.messages import IMAGE_PARTS, Message
 from turnout.openai.requests import CARRIED, PARAMETERS
+from turnout.openai.response_items import ITEMS
 
 # OpenAI's parameters whose cost no token bound holds: each search, and each second of sound, has a price of its own.
 _UNBOUNDED = frozenset({"audio", "web_search_options"})
@@ -31,9 +32,11 @@ _SERVICE_TIERS = frozenset({"auto", "default", "flex", "scale", "standard", "sta
 _TOOLS = frozenset({"function", "custom"})
 _MESSAGE_FIELDS = frozenset({
     "annotations", "cache_control", "content", "extra_content", "function_call", "name", "prefix",
-    "provider_specific_fields", "reasoning", "reasoning_content", "reasoning_details", "refusal", "role",
-    "thinking_blocks", "tool_call_id", "tool_calls",
+    "provider_specific_fields", "reasoning", "reasoning_content", "reasoning_details", "refusal", "response_items",
+    "role", "thinking_blocks", "tool_call_id", "tool_calls",
 })  # fmt: skip
+# Items that are read as what stands in them.
+_ITEMS = frozenset({"custom_tool_call", "custom_tool_call_output", "function_call", "message", "reasoning"})
 _PARTS = frozenset({"input_audio", "redacted_thinking", "refusal", "text", "thinking"}) | IMAGE_PARTS
 _PART_FIELDS = frozenset({"cache_control", "detail", "image_url", "type"})
 _IMAGE_FIELDS = frozenset({"detail", "format", "url"})
@@ -59,6 +62,10 @@ def check_message(message: Message, where: str) -> None:
     for name in message:
         if name not in _MESSAGE_FIELDS and message[name] is not None:
             raise _refused(f"how many tokens {name} is read as", f"{where}.{name}")
+    for item in message.get(ITEMS) or ():
+        kind = item.get("type", "message")
+        if kind not in _ITEMS or not isinstance(item.get("output", ""), str):
+            raise _refused(f"how many tokens an item of type {kind[:40]} is read as", where)
 
 
 def check_part(part: Mapping[str, Any], where: str) -> None:

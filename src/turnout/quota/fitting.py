@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
-from turnout.errors import ContextLengthExceeded
+from turnout.errors import ContextLengthExceeded, InvalidRequest
 from turnout.openai.messages import IMAGE_PARTS
 from turnout.openai.prompt_floor import characters, prompt_floor
 from turnout.openai.requests import ChatRequest
+from turnout.openai.response_items import missing_place
 from turnout.openai.usage import TokenLimits
 from turnout.quota.token_bounds import output_caps
 from turnout.records import Decision, Tier
@@ -16,16 +17,23 @@ from turnout.settings import Settings
 
 
 class Fitting:
-    """Leaves out candidates that cannot hold a request, and finds those that can. limits: by configured model name."""
+    """Leaves out candidates that cannot hold a request, and finds those that can. limits: by configured model name.
+    over_responses: the models that are asked over a Responses endpoint."""
 
-    def __init__(self, settings: Settings, limits: Callable[[str], TokenLimits]) -> None:
+    def __init__(
+        self, settings: Settings, limits: Callable[[str], TokenLimits], over_responses: Container[str] = ()
+    ) -> None:
         self._settings = settings
+        self._over_responses = over_responses
         self._limits = limits
         self._roomier: dict[Tier, tuple[str, ...]] = {}
 
     def fit(self, request: ChatRequest, decision: Decision, *, routed: bool) -> Decision:
         """The decision with the candidates that can take the request. routed: where none of its tier can, it may move
-        to the other tier. Raises ContextLengthExceeded where no model that may answer can hold it."""
+        to the other tier. Raises ContextLengthExceeded where no model that may answer can hold it, InvalidRequest where
+        none has the endpoint that it needs."""
+        if request.beside_chat is not None:
+            decision = self._fit_endpoint(request, decision, routed)
         decision = self._fit_window(request, decision, routed)
         needed = _needed(request)
         return self._fit_abilities(needed, decision, routed) if needed else decision
@@ -78,6 +86,22 @@ class Fitting:
         asked = output_caps({**self._settings.model(model).params, **request.params}) if limits.shared else {}
         output = min(max(asked.values(), default=0), limits.output or 0)
         return limits.hold(tokens, output)
+
+    def _fit_endpoint(self, request: ChatRequest, decision: Decision, routed: bool) -> Decision:
+        """Only models with a Responses endpoint where the request asks for what no chat completion has."""
+        param = missing_place(request.messages, request.params, request.beside_chat or {})
+        if param is None:
+            return decision
+        candidates = tuple(model for model in decision.candidates if model in self._over_responses)
+        if candidates and (not routed or candidates[0] in self._settings.tier_models(decision.tier)):
+            return replace(decision, candidates=candidates)
+        other = _other(decision.tier)
+        moved = tuple(model for model in self._settings.tier_models(other) if model in self._over_responses)
+        if routed and moved:
+            return replace(decision, tier=other, reason="ability", candidates=moved)
+        raise InvalidRequest(
+            f"no model that may answer has a Responses endpoint, which this {param} needs", param=param
+        )
 
     def _fit_abilities(self, needed: frozenset[str], decision: Decision, routed: bool) -> Decision:
         """Candidates of which nobody knows that they have what is needed give way to those that are known to; where

@@ -65,6 +65,14 @@ OPTIONAL_PRICES = (
 )
 
 
+# Of `params`, what a Responses endpoint is asked with.
+RESPONSES_PARAMS = frozenset({
+    "api_base", "api_version", "base_url", "extra_headers", "max_completion_tokens", "max_tokens", "metadata",
+    "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention", "reasoning_effort", "response_format",
+    "safety_identifier", "service_tier", "temperature", "tool_choice", "tools", "top_p", "user", "verbosity",
+})  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """How one model is called. Times in seconds.
@@ -93,8 +101,9 @@ class Model:
     prompt_cache_ttl_s: float | None = None
     # What one image may count as. The dearest known is gpt-4o-mini's 8 tiles: 2,833 + 8 * 5,667 tokens.
     max_image_tokens: int = 50_000
-    # Whether it is asked over the provider's own Responses endpoint: no model is, in this version.
-    responses: bool = False
+    # Whether who speaks the Responses protocol is answered over the provider's own endpoint for it; None: where that is
+    # OpenAI's or Azure's own, without an api_base.
+    responses: bool | None = None
     connect_timeout_s: float = 5.0  # httpx's own default
     first_token_timeout_s: float = 10.0
     chunk_timeout_s: float = 10.0
@@ -121,10 +130,10 @@ class Model:
             NO_VALUE,
             "input_usd_per_million and output_usd_per_million stand together or not at all",
         )
-        message = (
-            "no model is asked over its provider's Responses endpoint in this version; all are over chat completions"
-        )
-        require(not self.responses, "responses", True, message)
+        for key in self.params.keys() - RESPONSES_PARAMS if self.responses else ():
+            require(
+                False, "params", key, "is no parameter of a Responses endpoint; remove it, or set responses = false"
+            )
         for key, instead in _RESERVED_PARAMS.items():
             require(key not in self.params, "params", key, f"is not a parameter here; {instead}")
         good = not self.api_key_env or is_variable_name(self.api_key_env)
@@ -477,6 +486,10 @@ class Settings:
             # A name almost like a tier's is a slip: its section would do nothing for the model that it means.
             message = f"is in no tier; add it to [tiers] or remove it{nearest(name, self.model_names, _SLIP)}"
             require(not nearest(name, self.model_names, _SLIP), f'models."{name}"', NO_VALUE, message)
+        for name, model in self.models.items():
+            message = 'needs [upstream] transport = "direct"; set that, or responses = false'
+            good = not model.responses or self.upstream.transport == "direct"
+            require(good, f'models."{name}".responses', True, message)
         names = self.every_model
         for alias, target in self.routing.aliases.items():
             good = target in VIRTUAL_MODELS or target in names

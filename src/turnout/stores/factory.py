@@ -21,6 +21,7 @@ from turnout.stores.memory.gate import MemoryGate
 
 if TYPE_CHECKING:
     from turnout.stores.redis.client import RedisClient
+    from turnout.stores.sqlite.entries import SqliteEntries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,16 @@ def jobs_from(settings: Settings, clock: Clock) -> Jobs:
     from turnout.stores.sqlite.jobs import SqliteJobs
 
     return SqliteJobs(settings.queue.path, clock)
+
+
+def kept_entries_from(settings: Settings, clock: Clock) -> SqliteEntries | None:
+    """Returns the store of kept responses in the jobs' file; None where they lie among the stored answers."""
+    if settings.queue is None or settings.redis is not None:
+        return None
+    from turnout.stores.sqlite.entries import SqliteEntries
+
+    cache = settings.cache
+    return SqliteEntries(settings.queue.path, clock, max_entries=cache.max_entries, max_bytes=cache.max_bytes)
 
 
 def _redis_jobs(redis: Redis) -> Jobs:

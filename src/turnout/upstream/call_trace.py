@@ -50,7 +50,7 @@ class UpstreamCall:
     own: parameters sent to one model alone, by its name. user: whose turn it is where places are waited for.
     tokens: asked where a model's tokens are limited. job: what it is made for, where nobody waits for the answer.
     inputs: of embeddings, in place of messages. second_sample: made beside the request's first call, which it is not to
-    hinder: tried once, where places are free.
+    hinder: tried once, where places are free. beside_chat: see ChatRequest.
     """
 
     messages: tuple[Message, ...]
@@ -59,6 +59,7 @@ class UpstreamCall:
     stream_deadline: float
     params: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    beside_chat: Mapping[str, Any] | None = None
     token: Any = None
     afford: Callable[[Candidate], Awaitable[bool]] | None = None
     covered: bool = True

@@ -277,6 +277,7 @@ class Chain:
             timeout_s=max(timeout_s, model.chunk_timeout_s) if stream else timeout_s,
             connect_timeout_s=model.connect_timeout_s,
             inputs=request.inputs,
+            beside_chat=request.beside_chat,
         )
         return AttemptInProgress(
             slot=slot,

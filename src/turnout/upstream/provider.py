@@ -17,6 +17,7 @@ from turnout.telemetry.trace_context import outgoing_headers
 from turnout.upstream import litellm_import, translate
 from turnout.upstream.media import media_urls, refuse_media
 from turnout.upstream.parameters import ParameterBook
+from turnout.upstream.responses_models import as_chat
 from turnout.upstream.stream_watch import StreamWatch, mend_cohere
 
 
@@ -55,7 +56,7 @@ class LiteLLMProvider:
 
     async def complete(self, call: ProviderCall) -> Body:
         call.progress.sent = False
-        answer = await self._ask(call, stream=False)
+        answer = await self._ask(as_chat(call), stream=False)
         body = translate.completion(answer)
         if not body["choices"]:
             raise MalformedReply("the provider's answer has no choices")
@@ -63,7 +64,7 @@ class LiteLLMProvider:
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
         call.progress.sent = False
-        parts = await self._ask(call, stream=True)
+        parts = await self._ask(as_chat(call), stream=True)
         watched = None
         # Gemini's is None until its first read.
         if getattr(parts, "completion_stream", None) is not None:

@@ -17,7 +17,9 @@ from turnout.upstream.direct.deployments import NotDirectError, check_globals
 from turnout.upstream.direct.dialects import Prepared
 from turnout.upstream.direct.http import HttpSessions
 from turnout.upstream.direct.provider import DirectCalls
+from turnout.upstream.direct.responses import ResponsesCalls, ResponsesDialect
 from turnout.upstream.provider import LiteLLMProvider
+from turnout.upstream.responses_models import ResponsesModels, as_chat
 
 log = logging.getLogger("turnout.upstream")
 
@@ -33,12 +35,16 @@ class DirectProvider:
         limit = sum(settings.model(name).max_concurrency for name in settings.every_model)
         self._sessions = HttpSessions(limit=limit, tls=_tls, environ=self._environ)
         self._direct: DirectCalls | None = None
+        self._responses: ResponsesCalls | None = None
+        self._settings = settings
+        self._over_responses = ResponsesModels(settings, self._environ)
         self._noted: set[tuple[str, str]] = set()
 
     async def load(self) -> None:
         await self._wrapped.load()
         if self._direct is None:
             # Classes are imported here, which may take a while.
+            self._responses = await asyncio.to_thread(self._open_responses)
             self._direct = await asyncio.to_thread(self._open)
 
     def _open(self) -> DirectCalls:
@@ -50,16 +56,45 @@ class DirectProvider:
             deployments=self._wrapped.deployments,
         )
 
+    def _open_responses(self) -> ResponsesCalls:
+        litellm = litellm_import.load_litellm()
+        dialects = {
+            name: ResponsesDialect(litellm, name, self._wrapped.deployments[name], self._wrapped.arguments[name])
+            for name in self._settings.model_names
+            if name in self._over_responses
+        }
+        return ResponsesCalls(dialects, self._sessions, max_answer_bytes=self._max_answer_bytes)
+
+    async def _own_endpoint(self, call: ProviderCall) -> tuple[ResponsesCalls | None, ProviderCall]:
+        """Where the call is made over its provider's Responses endpoint, and the call as its model takes it."""
+        if call.beside_chat is None:
+            return None, call
+        call.progress.sent = False
+        await self.load()
+        assert self._responses is not None
+        if call.model in self._responses:
+            return self._responses, self._wrapped.fitted(call)
+        return None, as_chat(call)
+
     def reason(self, model: str) -> str | None:
         """Why this model goes through litellm; None where it is called directly. Only once loaded."""
         assert self._direct is not None
         return self._direct.reasons.get(model)
 
     async def complete(self, call: ProviderCall) -> Body:
+        responses, call = await self._own_endpoint(call)
+        if responses is not None:
+            return await responses.complete(call)
         direct, prepared = await self._prepared(call, stream=False)
         return await (self._wrapped.complete(call) if prepared is None else direct.complete(call, prepared))
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
+        responses, call = await self._own_endpoint(call)
+        if responses is not None:
+            async with aclosing(responses.stream(call)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            return
         direct, prepared = await self._prepared(call, stream=True)
         chunks = self._wrapped.stream(call) if prepared is None else direct.stream(call, prepared)
         async with aclosing(chunks):

@@ -5,11 +5,13 @@ Shapes: the OpenAI API reference, "The Response object" and "Streaming events".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from turnout.errors import ServedError
 from turnout.openai.answers import Body, typed_event
+from turnout.openai.response_items import EVENTS, ITEMS
 from turnout.wires.chunks import ToolCallPieces, first_choice, text_in
 
 # Why an answer is incomplete, by its finish reason.
@@ -34,41 +36,31 @@ _ECHOED: Mapping[str, Any] = {
 def to_response(completion: Mapping[str, Any], request: Mapping[str, Any], response_id: str) -> Body:
     """The Response of a complete answer. request: the body that asked."""
     choice = first_choice(completion)
-    items = ResponseItems(response_id)
     message = choice.get("message") or {}
+    frame, finish, usage = (
+        _frame(completion, request, response_id),
+        choice.get("finish_reason"),
+        completion.get("usage"),
+    )
+    if ITEMS in message:
+        return finished(frame, message[ITEMS], finish, usage)
+    items = ResponseItems(response_id)
     calls = [{"index": at, **call} for at, call in enumerate(message.get("tool_calls") or ())]
     for _ in items.feed({**message, "tool_calls": calls}):
         pass
     for _ in items.close():
         pass
-    return finished(
-        _frame(completion, request, response_id), items, choice.get("finish_reason"), completion.get("usage")
-    )
+    return finished(frame, items.output, finish, usage)
 
 
-def output_messages(output: list[Body]) -> list[Body]:
-    """The output items as the message of a chat that goes on; none where nothing was said."""
-    text = "".join(
-        part.get("text") or part.get("refusal") or "" for item in output for part in item.get("content") or ()
-    )
-    calls = [
-        {"id": item["call_id"], "type": "function", "function": {"name": item["name"], "arguments": item["arguments"]}}
-        for item in output
-        if item["type"] == "function_call"
-    ]
-    if not text and not calls:
-        return []
-    return [{"role": "assistant", "content": text or None, **({"tool_calls": calls} if calls else {})}]
-
-
-def finished(frame: Body, items: ResponseItems, finish: str | None, usage: Mapping[str, Any] | None) -> Body:
+def finished(frame: Body, output: list[Body], finish: str | None, usage: Mapping[str, Any] | None) -> Body:
     """The Response when all its items are there."""
     reason = _INCOMPLETE.get(finish or "")
     return {
         **frame,
         "status": "incomplete" if reason else "completed",
         "incomplete_details": {"reason": reason} if reason else None,
-        "output": items.output,
+        "output": output,
         "usage": _usage(usage),
     }
 
@@ -229,6 +221,32 @@ def _copy(item: Body) -> Body:
     return {name: [dict(part) for part in value] if isinstance(value, list) else value for name, value in item.items()}
 
 
+def given_events(item: Body, at: int) -> Iterator[Body]:
+    """The events of an item that is whole, each of its texts in one piece."""
+    place = {"output_index": at, "item_id": item.get("id")}
+    begun = {**item, **({"content": []} if item["type"] == "message" else {})}
+    yield {"type": "response.output_item.added", "output_index": at, "item": begun}
+    for index, part in enumerate(item.get("content") or () if item["type"] == "message" else ()):
+        kind, where = part["type"], {**place, "content_index": index}
+        field = "refusal" if kind == "refusal" else "text"
+        more: Body = {} if kind == "refusal" else {"logprobs": part.get("logprobs") or []}
+        yield {"type": "response.content_part.added", **where, "part": {**part, field: ""}}
+        yield {"type": f"response.{kind}.delta", **where, "delta": part[field], **more}
+        yield {"type": f"response.{kind}.done", **where, field: part[field], **more}
+        yield {"type": "response.content_part.done", **where, "part": part}
+    for index, part in enumerate(item.get("summary") or () if item["type"] == "reasoning" else ()):
+        where = {**place, "summary_index": index}
+        yield {"type": "response.reasoning_summary_part.added", **where, "part": {**part, "text": ""}}
+        yield {"type": "response.reasoning_summary_text.delta", **where, "delta": part["text"]}
+        yield {"type": "response.reasoning_summary_text.done", **where, "text": part["text"]}
+        yield {"type": "response.reasoning_summary_part.done", **where, "part": part}
+    if item["type"] == "function_call":
+        yield {"type": "response.function_call_arguments.delta", **place, "delta": item["arguments"]}
+        fields = {name: item[name] for name in ("name", "arguments")}
+        yield {"type": "response.function_call_arguments.done", **place, **fields}
+    yield {"type": "response.output_item.done", "output_index": at, "item": item}
+
+
 class ResponseEvents:
     """The events of one answer, made of its chunks one after another. response: the whole one, once the last chunk is
     read."""
@@ -238,6 +256,8 @@ class ResponseEvents:
         self.response: Body = {}
         self._id = response_id
         self._items = ResponseItems(response_id)
+        # As their provider gave them: of a model that is asked over its own Responses endpoint.
+        self._given: list[Body] = []
         self._frame: Body | None = None
         self._finish: str | None = None
         self._usage: Mapping[str, Any] | None = None
@@ -252,13 +272,28 @@ class ResponseEvents:
         self._usage = chunk.get("usage") or self._usage
         choice = first_choice(chunk)
         self._finish = choice.get("finish_reason") or self._finish
-        return b"".join(map(self._event, [*begin, *self._items.feed(choice.get("delta") or {})]))
+        return b"".join(map(self._event, [*begin, *self._events_of(chunk, choice.get("delta") or {})]))
+
+    def _events_of(self, chunk: Mapping[str, Any], delta: Mapping[str, Any]) -> Iterable[Body]:
+        first = len(self._given)
+        self._given += delta.get(ITEMS) or ()
+        if EVENTS in chunk:
+            events: list[Body] = chunk[EVENTS]
+            return events
+        if first < len(self._given):
+            # Of an answer that was stored.
+            return chain.from_iterable(given_events(item, at) for at, item in enumerate(self._given[first:], first))
+        return self._items.feed(delta)
+
+    @property
+    def _output(self) -> list[Body]:
+        return self._given or self._items.output
 
     def end(self) -> bytes:
         """The events after the last chunk."""
         closing = list(self._items.close())
         frame = self._frame or _frame({}, self._request, self._id)
-        self.response = response = finished(frame, self._items, self._finish, self._usage)
+        self.response = response = finished(frame, self._output, self._finish, self._usage)
         last = {"type": f"response.{response['status']}", "response": response}
         return b"".join(map(self._event, [*closing, last]))
 
@@ -270,7 +305,7 @@ class ResponseEvents:
             **frame,
             "status": "failed",
             "error": {"code": openai_error["code"], "message": openai_error["message"]},
-            "output": self._items.output,
+            "output": self._output,
         }
         return self._event({"type": "response.failed", "response": failed})
 

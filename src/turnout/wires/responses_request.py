@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from turnout.errors import InvalidRequest
+from turnout.openai.response_items import ITEMS, OWN_PARTS, are_more_than_chat, turn_of
 from turnout.wires.fields import present_fields, refuse_others, require_object, require_objects, require_text
 
 _FIELDS = frozenset(
@@ -26,26 +27,31 @@ _FIELDS = frozenset(
         *("safety_identifier", "background", "turnout"),
     }
 )
+# Items of a model's turn that a chat's message can say.
+_CHAT_ITEMS = ("message", "function_call")
 _ROLES = ("user", "assistant", "system", "developer")
 
 
-def to_chat(body: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def to_chat(
+    body: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = (), *, own_endpoint: bool = False
+) -> dict[str, Any]:
     """The body of a chat completion that asks for the same. earlier: the messages of the response that this one
-    continues. Raises InvalidRequest for what cannot be asked so."""
-    refuse_others(body, _FIELDS, "")
+    continues. own_endpoint: a model may be asked over its provider's own Responses endpoint; what no chat completion
+    has stands in it as it came. Raises InvalidRequest for what cannot be asked so."""
+    refuse_others(body, _FIELDS | _BESIDE if own_endpoint else _FIELDS, "")
     if body.get("background"):
         raise InvalidRequest("background is not supported on this path", param="background")
-    if body.get("truncation") == "auto":
+    if body.get("truncation") == "auto" and not own_endpoint:
         raise InvalidRequest("truncation must be disabled: nothing is left out of a request", param="truncation")
     text = require_object(body.get("text") or {}, "text")
     instructions = body.get("instructions")
     system = [{"role": "system", "content": require_text(instructions, "instructions")}] if instructions else []
     return present_fields(
         model=body.get("model"),
-        messages=[*system, *earlier, *input_messages(body.get("input"))],
+        messages=[*system, *earlier, *input_messages(body.get("input"), own_endpoint=own_endpoint)],
         max_completion_tokens=body.get("max_output_tokens"),
-        tools=_tools(body.get("tools")),
-        tool_choice=_tool_choice(body.get("tool_choice")),
+        tools=_tools(body.get("tools"), own_endpoint),
+        tool_choice=_tool_choice(body.get("tool_choice"), own_endpoint),
         parallel_tool_calls=body.get("parallel_tool_calls") if body.get("tools") else None,
         response_format=_format(text.get("format")),
         verbosity=text.get("verbosity"),
@@ -56,25 +62,72 @@ def to_chat(body: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()) 
     )
 
 
-def input_messages(items: Any) -> list[dict[str, Any]]:
-    """The messages of the field `input`, a text or items."""
+_BESIDE = frozenset({"max_tool_calls"})
+
+
+def beside_chat(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a chat completion has no place for, as it came: it is for a provider's own Responses endpoint."""
+    reasoning = require_object(body.get("reasoning") or {}, "reasoning")
+    choice = body.get("tool_choice")
+    return present_fields(
+        include=body.get("include") or None,
+        max_tool_calls=body.get("max_tool_calls"),
+        reasoning={name: value for name, value in reasoning.items() if name != "effort" and value is not None} or None,
+        tool_choice=choice if isinstance(choice, Mapping) and choice.get("type") != "function" else None,
+        top_logprobs=body.get("top_logprobs"),
+        truncation="auto" if body.get("truncation") == "auto" else None,
+    )
+
+
+def input_messages(items: Any, *, own_endpoint: bool = False) -> list[dict[str, Any]]:
+    """The messages of the field `input`, a text or items. own_endpoint: see `to_chat`."""
     if items is None:
         raise InvalidRequest("input is missing", param="input")
     if isinstance(items, str):
         return [{"role": "user", "content": items}]
     messages: list[dict[str, Any]] = []
-    for at, item in enumerate(require_objects(items, "input")):
-        _add(messages, item, f"input.{at}")
+    objects = require_objects(items, "input")
+    if not own_endpoint:
+        for at, item in enumerate(objects):
+            _add(messages, item, f"input.{at}")
+        return messages
+    at = 0
+    while at < len(objects):
+        end = at
+        while end < len(objects) and _is_models(objects[end], f"input.{end}"):
+            end += 1
+        if end > at:
+            _add_turn(messages, objects[at:end], at)
+        else:
+            end = at + 1
+            _add(messages, objects[at], f"input.{at}", own_endpoint)
+        at = end
     return messages
 
 
-def _add(messages: list[dict[str, Any]], item: Mapping[str, Any], where: str) -> None:
+def _is_models(item: Mapping[str, Any], where: str) -> bool:
+    """Whether the item is of a model's turn: what it said, thought or called, and what its provider's tools did."""
+    kind = require_text(item.get("type", "message"), f"{where}.type")
+    if kind == "message":
+        return item.get("role") == "assistant"
+    return not (kind.endswith(("_output", "_response")) or kind == "item_reference")
+
+
+def _add_turn(messages: list[dict[str, Any]], items: list[Mapping[str, Any]], first: int) -> None:
+    plain: list[dict[str, Any]] = []
+    for at, item in enumerate(items, first):
+        if item.get("type", "message") in _CHAT_ITEMS:
+            _add(plain, item, f"input.{at}")
+    messages += turn_of(items) if are_more_than_chat(items) else plain
+
+
+def _add(messages: list[dict[str, Any]], item: Mapping[str, Any], where: str, own_endpoint: bool = False) -> None:
     match item.get("type", "message"):
         case "message":
             role = item.get("role")
             if role not in _ROLES:
                 raise InvalidRequest(f"{where}.role must be one of {', '.join(_ROLES)}", param=f"{where}.role")
-            messages.append({"role": role, "content": _content(item.get("content"), where)})
+            messages.append({"role": role, "content": _content(item.get("content"), where, own_endpoint)})
         case "function_call":
             function = {name: require_text(item.get(name), f"{where}.{name}") for name in ("name", "arguments")}
             call = {
@@ -96,20 +149,30 @@ def _add(messages: list[dict[str, Any]], item: Mapping[str, Any], where: str) ->
         case "reasoning":
             # Reasoning is bound to the provider that made it; chat completions take none back.
             return
+        case other if own_endpoint and other != "item_reference":
+            # What a tool of the app's gave that only this provider knows, such as a custom tool.
+            output = item.get("output")
+            call_id = str(item.get("call_id") or item.get("approval_request_id") or "")
+            said = output if isinstance(output, str) else ""
+            messages.append({"role": "tool", "tool_call_id": call_id, "content": said, ITEMS: [dict(item)]})
         case other:
             raise InvalidRequest(f"{where}: items of the type {other!r} are not supported on this path", param=where)
 
 
-def _content(content: Any, where: str) -> Any:
+def _content(content: Any, where: str, own_endpoint: bool = False) -> Any:
     if isinstance(content, str):
         return content
     parts = [
-        _part(part, f"{where}.content.{at}") for at, part in enumerate(require_objects(content, f"{where}.content"))
+        _part(part, f"{where}.content.{at}", own_endpoint)
+        for at, part in enumerate(require_objects(content, f"{where}.content"))
     ]
     return parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts
 
 
-def _part(part: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _part(part: Mapping[str, Any], where: str, own_endpoint: bool = False) -> dict[str, Any]:
+    if own_endpoint and part.get("type") in OWN_PARTS and (part.get("file_id") or part.get("file_url")):
+        # Only its provider knows the file.
+        return dict(part)
     match part.get("type"):
         case "input_text" | "output_text" | "text":
             return {"type": "text", "text": require_text(part.get("text"), f"{where}.text")}
@@ -125,14 +188,16 @@ def _part(part: Mapping[str, Any], where: str) -> dict[str, Any]:
             raise InvalidRequest(f"{where}: parts of the type {other!r} are not supported on this path", param=where)
 
 
-def _tools(tools: Any) -> list[dict[str, Any]] | None:
+def _tools(tools: Any, own_endpoint: bool) -> list[dict[str, Any]] | None:
     if not tools:
         return None
-    return [_tool(tool, f"tools.{at}") for at, tool in enumerate(require_objects(tools, "tools"))]
+    return [_tool(tool, f"tools.{at}", own_endpoint) for at, tool in enumerate(require_objects(tools, "tools"))]
 
 
-def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _tool(tool: Mapping[str, Any], where: str, own_endpoint: bool) -> dict[str, Any]:
     if tool.get("type") != "function":
+        if own_endpoint and isinstance(tool.get("type"), str) and "function" not in tool:
+            return dict(tool)
         raise InvalidRequest(
             f"{where}: only tools of the type function are supported on this path", param=f"{where}.type"
         )
@@ -145,11 +210,13 @@ def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _tool_choice(choice: Any) -> Any:
+def _tool_choice(choice: Any, own_endpoint: bool) -> Any:
     if choice is None or isinstance(choice, str):
         return choice
     choice = require_object(choice, "tool_choice")
     if choice.get("type") != "function":
+        if own_endpoint:
+            return None
         raise InvalidRequest("tool_choice must be auto, none, required or a function", param="tool_choice.type")
     return {"type": "function", "function": {"name": require_text(choice.get("name"), "tool_choice.name")}}
 

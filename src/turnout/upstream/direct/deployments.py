@@ -99,7 +99,7 @@ def deployment(
     if _bridged(litellm, model, provider):
         raise NotDirectError("it is asked over the provider's Responses endpoint")
     environ = os.environ if environ is None else environ
-    api_key = given_key or found_key or _first(environ, place.keys)
+    api_key = given_key or found_key or first_set(environ, place.keys)
     if not api_key and not place.keyless:
         raise NotDirectError("no key is set; litellm may find one")
     return Deployment(
@@ -109,13 +109,14 @@ def deployment(
         config=config,
         place=place,
         api_key=api_key,
-        api_base=given_base or base or _first(environ, place.bases) or place.default,
+        api_base=given_base or base or first_set(environ, place.bases) or place.default,
         headers={str(name): str(value) for name, value in (arguments.get("extra_headers") or {}).items()},
         params={key: value for key, value in arguments.items() if key in OPENAI_PARAMS},
     )
 
 
-def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+def first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    """The value of the first of these variables that is set, or None."""
     return next((environ[name] for name in names if environ.get(name)), None)
 
 

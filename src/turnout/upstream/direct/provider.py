@@ -72,9 +72,9 @@ class DirectCalls:
 
     async def complete(self, call: ProviderCall, prepared: Prepared) -> Body:
         """The provider's whole answer as a `chat.completion`. Raises AttemptError."""
-        async with self._sessions.send(_request(call, prepared, stream=False)) as response:
-            raw = await _checked(response, self._most)
-            data = _json(raw)
+        async with self._sessions.send(request_of(call, prepared, stream=False)) as response:
+            raw = await checked(response, self._most)
+            data = parsed(raw)
             if (hidden := hidden_failure(data)) is not None:
                 raise hidden
             return self._dialects[call.model].completion(prepared, data, response.status, response.headers, raw)
@@ -82,18 +82,18 @@ class DirectCalls:
     async def stream(self, call: ProviderCall, prepared: Prepared) -> AsyncGenerator[Body, None]:
         """The stream's `chat.completion.chunk` objects, the usage last. Raises AttemptError."""
         dialect = self._dialects[call.model]
-        async with self._sessions.send(_request(call, prepared, stream=True)) as response:
+        async with self._sessions.send(request_of(call, prepared, stream=True)) as response:
             if response.status >= 300 or response.content_type == "application/json":
-                raw = await _checked(response, self._most)
+                raw = await checked(response, self._most)
                 for chunk in self._unstreamed(dialect, prepared, response, raw):
                     yield chunk
                 return
             reader = dialect.reader(prepared, response.headers)
             pieces = response.content.iter_any()
-            async for data in _events(pieces, self._most, call.progress):
+            async for data in events(pieces, self._most, call.progress):
                 if (part := reader.read(data)) is not None:
                     yield part
-            await _drain(pieces)
+            await drain(pieces)
             if (usage := reader.last()) is not None:
                 yield usage
 
@@ -101,14 +101,14 @@ class DirectCalls:
         self, dialect: PlainDialect, prepared: Prepared, response: aiohttp.ClientResponse, raw: bytes
     ) -> list[Body]:
         """A whole answer where a stream was asked for: some servers stream nothing."""
-        data = _json(raw)
+        data = parsed(raw)
         if (hidden := hidden_failure(data)) is not None:
             raise hidden
         whole = dialect.completion(prepared, data, response.status, response.headers, raw)
         return list(chunks_of(whole, include_usage=bool(whole.get("usage"))))
 
 
-def _request(call: ProviderCall, prepared: Prepared, *, stream: bool) -> Request:
+def request_of(call: ProviderCall, prepared: Prepared, *, stream: bool) -> Request:
     connect = min(call.connect_timeout_s, call.timeout_s)
     return Request(
         url=prepared.url,
@@ -121,7 +121,7 @@ def _request(call: ProviderCall, prepared: Prepared, *, stream: bool) -> Request
     )
 
 
-async def _checked(response: aiohttp.ClientResponse, most: int) -> bytes:
+async def checked(response: aiohttp.ClientResponse, most: int) -> bytes:
     """The body of an answer with a good status. Raises the failure that another is."""
     raw = await read_response(response, most)
     if not 200 <= response.status < 300:
@@ -129,7 +129,7 @@ async def _checked(response: aiohttp.ClientResponse, most: int) -> bytes:
     return raw
 
 
-async def _events(
+async def events(
     pieces: AsyncIterable[bytes], most: int, progress: CallProgress
 ) -> AsyncGenerator[Mapping[str, Any], None]:
     """The objects of a stream's events, up to `[DONE]`, which is noted. Raises AttemptError for an error among them."""
@@ -137,7 +137,7 @@ async def _events(
         if data == b"[DONE]":
             progress.ended = True
             return
-        event = _json(data)
+        event = parsed(data)
         if not isinstance(event, Mapping):
             raise MalformedReply("an event of the stream is no JSON object")
         if b'"error"' in data and (hidden := hidden_failure(event)) is not None:
@@ -145,14 +145,14 @@ async def _events(
         yield event
 
 
-async def _drain(pieces: AsyncIterable[bytes]) -> None:
+async def drain(pieces: AsyncIterable[bytes]) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_TAIL_S):
             async for _ in pieces:
                 pass
 
 
-def _json(raw: bytes) -> Any:
+def parsed(raw: bytes) -> Any:
     try:
         return loads(raw)
     except (ValueError, RecursionError) as error:

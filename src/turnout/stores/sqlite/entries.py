@@ -1,0 +1,85 @@
+"""The EntryStore port in the jobs' SQLite file, for what must outlive the process and be found by all that share the
+file: kept responses."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from turnout.errors import StoreUnavailable
+from turnout.ports.admission import Store
+from turnout.ports.runtime import Clock
+from turnout.stores.sqlite.database import Database, truncate_log
+
+T = TypeVar("T")
+
+
+class SqliteEntries:
+    """Implements ports.entries.EntryStore. Within max_entries and max_bytes; of too many, those that end first go
+    first. Every verb raises StoreUnavailable where the file cannot be used."""
+
+    def __init__(self, path: str, clock: Clock, *, max_entries: int, max_bytes: int) -> None:
+        self._database = Database(path)
+        self._clock = clock
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+
+    async def find_many(self, keys: Sequence[bytes], max_age_s: float | None) -> dict[bytes, bytes]:
+        def step(db: sqlite3.Connection, now: float) -> dict[bytes, bytes]:
+            oldest = now - max_age_s if max_age_s is not None else float("-inf")
+            found = {}
+            for key in keys:
+                query = "SELECT packed FROM entries WHERE key = ? AND expires > ? AND stored >= ?"
+                if (row := db.execute(query, (key, now, oldest)).fetchone()) is not None:
+                    found[key] = row["packed"]
+            return found
+
+        return await self._run(step)
+
+    async def store_many(self, stores: Mapping[bytes, Store]) -> None:
+        def step(db: sqlite3.Connection, now: float) -> None:
+            db.executemany(
+                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (key, store.user, store.endpoint, store.packed, now, now + store.ttl_s)
+                    for key, store in stores.items()
+                ],
+            )
+            db.execute("DELETE FROM entries WHERE expires <= ?", (now,))
+            self._bound(db)
+
+        await self._run(step)
+
+    def _bound(self, db: sqlite3.Connection) -> None:
+        while True:
+            count, size = db.execute("SELECT count(*), coalesce(sum(length(packed)), 0) FROM entries").fetchone()
+            if count <= self._max_entries and size <= self._max_bytes:
+                return
+            # A hundredth more than must go, so that not each one that comes counts anew.
+            over = max(1, count - self._max_entries, count // 100)
+            db.execute("DELETE FROM entries WHERE key IN (SELECT key FROM entries ORDER BY expires LIMIT ?)", (over,))
+
+    async def evict(self, key: bytes) -> bool:
+        return await self._run(
+            lambda db, now: db.execute("DELETE FROM entries WHERE key = ? AND expires > ?", (key, now)).rowcount > 0
+        )
+
+    async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
+        """Deletes the entries of this user (a `user_key`), of this endpoint, or of both at once; with neither, all.
+        Returns how many."""
+        given = {name: value for name, value in (("user", user), ("endpoint", endpoint)) if value is not None}
+        where = " AND ".join(f"{name} = ?" for name in given) or "true"
+        query = f"DELETE FROM entries WHERE {where}"
+        purged = await self._run(lambda db, now: db.execute(query, tuple(given.values())).rowcount)
+        await self._database.run(truncate_log)
+        return purged
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def _run(self, step: Callable[[sqlite3.Connection, float], T]) -> T:
+        try:
+            return await self._database.run(lambda db: step(db, self._clock.time()))
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"the file of the jobs cannot be used: {error}") from error

@@ -19,7 +19,7 @@ PLAIN = {
     "prometheus-client",
 }  # fmt: skip
 # Extras, and what each is for.
-EXTRAS = {"semantic": {"wordllama"}, "plots": {"matplotlib"}, "parquet": {"pyarrow"}}
+EXTRAS = {"semantic": {"wordllama", "usearch"}, "plots": {"matplotlib"}, "parquet": {"pyarrow"}}
 LEFT_OUT = {"fastapi", "matplotlib", "pyarrow", "pandas", "flask", "django", "litestar", "torch"}
 MOST_PACKAGES = 94
 

@@ -45,6 +45,7 @@ THIRD_PARTY = {
         "quota.text_size",
         "routing",
         "stores.memory.semantic_store",
+        "stores.memory.vector_index",
         "training",
     ),
     "openai": ("upstream",),
@@ -59,6 +60,7 @@ THIRD_PARTY = {
     "sklearn": ("training",),
     "starlette": ("cli.standalone", "demo"),
     "threadpoolctl": ("training.fit", "training.verifier_fit"),
+    "usearch": ("stores.memory.vector_index",),
     "uvicorn": ("cli.serve", "demo"),
     "wordllama": ("caching.semantic.embedders", "training.embedding"),
 }

@@ -66,13 +66,18 @@ def test_questions_with_a_semantic_answer_go_too(config: Path, capsys: pytest.Ca
 
     async def held(*entries: SemanticEntry) -> int:
         client = RedisClient(url=redis.url, prefix=redis.prefix, timeout_s=5.0)
-        index = MemorySemanticStore(max_entries=10)
-        store = RedisSemanticStore(client, index=lambda: index, max_entries=10, wall=time.time)
+        indexes = list[MemorySemanticStore]()
+
+        def index() -> MemorySemanticStore:
+            indexes.append(MemorySemanticStore(max_entries=10))
+            return indexes[-1]
+
+        store = RedisSemanticStore(client, index=index, max_entries=10, wall=time.time)
         for entry in entries:
             await store.add(entry)
         await store.sync()
         await client.close()
-        return len(index)
+        return len(indexes[-1])
 
     until, vector = time.time() + 100, bytes(8)
     whose = [("ann", b"a" * 16), ("bob", b"b" * 16)]

@@ -42,13 +42,13 @@ class Neighbour:
 
 
 class SemanticStore(Protocol):
-    """Keeps the entries, bounded. Looking one up is this process' own affair: it waits for nothing."""
+    """Keeps the entries, bounded. Looking one up is this process' own affair: no round trip."""
 
     async def add(self, entry: SemanticEntry) -> None:
         """Keeps the entry, in the place of one with its key. May be forgotten at any time."""
         ...
 
-    def nearest(self, scope: bytes, vector: bytes, count: int, now: float) -> Sequence[Neighbour]:
+    async def nearest(self, scope: bytes, vector: bytes, count: int, now: float) -> Sequence[Neighbour]:
         """Of this scope's entries that are fresh at `now` the most similar, the nearest first."""
         ...
 

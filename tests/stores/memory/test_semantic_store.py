@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from turnout.ports.semantic import SemanticEntry
+from turnout.ports.semantic import Neighbour, SemanticEntry
 from turnout.stores.memory.semantic_store import MemorySemanticStore
 
 RNG = np.random.default_rng(7)
@@ -29,17 +30,21 @@ def entry(key: int, *numbers: float, scope: bytes = b"s", fresh_until: float = 1
     )
 
 
-def store_of(*entries: SemanticEntry, **bounds: int) -> MemorySemanticStore:
+def store_of(*entries: SemanticEntry, **bounds: Any) -> MemorySemanticStore:
     store = MemorySemanticStore(**{"max_entries": 100, **bounds})
     for each in entries:
         asyncio.run(store.add(each))
     return store
 
 
+def nearest(store: MemorySemanticStore, *asked: Any) -> Sequence[Neighbour]:
+    return asyncio.run(store.nearest(*asked))
+
+
 def found(
     store: MemorySemanticStore, *numbers: float, scope: bytes = b"s", count: int = 5, now: float = 0.0
 ) -> list[str]:
-    return [neighbour.entry.question for neighbour in store.nearest(scope, vector(*numbers), count, now)]
+    return [neighbour.entry.question for neighbour in nearest(store, scope, vector(*numbers), count, now)]
 
 
 def test_the_nearest_come_first_and_scopes_never_meet() -> None:
@@ -48,7 +53,7 @@ def test_the_nearest_come_first_and_scopes_never_meet() -> None:
     assert found(store, 1, 0.1) == ["q1", "q2", "q3"]
     assert found(store, 1, 0.1, count=1) == ["q1"]
     assert found(store, 1, 0, scope=b"unknown") == []
-    (best,) = store.nearest(b"s", vector(1, 0), 1, 0.0)
+    (best,) = nearest(store, b"s", vector(1, 0), 1, 0.0)
     assert best.similarity == 1.0
 
 
@@ -82,7 +87,9 @@ def test_it_is_bounded_in_all_and_a_scope() -> None:
     """The oldest goes."""
     full = store_of(*(entry(key, 1, key) for key in range(5)), max_entries=3)
     assert sorted(each.question for each in full.entries) == ["q2", "q3", "q4"]
-    scoped = store_of(*(entry(key, 1, key) for key in range(5)), entry(9, 1, 0, scope=b"t"), most_of_a_scope=2)
+    scoped = store_of(
+        *(entry(key, 1, key) for key in range(5)), entry(9, 1, 0, scope=b"t"), graph_above=2, graphs=False
+    )
     assert sorted(each.question for each in scoped.entries) == ["q3", "q4", "q9"]
 
 

@@ -93,7 +93,7 @@ def test_the_printed_access_is_enough(
                 )
                 await questions.add(entry)
                 await others.sync()  # type: ignore[attr-defined]
-            assert len(others.nearest(b"s" * 16, bytes(8), 5, 1.0)) == 2
+            assert len(await others.nearest(b"s" * 16, bytes(8), 5, 1.0)) == 2
             assert (await others.remove(bytes(16)), await others.purge()) == (True, 1)
             await others.close()
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,13 @@ class Bench:
         client = RedisClient(url=self.url, prefix=self.prefix, timeout_s=5.0)
         store = RedisSemanticStore(
             client,
-            index=lambda: MemorySemanticStore(max_entries=self.index_entries),
+            # Every other one has a graph of nearly all that it holds.
+            index=partial(
+                MemorySemanticStore,
+                max_entries=self.index_entries,
+                graph_above=8 if len(self._open) % 2 else 10_000,
+                graphs=len(self._open) % 2 == 1,
+            ),
             max_entries=self.max_entries,
             wall=time.time,
         )
@@ -99,18 +106,16 @@ def held(store: RedisSemanticStore) -> dict[int, tuple[Any, ...]]:
 
 
 async def agreed(*workers: RedisSemanticStore) -> set[int]:
-    """The numbers that all of them hold, each with the same contents."""
+    """The numbers that all of them hold, each with the same contents; they find the same."""
     for worker in workers:
         await worker.sync()
-    first = held(workers[0])
+    first, now = held(workers[0]), time.time()
+    asked = [entry(0).vector for _ in range(5)]
+    nearest = [[n.entry.key for n in await workers[0].nearest(SCOPE, vector, 5, now)] for vector in asked]
     for worker in workers[1:]:
         assert held(worker) == first
+        assert [[n.entry.key for n in await worker.nearest(SCOPE, vector, 5, now)] for vector in asked] == nearest
     return set(first)
-
-
-async def until(true: Callable[[], object]) -> None:
-    while not true():
-        await asyncio.to_thread(os.sched_yield)
 
 
 def test_two_workers_agree_through_adds_replacements_and_removals(run: Callable[..., None]) -> None:
@@ -145,10 +150,10 @@ def test_a_worker_that_starts_finds_what_was_there_nearest_first(run: Callable[.
         second, asked = bench.worker(), entry(7).vector
         await agreed(first, second)
         now = time.time()
-        one, two = (worker.nearest(SCOPE, asked, 5, now) for worker in (first, second))
+        one, two = [await worker.nearest(SCOPE, asked, 5, now) for worker in (first, second)]
         assert [(n.entry.key, n.similarity) for n in one] == [(n.entry.key, n.similarity) for n in two]
         assert len(one) == 5
-        assert second.nearest(SCOPE, asked, 5, now + 1001) == []
+        assert await second.nearest(SCOPE, asked, 5, now + 1001) == []
 
     run(scenario)
 
@@ -254,9 +259,10 @@ def test_a_question_sets_the_index_to_following(run: Callable[..., None]) -> Non
     async def scenario(bench: Bench) -> None:
         writer, reader = bench.worker(), bench.worker()
         await writer.add(entry(1))
-        assert reader.nearest(SCOPE, entry(1).vector, 1, time.time()) == ()
+        assert await reader.nearest(SCOPE, entry(1).vector, 1, time.time()) == ()
         async with asyncio.timeout(10):
-            await until(lambda: reader.nearest(SCOPE, entry(1).vector, 1, time.time()))
+            while not await reader.nearest(SCOPE, entry(1).vector, 1, time.time()):
+                await asyncio.to_thread(os.sched_yield)
 
     run(scenario)
 
@@ -269,7 +275,7 @@ def test_without_redis_nothing_is_added_and_a_purge_says_so() -> None:
         worker = bench.worker()
         await worker.add(entry(1))
         assert held(worker) == {}
-        assert worker.nearest(SCOPE, entry(1).vector, 1, time.time()) == ()
+        assert await worker.nearest(SCOPE, entry(1).vector, 1, time.time()) == ()
         with pytest.raises(StoreUnavailable):
             await worker.purge(user="user:ann")
         with pytest.raises(StoreUnavailable):

@@ -72,7 +72,7 @@ class SimilarQuestions:
         question = question_of(asked.text)
         asked.vector = await self._embed(" ".join(question.words))
         if asked.vector:
-            neighbours = self.store.nearest(asked.scope, asked.vector, NEIGHBOURS, self._now())
+            neighbours = await self.store.nearest(asked.scope, asked.vector, NEIGHBOURS, self._now())
             asked.candidate = self._candidates.judge(question, asked.scope, neighbours, user)
         return asked.candidate
 

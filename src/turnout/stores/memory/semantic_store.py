@@ -1,78 +1,40 @@
-"""The questions of semantic answers in the process's own memory: an exact index a scope, bounded."""
+"""The questions of semantic answers in the process's own memory: an index a scope, bounded."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
 from turnout.ports.semantic import Neighbour, SemanticEntry
+from turnout.stores.memory.vector_index import GrowingIndex, IndexThread, load_graphs
 
-# Of one scope: 10,000 vectors of 256 numbers are compared in half a millisecond, on the event loop.
-MOST_OF_A_SCOPE = 10_000
-_ROOM = 16
+log = logging.getLogger("turnout")
+
+# Of one scope: 10,000 vectors of 256 numbers are compared in half a millisecond. Without graphs no scope holds more.
+GRAPH_ABOVE = 10_000
 # Expired entries that one look-up clears away.
 DROPPED_AT_ONCE = 100
 
 
-class VectorIndex:
-    """The vectors of one scope, compared with each. Not for several threads."""
-
-    def __init__(self, dimensions: int) -> None:
-        self._matrix: Any = np.empty((_ROOM, dimensions), dtype=np.float32)
-        self._keys: list[bytes] = []
-        self._places: dict[bytes, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    @property
-    def dimensions(self) -> int:
-        return int(self._matrix.shape[1])
-
-    def add(self, key: bytes, vector: bytes) -> None:
-        """Puts the vector in place of the key's last one."""
-        self.remove(key)
-        place = len(self._keys)
-        if place == len(self._matrix):
-            self._matrix = np.concatenate([self._matrix, np.empty_like(self._matrix)])
-        self._matrix[place] = np.frombuffer(vector, dtype="<f4")
-        self._keys.append(key)
-        self._places[key] = place
-
-    def remove(self, key: bytes) -> None:
-        place = self._places.pop(key, None)
-        if place is None:
-            return
-        last = self._keys.pop()
-        if last != key:
-            self._matrix[place] = self._matrix[len(self._keys)]
-            self._keys[place] = last
-            self._places[last] = place
-
-    def nearest(self, vector: bytes, count: int) -> list[tuple[bytes, float]]:
-        """The keys of the most similar vectors and their cosines, the nearest first."""
-        # Not `@`: BLAS would divide so small a product among threads, and wait for each of them on a busy machine.
-        similarities = np.einsum("ij,j->i", self._matrix[: len(self._keys)], np.frombuffer(vector, dtype="<f4"))
-        if count < len(similarities):
-            best = np.argpartition(-similarities, count - 1)[:count]
-        else:
-            best = np.arange(len(similarities))
-        ordered = best[np.argsort(-similarities[best], kind="stable")]
-        return [(self._keys[place], float(similarities[place])) for place in ordered]
-
-
 class MemorySemanticStore:
-    """Implements SemanticStore. Where it is full, the entry added longest ago goes. max_entries: of all scopes."""
+    """Implements SemanticStore. Where it is full, the entry added longest ago goes. max_entries: of all scopes.
+    graph_above: so many vectors of a scope are compared with each. graphs: whether there are graphs for more; None:
+    where their package is installed."""
 
-    def __init__(self, *, max_entries: int, most_of_a_scope: int = MOST_OF_A_SCOPE) -> None:
+    def __init__(self, *, max_entries: int, graph_above: int = GRAPH_ABOVE, graphs: bool | None = None) -> None:
+        graphs = load_graphs() if graphs is None else graphs
         self._max_entries = max_entries
-        self._most_of_a_scope = most_of_a_scope
+        self._most_of_a_scope = max_entries if graphs else graph_above
+        self._graph_above = graph_above if graphs else None
+        self._thread = IndexThread()
+        self._warned = False
         self._entries: OrderedDict[bytes, SemanticEntry] = OrderedDict()
-        self._scopes: dict[bytes, VectorIndex] = {}
+        self._scopes: dict[bytes, GrowingIndex] = {}
         self._ages: dict[bytes, OrderedDict[bytes, None]] = {}
 
     def __len__(self) -> int:
@@ -92,23 +54,42 @@ class MemorySemanticStore:
                 self._drop(key)
             index = None
         if index is None:
-            index = self._scopes[entry.scope] = VectorIndex(len(entry.vector) // 4)
-            self._ages[entry.scope] = OrderedDict()
+            index = GrowingIndex(len(entry.vector) // 4, self._thread, self._graph_above)
+            self._scopes[entry.scope], self._ages[entry.scope] = index, OrderedDict()
         index.add(entry.key, entry.vector)
-        self._ages[entry.scope][entry.key] = None
+        ages = self._ages[entry.scope]
+        ages[entry.key] = None
         self._entries[entry.key] = entry
-        if len(index) > self._most_of_a_scope:
-            self._drop(next(iter(self._ages[entry.scope])))
+        if len(ages) > self._most_of_a_scope:
+            self._warn_full()
+            self._drop(next(iter(ages)))
         if len(self._entries) > self._max_entries:
             self._drop(next(iter(self._entries)))
 
-    def nearest(self, scope: bytes, vector: bytes, count: int, now: float) -> Sequence[Neighbour]:
+    def _warn_full(self) -> None:
+        if not self._warned:
+            self._warned = True
+            message = (
+                "%s questions of one scope are kept for semantic answers, the oldest go: %s brings an index for more"
+            )
+            log.warning(message, self._most_of_a_scope, "pip install 'turnout[semantic]'")
+
+    async def nearest(self, scope: bytes, vector: bytes, count: int, now: float) -> Sequence[Neighbour]:
         index = self._scopes.get(scope)
         if index is None or index.dimensions * 4 != len(vector):
             return ()
         self._drop_expired(scope, now)
-        found = (Neighbour(self._entries[key], similarity) for key, similarity in index.nearest(vector, count))
-        return [neighbour for neighbour in found if neighbour.entry.fresh_until > now]
+        keys = await index.candidates(vector, count)
+        # What the entries are now, whatever happened meanwhile.
+        held = (entry for key in keys if (entry := self._entries.get(key)) is not None)
+        found = [entry for entry in held if entry.scope == scope and len(entry.vector) == len(vector)]
+        if not found:
+            return []
+        rows = np.frombuffer(b"".join(entry.vector for entry in found), dtype="<f4").reshape(len(found), -1)
+        similarities = np.einsum("ij,j->i", rows, np.frombuffer(vector, dtype="<f4"))
+        best = np.argsort(-similarities, kind="stable")[:count]
+        neighbours = (Neighbour(found[place], float(similarities[place])) for place in best)
+        return [neighbour for neighbour in neighbours if neighbour.entry.fresh_until > now]
 
     def _drop_expired(self, scope: bytes, now: float) -> None:
         """Some of the scope's oldest: no look-up pays for all that have expired since the last one."""
@@ -123,17 +104,18 @@ class MemorySemanticStore:
         return found
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
-        matching = [
-            entry.key
-            for entry in self._entries.values()
-            if (user is None or entry.user == user) and (endpoint is None or entry.endpoint == endpoint)
-        ]
-        for key in matching:
-            self._drop(key)
-        return len(matching)
+        purged = 0
+        for number, key in enumerate(list(self._entries)):
+            if number % DROPPED_AT_ONCE == DROPPED_AT_ONCE - 1:
+                await asyncio.sleep(0)
+            entry = self._entries.get(key)
+            if entry is not None and user in (None, entry.user) and endpoint in (None, entry.endpoint):
+                self._drop(key)
+                purged += 1
+        return purged
 
     async def close(self) -> None:
-        return None
+        self._thread.close()
 
     def _drop(self, key: bytes) -> None:
         entry = self._entries.pop(key, None)
@@ -142,5 +124,5 @@ class MemorySemanticStore:
         index = self._scopes[entry.scope]
         index.remove(key)
         del self._ages[entry.scope][key]
-        if not len(index):
+        if not self._ages[entry.scope]:
             del self._scopes[entry.scope], self._ages[entry.scope]

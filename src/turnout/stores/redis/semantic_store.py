@@ -8,6 +8,7 @@ indexes of all workers agree, and plain Redis (6.2) will do: no module looks for
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
 import struct
 from collections.abc import Callable, Sequence
@@ -66,9 +67,9 @@ class RedisSemanticStore:
         else:
             await self._index.add(entry)
 
-    def nearest(self, scope: bytes, vector: bytes, count: int, now: float) -> Sequence[Neighbour]:
+    async def nearest(self, scope: bytes, vector: bytes, count: int, now: float) -> Sequence[Neighbour]:
         self._follow()
-        return self._index.nearest(scope, vector, count, now)
+        return await self._index.nearest(scope, vector, count, now)
 
     async def remove(self, key: bytes) -> bool:
         await self._index.remove(key)
@@ -102,6 +103,7 @@ class RedisSemanticStore:
 
     async def close(self) -> None:
         """Follows the stream no more."""
+        await self._index.close()
         task, self._following = self._following, None
         if task is not None and task.get_loop() is asyncio.get_running_loop():
             task.cancel()
@@ -117,19 +119,24 @@ class RedisSemanticStore:
     async def _load(self) -> None:
         """Puts an index of everything in the place of the old one. What happens meanwhile is read again as events."""
         seen: int | None = None
-        cursor, entries = b"0", dict[bytes, SemanticEntry]()
+        # In the order in which they were added, as every other worker has them: a full index forgets the oldest. A
+        # heap, because sorting 100,000 at once would hold the event loop for 50 ms.
+        cursor, entries = b"0", list[tuple[float, bytes, int, SemanticEntry]]()
         while seen is None or cursor != b"0":
             newest, cursor, *rows = await self._run("semantic_load", cursor, BATCH)
             seen = int(newest) if seen is None else seen
             for row in rows:
-                entries[row[0]] = self._unpack(row)
+                entry = self._unpack(row)
+                heapq.heappush(entries, (entry.fresh_until, entry.key, len(entries), entry))
         index = self._make_index()
-        # In the order in which they were added, as every other worker has them: a full index forgets the oldest.
-        for number, entry in enumerate(sorted(entries.values(), key=lambda entry: entry.fresh_until)):
-            await index.add(entry)
-            if number % BATCH == BATCH - 1:
+        while entries:
+            await index.add(heapq.heappop(entries)[-1])
+            if len(entries) % BATCH == 0:
                 await asyncio.sleep(0)
-        self._index, self._seen = index, seen
+        earlier, self._index, self._seen = self._index, index, seen
+        await earlier.close()
+        # Bit by bit, too.
+        await earlier.purge()
 
     def _unpack(self, row: Sequence[Any]) -> SemanticEntry:
         key, packed, user, endpoint, left_ms = row

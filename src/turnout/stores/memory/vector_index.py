@@ -1,0 +1,281 @@
+"""Vectors by key: compared with each while few, in a graph of neighbours once there are many.
+
+The graph is usearch's. Adding to it takes a millisecond at 100,000 vectors and it is not made for several threads, so
+one thread alone touches it; a vector is compared directly until that thread has added it. What is found are candidates:
+the store knows which of them it still holds, and scores them by their own vectors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+# Vectors of one array, at first and at most. A full one is not copied: 100 MB would hold the event loop for 30 ms.
+_ROOM, _BLOCK = 16, 1024
+# Numbers compared on the event loop, in half a millisecond: 10,000 vectors of 256. More are compared in the thread.
+MOST_ON_LOOP = 2_560_000
+# Vectors that change place between two look-ups, and removals between two adds.
+_AT_ONCE = 64
+
+
+def load_graphs() -> bool:
+    """Whether the package is there that graphs are made of; imported now, for it takes a tenth of a second."""
+    try:
+        import usearch.index  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+class IndexThread:
+    """One thread, begun when it is first needed: in order, what event loops hand it. After a fork, another one."""
+
+    def __init__(self) -> None:
+        self._executor: ThreadPoolExecutor | None = None
+        self._pid = 0
+        self.closed = False
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        if self._executor is None or self._pid != os.getpid():
+            self._executor, self._pid = ThreadPoolExecutor(1, "turnout.semantic.index"), os.getpid()
+        return self._executor.submit(function, *arguments)
+
+    def close(self) -> None:
+        """Ends the thread. What graphs have not added by then is compared directly for ever."""
+        executor, self._executor, self.closed = self._executor, None, True
+        if executor is not None and self._pid == os.getpid():
+            executor.shutdown(wait=False)
+
+
+class VectorIndex:
+    """Compares with each of its vectors. Not for several threads."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._dimensions = dimensions
+        self._blocks: list[Any] = []
+        self._keys: list[bytes] = []
+        self._places: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._places
+
+    @property
+    def numbers(self) -> int:
+        """How many are compared for one question."""
+        return len(self._keys) * self._dimensions
+
+    @property
+    def keys(self) -> list[bytes]:
+        return list(self._keys)
+
+    def vector(self, key: bytes) -> bytes:
+        """Of a key that is here."""
+        row: bytes = self._row(self._places[key]).tobytes()
+        return row
+
+    def add(self, key: bytes, vector: bytes) -> None:
+        """Puts the vector in place of the key's last one."""
+        self.remove(key)
+        place = len(self._keys)
+        self._make_room(place)
+        self._row(place)[:] = np.frombuffer(vector, dtype="<f4")
+        self._keys.append(key)
+        self._places[key] = place
+
+    def remove(self, key: bytes) -> None:
+        place = self._places.pop(key, None)
+        if place is None:
+            return
+        last = self._keys.pop()
+        if last != key:
+            self._row(place)[:] = self._row(len(self._keys))
+            self._keys[place] = last
+            self._places[last] = place
+        if len(self._blocks) * _BLOCK >= len(self._keys) + 2 * _BLOCK:
+            self._blocks.pop()
+
+    def _make_room(self, place: int) -> None:
+        if place == 0:
+            self._blocks = [np.empty((_ROOM, self._dimensions), dtype=np.float32)]
+        elif place == len(self._blocks) * _BLOCK:
+            self._blocks.append(np.empty((_BLOCK, self._dimensions), dtype=np.float32))
+        elif place == len(self._blocks[0]) < _BLOCK:
+            self._blocks = [np.concatenate([self._blocks[0], np.empty_like(self._blocks[0])])]
+
+    def _row(self, place: int) -> Any:
+        return self._blocks[place // _BLOCK][place % _BLOCK]
+
+    def nearest(self, vector: bytes, count: int) -> list[tuple[bytes, float]]:
+        """The keys of the most similar vectors and their cosines, the nearest first."""
+        return _nearest(self._blocks, self._keys, vector, count)
+
+    def snapshot(self) -> tuple[list[Any], list[bytes]]:
+        """What `candidates` in a thread reads. A vector that is moved meanwhile may be missed or scored wrongly."""
+        return list(self._blocks), list(self._keys)
+
+
+def _nearest(blocks: list[Any], keys: list[bytes], vector: bytes, count: int) -> list[tuple[bytes, float]]:
+    asked = np.frombuffer(vector, dtype="<f4")
+    similarities = np.empty(len(keys), dtype=np.float32)
+    for start in range(0, len(keys), _BLOCK):
+        part = similarities[start : start + _BLOCK]
+        # Not `@`: BLAS would divide so small a product among threads, and wait for each of them on a busy machine.
+        np.einsum("ij,j->i", blocks[start // _BLOCK][: len(part)], asked, out=part)
+    if count < len(similarities):
+        best = np.argpartition(-similarities, count - 1)[:count]
+    else:
+        best = np.arange(len(similarities))
+    ordered = best[np.argsort(-similarities[best], kind="stable")]
+    return [(keys[place], float(similarities[place])) for place in ordered]
+
+
+def candidates(blocks: list[Any], keys: list[bytes], vector: bytes, count: int) -> list[bytes]:
+    """The keys of the most similar of these vectors."""
+    return [key for key, _ in _nearest(blocks, keys, vector, count)]
+
+
+class GraphIndex:
+    """usearch's graph. What is handed to `add` and `remove` is done in order by the thread, look-ups in between."""
+
+    def __init__(self, dimensions: int, thread: IndexThread) -> None:
+        from usearch.index import Index
+
+        self._thread = thread
+        # Half precision: a third of the memory less, and whoever is found is scored anew.
+        self._index = Index(ndim=dimensions, metric="ip", dtype="f16")
+        self._work: deque[tuple[int, bytes | None]] = deque()
+        self._added: deque[int] = deque()
+        self._lock = threading.Lock()
+        self._busy = False
+
+    @property
+    def waiting(self) -> int:
+        """What is not done yet."""
+        return len(self._work)
+
+    def add(self, label: int, vector: bytes) -> None:
+        """label: not used before."""
+        self._hand_over(label, vector)
+
+    def remove(self, label: int) -> None:
+        self._hand_over(label, None)
+
+    def take_added(self) -> list[int]:
+        """Some of the labels that were added since the last call."""
+        return [self._added.popleft() for _ in range(min(_AT_ONCE, len(self._added)))]
+
+    def search(self, vector: bytes, count: int) -> list[int]:
+        """The labels of the most similar vectors. In the thread alone."""
+        if not len(self._index):
+            return []
+        matches = self._index.search(np.frombuffer(vector, dtype="<f4"), count, threads=1)
+        return [int(label) for label in matches.keys]
+
+    def _hand_over(self, label: int, vector: bytes | None) -> None:
+        self._work.append((label, vector))
+        with self._lock:
+            if self._busy:
+                return
+            self._busy = True
+        self._thread.submit(self._do_some)
+
+    def _do_some(self) -> None:
+        """One add, or some removals; then the thread looks after whoever came meanwhile."""
+        for _ in range(_AT_ONCE):
+            label, vector = self._work.popleft()
+            if vector is None:
+                self._index.remove(label, threads=1)
+            else:
+                self._index.add(label, np.frombuffer(vector, dtype="<f4"), threads=1)
+                self._added.append(label)
+            with self._lock:
+                self._busy = bool(self._work)
+            if not self._busy:
+                return
+            if vector is not None:
+                break
+        if not self._thread.closed:
+            self._thread.submit(self._do_some)
+
+
+class GrowingIndex:
+    """The vectors of one scope: compared with each up to `graph_above`, where there are more a graph of them is made.
+    None: never."""
+
+    def __init__(self, dimensions: int, thread: IndexThread, graph_above: int | None) -> None:
+        self.dimensions = dimensions
+        self._thread = thread
+        self._graph_above = graph_above
+        self._direct = VectorIndex(dimensions)
+        self._graph: GraphIndex | None = None
+        # What stood here before the graph was made, and is not yet handed to it.
+        self._earlier: list[bytes] = []
+        # Of what was handed to it. A label is never used twice.
+        self._labels: dict[bytes, int] = {}
+        self._keys: dict[int, bytes] = {}
+        self._last_label = 0
+
+    def add(self, key: bytes, vector: bytes) -> None:
+        """Puts the vector in place of the key's last one."""
+        self.remove(key)
+        self._direct.add(key, vector)
+        if self._graph is None and self._graph_above is not None and len(self._direct) > self._graph_above:
+            self._graph, self._earlier = GraphIndex(self.dimensions, self._thread), self._direct.keys
+        elif self._graph is not None:
+            self._hand_over(self._graph, key, vector)
+            self._tend(self._graph)
+
+    def remove(self, key: bytes) -> None:
+        self._direct.remove(key)
+        label = self._labels.pop(key, None)
+        if label is not None and self._graph is not None:
+            del self._keys[label]
+            self._graph.remove(label)
+
+    async def candidates(self, vector: bytes, count: int) -> list[bytes]:
+        """The keys of the most similar vectors, each once, in no order. Some may have been removed meanwhile."""
+        graph, direct = self._graph, self._direct
+        if graph is None and direct.numbers <= MOST_ON_LOOP:
+            return [key for key, _ in direct.nearest(vector, count)]
+        found = dict[bytes, None]()
+        # What the graph adds from now on is found here too: it is looked at before the graph is.
+        if direct.numbers <= MOST_ON_LOOP:
+            found.update((key, None) for key, _ in direct.nearest(vector, count))
+        else:
+            keys = await asyncio.wrap_future(self._thread.submit(candidates, *direct.snapshot(), vector, count))
+            found.update(dict.fromkeys(keys))
+        if graph is not None:
+            self._tend(graph)
+            # Of those that are found some may wait for their removal.
+            labels = await asyncio.wrap_future(
+                self._thread.submit(graph.search, vector, count + min(_AT_ONCE, graph.waiting))
+            )
+            found.update((self._keys[label], None) for label in labels if label in self._keys)
+        return list(found)
+
+    def _hand_over(self, graph: GraphIndex, key: bytes, vector: bytes) -> None:
+        self._last_label += 1
+        self._labels[key], self._keys[self._last_label] = self._last_label, key
+        graph.add(self._last_label, vector)
+
+    def _tend(self, graph: GraphIndex) -> None:
+        """Moves some vectors on: into the graph's hands, and out of the direct comparison once the graph has them."""
+        for key in self._earlier[-_AT_ONCE:]:
+            if key in self._direct and key not in self._labels:
+                self._hand_over(graph, key, self._direct.vector(key))
+        del self._earlier[-_AT_ONCE:]
+        for label in graph.take_added():
+            if label in self._keys:
+                self._direct.remove(self._keys[label])

@@ -1,0 +1,180 @@
+"""The index of a scope: a graph of neighbours and a plain comparison find the same, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from turnout.ports.semantic import SemanticEntry
+from turnout.stores.memory import vector_index
+from turnout.stores.memory.semantic_store import MemorySemanticStore
+from turnout.stores.memory.vector_index import IndexThread, VectorIndex
+
+ROWS = np.random.default_rng(5).normal(size=(400, 8)).astype("<f4")
+ROWS /= np.linalg.norm(ROWS, axis=1, keepdims=True)
+KEYS = st.integers(0, 40)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), KEYS, st.integers(0, 8)),
+        st.tuples(st.just("remove"), KEYS, st.just(0)),
+        st.tuples(st.just("purge"), st.integers(0, 3), st.just(0)),
+        st.tuples(st.just("later"), st.integers(1, 5), st.just(0)),
+    ),
+    min_size=20,
+    max_size=120,
+)
+
+
+def entry(number: int, row: int, now: float, scope: bytes = b"s") -> SemanticEntry:
+    return SemanticEntry(
+        key=number.to_bytes(16, "big"),
+        scope=scope,
+        question=f"q{number}",
+        vector=ROWS[row].tobytes(),
+        fresh_until=now + 20,
+        user=f"user{number % 4}",
+    )
+
+
+async def found(store: MemorySemanticStore, row: int, now: float, count: int = 5) -> list[tuple[bytes, float]]:
+    neighbours = await store.nearest(b"s", ROWS[row].tobytes(), count, now)
+    return [(neighbour.entry.key, round(neighbour.similarity, 5)) for neighbour in neighbours]
+
+
+async def _agree(steps: list[tuple[str, int, int]]) -> None:
+    plain = MemorySemanticStore(max_entries=25, graphs=False)
+    graph = MemorySemanticStore(max_entries=25, graph_above=4, graphs=True)
+    now = 0.0
+    for place, (what, number, row) in enumerate(steps):
+        for store in (plain, graph):
+            match what:
+                case "add":
+                    # A vector of its own: of two alike either may come first.
+                    await store.add(entry(number, 9 * number + row, now))
+                case "remove":
+                    await store.remove(number.to_bytes(16, "big"))
+                case "purge":
+                    await store.purge(user=f"user{number}")
+        now += number if what == "later" else 0
+        asked = (place * 7) % 400
+        assert await found(plain, asked, now) == await found(graph, asked, now)
+        assert plain.entries == graph.entries
+    await graph.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_a_graph_finds_what_a_comparison_with_each_finds(steps: list[tuple[str, int, int]]) -> None:
+    """Through adds, replacements, removals, purges, expiry and eviction, while the thread is still at work."""
+    asyncio.run(_agree(steps))
+
+
+def test_a_graph_holds_what_it_was_given_and_forgets_what_was_removed() -> None:
+    """Once its thread is done nothing is compared directly any more, and each vector finds itself."""
+
+    async def scenario() -> None:
+        store = MemorySemanticStore(max_entries=1000, graph_above=20, graphs=True)
+        for number in range(300):
+            await store.add(entry(number, number, 0.0))
+        for number in range(0, 300, 3):
+            await store.remove(number.to_bytes(16, "big"))
+        scope = store._scopes[b"s"]
+        while len(scope._direct):
+            await found(store, 0, 0.0)
+        assert scope._graph is not None
+        while scope._graph.waiting:
+            await found(store, 0, 0.0)
+        assert len(scope._graph._index) == len(store) == 200
+        for number in range(300):
+            (best, *_) = await found(store, number, 0.0)
+            assert (best == (number.to_bytes(16, "big"), 1.0)) == (number % 3 != 0)
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_graphs_are_touched_by_one_thread_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adding, removing and searching: never the event loop's."""
+    threads = set[int]()
+    for name in ("add", "remove", "search"):
+        real = getattr(vector_index.GraphIndex, "_do_some" if name != "search" else name)
+
+        def noted(self: Any, *arguments: Any, _real: Any = real) -> Any:
+            threads.add(threading.get_ident())
+            return _real(self, *arguments)
+
+        monkeypatch.setattr(vector_index.GraphIndex, "_do_some" if name != "search" else name, noted)
+
+    async def scenario() -> None:
+        store = MemorySemanticStore(max_entries=100, graph_above=5, graphs=True)
+        for number in range(50):
+            await store.add(entry(number, number, 0.0))
+            await found(store, number, 0.0)
+        await store.purge()
+        await store.close()
+
+    asyncio.run(scenario())
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+def test_large_comparisons_leave_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond so many numbers the thread compares, and finds the same."""
+    monkeypatch.setattr(vector_index, "MOST_ON_LOOP", 80)
+    submitted = list[Any]()
+    real = IndexThread.submit
+    monkeypatch.setattr(
+        IndexThread, "submit", lambda self, *arguments: (submitted.append(arguments[0]), real(self, *arguments))[1]
+    )
+
+    async def scenario() -> None:
+        store = MemorySemanticStore(max_entries=100, graphs=False)
+        for number in range(50):
+            await store.add(entry(number, number, 0.0))
+            best = max(range(number + 1), key=lambda each: float(ROWS[each] @ ROWS[60]))
+            assert (await found(store, 60, 0.0))[0][0] == best.to_bytes(16, "big")
+        assert len(submitted) == 40
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_arrays_grow_and_shrink_without_losing_a_vector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over several blocks, by chance."""
+    monkeypatch.setattr(vector_index, "_BLOCK", 32)
+    rng, index, rows = np.random.default_rng(1), VectorIndex(8), dict[bytes, int]()
+    for step in range(1500):
+        number = int(rng.integers(200 if step < 750 else 20))
+        key, row = number.to_bytes(16, "big"), int(rng.integers(400))
+        if step % 5 < (3 if step < 750 else 1):
+            index.add(key, ROWS[row].tobytes())
+            rows[key] = row
+        else:
+            index.remove(key)
+            rows.pop(key, None)
+        if rows and step % 10 == 0:
+            expected = max(float(ROWS[each] @ ROWS[step % 400]) for each in rows.values())
+            assert index.nearest(ROWS[step % 400].tobytes(), 1)[0][1] == pytest.approx(expected, abs=1e-5)
+        assert len(index) == len(rows)
+
+
+def test_without_graphs_a_scope_is_bounded_and_that_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """With the line that installs the package."""
+
+    async def scenario() -> None:
+        store = MemorySemanticStore(max_entries=100, graph_above=10, graphs=False)
+        for number in range(15):
+            await store.add(entry(number, number, 0.0))
+        assert len(store) == 10
+
+    with caplog.at_level(logging.WARNING, "turnout"):
+        asyncio.run(scenario())
+    (record,) = caplog.records
+    assert "pip install 'turnout[semantic]'" in record.getMessage()

@@ -48,6 +48,7 @@ def nightly(session: nox.Session) -> None:
     session.notify("lowest")
     session.notify("hostile")
     session.notify("clients")
+    session.notify("onnx")
     session.notify("audit")
 
 
@@ -66,6 +67,13 @@ def clients(session: nox.Session) -> None:
     """Each client of tests/clients in an environment of its own; writes the table. Needs the network, and npm."""
     session.install("-e", ".[test]")
     session.run("python", "tests/clients/matrix.py", "--write", "docs/clients.md", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def onnx(session: nox.Session) -> None:
+    """The tests of what `semantic-onnx` installs, which the others skip."""
+    session.install("-e", ".[test,semantic-onnx]")
+    session.run("pytest", "tests/caching/semantic/test_embedders.py", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

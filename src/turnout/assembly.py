@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from turnout.api.access import StatusAccess
 from turnout.api.chat import Chat
@@ -89,8 +89,8 @@ class Plugs(TypedDict, total=False):
     chance: Callable[[], float] | None
     # Whether this process works on jobs; None: as the settings say.
     works: bool | None
-    # The app's own function of a text that returns its vector.
-    embedder: Callable[[str], Sequence[float]] | None
+    # The app's own function of a text that returns its vector, or a coroutine function.
+    embedder: Callable[[str], Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +199,16 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
             settings=settings, clock=clock, gate=stores.gate, catalog=catalog, prices=prices, limits=limits
         ),
         budget_alerts=budget_alerts,
-        similar=_similar(settings, clock, stores, keys.policy, plugs.get("embedder")),
     )
+    embedding_pipeline = EmbeddingPipeline(collaborators, stores.entries)
+    similar = _similar(settings, clock, stores, keys.policy, embedding_pipeline, plugs.get("embedder"))
+    collaborators = replace(collaborators, similar=similar)
     pipeline = Pipeline(collaborators, _cascade(collaborators, scorer, plugs.get("chance") or rng))
-    embeddings = EmbeddingsApi(EmbeddingPipeline(collaborators, stores.entries))
     chat = Chat(pipeline, path=settings.server.chat_path, max_params_bytes=settings.server.max_params_bytes)
     kept_entries = kept_entries_from(settings, clock)
     kept_responses = ResponseStore(kept_entries or stores.entries, settings.responses.ttl_s)
     responses = ResponsesApi(chat, kept_responses, settings.server.responses_path, lambda: bool(over_responses))
+    embeddings = EmbeddingsApi(embedding_pipeline)
     wires = Wires(
         messages=AnthropicMessages(chat), responses=responses, embeddings=embeddings, completions=Completions(chat)
     )
@@ -296,14 +298,16 @@ def _similar(
     clock: Clock,
     stores: Stores,
     policy: bytes,
-    embedder: Callable[[str], Sequence[float]] | None,
+    embeddings: EmbeddingPipeline,
+    embedder: Callable[[str], Any] | None,
 ) -> SimilarQuestions | None:
     if not (settings.cache.enabled and settings.cache.semantic.enabled):
         return None
     # Imported here: an app without a semantic cache loads nothing of it.
     from turnout.semantic_assembly import build_similar
 
-    return build_similar(settings, clock, stores.semantic(), stores.check_store, policy, embedder)
+    ask = embeddings.embed_questions
+    return build_similar(settings, clock, stores.semantic(), stores.check_store, policy, ask, embedder)
 
 
 def _stores(settings: Settings, clock: Clock, observer: Observer, gate: Gate | None) -> Stores:

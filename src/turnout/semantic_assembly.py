@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
 
+from turnout.caching.semantic.batched_embedder import BatchedEmbedder
 from turnout.caching.semantic.candidates import Candidates
-from turnout.caching.semantic.embedders import CallableEmbedder, WordllamaEmbedder
+from turnout.caching.semantic.embedders import MINILM, CallableEmbedder, MinilmEmbedder, WordllamaEmbedder
+from turnout.caching.semantic.guarded_embedder import GuardedEmbedder
 from turnout.caching.semantic.promise import LEVELS, Promise
 from turnout.caching.semantic.shared_promise import SharedPromise
 from turnout.caching.semantic.similar import SimilarQuestions
 from turnout.caching.semantic.verifier import SHIPPED, load_verifier
 from turnout.ports.runtime import Clock
-from turnout.ports.semantic import CheckStore, SemanticStore
+from turnout.ports.semantic import CheckStore, Embedder, SemanticStore
 from turnout.settings import Settings
+
+# Asks this model for the vectors of these texts, within so many seconds.
+Ask = Callable[[str, Sequence[str], float], Awaitable[list[list[float]]]]
 
 
 def build_similar(
@@ -22,7 +29,8 @@ def build_similar(
     store: SemanticStore,
     checks: CheckStore | None,
     policy: bytes,
-    embedder: Callable[[str], Sequence[float]] | None,
+    ask: Ask,
+    embedder: Callable[[str], Any] | None,
 ) -> SimilarQuestions:
     """The similar questions of one process. policy: a digest of what answers. embedder: in the place of the one that
     the settings name. Raises SettingsError, ArtifactError."""
@@ -31,15 +39,34 @@ def build_similar(
     verifier, promise = load_verifier(semantic.verifier or SHIPPED), Promise(semantic.max_error)
     # Of another verifier the levels say another thing, of other models the answers differ otherwise.
     of = hashlib.blake2b(f"{vectors}\0{LEVELS}\0{verifier.dumps()}".encode(), digest_size=16, key=policy).hexdigest()
+    guarded = GuardedEmbedder(
+        _embedder(settings, clock, ask) if embedder is None else CallableEmbedder(embedder),
+        clock,
+        timeout_s=semantic.embedder_timeout_s,
+        failures=settings.breaker.failures,
+        reset_s=settings.breaker.reset_s,
+    )
     return SimilarQuestions(
         vectors=vectors,
-        embedder=WordllamaEmbedder() if embedder is None else CallableEmbedder(embedder),
+        embedder=guarded,
         store=store,
         candidates=Candidates(verifier),
         promise=promise,
         now=clock.time,
         shared=None if checks is None else SharedPromise(promise, checks, of),
     )
+
+
+def _embedder(settings: Settings, clock: Clock, ask: Ask) -> Embedder:
+    semantic = settings.cache.semantic
+    if model := semantic.embedding_model:
+        return BatchedEmbedder(partial(_in_time, ask, model, semantic.embedder_timeout_s), clock)
+    return MinilmEmbedder() if semantic.embedder == MINILM else WordllamaEmbedder()
+
+
+async def _in_time(ask: Ask, model: str, timeout_s: float, texts: Sequence[str]) -> list[list[float]]:
+    # Over before the first of those who wait gives up, so that each is told the reason.
+    return await ask(model, texts, 0.9 * timeout_s)
 
 
 def _name_of(function: Callable[..., object]) -> str:

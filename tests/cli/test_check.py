@@ -56,3 +56,18 @@ def test_call_tells_an_error_without_any_key(
     out = capsys.readouterr().out
     assert "call:      openai/small: not_connected" in out
     assert "secret-of-mine" not in out
+
+
+def test_the_semantic_cache_is_told_with_embedder_dimension_and_index(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the settings have it."""
+    config = tmp_path / "turnout.toml"
+    config.write_text(
+        '[tiers.cheap]\nmodels = ["openai/small"]\n[tiers.expensive]\nmodels = ["openai/large"]\n'
+        "[cache.semantic]\nenabled = true\n"
+    )
+    main(["check", "--config", str(config)])
+    told = capsys.readouterr().out
+    assert "vectors by wordllama, of 256" in told
+    assert "numpy up to 10000 questions of a scope, usearch above" in told

@@ -11,10 +11,11 @@ import pytest
 from tests.caching.semantic.adversarial import PAIRS
 from tests.pipeline.world import CHEAP, DEAR, PRICES, SPARE, World, run
 from turnout import Turnout
+from turnout.attempt_errors import ProviderFailed
 from turnout.caching.semantic.words import question_of
 from turnout.openai.requests import from_call
 from turnout.settings import Settings
-from turnout.testing import FixedScorer, ManualClock, ScriptedProvider
+from turnout.testing import FixedScorer, Hangs, ManualClock, ScriptedProvider
 
 ON = {"cache": {"semantic": {"enabled": True, "max_error": 0.10}}}
 THINGS = (
@@ -39,7 +40,7 @@ REWORDINGS: tuple[Callable[[str], str], ...] = (
 async def ask(w: World, text: str, **more: Any) -> Any:
     """Asks, and waits for what happens off the client's path."""
     answered = await w.ask(text, **more)
-    await w.turnout._pipeline.drain()
+    await w.clock.run(asyncio.ensure_future(w.turnout._pipeline.drain()))
     return answered
 
 
@@ -336,3 +337,40 @@ def test_settings_are_checked() -> None:
                 {"tiers": tiers, "models": {CHEAP: dict(PRICES)}, "cache": {"semantic": {"enabled": True, **wrong}}}
             )
     assert Settings.from_mapping({"tiers": tiers}).cache.semantic.enabled is False
+
+
+EMBEDDING = "openai/text-embedding-3-small"
+
+
+def test_an_embedding_model_gives_the_vectors_and_what_it_costs_is_told() -> None:
+    """Named in the settings alone; out of the total budget, and counted."""
+
+    async def scenario(w: World) -> None:
+        await warmed(w)
+        assert (await ask(w, f"Hello! {QUESTIONS[0]} Thanks")).outcome.cache == "semantic"
+        calls = [call for call in w.provider.seen if call.model == EMBEDDING]
+        assert calls
+        assert all(call.timeout_s <= 0.5 for call in calls)
+
+    semantic = {"enabled": True, "max_error": 0.10, "embedder": f"litellm:{EMBEDDING}"}
+    prices = {name: dict(PRICES) for name in (CHEAP, SPARE, DEAR, EMBEDDING)}
+    run(scenario, cache={"semantic": semantic}, models=prices, budgets={"total": "100/day"})
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_an_embedding_model_that_fails_or_hangs_is_a_miss(slow: bool) -> None:
+    """No request waits longer than the embedder's time-out, and after some failures none waits at all."""
+
+    async def scenario(w: World) -> None:
+        assert w.turnout._pipeline.semantic is not None
+        w.provider.say(EMBEDDING, Hangs() if slow else ProviderFailed("down"))
+        waited = []
+        for question in QUESTIONS[:10]:
+            began = w.clock.monotonic()
+            assert (await ask(w, question)).outcome.cache == "miss_stored"
+            waited.append(w.clock.monotonic() - began)
+        assert max(waited) < 1.2
+        assert w.turnout._pipeline.semantic.figures()["embedder_failures"] >= 10
+
+    semantic = {"enabled": True, "max_error": 0.10, "embedder": f"litellm:{EMBEDDING}"}
+    run(scenario, cache={"semantic": semantic})

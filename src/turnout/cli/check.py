@@ -16,7 +16,7 @@ from turnout.openai.messages import as_messages
 from turnout.openai.usage import read_usage
 from turnout.ports.runtime import Provider, ProviderCall
 from turnout.redaction import Redactor
-from turnout.settings import Settings
+from turnout.settings import Semantic, Settings
 from turnout.settings.secrets import secrets_of
 from turnout.turnout import Turnout
 from turnout.upstream.prices import PriceBook
@@ -69,6 +69,27 @@ def _settings_lines(settings: Settings) -> Iterator[Line]:
         yield "", _threshold_text(routing.scorer, routing.keep_quality)
     cache = settings.cache
     yield "cache", f"on, fresh for {cache.ttl_s:g} s, scope {cache.scope}" if cache.enabled else "off"
+    if cache.enabled and cache.semantic.enabled:
+        yield "semantic", f"at most {cache.semantic.max_error:g} of the hits wrong; {_embedder_text(cache.semantic)}"
+        yield "", _index_text(settings)
+
+
+def _embedder_text(semantic: Semantic) -> str:
+    """What gives questions their vectors, and of how many numbers."""
+    from turnout.caching.semantic.embedders import DIMENSIONS
+
+    known = DIMENSIONS.get(semantic.embedder)
+    return f"vectors by {semantic.embedder}, of {known or 'as many numbers as that model answers'}"
+
+
+def _index_text(settings: Settings) -> str:
+    """What looks questions up."""
+    from turnout.stores.memory.semantic_store import GRAPH_ABOVE
+    from turnout.stores.memory.vector_index import load_graphs
+
+    if load_graphs():
+        return f"index: numpy up to {GRAPH_ABOVE} questions of a scope, usearch above"
+    return f"index: numpy, {GRAPH_ABOVE} questions of a scope; pip install 'turnout[semantic]' brings usearch for more"
 
 
 async def _ask_litellm(

@@ -22,11 +22,12 @@ from turnout.pipeline.reservation import Reservation, Reservations, refusal_erro
 from turnout.ports.admission import Ask, Lead, Settlement, Store
 from turnout.ports.entries import EntryStore
 from turnout.ports.limits import BudgetClaim, BudgetRefused, RateClaim, RateRefused
-from turnout.pricing import Price, total
+from turnout.pricing import Price, nano, total
 from turnout.quota.cost_bounds import CostBound
 from turnout.quota.text_size import utf8_bound
 from turnout.records import CacheState, Outcome, ServedTier, Usage
 from turnout.routing.catalog import EmbeddingModels, ModelSelection
+from turnout.telemetry import names
 from turnout.upstream.call_trace import CallTrace, Candidate, UpstreamCall
 
 # Marks that a model puts around a text, and the words by which some tell a query from a document.
@@ -113,6 +114,38 @@ class EmbeddingPipeline:
         observer.request_ended(run.token, outcome)
         answered_by = run.answered_by or settings.deployment(model).partition("/")[2] or model
         return Embeddings([found[key] for key in keys], answered_by, outcome)
+
+    async def embed_questions(self, model: str, texts: Sequence[str], timeout_s: float) -> list[list[float]]:
+        """The vectors of texts that the semantic cache compares, in their order: nobody's request, paid out of the
+        total budget. Raises ServedError."""
+        parts, trace = self._collaborators, CallTrace()
+        reservation = InputReservation(self._reservations, model, texts, (), self._reservations.total_claims())
+        if reservation.bounded:
+            lease_s = parts.settings.retry.lease_s(stream=False)
+            ask = reservation.claim(Ask(lease_s=lease_s, circuits=parts.bulkhead.shared))
+            verdict = (await self._admission.enter_with(ask, reservation, None)).verdict
+            if isinstance(verdict, RateRefused | BudgetRefused):
+                raise refusal_error(verdict)
+        deadline = parts.clock.monotonic() + timeout_s
+        call = UpstreamCall(
+            messages=(),
+            inputs=tuple(texts),
+            candidates=(Candidate(model=model, tier="none"),),
+            deadline=deadline,
+            stream_deadline=deadline,
+            afford=reservation.attempt_check(trace),
+            tokens=reservation,
+        )
+        try:
+            body = await parts.chain.embed(call, trace)
+            return [item["embedding"] for item in body["data"]]
+        finally:
+            if reservation.bounded:
+                await self._admission.settle(reservation.settlement(trace, key=None, store=None), None)
+            cost = nano(total(attempt.cost_usd for attempt in trace.attempts))
+            parts.observer.event(
+                None, names.EVENT_SEMANTIC_EMBEDDING, {names.EMBEDDING_TEXTS: len(texts), names.EMBEDDING_COST: cost}
+            )
 
     async def _find(self, run: _Run) -> Mapping[bytes, bytes]:
         directives = run.context.directives

@@ -70,6 +70,10 @@ class Reservations:
         """The reservation of a call that checks a semantic hit: out of the checks' own budget, and the total one."""
         return Reservation(self, request, selection, (), self._policies.check_budgets(self.clock.time()))
 
+    def total_claims(self) -> tuple[BudgetClaim, ...]:
+        """The budget that applies to a call that is made for nobody in particular."""
+        return self._policies.total_budgets(self.clock.time())
+
     def claims(self, caller: Caller) -> tuple[tuple[RateClaim, ...], tuple[BudgetClaim, ...]]:
         """The rate limits and budgets that apply to this caller."""
         if not self._policies.any:

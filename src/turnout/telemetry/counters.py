@@ -223,6 +223,10 @@ class Counters:
                 self.add("semantic_checks", "agrees" if attributes[names.CHECK_AGREES] else "differs")
                 if cost := int(attributes[names.CHECK_COST]):
                     self.add("semantic_check_cost", amount=cost)
+            case names.EVENT_SEMANTIC_EMBEDDING:
+                self.add("semantic_embedded", amount=int(attributes[names.EMBEDDING_TEXTS]))
+                if cost := int(attributes[names.EMBEDDING_COST]):
+                    self.add("semantic_embedding_cost", amount=cost)
             case names.EVENT_DRIFT_MEASURED:
                 self.drift = float(attributes[names.DRIFT_DISTANCE])
                 self.novel = float(attributes[names.NOVEL_SHARE])

@@ -125,14 +125,15 @@ def cache_figures(counts: Counts) -> dict[str, Any]:
 def semantic_figures(counts: Counts) -> dict[str, Any]:
     """What answers for similar questions saved, what their checks cost, and how these ended."""
     results, cost = counts.by("semantic_checks"), counts.total("semantic_check_cost")
-    saved = counts.by("saving").get("semantic", 0)
+    saved, embedding = counts.by("saving").get("semantic", 0), counts.total("semantic_embedding_cost")
     return {
         "served": counts.by("requests", 3).get("semantic", 0),
         "compared": sum(results.values()),
         "differing": results.get("differs", 0),
         "checks_usd": usd(cost),
         "saving_usd": usd(saved),
-        "net_saving_usd": usd(saved - cost),
+        "embedding_usd": usd(embedding),
+        "net_saving_usd": usd(saved - cost - embedding),
     }
 
 

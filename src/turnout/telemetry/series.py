@@ -98,6 +98,14 @@ METRICS: Final[Mapping[str, Metric]] = {
         help="USD paid for checks of semantic hits, part of no other cost",
         scale=NANO,
     ),
+    "semantic_embedded": Metric(
+        name="turnout_semantic_embedded_texts_total", help="Texts that an embedding model was asked for"
+    ),
+    "semantic_embedding_cost": Metric(
+        name="turnout_semantic_embedding_cost_usd_total",
+        help="USD paid for vectors of questions, part of no other cost",
+        scale=NANO,
+    ),
     "evicted": Metric(
         name="turnout_evicted_by_feedback_total", help="Stored answers that a rating removed", labels=("cache",)
     ),

@@ -12,10 +12,11 @@ from typing import Any
 
 from turnout.caching.semantic.candidates import NEIGHBOURS, Candidates, SimilarCandidate
 from turnout.caching.semantic.comparison import LEAST_SIMILARITY, digest, may_agree, plain
+from turnout.caching.semantic.guarded_embedder import GuardedEmbedder
 from turnout.caching.semantic.promise import Promise
 from turnout.caching.semantic.shared_promise import SharedPromise
 from turnout.caching.semantic.words import LONGEST_TEXT, question_of
-from turnout.ports.semantic import Embedder, SemanticEntry, SemanticStore
+from turnout.ports.semantic import SemanticEntry, SemanticStore
 
 log = logging.getLogger("turnout")
 
@@ -48,7 +49,7 @@ class SimilarQuestions:
     def __init__(
         self,
         *,
-        embedder: Embedder,
+        embedder: GuardedEmbedder,
         vectors: str,
         store: SemanticStore,
         candidates: Candidates,
@@ -152,6 +153,7 @@ class SimilarQuestions:
                 self._shared.forget()
         # What it remembers of texts is nobody's in particular.
         question_of.cache_clear()
+        self._embedder.forget()
         for request_id in [
             request_id
             for request_id, (candidate, asker) in self._served.items()

@@ -18,7 +18,7 @@ log = logging.getLogger("turnout")
 # Of one scope: 10,000 vectors of 256 numbers are compared in half a millisecond. Without graphs no scope holds more.
 GRAPH_ABOVE = 10_000
 # Expired entries that one look-up clears away.
-DROPPED_AT_ONCE = 100
+DROPPED_AT_ONCE = 50
 
 
 class MemorySemanticStore:

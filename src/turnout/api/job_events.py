@@ -51,9 +51,12 @@ async def _follow(store: JobStore, feed: JobFeed, clock: Clock, job_id: str, aft
             yield b"".join(event_text(event, job if _is_last(event) else None) for event in events)
             if _is_last(events[-1]):
                 return
-        elif job is None or job.status in ENDED:
-            # Gone, or resumed after its end.
+        elif job is None:
             return
+        elif job.status in ENDED:
+            # Resumed after its end; or it ended between the two looks, and the next one finds how.
+            if not await store.events(job_id, after):
+                return
         elif clock.monotonic() - said >= KEEP_ALIVE_S:
             said = clock.monotonic()
             yield KEEP_ALIVE

@@ -1,0 +1,50 @@
+"""A job's events, to the last one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from turnout.api.job_events import JobEvents
+from turnout.clock import SystemClock
+from turnout.jobs.feed import JobFeed
+from turnout.ports.jobs import Job, JobEnd, JobEvent, NewJob, QueueBounds
+from turnout.stores.sqlite.jobs import SqliteJobs
+
+
+class _EndsBetween(SqliteJobs):
+    """A store whose job ends between a look at its events and the one at itself."""
+
+    end: Any = None
+
+    async def events(self, job_id: str, after: int) -> Sequence[JobEvent]:
+        found = await super().events(job_id, after)
+        if not found and self.end is not None:
+            end, self.end = self.end, None
+            await self.finish(job_id, end, JobEnd(status="done", result=b"{}"), 60)
+        return found
+
+
+def test_a_job_that_ends_between_two_looks_is_told_to_its_end(tmp_path: Path) -> None:
+    """The stream's last event is the job's end, with its result."""
+
+    async def main() -> bytes:
+        clock = SystemClock()
+        store = _EndsBetween(str(tmp_path / "jobs.sqlite"), clock)
+        job = await _running(store)
+        store.end = job.token
+        stream = JobEvents(store, JobFeed(), clock, job, 0, [])
+        told = b"".join([piece async for piece in stream])
+        await store.close()
+        return told
+
+    async def _running(store: SqliteJobs) -> Job:
+        bounds = QueueBounds(max_length=10, max_per_user=10, ttl_s=60)
+        await store.submit(NewJob(id="job_1", kind="chat", user="ann", endpoint="/x", priority=4, spec=b"{}"), bounds)
+        job = await store.claim("worker", {"chat"}, concurrency=1, lease_s=60)
+        assert job is not None
+        return job
+
+    assert b'"result":{}' in asyncio.run(main())

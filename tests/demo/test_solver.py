@@ -1,6 +1,7 @@
 """The two skills: both really solve, one only what is within its capacity."""
 
 import math
+import re
 import subprocess
 import sys
 from random import Random
@@ -80,6 +81,37 @@ def test_a_reply_grows_with_the_steps_but_a_hard_one_stays_affordable() -> None:
     sizes = {name: np.array([len(reply) for reply in replies]) for name, replies in REPLIES.items()}
     assert 1.1 < sizes["expensive"][STEPS >= 10].mean() / sizes["expensive"][STEPS == 1].mean() < 1.4
     assert sizes["cheap"].mean() < 0.3 * sizes["expensive"].mean()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "steps"),
+    [
+        ("What is (7 + 5) * 3 - 4?", ["7 + 5 = 12", "12 * 3 = 36", "36 - 4 = 32"]),
+        ("Start with 8: halve, minus 1, times 5. Result?", ["8 / 2 = 4", "4 - 1 = 3", "3 * 5 = 15"]),
+    ],
+)
+def test_a_calculation_is_written_out_as_equations(prompt: str, steps: list[str]) -> None:
+    """Each step as one that can be checked."""
+    faultless = Skill(name="faultless", capacity=math.inf, capacity_spread=0, slip=0, slip_per_step=0, verbose=False)
+    assert f"Sure. {'; '.join(steps)}.\n" in solve(prompt, faultless)
+
+
+def test_a_slip_shows_as_an_equation_that_does_not_hold() -> None:
+    """The step that went wrong stands in the reply, and comes to the answer that is given."""
+    slipping = Skill(name="slips", capacity=math.inf, capacity_spread=0, slip=1, slip_per_step=0, verbose=False)
+    for prompt in ("What is 7 + 5?", "What is 3 * (7 + 5)?", "Start with 8: halve, minus 1. Result?"):
+        reply = solve(prompt, slipping)
+        a, operator, b, result = re.findall(r"(\d+) ([-+*/]) (\d+) = (-?\d+)", reply)[-1]
+        assert {"+": int(a) + int(b), "-": int(a) - int(b), "*": int(a) * int(b)}[operator] != int(result)
+        assert re.search(rf"\n.*answer\D*{result}\b", reply, re.IGNORECASE)
+
+
+def test_sounding_unsure_tells_something_but_gives_nothing_away() -> None:
+    """More often where the reply is wrong, yet on right ones too, and not on every wrong one."""
+    unsure = np.array([not reply.startswith("Sure.") for reply in REPLIES["cheap"]])
+    assert 0.4 < unsure[~GOOD["cheap"]].mean() < 0.7
+    assert 0.02 < unsure[GOOD["cheap"]].mean() < 0.15
+    assert not any("not sure" in reply for reply in REPLIES["expensive"])
 
 
 def test_the_same_prompt_always_gets_the_same_reply() -> None:

@@ -32,7 +32,7 @@ async def answer_by_tier(config: Mapping[str, Any], tasks: Sequence[Task], progr
             for task, tier in pending:
                 answer = await turnout.complete(task.prompt, model=tier, caller=Caller(user="demo"))
                 answers[tier][task.id] = TierAnswer(
-                    correct=check(task, answer.text), cost_usd=float(answer.outcome.cost_usd)
+                    text=answer.text, correct=check(task, answer.text), cost_usd=float(answer.outcome.cost_usd)
                 )
                 progress.advance(bar)
 
@@ -43,8 +43,10 @@ async def answer_by_tier(config: Mapping[str, Any], tasks: Sequence[Task], progr
 
 
 def log_rows(tasks: Sequence[Task], answers: Answers) -> list[dict[str, Any]]:
-    """The tasks as rows of labelled logs, quality 1.0 or 0.0."""
-    rows: list[dict[str, Any]] = [{"id": task.id, "prompt": task.prompt} for task in tasks]
+    """The tasks as rows of labelled logs with their cheap answers, quality 1.0 or 0.0."""
+    rows: list[dict[str, Any]] = [
+        {"id": task.id, "prompt": task.prompt, "cheap_answer": answers["cheap"][task.id].text} for task in tasks
+    ]
     for row, tier in product(rows, TIERS):
         answer = answers[tier][row["id"]]
         row |= {f"{tier}_quality": float(answer.correct), f"{tier}_usd": answer.cost_usd}

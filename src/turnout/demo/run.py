@@ -1,4 +1,5 @@
-"""The demo from end to end: two providers, labelled logs, a trained scorer, an app, traffic, a summary."""
+"""The demo from end to end: two providers, labelled logs, a trained scorer, an app, traffic without and with the
+cascade, a summary."""
 
 from __future__ import annotations
 
@@ -19,11 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from turnout.demo.labelling import answer_by_tier, log_rows
 from turnout.demo.server_process import ProviderProcess, ServerProcess
-from turnout.demo.summary import RoutedAnswer, as_text, summarise
+from turnout.demo.summary import RoutedAnswer, as_text, summarise, summarise_cascade
 from turnout.demo.tasks import Task, generate
 from turnout.demo.traffic import PRICES, REPEATS, USERS, send_traffic
 from turnout.logs import labelled as labelled_logs
-from turnout.training import fit
+from turnout.training.cascade import train_cascade
 
 TRAINING, HELD_OUT = 700, 300
 # Above the 0.95 that the demo promises: held-out prompts are never quite the training ones.
@@ -63,23 +64,38 @@ def run(*, seed: int, quiet: bool, serve: bool) -> dict[str, Any]:
         answers = asyncio.run(answer_by_tier(unrouted, tasks, progress))
         out.print(f"asked both models {TRAINING} training tasks through litellm, and checked the answers")
         scorer = folder / "demo.turnout"
-        fit.train(labelled_logs.Logs.from_rows(log_rows(training, answers))).save(scorer)
-        out.print("trained the scorer on these labelled logs")
+        trained = train_cascade(
+            labelled_logs.Logs.from_rows(log_rows(training, answers), answers=True), cheap_model=next(iter(PRICES))
+        )
+        trained.fitted.save(scorer)
+        out.print("trained the scorer, and the cascade's verifier, on these labelled logs")
 
-        config = folder / "settings.json"
-        config.write_text(json.dumps(settings(base_urls, {"scorer": str(scorer), "keep_quality": KEEP_QUALITY})))
-        app = stack.enter_context(ServerProcess("turnout.demo.app_server", "--config", str(config)))
+        routing = {"scorer": str(scorer), "keep_quality": KEEP_QUALITY}
+        app = stack.enter_context(_app(folder / "settings.json", settings(base_urls, routing)))
         out.print(
             f"mounted Turnout in a Starlette app: {len(USERS)} users, {HELD_OUT} held-out tasks, {REPEATS} repeats"
         )
         traffic, errors = asyncio.run(send_traffic(app.url, held_out, Random(seed), progress))
         summary = summarise(traffic, errors, answers["cheap"], answers["expensive"])
+        summary["cascade"] = {"refused": trained.summary["refused"] or None}
+        if not trained.summary["refused"]:
+            cascaded = routing | {"cascade": {"mode": "on", "streams": "skip"}}
+            with _app(folder / "cascade.json", settings(base_urls, cascaded)) as second:
+                again, failed = asyncio.run(send_traffic(second.url, held_out, Random(seed), progress))
+            summary["errors"] += failed
+            summary["cascade"] |= summarise_cascade(again, answers["expensive"])
         progress.stop()
         if not quiet:
             out.print(as_text(summary), markup=False, soft_wrap=True)
         if serve:
             _keep_serving(app.url, out, _example_prompts(held_out, traffic))
     return summary
+
+
+def _app(config: Path, settings_of_app: Mapping[str, Any]) -> ServerProcess:
+    """The app with these settings, written to the file; started by `with`."""
+    config.write_text(json.dumps(settings_of_app))
+    return ServerProcess("turnout.demo.app_server", "--config", str(config))
 
 
 def _progress_bars() -> Progress:

@@ -15,11 +15,16 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class RoutedAnswer:
-    """One answered request of the traffic. cost_usd: what its answer costs where it is not from the cache."""
+    """One answered request of the traffic.
+
+    two_calls: the cheap answer was read and the expensive tier asked too. cost_usd: of all its calls; of an answer from
+    the cache, what it costs where it is not.
+    """
 
     task_id: str
     correct: bool
     tier: str
+    two_calls: bool
     cache_hit: bool
     cost_usd: float
     turnout_ms: float
@@ -30,6 +35,7 @@ class RoutedAnswer:
 class TierAnswer:
     """One task answered by one tier, routing aside."""
 
+    text: str
     correct: bool
     cost_usd: float
 
@@ -41,10 +47,7 @@ def summarise(
     expensive: Mapping[str, TierAnswer],
 ) -> dict[str, Any]:
     """The figures: shares in [0, 1], money in USD, times in ms. cheap, expensive: by task id, of one tier alone."""
-    first_answers: dict[str, RoutedAnswer] = {}
-    for answer in traffic:
-        if not answer.cache_hit:
-            first_answers.setdefault(answer.task_id, answer)
+    first_answers = _first_answers(traffic)
     distinct = list(first_answers.values())
     # Tasks whose request failed count on neither side.
     pairs = [(cheap[task_id], expensive[task_id]) for task_id in first_answers]
@@ -88,6 +91,34 @@ def summarise(
     }
 
 
+def summarise_cascade(traffic: Sequence[RoutedAnswer], expensive: Mapping[str, TierAnswer]) -> dict[str, Any]:
+    """The cascade's figures over the same prompts, each counted once: as `summarise` names them."""
+    first_answers = _first_answers(traffic)
+    distinct = list(first_answers.values())
+    quality = _mean([answer.correct for answer in distinct])
+    quality_expensive = _mean([expensive[task_id].correct for task_id in first_answers])
+    cost = sum(answer.cost_usd for answer in distinct)
+    cost_expensive = sum(expensive[task_id].cost_usd for task_id in first_answers)
+    return {
+        "distinct": len(distinct),
+        "expensive_share": _mean([answer.tier == "expensive" for answer in distinct]),
+        "two_calls_share": _mean([answer.two_calls for answer in distinct]),
+        "quality": quality,
+        "quality_kept": quality / quality_expensive if quality_expensive else 0.0,
+        "cost_usd": cost,
+        "saving": 1 - cost / cost_expensive if cost_expensive else 0.0,
+    }
+
+
+def _first_answers(traffic: Sequence[RoutedAnswer]) -> dict[str, RoutedAnswer]:
+    """By task id, the first answer that is not from the cache."""
+    first_answers: dict[str, RoutedAnswer] = {}
+    for answer in traffic:
+        if not answer.cache_hit:
+            first_answers.setdefault(answer.task_id, answer)
+    return first_answers
+
+
 def _mean(values: Sequence[float]) -> float:
     return fmean(values) if values else 0.0
 
@@ -112,7 +143,20 @@ def as_text(summary: Mapping[str, Any]) -> str:
     all-expensive       {s["cost_expensive_usd"]:>8.4f}   USD
   saved by routing      {s["saving"]:>8.1%}   given up: {1 - s["quality_kept"]:.1%} of all-expensive's quality
   saved by the cache    {s["saving_cache"]:>8.1%}   more, of what the whole traffic would have cost
+{_cascade_text(s)}
 
   Turnout's own time    {s["turnout_ms_p50"]:>8.2f}   ms p50, {s["turnout_ms_p95"]:.2f} ms p95
   inference             {s["inference_ms_p50"]:>8.0f}   ms p50, {s["inference_ms_p95"]:.0f} ms p95
 """
+
+
+def _cascade_text(summary: Mapping[str, Any]) -> str:
+    cascade = summary["cascade"]
+    if cascade["refused"]:
+        return f"  with the cascade       refused   {cascade['refused']}"
+    gains = cascade["saving"] > summary["saving"] or cascade["quality_kept"] > summary["quality_kept"]
+    return (
+        f"  with the cascade      {cascade['saving']:>8.1%}   saved by routing, {cascade['cost_usd']:.4f} USD; "
+        f"{cascade['quality_kept']:.1%} of all-expensive's quality; two calls for {cascade['two_calls_share']:.1%}"
+        f"{'' if gains else '; it gains nothing here'}"
+    )

@@ -54,15 +54,21 @@ async def _send(client: httpx.AsyncClient, user: str, task: Task) -> RoutedAnswe
     if response.status_code != 200:
         return None
     completion = response.json()
-    input_usd, output_usd = PRICES[response.headers["x-turnout-model"]]
-    usage = completion["usage"]
     cache_status = response.headers["cache-status"]
+    cache_hit = "; hit" in cache_status or "collapsed" in cache_status
+    if cache_hit:
+        input_usd, output_usd = PRICES[response.headers["x-turnout-model"]]
+        usage = completion["usage"]
+        cost_usd = (usage["prompt_tokens"] * input_usd + usage["completion_tokens"] * output_usd) / 1e6
+    else:
+        cost_usd = float(response.headers["x-turnout-cost-usd"])
     return RoutedAnswer(
         task_id=task.id,
         correct=check(task, completion["choices"][0]["message"]["content"]),
         tier=response.headers["x-turnout-tier"],
-        cache_hit="; hit" in cache_status or "collapsed" in cache_status,
-        cost_usd=(usage["prompt_tokens"] * input_usd + usage["completion_tokens"] * output_usd) / 1e6,
+        two_calls=response.headers["x-turnout-reason"] in ("escalated", "cascade_fallback"),
+        cache_hit=cache_hit,
+        cost_usd=cost_usd,
         turnout_ms=_timing(response, "turnout"),
         inference_ms=_timing(response, "inference"),
     )

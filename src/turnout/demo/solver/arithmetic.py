@@ -17,6 +17,7 @@ _MAX_EXPRESSION_LENGTH = 300  # characters
 _PARENTHESES = re.compile(r"\(([^()]*)\)")
 _PRODUCT = re.compile(r"(-?\d+)(\*)(-?\d+)")
 _SUM = re.compile(r"^(-?\d+)([+-])(-?\d+)")
+_NUMBER = re.compile(r"-?\d+")
 _OPERATORS = {"+": add, "-": sub, "*": mul}
 
 
@@ -26,7 +27,13 @@ def parse(prompt: str) -> AnyProblem | None:
 
 
 def _number_problem(start: int, steps: list[Step[int]]) -> Problem[int]:
-    return Problem(start=start, steps=tuple(steps), answer=str, distort=misread_number, intermediate=str)
+    return Problem(
+        start=start,
+        steps=tuple(steps),
+        answer=str,
+        distort=misread_number,
+        note=lambda before, operation, after: f"{before} {operation} = {after}",
+    )
 
 
 def _running_calculation(prompt: str) -> AnyProblem | None:
@@ -42,14 +49,14 @@ def _operation(match: re.Match[str]) -> Step[int]:
     if match["add"]:
         return _addition(number)
     if match["sub"]:
-        return Step(f"take {number}", lambda value: value - number)
+        return Step(f"- {number}", lambda value: value - number)
     if match["halve"]:
-        return Step("halve", lambda value: value // 2)
-    return Step(f"times {number}", lambda value: value * number, 1.1)
+        return Step("/ 2", lambda value: value // 2)
+    return Step(f"* {number}", lambda value: value * number, 1.1)
 
 
 def _addition(number: int) -> Step[int]:
-    return Step(f"add {number}", lambda value: value + number)
+    return Step(f"+ {number}", lambda value: value + number)
 
 
 def _sum(prompt: str) -> AnyProblem | None:
@@ -75,7 +82,7 @@ def _expression(prompt: str) -> AnyProblem | None:
         steps=tuple(steps),
         answer=_first_number,
         distort=lambda text, rng: str(misread_number(int(_first_number(text)), rng)),
-        intermediate=_first_number,
+        note=_equation,
     )
 
 
@@ -85,12 +92,26 @@ def _evaluate_one(text: str) -> str:
     if inner is None:
         return _reduced(text)
     content = _reduced(inner[1])
-    kept = content if re.fullmatch(r"-?\d+", content) else f"({content})"
+    kept = content if _NUMBER.fullmatch(content) else f"({content})"
     return text[: inner.start()] + kept + text[inner.end() :]
 
 
+def _equation(before: str, description: str, after: str) -> str:
+    """The operation that is worked out next, and what it comes to."""
+    inner = _PARENTHESES.search(before)
+    operation = _next_operation(inner[1] if inner else before)
+    if operation is None:
+        return description
+    result = after if _NUMBER.fullmatch(after) else _reduced(operation[0])
+    return f"{' '.join(operation.groups())} = {result}"
+
+
+def _next_operation(text: str) -> re.Match[str] | None:
+    return _PRODUCT.search(text) or _SUM.search(text)
+
+
 def _reduced(text: str) -> str:
-    operation = _PRODUCT.search(text) or _SUM.search(text)
+    operation = _next_operation(text)
     if operation is None:
         return text
     value = _OPERATORS[operation[2]](int(operation[1]), int(operation[3]))
@@ -98,5 +119,5 @@ def _reduced(text: str) -> str:
 
 
 def _first_number(text: str) -> str:
-    number = re.search(r"-?\d+", text)
+    number = _NUMBER.search(text)
     return number[0] if number else "0"

@@ -21,15 +21,15 @@ class Step(Generic[S]):
 class Problem(Generic[S]):
     """What to do step by step. Any step may be left out: then `answer` gives a wrong answer, not an error.
 
-    `distort` makes a slip: a state near the right one with another answer. `intermediate` is the text to note after
-    every step, where that is short.
+    `distort` makes a slip: a state near the right one with another answer. `note` is the text to write down of a step:
+    the state before, its description, and the state after.
     """
 
     start: S
     steps: tuple[Step[S], ...]
     answer: Callable[[S], str]
     distort: Callable[[S, Random], S]
-    intermediate: Callable[[S], str] | None = None
+    note: Callable[[S, str, S], str] = lambda before, description, after: description
 
     @property
     def load(self) -> float:

@@ -15,7 +15,8 @@ class Skill:
     """How well problems are solved.
 
     `capacity` is the load of steps that is done exactly, `capacity_spread` how far that varies by prompt. `slip` is
-    the chance of a mistake on anything, to which every step adds `slip_per_step`.
+    the chance of a mistake on anything, to which every step adds `slip_per_step`. `hedges` is the chance that a reply
+    beyond the capacity sounds unsure; `hedges_anyway` that any other does.
     """
 
     name: str
@@ -24,9 +25,20 @@ class Skill:
     slip: float
     slip_per_step: float
     verbose: bool
+    hedges: float = 0.0
+    hedges_anyway: float = 0.0
 
 
-CHEAP = Skill(name="cheap", capacity=4.6, capacity_spread=1.4, slip=0.015, slip_per_step=0.0, verbose=False)
+CHEAP = Skill(
+    name="cheap",
+    capacity=4.6,
+    capacity_spread=1.4,
+    slip=0.015,
+    slip_per_step=0.0,
+    verbose=False,
+    hedges=0.6,
+    hedges_anyway=0.05,
+)
 EXPENSIVE = Skill(
     name="expensive", capacity=math.inf, capacity_spread=0.0, slip=0.01, slip_per_step=0.002, verbose=True
 )
@@ -39,8 +51,10 @@ def solve(prompt: str, skill: Skill) -> str:
     if problem is None:
         return _small_talk(skill)
     rng = _seeded_rng(prompt, skill)
-    notes, answer = _worked(problem, skill, rng)
-    return _reply(notes, answer, skill, rng)
+    notes, answer, overloaded = _worked(problem, skill, rng)
+    reply = _reply(notes, answer, skill, rng)
+    unsure = rng.random() < (skill.hedges if overloaded else skill.hedges_anyway)
+    return f"{rng.choice(_HEDGES)} {reply}" if unsure else reply
 
 
 def _seeded_rng(prompt: str, skill: Skill) -> Random:
@@ -48,22 +62,22 @@ def _seeded_rng(prompt: str, skill: Skill) -> Random:
     return Random(int.from_bytes(digest))
 
 
-def _worked(problem: AnyProblem, skill: Skill, rng: Random) -> tuple[list[str], str]:
-    """Notes on the steps taken, and the answer that they lead to."""
+def _worked(problem: AnyProblem, skill: Skill, rng: Random) -> tuple[list[str], str, bool]:
+    """Notes on the steps taken, the answer that they lead to, and whether the problem was beyond the capacity."""
     spread = rng.random() + rng.random() - 1.0
     capacity = skill.capacity + skill.capacity_spread * spread
     slips = rng.random() < skill.slip + skill.slip_per_step * len(problem.steps)
     steps = problem.steps
-    if problem.load > capacity:
+    overloaded = problem.load > capacity
+    if overloaded:
         steps, slips = _overloaded(problem, capacity, rng)
     state, notes = problem.start, []
-    for step in steps:
-        state = step.apply(state)
-        result = f": {problem.intermediate(state)}" if problem.intermediate else ""
-        notes.append(f"{step.description}{result}")
-    if slips:
-        state = problem.distort(state, rng)
-    return notes, problem.answer(state)
+    for number, step in enumerate(steps, start=1):
+        before, state = state, step.apply(state)
+        if slips and number == len(steps):
+            state = problem.distort(state, rng)
+        notes.append(problem.note(before, step.description, state))
+    return notes, problem.answer(state), overloaded
 
 
 def _overloaded(problem: AnyProblem, capacity: float, rng: Random) -> tuple[tuple[Step[Any], ...], bool]:
@@ -105,6 +119,11 @@ _CLOSINGS = (
     "contradicts it, so I am confident that it is right. If any part of it is unclear, I can explain it further.",
     "As a check I went over the steps once more and compared each with the wording of the question; they agree. "
     "Should you want to see any one of the steps in more detail, just let me know and I will spell it out.",
+)
+_HEDGES = (
+    "I am not sure that I followed all of this, but here is what I get.",
+    "This is a bit long, so I might have missed something.",
+    "Probably, but please check it.",
 )
 _ENDINGS = ("Answer: {}", "**Answer: {}**", "So the answer is {}.", "The final answer is {}.")
 

@@ -40,7 +40,11 @@ def parse(prompt: str) -> AnyProblem | None:
     if not steps:
         return None
     return Problem(
-        start=word[1].lower(), steps=tuple(steps), answer=_or_nothing, distort=_misspelt, intermediate=_or_nothing
+        start=word[1].lower(),
+        steps=tuple(steps),
+        answer=_or_nothing,
+        distort=_misspelt,
+        note=lambda before, description, after: f"{description}: {_or_nothing(after)}",
     )
 
 

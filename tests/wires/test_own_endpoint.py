@@ -16,10 +16,14 @@ from tests.support.scripted_provider import Answer, Raw, Received, Reply, Script
 from tests.support.wire_fuzz.doors import nothing
 from turnout import Turnout
 from turnout.asgi import TurnoutMiddleware
-from turnout.errors import SettingsError
+from turnout.errors import InvalidRequest, SettingsError
+from turnout.openai.response_items import turn_of
+from turnout.quota.bounded import check_message
 from turnout.settings import Settings
 from turnout.testing import FixedScorer
 from turnout.upstream.responses_models import ResponsesModels
+from turnout.upstream.transports import DirectProvider
+from turnout.wires.responses_request import beside_chat, input_messages
 
 REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "c2VjcmV0"}
 SEARCH = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "x"}}
@@ -312,3 +316,27 @@ def test_what_such_an_endpoint_cannot_do_is_refused_at_start(sections: dict[str,
     params = sections.pop("params", {})
     with pytest.raises(SettingsError, match=r"responses|seed"):
         models(models={"openai/gpt-4o": {"responses": True, "params": params}}, **sections)
+
+
+def test_a_model_that_cannot_be_placed_keeps_no_app_from_starting() -> None:
+    """An Azure deployment without an address has the endpoint by default: it is asked over chat completions then."""
+    tiers = {"cheap": {"models": ["openai/gpt-4o-mini"]}, "expensive": {"models": ["openai/gpt-4o", "azure/gpt-5"]}}
+    asyncio.run(DirectProvider(Settings.from_mapping({"tiers": tiers}), {"OPENAI_API_KEY": "-"}).load())
+
+
+@pytest.mark.parametrize("items", [5, [1], [{"type": 7}], [{"type": ["x"]}]])
+def test_items_that_are_none_are_the_callers_fault_under_a_budget(items: Any) -> None:
+    """The field is no caller's of chat completions, and what it holds is not trusted."""
+    with pytest.raises(InvalidRequest):
+        check_message({"role": "user", "content": "hi", "response_items": items}, "messages.0")
+
+
+def test_odd_parts_and_includes_are_the_callers_fault() -> None:
+    """A part's type that is no text, an include that is no list of texts; a text that is none is left out of a turn."""
+    with pytest.raises(InvalidRequest):
+        input_messages([{"role": "user", "content": [{"type": ["x"]}]}], own_endpoint=True)
+    for include in (5, [5]):
+        with pytest.raises(InvalidRequest):
+            beside_chat({"include": include})
+    said = {"type": "message", "content": [{"type": "output_text", "text": 5}, {"type": "output_text", "text": "so"}]}
+    assert turn_of([said])[0]["content"] == "so"

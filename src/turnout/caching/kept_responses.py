@@ -65,8 +65,12 @@ class ResponseStore:
         return KeptResponse(**fields) if fields.get("owner") == owner else None
 
     async def drop(self, response_id: str) -> None:
-        """Forgets the response. Raises StoreUnavailable."""
-        await self._entries.evict(_key(response_id))
+        """Forgets the response. Raises Overloaded where nobody can."""
+        try:
+            await self._entries.evict(_key(response_id))
+        except StoreUnavailable as error:
+            log.warning("a kept response cannot be dropped: %s", error)
+            raise Overloaded("kept responses cannot be changed at the moment; try again later") from error
 
 
 def _pack(fields: bytes) -> bytes:

@@ -59,7 +59,8 @@ def turn_of(items: Sequence[Mapping[str, Any]]) -> list[Body]:
 
 
 def _said(part: Mapping[str, Any]) -> str:
-    return part.get("text") or part.get("refusal") or ""
+    said = part.get("text") or part.get("refusal")
+    return said if isinstance(said, str) else ""
 
 
 def missing_place(

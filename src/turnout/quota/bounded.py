@@ -62,10 +62,13 @@ def check_message(message: Message, where: str) -> None:
     for name in message:
         if name not in _MESSAGE_FIELDS and message[name] is not None:
             raise _refused(f"how many tokens {name} is read as", f"{where}.{name}")
-    for item in message.get(ITEMS) or ():
+    items = message.get(ITEMS) or ()
+    if not (isinstance(items, list | tuple) and all(isinstance(item, Mapping) for item in items)):
+        raise _refused(f"how many tokens {ITEMS} is read as", f"{where}.{ITEMS}")
+    for item in items:
         kind = item.get("type", "message")
-        if kind not in _ITEMS or not isinstance(item.get("output", ""), str):
-            raise _refused(f"how many tokens an item of type {kind[:40]} is read as", where)
+        if not isinstance(kind, str) or kind not in _ITEMS or not isinstance(item.get("output", ""), str):
+            raise _refused(f"how many tokens an item of type {str(kind)[:40]} is read as", where)
 
 
 def check_part(part: Mapping[str, Any], where: str) -> None:

@@ -7,6 +7,7 @@ for much longer than the first took. Whatever becomes of it, the request goes on
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, Self
 
 from turnout.errors import ServedError
@@ -14,6 +15,8 @@ from turnout.openai.answers import Body
 from turnout.ports.runtime import Clock
 from turnout.upstream.call_trace import CallTrace, UpstreamCall
 from turnout.upstream.chain import Chain
+
+log = logging.getLogger("turnout")
 
 # In seconds: how long it is waited for at least once the first answer is here, and at most how long its end is.
 LEAST_WAIT_S = 0.5
@@ -55,7 +58,9 @@ class SecondSample:
     async def _ask(self, beside: CallTrace) -> str | None:
         try:
             return text_of(await self._chain.complete(self._call, beside))
-        except ServedError:
+        except Exception as error:
+            if not isinstance(error, ServedError):
+                log.exception("a second cheap answer failed")
             return None
 
 

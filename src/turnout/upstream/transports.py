@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from turnout.errors import SettingsError
 from turnout.openai.answers import Body
 from turnout.ports.runtime import Provider, ProviderCall
 from turnout.settings import Settings
@@ -58,11 +59,18 @@ class DirectProvider:
 
     def _open_responses(self) -> ResponsesCalls:
         litellm = litellm_import.load_litellm()
-        dialects = {
-            name: ResponsesDialect(litellm, name, self._wrapped.deployments[name], self._wrapped.arguments[name])
-            for name in self._settings.model_names
-            if name in self._over_responses
-        }
+        dialects = {}
+        for name in self._settings.model_names:
+            if name not in self._over_responses:
+                continue
+            deployment, arguments = self._wrapped.deployments[name], self._wrapped.arguments[name]
+            try:
+                dialects[name] = ResponsesDialect(litellm, name, deployment, arguments)
+            except Exception as error:
+                # Whatever litellm's class raises at a model that it cannot place: an Azure one without an address.
+                if self._settings.model(name).responses:
+                    raise SettingsError(f'models."{name}".responses = true: {error}') from error
+                log.info("%s is asked over chat completions, not over a Responses endpoint: %s", name, error)
         return ResponsesCalls(dialects, self._sessions, max_answer_bytes=self._max_answer_bytes)
 
     async def _own_endpoint(self, call: ProviderCall) -> tuple[ResponsesCalls | None, ProviderCall]:

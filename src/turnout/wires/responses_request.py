@@ -70,7 +70,7 @@ def beside_chat(body: Mapping[str, Any]) -> dict[str, Any]:
     reasoning = require_object(body.get("reasoning") or {}, "reasoning")
     choice = body.get("tool_choice")
     return present_fields(
-        include=body.get("include") or None,
+        include=_include(body.get("include")),
         max_tool_calls=body.get("max_tool_calls"),
         reasoning={name: value for name, value in reasoning.items() if name != "effort" and value is not None} or None,
         tool_choice=choice if isinstance(choice, Mapping) and choice.get("type") != "function" else None,
@@ -159,6 +159,12 @@ def _add(messages: list[dict[str, Any]], item: Mapping[str, Any], where: str, ow
             raise InvalidRequest(f"{where}: items of the type {other!r} are not supported on this path", param=where)
 
 
+def _include(include: Any) -> list[str] | None:
+    if include and not (isinstance(include, list) and all(isinstance(each, str) for each in include)):
+        raise InvalidRequest("include must be a list of texts", param="include")
+    return include or None
+
+
 def _content(content: Any, where: str, own_endpoint: bool = False) -> Any:
     if isinstance(content, str):
         return content
@@ -170,10 +176,11 @@ def _content(content: Any, where: str, own_endpoint: bool = False) -> Any:
 
 
 def _part(part: Mapping[str, Any], where: str, own_endpoint: bool = False) -> dict[str, Any]:
-    if own_endpoint and part.get("type") in OWN_PARTS and (part.get("file_id") or part.get("file_url")):
+    kind = part.get("type")
+    if own_endpoint and isinstance(kind, str) and kind in OWN_PARTS and (part.get("file_id") or part.get("file_url")):
         # Only its provider knows the file.
         return dict(part)
-    match part.get("type"):
+    match kind:
         case "input_text" | "output_text" | "text":
             return {"type": "text", "text": require_text(part.get("text"), f"{where}.text")}
         case "refusal":

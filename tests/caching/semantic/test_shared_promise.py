@@ -71,3 +71,22 @@ def test_the_others_are_asked_once_in_a_while() -> None:
         True,
         False,
     ]
+
+
+def test_a_purge_is_not_undone_by_an_answer_under_way() -> None:
+    """What the store says of before the purge is not taken over after it."""
+    promise = Promise(0.1)
+    shared = SharedPromise(promise, Sums(), "n")
+    for _ in range(100):
+        promise.record(0.95, agrees=True)
+
+    async def main() -> None:
+        settling = asyncio.ensure_future(shared.settle())
+        await asyncio.sleep(0)
+        promise.forget()
+        shared.forget()
+        await settling
+
+    asyncio.run(main())
+    assert promise.checks == 0
+    assert not promise.allows(0.95)

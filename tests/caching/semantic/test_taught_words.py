@@ -110,6 +110,19 @@ def test_a_wrong_hit_by_it_ends_it() -> None:
     assert not candidates._taught[b"s", ANN].words
 
 
+def test_a_check_that_disagrees_bars_the_words() -> None:
+    """Also where nothing was served by them yet: two questions that agree before and one after teach nothing."""
+    candidates = Candidates(load_verifier(SHIPPED))
+    for number in range(4):
+        candidate = judged(candidates, "fix", number, ANN, ANN)
+        assert candidate is not None
+        if number == 2:
+            candidates.reject(candidate, ANN)
+        else:
+            candidates.confirm(candidate, TOPICS[number].encode(), ANN)
+    assert candidates._taught[b"s", ANN].words == {}
+
+
 def test_a_purge_of_the_user_takes_it() -> None:
     """And leaves the others theirs."""
     candidates = taught(ANN, ANN)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from turnout.caching.semantic.embedders import packed
-from turnout.errors import ServedError
 from turnout.loop_task import BackgroundTasks
 from turnout.ports.runtime import Clock
 
@@ -57,7 +56,8 @@ class BatchedEmbedder:
             vectors = await self._ask(list(batch))
             if len(vectors) != len(batch):
                 raise ValueError(f"{len(vectors)} vectors for {len(batch)} texts")
-        except (ServedError, ValueError) as error:
+        except Exception as error:
+            # Whatever it is, those who wait are told at once.
             for future in batch.values():
                 _fail(future, error)
             return

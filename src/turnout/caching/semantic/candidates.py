@@ -175,6 +175,10 @@ class Candidates:
             self._groups.pop((entry.scope, other.content), None)
             if (taught_words := self._taught.get((entry.scope, user))) is not None:
                 taught_words.refuse({*other.content} ^ {*candidate.question.content})
+        words = candidate.learnable or {}
+        # Of several words that differ nobody knows which one it was.
+        if len(words) == 1 and (taught_words := self._taught.get((entry.scope, user))) is not None:
+            taught_words.refuse(word for pair in words.items() for word in pair if word)
         while len(self._wrong) > MOST_REMEMBERED:
             self._wrong.popitem(last=False)
 

@@ -39,8 +39,10 @@ class SharedPromise:
         try:
             if self._batch is None:
                 self._batch = (secrets.token_hex(8), self._promise.take())
-            sums = await self._store.add(self._name, *self._batch)
-            if sums is not None:
+            batch = self._batch
+            sums = await self._store.add(self._name, *batch)
+            # Forgotten meanwhile: what a purge took away does not come back by an answer that was under way.
+            if sums is not None and self._batch is batch:
                 self._batch = None
                 self._promise.replace(sums)
         finally:

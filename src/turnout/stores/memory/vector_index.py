@@ -8,6 +8,7 @@ the store knows which of them it still holds, and scores them by their own vecto
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections import deque
@@ -16,6 +17,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
+
+log = logging.getLogger("turnout")
 
 T = TypeVar("T")
 
@@ -195,11 +198,15 @@ class GraphIndex:
         """One add, or some removals; then the thread looks after whoever came meanwhile."""
         for _ in range(_AT_ONCE):
             label, vector = self._work.popleft()
-            if vector is None:
-                self._index.remove(label, threads=1)
-            else:
-                self._index.add(label, np.frombuffer(vector, dtype="<f4"), threads=1)
-                self._added.append(label)
+            try:
+                if vector is None:
+                    self._index.remove(label, threads=1)
+                else:
+                    self._index.add(label, np.frombuffer(vector, dtype="<f4"), threads=1)
+                    self._added.append(label)
+            except Exception:
+                # One question less is found; the thread goes on.
+                log.exception("the graph of similar questions could not be changed")
             with self._lock:
                 self._busy = bool(self._work)
             if not self._busy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from turnout.attempt_errors import CallerFault, Misconfigured
@@ -108,15 +109,17 @@ class ResponsesCalls:
         """The stream's `chat.completion.chunk` objects, the usage last. Raises AttemptError."""
         dialect = self._dialects[call.model]
         try:
-            async for chunk in self._stream(call, dialect.prepare(call, stream=True)):
-                yield chunk
+            async with aclosing(self._stream(call, dialect.prepare(call, stream=True))) as chunks:
+                async for chunk in chunks:
+                    yield chunk
             return
         except CallerFault as error:
             if error.code != _UNREADABLE:
                 raise
         # It is refused before anything is answered.
-        async for chunk in self._stream(call, dialect.prepare(call, stream=True, with_reasoning=False)):
-            yield chunk
+        async with aclosing(self._stream(call, dialect.prepare(call, stream=True, with_reasoning=False))) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def _stream(self, call: ProviderCall, prepared: Prepared) -> AsyncGenerator[Body, None]:
         async with self._sessions.send(request_of(call, prepared, stream=True)) as response:

@@ -44,10 +44,11 @@ def test_the_line_to_add_and_where(
         (tmp_path / folder / "a.py").write_text(FASTAPI)
     report = reported(tmp_path, capsys)
     door = "asgi" if "fastapi" in source else "wsgi"
+    indent = " " * (len(added) - len(added.lstrip()))
     expected = {
         "file": "service/main.py",
         "line": line,
-        "lines": [f"from turnout.{door} import TurnoutMiddleware", added],
+        "lines": [f"{indent}from turnout.{door} import TurnoutMiddleware", added],
     }
     assert report["add"] == expected
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import subprocess
@@ -246,6 +247,26 @@ def test_a_receive_that_only_replays_the_body_is_no_client_that_left(last: Calla
         assert sent[0]["status"] == 200
         assert b"hello" in b"".join(message["body"] for message in sent[1:])
         assert sent[-1]["more_body"] is False
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/ask"])
+def test_empty_pieces_without_end_leave_the_loop_its_turns(path: str) -> None:
+    """A middleware that gives them at once each time holds up its own request alone."""
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    async def scenario() -> None:
+        door = TurnoutMiddleware(Starlette(), turnout=Turnout({**TIERS, "endpoints": {"/ask": {"prompt": "/q"}}}))
+        scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+        waiting = asyncio.ensure_future(door(scope, receive, receive))  # type: ignore[arg-type]
+        for _ in range(100):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
 
     asyncio.run(scenario())
 

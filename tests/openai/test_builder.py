@@ -155,3 +155,22 @@ def test_streamed_replayed_and_whole_are_one_message(deltas: list[Delta]) -> Non
     assert assembled(deltas) == message
     replayed = [part["choices"][0]["delta"] for part in chunks_of(whole.body(), include_usage=False)]
     assert assembled(replayed) == message
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, None), (0, "0"), (None, 0), (0, {}), (0, True)])
+def test_an_index_that_is_no_number_is_the_first_choice(first: Any, second: Any) -> None:
+    """Whatever a server puts there: the answer is one, and is built."""
+    whole = AnswerBuilder()
+    for index, text in ((first, "so"), (second, " it is")):
+        whole.add({"choices": [{"index": index, "delta": {"content": text}}]})
+    assert message_of(whole)["content"] == "so it is"
+    assert message_of(build({"tool_calls": [call("a", "f", "{}", index=1), {**call("b", "g", "{}"), "index": "0"}]}))
+
+
+def test_an_image_alone_is_content() -> None:
+    """A role is not."""
+    whole = AnswerBuilder()
+    whole.add(chunk({"role": "assistant"}, model="m"))
+    assert not whole.bears_content
+    whole.add(chunk({"images": [{"image_url": {"url": "data:image/png;base64,"}}]}, model="m"))
+    assert whole.bears_content

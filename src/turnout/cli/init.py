@@ -110,7 +110,7 @@ def mounting_of(app: App | None, config: str) -> Mounting:
         "Django (ASGI)": f'{name} = TurnoutMiddleware({name}, config="{config}")',
     }.get(app.framework, f'{name}.add_middleware(TurnoutMiddleware, config="{config}")')
     imported = f"from turnout.{door} import TurnoutMiddleware"
-    return Mounting(file=app.file, line=app.line, lines=(imported, f"{app.indent}{line}"))
+    return Mounting(file=app.file, line=app.line, lines=(f"{app.indent}{imported}", f"{app.indent}{line}"))
 
 
 def _agreed(path: Path) -> bool:

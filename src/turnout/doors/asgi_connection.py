@@ -38,12 +38,16 @@ class Connection:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise CallerGone
-            part = message.get("body", b"")
+            part = message.get("body") or b""
             size += len(part)
             check_size(size, limit)
-            parts.append(part)
+            if part:
+                parts.append(part)
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
+            if not part:
+                # A middleware outside may give these without end, and without ever waiting.
+                await asyncio.sleep(0)
 
     async def unless_gone(self, work: Awaitable[T]) -> T:
         """The result of the work; CallerGone, with the work cancelled, where the client hangs up first."""

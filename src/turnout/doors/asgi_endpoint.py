@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -10,6 +11,9 @@ from turnout.doors.endpoints import EndpointRequest
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+# Pieces without a body that are kept for the app while its request is read.
+MOST_EMPTY = 10_000
 
 
 class ReadAhead:
@@ -25,15 +29,20 @@ class ReadAhead:
     async def body(self) -> bytes:
         """The whole body; empty where it is larger than the limit, or where the client left before its end."""
         parts: list[bytes] = []
-        size = 0
-        while size <= self._limit:
+        size = empty = 0
+        while size <= self._limit and empty <= MOST_EMPTY:
             message = await self._receive()
             self._messages.append(message)
             if message["type"] != "http.request":
                 return b""
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if not message.get("more_body", False):
+            part, more = message.get("body") or b"", message.get("more_body", False)
+            parts.append(part)
+            size += len(part)
+            if more and not part:
+                # A middleware outside may give these without end, and without ever waiting.
+                empty += 1
+                await asyncio.sleep(0)
+            if not more:
                 return b"".join(parts) if size <= self._limit else b""
         return b""
 

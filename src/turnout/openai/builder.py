@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.openai.answers import Body
+from turnout.openai.answers import Body, is_content
 
 _TEXTS = frozenset({"content", "refusal", "reasoning_content", "reasoning"})
 _CALL_TEXTS = frozenset({"name", "arguments", "input"})
@@ -19,12 +19,14 @@ _NOT_KEPT = frozenset({"choices", "usage", "object", "obfuscation", "response_ev
 
 
 class AnswerBuilder:
-    """The answer so far. `exact`: whether `body` is what the stream says, whoever reads it."""
+    """The answer so far. `exact`: whether `body` is what the stream says, whoever reads it. bears_content: whether
+    there is more than roles, such as text, a call, an image or sound."""
 
     def __init__(self) -> None:
         self._frame: Body = {}
         self._choices: dict[int, _Choice] = {}
         self._usage: Mapping[str, Any] | None = None
+        self.bears_content = False
 
     def add(self, chunk: Mapping[str, Any]) -> None:
         for name, value in chunk.items():
@@ -36,8 +38,9 @@ class AnswerBuilder:
                 self._frame[name] = value
         if isinstance(chunk.get("usage"), Mapping):
             self._usage = chunk["usage"]
+        self.bears_content = self.bears_content or is_content(chunk)
         for choice in chunk.get("choices") or ():
-            index = choice.get("index", 0)
+            index = _number(choice.get("index")) or 0
             if (known := self._choices.get(index)) is None:
                 known = self._choices[index] = _Choice()
             known.add(choice)
@@ -97,6 +100,13 @@ class _Fields:
         return {**self._others, **{name: "".join(texts) for name, texts in self._texts.items()}}
 
 
+def _number(index: Any) -> int | None:
+    """An index as a number, also where a server sends it as a text; None where it is none."""
+    if isinstance(index, str) and index.isascii() and index.isdigit():
+        return int(index[:9])
+    return index if isinstance(index, int) and not isinstance(index, bool) else None
+
+
 class _Choice:
     """One choice while it grows."""
 
@@ -143,7 +153,7 @@ class _Choice:
             self._message.add(name, value)
 
     def _add_call(self, delta: Mapping[str, Any]) -> None:
-        index, call_id = delta.get("index"), delta.get("id")
+        index, call_id = _number(delta.get("index")), delta.get("id")
         mine = [call for call in self._calls if index is None or call.index == index]
         if not mine or (call_id and mine[-1].id and mine[-1].id != call_id):
             # A new id begins a new call, whatever index it bears: some servers count none.

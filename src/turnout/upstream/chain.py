@@ -298,4 +298,4 @@ class Chain:
 
 def _ended_well(whole: AnswerBuilder, progress: CallProgress) -> bool:
     """Whether a stream without each choice's finish is a whole answer all the same: some servers tell none, or one."""
-    return whole.characters > 0 and (whole.begun_to_finish or progress.ended)
+    return whole.bears_content and (whole.begun_to_finish or progress.ended)

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.openai.answers import Body
+from turnout.openai.answers import Body, dumps
 from turnout.upstream.cohere_events import as_the_class_knows_it
 from turnout.upstream.direct.deployments import Deployment
 from turnout.upstream.direct.dialects import ClassDialect, PlainDialect, Prepared, Reader, SilentLog
@@ -130,6 +130,9 @@ class GeminiDialect(ClassDialect):
         )
         return Prepared(url=url, headers=headers, body=dict(body), optional=optional, litellm_params=litellm_params)
 
+    def completion(self, prepared: Prepared, data: Any, status: int, headers: Mapping[str, str], raw: bytes) -> Body:
+        return super().completion(prepared, data, status, headers, dumps(data) if add_arguments(data) else raw)
+
     def iterator(self, prepared: Prepared, headers: Mapping[str, str]) -> Any:
         return self._iterator(streaming_response=None, sync_stream=False, logging_obj=SilentLog(prepared))
 
@@ -145,6 +148,7 @@ class _GeminiReader:
         self.last = reader.last
 
     def read(self, data: Mapping[str, Any]) -> Body | None:
+        add_arguments(data)
         chunk = self._reader.read(data)
         finished = data.get("promptFeedback") or any(
             candidate.get("finishReason") for candidate in data.get("candidates") or ()
@@ -153,6 +157,20 @@ class _GeminiReader:
             return chunk
         choices = [{**choice, "finish_reason": None} for choice in chunk["choices"] if choice["delta"]]
         return {**chunk, "choices": choices} if choices else None
+
+
+def add_arguments(data: Any) -> bool:
+    """Gives each call of a tool that takes none an empty object, which Gemini leaves out and the class cannot read;
+    whether there was one."""
+    found = False
+    for candidate in (data.get("candidates") or ()) if isinstance(data, dict) else ():
+        content = candidate.get("content") if isinstance(candidate, dict) else None
+        for part in (content.get("parts") or ()) if isinstance(content, dict) else ():
+            call = part.get("functionCall") if isinstance(part, dict) else None
+            if isinstance(call, dict) and call.get("args") is None:
+                call["args"] = {}
+                found = True
+    return found
 
 
 class CohereDialect(ClassDialect):

@@ -60,8 +60,8 @@ def test_a_clean_end_without_a_finish_is_a_whole_answer(server: ScriptedServer) 
 
 
 def test_an_end_that_http_tells_needs_no_mark(server: ScriptedServer) -> None:
-    """Neither a finish nor `[DONE]`, and the body ends in good order: the words arrive, and more than five such
-    requests open no circuit."""
+    """Neither a finish nor `[DONE]`, and the body ends in good order: the words arrive, and more than five such requests
+    open no circuit."""
 
     async def often(client: Any, model: str) -> list[tuple[list[Any], str]]:
         return [result for _ in range(4) for result in await _twice(client, model, n=2)]

@@ -59,21 +59,6 @@ def test_a_clean_end_without_a_finish_is_a_whole_answer(server: ScriptedServer) 
         assert "hit" not in cache
 
 
-def test_an_end_that_http_tells_needs_no_mark(server: ScriptedServer) -> None:
-    """Neither a finish nor `[DONE]`, and the body ends in good order: the words arrive, and more than five such requests
-    open no circuit."""
-
-    async def often(client: Any, model: str) -> list[tuple[list[Any], str]]:
-        return [result for _ in range(4) for result in await _twice(client, model, n=2)]
-
-    for chunks, cache in ask(server, "openai", "direct", Raw(pieces=WORDS, headers=SSE), often):
-        words = {
-            c["index"]: c["delta"]["content"] for chunk in chunks for c in chunk["choices"] if c["delta"].get("content")
-        }
-        assert words == {0: "A", 1: "B"}
-        assert "hit" not in cache
-
-
 @pytest.mark.parametrize("transport", ["direct", "litellm"])
 @pytest.mark.parametrize("pieces", [BOTH, ONE], ids=["both", "one"])
 def test_a_second_choice_whose_finish_is_lost_is_no_failure(

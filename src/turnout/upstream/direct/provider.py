@@ -94,9 +94,6 @@ class DirectCalls:
                 if (part := reader.read(data)) is not None:
                     yield part
             await drain(pieces)
-            if _is_framed(response):
-                # A cut would have raised: the stream ended where its server ended it, with a mark or without.
-                call.progress.ended = True
             if (usage := reader.last()) is not None:
                 yield usage
 
@@ -146,12 +143,6 @@ async def events(
         if b'"error"' in data and (hidden := hidden_failure(event)) is not None:
             raise hidden
         yield event
-
-
-def _is_framed(response: aiohttp.ClientResponse) -> bool:
-    """Whether HTTP itself says where the body ends, and not only that the connection is closed."""
-    chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-    return chunked or "Content-Length" in response.headers
 
 
 async def drain(pieces: AsyncIterable[bytes]) -> None:

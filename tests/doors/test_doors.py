@@ -51,8 +51,9 @@ def url(door: str, running: LoopbackProvider) -> Iterator[str]:
 
 @pytest.fixture
 def http(url: str) -> Iterator[httpx.Client]:
-    """One connection, so that one of gunicorn's workers has it all: each has a cache of its own."""
-    with httpx.Client(base_url=url, headers=ANN, limits=httpx.Limits(max_connections=1)) as client:
+    """One connection, so that one of gunicorn's workers has it all: each has a cache of its own. The first request of a
+    process waits for litellm's import, which takes long where nothing is compiled yet."""
+    with httpx.Client(base_url=url, headers=ANN, limits=httpx.Limits(max_connections=1), timeout=60) as client:
         yield client
 
 

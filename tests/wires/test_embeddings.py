@@ -45,7 +45,7 @@ def test_a_batch_is_asked_once_and_then_a_hit(url: str, provider: LoopbackProvid
     """OpenAI's body, the decision's headers, the cost; the second time nothing is asked, and it costs nothing."""
     provider.calls.clear()
     provider.bodies.clear()
-    with httpx.Client(base_url=url, headers=ANN) as http:
+    with httpx.Client(base_url=url, headers=ANN, timeout=60) as http:
         first = http.post("/v1/embeddings", json={"model": EMBED, "input": ["one text", "two"]})
         second = http.post("/v1/embeddings", json={"model": EMBED, "input": ["two", "a third", "one text"]})
         third = http.post("/v1/embeddings", json={"model": EMBED, "input": ["a third", "two"]})
@@ -91,7 +91,7 @@ def test_the_sdk_gets_vectors_of_its_own_kind(url: str) -> None:
 
 def test_a_sick_provider_is_openais_error(url: str, provider: LoopbackProvider) -> None:
     """503 with Retry-After where it fails, and where it answers fewer vectors than texts; 400 for its own 400."""
-    with httpx.Client(base_url=url, headers=ANN) as http:
+    with httpx.Client(base_url=url, headers=ANN, timeout=60) as http:
         for mode, status in (("400", 400), ("no_choices", 503), ("503", 503)):
             provider.modes["text-embedding-3-small"] = mode
             try:

@@ -220,9 +220,14 @@ def test_three_hundred_requests_leave_no_connection_open(transport: str, provide
         gc.collect()
         await _until(lambda: provider.connections == 0)
         assert not provider.active.total()
-        assert len(asyncio.all_tasks()) == 1
+        assert not [task for task in asyncio.all_tasks() - {asyncio.current_task()} if not _is_litellms(task)]
 
     asyncio.run(scenario())
+
+
+def _is_litellms(task: asyncio.Task[Any] | None) -> bool:
+    """Whether litellm closes a client of an earlier test, which was collected meanwhile."""
+    return task is not None and "_close_client_at_finalization" in repr(task.get_coro())
 
 
 async def _until(true: Any) -> None:

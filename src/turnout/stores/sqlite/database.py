@@ -8,10 +8,11 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from turnout.ports.runtime import Clock
 from turnout.stores.sqlite.schema import SCHEMA
 
 T = TypeVar("T")
@@ -51,6 +52,31 @@ class Database:
         if writer is not None and writer.pid == os.getpid():
             writer.steps.put(None)
             await asyncio.to_thread(writer.thread.join)
+
+
+class TimedDatabase:
+    """The file, for steps that are given the time as well. unavailable: raised where it cannot be used."""
+
+    def __init__(self, path: str, clock: Clock, unavailable: Callable[[str], Exception]) -> None:
+        self._database = Database(path)
+        self._clock = clock
+        self._unavailable = unavailable
+
+    async def run(self, step: Callable[[sqlite3.Connection, float], T]) -> T:
+        """The result of this step, as one transaction."""
+        try:
+            return await self._database.run(lambda db: step(db, self._clock.time()))
+        except (sqlite3.Error, OSError) as error:
+            raise self._unavailable(f"the file of the jobs cannot be used: {error}") from error
+
+    async def purge(self, query: str, values: Sequence[str]) -> int:
+        """How many rows this query deleted; the log holds them no more either."""
+        purged = await self.run(lambda db, now: db.execute(query, values).rowcount)
+        await self._database.run(truncate_log)
+        return purged
+
+    async def close(self) -> None:
+        await self._database.close()
 
 
 class _Writer:

@@ -4,15 +4,12 @@ file: kept responses."""
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 from turnout.errors import StoreUnavailable
 from turnout.ports.admission import Store
 from turnout.ports.runtime import Clock
-from turnout.stores.sqlite.database import Database, truncate_log
-
-T = TypeVar("T")
+from turnout.stores.sqlite.database import TimedDatabase
 
 
 class SqliteEntries:
@@ -20,8 +17,7 @@ class SqliteEntries:
     first. Every verb raises StoreUnavailable where the file cannot be used."""
 
     def __init__(self, path: str, clock: Clock, *, max_entries: int, max_bytes: int) -> None:
-        self._database = Database(path)
-        self._clock = clock
+        self._database = TimedDatabase(path, clock, StoreUnavailable)
         self._max_entries = max_entries
         self._max_bytes = max_bytes
 
@@ -35,7 +31,7 @@ class SqliteEntries:
                     found[key] = row["packed"]
             return found
 
-        return await self._run(step)
+        return await self._database.run(step)
 
     async def store_many(self, stores: Mapping[bytes, Store]) -> None:
         def step(db: sqlite3.Connection, now: float) -> None:
@@ -49,7 +45,7 @@ class SqliteEntries:
             db.execute("DELETE FROM entries WHERE expires <= ?", (now,))
             self._bound(db)
 
-        await self._run(step)
+        await self._database.run(step)
 
     def _bound(self, db: sqlite3.Connection) -> None:
         while True:
@@ -61,7 +57,7 @@ class SqliteEntries:
             db.execute("DELETE FROM entries WHERE key IN (SELECT key FROM entries ORDER BY expires LIMIT ?)", (over,))
 
     async def evict(self, key: bytes) -> bool:
-        return await self._run(
+        return await self._database.run(
             lambda db, now: db.execute("DELETE FROM entries WHERE key = ? AND expires > ?", (key, now)).rowcount > 0
         )
 
@@ -71,15 +67,7 @@ class SqliteEntries:
         given = {name: value for name, value in (("user", user), ("endpoint", endpoint)) if value is not None}
         where = " AND ".join(f"{name} = ?" for name in given) or "true"
         query = f"DELETE FROM entries WHERE {where}"
-        purged = await self._run(lambda db, now: db.execute(query, tuple(given.values())).rowcount)
-        await self._database.run(truncate_log)
-        return purged
+        return await self._database.purge(query, tuple(given.values()))
 
     async def close(self) -> None:
         await self._database.close()
-
-    async def _run(self, step: Callable[[sqlite3.Connection, float], T]) -> T:
-        try:
-            return await self._database.run(lambda db: step(db, self._clock.time()))
-        except (sqlite3.Error, OSError) as error:
-            raise StoreUnavailable(f"the file of the jobs cannot be used: {error}") from error

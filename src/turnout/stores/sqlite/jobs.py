@@ -4,8 +4,8 @@ the file share too."""
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Literal, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
 
 from turnout.ports.jobs import (
     Job,
@@ -21,54 +21,51 @@ from turnout.ports.jobs import (
 )
 from turnout.ports.runtime import Clock
 from turnout.stores.sqlite import claims, steps
-from turnout.stores.sqlite.database import Database, truncate_log
-
-T = TypeVar("T")
+from turnout.stores.sqlite.database import TimedDatabase
 
 
 class SqliteJobs:
     """Implements ports.jobs.Jobs."""
 
     def __init__(self, path: str, clock: Clock) -> None:
-        self._database = Database(path)
-        self._clock = clock
+        self._database = TimedDatabase(path, clock, JobsUnavailable)
 
     async def submit(self, job: NewJob, bounds: QueueBounds) -> Submission | SubmissionRefused:
-        return await self._run(lambda db, now: steps.submit(db, now, job, bounds))
+        return await self._database.run(lambda db, now: steps.submit(db, now, job, bounds))
 
     async def find(self, job_id: str) -> Job | None:
-        return await self._run(lambda db, now: steps.find(db, now, job_id))
+        return await self._database.run(lambda db, now: steps.find(db, now, job_id))
 
     async def cancel(self, job_id: str, bounds: QueueBounds) -> Job | None:
-        return await self._run(lambda db, now: steps.cancel(db, now, job_id, bounds.ttl_s))
+        return await self._database.run(lambda db, now: steps.cancel(db, now, job_id, bounds.ttl_s))
 
     async def events(self, job_id: str, after: int) -> Sequence[JobEvent]:
-        return await self._run(lambda db, now: steps.events(db, job_id, after))
+        return await self._database.run(lambda db, now: steps.events(db, job_id, after))
 
     async def state(self) -> QueueState:
-        return await self._run(steps.state)
+        return await self._database.run(steps.state)
 
     async def claim(self, worker: str, kinds: Collection[str], *, concurrency: int, lease_s: float) -> Job | None:
-        return await self._run(
+        return await self._database.run(
             lambda db, now: claims.claim(db, now, worker, kinds, concurrency=concurrency, lease_s=lease_s)
         )
 
     async def renew(self, worker: str, held: Mapping[str, str], lease_s: float) -> Mapping[str, str]:
-        return await self._run(lambda db, now: claims.renew(db, now, worker, held, lease_s))
+        return await self._database.run(lambda db, now: claims.renew(db, now, worker, held, lease_s))
 
     async def append(self, job_id: str, token: str, chunks: Sequence[bytes]) -> bool:
-        return await self._run(lambda db, now: claims.append(db, job_id, token, chunks))
+        return await self._database.run(lambda db, now: claims.append(db, job_id, token, chunks))
 
     async def finish(self, job_id: str, token: str, end: JobEnd, ttl_s: float) -> bool:
-        return await self._run(lambda db, now: claims.finish(db, now, job_id, token, end, ttl_s))
+        return await self._database.run(lambda db, now: claims.finish(db, now, job_id, token, end, ttl_s))
 
     async def put_back(self, job_id: str, token: str, after_s: float, *, failed: bool, lane: bool) -> bool:
-        return await self._run(
+        return await self._database.run(
             lambda db, now: claims.put_back(db, now, job_id, token, after_s, failed=failed, lane=lane)
         )
 
     async def hold(self, job_id: str, token: str, model: str, most: int) -> bool:
-        return await self._run(lambda db, now: claims.hold(db, job_id, token, model, most))
+        return await self._database.run(lambda db, now: claims.hold(db, job_id, token, model, most))
 
     async def claim_webhook(self, lease_s: float) -> Job | None:
         def step(db: sqlite3.Connection, now: float) -> Job | None:
@@ -80,10 +77,10 @@ class SqliteJobs:
             db.execute("UPDATE jobs SET hook_at = ? WHERE id = ?", (now + lease_s, row["id"]))
             return job_from(dict(row))
 
-        return await self._run(step)
+        return await self._database.run(step)
 
     async def note_webhook(self, job_id: str, state: Literal["pending", "delivered", "failed"], after_s: float) -> None:
-        await self._run(
+        await self._database.run(
             lambda db, now: db.execute(
                 "UPDATE jobs SET hook = ?, hook_at = ?, hook_tries = hook_tries + 1 WHERE id = ?",
                 (state, now + after_s, job_id),
@@ -93,30 +90,24 @@ class SqliteJobs:
     async def list_jobs(self, *, status: str = "", user: str = "", limit: int = 100) -> Sequence[Job]:
         where, values = _where(status=status, user=user)
         query = f"SELECT * FROM jobs{where} ORDER BY seq DESC LIMIT ?"
-        return await self._run(lambda db, now: [job_from(dict(row)) for row in db.execute(query, (*values, limit))])
+        return await self._database.run(
+            lambda db, now: [job_from(dict(row)) for row in db.execute(query, (*values, limit))]
+        )
 
     async def retry(self, job_id: str) -> bool:
-        return await self._run(lambda db, now: steps.retry(db, now, job_id))
+        return await self._database.run(lambda db, now: steps.retry(db, now, job_id))
 
     async def purge(self, *, user: str = "", status: str = "", job_id: str = "") -> int:
         where, values = _where(status=status, user=user, id=job_id)
         # A worker that still runs one finds its claim lost.
         query = f"DELETE FROM jobs{where or ' WHERE status <> ' + repr('running')}"
-        purged = await self._run(lambda db, now: db.execute(query, values).rowcount)
-        await self._database.run(truncate_log)
-        return purged
+        return await self._database.purge(query, values)
 
     async def sweep(self) -> None:
-        await self._run(lambda db, now: db.execute("DELETE FROM jobs WHERE expires <= ?", (now,)))
+        await self._database.run(lambda db, now: db.execute("DELETE FROM jobs WHERE expires <= ?", (now,)))
 
     async def close(self) -> None:
         await self._database.close()
-
-    async def _run(self, step: Callable[[sqlite3.Connection, float], T]) -> T:
-        try:
-            return await self._database.run(lambda db: step(db, self._clock.time()))
-        except (sqlite3.Error, OSError) as error:
-            raise JobsUnavailable(f"the file of the jobs cannot be used: {error}") from error
 
 
 def _where(**columns: str) -> tuple[str, tuple[str, ...]]:

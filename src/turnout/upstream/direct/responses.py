@@ -108,18 +108,17 @@ class ResponsesCalls:
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
         """The stream's `chat.completion.chunk` objects, the usage last. Raises AttemptError."""
         dialect = self._dialects[call.model]
-        try:
-            async with aclosing(self._stream(call, dialect.prepare(call, stream=True))) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-            return
-        except CallerFault as error:
-            if error.code != _UNREADABLE:
-                raise
-        # It is refused before anything is answered.
-        async with aclosing(self._stream(call, dialect.prepare(call, stream=True, with_reasoning=False))) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        for with_reasoning in (True, False):
+            prepared = dialect.prepare(call, stream=True, with_reasoning=with_reasoning)
+            try:
+                async with aclosing(self._stream(call, prepared)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+                return
+            except CallerFault as error:
+                # It is refused before anything is answered.
+                if error.code != _UNREADABLE or not with_reasoning:
+                    raise
 
     async def _stream(self, call: ProviderCall, prepared: Prepared) -> AsyncGenerator[Body, None]:
         async with self._sessions.send(request_of(call, prepared, stream=True)) as response:

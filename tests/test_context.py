@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from turnout.context import Directives, parse_directives
+from turnout.context import Caller, Directives, parse_directives
 from turnout.errors import InvalidRequest
 
 
@@ -35,3 +35,13 @@ def test_cache_control_is_read_as_rfc_9111_says(cache_control: str, directives: 
 def test_a_deadline_is_told_in_milliseconds() -> None:
     """And kept in seconds."""
     assert parse_directives("", "1500") == Directives(deadline_s=1.5)
+
+
+@pytest.mark.parametrize("user", ["ann@example.com", "sk-a-raw-bearer", "\udce9t\udce9", ""])
+def test_a_user_stands_in_stores_by_a_hash(user: str) -> None:
+    """Whatever the app takes for an id, a lone surrogate included, is in no key; two users are two keys."""
+    key = Caller(user=user).user_key
+    assert key.startswith("user:")
+    assert len(key) == len("user:") + 20
+    assert not user or user not in key
+    assert key != Caller(user=f"{user}x").user_key

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
 # Each serves requests, trains, or runs `turnout serve` and the demo.
@@ -48,6 +49,15 @@ def closure() -> set[str]:
 def test_the_plain_install_is_the_list() -> None:
     """A new dependency is added here with its reason in pyproject.toml."""
     assert {name_of(each) for each in PROJECT["dependencies"]} == PLAIN
+
+
+def test_no_floor_is_below_what_litellm_needs() -> None:
+    """litellm's range is narrow, so a floor below its own is one that cannot be installed."""
+    floors = {each.name: each for each in map(Requirement, PROJECT["dependencies"])}
+    for needed in map(Requirement, metadata.requires("litellm") or []):
+        if needed.name in floors and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
+            (floor,) = (each.version for each in floors[needed.name].specifier if each.operator == ">=")
+            assert needed.specifier.contains(floor), f"{needed.name}>={floor}, and litellm needs {needed}"
 
 
 def test_the_extras_are_in_the_tests_too() -> None:

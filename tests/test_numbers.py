@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.numbers import MAX_RETRY_AFTER_S, parse_number, parse_retry_after
+from turnout.numbers import MAX_RETRY_AFTER_S, parse_count, parse_number, parse_retry_after
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,23 @@ def test_what_is_no_plain_number_is_none(text: str | None) -> None:
 def test_a_number_is_clipped(text: str, number: float) -> None:
     """However many digits it has."""
     assert parse_number(text, 10.0) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("7", 7), ("0", 0), ("007", 7), ("99", 10), ("9" * 5000, 10), ("0" * 5000 + "1", 1),
+        ("-1", None), ("1.0", None), (" 7", None), ("\u0667", None), ("", None), (7, None),
+    ],
+)  # fmt: skip
+def test_a_count_is_of_ascii_digits_and_is_clipped(text: object, count: int | None) -> None:
+    """However many digits it has: Python itself converts no more than 4300."""
+    assert parse_count(text, 10) == count
+
+
+def test_milliseconds_go_before_seconds() -> None:
+    """As OpenAI's own client reads them."""
+    assert parse_retry_after({"retry-after-ms": "1500", "retry-after": "9"}, now=1e9) == 1.5
 
 
 @given(name=st.sampled_from(["retry-after", "retry-after-ms"]), value=st.text())

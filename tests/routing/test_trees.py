@@ -8,7 +8,7 @@ import pytest
 from tests.routing.test_scorer import trained
 from turnout.ports.scoring import Query
 from turnout.routing.features import NAMES, read_features
-from turnout.routing.trees import Trees
+from turnout.routing.trees import MOST_NODES, Trees
 
 TAG = len(NAMES)
 
@@ -49,3 +49,17 @@ def test_the_parts_are_the_gain_beyond_the_middle() -> None:
     gains = [trees.gain(each.structure, 0.1) for each in actual]
     assert np.ptp(gains) > 0
     assert gains == pytest.approx([trees.middle + trees.parts(each.structure, 0.1).sum() for each in actual])
+
+
+@pytest.mark.parametrize(("nodes", "sound"), [(MOST_NODES, True), (MOST_NODES + 1, False)])
+def test_no_file_makes_a_request_ask_more_nodes_than_training_makes(nodes: int, sound: bool) -> None:
+    """Whoever wrote the file."""
+    itself = np.arange(nodes)
+    trees = {
+        "tree_features": np.zeros(nodes, int),
+        "tree_cuts": np.zeros(nodes),
+        "tree_children": np.stack((itself, itself), axis=1),
+        "tree_values": np.zeros(nodes),
+        "tree_roots": np.zeros(1, int),
+    }
+    assert Trees(trees, 1, 1).sound is sound

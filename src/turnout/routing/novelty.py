@@ -27,9 +27,9 @@ SEEN_BITS: Mapping[str, int] = {"words": 18, "letters": 20}
 USUAL_TOKENS: Mapping[str, int] = {"words": 8, "letters": 32}
 
 
-def places(hashes: Hashes, view: str) -> NDArray[np.intp]:
+def places(hashes: Hashes, view: str) -> NDArray[np.int64]:
     """The slot of each hash: its top bits."""
-    return (hashes >> np.uint64(64 - SEEN_BITS[view])).astype(np.intp)
+    return (hashes >> np.uint64(64 - SEEN_BITS[view])).view(np.int64)
 
 
 def share(unseen: int, tokens: int, view: str, usual: float) -> float:

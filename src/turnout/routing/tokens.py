@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ END_BYTES = 1_000
 REMEMBERED = 20_000
 LONGEST_REMEMBERED = 32
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 _PIECE = re.compile(rb" ?[A-Za-z\x80-\xff]+| ?[0-9]+| ?[^\sA-Za-z0-9\x80-\xff]+|\n")
 
 
@@ -34,7 +35,7 @@ class Vocabulary:
         self._longest: dict[bytes, int] = {}
         for token in self._place:
             self._longest[token[:2]] = max(len(token), self._longest.get(token[:2], 1))
-        self._remembered = _Remembered(self, remembered)
+        self._remembered = _Remembered(self.cut, remembered)
 
     def read(self, data: bytes) -> list[int]:
         """The places of the text's tokens. It begins as if after a blank; a byte that no token tells is left out."""
@@ -60,21 +61,21 @@ def pieces(data: bytes) -> list[bytes]:
     return _PIECE.findall(b" " + data)
 
 
-class _Remembered(dict[bytes, tuple[int, ...]]):
-    """The tokens of pieces that were cut before."""
+class _Remembered(dict[bytes, T]):
+    """What was worked out of pieces that were cut before."""
 
-    def __init__(self, vocabulary: Vocabulary, most: int) -> None:
+    def __init__(self, work_out: Callable[[bytes], T], most: int) -> None:
         super().__init__()
-        self._vocabulary, self._most = vocabulary, most
+        self._work_out, self._most = work_out, most
 
-    def __missing__(self, piece: bytes) -> tuple[int, ...]:
-        places = self._vocabulary.cut(piece)
+    def __missing__(self, piece: bytes) -> T:
+        value = self._work_out(piece)
         if len(piece) <= LONGEST_REMEMBERED:
             # Begun anew when full: the words of the day come back at once.
             if len(self) >= self._most:
                 self.clear()
-            self[piece] = places
-        return places
+            self[piece] = value
+        return value
 
 
 class Meaning:
@@ -86,17 +87,23 @@ class Meaning:
         if self._weights.shape != (len(tokens),):
             raise ValueError("its tokens have not one weight each")
         self._vocabulary = Vocabulary(tokens)
+        self._remembered = _Remembered(self._sum, REMEMBERED)
 
     def gain(self, data: bytes) -> float:
         """The mean of the tokens' weights; 0 without tokens."""
-        places = self._vocabulary.read(data)
-        return float(self._weights[places].sum()) / len(places) if places else 0.0
+        total = sum(map(self._remembered.__getitem__, pieces(data)), 0j)
+        return total.real / total.imag if total else 0.0
+
+    def _sum(self, piece: bytes) -> complex:
+        """A piece's weights and, as the imaginary part, its tokens, so that both are summed up in one pass."""
+        places = self._vocabulary.cut(piece)
+        return complex(float(self._weights[list(places)].sum()), len(places))
 
     def strongest(self, data: bytes) -> bytes:
         """The word that does most for the gain to be what it is, whichever way; empty without tokens."""
         gain, sums = self.gain(data), defaultdict[bytes, float](float)
         for piece in pieces(data):
-            sums[piece.strip()] += float(self._weights[list(self._vocabulary.cut(piece))].sum())
+            sums[piece.strip()] += self._remembered[piece].real
         return max(sums, key=lambda word: sums[word] * gain, default=b"")
 
 

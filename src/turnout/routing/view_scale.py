@@ -14,9 +14,9 @@ KNOTS = 16
 _SHIFT = np.uint64(64 - HASHED_BITS)
 
 
-def slots(hashes: NDArray[np.uint64]) -> NDArray[np.intp]:
+def slots(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     """The table slot of each hash: its top bits."""
-    return (hashes >> _SHIFT).astype(np.intp)
+    return (hashes >> _SHIFT).view(np.int64)
 
 
 def scale(count: int) -> float:

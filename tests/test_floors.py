@@ -37,6 +37,8 @@ FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 THIRD_PARTY = {
     "aiohttp": ("upstream.direct",),
     "httpx": ("api.transport", "cli.doctor", "demo", "upstream", "webhooks.post"),
+    # Types alone: its clients need not be there.
+    "httpx2": ("api.transport",),
     "litellm": ("api.litellm_provider", "doors.litellm_provider", "upstream"),
     "matplotlib": ("training.plots",),
     "numpy": (

@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -26,8 +26,20 @@ from turnout.home_loop import HomeLoop
 from turnout.settings import Settings
 from turnout.settings.sections import VIRTUAL_MODELS
 
+if TYPE_CHECKING:
+    import httpx2
 
-class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    # To a type checker a transport of both libraries. At run time httpx2 need not be there, and asks for no base.
+    class _Bases(httpx.BaseTransport, httpx.AsyncBaseTransport, httpx2.BaseTransport, httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: Any) -> Any: ...
+        def handle_request(self, request: Any) -> Any: ...
+else:
+
+    class _Bases(httpx.BaseTransport, httpx.AsyncBaseTransport):
+        pass
+
+
+class Transport(_Bases):
     """For `httpx.Client` and `httpx.AsyncClient` alike, any number of them; and for those of httpx2, whose requests and
     responses have the same names: each request is answered with a response of its own library.
 
@@ -40,7 +52,7 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._find = find
         self._model = model
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: Any) -> Any:
         body = await request.aread()
         try:
             api = self._find()
@@ -52,7 +64,7 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         pieces = _stream_types(_library(request))[0](_TimedEvents(reply, request), api.home)
         return _streamed_response(reply, pieces, request)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: Any) -> Any:
         body = request.read()
         try:
             api = self._find()

@@ -14,7 +14,7 @@ import pytest
 from tests.support.redis_server import RedisServer
 from turnout import Turnout
 from turnout.context import Caller
-from turnout.errors import BudgetUnavailable, RateLimitExceeded
+from turnout.errors import BudgetUnavailable, RateLimitExceeded, StoreUnavailable
 from turnout.ports.admission import Ask, Settlement
 from turnout.testing import FixedScorer, ScriptedProvider
 
@@ -104,6 +104,23 @@ def test_a_redis_that_is_gone_is_replaced_by_the_process_itself(
     assert len(lines) == 2
     assert "cannot be used" in lines[0]
     assert "used again" in lines[1]
+
+
+def test_an_outage_that_no_request_met_ends_without_one(server: RedisServer) -> None:
+    """A purge finds Redis gone; the first request after it is back need not be answered without it."""
+
+    async def scenario() -> None:
+        here = Process(server)
+        assert await here.ask("a") == "miss_stored"
+        server.kill()
+        with suppress(StoreUnavailable):
+            await here.turnout.purge(user="ann")
+        assert here.alone
+        server.start()
+        await until(lambda: not here.alone)
+        await here.turnout.aclose()
+
+    run(scenario)
 
 
 def test_a_redis_that_was_never_there_keeps_nobody_from_starting(server: RedisServer) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from turnout.ports.limits import BudgetClaim, BudgetState
 from turnout.stores.outage_book import Report
 
-# Accounts whose allowance is kept; of more, the least recently told is given up.
+# Accounts whose allowance is kept; of more, the least recently told are given back. One that Redis does not take back
+# is kept until there are twice as many.
 MAX_ACCOUNTS = 10_000
 
 
@@ -51,8 +53,13 @@ class Allowances:
             elif int(version) == known.version:
                 known.until = max(known.until, until)
             self._held.move_to_end(name)
-            if len(self._held) > self._max_accounts:
+            if len(self._held) > 2 * self._max_accounts:
                 self._held.popitem(last=False)
+
+    @property
+    def excess(self) -> list[str]:
+        """The names of those that are to be given back, because too many accounts are kept."""
+        return list(islice(self._held, max(0, len(self._held) - self._max_accounts)))
 
     def amount(self, claim: BudgetClaim, now: float, at: float) -> int:
         """Returns what may be spent of this budget, in nano-USD. now: seconds since 1970; at: monotonic seconds."""
@@ -86,6 +93,12 @@ class Allowances:
                 held.amount = 0
                 given.append((name, held.version))
         return given
+
+    def forget(self, given: Iterable[tuple[str, int]]) -> None:
+        """Redis took these back; not before: it may have granted them again meanwhile, and is asked for them."""
+        for name, version in given:
+            if (held := self._held.get(name)) is not None and held.version == version:
+                del self._held[name]
 
     def clear(self) -> None:
         """Redis lost what it had set aside."""

@@ -8,10 +8,12 @@ it. What was admitted and spent so is told to Redis before it is used again.
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from weakref import WeakSet
 
 from turnout.errors import BudgetUnavailable, StoreUnavailable
 from turnout.loop_task import LoopTask
@@ -67,6 +69,16 @@ class FailoverGate:
         self._adopted: dict[str, str] = {}
         self._probing = LoopTask(self._probe, "turnout.redis.probe")
         shared.on_unanswered = self._settle_later
+        _gates.add(self)
+
+    def begin_anew(self) -> None:
+        """This process is a fork of the one that it was: what that one admitted, and may admit alone, stays its own."""
+        self._unsettled.clear()
+        self._book = OutageBook()
+        self._reports.clear()
+        self._adopted.clear()
+        self._renew_local()
+        self._shared.begin_anew()
 
     async def open(self) -> None:
         """Connects ahead of the first request, where Redis is reachable."""
@@ -238,6 +250,7 @@ class FailoverGate:
         if self._outage.record_failure(timed_out=error.timed_out):
             log.warning("Redis cannot be used (%s): this process goes on by itself and looks for it", error)
             self._on_change(False, str(error))
+            self._probing.start()
 
     async def _probe(self) -> None:
         while self._outage.active or self._unsettled or self._book or self._reports:
@@ -293,3 +306,14 @@ class FailoverGate:
     def _renew_local(self) -> None:
         self._outages += 1
         self._local = self._make_local()
+
+
+_gates: WeakSet[FailoverGate] = WeakSet()
+
+
+def _forked() -> None:
+    for gate in _gates:
+        gate.begin_anew()
+
+
+os.register_at_fork(after_in_child=_forked)

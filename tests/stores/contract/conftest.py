@@ -61,7 +61,7 @@ class MemoryBench:
 
 class RedisBench:
     def __init__(self, server: RedisServer, clock: str = MOVED_CLOCK) -> None:
-        self._url = server.url
+        self.url = server.url
         self._clock = clock
         self._client = redis.Redis.from_url(server.url)
         self.prefix = f"test-{secrets.token_hex(6)}"
@@ -71,7 +71,7 @@ class RedisBench:
         return RedisGate(self.client(), Bounds(max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES))
 
     def client(self) -> RedisClient:
-        return RedisClient(url=self._url, prefix=self.prefix, timeout_s=5.0, scripts=Scripts({"clock": self._clock}))
+        return RedisClient(url=self.url, prefix=self.prefix, timeout_s=5.0, scripts=Scripts({"clock": self._clock}))
 
     async def pass_time(self, seconds: float) -> None:
         if seconds:

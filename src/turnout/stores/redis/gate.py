@@ -7,7 +7,6 @@ Cluster runs the scripts too, on the one shard that has that tag. Time is Redis'
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from turnout.context import endpoint_name
+from turnout.loop_task import LoopTask
 from turnout.ports.admission import Ask, Entry, Lead, Settlement, Store, Stored, StoredPin
 from turnout.ports.limits import BudgetState
 from turnout.stores.allowances import Allowances
@@ -68,9 +68,15 @@ class RedisGate:
         self.last_states = LastStates()
         self.on_unanswered: Callable[[Settlement], None] = self._forget
         client.restore, client.yield_allowance = self._restore, self._yield
-        self.allowances = Allowances()
         self._spends_alone = spends_alone
-        self._worker, self._pid = "", 0
+        self._giving = LoopTask(self._give_excess_back, "turnout.redis.allowances")
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Another process than before, with nothing set aside for it yet. worker: its name among those that have
+        allowances; "" where it has none."""
+        self.allowances = Allowances()
+        self.worker = secrets.token_hex(6) if self._spends_alone else ""
 
     def _forget(self, settlement: Settlement) -> None:
         self.flights.forget(settlement.lease)
@@ -125,15 +131,9 @@ class RedisGate:
                 here.heartbeat.count = count
                 self.last_states.record(entry.rates, entry.budgets, self._monotonic())
                 self.allowances.record(entry.budgets, codec.decode_allowances(states), sent_at)
+                if self.allowances.excess:
+                    self._giving.start()
         return entry
-
-    @property
-    def worker(self) -> str:
-        """The name of this process among those that have allowances; "" where it has none."""
-        if self._spends_alone and self._pid != os.getpid():
-            self._worker, self._pid = secrets.token_hex(6), os.getpid()
-            self.allowances.clear()
-        return self._worker
 
     async def _yield(self, account: str) -> None:
         await self._give_back(self.allowances.give_up([account]))
@@ -141,6 +141,12 @@ class RedisGate:
     async def give_allowances_back(self) -> None:
         """Gives all of them back: this process spends nothing by itself from here on. Raises StoreUnreachable."""
         await self._give_back(self.allowances.give_up())
+
+    async def _give_excess_back(self) -> None:
+        with suppress(StoreUnreachable):
+            while given := self.allowances.give_up(self.allowances.excess):
+                await self._give_back(given)
+                self.allowances.forget(given)
 
     async def _give_back(self, given: Sequence[tuple[str, int]]) -> None:
         for batch in batched(given, BATCH):
@@ -238,4 +244,5 @@ class RedisGate:
             await connection.run("restore", codec.encode_states(rates[batch], budgets[batch]))
 
     async def close(self) -> None:
+        await self._giving.stop()
         await self._client.close()

@@ -214,8 +214,16 @@ def run(redis_server: RedisServer) -> Callable[[Scenario], None]:
 
 
 STEPS = {
-    **{"begin": 60, "end": 25, "top_up": 8, "cut": 5, "return": 6, "restart": 1},
-    **{"hesitate": 4, "give_up": 8, "give_back": 8, "pass_time": 2},
+    "begin": 60,
+    "end": 25,
+    "top_up": 8,
+    "cut": 5,
+    "return": 6,
+    "restart": 1,
+    "hesitate": 4,
+    "give_up": 8,
+    "give_back": 8,
+    "pass_time": 2,
 }
 
 

@@ -13,12 +13,15 @@ import pytest
 from tests.support.redis_server import RedisServer
 from turnout import Turnout
 from turnout.cli import main
+from turnout.clock import SystemClock
 from turnout.context import Caller, user_key
+from turnout.ports.admission import Store
 from turnout.ports.semantic import SemanticEntry
 from turnout.settings import Settings
 from turnout.stores.memory.semantic_store import MemorySemanticStore
 from turnout.stores.redis.client import RedisClient
 from turnout.stores.redis.semantic_store import RedisSemanticStore
+from turnout.stores.sqlite.entries import SqliteEntries
 from turnout.testing import FixedScorer, ScriptedProvider
 
 TIERS = '[tiers.cheap]\nmodels = ["openai/small"]\n[tiers.expensive]\nmodels = ["openai/large"]\n'
@@ -96,6 +99,31 @@ def test_it_wants_to_be_told_what(config: Path, capsys: pytest.CaptureFixture[st
         assert main(["cache", "purge", "--config", str(config), *which]) == 2
         assert "--all" in capsys.readouterr().err
     assert _purged(capsys, config, "--all") == 3
+
+
+def test_kept_responses_in_the_jobs_file_go_by_user_endpoint_and_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is no Redis; it says how many, and that answers lie where it cannot reach."""
+    file = tmp_path / "turnout.toml"
+    file.write_text(f"{TIERS}[queue]\n", "utf-8")
+    whose = [("ann", "/v1/responses"), ("ann", "/ask"), ("bob", "/ask"), ("bob", "/v1/responses"), ("zo\u00eb", "/x")]
+
+    async def fill() -> None:
+        entries = SqliteEntries(str(tmp_path / "turnout-jobs.sqlite"), SystemClock(), max_entries=9, max_bytes=9999)
+        for number, (user, endpoint) in enumerate(whose):
+            store = Store(packed=b"x", ttl_s=60, stale_s=0, user=user_key(user), endpoint=endpoint)
+            await entries.store_many({bytes([number]) * 16: store})
+        await entries.close()
+
+    asyncio.run(fill())
+    assert _purged(capsys, file, "--user", "ann", "--endpoint", "/ask") == 1
+    assert _purged(capsys, file, "--endpoint", "/ask") == 1
+    assert _purged(capsys, file, "--user", "ann") == 1
+    assert main(["cache", "purge", "--config", str(file), "--all"]) == 0
+    told = capsys.readouterr()
+    assert told.out == "2 kept responses purged\n"
+    assert "own memory" in told.err
 
 
 def test_without_redis_it_says_where_the_cache_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`turnout cache purge --config turnout.toml`: drop stored answers from the shared cache."""
+"""`turnout cache purge --config turnout.toml`: drop stored answers from the shared cache, and kept responses."""
 
 from __future__ import annotations
 
@@ -25,24 +25,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code 1 where Redis cannot be asked, 2 where there is no Redis or nothing is named."""
+    """Exit code 1 where a store cannot be asked, 2 where nothing is named or there is none that a command can reach."""
     named = args.user is not None or args.endpoint is not None
     if named == args.all:
         raise UsageError("say what to purge: --user ID, --endpoint PATH or both, or else --all")
     settings = Settings.from_toml(args.config)
-    if settings.queue is not None and args.user is not None and args.endpoint is None:
-        jobs = asyncio.run(_purge_jobs(settings, args.user))
-        print(f"{jobs} jobs of this user purged", file=sys.stderr)
-        if settings.redis is None:
-            print(json.dumps({"purged": 0}) if args.json else "answers are in each process's own memory: none purged")
-            return 0
-    if settings.redis is None:
+    if settings.redis is None and settings.queue is None:
         raise UsageError(
             f"{args.config} has no [redis]: each process then has a cache of its own memory, which no command can "
             "reach. Call `await turnout.purge(...)` in the app, or restart it"
         )
-    purged = asyncio.run(_purge(settings, settings.redis, args.user, args.endpoint))
-    print(json.dumps({"purged": purged}) if args.json else f"{purged} stored answers purged")
+    if settings.queue is not None and args.user is not None and args.endpoint is None:
+        jobs = asyncio.run(_purge_jobs(settings, args.user))
+        print(f"{jobs} jobs of this user purged", file=sys.stderr)
+    if settings.redis is not None:
+        what, purged = "stored answers", asyncio.run(_purge(settings, settings.redis, args.user, args.endpoint))
+    else:
+        what, purged = "kept responses", asyncio.run(_purge_kept(settings, args.user, args.endpoint))
+        print("answers are in each process's own memory: none of them purged", file=sys.stderr)
+    print(json.dumps({"purged": purged}) if args.json else f"{purged} {what} purged")
     return 0
 
 
@@ -56,9 +57,11 @@ async def _purge(settings: Settings, redis: Redis, user: str | None, endpoint: s
         return await gate.purge(user=key, endpoint=endpoint)
 
 
-async def _purge_jobs(settings: Settings, user: str) -> int:
+async def _purge_kept(settings: Settings, user: str | None, endpoint: str | None) -> int:
     async with kept_entries(settings) as kept:
-        if kept is not None:
-            await kept.purge(user=user_key(user))
+        return 0 if kept is None else await kept.purge(user=None if user is None else user_key(user), endpoint=endpoint)
+
+
+async def _purge_jobs(settings: Settings, user: str) -> int:
     async with open_jobs(settings) as jobs:
         return await jobs.purge(user=user_key(user))

@@ -13,8 +13,9 @@ from turnout.stores.sqlite.database import TimedDatabase
 
 
 class SqliteEntries:
-    """Implements ports.entries.EntryStore. Within max_entries and max_bytes; of too many, those that end first go
-    first. Every verb raises StoreUnavailable where the file cannot be used."""
+    """Implements ports.entries.EntryStore. Within max_entries and max_bytes, by totals that triggers keep; of too many,
+    those that end first go first, and one larger than max_bytes is not stored. Every verb raises StoreUnavailable
+    where the file cannot be used."""
 
     def __init__(self, path: str, clock: Clock, *, max_entries: int, max_bytes: int) -> None:
         self._database = TimedDatabase(path, clock, StoreUnavailable)
@@ -35,11 +36,14 @@ class SqliteEntries:
 
     async def store_many(self, stores: Mapping[bytes, Store]) -> None:
         def step(db: sqlite3.Connection, now: float) -> None:
+            # Deleted first: a row that is only replaced is not counted out.
+            db.executemany("DELETE FROM entries WHERE key = ?", [(key,) for key in stores])
             db.executemany(
-                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)",
                 [
                     (key, store.user, store.endpoint, store.packed, now, now + store.ttl_s)
                     for key, store in stores.items()
+                    if _size(store) <= self._max_bytes
                 ],
             )
             db.execute("DELETE FROM entries WHERE expires <= ?", (now,))
@@ -49,11 +53,11 @@ class SqliteEntries:
 
     def _bound(self, db: sqlite3.Connection) -> None:
         while True:
-            count, size = db.execute("SELECT count(*), coalesce(sum(length(packed)), 0) FROM entries").fetchone()
+            query = "SELECT value FROM numbers WHERE name IN ('entries', 'entry_bytes') ORDER BY name"
+            count, size = (int(row[0]) for row in db.execute(query))
             if count <= self._max_entries and size <= self._max_bytes:
                 return
-            # A hundredth more than must go, so that not each one that comes counts anew.
-            over = max(1, count - self._max_entries, count // 100)
+            over = max(1, count - self._max_entries)
             db.execute("DELETE FROM entries WHERE key IN (SELECT key FROM entries ORDER BY expires LIMIT ?)", (over,))
 
     async def evict(self, key: bytes) -> bool:
@@ -71,3 +75,8 @@ class SqliteEntries:
 
     async def close(self) -> None:
         await self._database.close()
+
+
+def _size(store: Store) -> int:
+    """What an entry counts for in max_bytes, as the triggers of the schema count it."""
+    return len(store.packed) + len((store.user + store.endpoint).encode())

@@ -35,6 +35,16 @@ CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, value REAL NOT NULL) 
 CREATE TABLE IF NOT EXISTS workers (name TEXT PRIMARY KEY, seen REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS places (job TEXT PRIMARY KEY, model TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS places_models ON places (model);
+CREATE TRIGGER IF NOT EXISTS entry_in AFTER INSERT ON entries BEGIN
+  UPDATE numbers SET value = value + 1 WHERE name = 'entries';
+  UPDATE numbers SET value = value + length(NEW.packed) + length(CAST(NEW.user || NEW.endpoint AS BLOB))
+    WHERE name = 'entry_bytes';
+END;
+CREATE TRIGGER IF NOT EXISTS entry_out AFTER DELETE ON entries BEGIN
+  UPDATE numbers SET value = value - 1 WHERE name = 'entries';
+  UPDATE numbers SET value = value - length(OLD.packed) - length(CAST(OLD.user || OLD.endpoint AS BLOB))
+    WHERE name = 'entry_bytes';
+END;
 CREATE TRIGGER IF NOT EXISTS place_left AFTER UPDATE OF status ON jobs WHEN OLD.status = 'running' BEGIN
   DELETE FROM places WHERE job = OLD.id;
 END;
@@ -56,4 +66,11 @@ CREATE TRIGGER IF NOT EXISTS count_out AFTER DELETE ON jobs WHEN OLD.status = 'q
   DELETE FROM waiting WHERE jobs <= 0 AND user = OLD.user;
 END;
 CREATE TRIGGER IF NOT EXISTS events_out AFTER DELETE ON jobs BEGIN DELETE FROM events WHERE job = OLD.id; END;
+BEGIN IMMEDIATE;
+INSERT OR IGNORE INTO numbers
+  SELECT 'entries', count(*) FROM entries WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE name = 'entries');
+INSERT OR IGNORE INTO numbers
+  SELECT 'entry_bytes', coalesce(sum(length(packed) + length(CAST(user || endpoint AS BLOB))), 0)
+  FROM entries WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE name = 'entry_bytes');
+COMMIT;
 """

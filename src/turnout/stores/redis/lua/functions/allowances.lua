@@ -37,7 +37,6 @@ local function allowance_write(account, worker, own)
   redis.call('PEXPIRE', allowances_name(account.name), num(2 * ALLOWANCE_MS))
   redis.call('HSET', account.name, 'w', 1)
   account_keep(account, 2 * ALLOWANCE_MS)
-  account.has_allowances, account.allowances = true, nil
 end
 
 -- Asks every worker for its allowance of this account that is more than `above`. Returns how many were reached.

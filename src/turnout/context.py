@@ -17,6 +17,8 @@ from turnout.records import Outcome
 T = TypeVar("T")
 
 ANONYMOUS = "anonymous"
+# Who pays for the renewals of stored answers, in budgets, counts and logs: nobody who was answered from the cache.
+REFRESH_USER = "turnout-refresh"
 
 # The longest endpoint that stands in keys as it is.
 LONGEST_ENDPOINT = 120

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +16,7 @@ from turnout import Turnout
 from turnout.api.status_page import report
 from turnout.attempt_errors import ProviderFailed
 from turnout.errors import SettingsError
+from turnout.records import Reason
 from turnout.settings import Settings
 from turnout.testing import FixedScorer, Says, ScriptedProvider
 
@@ -151,6 +152,13 @@ def test_the_page_allows_nothing_but_itself(behind: Behind) -> None:
         assert f"{tag}-src 'sha256-{digest}'" in policy
     assert "http://" not in page.text.replace("http://www.w3.org/", "")
     assert "https://" not in page.text.replace("https://github.com/leeoniya/uPlot", "")
+
+
+def test_the_page_has_words_for_every_reason(behind: Behind) -> None:
+    """A decision whose reason it does not know would go unexplained."""
+    page = behind.ask("GET", "/turnout/status", headers=BEARER).text
+    told = page.partition("const REASONS = {")[2].partition("}")[0]
+    assert [reason for reason in get_args(Reason) if f"{reason}: " not in told] == []
 
 
 def test_the_token_in_the_page_s_address_is_left_behind(behind: Behind) -> None:

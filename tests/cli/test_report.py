@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.redis_server import RedisServer
 from tests.support.status_doors import TOKEN, Behind
+from turnout.attempt_errors import ProviderFailed
 from turnout.cli import main
 
 TOML = """
@@ -24,13 +25,20 @@ output_usd_per_million = 2
 input_usd_per_million = 10
 output_usd_per_million = 20
 """
-SAME = ("requests", "cost_usd", "cost_all_expensive_usd", "saving_usd", "saving_parts_usd", "cache", "errors")
+SAME = ("requests", "cost_usd", "cost_all_expensive_usd", "saving_usd", "saving_parts_usd", "cache", "errors", "tiers")
 
 
 def traffic(behind: Behind) -> dict[str, Any]:
     for text in ("easy one", "hard one", "easy one", "hard two"):
         assert behind.chat(text).status_code == 200
+    asked = behind.ask("POST", "/v1/embeddings", json={"model": "openai/small", "input": "a text"})
+    assert asked.status_code == 200, asked.text
+    # The other tier answers what the expensive one cannot.
+    behind.provider.say("openai/large", ProviderFailed("x", status=500))
+    assert behind.chat("hard three").headers["x-turnout-tier"] == "cheap"
     figures = behind.status("48h")
+    for part in ("tiers", "models"):
+        assert sum(row["cost_usd"] for row in figures[part].values()) == pytest.approx(figures["cost_usd"])
     behind.close()
     return figures
 
@@ -54,7 +62,7 @@ def test_the_log_gives_the_figures_of_the_page(tmp_path: Path, monkeypatch: pyte
     report = written(tmp_path, '[log]\npath = "requests.jsonl"\n')
     assert {name: report[name] for name in SAME} == {name: page[name] for name in SAME}
     assert report["scope"] == "requests.jsonl"
-    assert len(report["decisions"]) == 4
+    assert len(report["decisions"]) == 6
 
 
 def test_redis_gives_the_figures_of_all_workers(

@@ -14,8 +14,10 @@ from turnout import Turnout
 from turnout.attempt_errors import ProviderFailed
 from turnout.caching.semantic.words import question_of
 from turnout.openai.requests import from_call
+from turnout.ports.counting import Bucket
 from turnout.settings import Settings
-from turnout.testing import FixedScorer, Hangs, ManualClock, ScriptedProvider
+from turnout.telemetry.figures import merged, summary
+from turnout.testing import FixedScorer, Hangs, ManualClock, Says, ScriptedProvider
 
 ON = {"cache": {"semantic": {"enabled": True, "max_error": 0.10}}}
 THINGS = (
@@ -324,6 +326,31 @@ def test_hits_are_checked_off_the_clients_path_within_a_budget() -> None:
     run(scenario, **ON)
     # A call of 1,024 tokens at 10 USD a million costs more.
     run(without_room, cache={"semantic": {"enabled": True, "max_error": 0.10, "checks_usd": "0.001/day"}})
+
+
+def test_what_checks_cost_is_part_of_what_was_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that prove nothing too: the figures are the provider's books, and the parts of the saving add up."""
+    monkeypatch.setenv("TURNOUT_STATUS_TOKEN", "x")
+
+    async def scenario(w: World) -> None:
+        w.turnout.api.counters.changed = lambda: None
+        await warmed(w)
+        assert w.turnout._pipeline.semantic is not None
+        w.turnout._pipeline.semantic._chance = lambda: 0.0
+        assert (await ask(w, f"Hello! {QUESTIONS[0]} Thanks")).outcome.cache == "semantic"
+        w.provider.say(CHEAP, Says("ok", finish="length"))
+        assert (await ask(w, f"Hello! {QUESTIONS[1]} Thanks")).outcome.cache == "semantic"
+        series = w.turnout.api.counters.pending.series
+        figures = summary(merged(Bucket(start=at, series=amounts) for at, amounts in series.items()), (CHEAP, DEAR))
+        # 10 tokens in and 1 out, at 1 and 10 USD a million.
+        assert figures["cost_usd"] == pytest.approx(w.provider.calls.total() * 20e-6, abs=1e-12)
+        assert figures["semantic"]["checks_usd"] == pytest.approx(2 * 20e-6, abs=1e-12)
+        assert figures["tokens"]["prompt"] == w.provider.calls.total() * 10
+        parts, saved = figures["saving_parts_usd"], figures["semantic"]["served"] * 20e-6 - 2 * 20e-6
+        assert parts["semantic"] == figures["semantic"]["net_saving_usd"] == pytest.approx(saved, abs=1e-12)
+        assert sum(parts.values()) == pytest.approx(figures["saving_usd"], abs=1e-12)
+
+    run(scenario, status={"token_env": "TURNOUT_STATUS_TOKEN"}, **ON)
 
 
 def test_settings_are_checked() -> None:

@@ -51,7 +51,7 @@ def served(app: Any, *, lifespan: str = "on") -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
-    for _ in range(1500):
+    for _ in range(6000):
         if server.started:
             break
         time.sleep(0.01)

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from tests.support.status_doors import BARE, TOKEN
+from turnout.context import REFRESH_USER
 from turnout.pricing import Price
-from turnout.records import Outcome, Usage
+from turnout.records import Attempt, Outcome, Usage
 from turnout.settings import Settings
 from turnout.telemetry.counters import MOST_KINDS, Counters
-from turnout.telemetry.figures import Counts
+from turnout.telemetry.figures import Counts, summary
 from turnout.testing import ManualClock
 
 PRICES = {
@@ -72,6 +73,45 @@ def test_a_hit_that_ended_with_an_error_saves_nothing(counters: Counters) -> Non
     counts = Counts(counters.take().series[MINUTE])
     assert counts.by("requests", 5) == {"": 1, "cancelled": 1}
     assert counts.total("all_expensive") == 10_000 * 100 + 200_000
+
+
+def _miss(model: str, usd: str, **fields: Any) -> Outcome:
+    usage = Usage(prompt_tokens=100, completion_tokens=10)
+    attempt = Attempt(model=model, tier="cheap", duration_s=1.0, usage=usage, cost_usd=Decimal(usd))
+    shown: dict[str, Any] = {"request_id": "r", "tier": "cheap", "model": model, "reason": "scored", "usage": usage}
+    return Outcome(**{"decision": None, "cache": "miss", "attempts": (attempt,), **shown, **fields})
+
+
+def _money(counters: Counters) -> dict[str, Any]:
+    figures = summary(counters.take().series[MINUTE], ("openai/small", "openai/large"))
+    parts = figures["saving_parts_usd"]
+    if parts is not None:
+        assert sum(parts.values()) == pytest.approx(figures["saving_usd"], abs=1e-12)
+    return figures
+
+
+def test_embeddings_save_nothing_and_leave_the_parts_adding_up(counters: Counters) -> None:
+    """Never routed, they would have cost the same; what failed of them is paid all the same."""
+    counters.request_ended(None, _miss("openai/small", "0.5", operation="embeddings"))
+    counters.request_ended(None, _miss("openai/small", "0.25", operation="embeddings", error="upstream_unavailable"))
+    figures = _money(counters)
+    assert (figures["cost_usd"], figures["cost_all_expensive_usd"], figures["saving_usd"]) == (0.75, 0.5, -0.25)
+
+
+def test_a_renewal_of_a_stored_answer_is_a_cost_of_the_cache(counters: Counters) -> None:
+    """Nobody asked, so it would not have been asked of the expensive tier either."""
+    counters.request_ended(None, _miss("openai/small", "0.5", user=REFRESH_USER))
+    figures = _money(counters)
+    assert (figures["cost_all_expensive_usd"], figures["saving_usd"]) == (0, -0.5)
+    assert figures["saving_parts_usd"]["cache"] == -0.5
+
+
+def test_a_model_without_a_price_makes_the_saving_unknown(counters: Counters) -> None:
+    """Its answers are not for nothing, though nothing is known to have been paid."""
+    counters.request_ended(None, _miss("openai/local", "0"))
+    figures = _money(counters)
+    assert figures["saving_usd"] is None
+    assert "without a known price" in figures["saving_unknown"]
 
 
 def test_whoever_hands_the_counts_on_is_called_once_a_second(counters: Counters, clock: ManualClock) -> None:

@@ -13,7 +13,9 @@ from turnout import Turnout
 from turnout.attempt_errors import ProviderFailed
 from turnout.context import Caller
 from turnout.errors import ServedError
+from turnout.records import Outcome
 from turnout.settings import Settings
+from turnout.telemetry.endpoint_labels import MOST_ENDPOINTS
 from turnout.telemetry.metrics import MetricsObserver
 from turnout.testing import FixedScorer, ManualClock, ScriptedProvider, settle
 
@@ -74,6 +76,22 @@ def test_requests_cost_and_attempts_are_recorded_by_todays_names() -> None:
     (alert,) = points["turnout.budget.alerts"]
     assert dict(alert.attributes) == {"turnout.budget.policy": "total", "turnout.budget.alert.kind": "spent"}
     assert "ann" not in str(points)
+
+
+def test_paths_that_callers_invent_are_one_endpoint() -> None:
+    """Beyond the first of them, and where a call was made beside any request too."""
+    reader = InMemoryMetricReader()
+    observer = MetricsObserver(Settings.of(CONFIG), MeterProvider([reader], shutdown_on_exit=False))
+    for number in range(200):
+        shown: dict[str, Any] = {"request_id": "r", "decision": None, "reason": None, "cache": "miss"}
+        observer.request_ended(None, Outcome(tier="none", model="", endpoint=f"/user/{number}", **shown))
+        call = {"turnout.endpoint": f"/other/{number}", "turnout.tier": "cheap", "turnout.model": "openai/a"}
+        observer.event(None, "turnout.side_call", {**call, "turnout.cost_nano_usd": 5})
+    points = _points(reader)
+    assert len(points["turnout.requests"]) <= MOST_ENDPOINTS + 1
+    assert sum(point.value for point in points["turnout.requests"]) == 200
+    assert sum(point.value for point in points["turnout.cost"]) == pytest.approx(200 * 5e-9)
+    assert len(points["turnout.cost"]) <= MOST_ENDPOINTS + 1
 
 
 def test_the_older_names_are_used_where_the_settings_choose_them() -> None:

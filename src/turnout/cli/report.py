@@ -88,7 +88,7 @@ async def _from_log(settings: Settings, path: Path, name: str) -> dict[str, Any]
     sources = _sources(plain, clock, gate, store, shared=False)
     counters = sources.keeper.counters
     rows = 0
-    for at, outcome in read_outcomes(path):
+    for at, outcome in read_outcomes(path, settings):
         if int(at) // MINUTE_S != int(clock.now) // MINUTE_S:
             await sources.keeper.flush()
         clock.now = max(clock.now, at)
@@ -131,22 +131,24 @@ class LogClock(SystemClock):
         return self.now
 
 
-def read_outcomes(path: Path) -> Iterator[tuple[float, Outcome]]:
+def read_outcomes(path: Path, settings: Settings) -> Iterator[tuple[float, Outcome]]:
     """The time and the outcome of each line; what is no line of the request log is passed over. Raises LogError."""
     try:
         with path.open("rb") as file:
             for line in file:
                 with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, InvalidOperation):
                     fields = json.loads(line)
-                    yield datetime.fromisoformat(fields["time"]).timestamp(), _outcome(fields)
+                    yield datetime.fromisoformat(fields["time"]).timestamp(), _outcome(fields, settings)
     except OSError as error:
         raise LogError(f"{path}: {error.strerror}") from error
 
 
-def _outcome(fields: Mapping[str, Any]) -> Outcome:
+def _outcome(fields: Mapping[str, Any], settings: Settings) -> Outcome:
     tier, model = fields["tier"], fields.get("model", "")
     usage = Usage(
-        prompt_tokens=int(fields.get("prompt_tokens", 0)), completion_tokens=int(fields.get("completion_tokens", 0))
+        prompt_tokens=int(fields.get("prompt_tokens", 0)),
+        completion_tokens=int(fields.get("completion_tokens", 0)),
+        cached_tokens=int(fields.get("cached_tokens", 0)),
     )
     served = next((one for one in reversed(fields.get("attempts", ())) if "error" not in one), None)
     decision = None
@@ -170,7 +172,7 @@ def _outcome(fields: Mapping[str, Any]) -> Outcome:
         attempts=tuple(
             Attempt(
                 model=one["model"],
-                tier=tier if tier != "none" else "cheap",
+                tier=settings.tier_of(one["model"]) if one["model"] in settings.model_names else "none",
                 duration_s=float(one.get("duration_s", 0.0)),
                 error=one.get("error"),
                 cost_usd=Decimal(str(one.get("cost_usd", 0))),
@@ -185,4 +187,5 @@ def _outcome(fields: Mapping[str, Any]) -> Outcome:
         user=fields.get("user", "anonymous"),
         endpoint=fields.get("endpoint", ""),
         error=fields.get("error"),
+        operation=fields.get("operation", "chat"),
     )

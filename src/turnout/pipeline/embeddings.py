@@ -17,12 +17,12 @@ from turnout.openai.embeddings import EmbeddingRequest, Embeddings, Input, pack_
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Collaborators, miss_state
-from turnout.pipeline.outcomes import error_code, with_headers
+from turnout.pipeline.outcomes import error_code, tell_side_calls, with_headers
 from turnout.pipeline.reservation import Reservation, Reservations, refusal_error
 from turnout.ports.admission import Ask, Lead, Settlement, Store
 from turnout.ports.entries import EntryStore
 from turnout.ports.limits import BudgetClaim, BudgetRefused, RateClaim, RateRefused
-from turnout.pricing import Price, nano, total
+from turnout.pricing import Price, total
 from turnout.quota.cost_bounds import CostBound
 from turnout.quota.text_size import utf8_bound
 from turnout.records import CacheState, Outcome, ServedTier, Usage
@@ -142,10 +142,8 @@ class EmbeddingPipeline:
         finally:
             if reservation.bounded:
                 await self._admission.settle(reservation.settlement(trace, key=None, store=None), None)
-            cost = nano(total(attempt.cost_usd for attempt in trace.attempts))
-            parts.observer.event(
-                None, names.EVENT_SEMANTIC_EMBEDDING, {names.EMBEDDING_TEXTS: len(texts), names.EMBEDDING_COST: cost}
-            )
+            parts.observer.event(None, names.EVENT_SEMANTIC_EMBEDDING, {names.EMBEDDING_TEXTS: len(texts)})
+            tell_side_calls(parts.observer, "semantic_embedding", "", trace.attempts)
 
     async def _find(self, run: _Run) -> Mapping[bytes, bytes]:
         directives = run.context.directives

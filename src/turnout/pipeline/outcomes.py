@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from turnout.caching.entries import StoredAnswer, unpack
 from turnout.errors import CallerGone, ServedError
@@ -13,8 +13,9 @@ from turnout.openai.answers import Body, dumps
 from turnout.pipeline.call import CallState, unstored
 from turnout.ports.admission import Stored
 from turnout.ports.runtime import Clock, Observer
-from turnout.pricing import total
-from turnout.records import SERVED_FROM_CACHE, CacheState, Decision, Outcome, Reason, ServedTier, Usage
+from turnout.pricing import nano, total
+from turnout.records import SERVED_FROM_CACHE, Attempt, CacheState, Decision, Outcome, Reason, ServedTier, Usage
+from turnout.telemetry import names
 
 # Finish reasons of an answer that is not stored, as they stand in its body.
 TRUNCATED = (b"length", b"content_filter")
@@ -191,6 +192,27 @@ def error_code(error: BaseException) -> str:
 def with_headers(error: BaseException, headers: tuple[tuple[str, str], ...]) -> BaseException:
     """The error to raise: with the headers of the limits that applied, where it is served."""
     return error.headed(headers) if isinstance(error, ServedError) and headers else error
+
+
+SideCall = Literal["semantic_check", "semantic_embedding"]
+
+
+def tell_side_calls(observer: Observer, made_for: SideCall, endpoint: str, attempts: Iterable[Attempt]) -> None:
+    """Tells what attempts that no request made have cost and used, so that they are part of what was paid."""
+    for attempt in attempts:
+        usage = attempt.usage or Usage()
+        attributes: dict[str, str | int] = {
+            names.SIDE_CALL_FOR: made_for,
+            names.ENDPOINT: endpoint,
+            names.TIER: attempt.tier,
+            names.MODEL: attempt.model,
+            names.COST_NANO_USD: nano(attempt.cost_usd),
+            names.INPUT_TOKENS: usage.prompt_tokens,
+            names.OUTPUT_TOKENS: usage.completion_tokens,
+            names.CACHE_READ_TOKENS: usage.cached_tokens,
+            names.REASONING_TOKENS: usage.reasoning_tokens,
+        }
+        observer.event(None, names.EVENT_SIDE_CALL, attributes)
 
 
 class OutcomeReporter:

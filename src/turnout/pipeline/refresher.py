@@ -13,7 +13,7 @@ import contextvars
 from dataclasses import replace
 from typing import Any
 
-from turnout.context import Caller, Directives, new_request_id, patiently
+from turnout.context import REFRESH_USER, Caller, Directives, new_request_id, patiently
 from turnout.errors import ServedError
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Call, CallState, Collaborators
@@ -22,8 +22,6 @@ from turnout.pipeline.outcomes import OutcomeReporter, flight_answer
 from turnout.pipeline.reservation import Reservations
 from turnout.ports.admission import Lead
 
-# Who pays for renewals, in budgets, counts and logs: nobody who was answered from the cache.
-REFRESH_USER = "turnout-refresh"
 # Renewals under way in one process, at most: requests go first.
 AT_ONCE = 8
 # Of the span in which an answer may be renewed, how much passes between two tries of one process.

@@ -19,10 +19,9 @@ from turnout.openai.answers import body_text
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Call, Collaborators
 from turnout.pipeline.leader import Leader, key_tag
-from turnout.pipeline.outcomes import ReadyAnswer, cached_answer
+from turnout.pipeline.outcomes import ReadyAnswer, cached_answer, tell_side_calls
 from turnout.pipeline.reservation import Reservations
 from turnout.ports.admission import Settlement, Stored
-from turnout.pricing import nano, total
 from turnout.settings import Settings
 from turnout.telemetry import names
 
@@ -127,7 +126,7 @@ class SemanticAnswers:
             stored = await self._stored(candidate)
             if stored is not None:
                 agrees = await self._similar.agree(_text(stored.body), text)
-                self._record(call, candidate, agrees, text, nanos=0)
+                self._record(call, candidate, agrees, text)
         await self._similar.add(
             question, key=key, user=caller.user_key, endpoint=caller.endpoint, ttl_s=self._settings.cache.ttl_s
         )
@@ -207,25 +206,26 @@ class SemanticAnswers:
                 answer = await listener.answer()
             finally:
                 listener.leave()
+                await listener.flight.wait_ended()
+                attempts = listener.flight.progress.trace.paid
+                tell_side_calls(self._observer, "semantic_check", call.context.caller.endpoint, attempts)
         except ServedError as error:
             self._refused_until = self._clock.monotonic() + REFUSED_S
             log.info("a semantic hit could not be checked: %s", error)
             return
-        await listener.flight.wait_ended()
-        cost = total(attempt.cost_usd for attempt in listener.flight.progress.trace.attempts)
         if b'"finish_reason":"stop"' not in answer.body:
             # Cut short: it proves nothing.
             return
         agrees = await self._similar.agree(_text(served.body), _text(answer.body))
-        self._record(call, candidate, agrees, _text(answer.body), nanos=nano(cost))
+        self._record(call, candidate, agrees, _text(answer.body))
         await self._similar.settle()
 
-    def _record(self, call: Call, candidate: SimilarCandidate, agrees: bool, answer: str, *, nanos: int) -> None:
+    def _record(self, call: Call, candidate: SimilarCandidate, agrees: bool, answer: str) -> None:
         self._similar.record(candidate, (call.owner or call.context.caller).user_key, agrees=agrees, answer=answer)
         self._observer.event(
             None,
             names.EVENT_SEMANTIC_CHECK,
-            {names.CHECK_AGREES: agrees, names.CHECK_COST: nanos, names.CHECK_LEARNS: candidate.learnable is not None},
+            {names.CHECK_AGREES: agrees, names.CHECK_LEARNS: candidate.learnable is not None},
         )
 
 

@@ -129,7 +129,7 @@ def _spend(at: Situation) -> Measured:
             usd = nanos / NANO
             if usd >= SPIKE_FLOOR_USD / 2:
                 usual = max(then.get(name, 0) / NANO * SPIKE_S / at.before_s, SPIKE_FLOOR_USD / 5)
-                yield f"{kind} {name or 'without a name'}", usd / usual
+                yield name if name.startswith("user:") else f"{kind} {name or 'without a name'}", usd / usual
 
 
 def _drift(at: Situation) -> Measured:
@@ -205,7 +205,7 @@ RULES = (
         measure=_spend,
         fires=5.0,
         clears=2.5,
-        says="{subject} spends {value:.1f} times as fast as in the last 24 hours.",
+        says="Spend of {subject} is {value:.1f} times that of the last 24 hours.",
         do="Look at its last decisions; a loop that asks a model again and again looks like this.",
     ),
     Rule(

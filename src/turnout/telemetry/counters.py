@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import islice
 
-from turnout.context import ANONYMOUS, user_key
+from turnout.context import ANONYMOUS, REFRESH_USER, user_key
 from turnout.ports.counting import (
     MINUTE_S,
     MOST_ANSWERS,
@@ -23,17 +23,15 @@ from turnout.pricing import Price, nano
 from turnout.records import SERVED_FROM_CACHE, Attempt, Outcome, ServedTier, Usage
 from turnout.settings import Settings
 from turnout.telemetry import names
+from turnout.telemetry.endpoint_labels import LONGEST_LABEL, EndpointLabels
 from turnout.telemetry.remembered import Remembered
 from turnout.telemetry.series import BOUNDS, MICRO, OTHER, SCORE_BINS, bin_of, series
 
-# Endpoints that have series of their own, the settings' first.
-MOST_ENDPOINTS = 50
 # Users' keys, and costs of usages, that need not be reckoned again.
 MOST_REMEMBERED = 500
 MOST_NAMES = 2000
 # Kinds of hits that are held before they are counted.
 MOST_KINDS = 500
-LONGEST_LABEL = 100
 _BINS = tuple(str(place) for place in range(len(BOUNDS) + 1))
 # Answered without a call of their own, unless one was tried before.
 _GIVEN = SERVED_FROM_CACHE | {"collapsed"}
@@ -47,8 +45,18 @@ _ERRORS = frozenset(
     }
 )
 
-# Of requests that count alike: the answer's usage, endpoint, tier, model, cache, reason, error and operation.
-_Kind = tuple[Usage, str, str, str, str, str, str | None, str]
+# Of requests that count alike: endpoint, tier, model, cache, reason and error; and the usage that is held against the
+# expensive tier, None of what nobody would have asked there.
+_Kind = tuple[str, str, str, str, str, str | None, Usage | None]
+# Kinds of tokens, and where an event holds them.
+_TOKEN_KINDS = {
+    "prompt": names.INPUT_TOKENS,
+    "completion": names.OUTPUT_TOKENS,
+    "cached": names.CACHE_READ_TOKENS,
+    "reasoning": names.REASONING_TOKENS,
+}
+# What the calls that no request made are counted as, beside all that was paid.
+_SIDE_COSTS = {"semantic_check": "semantic_check_cost", "semantic_embedding": "semantic_embedding_cost"}
 
 
 class Counters:
@@ -67,7 +75,7 @@ class Counters:
         self._user_ids = settings.status.user_ids
         self._best = settings.tiers.expensive.models[0]
         self._baseline = {tier: settings.tier_models(tier)[0] for tier in ("cheap", "expensive")}
-        self._endpoints = set(list(settings.endpoints)[:MOST_ENDPOINTS]) | {""}
+        self._endpoint = EndpointLabels(settings.endpoints).of
         self._increments = Increments()
         self._decisions: deque[tuple[float, Outcome]] = deque(maxlen=MOST_DECISIONS)
         # A hit tells the same usage each time, of the same user.
@@ -152,14 +160,13 @@ class Counters:
         self._own_bins[bisect_left(BOUNDS, outcome.turnout_s)] += 1
         self._own_s += outcome.turnout_s
         kind = (
-            outcome.usage,
             outcome.endpoint,
             outcome.tier,
             outcome.model,
             outcome.cache,
             outcome.reason or "",
             outcome.error,
-            outcome.operation,
+            outcome.usage if outcome.operation == "chat" and _is_answered(outcome) else None,
         )
         if outcome.cache in _GIVEN and not outcome.attempts:
             # A list of one number: a kind takes longer to hash than all the rest here.
@@ -171,14 +178,17 @@ class Counters:
             if len(self._hits) > MOST_KINDS:
                 self._end_second()
         else:
-            self._count_kind(now, kind, self._count_attempts(now, outcome))
+            self._count_requests(now, kind)
+            self._count_saving_of(now, outcome, self._count_attempts(now, outcome))
             self._count_score(outcome)
 
     def _end_second(self) -> None:
         """Counts what is held of a second, as of then; the next request begins another."""
         at, self._second = self._second, -1
         for kind, (number,) in self._hits.items():
-            self._count_kind(at, kind, 0, number)
+            self._count_requests(at, kind, number)
+            if kind[-1] is not None:
+                self._count_saving(at, kind[3], kind[-1], 0, number)
         self._hits.clear()
         for place, number in enumerate(self._own_bins):
             if number:
@@ -221,27 +231,38 @@ class Counters:
                 self.changed()
             case names.EVENT_SEMANTIC_CHECK:
                 self.add("semantic_checks", "agrees" if attributes[names.CHECK_AGREES] else "differs")
-                if cost := int(attributes[names.CHECK_COST]):
-                    self.add("semantic_check_cost", amount=cost)
             case names.EVENT_SEMANTIC_EMBEDDING:
                 self.add("semantic_embedded", amount=int(attributes[names.EMBEDDING_TEXTS]))
-                if cost := int(attributes[names.EMBEDDING_COST]):
-                    self.add("semantic_embedding_cost", amount=cost)
+            case names.EVENT_SIDE_CALL:
+                self._count_side_call(attributes)
             case names.EVENT_DRIFT_MEASURED:
                 self.drift = float(attributes[names.DRIFT_DISTANCE])
                 self.novel = float(attributes[names.NOVEL_SHARE])
 
-    def _count_kind(self, at: float, kind: _Kind, paid: int, number: int = 1) -> None:
-        """Counts requests of one kind. paid: nano-USD for their attempts."""
-        usage, endpoint, tier, model, cache, reason, error, operation = kind
+    def _count_requests(self, at: float, kind: _Kind, number: int = 1) -> None:
+        endpoint, tier, model, cache, reason, error, _ = kind
         code = error if error is None or error in _ERRORS else OTHER
         self._add(at, ("requests", self._endpoint(endpoint), tier, model, cache, reason, code or ""), number)
-        if operation == "chat":
-            answered = bool(model) and error is None
-            self._count_saving(at, cache, usage if answered else None, paid, number)
+
+    def _count_saving_of(self, now: float, outcome: Outcome, paid: int) -> None:
+        """paid: nano-USD for its attempts, as far as their prices are known."""
+        prices = self._prices()
+        if any(attempt.usage is not None and attempt.model not in prices for attempt in outcome.attempts):
+            self._add(now, ("unpriced",))
+        elif outcome.user == REFRESH_USER:
+            # Nobody asked: it is part of what the cache costs.
+            self._save(now, "cache", -paid)
+        elif outcome.operation == "chat":
+            self._count_saving(now, outcome.cache, outcome.usage if _is_answered(outcome) else None, paid, 1)
+        else:
+            # Never routed: it would have cost the same, but for what failed.
+            answered = (attempt for attempt in outcome.attempts if attempt.error is None and _is_answered(outcome))
+            baseline = sum(nano(attempt.cost_usd) for attempt in answered)
+            self._add(now, ("all_expensive",), baseline)
+            self._save(now, "routing", baseline - paid)
 
     def _count_saving(self, at: float, cache: str, usage: Usage | None, paid: int, number: int) -> None:
-        """usage: of the answer; None where no model's answer served to its end."""
+        """usage: of the answer; None where no model's answer served to its end. paid: nano-USD for all of them."""
         part, baseline = "routing", 0
         if usage is not None:
             if self._best not in self._prices():
@@ -251,8 +272,23 @@ class Counters:
             self._add(at, ("all_expensive",), baseline)
             if cache in _GIVEN:
                 part = "semantic" if cache == "semantic" else "cache"
-        if baseline != paid:
-            self._add(at, ("saving", part), baseline - paid)
+        self._save(at, part, baseline - paid)
+
+    def _save(self, at: float, part: str, nanos: int) -> None:
+        if nanos:
+            self._add(at, ("saving", part), nanos)
+
+    def _count_side_call(self, attributes: Mapping[str, str | int | float | bool]) -> None:
+        """Counts an attempt that no request made: what it cost is paid all the same, and saves so much less."""
+        cost, made_for = int(attributes[names.COST_NANO_USD]), str(attributes[names.SIDE_CALL_FOR])
+        at = self._endpoint(str(attributes[names.ENDPOINT])), str(attributes[names.TIER]), str(attributes[names.MODEL])
+        if cost:
+            self.add("cost", *at, amount=cost)
+            self.add(_SIDE_COSTS[made_for], amount=cost)
+            self._save(self._clock.time(), "semantic", -cost)
+        for kind, name in _TOKEN_KINDS.items():
+            if count := int(attributes[name]):
+                self.add("tokens", *at, kind, amount=count)
 
     def _count_attempts(self, now: float, outcome: Outcome) -> int:
         """Counts what the request's attempts cost and used; their nano-USD."""
@@ -266,7 +302,7 @@ class Counters:
                 self.add("failed_cost", amount=cost)
             usage = attempt.usage
             if usage is not None:
-                for kind in ("prompt", "completion", "cached", "reasoning"):
+                for kind in _TOKEN_KINDS:
                     if count := getattr(usage, f"{kind}_tokens"):
                         self.add("tokens", endpoint, attempt.tier, attempt.model, kind, amount=count)
         if paid:
@@ -294,14 +330,6 @@ class Counters:
             price = prices.get(model)
             if price is not None and _is_answered(outcome):
                 self.add("score_cost", tier, place, amount=nano(price.cost(outcome.usage)))
-
-    def _endpoint(self, endpoint: str) -> str:
-        if endpoint in self._endpoints:
-            return endpoint
-        if len(self._endpoints) > MOST_ENDPOINTS or len(endpoint) > LONGEST_LABEL or not endpoint.isprintable():
-            return OTHER
-        self._endpoints.add(endpoint)
-        return endpoint
 
     def _user(self, outcome: Outcome) -> str:
         if outcome.user == ANONYMOUS:

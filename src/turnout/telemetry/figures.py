@@ -131,9 +131,9 @@ def semantic_figures(counts: Counts) -> dict[str, Any]:
         "compared": sum(results.values()),
         "differing": results.get("differs", 0),
         "checks_usd": usd(cost),
-        "saving_usd": usd(saved),
+        "saving_usd": usd(saved + cost + embedding),
         "embedding_usd": usd(embedding),
-        "net_saving_usd": usd(saved - cost - embedding),
+        "net_saving_usd": usd(saved),
     }
 
 
@@ -247,7 +247,7 @@ def over_time(buckets: Sequence[Bucket], start: int, step_s: int, steps: int) ->
 
 
 _CURVES = (
-    *("cheap", "expensive", "none", "cheap_usd", "expensive_usd", "hit_rate"),
+    *("cheap", "expensive", "none", "errors", "cheap_usd", "expensive_usd", "hit_rate"),
     *("turnout_p95_ms", "inference_p95_ms", "app_p95_ms"),
 )
 
@@ -255,6 +255,7 @@ _CURVES = (
 def _point(counts: Counts) -> dict[str, Any]:
     requests, cost = counts.by("requests", 1), counts.by("cost", 1)
     point: dict[str, Any] = {tier: requests.get(tier, 0) for tier in TIERS}
+    point["errors"] = sum(number for code, number in counts.by("requests", 5).items() if code)
     point |= {f"{tier}_usd": usd(cost.get(tier, 0)) for tier in ("cheap", "expensive")}
     point["hit_rate"] = cache_figures(counts)["hit_rate"]
     for timing in ("turnout", "inference", "app"):

@@ -14,6 +14,7 @@ from turnout.ports.runtime import ProviderCall
 from turnout.records import Attempt, Outcome, ServedTier
 from turnout.settings import Settings
 from turnout.telemetry import names
+from turnout.telemetry.endpoint_labels import EndpointLabels
 
 Attributes = dict[str, str | int | float | bool]
 
@@ -39,6 +40,7 @@ class MetricsObserver:
 
     def __init__(self, settings: Settings, meter_provider: metrics.MeterProvider | None = None) -> None:
         self._meter = meter = metrics.get_meter(names.SCOPE, meter_provider=meter_provider)
+        self._endpoint = EndpointLabels(settings.endpoints).of
         latest = settings.telemetry.semconv == "latest"
         self._requests = meter.create_counter(names.REQUESTS, "{request}", "Requests, by how they were answered")
         self._cost = meter.create_counter(names.COST, "USD", "What answers cost, in USD")
@@ -70,14 +72,15 @@ class MetricsObserver:
         return None
 
     def request_ended(self, token: None, outcome: Outcome) -> None:
-        attributes = _outcome_attributes(outcome)
+        endpoint = self._endpoint(outcome.endpoint)
+        attributes = _outcome_attributes(outcome, endpoint)
         self._requests.add(1, attributes)
         self._own.record(outcome.turnout_s, {names.CACHE: outcome.cache})
         if outcome.cost_usd:
             self._cost.add(float(outcome.cost_usd), attributes)
         decision = outcome.decision
         if decision is not None and decision.score is not None and outcome.reason != "cache":
-            self._score.record(decision.score, {names.ENDPOINT: outcome.endpoint})
+            self._score.record(decision.score, {names.ENDPOINT: endpoint})
 
     def attempt_started(self, token: None, call: ProviderCall, *, tier: ServedTier, stream: bool) -> None:
         return None
@@ -95,6 +98,14 @@ class MetricsObserver:
             for attribute, gauge in self._gauges[name].items():
                 gauge.set(float(attributes[attribute]))
             return
+        if name == names.EVENT_SIDE_CALL and (cost := attributes[names.COST_NANO_USD]):
+            endpoint = self._endpoint(str(attributes[names.ENDPOINT]))
+            places = {
+                names.TIER: attributes[names.TIER],
+                names.MODEL: attributes[names.MODEL],
+                names.ENDPOINT: endpoint,
+            }
+            self._cost.add(float(cost) / 1e9, places)
         for attribute, timed in self._timed.get(name, {}).items():
             timed.record(float(attributes[attribute]))
         counter = self._events.get(name)
@@ -127,8 +138,8 @@ class _Tokens:
             self._histogram.record(completion, {**attributes, names.TOKEN_TYPE: "output"})
 
 
-def _outcome_attributes(outcome: Outcome) -> Attributes:
-    attributes: Attributes = {names.TIER: outcome.tier, names.CACHE: outcome.cache, names.ENDPOINT: outcome.endpoint}
+def _outcome_attributes(outcome: Outcome, endpoint: str) -> Attributes:
+    attributes: Attributes = {names.TIER: outcome.tier, names.CACHE: outcome.cache, names.ENDPOINT: endpoint}
     for name, value in (
         (names.MODEL, outcome.model),
         (names.REASON, outcome.reason),

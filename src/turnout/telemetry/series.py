@@ -59,7 +59,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         negative=True,
     ),
     "unpriced": Metric(
-        name="turnout_unpriced_total", help="Answered requests whose cost at the expensive tier is not known"
+        name="turnout_unpriced_total", help="Requests whose cost, or whose cost at the expensive tier, is not known"
     ),
     "attempts": Metric(
         name="turnout_attempts_total", help="Tries of models, by how they ended", labels=("model", "outcome")
@@ -95,7 +95,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     ),
     "semantic_check_cost": Metric(
         name="turnout_semantic_check_cost_usd_total",
-        help="USD paid for checks of semantic hits, part of no other cost",
+        help="USD paid for checks of semantic hits, part of turnout_cost_usd_total",
         scale=NANO,
     ),
     "semantic_embedded": Metric(
@@ -103,7 +103,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     ),
     "semantic_embedding_cost": Metric(
         name="turnout_semantic_embedding_cost_usd_total",
-        help="USD paid for vectors of questions, part of no other cost",
+        help="USD paid for vectors of questions, part of turnout_cost_usd_total",
         scale=NANO,
     ),
     "evicted": Metric(

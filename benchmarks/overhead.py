@@ -11,11 +11,12 @@ Closed loop: rounds of each server at 1, 16 and 64 connections, interleaved; the
 package) and the figures are medians of the rounds: the server process's own CPU a request, throughput, p50, p99.
 A round of streams lasts a quarter of a second for each connection, so that the bare handler ends some at 64.
 Open loop: 20 requests a second to a provider that takes 300 ms, Turnout, the bare handler and a handler that does
-nothing but send the body on by aiohttp in turn; what a user feels is what is added to the 300 ms. Last, what passes
-through on a path that is not ours: pass_through.py's figures, in the same run. p99 of a saturated closed loop is
-starvation, not service time.
+nothing but send the body on by aiohttp in turn; what a user feels is what is added to the 300 ms. Last, in the same
+run, what passes through on a path that is not ours (pass_through.py's figures), and what counting and an open status
+page add to a hit (status_cost.py's). p99 of a saturated closed loop is starvation, not service time.
 
     python benchmarks/overhead.py [--rounds 7] [--seconds 1] [--proxy PATH]
+    python benchmarks/overhead.py --page    only what the page adds; writes no file, and fails where it is too much
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ import httpx
 import psutil
 
 import pass_through
+import status_cost
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -304,6 +306,7 @@ def run(rounds: int, seconds: float, proxy: str | None) -> dict[str, Any]:
         "closed_loop": closed,
         "open_loop_added": opened,
         "pass_through": pass_through.run(100_000, 5000),
+        "status_page": asyncio.run(status_cost.hit_cpu()),
         "ratios": _ratios(closed, opened),
     }
 
@@ -331,12 +334,17 @@ def _ratios(closed: dict[str, Any], opened: dict[str, Any]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in told.items()}
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--proxy", metavar="PATH", help="the `litellm` command of an environment with litellm[proxy]")
+    parser.add_argument("--page", action="store_true", help="only what counting and an open status page add to a hit")
     args = parser.parse_args()
+    if args.page:
+        page = asyncio.run(status_cost.hit_cpu())
+        print(_page_line(page))
+        return 0 if page["within"] else 1
     if shutil.which("wrk") is None or shutil.which("taskset") is None:
         raise SystemExit("this benchmark needs wrk and taskset: install Debian's packages wrk and util-linux")
     told = run(args.rounds, args.seconds, args.proxy)
@@ -353,9 +361,20 @@ def main() -> None:
     for door in ("asgi", "wsgi"):
         passed = told["pass_through"][door]
         print(f"{door}: {passed['added_us']:.2f} us for what passes, {passed['share']:.2%} of a bare HTTP request")
+    print(_page_line(told["status_page"]))
     for name, value in told["ratios"].items():
         print(f"{value:>8.3f}  {name}")
+    return 0
+
+
+def _page_line(page: dict[str, Any]) -> str:
+    cpu = page["cpu_us_per_hit"]
+    return (
+        f"status page: a hit takes {cpu['off']} us of CPU without it, {cpu['on']} counted ({page['added_on']:+.1%}), "
+        f"{cpu['open']} with the page and the metrics asked for ({page['added_open']:+.1%}); spread of the rounds "
+        f"{page['spread_off']:.1%}, median of {page['rounds']}"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

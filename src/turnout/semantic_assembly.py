@@ -12,7 +12,6 @@ from turnout.caching.semantic.candidates import Candidates
 from turnout.caching.semantic.embedders import MINILM, CallableEmbedder, MinilmEmbedder, WordllamaEmbedder
 from turnout.caching.semantic.guarded_embedder import GuardedEmbedder
 from turnout.caching.semantic.promise import LEVELS, Promise
-from turnout.caching.semantic.shared_promise import SharedPromise
 from turnout.caching.semantic.similar import SimilarQuestions
 from turnout.caching.semantic.verifier import SHIPPED, load_verifier
 from turnout.ports.runtime import Clock
@@ -36,7 +35,8 @@ def build_similar(
     the settings name. Raises SettingsError, ArtifactError."""
     semantic = settings.cache.semantic
     vectors = semantic.embedder if embedder is None else _name_of(embedder)
-    verifier, promise = load_verifier(semantic.verifier or SHIPPED), Promise(semantic.max_error)
+    verifier = load_verifier(semantic.verifier or SHIPPED)
+    promise = Promise(semantic.max_error, shared=checks is not None)
     # Of another verifier the levels say another thing, of other models the answers differ otherwise.
     of = hashlib.blake2b(f"{vectors}\0{LEVELS}\0{verifier.dumps()}".encode(), digest_size=16, key=policy).hexdigest()
     guarded = GuardedEmbedder(
@@ -53,7 +53,7 @@ def build_similar(
         candidates=Candidates(verifier),
         promise=promise,
         now=clock.time,
-        shared=None if checks is None else SharedPromise(promise, checks, of),
+        checks=None if checks is None else (checks, of),
     )
 
 

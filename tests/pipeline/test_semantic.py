@@ -235,11 +235,9 @@ def test_words_that_checks_found_to_say_the_same_are_learnt() -> None:
     async def scenario(w: World) -> None:
         await warmed(w)
         w.provider.say(CHEAP, *["With glue and patience."] * 5)
-        for text in ("How do I mend a broken phone screen?", "How do I patch a broken phone screen?"):
-            await ask(w, text)
-        await ask(w, "How do I mend a cracked phone screen?")
-        states = {(await ask(w, f"{hi} how do I patch a cracked phone screen")).outcome.cache for hi in ("Hi", "Hey")}
-        assert "semantic" in states
+        for text in ("mend a broken phone", "really mend a broken phone", "mend a broken smartphone"):
+            assert (await ask(w, f"How do I {text} screen?")).outcome.cache == "miss_stored"
+        assert (await ask(w, "Hi! How do I really mend a broken smartphone screen?")).outcome.cache == "semantic"
 
     run(scenario, **ON)
 

@@ -38,10 +38,14 @@ async def _ask(worker: Turnout, text: str) -> Any:
     return answer.outcome
 
 
-async def _serving(worker: Turnout) -> None:
-    """Lets the worker learn that similar questions may be served. The provider answers all alike."""
+def _check_none(worker: Turnout) -> None:
+    """No hit is checked off the client's path."""
     assert worker._pipeline.semantic is not None
     worker._pipeline.semantic._chance = lambda: 1.0
+
+
+async def _serving(worker: Turnout) -> None:
+    """Lets the worker learn that similar questions may be served. The provider answers all alike."""
     for reword in (str, *REWORDINGS):
         for question in QUESTIONS[:16]:
             await worker.complete(reword(question), caller=ASKER)
@@ -65,6 +69,8 @@ def run(redis_server: RedisServer) -> Callable[[Scenario], None]:
     def run(scenario: Scenario) -> None:
         async def main() -> None:
             workers = [Turnout(config, provider=ScriptedProvider(), scorer=FixedScorer(0.1)) for _ in range(2)]
+            for worker in workers:
+                _check_none(worker)
             await _serving(workers[1])
             await scenario(workers[0], workers[1])
             for worker in workers:
@@ -141,10 +147,14 @@ def _like(worker: Turnout, **semantic: Any) -> Turnout:
     """A worker that starts now, on the same Redis."""
     settings = worker.settings
     settings = replace(settings, cache=replace(settings.cache, semantic=replace(settings.cache.semantic, **semantic)))
-    return Turnout(settings, provider=ScriptedProvider(), scorer=FixedScorer(0.1))
+    late = Turnout(settings, provider=ScriptedProvider(), scorer=FixedScorer(0.1))
+    _check_none(late)
+    return late
 
 
 async def _asked_once(worker: Turnout) -> None:
+    """So that it hears what the others have checked."""
+    worker._pipeline.semantic._similar._shared._due = 0.0  # type: ignore[union-attr]
     await worker.complete(f"What else is there, {secrets.token_hex(4)}?", caller=ASKER)
     await worker._pipeline.drain()
 
@@ -193,9 +203,97 @@ def test_a_purge_of_everything_ends_the_checks_at_every_worker(run: Callable[[Sc
         assert _level(first) is not None
         await first.purge()
         assert _level(first) is None
-        second._pipeline.semantic._similar._shared._due = 0.0  # type: ignore[union-attr]
-        await second.complete("And what more?", caller=ASKER)
-        await second._pipeline.drain()
+        await _asked_once(second)
         assert _level(second) is None
+
+    run(scenario)
+
+
+MEND = "How do I {} a broken {} screen?"
+
+
+async def _mixture(worker: Turnout) -> str:
+    """How a question is answered whose words none had asked together."""
+    await _asked_once(worker)
+    await _store(worker).sync()
+    return str((await _ask(worker, f"Hi! {MEND.format('really mend', 'smartphone')}")).cache)
+
+
+async def _taught(worker: Turnout) -> None:
+    for verb, what in (("mend", "phone"), ("really mend", "phone"), ("mend", "smartphone")):
+        await _ask(worker, MEND.format(verb, what))
+
+
+def _candidates(worker: Turnout) -> Any:
+    return worker._pipeline.semantic._similar._candidates  # type: ignore[union-attr]
+
+
+def _known(worker: Turnout) -> tuple[Any, ...]:
+    """What a worker has learnt of pairs."""
+    candidates = _candidates(worker)
+    groups = {place: (group.words, group.users) for place, group in candidates._groups.items()}
+    taught = {owner: (each.words, each._found, set(each._refused)) for owner, each in candidates._taught.items()}
+    return groups, taught, dict(candidates._wrong)
+
+
+def _says(worker: Turnout, answer: str) -> None:
+    provider = worker._parts.provider
+    assert isinstance(provider, ScriptedProvider)
+    provider.say(CHEAP, *[answer] * 20)
+
+
+def test_what_checks_taught_one_worker_all_know(run: Callable[[Scenario], None]) -> None:
+    """One that runs, and one that starts afterwards: a restart forgets no word. All know the same."""
+
+    async def scenario(first: Turnout, second: Turnout) -> None:
+        _says(second, "With glue and patience.")
+        await _taught(second)
+        late = _like(first)
+        for worker in (first, late):
+            assert await _mixture(worker) == "semantic"
+            assert _known(worker) == _known(second)
+        assert _known(second)[0]
+        await late.aclose()
+
+    run(scenario)
+
+
+def test_a_rating_at_another_worker_evicts_the_pair_everywhere(run: Callable[[Scenario], None]) -> None:
+    """One call, at whichever worker; counted once; no worker serves the pair in any wording, nor one that starts."""
+
+    async def scenario(first: Turnout, second: Turnout) -> None:
+        hit = await _ask(second, f"Hi! {QUESTIONS[0]} Thank you!")
+        assert hit.cache == "semantic"
+        wrong = second._pipeline.semantic.figures()["wrong"]  # type: ignore[union-attr]
+        first._pipeline.semantic.report_wrong(hit.request_id)  # type: ignore[union-attr]
+        for worker in (first, second, first):
+            await _asked_once(worker)
+        late = _like(first)
+        await _asked_once(late)
+        for worker in (first, second, late):
+            assert _candidates(worker)._wrong
+            assert _known(worker)[2] == _known(first)[2]
+            assert worker._pipeline.semantic.figures()["wrong"] == wrong + 1  # type: ignore[union-attr]
+        await late.aclose()
+
+    run(scenario)
+
+
+def test_what_a_user_taught_goes_everywhere_with_a_purge(run: Callable[[Scenario], None]) -> None:
+    """From every worker and from Redis; what another worker learns of it meanwhile is not taken."""
+
+    async def scenario(first: Turnout, second: Turnout) -> None:
+        _says(second, "With glue and patience.")
+        await _taught(second)
+        await _asked_once(first)
+        assert _known(first) == _known(second)
+        assert _known(first)[0]
+        await first.purge(user="ann")
+        late = _like(first)
+        for worker in (second, late):
+            await _asked_once(worker)
+        for worker in (first, second, late):
+            assert _known(worker) == ({}, {}, {})
+        await late.aclose()
 
     run(scenario)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -67,10 +67,80 @@ class SemanticStore(Protocol):
         ...
 
 
-class CheckStore(Protocol):
-    """Sums how the checks of all workers ended; restarts keep the sums, a purge of everything ends them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairLesson:
+    """What a check or a rating taught about two questions of one scope: whether their answers agree.
 
-    async def add(self, name: str, batch: str, counts: Sequence[int]) -> Sequence[int] | None:
-        """Adds to the sums of this name, and returns them, as many; None where the store cannot be asked. batch: an id
-        of its own, so that one sent again counts once."""
+    known, asked: the digests of the stored question and of the one that was asked. words: each word that only `asked`
+    has, and what stood in its place. answer: a digest of the answer that both got; b"" where they differ. sketch: of
+    `asked`. refused: words that are learnt no more. users: whose question `known` is, and who asked (`user_key`s).
+    """
+
+    scope: bytes
+    known: bytes
+    asked: bytes
+    agrees: bool
+    words: Mapping[str, str] = field(default_factory=dict)
+    answer: bytes = b""
+    sketch: bytes = b""
+    refused: tuple[str, ...] = ()
+    users: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyAnswer:
+    """An answer, by its digest, that questions got which are unlike each other: it tells nothing about any."""
+
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RatedWrong:
+    """A request whose answer a rating found wrong, at a worker that had not served it."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A purge of a user (a `user_key`), or with "" of all: what was learnt before is forgotten."""
+
+    user: str
+
+
+# What workers tell each other.
+Lesson = PairLesson | EmptyAnswer | RatedWrong
+LESSONS_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckBatch:
+    """What one worker has checked and learnt: LESSONS_AT_ONCE at most. number: from 1 on at each worker, so that one
+    that is sent again counts once; 0 for nothing. begun: no later than the first of it, by the worker's own clock."""
+
+    worker: str
+    number: int
+    begun: float
+    counts: Sequence[int]
+    lessons: Sequence[Lesson] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckNews:
+    """sums: of all workers' counts. lessons: of any worker, in the order in which all get them. last: where these end.
+    more: whether there are more already."""
+
+    sums: Sequence[int]
+    lessons: Sequence[Lesson | Forgotten]
+    last: str
+    more: bool
+
+
+class CheckStore(Protocol):
+    """Where workers share how their checks ended. Restarts keep it; what a purge forgot does not come back."""
+
+    async def exchange(self, name: str, batch: CheckBatch, age_s: float, since: str) -> CheckNews | None:
+        """Adds the batch's counts to the sums of this name and its lessons to those of all; returns the sums, and the
+        lessons after `since`, a `last` or "". None where the store cannot be asked. age_s: how long ago it was begun;
+        what a purge since then has forgotten is not added."""
         ...

@@ -1,47 +1,76 @@
-"""The promise of several processes: each counts its own checks once, and everybody's."""
+"""The promise of several processes: each counts its own checks once, and everybody's; what one learnt all know."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import random
+from collections.abc import Callable
 
-from turnout.caching.semantic.promise import Promise
-from turnout.caching.semantic.shared_promise import SETTLE_S, SharedPromise
+import pytest
+
+from turnout.caching.semantic.promise import RISK, Promise
+from turnout.caching.semantic.shared_promise import MOST_UNSENT, SETTLE_S, SharedPromise
+from turnout.ports.semantic import (
+    LESSONS_AT_ONCE,
+    CheckBatch,
+    CheckNews,
+    EmptyAnswer,
+    Forgotten,
+    Lesson,
+    PairLesson,
+    RatedWrong,
+)
 
 
-class Sums:
+class Checks:
     """Implements CheckStore. down: nothing can be asked; mute: what is added is counted, but no answer comes."""
 
     def __init__(self) -> None:
         self.sums: list[int] = []
-        self.seen: set[str] = set()
+        self.lessons: list[Lesson | Forgotten] = []
+        self.seen: dict[str, int] = {}
+        self.ages: list[float] = []
         self.down = self.mute = False
 
-    async def add(self, name: str, batch: str, counts: Sequence[int]) -> Sequence[int] | None:
+    async def exchange(self, name: str, batch: CheckBatch, age_s: float, since: str) -> CheckNews | None:
         if self.down:
             return None
-        if batch not in self.seen:
-            self.sums = [a + b for a, b in zip(self.sums or [0] * len(counts), counts, strict=True)]
-        self.seen.add(batch)
+        assert len(batch.lessons) <= LESSONS_AT_ONCE
+        self.ages.append(age_s)
+        if batch.number > self.seen.get(batch.worker, 0):
+            self.seen[batch.worker] = batch.number
+            self.sums = [a + b for a, b in zip(self.sums or [0] * len(batch.counts), batch.counts, strict=True)]
+            self.lessons += batch.lessons
         await asyncio.sleep(0)
-        return None if self.mute else list(self.sums)
+        start = int(since or 0)
+        news = self.lessons[start : start + LESSONS_AT_ONCE]
+        sums = self.sums or [0] * len(batch.counts)
+        last, more = str(start + len(news)), len(news) == LESSONS_AT_ONCE
+        return None if self.mute else CheckNews(sums=list(sums), lessons=news, last=last, more=more)
+
+
+def share(
+    checks: Checks, max_error: float = 0.1, now: Callable[[], float] = lambda: 0.0
+) -> tuple[Promise, SharedPromise, list[Lesson | Forgotten]]:
+    """One process' promise, its part of the shared one, and what it is taught."""
+    promise, learnt = Promise(max_error, shared=True), list[Lesson | Forgotten]()
+    return promise, SharedPromise(promise, checks, "n", now=now, learn=learnt.append), learnt
 
 
 def test_two_processes_count_each_check_once() -> None:
     """Whatever is checked while they settle, while the store is away, and where its answer is lost."""
-    sums = Sums()
-    promises = [Promise(0.1), Promise(0.1)]
-    shared = [SharedPromise(promise, sums, "n") for promise in promises]
+    checks = Checks()
+    promises, shared, _ = zip(share(checks), share(checks), strict=True)
 
     async def main() -> None:
         for step in range(120):
             promises[step % 2].record(0.95, agrees=step % 10 != 0)
-            sums.down, sums.mute = step % 7 == 0, step % 5 == 0
+            checks.down, checks.mute = step % 7 == 0, step % 5 == 0
             settling = asyncio.ensure_future(shared[step % 2].settle())
             await asyncio.sleep(0)
             promises[step % 2].record(0.6, agrees=True)
             await settling
-        sums.down = sums.mute = False
+        checks.down = checks.mute = False
         for each in (*shared, *shared, *shared):
             await each.settle()
 
@@ -51,9 +80,8 @@ def test_two_processes_count_each_check_once() -> None:
 
 def test_it_opens_by_what_another_has_checked() -> None:
     """And closes by it."""
-    sums = Sums()
-    promises = [Promise(0.1), Promise(0.1)]
-    shared = [SharedPromise(promise, sums, "n") for promise in promises]
+    checks = Checks()
+    promises, shared, _ = zip(share(checks), share(checks), strict=True)
     for agrees, opened in ((True, True), (False, False)):
         for _ in range(100):
             promises[0].record(0.95, agrees=agrees)
@@ -62,31 +90,105 @@ def test_it_opens_by_what_another_has_checked() -> None:
         assert promises[1].allows(0.95) is opened
 
 
+def test_it_opens_by_the_sums_of_all_alone() -> None:
+    """What a process has checked since it asked for them can close a level, and open none."""
+    promise, shared, _ = share(Checks())
+    for _ in range(100):
+        promise.record(0.95, agrees=True)
+    assert not promise.allows(0.95)
+    asyncio.run(shared.settle())
+    assert promise.allows(0.95)
+    for _ in range(20):
+        promise.record(0.95, agrees=False)
+    assert not promise.allows(0.95)
+
+
+@pytest.mark.parametrize("max_error", [0.05, 0.10])
+def test_many_workers_open_a_level_that_errs_too_often_no_more_than_one(max_error: float) -> None:
+    """Eight workers, each of which looks at its own view after each check: one sequence, one risk."""
+    opened = 0
+    for seed in range(60):
+        rng, checks = random.Random(seed), Checks()
+        workers = [share(checks, max_error) for _ in range(8)]
+
+        async def replay() -> bool:
+            for _ in range(400):
+                promise, shared, _ = rng.choice(workers)  # noqa: B023
+                promise.record(0.95, agrees=rng.random() >= max_error)  # noqa: B023
+                if promise.allows(0.95):
+                    return True
+                if rng.random() < 0.1:  # noqa: B023
+                    await shared.settle()
+            return False
+
+        opened += asyncio.run(replay())
+    assert opened <= 60 * RISK + 3
+
+
 def test_the_others_are_asked_once_in_a_while() -> None:
     """Not at each look-up."""
-    shared = SharedPromise(Promise(0.1), Sums(), "n")
-    assert [shared.is_due(at) for at in (100.0, 100.1, 100.0 + SETTLE_S, 100.1 + SETTLE_S)] == [
-        True,
-        False,
-        True,
-        False,
-    ]
+    times = iter((0.0, 100.0, 100.1, 100.0 + SETTLE_S, 100.1 + SETTLE_S))
+    _, shared, _ = share(Checks(), now=lambda: next(times))
+    assert [shared.is_due() for _ in range(4)] == [True, False, True, False]
 
 
-def test_a_purge_is_not_undone_by_an_answer_under_way() -> None:
-    """What the store says of before the purge is not taken over after it."""
-    promise = Promise(0.1)
-    shared = SharedPromise(promise, Sums(), "n")
+@pytest.mark.parametrize("user", [None, "user:ann"])
+def test_a_purge_is_not_undone_by_an_answer_under_way(user: str | None) -> None:
+    """What the store says of before the purge is not taken over after it; sums name nobody and outlive a user's."""
+    checks = Checks()
+    promise, shared, learnt = share(checks)
     for _ in range(100):
         promise.record(0.95, agrees=True)
 
     async def main() -> None:
         settling = asyncio.ensure_future(shared.settle())
         await asyncio.sleep(0)
-        promise.forget()
-        shared.forget()
+        shared.note(lesson("user:ann"))
+        shared.note(lesson("user:bob"))
+        shared.forget(user)
+        if user is None:
+            promise.forget()
         await settling
+        assert promise.allows(0.95) is (user is not None)
+        await shared.settle()
 
     asyncio.run(main())
-    assert promise.checks == 0
-    assert not promise.allows(0.95)
+    assert learnt == ([] if user is None else [lesson("user:bob")])
+
+
+def lesson(user: str, number: int = 0) -> PairLesson:
+    return PairLesson(scope=b"s", known=b"k", asked=b"%d" % number, agrees=False, users=("user:carl", user))
+
+
+def test_what_one_process_learnt_all_are_told_once_and_in_one_order() -> None:
+    """Also what it learnt while the store was away, as far as it remembers; who starts later hears it all."""
+    checks = Checks()
+    (_, first, heard), (_, second, too) = share(checks), share(checks)
+    checks.down = True
+    told: list[Lesson] = [lesson("user:ann", number) for number in range(MOST_UNSENT)]
+    told += [EmptyAnswer(b"a"), RatedWrong("r")]
+    for each in told:
+        first.note(each)
+    asyncio.run(first.settle())
+    checks.down = False
+    second.note(lesson("user:bob"))
+    for each in (second, first, second):
+        asyncio.run(each.settle())
+    _, late, later = share(checks)
+    asyncio.run(late.settle())
+    assert heard == too == later == [lesson("user:bob"), *told[2:]]
+
+
+def test_a_batch_is_no_younger_than_what_it_holds() -> None:
+    """So that a purge since then is known to concern it; also where it is sent once more."""
+    clock, checks = [0.0], Checks()
+    _, shared, _ = share(checks, now=lambda: clock[0])
+    checks.mute = True
+    for clock[0] in (10.0, 15.0):
+        shared.note(lesson("user:ann"))
+        asyncio.run(shared.settle())
+    checks.mute = False
+    clock[0] = 20.0
+    asyncio.run(shared.settle())
+    # The first batch three times, of what was since the beginning; then the second, noted at 15.
+    assert checks.ages == [10.0, 15.0, 20.0, 10.0]

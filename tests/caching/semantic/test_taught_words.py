@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.caching.semantic.test_promise import LEVELS
-from turnout.caching.semantic.candidates import NOBODY, Candidates, SimilarCandidate
-from turnout.caching.semantic.taught_words import ENOUGH_QUESTIONS, TaughtWords
+from turnout.caching.semantic.candidates import MOST_TAUGHT, NOBODY, Candidates, SimilarCandidate
+from turnout.caching.semantic.taught_words import ENOUGH_QUESTIONS, MOST_WORDS, TaughtWords, are_unlike
 from turnout.caching.semantic.verifier import SHIPPED, load_verifier
-from turnout.caching.semantic.words import question_of
+from turnout.caching.semantic.words import LONGEST_TEXT, MOST_SKETCHED, question_of, sketch
 from turnout.ports.semantic import Neighbour, SemanticEntry
 
 TOPICS = (
@@ -18,7 +20,7 @@ ANN, BOB = "user:ann", "user:bob"
 
 def note(taught_words: TaughtWords, number: int, answer: str = "") -> None:
     words = question_of(f"how do I mend my {TOPICS[number]}").content[3:]
-    taught_words.note({"fix": "mend"}, words, (answer or TOPICS[number]).encode())
+    taught_words.note({"fix": "mend"}, sketch(words), (answer or TOPICS[number]).encode())
 
 
 def test_words_hold_once_enough_questions_taught_them() -> None:
@@ -40,7 +42,7 @@ def test_what_stands_for_a_word_stands_for_all_that_it_stood_for() -> None:
     taught_words = TaughtWords()
     for pair in ({"fix": "mend"}, {"patch": "repair"}, {"mend": "patch"}, {"quickly": ""}):
         for number in range(ENOUGH_QUESTIONS):
-            taught_words.note(pair, question_of(TOPICS[number]).content, TOPICS[number].encode())
+            taught_words.note(pair, sketch(question_of(TOPICS[number]).content), TOPICS[number].encode())
     assert taught_words.words == {"mend": "fix", "patch": "fix", "repair": "fix", "quickly": ""}
 
 
@@ -130,3 +132,35 @@ def test_a_purge_of_the_user_takes_it() -> None:
     assert is_served(judged(candidates, "fix", 3, ANN, ANN))
     candidates.forget(ANN)
     assert not is_served(judged(candidates, "fix", 3, ANN, ANN))
+
+
+def test_whether_long_questions_are_unlike_is_told_by_a_few_of_their_words() -> None:
+    """The same in every process, however many words there are."""
+    texts = [[f"w{number}" for number in range(start, start + 400)] for start in (0, 40, 360, 1000)]
+    sketches = [sketch(words) for words in texts]
+    assert {len(each) for each in sketches} == {4 * MOST_SKETCHED}
+    assert [are_unlike(sketches[0], each) for each in sketches] == [False, False, True, True]
+    assert sketch(["mend", "phone"]).hex() == sketch(["phone", "mend", "mend"]).hex() == "17b51a61444f97dd"
+
+
+def test_many_words_of_many_users_are_bounded() -> None:
+    """One user cannot have more than so many, nor can all together; the longest question takes no more than a short
+    one."""
+    taught_words, asked = TaughtWords(), sketch(f"{number} x" for number in range(LONGEST_TEXT))
+    for number in range(3 * MOST_WORDS):
+        taught_words.note({f"a{number}": f"b{number}"}, asked, b"answer")
+        taught_words.refuse([f"c{number}"])
+    assert taught_words.size <= 2 * MOST_WORDS
+    candidates = Candidates(load_verifier(SHIPPED))
+    candidate = judged(candidates, "fix", 0, ANN, ANN)
+    assert candidate is not None
+    lesson = candidates.confirm(candidate, b"answer", ANN)
+    assert lesson is not None
+    for number in range(2 * MOST_TAUGHT):
+        user = f"user:{number // 100}"
+        words = {f"a{number}": f"b{number}"}
+        candidates.apply(replace(lesson, asked=b"%d" % number, words=words, users=(user, user)))
+    sizes = [each.size for each in candidates._taught.values()]
+    assert MOST_TAUGHT - 100 <= sum(sizes) == candidates._taught_size <= MOST_TAUGHT
+    candidates.forget(None)
+    assert candidates._taught_size == 0

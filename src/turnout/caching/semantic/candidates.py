@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from turnout.caching.semantic.differences import Substitutions, find_difference, find_substitutions
+from turnout.caching.semantic.differences import LONGEST_WORD, Substitutions, find_difference, find_substitutions
 from turnout.caching.semantic.pair_features import pair_features
 from turnout.caching.semantic.promise import LEVELS
 from turnout.caching.semantic.taught_words import TaughtWords, are_unlike
 from turnout.caching.semantic.verifier import PairVerifier
-from turnout.caching.semantic.words import Question, question_of
+from turnout.caching.semantic.words import Question, question_of, sketch
 from turnout.context import ANONYMOUS, user_key
-from turnout.ports.semantic import Neighbour, SemanticEntry
+from turnout.ports.semantic import Neighbour, PairLesson, SemanticEntry
 
 NEIGHBOURS = 8
 # Below it, the answers of a pair that differs in a word are not compared: nearly all of them differ.
@@ -23,8 +23,10 @@ LEARNT = LEVELS[-1]
 # An answer that so many questions got which are unlike each other says nothing about any of them.
 TELLS_NOTHING = 3
 MOST_REMEMBERED = 100_000
-# Users with words of their own.
-MOST_TAUGHT = 1_000
+# Pairs of words of all users: some 20 MB.
+MOST_TAUGHT = 20_000
+# Words of one group, and users whose questions they are.
+MOST_OF_A_GROUP = 64
 # All anonymous callers: what one of them was taught is nothing for another.
 NOBODY = user_key(ANONYMOUS)
 
@@ -50,9 +52,12 @@ class _Group:
     answer: bytes
     users: set[str]
 
-    def learn(self, words: Substitutions) -> None:
-        """Counts these words as one, and what stood for them too."""
-        self.words = {word: words.get(other, other) for word, other in self.words.items()} | dict(words)
+    def learn(self, words: Substitutions, users: Iterable[str]) -> None:
+        """Counts these words as one, and what stood for them too, as far as there is room."""
+        known = {word: words.get(other, other) for word, other in self.words.items()} | dict(words)
+        asked_by = self.users | {*users}
+        if max(len(known), len(asked_by)) <= MOST_OF_A_GROUP:
+            self.words, self.users = known, asked_by
 
 
 class Candidates:
@@ -62,14 +67,15 @@ class Candidates:
     def __init__(self, verifier: PairVerifier, *, learns: bool = True) -> None:
         self._verifier = verifier
         self._learns = learns
-        # By scope and content.
-        self._groups: OrderedDict[tuple[bytes, tuple[str, ...]], _Group] = OrderedDict()
-        # By an answer's digest: hashes of the words of questions that got it, each unlike the others.
-        self._askers: OrderedDict[bytes, list[frozenset[int]]] = OrderedDict()
+        # By scope and a question's digest.
+        self._groups: OrderedDict[tuple[bytes, bytes], _Group] = OrderedDict()
+        # By an answer's digest: sketches of questions that got it, each unlike the others.
+        self._askers: OrderedDict[bytes, list[bytes]] = OrderedDict()
         # By scope and user: what his own questions have taught him.
         self._taught: OrderedDict[tuple[bytes, str], TaughtWords] = OrderedDict()
-        # By scope and both contents: whose questions they were.
-        self._wrong: OrderedDict[tuple[bytes, tuple[str, ...], tuple[str, ...]], frozenset[str]] = OrderedDict()
+        self._taught_size = 0
+        # By scope and both questions' digests: whose they were.
+        self._wrong: OrderedDict[tuple[bytes, bytes, bytes], frozenset[str]] = OrderedDict()
 
     def judge(
         self, question: Question, scope: bytes, neighbours: Sequence[Neighbour], user: str
@@ -80,7 +86,7 @@ class Candidates:
         best: SimilarCandidate | None = None
         for neighbour in neighbours:
             entry, other = neighbour.entry, question_of(neighbour.entry.question)
-            if (scope, other.content, question.content) in self._wrong:
+            if (scope, other.digest, question.digest) in self._wrong:
                 continue
             known = self._known(scope, other, user)
             difference = find_difference(other, question, known)
@@ -108,17 +114,17 @@ class Candidates:
     def _probability(self, other: Question, question: Question, similarity: float, margin: float) -> float:
         if other.content == question.content:
             return self._verifier.probability(pair_features(other, question, similarity, margin))
-        alike = replace(question, words=other.words, content=other.content)
+        alike = replace(question, words=other.words, content=other.content, digest=other.digest)
         return min(LEARNT, self._verifier.probability(pair_features(other, alike, similarity, margin)))
 
     def _second(self, neighbour: Neighbour, other: Question, neighbours: Sequence[Neighbour]) -> float:
         """The similarity of the nearest other question: not of the same words, nor of the same group."""
         scope = neighbour.entry.scope
-        group = self._groups.get((scope, other.content))
+        group = self._groups.get((scope, other.digest))
         for each in neighbours:
-            content = question_of(each.entry.question).content
-            alike = group is not None and self._groups.get((scope, content)) is group
-            if not alike and content != other.content:
+            digest = question_of(each.entry.question).digest
+            alike = group is not None and self._groups.get((scope, digest)) is group
+            if not alike and digest != other.digest:
                 return each.similarity
         return 0.0
 
@@ -126,7 +132,7 @@ class Candidates:
         """Which words say the same in this group; what the user was taught in others' stands behind it."""
         taught_words = self._taught.get((scope, user))
         taught = taught_words.words if taught_words is not None else {}
-        group = self._groups.get((scope, other.content))
+        group = self._groups.get((scope, other.digest))
         if group is None or not self._tells(group.answer):
             return taught
         return {**taught, **{word: taught.get(stands, stands) for word, stands in group.words.items()}}
@@ -135,59 +141,120 @@ class Candidates:
         """Whether this answer is not one that all questions get."""
         return len(self._askers.get(answer, ())) < TELLS_NOTHING
 
-    def note_answer(self, question: Question, answer: bytes) -> None:
-        """Notes that this question got this answer, by its digest."""
-        words = frozenset(map(hash, question.content))
+    def note_answer(self, question: Question, answer: bytes) -> bool:
+        """Notes that this question got this answer, by its digest. Returns whether it is known from now on to tell
+        nothing."""
+        asked = sketch(question.content)
         askers = self._askers.setdefault(answer, [])
-        if len(askers) < TELLS_NOTHING and all(are_unlike(words, each) for each in askers):
-            askers.append(words)
-        self._askers.move_to_end(answer)
+        is_new = len(askers) < TELLS_NOTHING and all(are_unlike(asked, each) for each in askers)
+        if is_new:
+            askers.append(asked)
+        self._bound_answers(answer)
+        return is_new and len(askers) == TELLS_NOTHING
+
+    def note_empty(self, answer: bytes) -> None:
+        """Another worker found that this answer, by its digest, tells nothing."""
+        self._askers[answer] = [b""] * TELLS_NOTHING
+        self._bound_answers(answer)
+
+    def _bound_answers(self, newest: bytes) -> None:
+        self._askers.move_to_end(newest)
         if len(self._askers) > MOST_REMEMBERED:
             self._askers.popitem(last=False)
 
-    def confirm(self, candidate: SimilarCandidate, answer: bytes, user: str) -> None:
+    def confirm(self, candidate: SimilarCandidate, answer: bytes, user: str) -> PairLesson | None:
         """A check agreed. Where the pair differs in words that may be learnt, they count as one in its group from now
-        on. answer: a digest of what both got."""
-        entry, question = candidate.entry, candidate.question
+        on. answer: a digest of what both got. Returns what is new by it, if anything."""
         if not candidate.learnable or not self._tells(answer):
-            return
-        place = (entry.scope, question_of(entry.question).content)
-        group = self._groups.get(place) or _Group({}, answer, set())
-        group.learn(candidate.learnable)
-        group.users |= {entry.user, user}
-        if user == entry.user != NOBODY:
-            taught_words = self._taught.setdefault((entry.scope, user), TaughtWords())
-            taught_words.note(candidate.learnable, question.content, answer)
-            self._taught.move_to_end((entry.scope, user))
-            if len(self._taught) > MOST_TAUGHT:
-                self._taught.popitem(last=False)
-        self._groups[place] = self._groups[entry.scope, question.content] = group
-        while len(self._groups) > MOST_REMEMBERED:
-            self._groups.popitem(last=False)
+            return None
+        lesson = replace(
+            _lesson(candidate, user),
+            agrees=True,
+            answer=answer,
+            words=candidate.learnable,
+            sketch=sketch(candidate.question.content),
+        )
+        self.apply(lesson)
+        return lesson
 
-    def reject(self, candidate: SimilarCandidate, user: str) -> None:
-        """A check or a rating found the pair wrong: it is never served again, nor is another wording of it."""
-        entry, other = candidate.entry, question_of(candidate.entry.question)
-        pair = (entry.scope, other.content, candidate.question.content)
-        self._wrong[pair] = frozenset({entry.user, user})
-        if candidate.learnable is None and other.content != candidate.question.content:
+    def reject(self, candidate: SimilarCandidate, user: str) -> PairLesson:
+        """A check or a rating found the pair wrong: it is never served again, nor is another wording of it. Returns
+        what is new by it."""
+        lesson = rejection(candidate, user)
+        self.apply(lesson)
+        return lesson
+
+    def apply(self, lesson: PairLesson) -> None:
+        """Learns, once or again, what this worker or another has found."""
+        if lesson.agrees:
+            self._learn(lesson)
+            return
+        self._wrong[lesson.scope, lesson.known, lesson.asked] = frozenset(lesson.users)
+        if not lesson.words and lesson.known != lesson.asked:
             # By words that were wrongly learnt.
-            self._groups.pop((entry.scope, other.content), None)
-            if (taught_words := self._taught.get((entry.scope, user))) is not None:
-                taught_words.refuse({*other.content} ^ {*candidate.question.content})
-        words = candidate.learnable or {}
-        # Of several words that differ nobody knows which one it was.
-        if len(words) == 1 and (taught_words := self._taught.get((entry.scope, user))) is not None:
-            taught_words.refuse(word for pair in words.items() for word in pair if word)
+            self._groups.pop((lesson.scope, lesson.known), None)
+        if lesson.refused and (taught_words := self._taught.get((lesson.scope, lesson.users[1]))) is not None:
+            before = taught_words.size
+            taught_words.refuse(lesson.refused)
+            self._taught_size += taught_words.size - before
         while len(self._wrong) > MOST_REMEMBERED:
             self._wrong.popitem(last=False)
 
+    def _learn(self, lesson: PairLesson) -> None:
+        if not self._tells(lesson.answer):
+            return
+        place = (lesson.scope, lesson.known)
+        group = self._groups.get(place) or _Group({}, lesson.answer, set())
+        group.learn(lesson.words, lesson.users)
+        self._groups[place] = self._groups[lesson.scope, lesson.asked] = group
+        while len(self._groups) > MOST_REMEMBERED:
+            self._groups.popitem(last=False)
+        owner, user = lesson.users
+        if user == owner != NOBODY:
+            self._teach(lesson, user)
+
+    def _teach(self, lesson: PairLesson, user: str) -> None:
+        taught_words = self._taught.setdefault((lesson.scope, user), TaughtWords())
+        before = taught_words.size
+        taught_words.note(lesson.words, lesson.sketch, lesson.answer)
+        self._taught_size += taught_words.size - before
+        self._taught.move_to_end((lesson.scope, user))
+        while self._taught_size > MOST_TAUGHT:
+            self._taught_size -= self._taught.popitem(last=False)[1].size
+
     def forget(self, user: str | None) -> None:
         """Forgets the pairs of this user, and what was learnt of them. None: of all."""
-        self._askers.clear()
+        # That an answer tells nothing is nobody's word.
+        empty = [] if user is None else [answer for answer in self._askers if not self._tells(answer)]
+        self._askers = OrderedDict((answer, [b""] * TELLS_NOTHING) for answer in empty)
         for owner in [owner for owner in self._taught if user is None or user == owner[1]]:
-            del self._taught[owner]
+            self._taught_size -= self._taught.pop(owner).size
         for place in [place for place, group in self._groups.items() if user is None or user in group.users]:
             del self._groups[place]
         for pair in [pair for pair, users in self._wrong.items() if user is None or user in users]:
             del self._wrong[pair]
+
+
+def rejection(candidate: SimilarCandidate, user: str) -> PairLesson:
+    """What it teaches that this pair is wrong. user: who asked, a `user_key`."""
+    mine, others = candidate.question.content, question_of(candidate.entry.question).content
+    words = candidate.learnable or {}
+    refused: set[str] = set()
+    if candidate.learnable is None:
+        refused = {*mine} ^ {*others}
+    elif len(words) == 1:
+        # Of several words that differ nobody knows which one it was.
+        refused = {word for pair in words.items() for word in pair if word}
+    known = sorted(word for word in refused if len(word) <= LONGEST_WORD)[:MOST_OF_A_GROUP]
+    return replace(_lesson(candidate, user), words=words, refused=tuple(known))
+
+
+def _lesson(candidate: SimilarCandidate, user: str) -> PairLesson:
+    entry = candidate.entry
+    return PairLesson(
+        scope=entry.scope,
+        known=question_of(entry.question).digest,
+        asked=candidate.question.digest,
+        agrees=False,
+        users=(entry.user, user),
+    )

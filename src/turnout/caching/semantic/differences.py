@@ -12,8 +12,9 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from turnout.caching.semantic.lexicon import CLASSES, RANKED, Difference
 from turnout.caching.semantic.words import Question
 
-# Of words that a question may be learnt to say otherwise.
+# Of words that a question may be learnt to say otherwise, and the letters of each.
 MOST_SUBSTITUTED = 4
+LONGEST_WORD = 40
 # A word, and what stands for it in the questions of one group; "" for a word that says nothing there.
 Substitutions = Mapping[str, str]
 _NONE: Substitutions = {}
@@ -43,6 +44,8 @@ def find_substitutions(one: Question, other: Question, known: Substitutions = _N
     words = [word for pair in pairs or () for word in pair if word]
     # Each word for one word.
     if pairs is None or len(pairs) > MOST_SUBSTITUTED or len(set(words)) != len(words):
+        return None
+    if any(len(word) > LONGEST_WORD for word in words):
         return None
     return dict(pairs)
 

@@ -4,6 +4,10 @@ Each would-be hit that a model answered too is a check. A level, the least proba
 open while the checks at or above it are evidence enough that their error rate is below `max_error`. The evidence is
 a mixture of likelihood ratios, a supermartingale under every rate from `max_error` on (Ville's inequality): it may be
 looked at after each check, and a level whose rate is too high opens at some time with a chance of at most RISK / 3.
+
+Where workers share the checks there is one such sequence, that of the sums of all. A level opens by these sums alone:
+each worker's own view of them, with what it has checked since, would be a sequence of its own, and the one of many that
+runs ahead by chance would open. What a worker has checked since can only close.
 """
 
 from __future__ import annotations
@@ -44,10 +48,11 @@ def upper_bound(checks: int, wrong: int, risk: float = RISK / len(LEVELS)) -> fl
 
 
 class Promise:
-    """Which would-be hits may be served, by the checks so far."""
+    """Which would-be hits may be served, by the checks so far. shared: it opens by what `replace` was given alone."""
 
-    def __init__(self, max_error: float) -> None:
+    def __init__(self, max_error: float, *, shared: bool = False) -> None:
         self.max_error = max_error
+        self._shared = shared
         self._checks = [0] * len(LEVELS)
         self._wrong = [0] * len(LEVELS)
         # Of each level its checks, then the wrong ones: those that `take` has not given yet.
@@ -87,7 +92,10 @@ class Promise:
     def _is_kept(self, place: int) -> bool:
         if not 0 < self.max_error < 1:
             return self.max_error >= 1
-        return evidence(self._checks[place], self._wrong[place], self.max_error) >= len(LEVELS) / RISK
+        checks, wrong = self._checks[place], self._wrong[place]
+        if self._shared:
+            checks -= self._untaken[place] - self._untaken[len(LEVELS) + place]
+        return evidence(checks, wrong, self.max_error) >= len(LEVELS) / RISK
 
     @property
     def checks(self) -> int:

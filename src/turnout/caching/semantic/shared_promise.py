@@ -1,53 +1,107 @@
-"""Keeps one process' promise in step with that of all workers: each sends its own checks, and gets everybody's sums."""
+"""Keeps what checks taught one process in step with all workers: each sends its own, and gets everybody's."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable
 
 from turnout.caching.semantic.promise import Promise
-from turnout.ports.semantic import CheckStore
+from turnout.ports.semantic import LESSONS_AT_ONCE, CheckBatch, CheckStore, Forgotten, Lesson, PairLesson
 
 # Between two times that a process asks for the others' checks: so far behind may its level be.
 SETTLE_S = 1.0
+# What is not sent yet, while the store is away: of more the oldest go.
+MOST_UNSENT = 1000
 
 
 class SharedPromise:
-    """One process' part. name: of what is checked; the checks of another embedder, verifier or policy are no help."""
+    """One process' part. name: of what is checked; the checks of another embedder, verifier or policy are no help.
+    now: seconds, of any clock. learn: told each lesson of any worker, its own ones again, in one order for all."""
 
-    def __init__(self, promise: Promise, store: CheckStore, name: str) -> None:
+    def __init__(
+        self,
+        promise: Promise,
+        store: CheckStore,
+        name: str,
+        *,
+        now: Callable[[], float],
+        learn: Callable[[Lesson | Forgotten], None],
+    ) -> None:
         self._promise = promise
         self._store = store
         self._name = name
-        self._batch: tuple[str, Sequence[int]] | None = None
+        self._now = now
+        self._learn = learn
+        self._worker = secrets.token_hex(8)
+        self._number = 0
+        self._batch: CheckBatch | None = None
+        self._unsent: deque[tuple[float, Lesson]] = deque(maxlen=MOST_UNSENT)
+        self._since = ""
+        self._settled_at = now()
         self._settling = False
         self._due = 0.0
 
-    def is_due(self, now: float) -> bool:
-        """Whether the others' checks are to be asked for; then not again for SETTLE_S. now: seconds, of any clock."""
+    def note(self, lesson: Lesson) -> None:
+        """The next `settle` tells the others."""
+        self._unsent.append((self._now(), lesson))
+
+    def is_due(self) -> bool:
+        """Whether the others' checks are to be asked for; then not again for SETTLE_S."""
+        now = self._now()
         if now < self._due:
             return False
         self._due = now + SETTLE_S
         return True
 
     async def settle(self) -> None:
-        """Sends what this process has checked since the last time, and takes over the sums of all. What cannot be sent
-        is sent with the next."""
+        """Sends what this process has checked since the last time, and takes over the sums of all and what they have
+        learnt. What cannot be sent is sent with the next."""
         if self._settling:
             return
         self._settling = True
         try:
-            if self._batch is None:
-                self._batch = (secrets.token_hex(8), self._promise.take())
-            batch = self._batch
-            sums = await self._store.add(self._name, *batch)
-            # Forgotten meanwhile: what a purge took away does not come back by an answer that was under way.
-            if sums is not None and self._batch is batch:
-                self._batch = None
-                self._promise.replace(sums)
+            while await self._exchange():
+                pass
         finally:
             self._settling = False
 
-    def forget(self) -> None:
-        """What is not sent yet is not sent any more."""
-        self._batch = None
+    async def _exchange(self) -> bool:
+        """Returns whether there is more, either way."""
+        batch = self._batch = self._batch or self._new_batch()
+        news = await self._store.exchange(self._name, batch, self._now() - batch.begun, self._since)
+        # Forgotten meanwhile: what a purge took away does not come back by an answer that was under way.
+        if news is None or self._batch is not batch:
+            return False
+        self._batch, self._since = None, news.last
+        self._promise.replace(news.sums)
+        for lesson in news.lessons:
+            self._learn(lesson)
+        return news.more or bool(self._unsent)
+
+    def forget(self, user: str | None) -> None:
+        """What is not sent yet of this user (a `user_key`), or where None of all, is not sent any more."""
+        kept = [(at, each) for at, each in self._unsent if user is not None and not _is_of(each, user)]
+        self._unsent = deque(kept, maxlen=MOST_UNSENT)
+        if user is None:
+            self._batch = None
+
+    def _new_batch(self) -> CheckBatch:
+        now = self._now()
+        lessons = [self._unsent.popleft() for _ in range(min(LESSONS_AT_ONCE, len(self._unsent)))]
+        counts = self._promise.take()
+        if lessons or any(counts):
+            self._number += 1
+        # What was counted since the last batch was begun, and perhaps lessons that did not fit it.
+        begun, self._settled_at = min([self._settled_at, *(at for at, _ in lessons)]), now
+        return CheckBatch(
+            worker=self._worker,
+            number=self._number if lessons or any(counts) else 0,
+            begun=begun,
+            counts=counts,
+            lessons=[lesson for _, lesson in lessons],
+        )
+
+
+def _is_of(lesson: Lesson, user: str) -> bool:
+    return isinstance(lesson, PairLesson) and user in lesson.users

@@ -8,15 +8,24 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import mul
-from typing import Any
+from typing import Any, assert_never
 
-from turnout.caching.semantic.candidates import NEIGHBOURS, Candidates, SimilarCandidate
+from turnout.caching.semantic.candidates import NEIGHBOURS, Candidates, SimilarCandidate, rejection
 from turnout.caching.semantic.comparison import LEAST_SIMILARITY, digest, may_agree, plain
 from turnout.caching.semantic.guarded_embedder import GuardedEmbedder
 from turnout.caching.semantic.promise import Promise
 from turnout.caching.semantic.shared_promise import SharedPromise
 from turnout.caching.semantic.words import LONGEST_TEXT, question_of
-from turnout.ports.semantic import SemanticEntry, SemanticStore
+from turnout.ports.semantic import (
+    CheckStore,
+    EmptyAnswer,
+    Forgotten,
+    Lesson,
+    PairLesson,
+    RatedWrong,
+    SemanticEntry,
+    SemanticStore,
+)
 
 log = logging.getLogger("turnout")
 
@@ -44,7 +53,8 @@ class _Figures:
 
 class SimilarQuestions:
     """One process' questions and what it knows about them. vectors: what names the embedder; the vectors of two names
-    are never compared. now: seconds since 1970. shared: None where no other process shares the promise."""
+    are never compared. now: seconds since 1970. checks: where all workers share what checks taught, and the name of
+    what is checked; None where there is no other worker."""
 
     def __init__(
         self,
@@ -55,7 +65,7 @@ class SimilarQuestions:
         candidates: Candidates,
         promise: Promise,
         now: Callable[[], float],
-        shared: SharedPromise | None = None,
+        checks: tuple[CheckStore, str] | None = None,
     ) -> None:
         self._embedder = embedder
         self.vectors = vectors
@@ -63,9 +73,10 @@ class SimilarQuestions:
         self._candidates = candidates
         self.promise = promise
         self._now = now
-        self._shared = shared
+        self._shared = SharedPromise(promise, *checks, now=now, learn=self._learn) if checks is not None else None
         self._figures = _Figures()
-        self._served: OrderedDict[str, tuple[SimilarCandidate, str]] = OrderedDict()
+        # By request id: how probable the hit was, and what it teaches that it was wrong.
+        self._served: OrderedDict[str, tuple[float, PairLesson]] = OrderedDict()
 
     async def find(self, asked: AskedQuestion, user: str) -> SimilarCandidate | None:
         """The candidate for this question, kept on it too. None where there is none or the embedder failed."""
@@ -84,7 +95,7 @@ class SimilarQuestions:
     def note_served(self, request_id: str, candidate: SimilarCandidate, user: str) -> None:
         """Counts a semantic hit, and remembers it for a rating."""
         self._figures.hits += 1
-        self._served[request_id] = (candidate, user)
+        self._served[request_id] = candidate.probability, rejection(candidate, user)
         if len(self._served) > MOST_SERVED:
             self._served.popitem(last=False)
 
@@ -117,50 +128,81 @@ class SimilarQuestions:
 
     def note_answer(self, asked: AskedQuestion, answer: str) -> None:
         """Notes the model's own answer to a question."""
-        self._candidates.note_answer(question_of(asked.text), digest(answer))
+        if self._candidates.note_answer(question_of(asked.text), digest(answer)):
+            self._tell(EmptyAnswer(digest(answer)))
 
     def record(self, candidate: SimilarCandidate, user: str, *, agrees: bool, answer: str = "") -> None:
         """Learns from a check of this candidate. answer: the model's own."""
         if candidate.learnable is None:
             self.promise.record(candidate.probability, agrees=agrees)
         if agrees:
-            self._candidates.confirm(candidate, digest(answer), user)
+            lesson = self._candidates.confirm(candidate, digest(answer), user)
         else:
-            self._candidates.reject(candidate, user)
+            lesson = self._candidates.reject(candidate, user)
+        if lesson is not None:
+            self._tell(lesson)
 
     def is_due(self) -> bool:
         """Whether `settle` is to be called, though nothing was checked: others may have checked."""
-        return self._shared is not None and self._shared.is_due(self._now())
+        return self._shared is not None and self._shared.is_due()
 
     async def settle(self) -> None:
-        """Brings the promise in step with the other workers'."""
+        """Brings the promise, and what was learnt of pairs, in step with the other workers'."""
         if self._shared is not None:
             await self._shared.settle()
 
     def report_wrong(self, request_id: str) -> None:
-        """A rating said that this request's answer was wrong: where it was a semantic hit, its pair goes and counts."""
+        """A rating said that this request's answer was wrong: where it was a semantic hit, its pair goes and counts, by
+        whichever worker it was served."""
+        if not self._reject_served(request_id):
+            self._tell(RatedWrong(request_id))
+
+    def _reject_served(self, request_id: str) -> bool:
         served = self._served.pop(request_id, None)
-        if served is not None:
-            candidate, user = served
-            self.record(candidate, user, agrees=False)
+        if served is None:
+            return False
+        probability, lesson = served
+        self.promise.record(probability, agrees=False)
+        self._candidates.apply(lesson)
+        self._tell(lesson)
+        return True
+
+    def _tell(self, lesson: Lesson) -> None:
+        if self._shared is not None:
+            self._shared.note(lesson)
+
+    def _learn(self, lesson: Lesson | Forgotten) -> None:
+        """Learns what a worker has told, this one perhaps."""
+        match lesson:
+            case PairLesson():
+                self._candidates.apply(lesson)
+            case EmptyAnswer():
+                self._candidates.note_empty(lesson.answer)
+            case RatedWrong():
+                self._reject_served(lesson.request_id)
+            case Forgotten():
+                self._forget(lesson.user or None)
+            case _:
+                assert_never(lesson)
 
     async def purge(self, *, user: str | None, endpoint: str | None) -> None:
         """Forgets the questions and pairs of this user (a `user_key`) at this endpoint; None: of all."""
-        self._candidates.forget(user)
+        if self._shared is not None:
+            self._shared.forget(user)
         if user is None and endpoint is None:
             self.promise.forget()
-            if self._shared is not None:
-                self._shared.forget()
+        self._forget(user)
         # What it remembers of texts is nobody's in particular.
         question_of.cache_clear()
         self._embedder.forget()
-        for request_id in [
-            request_id
-            for request_id, (candidate, asker) in self._served.items()
-            if user is None or user in (asker, candidate.entry.user)
-        ]:
-            del self._served[request_id]
         await self.store.purge(user=user, endpoint=endpoint)
+
+    def _forget(self, user: str | None) -> None:
+        """Forgets the pairs of this user; None: of all."""
+        self._candidates.forget(user)
+        of_user = [name for name, (_, lesson) in self._served.items() if user is None or user in lesson.users]
+        for request_id in of_user:
+            del self._served[request_id]
 
     def figures(self) -> dict[str, Any]:
         """What the status page shows: the promise of all workers with Redis; look-ups and hits of this process since it

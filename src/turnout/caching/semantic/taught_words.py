@@ -6,19 +6,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from turnout.caching.semantic.differences import Substitutions
+from turnout.caching.semantic.words import MOST_SKETCHED
 
 # In so many of the user's questions, unlike each other and each with an answer of its own, two words must be found to
 # say the same before they do in all of them: in one or two the words may not matter.
 ENOUGH_QUESTIONS = 3
 # Questions that share less than this of their words are unlike.
 UNLIKE = 0.4
-# Pairs of words, and words that are refused, of one user.
-MOST_WORDS = 2_000
+# Pairs of words, and words that are refused, of one user: a megabyte at most.
+MOST_WORDS = 500
 
 
-def are_unlike(one: frozenset[int], other: frozenset[int]) -> bool:
-    """Whether two questions, by the hashes of their words, are of two things."""
-    return len(one & other) < UNLIKE * len(one | other)
+def are_unlike(one: bytes, other: bytes) -> bool:
+    """Whether two questions, by their sketches, are of two things."""
+    mine, others = _words_of(one), _words_of(other)
+    # Of long questions the least of all hashes are a sample of both.
+    sample = sorted(mine | others)[:MOST_SKETCHED]
+    return len(mine & others & {*sample}) < UNLIKE * len(sample)
+
+
+def _words_of(sketched: bytes) -> set[bytes]:
+    return {sketched[at : at + 4] for at in range(0, len(sketched), 4)}
 
 
 @dataclass(slots=True)
@@ -27,12 +35,16 @@ class TaughtWords:
 
     words: dict[str, str] = field(default_factory=dict)
     # Of two words, or a word and "": the questions in which they said the same, by answer.
-    _found: dict[frozenset[str], dict[bytes, frozenset[int]]] = field(default_factory=dict)
+    _found: dict[frozenset[str], dict[bytes, bytes]] = field(default_factory=dict)
     _refused: dict[str, None] = field(default_factory=dict)
 
-    def note(self, words: Substitutions, content: Iterable[str], answer: bytes) -> None:
-        """Notes that in a question of this content, with this answer (a digest), these words say the same."""
-        asked = frozenset(map(hash, content))
+    @property
+    def size(self) -> int:
+        """Pairs of words that are remembered, and words that are refused."""
+        return len(self._found) + len(self._refused)
+
+    def note(self, words: Substitutions, asked: bytes, answer: bytes) -> None:
+        """Notes that in this question (a sketch), with this answer (a digest), these words say the same."""
         for pair in map(frozenset, words.items()):
             if pair & self._refused.keys():
                 continue

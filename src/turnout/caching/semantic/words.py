@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +24,8 @@ from turnout.caching.semantic.lexicon import (
 
 # Longer texts are served by their exact words alone: they hold too much that a vector does not.
 LONGEST_TEXT = 2000
+# Words of a question that tell whether it is like another.
+MOST_SKETCHED = 32
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|[.]?\d+(?:[.,:]\d+)*|\S")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _QUOTED = re.compile(r"`+([^`]*)`+")
@@ -31,7 +36,8 @@ _EDGES = " \t\r\n-–—,.?;:…🙏👋🙂😊\ufe0f"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """words: all of them, in order. content: those that tell what is asked, one word for one thing, in order.
+    """words: all of them, in order. content: those that tell what is asked, one word for one thing, in order. digest:
+    16 bytes that stand for the content.
 
     code: what looks like code, to the letter. names, plain: the words with a capital inside a sentence, and those
     without one; both empty where the text's case tells nothing.
@@ -42,6 +48,7 @@ class Question:
     code: tuple[str, ...]
     names: frozenset[str]
     plain: frozenset[str]
+    digest: bytes = b""
 
 
 @lru_cache(maxsize=4096)
@@ -49,7 +56,15 @@ def question_of(text: str) -> Question:
     """Reads the text, of at most LONGEST_TEXT characters."""
     text = unicodedata.normalize("NFKC", text).replace("’", "'")
     words = tuple(_spoken(_TOKEN.findall(_without_courtesy(text))))
-    return Question(words, tuple(_content(words)), _code(text), *_names(text))
+    content = tuple(_content(words))
+    digest = hashlib.blake2b("\0".join(content).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return Question(words, content, _code(text), *_names(text), digest)
+
+
+def sketch(content: Iterable[str]) -> bytes:
+    """Four bytes a word, the same in every process: of a long question those of 32 words, which stand for all."""
+    hashes = sorted({zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in content})
+    return b"".join(each.to_bytes(4, "big") for each in hashes[:MOST_SKETCHED])
 
 
 def _without_courtesy(text: str) -> str:

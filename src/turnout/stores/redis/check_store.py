@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, assert_never
 
+from turnout.ports.semantic import (
+    LESSONS_AT_ONCE,
+    CheckBatch,
+    CheckNews,
+    EmptyAnswer,
+    Forgotten,
+    Lesson,
+    PairLesson,
+    RatedWrong,
+)
 from turnout.stores.redis.client import RedisClient
 from turnout.stores.redis.connection import StoreUnreachable
+
+log = logging.getLogger("turnout")
+
+# How long a batch may be on its way: what a purge passed there is not added.
+_UNDER_WAY_MS = 1000
 
 
 class RedisCheckStore:
@@ -14,9 +32,64 @@ class RedisCheckStore:
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
-    async def add(self, name: str, batch: str, counts: Sequence[int]) -> Sequence[int] | None:
+    async def exchange(self, name: str, batch: CheckBatch, age_s: float, since: str) -> CheckNews | None:
+        lessons = [part for lesson in batch.lessons for part in _pack(lesson)]
+        age_ms = round(age_s * 1000) + _UNDER_WAY_MS
+        counts = (len(batch.counts), *batch.counts)
+        head = (name, batch.worker, batch.number, age_ms, since, LESSONS_AT_ONCE)
         try:
-            sums: Sequence[int] = await self._client.here().session.run("add_checks", name, batch, *counts)
+            sums, last, more, *events = await self._client.here().session.run("add_checks", *head, *counts, *lessons)
         except StoreUnreachable:
             return None
-        return sums
+        return CheckNews(sums=sums, lessons=list(_unpacked(events)), last=last.decode(), more=bool(more))
+
+
+def _unpacked(events: Iterable[Sequence[bytes]]) -> Iterable[Lesson | Forgotten]:
+    for what, value in events:
+        if what == b"f":
+            yield Forgotten(value.decode())
+            continue
+        try:
+            yield _unpack(json.loads(value))
+        except (ValueError, KeyError, TypeError) as error:
+            # Of another version of Turnout, while workers are replaced.
+            log.debug("a lesson of the semantic cache is not understood: %r", error)
+
+
+def _pack(lesson: Lesson) -> tuple[str, str, str]:
+    """The lesson, and whose it is."""
+    users = ("", "")
+    fields: dict[str, Any]
+    match lesson:
+        case PairLesson():
+            users = lesson.users
+            digests = [each.hex() for each in (lesson.scope, lesson.known, lesson.asked, lesson.answer, lesson.sketch)]
+            words, refused = dict(lesson.words), list(lesson.refused)
+            fields = {"pair": digests, "agrees": lesson.agrees, "words": words, "refused": refused, "users": users}
+        case EmptyAnswer():
+            fields = {"empty": lesson.answer.hex()}
+        case RatedWrong():
+            fields = {"rated": lesson.request_id}
+        case _:
+            assert_never(lesson)
+    return json.dumps(fields, separators=(",", ":")), *users
+
+
+def _unpack(fields: Any) -> Lesson:
+    if "empty" in fields:
+        return EmptyAnswer(bytes.fromhex(fields["empty"]))
+    if "rated" in fields:
+        return RatedWrong(str(fields["rated"]))
+    scope, known, asked, answer, sketch = map(bytes.fromhex, fields["pair"])
+    owner, user = fields["users"]
+    return PairLesson(
+        scope=scope,
+        known=known,
+        asked=asked,
+        agrees=bool(fields["agrees"]),
+        words={str(word): str(other) for word, other in dict(fields["words"]).items()},
+        answer=answer,
+        sketch=sketch,
+        refused=tuple(map(str, fields["refused"])),
+        users=(str(owner), str(user)),
+    )

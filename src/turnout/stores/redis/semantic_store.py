@@ -173,8 +173,11 @@ class RedisSemanticStore:
 
 
 async def purge_questions(client: RedisClient, *, user: str | None, endpoint: str | None) -> int:
-    """Forgets what this user (a `user_key`) asked at this endpoint, in Redis and in every worker's index; None: any.
-    Returns how many questions. Raises StoreUnreachable."""
+    """Forgets what this user (a `user_key`) asked at this endpoint, and what the user's questions taught, in Redis and
+    at every worker; None: any. Returns how many questions. Raises StoreUnreachable."""
+    ended, checked = int(user is None and endpoint is None), ["", ""]
+    while checked:
+        checked = await client.here().session.run("forget_lessons", user or "", ended, PURGE_BATCH, *checked)
     criteria = (int(user is not None), user or "", int(endpoint is not None), endpoint_name(endpoint or ""))
     forgotten, skipped, more = 0, 0, True
     while more:

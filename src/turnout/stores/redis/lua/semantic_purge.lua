@@ -1,12 +1,10 @@
--- Forgets questions, a bounded number a call; called again until every entry is checked. Of all of them: how their checks
--- ended too (add_checks).
+-- Forgets questions, a bounded number a call; called again until every entry is checked.
 --
 -- ARGV[1] '1' where a user is named, ARGV[2] the user  ARGV[3] '1' where an endpoint is named, ARGV[4] it
 -- ARGV[5] how many index entries were skipped before  ARGV[6] how many to check now
 -- Returns {questions forgotten, index entries skipped, 1 where there are more}
 local by_user, user, by_endpoint, endpoint = ARGV[1] == '1', ARGV[2], ARGV[3] == '1', ARGV[4]
 local index = SEMANTIC_INDEX
-if not by_user and not by_endpoint then redis.call('UNLINK', ROOT .. ':sc') end
 if by_user then index = ROOT .. ':su:' .. user elseif by_endpoint then index = ROOT .. ':se:' .. endpoint end
 local from, count = tonumber(ARGV[5]), tonumber(ARGV[6])
 local keys = redis.call('ZRANGE', index, from, from + count - 1)

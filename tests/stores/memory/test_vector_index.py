@@ -85,7 +85,7 @@ def test_a_graph_holds_what_it_was_given_and_forgets_what_was_removed() -> None:
             await store.add(entry(number, number, 0.0))
         for number in range(0, 300, 3):
             await store.remove(number.to_bytes(16, "big"))
-        scope = store._scopes[b"s"]
+        (scope,) = store._scopes.values()
         while len(scope._direct):
             await found(store, 0, 0.0)
         assert scope._graph is not None
@@ -100,29 +100,78 @@ def test_a_graph_holds_what_it_was_given_and_forgets_what_was_removed() -> None:
     asyncio.run(scenario())
 
 
-def test_graphs_are_touched_by_one_thread_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Adding, removing and searching: never the event loop's."""
-    threads = set[int]()
-    for name in ("add", "remove", "search"):
-        real = getattr(vector_index.GraphIndex, "_do_some" if name != "search" else name)
+class Watched:
+    """A graph's index that notes who is inside."""
 
-        def noted(self: Any, *arguments: Any, _real: Any = real) -> Any:
-            threads.add(threading.get_ident())
-            return _real(self, *arguments)
+    def __init__(self, index: Any) -> None:
+        self._index = index
+        self._inside = 0
+        self.most_inside = 0
+        self.threads: dict[str, set[int]] = {"add": set(), "remove": set(), "search": set()}
 
-        monkeypatch.setattr(vector_index.GraphIndex, "_do_some" if name != "search" else name, noted)
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.threads[name].add(threading.get_ident())
+            self._inside += 1
+            self.most_inside = max(self.most_inside, self._inside)
+            try:
+                return getattr(self._index, name)(*arguments, **options)
+            finally:
+                self._inside -= 1
+
+        return call
+
+
+def test_nobody_is_in_a_graph_beside_another_and_only_look_ups_on_the_event_loop() -> None:
+    """One thread adds and removes; who looks up while it does waits for it without holding the loop."""
 
     async def scenario() -> None:
-        store = MemorySemanticStore(max_entries=100, graph_above=5, graphs=True)
+        store = MemorySemanticStore(max_entries=400, graph_above=5, graphs=True)
+        watched: Watched | None = None
+        for number in range(600):
+            await store.add(entry(number % 500, number % 200, 0.0))
+            (scope,) = store._scopes.values()
+            if watched is None and scope._graph is not None:
+                watched = scope._graph._index = Watched(scope._graph._index)
+            await found(store, number % 200, 0.0)
+        await store.purge()
+        await store.close()
+        assert watched is not None
+        assert watched.most_inside == 1
+        assert len(watched.threads["add"] | watched.threads["remove"]) == 1
+        assert threading.get_ident() not in watched.threads["add"] | watched.threads["remove"]
+
+    asyncio.run(scenario())
+
+
+def test_a_look_up_waits_for_no_thread_but_one_that_is_in_the_graph() -> None:
+    """Where the index's thread does something else it answers at once."""
+
+    async def scenario() -> None:
+        store = MemorySemanticStore(max_entries=400, graph_above=5, graphs=True)
         for number in range(50):
             await store.add(entry(number, number, 0.0))
-            await found(store, number, 0.0)
-        await store.purge()
+        (scope,) = store._scopes.values()
+        assert scope._graph is not None
+        while scope._graph.waiting or len(scope._direct):
+            await found(store, 0, 0.0)
+        go = threading.Event()
+        blocking = store._thread.submit(go.wait)
+        assert (await found(store, 7, 0.0))[0] == ((7).to_bytes(16, "big"), 1.0)
+        assert not blocking.done()
+        with scope._graph._inside:
+            looking = asyncio.ensure_future(found(store, 8, 0.0))
+            await asyncio.sleep(0)
+            go.set()
+            await asyncio.wrap_future(blocking)
+            assert not looking.done()
+        assert (await looking)[0] == ((8).to_bytes(16, "big"), 1.0)
         await store.close()
 
     asyncio.run(scenario())
-    assert len(threads) == 1
-    assert threading.get_ident() not in threads
 
 
 def test_large_comparisons_leave_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
 
 from turnout.ports.semantic import Neighbour, SemanticEntry
+from turnout.stores.memory.split_dict import AgedKeys, SplitDict
 from turnout.stores.memory.vector_index import GrowingIndex, IndexThread, load_graphs
 
 log = logging.getLogger("turnout")
@@ -33,9 +33,11 @@ class MemorySemanticStore:
         self._graph_above = graph_above if graphs else None
         self._thread = IndexThread()
         self._warned = False
-        self._entries: OrderedDict[bytes, SemanticEntry] = OrderedDict()
-        self._scopes: dict[bytes, GrowingIndex] = {}
-        self._ages: dict[bytes, OrderedDict[bytes, None]] = {}
+        self._entries: SplitDict[bytes, SemanticEntry] = SplitDict()
+        self._ages: AgedKeys[bytes] = AgedKeys()
+        # By scope and bytes of a vector: those of two lengths are not comparable.
+        self._scopes: dict[tuple[bytes, int], GrowingIndex] = {}
+        self._ages_of: dict[tuple[bytes, int], AgedKeys[bytes]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -43,28 +45,24 @@ class MemorySemanticStore:
     @property
     def entries(self) -> list[SemanticEntry]:
         """All of them, the oldest first."""
-        return list(self._entries.values())
+        return [self._entries[key] for key in self._ages]
 
     async def add(self, entry: SemanticEntry) -> None:
         self._drop(entry.key)
-        index = self._scopes.get(entry.scope)
-        if index is not None and index.dimensions * 4 != len(entry.vector):
-            # Of another embedder: the two are not comparable.
-            for key in list(self._ages[entry.scope]):
-                self._drop(key)
-            index = None
-        if index is None:
-            index = GrowingIndex(len(entry.vector) // 4, self._thread, self._graph_above)
-            self._scopes[entry.scope], self._ages[entry.scope] = index, OrderedDict()
-        index.add(entry.key, entry.vector)
-        ages = self._ages[entry.scope]
-        ages[entry.key] = None
+        place = _place(entry)
+        if place not in self._scopes:
+            self._scopes[place] = GrowingIndex(len(entry.vector) // 4, self._thread, self._graph_above)
+            self._ages_of[place] = AgedKeys()
+        self._scopes[place].add(entry.key, entry.vector)
         self._entries[entry.key] = entry
+        ages = self._ages_of[place]
+        for each in (self._ages, ages):
+            each.add(entry.key)
         if len(ages) > self._most_of_a_scope:
             self._warn_full()
             self._drop(next(iter(ages)))
         if len(self._entries) > self._max_entries:
-            self._drop(next(iter(self._entries)))
+            self._drop(next(iter(self._ages)))
 
     def _warn_full(self) -> None:
         if not self._warned:
@@ -75,14 +73,14 @@ class MemorySemanticStore:
             log.warning(message, self._most_of_a_scope, "pip install 'turnout[semantic]'")
 
     async def nearest(self, scope: bytes, vector: bytes, count: int, now: float) -> Sequence[Neighbour]:
-        index = self._scopes.get(scope)
-        if index is None or index.dimensions * 4 != len(vector):
+        index = self._scopes.get((scope, len(vector)))
+        if index is None:
             return ()
-        self._drop_expired(scope, now)
+        self._drop_expired((scope, len(vector)), now)
         keys = await index.candidates(vector, count)
         # What the entries are now, whatever happened meanwhile.
         held = (entry for key in keys if (entry := self._entries.get(key)) is not None)
-        found = [entry for entry in held if entry.scope == scope and len(entry.vector) == len(vector)]
+        found = [entry for entry in held if _place(entry) == (scope, len(vector))]
         if not found:
             return []
         rows = np.frombuffer(b"".join(entry.vector for entry in found), dtype="<f4").reshape(len(found), -1)
@@ -91,9 +89,9 @@ class MemorySemanticStore:
         neighbours = (Neighbour(found[place], float(similarities[place])) for place in best)
         return [neighbour for neighbour in neighbours if neighbour.entry.fresh_until > now]
 
-    def _drop_expired(self, scope: bytes, now: float) -> None:
+    def _drop_expired(self, place: tuple[bytes, int], now: float) -> None:
         """Some of the scope's oldest: no look-up pays for all that have expired since the last one."""
-        for key in list(islice(self._ages[scope], DROPPED_AT_ONCE)):
+        for key in list(islice(self._ages_of[place], DROPPED_AT_ONCE)):
             if self._entries[key].fresh_until > now:
                 return
             self._drop(key)
@@ -104,25 +102,32 @@ class MemorySemanticStore:
         return found
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
-        purged = 0
-        for number, key in enumerate(list(self._entries)):
-            if number % DROPPED_AT_ONCE == DROPPED_AT_ONCE - 1:
-                await asyncio.sleep(0)
-            entry = self._entries.get(key)
-            if entry is not None and user in (None, entry.user) and endpoint in (None, entry.endpoint):
-                self._drop(key)
-                purged += 1
+        purged, seen = 0, 0
+        for part in self._entries.parts:
+            for key in list(part):
+                seen += 1
+                if seen % DROPPED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                entry = self._entries.get(key)
+                if entry is not None and user in (None, entry.user) and endpoint in (None, entry.endpoint):
+                    self._drop(key)
+                    purged += 1
         return purged
 
     async def close(self) -> None:
         self._thread.close()
 
     def _drop(self, key: bytes) -> None:
-        entry = self._entries.pop(key, None)
+        entry = self._entries.pop(key)
         if entry is None:
             return
-        index = self._scopes[entry.scope]
-        index.remove(key)
-        del self._ages[entry.scope][key]
-        if not self._ages[entry.scope]:
-            del self._scopes[entry.scope], self._ages[entry.scope]
+        place = _place(entry)
+        self._scopes[place].remove(key)
+        for ages in (self._ages, self._ages_of[place]):
+            ages.remove(key)
+        if not self._ages_of[place]:
+            del self._scopes[place], self._ages_of[place]
+
+
+def _place(entry: SemanticEntry) -> tuple[bytes, int]:
+    return entry.scope, len(entry.vector)

@@ -12,10 +12,16 @@ import pytest
 
 from tests.stores.test_failover import Process
 from tests.support.redis_server import RedisServer
+from turnout.caching.semantic.candidates import MOST_REMEMBERED, Candidates, SimilarCandidate
+from turnout.caching.semantic.guarded_embedder import MOST_KEPT, GuardedEmbedder
+from turnout.caching.semantic.similar import MOST_SERVED, SimilarQuestions
+from turnout.caching.semantic.verifier import SHIPPED, load_verifier
+from turnout.caching.semantic.words import question_of
 from turnout.doors.failures import MOST_CODES, HandlerFailures
 from turnout.ports.admission import Ask, PinUpdate, Settlement
 from turnout.ports.limits import BudgetClaim, BudgetState, RateClaim, RateState
 from turnout.ports.runtime import ProviderCall
+from turnout.ports.semantic import Embedder, SemanticEntry
 from turnout.ports.sharing import Claims
 from turnout.quota.budget_alerts import KNOWN_ALERTS, BudgetAlerts
 from turnout.settings import Settings
@@ -94,7 +100,50 @@ def _codes() -> tuple[Callable[[int], Any], Callable[[], int], int]:
     return lambda number: failures._is_due(f"code_{number}"), lambda: len(failures._said), MOST_CODES
 
 
-FILLED = [_alerts, _claims, _last_states, _outage_book, _pins, _remembered, _codes]
+def _candidates() -> Candidates:
+    return Candidates(load_verifier(SHIPPED))
+
+
+def _similar(number: int) -> SimilarCandidate:
+    entry = SemanticEntry(key=b"", scope=number.to_bytes(16, "big"), question="mend a bike", vector=b"", fresh_until=1)
+    return SimilarCandidate(entry=entry, question=question_of("paint a boat"), similarity=0.9, probability=0.9)
+
+
+def _answers_of_questions() -> tuple[Callable[[int], Any], Callable[[], int], int]:
+    candidates, question = _candidates(), question_of("mend a bike")
+    fill = candidates.note_answer
+    return lambda number: fill(question, number.to_bytes(8, "big")), lambda: len(candidates._askers), MOST_REMEMBERED
+
+
+def _wrong_pairs() -> tuple[Callable[[int], Any], Callable[[], int], int]:
+    candidates = _candidates()
+    return lambda number: candidates.reject(_similar(number), "u"), lambda: len(candidates._wrong), MOST_REMEMBERED
+
+
+def _served() -> tuple[Callable[[int], Any], Callable[[], int], int]:
+    nothing: Any = None
+    questions = SimilarQuestions(
+        embedder=nothing, vectors="", store=nothing, candidates=nothing, promise=nothing, now=lambda: 0.0
+    )
+    candidate = _similar(0)
+    return (
+        lambda number: questions.note_served(f"r{number}", candidate, "u"),
+        lambda: len(questions._served),
+        MOST_SERVED,
+    )
+
+
+class OneVector(Embedder):
+    """Says the same of every text."""
+
+    async def embed(self, text: str) -> bytes:
+        return b"v"
+
+
+FILLED = [
+    *(_alerts, _claims, _last_states, _outage_book, _pins, _remembered, _codes),
+    *(_answers_of_questions, _wrong_pairs, _served),
+]
 
 
 @pytest.mark.parametrize("container", FILLED, ids=lambda made: made.__name__.strip("_"))
@@ -159,6 +208,44 @@ def test_why_a_request_went_through_litellm_is_noted_without_its_callers_words()
     asyncio.run(scenario())
     assert 0 < len(provider._noted) <= 2
     assert not [reason for _, reason in provider._noted if "forged" in reason]
+
+
+def test_vectors_of_texts_just_asked_are_bounded() -> None:
+    """The newest are kept."""
+    embedder = GuardedEmbedder(OneVector(), ManualClock(), timeout_s=1, failures=5, reset_s=1)
+
+    async def scenario() -> None:
+        for number in range(5 * MOST_KEPT):
+            await embedder.embed(f"q{number}")
+
+    asyncio.run(scenario())
+    assert list(embedder._kept) == [f"q{number}" for number in range(4 * MOST_KEPT, 5 * MOST_KEPT)]
+
+
+def test_a_callers_long_parameters_are_not_kept_with_their_mapping() -> None:
+    """Nor more than a number of short ones."""
+    name = "openai/small"
+    tiers = {"cheap": {"models": [name]}, "expensive": {"models": ["openai/dear"]}}
+    provider = DirectProvider(
+        Settings.of({"tiers": tiers, "models": {name: {"params": {"api_base": "http://127.0.0.1:9"}}}}), {}
+    )
+
+    async def scenario() -> None:
+        await provider.load()
+        for number in range(300):
+            for stop in (f"u{number}", f"u{number}" * 1000):
+                params = {"stop": stop, "temperature": 0.5}
+                call = ProviderCall(model=name, messages=({"role": "user", "content": "x"},), params=params)
+                _, prepared = await provider._prepared(call, stream=False)
+                assert prepared is not None
+                assert prepared.body["stop"] == stop
+        await provider.close()
+
+    asyncio.run(scenario())
+    assert provider._direct is not None
+    known = provider._direct._dialects[name]._known
+    assert 0 < len(known) <= 64
+    assert len(repr(known)) < 64 * 1000
 
 
 def test_every_container_names_its_bound_and_its_test() -> None:

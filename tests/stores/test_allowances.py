@@ -469,13 +469,35 @@ def test_an_allowance_is_a_part_of_one_half_of_what_is_left(run: Callable[[Scena
         assert await one.begin(DAY)
         assert accounts.set_aside(DAY) == {one.shared.worker: 400}, "490 is not twice as much"
         two = Worker(bench)
+        for worker in (one, two):
+            worker.hesitate()
         assert await two.begin(DAY)
         assert accounts.set_aside(DAY)[two.shared.worker] == 80, "one half of 960 without those 400, less than its 240"
-        await until(lambda: one.shared.worker not in accounts.set_aside(DAY))
         assert await two.begin(DAY)
-        assert accounts.set_aside(DAY) == {two.shared.worker: (1000 - 3 * WORST) // 4}
+        await until(lambda: len(one.asked) == 2)
+        assert not two.asked, "it has less than its part"
+        one.give_up(name_of(DAY))
+        await one.give_back()
+        assert await two.begin(DAY)
+        assert accounts.set_aside(DAY) == {two.shared.worker: (1000 - 4 * WORST) // 4}
         for worker in (one, two):
             await worker.close()
+
+    run(scenario)
+
+
+def test_a_raised_allowance_is_the_workers_whole_part(run: Callable[[Scenario], None]) -> None:
+    """What it has already is part of it."""
+
+    async def scenario(bench: RedisBench, accounts: Accounts) -> None:
+        worker = Worker(bench)
+        assert await worker.begin(DAY, worst=800)
+        assert await worker.begin(DAY)
+        assert accounts.set_aside(DAY) == {worker.shared.worker: 90}
+        await worker.end(0)
+        assert await worker.begin(DAY)
+        assert accounts.set_aside(DAY) == {worker.shared.worker: (1000 - 2 * WORST) // 2}
+        await worker.close()
 
     run(scenario)
 

@@ -7,6 +7,7 @@ import inspect
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -22,6 +23,8 @@ Messages = Sequence[Mapping[str, Any]]
 _SCALARS = str | int | float | bool
 # Sets of parameters whose mapping is kept, of one model: an app has a handful, a caller who varies one has no end.
 _KEPT = 64
+# The longest text in a set that is kept: a caller's may have a megabyte.
+_LONGEST_KEPT = 256
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,7 +107,7 @@ class PlainDialect:
 
     def optional(self, messages: list[Body], params: Mapping[str, Any], *, stream: bool) -> Body:
         """The caller's parameters as this provider's, by litellm's own mapping, which costs as much as all the rest."""
-        if not self.maps_alike or not all(isinstance(value, _SCALARS) for value in params.values()):
+        if not self.maps_alike or not all(map(_is_small, chain(params, params.values()))):
             return self._mapped(messages, params, stream=stream)
         # The types too: True and 1 are equal, and not the same on the wire.
         own = frozenset((name, type(value), value) for name, value in params.items())
@@ -256,6 +259,10 @@ class SilentLog(SimpleNamespace):
         return None
 
     post_call = pre_call
+
+
+def _is_small(value: object) -> bool:
+    return isinstance(value, _SCALARS) and (not isinstance(value, str) or len(value) <= _LONGEST_KEPT)
 
 
 def _media_urls(messages: Messages) -> list[str]:

@@ -167,6 +167,13 @@ def test_order_and_number_form_do_not_matter() -> None:
     assert _key({"response_format": one}) == _key({"response_format": other})
 
 
+def test_both_names_of_the_cap_are_one_cap() -> None:
+    """Alone; beside each other both count."""
+    assert _key({"max_tokens": 5}) == _key({"max_completion_tokens": 5})
+    both = [_key({"max_tokens": 5, "max_completion_tokens": most}) for most in (5, 6)]
+    assert len({_key({"max_tokens": 5}), _key({"max_completion_tokens": 6}), *both}) == 4
+
+
 @settings(max_examples=60, deadline=None)
 @given(one=WORDS, other=WORDS)
 def test_users_share_a_key_only_with_scope_app(one: str, other: str) -> None:

@@ -55,10 +55,14 @@ class CacheKeys:
         Streaming or not is no part of it: one entry serves both. Raises InvalidRequest where the request
         is not plain JSON or not valid Unicode.
         """
+        params = {name: _number(value) for name, value in request.params.items() if name not in SHAPELESS}
+        if "max_tokens" not in params and "max_completion_tokens" in params:
+            # Two names of one cap: other protocols than chat completions know one, each another.
+            params["max_tokens"] = params.pop("max_completion_tokens")
         shaping = [
             model,
             request.messages,
-            {name: _number(value) for name, value in request.params.items() if name not in SHAPELESS},
+            params,
             {name: value for name, value in request.extra.items() if name not in SHAPELESS},
             tag,
             [user] if self.scope == "user" else [],

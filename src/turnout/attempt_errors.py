@@ -16,6 +16,7 @@ AttemptError
 │   └── NotConnected              refused, unresolved, never accepted: nothing was sent, so nothing is billed
 ├── ProviderFailed                5xx
 ├── MalformedReply                not JSON, no choices, an error inside a 200, a stream cut short
+│   ├── NoAnswer                  in good order, with nothing in it, or more than is read: a caller can cause it
 │   └── Unreadable                litellm could not read it: says nothing about the provider
 └── UnforeseenError               an exception that nobody foresaw: ours to fix, says nothing about the provider
 """
@@ -168,6 +169,11 @@ class ProviderFailed(AttemptError, kind="provider_error", retryable=True, counts
 
 class MalformedReply(AttemptError, kind="malformed_reply", retryable=True, counts=True):
     """The reply is no valid answer, or breaks off."""
+
+
+class NoAnswer(MalformedReply, counts=False):
+    """The reply is in good order, and holds nothing that could be served, or more than is read. What a caller asks for
+    may be the cause."""
 
 
 class Unreadable(MalformedReply, counts=False):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.openai.usage import MOST_TOKENS, TokenLimits, read_usage
+from turnout.openai.usage import MOST_TOKENS, TokenLimits, merged_usage, read_usage, reported_usage
 
 
 def usage(prompt: Any = 10, completion: Any = 10, total: Any = None, **more: Any) -> dict[str, Any]:
@@ -40,8 +40,15 @@ def test_details_are_read_wherever_a_provider_tells_them() -> None:
         (usage(None, None, 30), 0, 30),
         # A proxy that tells Anthropic's own counts: what was cached stands beside the prompt.
         (usage(3, 4, prompt_tokens_details={"cached_tokens": 100}), 103, 4),
-        (usage(10, 5, 15, completion_tokens_details={"rejected_prediction_tokens": 9}), 10, 9),
+        (usage(10, 5, 15, completion_tokens_details={"rejected_prediction_tokens": 9}), 10, 14),
         (usage(10.0, 5.0), 10, 5),
+        (usage("10", "5", "15"), 10, 5),
+        # Perplexity: what it reasons and what it cites is billed beside the two.
+        (usage(33, 100, 133, reasoning_tokens=900, citation_tokens=50), 83, 1000),
+        (usage(33, 100, 133, completion_tokens_details={"reasoning_tokens": 900}, reasoning_tokens=900), 33, 1000),
+        # Anthropic's and the Responses' names, without a total.
+        ({"usage": {"input_tokens": 7, "output_tokens": 3, "cache_read_input_tokens": 5}}, 12, 3),
+        ({"usage": {"input_tokens": 7, "output_tokens": 3, "input_tokens_details": {"cached_tokens": 5}}}, 7, 3),
     ],
 )
 def test_a_usage_that_contradicts_itself_counts_upwards(expected: Any, prompt: int, completion: int) -> None:
@@ -66,6 +73,34 @@ def test_what_no_model_can_have_is_not_believed(expected: Any) -> None:
     assert read_usage(expected) == (None, "impossible")
 
 
+@pytest.mark.parametrize("told", [usage(0, 0, 0), usage(9, 0, 9), usage(0, 9, 9), usage(9, "x"), usage(9, [])])
+def test_an_answer_of_no_tokens_is_not_believed(told: Any) -> None:
+    """There was a prompt, and there is an answer; what was asked for and said nothing may be of none."""
+    assert read_usage(told, answered=True) == (None, "impossible")
+    assert read_usage(usage(9, 0, 9)).usage is not None
+    assert read_usage(usage(None, None, 9), answered=True).usage is not None
+
+
+def test_a_streams_usage_is_the_most_that_it_told() -> None:
+    """Anthropic's prompt comes first and its answer last; sums so far grow; zeros at the end take nothing back."""
+    parts = [usage(20, 1, 21)["usage"], usage(0, 9, 9)["usage"], usage(0, 0, 0)["usage"]]
+    merged = None
+    for part in parts:
+        merged = merged_usage(merged, part)
+    assert read_usage({"usage": merged}, answered=True) == read_usage(usage(20, 9, 29))
+
+
+def test_what_callers_read_is_what_was_counted() -> None:
+    """In OpenAI's places, beside what else the provider told; a cost of ours is no word of its own."""
+    own = {**usage("7", "4", prompt_tokens_details={"cached_tokens": "2", "x": 1})["usage"], "queue_s": 1, "turnout": 5}
+    counted = read_usage({"usage": own}).usage
+    assert counted is not None
+    assert reported_usage(counted, own) == {
+        "prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11, "queue_s": 1,
+        "prompt_tokens_details": {"cached_tokens": 2, "x": 1},
+    }  # fmt: skip
+
+
 def test_a_models_own_limits_say_what_it_can_have() -> None:
     """Its window and its largest output, once for each choice."""
     limits = TokenLimits(input=100, output=50)
@@ -76,7 +111,7 @@ def test_a_models_own_limits_say_what_it_can_have() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.integers(0, 99).map(str),
     lambda inner: st.lists(inner, max_size=2),
     max_leaves=3,
 )

@@ -363,10 +363,10 @@ class _Responder(BaseHTTPRequestHandler):
                     self.provider.sent += 1
                     time.sleep(0.001)
             case "cut":
-                self._end()
+                self._cut()
             case "half_frame":
                 self._write(b'data: {"id": "x", "obj')
-                self._end()
+                self._cut()
             case "truncated":
                 self._write(b'data: {"id": "x", "obj\n\n')
                 self._finished(b"data: [DONE]\n\n")
@@ -400,6 +400,10 @@ class _Responder(BaseHTTPRequestHandler):
         while True:
             self._write(b".")
             self._wait(mode.argument or 0.05)
+
+    def _cut(self) -> None:
+        """The connection ends within the transfer, as HTTP tells it."""
+        self.close_connection = True
 
     def _finished(self, last: bytes) -> None:
         self._write(last)

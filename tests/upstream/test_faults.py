@@ -68,8 +68,8 @@ async def asked(turnout: Turnout, text: str, *, stream: bool) -> Any:
 def test_every_fault_counts_and_before_any_content_another_model_answers(
     transport: str, provider: LoopbackProvider, mode: str, stream: bool
 ) -> None:
-    """The circuit takes each for a failure; what has begun ends as an error, what has not fails over; no call
-    is left running at the provider."""
+    """The circuit takes each for a failure, but for an answer of nothing, which a caller may cause; what has begun ends
+    as an error, what has not fails over; no call is left running at the provider."""
 
     async def scenario() -> None:
         async with Turnout(config(provider, transport)) as turnout:
@@ -79,7 +79,9 @@ def test_every_fault_counts_and_before_any_content_another_model_answers(
                 *("truncated", "cut", "half_frame", "hang_between", "drip_between", "reset_between"),
             )
             assert (outcome.model, outcome.error is not None) == ((SICK, True) if begun else (WELL, False))
-            assert turnout.bulkhead.guard.state(turnout.bulkhead.circuit(SICK)).failures == 1
+            # Of a stream litellm does not tell that it ended well.
+            counts = mode != "no_choices" or (stream and transport == "litellm")
+            assert turnout.bulkhead.guard.state(turnout.bulkhead.circuit(SICK)).failures == counts
             await _until(lambda: provider.active["sick"] == 0)
 
     asyncio.run(scenario())

@@ -59,6 +59,28 @@ def test_a_clean_end_without_a_finish_is_a_whole_answer(server: ScriptedServer) 
         assert "hit" not in cache
 
 
+@pytest.mark.parametrize("last", [(), (b"data: [DONE]\n\n",)], ids=["none", "done"])
+def test_what_ends_in_good_order_moves_no_circuit(server: ScriptedServer, last: tuple[bytes, ...]) -> None:
+    """Words without a finish are a whole answer that is not stored; a role alone is none, which another model may
+    have: more than five of either, and the model is still asked."""
+    role = _event(delta={"role": "assistant"})
+
+    async def often(client: Any, model: str) -> list[int]:
+        statuses = []
+        for number in range(14):
+            server.script = lambda _, n=number: Raw(pieces=((role, *last) if n % 2 else (*WORDS, *last)), headers=SSE)
+            body = {"model": model, "messages": [{"role": "user", "content": str(number // 7)}], "stream": True}
+            response: httpx.Response = await client._client.post(f"{client.base_url}chat/completions", json=body)
+            statuses.append(response.status_code)
+            assert "hit" not in response.headers.get("cache-status", "")
+            assert response.status_code == 503 or response.text.endswith("data: [DONE]\n\n")
+        return statuses
+
+    before = len(server.received)
+    assert ask(server, "openai", "direct", Answer(), often) == [200, 503] * 7
+    assert len(server.received) - before == 14
+
+
 @pytest.mark.parametrize("transport", ["direct", "litellm"])
 @pytest.mark.parametrize("pieces", [BOTH, ONE], ids=["both", "one"])
 def test_a_second_choice_whose_finish_is_lost_is_no_failure(
@@ -93,6 +115,34 @@ def test_each_choice_is_told_its_own_finish(server: ScriptedServer, transport: s
         assert sorted(finishes) == [(0, "stop"), (1, "length")]
         assert "".join(c["delta"].get("content") or "" for c in choices if not c["index"]) == "AC"
         assert chunks[-1]["usage"]["total_tokens"] == 7
+
+
+def _part(index: int, text: str, finish: str = "", **more: str) -> dict[str, Any]:
+    candidate = {"index": index, "content": {"role": "model", "parts": [{"text": text, **more}]}}
+    return {**candidate, "finishReason": finish} if finish else candidate
+
+
+GEMINI = (
+    [_part(0, "A"), _part(1, "B")], [_part(0, "C", "STOP", thoughtSignature="U0lH")], [_part(1, "D", "MAX_TOKENS")],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+def test_each_of_geminis_choices_is_streamed_with_its_finish(server: ScriptedServer, transport: str) -> None:
+    """And with the signature of its words, which the next turn gives back."""
+    pieces = tuple(f"data: {json.dumps({'candidates': each})}\n\n".encode() for each in GEMINI)
+
+    async def twice(client: Any, model: str) -> Any:
+        return await _twice(client, model, n=2)
+
+    for chunks, _ in ask(server, "gemini", transport, Raw(pieces=pieces, headers=SSE), twice):
+        choices = [choice for chunk in chunks for choice in chunk["choices"]]
+        words = ["".join(c["delta"].get("content") or "" for c in choices if c["index"] == index) for index in (0, 1)]
+        assert words == ["AC", "BD"]
+        finishes = [(c["index"], c["finish_reason"]) for c in choices if c["finish_reason"]]
+        assert sorted(finishes) == [(0, "stop"), (1, "length")]
+        (signed,) = [c["delta"] for c in choices if "provider_specific_fields" in c["delta"]]
+        assert signed["provider_specific_fields"] == {"thought_signatures": ["U0lH"]}
 
 
 def test_a_stream_that_litellm_cannot_read_moves_no_circuit(server: ScriptedServer) -> None:

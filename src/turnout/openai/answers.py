@@ -19,6 +19,8 @@ _LINE_ENDS = [(character.encode(), b"\\u%04x" % ord(character)) for character in
 
 # What a message is without: OpenAI's client knows the role from the first delta, and `index` from where a call stands.
 _NOT_CONTENT = frozenset({"role"})
+# What a message says in words.
+_WRITTEN = ("content", "refusal", "reasoning_content")
 # What stands beside an answer's choices, and is not the same in its chunks.
 _NOT_FRAME = frozenset({"object", "choices", "usage"})
 # What stands beside a choice's message, and has a place of its own in its chunks.
@@ -37,10 +39,35 @@ def dumps(body: Mapping[str, Any]) -> bytes:
 def loads(data: bytes) -> Any:
     """The JSON value of a provider's bytes. Raises ValueError."""
     try:
-        return orjson.loads(data)
-    except ValueError:
-        # What only json takes: a lone surrogate's escape, NaN.
-        return json.loads(data)
+        try:
+            value = orjson.loads(data)
+        except ValueError:
+            # What only json takes: a lone surrogate's escape, NaN.
+            value = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if data.count(b"{") + data.count(b"[") > _DEEPEST and _is_deeper(value, _DEEPEST):
+        # It could not be written again.
+        raise ValueError("it is nested too deeply")
+    return value
+
+
+# What orjson writes is at most 254 levels deep, and what it writes stands in objects of ours.
+_DEEPEST = 200
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    layer = [value]
+    while layer and levels >= 0:
+        levels -= 1
+        layer = [
+            inner
+            for each in layer
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(layer)
 
 
 def one_line(data: bytes) -> bytes:
@@ -66,7 +93,7 @@ def typed_event(body: Mapping[str, Any]) -> bytes:
 def is_content(chunk: Mapping[str, Any]) -> bool:
     """Whether the chunk bears content: text, a tool call, a refusal, whatever else, or a finish; not a role alone. A
     call of a tool that the provider runs counts as soon as it begins."""
-    if any("_call" in event.get("type", "") for event in chunk.get("response_events") or ()):
+    if any("_call" in event["type"] for event in chunk.get("response_events") or ()):
         return True
     for choice in chunk.get("choices") or ():
         if choice.get("finish_reason"):
@@ -98,6 +125,17 @@ def _text(content: Any) -> str:
         texts = (part.get("text") for part in content if isinstance(part, Mapping))
         return "".join(text for text in texts if isinstance(text, str))
     return content if isinstance(content, str) else ""
+
+
+def written(body: Mapping[str, Any]) -> int | None:
+    """How many characters of text and of tool arguments the answer holds; None where it holds nothing at all."""
+    messages = [choice.get("message") or {} for choice in body.get("choices") or ()]
+    if not any(value for message in messages for name, value in message.items() if name not in _NOT_CONTENT):
+        return None
+    said = sum(len(_text(message.get(name))) for message in messages for name in _WRITTEN)
+    calls = [call for message in messages for call in message.get("tool_calls") or ()]
+    parts = [call.get(part) or {} for call in calls for part in ("function", "custom")]
+    return said + sum(len(value) for part in parts for value in part.values() if isinstance(value, str))
 
 
 def finish_reason(body: Mapping[str, Any]) -> str | None:

@@ -1,7 +1,8 @@
 """Builds a complete answer from the chunks of one stream, as OpenAI's own client would, or says that it is not exact.
 
 Fields that nobody here knows are kept. Texts that are known to come in pieces are joined; of a field that comes twice
-and has no known way of joining, the last is kept and the answer is not `exact`: it is delivered, and not stored.
+and has no known way of joining, the last is kept and the answer is not `exact`: it is delivered, and not stored. The
+chunks are in the form that `upstream/answer_form.py` gives them: each call has its own index, its id and its name once.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.openai.answers import Body, is_content
+from turnout.openai.usage import merged_usage
 
 _TEXTS = frozenset({"content", "refusal", "reasoning_content", "reasoning"})
 _CALL_TEXTS = frozenset({"name", "arguments", "input"})
+# What clients keep one of, however often it is told.
+_SAME = frozenset({"type"})
 # The first of these counts; of what else a chunk holds beside its choices, the last.
 _FRAME = frozenset({"id", "created", "model", "system_fingerprint"})
 _NOT_KEPT = frozenset({"choices", "usage", "object", "obfuscation", "response_events"})
@@ -37,13 +41,10 @@ class AnswerBuilder:
             else:
                 self._frame[name] = value
         if isinstance(chunk.get("usage"), Mapping):
-            self._usage = chunk["usage"]
+            self._usage = merged_usage(self._usage, chunk["usage"])
         self.bears_content = self.bears_content or is_content(chunk)
         for choice in chunk.get("choices") or ():
-            index = _number(choice.get("index")) or 0
-            if (known := self._choices.get(index)) is None:
-                known = self._choices[index] = _Choice()
-            known.add(choice)
+            self._choices.setdefault(choice.get("index", 0), _Choice()).add(choice)
 
     @property
     def finished(self) -> bool:
@@ -87,24 +88,19 @@ class _Fields:
         if isinstance(value, str) and name in self._joined:
             self._texts.setdefault(name, []).append(value)
             self.characters += len(value)
-        elif name not in self._others:
+            self.exact = self.exact and name not in self._others
+        else:
+            # Told again it may be the same once more, or its next piece.
+            repeated = name in self._others and not (name in _SAME and self._others[name] == value)
+            self.exact = self.exact and not repeated and name not in self._texts
             self._others[name] = value
-        elif self._others[name] != value:
-            self._others[name] = value
-            self.exact = False
 
-    def text(self, name: str) -> str:
-        return "".join(self._texts.get(name, ()))
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset({*self._texts, *self._others})
 
     def build(self) -> Body:
         return {**self._others, **{name: "".join(texts) for name, texts in self._texts.items()}}
-
-
-def _number(index: Any) -> int | None:
-    """An index as a number, also where a server sends it as a text; None where it is none."""
-    if isinstance(index, str) and index.isascii() and index.isdigit():
-        return int(index[:9])
-    return index if isinstance(index, int) and not isinstance(index, bool) else None
 
 
 class _Choice:
@@ -114,7 +110,8 @@ class _Choice:
         self.finish_reason: str | None = None
         self._message = _Fields(_TEXTS)
         self._beside: Body = {}
-        self._calls: list[_Call] = []
+        self._finished_once = True
+        self._calls: dict[int, _Call] = {}
         self._function_call: _Fields | None = None
         self._audio: _Audio | None = None
         self._lists: dict[str, list[Any]] = {}
@@ -128,6 +125,7 @@ class _Choice:
             if value is None or name in ("index", "delta"):
                 continue
             if name == "finish_reason":
+                self._finished_once = self._finished_once and self.finish_reason in (None, value)
                 self.finish_reason = value or self.finish_reason
             elif name == "logprobs" and isinstance(value, Mapping):
                 self._add_logprobs(value)
@@ -137,7 +135,7 @@ class _Choice:
     def _add_field(self, name: str, value: Any) -> None:
         if name == "tool_calls" and isinstance(value, list):
             for call in value:
-                self._add_call(call)
+                self._calls.setdefault(call["index"], _Call()).add(call)
         elif name == "function_call" and isinstance(value, Mapping):
             self._function_call = self._function_call or _Fields(_CALL_TEXTS)
             for part, text in value.items():
@@ -151,15 +149,6 @@ class _Choice:
             self._lists.setdefault(name, []).extend(value)
         else:
             self._message.add(name, value)
-
-    def _add_call(self, delta: Mapping[str, Any]) -> None:
-        index, call_id = _number(delta.get("index")), delta.get("id")
-        mine = [call for call in self._calls if index is None or call.index == index]
-        if not mine or (call_id and mine[-1].id and mine[-1].id != call_id):
-            # A new id begins a new call, whatever index it bears: some servers count none.
-            mine = [_Call(len(self._calls) if index is None else index)]
-            self._calls.append(mine[-1])
-        mine[-1].add(delta)
 
     def _add_thinking(self, blocks: list[Any]) -> None:
         """A block goes on until its signature."""
@@ -181,18 +170,20 @@ class _Choice:
 
     @property
     def exact(self) -> bool:
+        if not self._finished_once or self._lists.keys() & self._message.names:
+            return False
         fields = (self._message, self._function_call, self._audio)
-        return all(part.exact for part in fields if part) and all(call.exact for call in self._calls)
+        return all(part.exact for part in fields if part) and all(call.exact for call in self._calls.values())
 
     @property
     def characters(self) -> int:
-        called = sum(call.characters for call in self._calls)
+        called = sum(call.characters for call in self._calls.values())
         return self._message.characters + called + (self._function_call.characters if self._function_call else 0)
 
     def build(self) -> Body:
         message: Body = {"role": "assistant", "content": None, **self._lists, **self._message.build()}
         if self._calls:
-            message["tool_calls"] = [call.build() for call in sorted(self._calls, key=lambda call: call.index)]
+            message["tool_calls"] = [self._calls[index].build() for index in sorted(self._calls)]
             message["content"] = message["content"] or None
         if self._function_call:
             message["function_call"] = self._function_call.build()
@@ -209,8 +200,7 @@ class _Choice:
 class _Call:
     """One tool call while it grows: a function's name and arguments, a custom tool's name and input."""
 
-    def __init__(self, index: int) -> None:
-        self.index = index
+    def __init__(self) -> None:
         self.id: str | None = None
         self._beside = _Fields(frozenset())
         self._parts: dict[str, _Fields] = {}
@@ -222,17 +212,12 @@ class _Call:
             if name == "id":
                 self.id = value or self.id
             elif name in ("function", "custom") and isinstance(value, Mapping):
-                self._add_part(self._parts.setdefault(name, _Fields(_CALL_TEXTS)), value)
+                part = self._parts.setdefault(name, _Fields(_CALL_TEXTS))
+                for field, text in value.items():
+                    if text is not None:
+                        part.add(field, text)
             else:
                 self._beside.add(name, value)
-
-    def _add_part(self, part: _Fields, delta: Mapping[str, Any]) -> None:
-        for name, value in delta.items():
-            if name == "name" and value and part.text("name") == value:
-                # Sent again with each delta; only a name of two equal halves that comes in pieces would look the same.
-                continue
-            if value is not None:
-                part.add(name, value)
 
     @property
     def exact(self) -> bool:

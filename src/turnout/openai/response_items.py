@@ -40,6 +40,32 @@ def are_more_than_chat(items: Iterable[Mapping[str, Any]]) -> bool:
     return False
 
 
+def are_readable(items: Any) -> bool:
+    """Whether these are output items in which all that is read here stands where it belongs."""
+    return isinstance(items, list) and all(isinstance(item, Mapping) and _is_readable(item) for item in items)
+
+
+def _is_readable(item: Mapping[str, Any]) -> bool:
+    match item.get("type"):
+        case "message":
+            parts = item.get("content")
+            return isinstance(parts, list) and all(
+                isinstance(part, Mapping)
+                and isinstance(part.get("type"), str)
+                and isinstance(part.get("refusal" if part["type"] == "refusal" else "text"), str)
+                for part in parts
+            )
+        case "reasoning":
+            parts = item.get("summary") or []
+            return isinstance(parts, list) and all(
+                isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in parts
+            )
+        case "function_call":
+            return all(isinstance(item.get(name), str) for name in ("call_id", "name", "arguments"))
+        case kind:
+            return isinstance(kind, str)
+
+
 def turn_of(items: Sequence[Mapping[str, Any]]) -> list[Body]:
     """The output items of one turn as the message of a chat that goes on; none where nothing was said."""
     texts: list[str] = []

@@ -1,7 +1,8 @@
-"""A provider's `usage`, read in one place: budgets, limits, prices, log and spans read only what this returns. Pure.
+"""A provider's `usage`, read in one place: budgets, limits, prices, log, spans and the answers of every protocol tell
+only what this returns. Pure.
 
 A usage that contradicts itself counts upwards: output is at least the total without the prompt, and at least what its
-details add up to. One that the model cannot have is not believed at all.
+details add up to. One that the model cannot have is not believed at all, such as an answer of no tokens.
 """
 
 from __future__ import annotations
@@ -14,9 +15,14 @@ from turnout.records import Usage
 
 # The most tokens of one call where the model's own limits are unknown: ten times the largest window on offer.
 MOST_TOKENS = 10_000_000
+# The three counts, by OpenAI's names for chats, and by Anthropic's, which its Responses have too.
+_PROMPT, _COMPLETION, _TOTAL = ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"), "total_tokens"
+_DETAILS = {"prompt_tokens": "input_tokens_details", "completion_tokens": "output_tokens_details"}
 # Where providers tell the prompt tokens read from and written to their own prompt cache, besides OpenAI's place.
 _CACHED = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
 _WRITTEN = ("cache_creation_input_tokens",)
+# Perplexity's counts, told beside OpenAI's and billed beside them.
+_BESIDE_PROMPT, _BESIDE_COMPLETION, _SEARCHES = "citation_tokens", "reasoning_tokens", "num_search_queries"
 # What we call the counts in the details of a prompt's and of a completion's tokens.
 _PROMPT_DETAILS = (
     ("cached", "cached_tokens"),
@@ -75,40 +81,95 @@ class UsageReport(NamedTuple):
     fault: UsageFault = ""
 
 
-def read_usage(body: Mapping[str, Any], limits: TokenLimits = NO_LIMITS, choices: int = 1) -> UsageReport:
-    """The usage in this answer or chunk. choices: how many were asked for."""
+# Longer texts are no counts; Python reads no number from more than 4300 digits.
+_DIGITS = 18
+
+
+def read_usage(
+    body: Mapping[str, Any], limits: TokenLimits = NO_LIMITS, choices: int = 1, *, answered: bool = False
+) -> UsageReport:
+    """The usage in this answer or chunk. choices: how many were asked for. answered: there was a prompt, and an answer
+    with content, neither of which can be of no tokens."""
     fields = body.get("usage")
     if not isinstance(fields, Mapping):
         return UsageReport(None)
     numbers = _numbers(fields)
     if any(number < 0 for number in numbers.values()):
         return UsageReport(None, "impossible")
-    prompt, completion, total = (numbers.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    prompt, completion, total = _most(numbers, _PROMPT), _most(numbers, _COMPLETION), numbers.get(_TOTAL)
     if completion is None and total is None:
         return UsageReport(None)
     if prompt is None:
         prompt = max(0, (total or 0) - completion) if completion is not None else 0
+    if "prompt_tokens" not in numbers and not numbers.keys() & {"cached", "written"}:
+        # Anthropic's own counts: what was cached stands beside the prompt.
+        prompt += _first(numbers, "cached", _CACHED) + _first(numbers, "written", _WRITTEN)
     usage = _counted_upwards(numbers, prompt, completion or 0, total)
     if isinstance(served := body.get("service_tier") or fields.get("service_tier"), str) and served not in _USUAL:
         usage = replace(usage, service_tier=served[:40])
     if usage.total_tokens > limits.most(choices):
+        return UsageReport(None, "impossible")
+    # A total alone counts as output, the dearer side.
+    if answered and not (usage.completion_tokens and (usage.prompt_tokens or completion is None)):
         return UsageReport(None, "impossible")
     counted = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)
     agrees = counted == (prompt, completion, usage.total_tokens if total is None else total)
     return UsageReport(usage, "" if agrees else "contradictory")
 
 
+def merged_usage(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stream has told of its usage by now: the largest of each count. Some tell the prompt first and the answer
+    last, some the sum so far with each chunk, some zeros at the end."""
+    if before is None:
+        return {**after}
+    merged = {**before}
+    for name, value in after.items():
+        known = merged.get(name)
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            merged[name] = merged_usage(known, value)
+        elif value is not None and not (_read(known) or 0) > (_read(value) or 0):
+            merged[name] = value
+    prompt, completion = _most(_numbers(merged), _PROMPT), _most(_numbers(merged), _COMPLETION)
+    if _TOTAL in merged and merged != {**before} and prompt is not None and completion is not None:
+        # Each part had a total of its own.
+        merged[_TOTAL] = max(_read(merged[_TOTAL]) or 0, prompt + completion)
+    return merged
+
+
+def reported_usage(usage: Usage, fields: Any) -> dict[str, Any]:
+    """The `usage` object that callers read: what was counted, in OpenAI's places, and what else the provider told.
+    fields: the provider's own."""
+    own: Mapping[str, Any] = {} if usage.estimated else _mapping(fields)
+    details = {
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached_tokens,
+            "cache_creation_tokens": usage.written_tokens,
+            "audio_tokens": usage.audio_tokens,
+        },
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens, "audio_tokens": usage.spoken_tokens},
+    }
+    reported = {name: value for name, value in own.items() if name not in details and name != "turnout"}
+    for name, counts in details.items():
+        given = {key: value for key, value in _mapping(own.get(name)).items() if value is not None}
+        counted = {key: count for key, count in counts.items() if count or key in given}
+        if given or counted:
+            reported[name] = {**given, **counted}
+    return {**reported, **usage.to_openai()}
+
+
 def _counted_upwards(numbers: Mapping[str, int], prompt: int, completion: int, total: int | None) -> Usage:
     cached, written = _first(numbers, "cached", _CACHED), _first(numbers, "written", _WRITTEN)
     if cached + written > prompt:
-        # Reported beside the prompt, as Anthropic's own counts are.
+        # Reported beside the prompt, under OpenAI's names.
         prompt += cached + written
+    prompt += numbers.get(_BESIDE_PROMPT, 0)
     reasoning = numbers.get("reasoning", 0)
     parts = reasoning + sum(numbers.get(name, 0) for name in ("audio", "accepted", "rejected"))
-    if total is None and parts > completion:
-        # Reported beside the answer, and no total says so.
+    if parts > completion and (total is None or total <= prompt + completion):
+        # Reported beside the answer, and no total holds them.
         completion += parts
-    searches = numbers.get("searches", 0)
+    if "reasoning" not in numbers and (reasoning := numbers.get(_BESIDE_COMPLETION, 0)):
+        completion += reasoning
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=max(completion, parts, (total or 0) - prompt),
@@ -120,38 +181,48 @@ def _counted_upwards(numbers: Mapping[str, int], prompt: int, completion: int, t
         image_tokens=numbers.get("images", 0),
         spoken_tokens=numbers.get("audio", 0),
         drawn_tokens=numbers.get("drawn", 0),
-        searches=searches,
+        searches=max(numbers.get("searches", 0), numbers.get(_SEARCHES, 0)),
     )
 
 
 def _numbers(fields: Mapping[str, Any]) -> dict[str, int]:
-    """Every count in the usage and its details that is a number; one that is none, such as NaN, as -1."""
-    counts = {name: value for name, value in fields.items() if isinstance(name, str) and name.endswith("_tokens")}
-    if prompt := _mapping(fields.get("prompt_tokens_details")):
-        for name, place in _PROMPT_DETAILS:
-            counts[name] = prompt.get(place)
-        counts["written"] = prompt.get("cache_creation_tokens") or prompt.get("cache_write_tokens")
-    if completion := _mapping(fields.get("completion_tokens_details")):
-        for name, place in _COMPLETION_DETAILS:
-            counts[name] = completion.get(place)
+    """Every count that we know in the usage and its details; -1 for NaN, and for what is no number among the three
+    that matter."""
+    counts = {name: fields.get(name) for name in (*_CACHED, *_WRITTEN, _BESIDE_PROMPT, _BESIDE_COMPLETION, _SEARCHES)}
+    for name in (*_PROMPT, *_COMPLETION, _TOTAL):
+        if fields.get(name) is not None:
+            counts[name] = -1 if (number := _read(fields[name])) is None else number
+    prompt, completion = (
+        _mapping(fields.get(f"{name}_details") or fields.get(other)) for name, other in _DETAILS.items()
+    )
+    for name, place in _PROMPT_DETAILS:
+        counts[name] = prompt.get(place)
+    counts["written"] = prompt.get("cache_creation_tokens") or prompt.get("cache_write_tokens")
+    for name, place in _COMPLETION_DETAILS:
+        counts[name] = completion.get(place)
     # Anthropic's own form, and litellm's.
     if kept := _mapping(fields.get("cache_creation")) or _mapping(prompt.get("cache_creation_token_details")):
         counts["long_written"] = kept.get("ephemeral_1h_input_tokens")
     if (searches := _mapping(fields.get("server_tool_use")).get("web_search_requests")) is not None:
         counts["searches"] = searches
-    return {name: number for name, value in counts.items() if (number := _number(value)) is not None}
+    return {name: number for name, value in counts.items() if (number := _read(value)) is not None}
 
 
-def _number(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if isinstance(value, int):
-        return value
-    return int(value) if value.is_integer() else -1
+def _read(value: Any) -> int | None:
+    """A count, also where it is told as a text; -1 for a number that counts nothing; None for what is no number."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value) if len(value) <= _DIGITS else -1
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else -1
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _most(numbers: Mapping[str, int], names: tuple[str, ...]) -> int | None:
+    return max((numbers[name] for name in names if name in numbers), default=None)
 
 
 def _first(numbers: Mapping[str, int], own: str, others: tuple[str, ...]) -> int:

@@ -252,6 +252,4 @@ def _answer(body: Body, progress: FlightProgress) -> StoredAnswer:
     # After a second call that came to nothing it is not the last attempt that answered.
     served = (each for each in reversed(progress.trace.attempts) if each.model == serving.model and not each.error)
     usage = next((each.usage for each in served), None) or Usage()
-    if usage.estimated or "usage" not in body:
-        body["usage"] = usage.to_openai()
     return StoredAnswer(body=dumps(body), decision=decision, tier=serving.tier, model=serving.model, usage=usage)

@@ -35,8 +35,9 @@ class Clock(Protocol):
 @dataclass(slots=True, kw_only=True)
 class CallProgress:
     """What a provider says of a call while it makes it. sent: whether anything of it may have reached the model; a
-    provider that can tell says False first. ended: whether a stream has ended with the provider's own mark (`[DONE]`).
-    dropped: parameters that were left out because they change no answer."""
+    provider that can tell says False first. ended: whether a stream has ended in good order, with the provider's own
+    mark (`[DONE]`) or where HTTP tells its end. dropped: parameters that were left out because they change no
+    answer."""
 
     sent: bool = True
     ended: bool = False

@@ -16,9 +16,9 @@ from turnout.attempt_errors import (
     NotConnected,
     UnforeseenError,
 )
-from turnout.openai.answers import body_text, finish_reason
+from turnout.openai.answers import Body, finish_reason, written
 from turnout.openai.builder import AnswerBuilder
-from turnout.openai.usage import NO_LIMITS, TokenLimits, read_usage
+from turnout.openai.usage import NO_LIMITS, TokenLimits, read_usage, reported_usage
 from turnout.ports.runtime import Clock, Observer, ProviderCall
 from turnout.pricing import FREE, Price
 from turnout.records import Attempt, Usage
@@ -186,30 +186,38 @@ class AttemptInProgress:
         text = str(error)[:_MAX_TEXT]
         return self._redactor.line(without_quotes(text, self.call.texts), MAX_LINE)
 
-    def succeeded(self, body: Mapping[str, Any]) -> None:
-        """The whole answer is here; where it has no usage that can be believed, we count."""
+    def read(self, body: Body) -> Body:
+        """The whole answer, with the usage that counts in place of its provider's; where that has none that can be
+        believed, we count."""
+        characters = written(body)
         self._body = body
-        self._usage = self._read_usage(body) or self._counted(len(body_text(body)))
+        self._usage = self._read_usage(body, answered=characters is not None)
+        if self._usage is None:
+            self._usage = self._counted(max(characters or 0, characters is not None))
+        return body if self.call.inputs else {**body, "usage": reported_usage(self._usage, body.get("usage"))}
+
+    def succeeded(self) -> None:
+        """The whole answer is here, and read."""
         self.slot.permit.succeeded()
 
-    def broke_off(self, whole: AnswerBuilder) -> None:
-        """Broken off: what was received is billed."""
-        body = whole.body()
+    def broke_off(self, whole: AnswerBuilder, usage: Mapping[str, Any] | None) -> None:
+        """Broken off: what was received is billed. usage: what it had told of it."""
+        body = {**whole.body(), "usage": usage}
         if whole.characters:
             # What a stream tells on its way is not yet all that it used.
-            usage = self._read_usage(body) if whole.finished else None
-            self._usage = usage or self._counted(whole.characters)
+            usage_so_far = self._read_usage(body, answered=True) if whole.finished else None
+            self._usage = usage_so_far or self._counted(whole.characters)
             silent = any((choice.get("message") or {}).keys() & {"audio", "images"} for choice in body["choices"])
             if not silent and "reasoning" not in (self._limits.abilities or ()):
                 # No token is shorter than a byte, no character longer than four. What is reasoned is not streamed
                 # everywhere, and what is heard or seen is no text.
                 self._written = 4 * whole.characters + UNREAD_TOKENS
 
-    def _read_usage(self, body: Mapping[str, Any]) -> Usage | None:
+    def _read_usage(self, body: Mapping[str, Any], *, answered: bool) -> Usage | None:
         choices = self.call.params.get("n")
         # A window holds one text, and a call of embeddings many.
         limits = NO_LIMITS if self.call.inputs else self._limits
-        usage, fault = read_usage(body, limits, choices if isinstance(choices, int) else 1)
+        usage, fault = read_usage(body, limits, choices if isinstance(choices, int) else 1, answered=answered)
         if fault:
             name = self.call.model
             self._observer.event(None, names.USAGE_DOUBTED, {names.MODEL: name, names.USAGE_FAULT: fault})

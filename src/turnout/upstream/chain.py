@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
-from turnout.attempt_errors import AttemptError, ContextTooLong, CutShort, MalformedReply
+from turnout.attempt_errors import AttemptError, ContextTooLong, CutShort, MalformedReply, NoAnswer
 from turnout.errors import NoRoomYet, ServedError
 from turnout.openai.answers import Body, is_content
 from turnout.openai.builder import AnswerBuilder
@@ -26,7 +26,8 @@ from turnout.redaction import Redactor
 from turnout.settings import Settings
 from turnout.settings.secrets import secrets_of
 from turnout.telemetry import names
-from turnout.upstream import retry_budget
+from turnout.upstream import answer_form, retry_budget
+from turnout.upstream.answer_form import ChunkForm
 from turnout.upstream.attempt import MAX_LINE, AttemptInProgress
 from turnout.upstream.backoff import pause
 from turnout.upstream.bulkhead import Bulkhead, CallSlot, Unavailable
@@ -67,7 +68,11 @@ class Chain:
 
     async def complete(self, request: UpstreamCall, trace: CallTrace) -> Body:
         """The first whole answer. Raises ServedError."""
-        return await self._whole(request, trace, self._provider.complete)
+
+        async def ask(call: ProviderCall) -> Body:
+            return answer_form.whole(await self._provider.complete(call))
+
+        return await self._whole(request, trace, ask)
 
     async def embed(self, request: UpstreamCall, trace: CallTrace) -> Body:
         """The first whole list of embeddings. Raises ServedError."""
@@ -84,7 +89,8 @@ class Chain:
                     try:
                         async with self._clock.timeout_at(attempt.answer_by(request.deadline)):
                             body = await ask(attempt.call)
-                        attempt.succeeded(body)
+                        body = attempt.read(body)
+                        attempt.succeeded()
                     except BaseException as error:
                         failures.add(attempt.failed(error), slot.candidate)
                     else:
@@ -102,24 +108,28 @@ class Chain:
             async for slot in slots:
                 with slot:
                     attempt = self._try(request, trace, slot, stream=True)
-                    whole = AnswerBuilder()
+                    whole, form = AnswerBuilder(), ChunkForm()
                     try:
                         async with aclosing(self._provider.stream(attempt.call)) as chunks:
-                            for chunk in await self._opening(chunks, attempt, request.deadline):
+                            for chunk in await self._opening(chunks, form, attempt, request.deadline):
                                 trace.serve(slot.candidate, attempt.call.progress.dropped)
                                 whole.add(chunk)
-                                yield chunk
-                            async for chunk in self._rest(chunks, attempt, request.stream_deadline):
+                                if chunk["choices"]:
+                                    yield chunk
+                            async for chunk in self._rest(chunks, form, attempt, request.stream_deadline):
                                 whole.add(chunk)
-                                yield chunk
+                                if chunk["choices"]:
+                                    yield chunk
                         if not whole.finished and not _ended_well(whole, attempt.call.progress):
                             raise MalformedReply("the stream ended before its finish")
+                        body = attempt.read({**whole.body(), "usage": form.usage})
                         # Without each finish it cannot be told from a part of an answer: never stored.
-                        trace.answer, trace.exact = whole.body(), whole.exact and whole.finished
-                        attempt.succeeded(trace.answer)
+                        trace.answer, trace.exact = body, whole.exact and whole.finished
+                        yield _usage_chunk(body)
+                        attempt.succeeded()
                     except BaseException as error:
                         # A caller that leaves arrives here as GeneratorExit or CancelledError, and goes on upwards.
-                        attempt.broke_off(whole)
+                        attempt.broke_off(whole, form.usage)
                         fault = attempt.failed(error)
                         if trace.serving is not None:
                             raise self._present(broken(fault)) from fault
@@ -222,24 +232,25 @@ class Chain:
         return True
 
     async def _opening(
-        self, chunks: AsyncGenerator[Body, None], attempt: AttemptInProgress, deadline: float
+        self, chunks: AsyncGenerator[Body, None], form: ChunkForm, attempt: AttemptInProgress, deadline: float
     ) -> list[Body]:
         """What comes up to the first content-bearing chunk, all at once when that is here."""
         held: list[Body] = []
         first_by = attempt.first_chunk_by(deadline)
         async with self._clock.timeout_at(first_by):
             async for chunk in chunks:
-                held.append(chunk)
-                if is_content(chunk):
+                held.append(form.read(chunk))
+                if is_content(held[-1]):
                     attempt.begun()
                     return held
                 if self._clock.monotonic() >= first_by:
                     # No timer fires where nothing is waited for.
                     raise TimeoutError
-        raise MalformedReply("the stream ended before any content")
+        ended_well = attempt.call.progress.ended
+        raise (NoAnswer if ended_well else MalformedReply)("the stream ended before any content")
 
     async def _rest(
-        self, chunks: AsyncGenerator[Body, None], attempt: AttemptInProgress, deadline: float
+        self, chunks: AsyncGenerator[Body, None], form: ChunkForm, attempt: AttemptInProgress, deadline: float
     ) -> AsyncGenerator[Body, None]:
         def limit() -> AbstractAsyncContextManager[Any]:
             return self._clock.timeout_at(attempt.next_chunk_by(deadline))
@@ -251,7 +262,7 @@ class Chain:
                 return
             if self._clock.monotonic() >= deadline:
                 raise CutShort("the stream did not end within its deadline")
-            yield chunk
+            yield form.read(chunk)
 
     def _try(self, request: UpstreamCall, trace: CallTrace, slot: CallSlot, *, stream: bool) -> AttemptInProgress:
         name = slot.candidate.model
@@ -294,6 +305,12 @@ class Chain:
             redactor=self._redactor,
             second_sample=request.second_sample,
         )
+
+
+def _usage_chunk(body: Body) -> Body:
+    """The last chunk of this answer's stream."""
+    frame: Body = {name: body[name] for name in ("id", "created", "model") if name in body}
+    return {**frame, "object": "chat.completion.chunk", "choices": [], "usage": body["usage"]}
 
 
 def _ended_well(whole: AnswerBuilder, progress: CallProgress) -> bool:

@@ -184,11 +184,11 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def json_or_none(body: str | bytes) -> Any:
+def json_or_none(body: Any) -> Any:
     """What a JSON text holds; None where it is no JSON."""
     try:
         return json.loads(body)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         return None
 
 

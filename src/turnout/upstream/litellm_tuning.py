@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -74,6 +76,49 @@ def tuned(litellm: Any) -> Tuned:
         return {"litellm_logging_obj": log, "litellm_call_id": "turnout"}
 
     return arguments
+
+
+def keeping_raw(answers: list[Any], tuning: dict[str, Any]) -> dict[str, Any]:
+    """Further arguments of this call, for litellm to put the provider's own answer into `answers`, as a text or as what
+    it holds. tuning: its arguments so far."""
+    log = tuning.get("litellm_logging_obj")
+    if log is None:
+        return {"logger_fn": lambda details: answers.append(details.get("original_response"))}
+    # litellm calls it with what the provider answered.
+    setattr(log, "post_call", lambda *_, original_response=None, **__: answers.append(original_response))  # noqa: B010
+    return {}
+
+
+# Where the provider's own answer to the call that is under way goes, of a class that shows it to no log.
+_ANSWERS: ContextVar[list[Any] | None] = ContextVar("turnout_raw_answers", default=None)
+_SHOW_NO_LOG = frozenset({"cohere", "cohere_chat"})
+
+
+@contextmanager
+def watching_http(litellm: Any, provider: str, answers: list[Any] | None) -> Iterator[None]:
+    """Puts what such a provider answers to a whole call into `answers`: litellm's own client for it is asked to show
+    what it receives."""
+    if answers is None or provider not in _SHOW_NO_LOG:
+        yield
+        return
+    from litellm.llms.custom_httpx.http_handler import get_async_httpx_client
+
+    # By the arguments of litellm's own call, which keeps one client for them.
+    kind = litellm.LlmProviders(provider)
+    client = get_async_httpx_client(llm_provider=kind, params={"ssl_verify": None}, shared_session=None).client
+    if _note_answer not in client.event_hooks["response"]:
+        hooks = client.event_hooks
+        client.event_hooks = {**hooks, "response": [*hooks["response"], _note_answer]}
+    token = _ANSWERS.set(answers)
+    try:
+        yield
+    finally:
+        _ANSWERS.reset(token)
+
+
+async def _note_answer(response: Any) -> None:
+    if (answers := _ANSWERS.get()) is not None:
+        answers.append(await response.aread())
 
 
 def listened(litellm: Any) -> bool:

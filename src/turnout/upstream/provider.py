@@ -15,6 +15,9 @@ from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.telemetry.trace_context import outgoing_headers
 from turnout.upstream import litellm_import, translate
+from turnout.upstream.failures import json_or_none
+from turnout.upstream.finishes import unknown_finishes
+from turnout.upstream.litellm_tuning import keeping_raw, watching_http
 from turnout.upstream.media import media_urls, refuse_media
 from turnout.upstream.parameters import ParameterBook
 from turnout.upstream.responses_models import as_chat
@@ -56,26 +59,32 @@ class LiteLLMProvider:
 
     async def complete(self, call: ProviderCall) -> Body:
         call.progress.sent = False
-        answer = await self._ask(as_chat(call), stream=False)
-        body = translate.completion(answer)
-        if not body["choices"]:
-            raise MalformedReply("the provider's answer has no choices")
-        return body
+        raw: list[Any] = []
+        answer = await self._ask(as_chat(call), stream=False, raw=raw)
+        return translate.completion(answer, unknown_finishes(json_or_none(raw[-1])) if raw else {})
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
         call.progress.sent = False
         parts = await self._ask(as_chat(call), stream=True)
-        watched = None
-        # Gemini's is None until its first read.
+        watched: StreamWatch | None = None
         if getattr(parts, "completion_stream", None) is not None:
             mend_cohere(parts.completion_stream)
             watched = parts.completion_stream = StreamWatch(parts.completion_stream)
+        elif (opened := getattr(parts, "make_call", None)) is not None:
+            # Gemini's is there from its first read on.
+            async def watching(**arguments: Any) -> StreamWatch:
+                nonlocal watched
+                watched = StreamWatch(await opened(**arguments))
+                return watched
+
+            parts.make_call = watching
         try:
             async for part in _translated(parts):
                 chunk = translate.chunk(part)
                 finished = any(choice["finish_reason"] for choice in chunk["choices"])
-                # litellm makes up a finish for a stream that was cut short; of Gemini's it never tells which it is.
-                if finished and watched is not None and getattr(parts, "received_finish_reason", "") is None:
+                # litellm makes up a finish for a stream that was cut short.
+                made_up = watched is not None and not watched.has_finish
+                if finished and made_up and getattr(parts, "received_finish_reason", "") is None:
                     raise MalformedReply("the stream ended before its finish")
                 if watched is not None:
                     for each in watched.mended(chunk):
@@ -107,7 +116,8 @@ class LiteLLMProvider:
             raise translate.attempt_error(error, call.params) from error
         return translate.embeddings(answer, len(call.inputs))
 
-    async def _ask(self, call: ProviderCall, *, stream: bool) -> Any:
+    async def _ask(self, call: ProviderCall, *, stream: bool, raw: list[Any] | None = None) -> Any:
+        """litellm's answer. raw: gets the provider's own, where litellm tells it."""
         await self.load()
         litellm = litellm_import.load_litellm()
         self._check_media(litellm, call)
@@ -116,9 +126,11 @@ class LiteLLMProvider:
         # Whoever has left already, or has no time, leaves here.
         await asyncio.sleep(0)
         tuning = litellm_import.tuning(self.deployments[call.model], messages, stream, call.progress)
+        if raw is not None:
+            tuning = {**tuning, **keeping_raw(raw, tuning)}
         # litellm does not tell when it has a connection, only when it is about to send; and that neither to others'
         # listeners nor for every provider.
-        call.progress.sent = not (tuning and self._tells_before_sending(litellm, call.model))
+        call.progress.sent = not ("litellm_logging_obj" in tuning and self._tells_before_sending(litellm, call.model))
         arguments: dict[str, Any] = {**self.arguments[call.model], **call.params}
         if stream:
             arguments["stream_options"] = {"include_usage": True}
@@ -128,16 +140,17 @@ class LiteLLMProvider:
             # Without it a plain install looks for litellm's optional MCP client and fails.
             arguments["_skip_mcp_handler"] = True
         try:
-            answer = await litellm.acompletion(
-                model=self.deployments[call.model],
-                messages=messages,
-                stream=stream,
-                timeout=_timeout(call),
-                max_retries=0,
-                num_retries=0,
-                **tuning,
-                **arguments,
-            )
+            with watching_http(litellm, self._providers.get(call.model, ""), raw):
+                answer = await litellm.acompletion(
+                    model=self.deployments[call.model],
+                    messages=messages,
+                    stream=stream,
+                    timeout=_timeout(call),
+                    max_retries=0,
+                    num_retries=0,
+                    **tuning,
+                    **arguments,
+                )
             call.progress.sent = True
             return answer
         except Exception as error:

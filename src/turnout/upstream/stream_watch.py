@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from turnout.attempt_errors import ProviderFailed
 from turnout.openai.answers import Body
 from turnout.upstream.cohere_events import bare_lines
-from turnout.upstream.direct.plain import FAILED, finish_reason
+from turnout.upstream.finishes import OPENAIS, reported_finishes
 
 
 class StreamWatch:
-    """The provider's own stream below litellm's, which replaces the real model's name by the one asked for, and of
-    several choices' finishes tells one, as the first choice's."""
+    """The provider's own stream below litellm's, which replaces the real model's name by the one asked for, of several
+    choices' finishes tells one, as the first choice's, and says `stop` for each that it does not know."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        parse = getattr(stream, "chunk_parser", None)
+        self._reads_events = callable(parse)
+        if callable(parse):
+            stream.chunk_parser = self._reading(parse)
         self._chunks = aiter(stream)
         self._model: str | None = None
         self._frame: Body = {}
-        # What each choice that was seen ended with.
-        self._finishes: dict[int, str | None] = {}
+        self._choices: set[int] = set()
+        # What the provider itself says that each choice ended with.
+        self._finishes: dict[int, str] = {}
+        self._sent: set[int] = set()
+
+    def _reading(self, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The class's own reading of an event, whose finish is read before."""
+
+        def read(chunk: Any) -> Any:
+            self._finishes |= reported_finishes(chunk)
+            return parse(chunk)
+
+        return read
 
     def __aiter__(self) -> StreamWatch:
         return self
@@ -29,21 +44,31 @@ class StreamWatch:
         chunk = await anext(self._chunks)
         model = getattr(chunk, "model", None)
         self._model = model if isinstance(model, str) else self._model
-        for choice in getattr(chunk, "choices", None) or ():
-            index, finish = getattr(choice, "index", None), getattr(choice, "finish_reason", None)
-            if isinstance(finish, str) and finish in FAILED:
-                # litellm would say `stop`.
-                raise ProviderFailed(f"the provider's answer ended with {finish!r}")
-            if isinstance(index, int):
-                self._finishes[index] = finish if isinstance(finish, str) else self._finishes.get(index)
+        choices = [
+            {name: getattr(choice, name, None) for name in ("index", "finish_reason")}
+            for choice in getattr(chunk, "choices", None) or ()
+        ]
+        self._choices |= {choice["index"] for choice in choices if isinstance(choice["index"], int)}
+        if not self._reads_events:
+            # Where litellm's class has read it, it may be a `stop` of litellm's own.
+            self._finishes |= reported_finishes({"choices": choices})
         return chunk
+
+    @property
+    def has_finish(self) -> bool:
+        """Whether the provider did: litellm makes one up."""
+        return bool(self._finishes)
 
     def mended(self, chunk: Body) -> list[Body]:
         """This chunk of litellm's as the provider meant it, and what belongs before it."""
         if self._model:
             chunk["model"] = self._model
         self._frame = chunk
-        if len(self._finishes) < 2:
+        if len(self._choices) < 2:
+            for choice in chunk["choices"]:
+                own, theirs = self._finishes.get(choice["index"]), choice["finish_reason"]
+                if own is not None and theirs and (theirs == "stop" or own not in OPENAIS):
+                    choice["finish_reason"] = own
             return [chunk]
         for choice in chunk["choices"]:
             choice["finish_reason"] = None
@@ -54,18 +79,11 @@ class StreamWatch:
         return []
 
     def finishing(self) -> Body | None:
-        """The chunk that tells how each of several choices ended, once; None for one choice, and where none did. Raises
-        ProviderFailed where one tells a failure."""
-        from litellm.litellm_core_utils.core_helpers import map_finish_reason
-
-        ended = {
-            index: finish_reason(finish, called=False, map_finish=map_finish_reason)
-            for index, finish in self._finishes.items()
-            if finish
-        }
-        if len(self._finishes) < 2 or not ended:
+        """The chunk that tells how each of several choices ended, once; None for one choice, and where none did."""
+        ended = {index: finish for index, finish in self._finishes.items() if index not in self._sent}
+        if len(self._choices) < 2 or not ended:
             return None
-        self._finishes = dict.fromkeys(self._finishes)
+        self._sent |= ended.keys()
         frame = {name: value for name, value in self._frame.items() if name != "usage"}
         choices: list[Body] = [
             {"index": index, "delta": {}, "finish_reason": finish} for index, finish in sorted(ended.items())
@@ -79,6 +97,4 @@ class StreamWatch:
 def mend_cohere(stream: Any) -> None:
     """Gives litellm's reader of Cohere's streams the lines that it can read."""
     if type(stream).__name__ == "CohereV2ModelResponseIterator":
-        from litellm.litellm_core_utils.core_helpers import map_finish_reason
-
-        stream.streaming_response = bare_lines(stream.streaming_response, map_finish_reason)
+        stream.streaming_response = bare_lines(stream.streaming_response)

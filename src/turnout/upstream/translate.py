@@ -16,14 +16,13 @@ from turnout.attempt_errors import (
     Misconfigured,
     NotConnected,
     NotSendable,
-    ProviderFailed,
     Unreadable,
     Unsupported,
 )
 from turnout.openai.answers import Body
 from turnout.openai.embeddings import decoded
 from turnout.upstream import failures
-from turnout.upstream.direct.plain import FAILED
+from turnout.upstream.finishes import unknown_finishes
 from turnout.upstream.parameters import named
 
 # litellm's class -> ours, where the status alone would mislead.
@@ -180,23 +179,31 @@ def _headers(error: Exception) -> Mapping[str, str]:
 _FRAME = ("id", "created", "model", "system_fingerprint", "service_tier")
 # litellm's own places in a message; what else stands there is the provider's.
 _LITELLMS = frozenset({"provider_specific_fields"})
+_SIGNATURES = "thought_signatures"
+# What stands beside an answer's choices in a place of its own, and how litellm's own names begin.
+_ELSEWHERE = frozenset({"choices", "object", "usage"})
+_OWN_NAMES = ("_", "vertex_ai_")
 
 
-def completion(answer: Any) -> Body:
-    """litellm's ModelResponse as a `chat.completion` object, without litellm's own additions. Raises ProviderFailed
-    where the provider's own finish tells a failure."""
+_NONE: Mapping[int, str] = {}
+
+
+def completion(answer: Any, unknown: Mapping[int, str] = _NONE) -> Body:
+    """litellm's ModelResponse as a `chat.completion` object, without litellm's own additions. unknown: by choice, what
+    the provider says that it ended with, for which litellm says `stop`. Raises ProviderFailed where the provider's own
+    finish tells a failure."""
     body = _frame(answer, "chat.completion")
-    for choice in answer.choices:
-        own = (getattr(choice, "provider_specific_fields", None) or {}).get("native_finish_reason")
-        if isinstance(own, str) and own in FAILED:
-            # litellm says `stop`.
-            raise ProviderFailed(f"the provider's answer ended with {own!r}")
+    native = [(getattr(choice, "provider_specific_fields", None) or {}) for choice in answer.choices]
+    own = {
+        choice.index: fields.get("native_finish_reason") for choice, fields in zip(answer.choices, native, strict=True)
+    }
+    unknown = {**unknown_finishes({"choices": [{"index": i, "finish_reason": w} for i, w in own.items()]}), **unknown}
     body["choices"] = [
         {
             "index": choice.index,
             "message": _without_index({"content": None, **_message_body(choice.message)}),
             "logprobs": _plain(getattr(choice, "logprobs", None)),
-            "finish_reason": choice.finish_reason,
+            "finish_reason": unknown.get(choice.index, choice.finish_reason),
         }
         for choice in answer.choices
     ]
@@ -255,8 +262,10 @@ def _chunk_choice(choice: Any) -> Body:
 
 def _frame(answer: Any, kind: str) -> Body:
     frame: Body = {"object": kind}
-    for name in _FRAME:
-        if (value := getattr(answer, name, None)) is not None:
+    # What else the provider told beside its choices, such as citations.
+    beside = {name: _plain(value) for name, value in (getattr(answer, "model_extra", None) or {}).items()}
+    for name, value in {**beside, **{name: getattr(answer, name, None) for name in _FRAME}}.items():
+        if value is not None and name not in _ELSEWHERE and not name.startswith(_OWN_NAMES):
             frame[name] = value
     return frame
 
@@ -266,9 +275,13 @@ def _message_body(message: Any) -> Body:
     for name, value in dict(message).items():
         if value is not None and name not in _LITELLMS:
             body[name] = _plain(value)
-    refusal = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
-    if refusal is not None:
-        body["refusal"] = refusal
+    # Where litellm puts the fields that it does not know.
+    for name, value in (getattr(message, "provider_specific_fields", None) or {}).items():
+        if name == _SIGNATURES:
+            # From here it gives them back to Gemini.
+            body["provider_specific_fields"] = {name: value}
+        elif value is not None:
+            body.setdefault(name, _plain(value))
     return body
 
 
@@ -277,6 +290,10 @@ def _without_index(message: Body) -> Body:
     if calls := message.get("tool_calls"):
         message["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in calls]
     return message
+
+
+# Perplexity's counts of what it bills beside the tokens.
+_BESIDE = ("citation_tokens", "num_search_queries")
 
 
 def _usage(answer: Any) -> Body | None:
@@ -293,6 +310,9 @@ def _usage(answer: Any) -> Body | None:
         details = _plain(getattr(usage, name, None))
         if details and (known := {key: value for key, value in details.items() if value is not None}):
             body[name] = known
+    for name in _BESIDE:
+        if count := getattr(usage, name, None):
+            body[name] = count
     # Anthropic's count of what its own tools did.
     if searches := getattr(getattr(usage, "server_tool_use", None), "web_search_requests", None):
         body["server_tool_use"] = {"web_search_requests": searches}

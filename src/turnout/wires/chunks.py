@@ -35,21 +35,16 @@ class ToolCallPiece:
 
 
 class ToolCallPieces:
-    """Tells the pieces of an answer's tool calls apart: a new index or a new id begins a new call."""
+    """Tells the pieces of an answer's tool calls apart, each of which has its own index."""
 
     def __init__(self) -> None:
         # By index: the number and the id of the call that its pieces belong to.
-        self._calls: dict[Any, tuple[int, str]] = {}
-        self._count = 0
+        self._calls: dict[int, tuple[int, str]] = {}
 
     def feed(self, calls: Iterable[Mapping[str, Any]] | None) -> Iterator[ToolCallPiece]:
         """The pieces of one delta's `tool_calls`."""
         for call in calls or ():
             function = call.get("function") or {}
-            index, name = call.get("index", 0), call.get("id") or ""
-            known = self._calls.get(index)
-            began = known is None or bool(name and known[1] and name != known[1])
-            if known is None or began:
-                known = self._calls[index] = (self._count, name)
-                self._count += 1
-            yield ToolCallPiece(known[0], known[1], function.get("name") or "", function.get("arguments") or "", began)
+            began = call["index"] not in self._calls
+            known = self._calls.setdefault(call["index"], (len(self._calls), call.get("id") or ""))
+            yield ToolCallPiece(*known, function.get("name") or "", function.get("arguments") or "", began)

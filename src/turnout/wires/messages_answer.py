@@ -43,11 +43,10 @@ def to_usage(usage: Mapping[str, Any] | None) -> Body:
     """Anthropic's count: the input without what was read from the prompt cache or written to it."""
     usage = usage or {}
     details = usage.get("prompt_tokens_details") or {}
-    read = details.get("cached_tokens") or 0
-    written = details.get("cache_creation_tokens") or usage.get("cache_creation_input_tokens") or 0
+    read, written = (details.get(f"{name}_tokens", 0) for name in ("cached", "cache_creation"))
     return {
-        "input_tokens": max(0, (usage.get("prompt_tokens") or 0) - read - written),
-        "output_tokens": usage.get("completion_tokens") or 0,
+        "input_tokens": max(0, usage.get("prompt_tokens", 0) - read - written),
+        "output_tokens": usage.get("completion_tokens", 0),
         "cache_read_input_tokens": read,
         "cache_creation_input_tokens": written,
     }

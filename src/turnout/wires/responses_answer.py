@@ -97,15 +97,14 @@ def _frame(answer: Mapping[str, Any], request: Mapping[str, Any], response_id: s
 def _usage(usage: Mapping[str, Any] | None) -> Body | None:
     if not usage:
         return None
-    prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
-    read = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    read = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
+    reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens", 0)
     counted = {
-        "input_tokens": prompt,
+        "input_tokens": usage["prompt_tokens"],
         "input_tokens_details": {"cached_tokens": read},
-        "output_tokens": completion,
+        "output_tokens": usage["completion_tokens"],
         "output_tokens_details": {"reasoning_tokens": reasoning},
-        "total_tokens": usage.get("total_tokens") or prompt + completion,
+        "total_tokens": usage["total_tokens"],
     }
     return {**counted, "turnout": usage["turnout"]} if "turnout" in usage else counted
 
@@ -125,6 +124,7 @@ class ResponseItems:
             yield from self._reasoning(text)
         if text := text_in(delta.get("content")):
             yield from self._text("output_text", "text", text)
+        yield from self._annotated(delta.get("annotations"))
         if text := text_in(delta.get("refusal")):
             yield from self._text("refusal", "refusal", text)
         for call in self._calls.feed(delta.get("tool_calls")):
@@ -191,6 +191,19 @@ class ResponseItems:
         self.output[-1]["content"][0][field] += text
         more: Body = {"logprobs": []} if kind == "output_text" else {}
         yield self._event(f"response.{kind}.delta", content_index=0, delta=text, **more)
+
+    def _annotated(self, annotations: Any) -> Iterator[Body]:
+        """What the open text names as its sources. In a chat each is told under its type's name, here beside it."""
+        if self._open != ("output_text", 0) or not isinstance(annotations, list):
+            return
+        known = self.output[-1]["content"][0]["annotations"]
+        for each in annotations:
+            if not isinstance(each, Mapping) or not isinstance(each.get("type"), str):
+                continue
+            fields = each.get(each["type"])
+            known.append({"type": each["type"], **fields} if isinstance(fields, Mapping) else dict(each))
+            place = {"content_index": 0, "annotation_index": len(known) - 1}
+            yield self._event("response.output_text.annotation.added", **place, annotation=known[-1])
 
     def _done(self, at: int, item: Body) -> Iterator[Body]:
         item["status"] = "completed"

@@ -79,10 +79,11 @@ _HEADERS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a caller sends to the chat endpoint."""
+    """What a caller sends to one of our paths."""
 
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    path: str = "/v1/chat/completions"
 
 
 def valid(rng: Random, model: str, text: str) -> dict[str, Any]:
@@ -117,5 +118,16 @@ def hostile(rng: Random, model: str) -> Request:
 
 
 def plain(rng: Random, model: str, label: str) -> Request:
-    """A request with nothing wrong with it, whose text tells the provider which reply to play."""
-    return Request(encode(valid(rng, model, label), rng))
+    """A request with nothing wrong with it, of any of our protocols, whose text tells the provider which reply to
+    play."""
+    body = valid(rng, model, label)
+    path = Random(label).choice((*["chat/completions"] * 3, "completions", "messages", "responses"))
+    asked = {
+        "chat/completions": {},
+        "completions": {"prompt": label},
+        "messages": {"max_tokens": 50, "messages": [{"role": "user", "content": label}]},
+        "responses": {"input": label},
+    }[path]
+    if asked:
+        body = {**{name: body[name] for name in ("model", "stream") if name in body}, **asked}
+    return Request(encode(body, rng), path=f"/v1/{path}")

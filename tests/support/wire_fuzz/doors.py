@@ -9,8 +9,6 @@ from typing import Any
 
 from tests.support.wire_fuzz.bodies import Request
 
-PATH = "/v1/chat/completions"
-
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -52,7 +50,7 @@ async def ask_asgi(app: Any, request: Request) -> Response:
         sent.append(message)
 
     scope = {
-        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"",
+        "type": "http", "method": "POST", "path": request.path, "raw_path": request.path.encode(), "query_string": b"",
         "root_path": "", "headers": headers, "state": {}, "http_version": "1.1", "scheme": "http",
     }  # fmt: skip
     await app(scope, receive, send)
@@ -67,9 +65,10 @@ async def ask_wsgi(app: Any, request: Request) -> Response:
 
 def _ask_wsgi(app: Any, request: Request) -> Response:
     environ = {
-        "REQUEST_METHOD": "POST", "PATH_INFO": PATH, "SCRIPT_NAME": "", "QUERY_STRING": "", "SERVER_NAME": "app",
-        "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.input": io.BytesIO(request.body),
-        "CONTENT_LENGTH": str(len(request.body)), "CONTENT_TYPE": "application/json",
+        "REQUEST_METHOD": "POST", "PATH_INFO": request.path, "SCRIPT_NAME": "", "QUERY_STRING": "",
+        "SERVER_NAME": "app", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.input": io.BytesIO(request.body), "CONTENT_LENGTH": str(len(request.body)),
+        "CONTENT_TYPE": "application/json",
     }  # fmt: skip
     for name, value in request.headers:
         key = name.upper().replace("-", "_")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -33,6 +33,33 @@ KEYS = (
     "reasoning_content", "refusal", "audio", "logprobs", "annotations", "images", "model", "object", "x", "",
 )  # fmt: skip
 _FINISHES = ("", "stop", "length", "tool_calls", "content_filter", "error", "network_error", "SAFETY", "x")
+_ODD_FINISHES = ("MALFORMED_FUNCTION_CALL", "OTHER", "server_error", "timeout", "TIMEOUT", "model_length")
+_CALL = {"id": "a", "index": 0, "type": "function", "function": {"name": "t0", "arguments": '{"a":'}}
+# Fields of a message on OpenAI's wire as some server sends them, or one might.
+_ODD_FIELDS: tuple[dict[str, Any], ...] = (
+    {"tool_calls": [{**_CALL, "function": {"name": "t0", "arguments": {"a": 1}}}]},
+    {"tool_calls": [_CALL, {**_CALL, "id": "b"}, {**_CALL, "function": {"arguments": "1}"}}]},
+    {"tool_calls": [{**_CALL, "id": 5, "index": "0", "function": None}]},
+    {"tool_calls": [{"index": 0, "custom": {"name": "t", "input": {"a": 1}}}]},
+    {"function_call": {"name": "t0", "arguments": [1]}},
+    {"thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "S"}]},
+    {"thinking_blocks": [None, {"type": 1, "thinking": 5}]},
+    {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]},
+    {"annotations": [{"type": "url_citation", "url_citation": {"url": "u"}}, {"type": "x", "x": 1}, 5]},
+    {"response_items": [{"type": "message", "content": [{"type": "output_text"}]}]},
+    {"refusal": ["no"], "mood": "a"},
+    {"audio": {"id": "a", "data": "QUJD", "transcript": 5}},
+)
+_ODD_USAGES: tuple[Any, ...] = (
+    {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+    {"prompt_tokens": "12", "completion_tokens": "3"},
+    {"input_tokens": 7, "output_tokens": 3, "cache_read_input_tokens": 2},
+    {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10, "reasoning_tokens": 90, "citation_tokens": 5},
+    {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": [1], "completion_tokens_details": "x"},
+    {"prompt_tokens": 7, "completion_tokens": {}, "total_tokens": 5, "prompt_tokens_details": {"cached_tokens": "x"}},
+    [],
+    "x",
+)
 _TOKENS = (Tokens(), Tokens(form="none"), Tokens(form="total_only", reasoning=3), Tokens(completion=10**17))
 _STATUSES = (200, 200, 200, 200, 200, 200, 201, 204, 302, 400, 401, 404, 418, 429, 500, 503, 529, 599)
 _RETRY = ("7", "inf", "-1", "9" * 400, "soon", "1e308", "Fri, 31 Dec 9999 23:59:59 GMT")
@@ -63,14 +90,22 @@ def good(received: Received) -> Sent:
 
 def fuzzed(rng: Random, received: Received) -> Sent:
     """A reply of this request's wire, perhaps with things wrong with it."""
+    # Of its own chance: the cases before it stay what they were.
+    more = Random(str(rng.getstate()[1][:4]))
     wire, answer = _wire(received), _answer(rng)
+    if more.random() < 0.3:
+        answer = replace(answer, extra=more.choice(_ODD_FIELDS))
+    if more.random() < 0.2:
+        answer = replace(answer, finish=more.choice(_ODD_FINISHES))
+    usage = more.choice(_ODD_USAGES) if wire is openai_wire and more.random() < 0.3 else None
     status = rng.choice(_STATUSES)
     if status >= 400 and rng.random() < 0.7:
         return _failure(rng, wire, status)
     if wire.streams(received):
-        pieces, kind = _stream(rng, wire, answer, received), "text/event-stream"
+        late = () if usage is None else (openai_wire.event({"choices": [], "usage": usage}),)
+        pieces, kind = _stream(rng, wire, answer, received, late), "text/event-stream"
     else:
-        tree: Any = wire.whole(answer, received)
+        tree: Any = wire.whole(answer, received) if usage is None else {**wire.whole(answer, received), "usage": usage}
         for _ in range(rng.choice((0, 0, 1, 1, 3))):
             tree = mutate(tree, rng, KEYS)
         pieces, kind = (_perhaps_damaged(encode(tree, rng), rng),), "application/json"
@@ -115,9 +150,10 @@ def _perhaps_damaged(content: bytes, rng: Random) -> bytes:
     return damage(content, rng) if rng.random() < 0.1 else content
 
 
-def _stream(rng: Random, wire: Any, answer: Answer, received: Received) -> tuple[bytes, ...]:
-    """The events of a stream, some of them changed, doubled, gone or out of order."""
-    events = [event for kind in wire.frames(answer, received) for event in kind]
+def _stream(rng: Random, wire: Any, answer: Answer, received: Received, late: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """The events of a stream, some of them changed, doubled, gone or out of order. late: before the last mark."""
+    words, finish, done = wire.frames(answer, received)
+    events = [*words, *finish, *late, *done]
     for _ in range(rng.choice((0, 0, 1, 1, 3))):
         if not events:
             break

@@ -203,7 +203,7 @@ class Fuzz:
             self.report.errors_500.append((number, response.body[:200].decode(errors="replace")))
         elif response.status > 500 and not ill and not (deadline and response.status == 504):
             self.report.blamed.append((number, f"{response.status} {response.body[:200].decode(errors='replace')}"))
-        if (problem := _ending_problem(response)) is not None:
+        if (problem := ending_problem(response)) is not None:
             self.report.endings.append((number, problem))
         for name in [] if ill else self.circuits.take(lane):
             self.report.circuits.append((number, name))
@@ -222,7 +222,12 @@ class Fuzz:
         self.report.leaks.append((number, f"more than {tasks} tasks: {self._tasks()}"))
 
 
-def _ending_problem(response: doors.Response) -> str | None:
+# What the last event of a whole answer is in the protocols whose events have a type, and what a failure's.
+_LAST = frozenset({"message_stop", "response.completed", "response.incomplete"})
+_FAILED = frozenset({"error", "response.failed"})
+
+
+def ending_problem(response: doors.Response) -> str | None:
     """What a client could not make sense of: JSON or events that are none, a stream without its end."""
     if not response.content_type.startswith("text/event-stream"):
         try:
@@ -230,12 +235,14 @@ def _ending_problem(response: doors.Response) -> str | None:
         except ValueError:
             return f"{response.status} with a body that is no JSON: {response.body[:100]!r}"
         return None if response.status == 200 or "error" in body else f"{response.status} without an error"
-    events = [event for event in response.body.split(b"\n\n") if event.startswith(b"data: ")]
+    events = [event.rpartition(b"data: ")[2] for event in response.body.split(b"\n\n") if b"data: " in event]
     try:
-        parsed = [json.loads(event[6:]) for event in events if event != b"data: [DONE]"]
+        parsed = [json.loads(event) for event in events if event != b"[DONE]"]
     except ValueError:
         return f"an event that is no JSON: {response.body[-200:]!r}"
-    done, failed = events[-1:] == [b"data: [DONE]"], any("error" in event for event in parsed)
+    typed = [event.get("type") for event in parsed if "type" in event]
+    done = events[-1:] == [b"[DONE]"] or not _LAST.isdisjoint(typed[-1:])
+    failed = any("error" in event for event in parsed) or not _FAILED.isdisjoint(typed)
     return None if done != failed else f"neither [DONE] nor an error at the end: {response.body[-200:]!r}"
 
 

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 from turnout.attempt_errors import AttemptError, MalformedReply
 from turnout.openai.answers import Body
+from turnout.openai.usage import merged_usage
 from turnout.upstream import translate
+from turnout.upstream.finishes import unknown_finishes
 
 
 class PartReader:
     """A class's own reading of its provider's events, as OpenAI's chunks."""
 
-    def __init__(self, iterator: Any, model: str, check: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, iterator: Any, model: str) -> None:
         self._parse = iterator.chunk_parser
         self._model = model
-        self._check = check
         self._frame: Body = {}
         self._usage: Body | None = None
         self._begun: set[int] = set()
         self._calling: set[int] = set()
 
     def read(self, data: Mapping[str, Any]) -> Body | None:
-        self._check(data)
+        unknown = unknown_finishes(data)
         try:
             part = self._parse(data)
             chunk, usage = _generic(part) if isinstance(part, dict) else _streamed(part)
@@ -33,7 +34,10 @@ class PartReader:
         except Exception as error:
             raise MalformedReply(f"an event of the stream cannot be read: {error_line(error)}") from error
         if usage:
-            self._usage = _merged(self._usage, usage)
+            self._usage = merged_usage(self._usage, usage)
+        for choice in chunk["choices"]:
+            if choice["finish_reason"]:
+                choice["finish_reason"] = unknown.get(choice["index"], choice["finish_reason"])
         return self._stable(chunk)
 
     def _stable(self, chunk: Body) -> Body | None:
@@ -88,15 +92,6 @@ def _generic(part: Mapping[str, Any]) -> tuple[Body, Body | None]:
     choice = {"index": 0, "delta": delta, "finish_reason": part.get("finish_reason") or None}
     usage = part.get("usage")
     return {"choices": [choice]}, {**usage} if usage else None
-
-
-def _merged(before: Body | None, usage: Body) -> Body:
-    """The later usage, with what only the earlier reported: Anthropic's prompt tokens come first, the answer's last."""
-    if before is None:
-        return usage
-    merged = {**before, **{name: value for name, value in usage.items() if value}}
-    merged["total_tokens"] = merged.get("prompt_tokens", 0) + merged.get("completion_tokens", 0)
-    return merged
 
 
 def error_line(error: Exception) -> str:

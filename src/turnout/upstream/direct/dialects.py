@@ -17,6 +17,7 @@ from turnout.upstream import translate
 from turnout.upstream.direct import plain
 from turnout.upstream.direct.class_reader import PartReader, error_line
 from turnout.upstream.direct.deployments import Deployment, NotDirectError
+from turnout.upstream.finishes import unknown_finishes
 from turnout.upstream.media import refuse_media
 
 Messages = Sequence[Mapping[str, Any]]
@@ -60,11 +61,8 @@ class PlainDialect:
     reads_json_mode = False
 
     def __init__(self, litellm: Any, target: Deployment) -> None:
-        from litellm.litellm_core_utils.core_helpers import map_finish_reason
-
         self.litellm = litellm
         self.target = target
-        self._map_finish = map_finish_reason
         self._known: dict[Any, Body] = {}
         self._litellm_params = {"api_base": target.api_base, "custom_llm_provider": target.provider}
         self._role_arguments = inspect.signature(
@@ -179,11 +177,11 @@ class PlainDialect:
 
     def completion(self, prepared: Prepared, data: Any, status: int, headers: Mapping[str, str], raw: bytes) -> Body:
         """The whole answer. Raises AttemptError."""
-        return plain.completion(data, self._map_finish)
+        return plain.completion(data)
 
     def reader(self, prepared: Prepared, headers: Mapping[str, str]) -> Reader:
         """What reads this request's stream."""
-        return plain.ChunkReader(self._map_finish)
+        return plain.ChunkReader()
 
 
 class ClassDialect(PlainDialect):
@@ -205,7 +203,7 @@ class ClassDialect(PlainDialect):
     def completion(self, prepared: Prepared, data: Any, status: int, headers: Mapping[str, str], raw: bytes) -> Body:
         import httpx
 
-        self.check_finish(data)
+        unknown = unknown_finishes(data)
         response = httpx.Response(status, headers={"content-type": "application/json"}, content=raw)
         model_response = self.litellm.ModelResponse()
         model_response.usage = self.litellm.Usage()
@@ -223,22 +221,15 @@ class ClassDialect(PlainDialect):
                 encoding=None,
                 json_mode=prepared.json_mode,
             )
-            body = translate.completion(answer)
+            body = translate.completion(answer, unknown)
         except AttemptError:
             raise
         except Exception as error:
             raise MalformedReply(f"the provider's answer cannot be read: {error_line(error)}") from error
-        if not body["choices"]:
-            raise MalformedReply("the provider's answer has no choices")
         return body
 
-    def check_finish(self, data: Any) -> None:
-        """Raises ProviderFailed where the provider's own finish tells a failure."""
-        if isinstance(data, Mapping):
-            plain.finish_reason(_own_finish(data), called=False, map_finish=self._map_finish)
-
     def reader(self, prepared: Prepared, headers: Mapping[str, str]) -> Reader:
-        return PartReader(self.iterator(prepared, headers), self.target.model, self.check_finish)
+        return PartReader(self.iterator(prepared, headers), self.target.model)
 
     def iterator(self, prepared: Prepared, headers: Mapping[str, str]) -> Any:
         """The class's own reader of events; its `chunk_parser` is what is used of it."""
@@ -282,11 +273,3 @@ def _media_urls(messages: Messages) -> list[str]:
         if "cache_control" in message:
             raise NotDirectError("a message carries cache_control")
     return urls
-
-
-def _own_finish(data: Mapping[str, Any]) -> str | None:
-    """The finish in Cohere's place; the others' failures are error bodies, not finishes."""
-    for holder in (data, data.get("delta")):
-        if isinstance(holder, Mapping) and isinstance(reason := holder.get("finish_reason"), str):
-            return reason if reason in plain.FAILED else None
-    return None

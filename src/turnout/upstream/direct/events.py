@@ -5,13 +5,13 @@ from __future__ import annotations
 import codecs
 from collections.abc import AsyncGenerator, AsyncIterable
 
-from turnout.attempt_errors import MalformedReply
+from turnout.attempt_errors import NoAnswer
 
 
 async def event_data(pieces: AsyncIterable[bytes], most: int) -> AsyncGenerator[bytes, None]:
     """The `data` of each event, its lines joined by newlines; comments, names and empty events are left out.
 
-    The last event counts without its blank line too. Raises MalformedReply for an event longer than `most` bytes.
+    The last event counts without its blank line too. Raises NoAnswer for an event longer than `most` bytes.
     """
     parts: list[bytes] = []  # of a line whose end is not here yet
     lines: list[bytes] = []  # of an event whose end is not here yet
@@ -35,7 +35,7 @@ async def event_data(pieces: AsyncIterable[bytes], most: int) -> AsyncGenerator[
         else:
             size += len(piece)
         if size > most:
-            raise MalformedReply(f"an event of the stream is longer than {most} bytes")
+            raise NoAnswer(f"an event of the stream is longer than {most} bytes")
     rest = b"".join(parts)
     if rest.startswith(b"data:"):
         lines.append(rest[5:].strip())

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from turnout.attempt_errors import AttemptTimeout, ConnectionFailed, MalformedReply, Misconfigured, NotConnected
+from turnout.attempt_errors import (
+    AttemptTimeout,
+    ConnectionFailed,
+    MalformedReply,
+    Misconfigured,
+    NoAnswer,
+    NotConnected,
+)
 from turnout.ports.runtime import CallProgress
 from turnout.telemetry.trace_context import outgoing_headers
 
@@ -166,13 +173,13 @@ def proxy_of(scheme: str, netloc: str, environ: Mapping[str, str]) -> str | None
 
 
 async def read_response(response: aiohttp.ClientResponse, most: int) -> bytes:
-    """The whole body, unpacked. Raises MalformedReply where it is longer than `most` bytes."""
+    """The whole body, unpacked. Raises NoAnswer where it is longer than `most` bytes."""
     pieces: list[bytes] = []
     size = 0
     async for piece in response.content.iter_any():
         size += len(piece)
         if size > most:
-            raise MalformedReply(f"the answer is longer than {most} bytes")
+            raise NoAnswer(f"the answer is longer than {most} bytes")
         pieces.append(piece)
     return b"".join(pieces)
 

@@ -177,14 +177,13 @@ class CohereDialect(ClassDialect):
     """Cohere's v2 chat. litellm's class misses the end of its streams on the wire as it is today."""
 
     def reader(self, prepared: Prepared, headers: Mapping[str, str]) -> Reader:
-        return _CohereReader(super().reader(prepared, headers), self._map_finish)
+        return _CohereReader(super().reader(prepared, headers))
 
 
 class _CohereReader:
-    def __init__(self, reader: Reader, map_finish: Any) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._map_finish = map_finish
         self.last = reader.last
 
     def read(self, data: Mapping[str, Any]) -> Body | None:
-        return self._reader.read(as_the_class_knows_it(data, self._map_finish))
+        return self._reader.read(as_the_class_knows_it(data))

@@ -90,10 +90,15 @@ class DirectCalls:
                 return
             reader = dialect.reader(prepared, response.headers)
             pieces = response.content.iter_any()
+            begun = False
             async for data in events(pieces, self._most, call.progress):
+                begun = True
                 if (part := reader.read(data)) is not None:
                     yield part
             await drain(pieces)
+            # A cut would have raised: where HTTP tells the end, the stream ended where its server ended it, with a mark
+            # or without. A proxy's page ends well too.
+            call.progress.ended = call.progress.ended or (begun and _is_framed(response))
             if (usage := reader.last()) is not None:
                 yield usage
 
@@ -143,6 +148,12 @@ async def events(
         if b'"error"' in data and (hidden := hidden_failure(event)) is not None:
             raise hidden
         yield event
+
+
+def _is_framed(response: aiohttp.ClientResponse) -> bool:
+    """Whether HTTP itself says where the body ends, and not only that the connection is closed."""
+    chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+    return chunked or "Content-Length" in response.headers
 
 
 async def drain(pieces: AsyncIterable[bytes]) -> None:

@@ -88,7 +88,10 @@ def _usage(data: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) -> Body 
     usage = data.get("usage")
     if not isinstance(usage, Mapping):
         return None
-    prompt = dict(usage.get("input_tokens_details") or {})
+    prompt, completion = (
+        dict(details) if isinstance(details := usage.get(f"{side}_tokens_details"), Mapping) else {}
+        for side in ("input", "output")
+    )
     searches = sum(item["type"] == "web_search_call" and _is_search(item) for item in items)
     if searches:
         prompt["web_search_requests"] = searches
@@ -97,7 +100,7 @@ def _usage(data: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) -> Body 
         "completion_tokens": usage.get("output_tokens"),
         "total_tokens": usage.get("total_tokens"),
         "prompt_tokens_details": prompt,
-        "completion_tokens_details": dict(usage.get("output_tokens_details") or {}),
+        "completion_tokens_details": completion,
     }
 
 

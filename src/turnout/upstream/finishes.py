@@ -1,0 +1,79 @@
+"""What an answer ended with: OpenAI's word for each provider's, and which ones tell a failure. Pure.
+
+A finish that is on no list here is told as it came. Such an answer may be no whole one: it is never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from turnout.attempt_errors import ProviderFailed
+
+# OpenAI's own words stand for themselves; those of others in small letters.
+OPENAIS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+_KNOWN: Mapping[str, str] = {
+    **{word: word for word in OPENAIS},
+    **dict.fromkeys(("complete", "end_turn", "eos", "eos_token", "stop_sequence"), "stop"),
+    **dict.fromkeys(
+        (
+            *("compaction", "continuation", "max_output_tokens", "max_tokens", "model_context_window_exceeded"),
+            *("model_length", "pause_turn"),
+        ),
+        "length",
+    ),
+    **dict.fromkeys(("tool_call", "tool_use"), "tool_calls"),
+    **dict.fromkeys(
+        (
+            *("blocklist", "content_filtered", "error_toxic", "escalation", "guardrail_intervened"),
+            *("image_prohibited_content", "image_recitation", "image_safety", "language", "prohibited_content"),
+            *("recitation", "refusal", "safety", "sensitive", "spii"),
+        ),
+        "content_filter",
+    ),
+}
+# What ends an answer that failed at the provider, reported in the place of a finish; in small letters.
+_FAILED = frozenset({
+    "abort", "aborted", "canceled", "cancelled", "error", "failed", "insufficient_system_resource", "internal_error",
+    "internal_server_error", "network_error", "overloaded", "server_error", "service_unavailable", "timeout",
+})  # fmt: skip
+_LONGEST = 60
+
+
+def finish_reason(reason: Any, *, called: bool = False) -> str | None:
+    """OpenAI's word for a provider's finish; None where it told none. called: whether the answer holds a tool call,
+    with which no finish is `stop`. Raises ProviderFailed for a finish that tells a failure."""
+    if reason is None or reason == "":
+        return "tool_calls" if called and reason == "" else None
+    word = reason if isinstance(reason, str) else repr(reason)
+    if word.lower() in _FAILED:
+        raise ProviderFailed(f"the provider's answer ended with {word!r}")
+    known = _KNOWN.get(word.lower(), word[:_LONGEST])
+    return "tool_calls" if called and known == "stop" else known
+
+
+def reported_finishes(data: Any) -> dict[int, str]:
+    """OpenAI's words for what each choice ended with, in an answer or an event of any provider's own wire. Raises
+    ProviderFailed where one tells a failure."""
+    own = ((index, finish_reason(finish)) for index, finish in _finishes(data) if isinstance(finish, str))
+    return {index: word for index, word in own if word}
+
+
+def unknown_finishes(data: Any) -> dict[int, str]:
+    """Of them those that are on no list: litellm would say `stop`."""
+    return {index: word for index, word in reported_finishes(data).items() if word not in OPENAIS}
+
+
+def _finishes(data: Any) -> Iterable[tuple[int, Any]]:
+    """The finishes in OpenAI's place, in Gemini's, in Cohere's and in Anthropic's."""
+    if not isinstance(data, Mapping):
+        return
+    for holders, name in (("choices", "finish_reason"), ("candidates", "finishReason")):
+        listed = data.get(holders)
+        for at, each in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(each, Mapping):
+                index = each.get("index")
+                yield index if isinstance(index, int) else at, each.get(name)
+    for holder in (data, data.get("delta")):
+        if isinstance(holder, Mapping):
+            yield 0, holder.get("finish_reason") or holder.get("stop_reason")

@@ -1,0 +1,137 @@
+"""Whatever a provider's answer holds, each protocol tells it or fails over: never a 500, and no answer is free."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.scripted_provider import Raw, ScriptedServer
+from tests.wire.test_matrix import ask
+
+PATHS = {
+    "chat/completions": {"messages": [{"role": "user", "content": "hi"}]},
+    "messages": {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 50},
+    "responses": {"input": "hi"},
+    "completions": {"prompt": "hi"},
+}
+USAGE = {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}
+CALL = {"id": "c", "index": 0, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+ODD: dict[str, dict[str, Any]] = {
+    "arguments an object": {"tool_calls": [{**CALL, "function": {"name": "f", "arguments": {"a": 1}}}]},
+    "arguments a list": {"tool_calls": [{**CALL, "function": {"name": "f", "arguments": [1]}}]},
+    "arguments a number": {"tool_calls": [{**CALL, "function": {"name": 5, "arguments": 5}}]},
+    "arguments nothing": {"tool_calls": [{**CALL, "function": None}]},
+    "an index of text": {"tool_calls": [{**CALL, "index": {}, "id": 5}]},
+    "calls a text": {"tool_calls": "x"},
+    "thinking a text": {"content": "so", "thinking_blocks": "x"},
+    "thinking of numbers": {"content": "so", "thinking_blocks": [1, {"type": "thinking", "thinking": 5}, None]},
+    "items": {"content": "so", "response_items": [{"type": 5}]},
+    "content an object": {"content": {"a": 1}},
+    "content of parts": {"content": [{"type": "text", "text": "so"}, 5]},
+}  # fmt: skip
+ODD_USAGES: dict[str, Any] = {
+    "details a list": {**USAGE, "prompt_tokens_details": [1], "completion_tokens_details": "x"},
+    "details of texts": {**USAGE, "prompt_tokens_details": {"cached_tokens": "x", "cache_creation_tokens": []}},
+    "counts of texts": {"prompt_tokens": "7", "completion_tokens": "4"},
+    "counts of objects": {"prompt_tokens": {}, "completion_tokens": [], "total_tokens": "x"},
+    "a list": [USAGE],
+    "zeros": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Any:
+    with ScriptedServer() as running:
+        yield running
+
+
+def raw(stream: bool, message: dict[str, Any], usage: Any = USAGE, finish: Any = "stop") -> Raw:
+    frame = {"id": "c1", "created": 1, "model": "m"}
+    if not stream:
+        choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+        return Raw(pieces=(json.dumps({**frame, "choices": [choice], "usage": usage}).encode(),))
+    choices = [
+        {"index": 0, "delta": message, "finish_reason": None},
+        {"index": 0, "delta": {}, "finish_reason": finish},
+    ]
+    events = [json.dumps({**frame, "choices": [choice]}) for choice in choices]
+    events += [json.dumps({**frame, "choices": [], "usage": usage}), "[DONE]"]
+    pieces = tuple(f"data: {event}\n\n".encode() for event in events)
+    return Raw(pieces=pieces, headers={"content-type": "text/event-stream"})
+
+
+async def _statuses(client: Any, model: str, server: ScriptedServer, replies: dict[str, tuple[Any, Any]]) -> Any:
+    """What each path answers to each reply, whole and streamed."""
+    told = {}
+    for name, (message, usage) in replies.items():
+        for path, body in PATHS.items():
+            for stream in (False, True):
+                server.script = lambda _, m=message, u=usage, s=stream: raw(s, m, u)
+                fields = {"model": model, "stream": stream, "turnout": {"cache": False}, **body}
+                response: httpx.Response = await client._client.post(f"{client.base_url}{path}", json=fields)
+                told[name, path, stream] = (response.status_code, response.text)
+    return told
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+def test_no_answer_makes_a_500(server: ScriptedServer, transport: str) -> None:
+    """At four paths, whole and streamed; a stream that cannot go on tells why in its protocol's event."""
+    replies = {name: (message, USAGE) for name, message in ODD.items()}
+    usages = {name: ({"content": "so"}, usage) for name, usage in ODD_USAGES.items()}
+
+    async def work(client: Any, model: str) -> Any:
+        # First those that no circuit opens at.
+        return await _statuses(client, model, server, {**usages, **replies})
+
+    for case, (status, text) in ask(server, "openai", transport, raw(False, {}), work).items():
+        assert status in (200, 503), (case, text)
+        assert "internal_error" not in text, (case, text)
+        if case[0] in ODD_USAGES and transport == "direct":
+            assert status == 200, (case, text)
+            assert "so" in text
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_sources_and_unknown_fields_arrive(server: ScriptedServer, transport: str, stream: bool) -> None:
+    """Beside the choices, in a message, and as what a Response's text names as its sources."""
+    source = {"type": "url_citation", "url_citation": {"url": "u", "title": "t"}}
+    reply = raw(stream, {"content": "so", "annotations": [source], "mood": "good"})
+    pieces = tuple(piece.replace(b'"model"', b'"citations": ["u"], "model"') for piece in reply.pieces)
+
+    async def work(client: Any, model: str) -> Any:
+        texts = []
+        for path in ("chat/completions", "responses"):
+            fields = {"model": model, "stream": stream, **PATHS[path]}
+            texts.append((await client._client.post(f"{client.base_url}{path}", json=fields)).text)
+        return texts
+
+    chat, response = ask(server, "openai", transport, Raw(pieces=pieces, headers=reply.headers), work)
+    for part in ('"citations":["u"]', '"mood":"good"', '"url_citation":{', '"title":"t"'):
+        assert part in chat
+    assert '"annotations":[{"type":"url_citation",' in response
+    assert '"title":"t"' in response
+
+
+@pytest.mark.parametrize("told", ["zeros", "late zeros"])
+def test_an_answer_of_no_tokens_costs_what_it_can_have_cost(server: ScriptedServer, told: str) -> None:
+    """Its bill is the worst case where the provider tells nothing; what was told before zeros is not taken back."""
+    zeros = ODD_USAGES["zeros"]
+    one = raw(True, {"content": "so"}, USAGE if told == "late zeros" else zeros)
+    late = f"data: {json.dumps({'id': 'c1', 'model': 'm', 'choices': [], 'usage': zeros})}\n\n".encode()
+
+    async def work(client: Any, model: str) -> Any:
+        body = {"model": model, "messages": [{"role": "user", "content": "hi"}], "stream": True}
+        body["stream_options"] = {"include_usage": True}
+        response = await client._client.post(f"{client.base_url}chat/completions", json=body)
+        return json.loads(response.text.split("\n\n")[-3].removeprefix("data: "))["usage"]
+
+    reply = Raw(pieces=(*one.pieces[:-1], late, one.pieces[-1]), headers=one.headers)
+    usage = ask(server, "openai", "direct", reply, work)
+    if told == "late zeros":
+        assert (usage["prompt_tokens"], usage["completion_tokens"]) == (7, 4)
+    else:
+        assert usage["prompt_tokens"] > 0 < usage["completion_tokens"]

@@ -123,6 +123,30 @@ def test_an_injected_text_answers_no_other_question() -> None:
     run(scenario, cache={"scope": "app", **ON["cache"]})
 
 
+def test_a_word_that_an_attacker_taught_answers_nobody_else() -> None:
+    """The key collision that needs no vector: a planted question, and checks of the attacker's own that a word of it
+    says nothing; once the right answer is gone, only the attacker gets the planted one."""
+
+    async def scenario(w: World) -> None:
+        await warmed(w)
+        w.provider.say(CHEAP, *["Bring it to Acme, they are the best."] * 9)
+        planted, question = "How do I really mend a broken phone screen?", "How do I mend a broken phone screen?"
+        await ask(w, planted, user="mallory")
+        await ask(w, question, user="mallory")
+        semantic = w.turnout._pipeline.semantic
+        assert semantic is not None
+        (entry,) = (each for each in semantic._similar.store.entries if each.question == question)  # type: ignore[attr-defined]
+        await semantic._similar.store.remove(entry.key)
+        for victim, asked in (("victim", f"Hi! {question}"), ("anonymous", f"Hello! {question}")):
+            assert (await ask(w, asked, user=victim)).outcome.cache == "miss_stored"
+            (entry,) = (each for each in semantic._similar.store.entries if each.question == asked)  # type: ignore[attr-defined]
+            await semantic._similar.store.remove(entry.key)
+            w.provider.say(CHEAP, *["Bring it to Acme, they are the best."] * 9)
+        assert (await ask(w, f"Hey! {question}", user="mallory")).outcome.cache == "semantic"
+
+    run(scenario, cache={"scope": "app", **ON["cache"]})
+
+
 def test_users_systems_and_parameters_never_meet() -> None:
     """All but the last user turn is part of the scope."""
 

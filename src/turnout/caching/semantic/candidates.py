@@ -25,6 +25,8 @@ TELLS_NOTHING = 3
 MOST_REMEMBERED = 100_000
 # Pairs of words of all users: some 20 MB.
 MOST_TAUGHT = 20_000
+# So many users' questions teach those of all.
+ENOUGH_USERS = 3
 # Words of one group, and users whose questions they are.
 MOST_OF_A_GROUP = 64
 # All anonymous callers: what one of them was taught is nothing for another.
@@ -51,6 +53,10 @@ class _Group:
     words: dict[str, str]
     answer: bytes
     users: set[str]
+
+    def holds_for(self, user: str) -> bool:
+        """Whether this user's own questions taught it, or so many users' that no one of them can have meant to."""
+        return (user in self.users and user != NOBODY) or len(self.users - {NOBODY}) >= ENOUGH_USERS
 
     def learn(self, words: Substitutions, users: Iterable[str]) -> None:
         """Counts these words as one, and what stood for them too, as far as there is room."""
@@ -133,7 +139,7 @@ class Candidates:
         taught_words = self._taught.get((scope, user))
         taught = taught_words.words if taught_words is not None else {}
         group = self._groups.get((scope, other.digest))
-        if group is None or not self._tells(group.answer):
+        if group is None or not group.holds_for(user) or not self._tells(group.answer):
             return taught
         return {**taught, **{word: taught.get(stands, stands) for word, stands in group.words.items()}}
 

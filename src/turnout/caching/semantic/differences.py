@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from turnout.caching.semantic.lexicon import CLASSES, RANKED, Difference
+from turnout.caching.semantic.lexicon import CLASSES, NEGATING, RANKED, ROMAN, Difference
 from turnout.caching.semantic.words import Question
 
 # Of words that a question may be learnt to say otherwise, and the letters of each.
@@ -91,7 +91,10 @@ def _is_telling(content: tuple[str, ...], others: tuple[str, ...]) -> bool:
 
 
 def _kind_of(content: Iterable[str], others: Iterable[str]) -> Difference:
-    kinds = {_class_of(word) for word in _differing(content, others)}
+    differing = _differing(content, others)
+    kinds = {_class_of(word) for word in differing}
+    if any(_is_opposite(word, differing) for word in differing):
+        kinds.add("negation")
     return next((kind for kind in RANKED if kind in kinds), "word")
 
 
@@ -101,7 +104,7 @@ def _differing(content: Iterable[str], others: Iterable[str]) -> set[str]:
 
 
 def _class_of(word: str) -> Difference:
-    if any(letter.isdigit() for letter in word):
+    if any(letter.isdigit() for letter in word) or word in ROMAN:
         return "number"
     known = CLASSES.get(word)
     if known is not None:
@@ -110,6 +113,13 @@ def _class_of(word: str) -> Difference:
         return "code"
     # A letter alone is a name: of a vitamin, a grade, a variable.
     return "name" if len(word) == 1 else "word"
+
+
+def _is_opposite(word: str, others: Container[str]) -> bool:
+    """Whether a beginning or an end of it turns another one round: unmarried, nonfat, harmless."""
+    if any(word.startswith(prefix) and word[len(prefix) :] in others for prefix in NEGATING):
+        return True
+    return word.endswith("less") and (word[:-4] in others or f"{word[:-4]}ful" in others)
 
 
 def _names_differ(one: Question, other: Question) -> bool:

@@ -31,6 +31,8 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _QUOTED = re.compile(r"`+([^`]*)`+")
 # What is code by its looks is compared to the letter: flags, calls, brackets, variables, paths.
 _CODE = re.compile(r"--?[A-Za-z][\w-]*$|.*[_(){}\[\]<>=$\\|&~^*#@/]")
+# After the end of a sentence alone: there it is nothing that is asked for.
+_SMILE = re.compile(r"(?<=[.?!])(?:\s+[:;]-?[)D])+\s*$")
 _EDGES = " \t\r\n-–—,.?;:…🙏👋🙂😊\ufe0f"
 
 
@@ -54,11 +56,12 @@ class Question:
 @lru_cache(maxsize=4096)
 def question_of(text: str) -> Question:
     """Reads the text, of at most LONGEST_TEXT characters."""
-    text = unicodedata.normalize("NFKC", text).replace("’", "'")
-    words = tuple(_spoken(_TOKEN.findall(_without_courtesy(text))))
+    text = _SMILE.sub("", unicodedata.normalize("NFKC", text).replace("’", "'"))
+    plain = _without_courtesy(text)
+    words = tuple(_spoken(_TOKEN.findall(plain)))
     content = tuple(_content(words))
     digest = hashlib.blake2b("\0".join(content).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return Question(words, content, _code(text), *_names(text), digest)
+    return Question(words, content, _code(text), *_names(text, plain), digest)
 
 
 def sketch(content: Iterable[str]) -> bytes:
@@ -141,22 +144,31 @@ def _is_telling(words: tuple[str, ...], place: int) -> bool:
     return not after or after[0] in AFTER_A or (place > 0 and words[place - 1] in BEFORE_A)
 
 
+def _beginning(chunks: list[str], bare: str) -> int:
+    """Which of them is the first of the bare text."""
+    first = bare.partition(" ")[0]
+    return next((place for place, chunk in enumerate(chunks) if _bare_end(chunk.casefold()).lstrip(_EDGES) == first), 0)
+
+
 def _code(text: str) -> tuple[str, ...]:
     chunks = (_bare_end(chunk) for chunk in text.split())
     return (*_QUOTED.findall(text), *(chunk for chunk in chunks if _CODE.match(chunk)))
 
 
-def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The words with and without a capital, but for those that begin a sentence. A text all in capitals, without any,
-    or with one at each word tells neither."""
+def _names(text: str, bare: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The words with and without a capital, but for those that begin a sentence or the bare text, which is without
+    courtesy. A text all in capitals, without any, or with one at each word tells neither."""
     names: set[str] = set()
     plain: set[str] = set()
+    chunks = text.split()
+    start = _beginning(chunks, bare)
     begins = True
-    for chunk in text.split():
+    for place, chunk in enumerate(chunks):
+        begins = begins or place == start
         word = chunk.strip("\"'()“”.,?;:!…")
         if word[:1].isalpha() and not begins and word != "I" and not word.startswith("I'"):
             (names if word[0].isupper() else plain).add(word.casefold())
         begins = chunk[-1] in ".?!:"
     cased = bool(names) and bool(plain)
-    lower = bool(plain) and not names and text[:1].isupper()
+    lower = bool(plain) and not names and chunks[start].strip("\"'(“")[:1].isupper()
     return (frozenset(names), frozenset(plain)) if cased or lower else (frozenset(), frozenset())

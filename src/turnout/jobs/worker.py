@@ -111,7 +111,8 @@ class JobWorker:
 
     def wake(self) -> None:
         """Lets it look for a job now."""
-        if self._loops and self._pid == os.getpid():
+        # One that ends makes room, and looks itself.
+        if self._loops and self._pid == os.getpid() and len(self._tasks) < self.at_once:
             self._woken.set()
 
     async def stop(self, drain_s: float) -> None:

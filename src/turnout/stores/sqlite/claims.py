@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
 from turnout.ports.jobs import MAX_DELIVERIES, Job, JobEnd, job_from
-from turnout.stores.sqlite.steps import add_event, end, next_turn, number, open_lane, set_number
+from turnout.stores.sqlite.steps import TURN, add_event, end, open_lane, take_turn
 
 # The part of the average that the last run counts for.
 RUN_WEIGHT = 0.1
@@ -34,7 +34,8 @@ def claim(
     places = ", ".join("?" * len(kinds))
     while True:
         lane = db.execute(
-            f"SELECT * FROM lanes WHERE not_before <= ? AND kind IN ({places}) ORDER BY priority DESC, turn LIMIT 1",
+            "SELECT * FROM lanes INDEXED BY lanes_next"
+            f" WHERE not_before <= ? AND kind IN ({places}) ORDER BY priority DESC, turn LIMIT 1",
             (now, *kinds),
         ).fetchone()
         if lane is None:
@@ -53,7 +54,8 @@ def _next_in(db: sqlite3.Connection, now: float, lane: sqlite3.Row) -> sqlite3.R
     ).fetchone()
     if row is not None:
         # All lanes of this user have had their turn: endpoints are no way to more of them.
-        db.execute("UPDATE lanes SET turn = ? WHERE priority = ? AND user = ?", (next_turn(db), *key[:2]))
+        take_turn(db)
+        db.execute(f"UPDATE lanes SET turn = {TURN} WHERE priority = ? AND user = ?", key[:2])
         return row
     earliest = db.execute(f"SELECT min(not_before) FROM jobs WHERE {here}", key).fetchone()[0]
     lane_is = "priority = ? AND user = ? AND endpoint = ? AND kind = ?"
@@ -65,14 +67,13 @@ def _next_in(db: sqlite3.Connection, now: float, lane: sqlite3.Row) -> sqlite3.R
 
 
 def _begin(db: sqlite3.Connection, now: float, row: sqlite3.Row, lease_s: float) -> Job:
-    token = secrets.token_hex(8)
+    begun = {"status": "running", "started": now, "token": secrets.token_hex(8), "deliveries": row["deliveries"] + 1}
     db.execute(
-        "UPDATE jobs SET status = 'running', started = ?, token = ?, lease = ?, deliveries = deliveries + 1"
-        " WHERE id = ?",
-        (now, token, now + lease_s, row["id"]),
+        "UPDATE jobs SET status = ?, started = ?, token = ?, deliveries = ?, lease = ? WHERE id = ?",
+        (*begun.values(), now + lease_s, row["id"]),
     )
-    add_event(db, row["id"], "status", {"status": "running", "attempt": row["deliveries"] + 1})
-    return job_from(dict(db.execute("SELECT * FROM jobs WHERE id = ?", (row["id"],)).fetchone()))
+    add_event(db, row["id"], "status", {"status": "running", "attempt": begun["deliveries"]})
+    return job_from({**dict(row), **begun})
 
 
 def take_back(db: sqlite3.Connection, now: float) -> None:
@@ -130,8 +131,11 @@ def finish(db: sqlite3.Connection, now: float, job_id: str, token: str, ending: 
         return False
     job = job_from(dict(row))
     end(db, now, job, ending.status, ttl_s, result=ending.result, head=ending.head, error=ending.error)
-    average, run_s = number(db, "run_s"), now - (job.started or now)
-    set_number(db, "run_s", run_s if not average else average + RUN_WEIGHT * (run_s - average))
+    db.execute(
+        "INSERT INTO numbers VALUES ('run_s', ?) ON CONFLICT (name) DO UPDATE"
+        " SET value = iif(value = 0, excluded.value, value + ? * (excluded.value - value))",
+        (now - (job.started or now), RUN_WEIGHT),
+    )
     return True
 
 

@@ -160,6 +160,10 @@ def _commit(connection: sqlite3.Connection, steps: list[Step]) -> list[Any]:
     results: list[Any] = []
     connection.execute("BEGIN IMMEDIATE")
     try:
+        if len(steps) == 1:
+            results.append(steps[0](connection))
+            connection.execute("COMMIT")
+            return results
         for step in steps:
             connection.execute("SAVEPOINT step")
             try:

@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS jobs (
   hook_tries INTEGER NOT NULL DEFAULT 0, hook_at REAL NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (priority, user, endpoint, kind, seq) WHERE status = 'queued';
+CREATE INDEX IF NOT EXISTS jobs_oldest ON jobs (created) WHERE status = 'queued';
 CREATE INDEX IF NOT EXISTS jobs_running ON jobs (lease) WHERE status = 'running';
 CREATE INDEX IF NOT EXISTS jobs_hooks ON jobs (hook_at) WHERE hook = 'pending';
 CREATE INDEX IF NOT EXISTS jobs_expiring ON jobs (expires) WHERE expires IS NOT NULL;
@@ -21,6 +22,7 @@ CREATE TABLE IF NOT EXISTS lanes (
   priority INTEGER, user TEXT, endpoint TEXT, kind TEXT, turn INTEGER NOT NULL, not_before REAL NOT NULL DEFAULT 0,
   PRIMARY KEY (priority, user, endpoint, kind)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS lanes_next ON lanes (priority DESC, turn);
 CREATE TABLE IF NOT EXISTS events (
   job TEXT, number INTEGER, kind TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (job, number)
 ) WITHOUT ROWID;

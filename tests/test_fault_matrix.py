@@ -15,7 +15,13 @@ def test_a_fault_of_redis_costs_no_wrong_answer_and_no_money(fault: str) -> None
     assert row.answered > row.asked / 4
 
 
-@pytest.mark.parametrize("fault", ["a provider hangs", "a provider sends garbage"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *("a provider hangs", "a provider sends garbage"),
+        *("a provider is cut off, other protocols", "a provider drips, other protocols"),
+    ],
+)
 def test_a_fault_of_a_provider_is_answered_by_the_next(fault: str) -> None:
     """And what the sick one cost is within the budgets."""
     row, wrong = provider_faults.measure(fault)

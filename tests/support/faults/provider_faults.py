@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.support.faults.load import BUDGET_USD, CALL_USD, TOKENS, Load, reserved_usd
 from tests.support.faults.row import Row
+from tests.support.faults.wire_load import WireLoad
 from tests.support.scripted_provider import Answer, Failure, Received, Reply, ScriptedServer, Tokens
 from turnout import Turnout
 from turnout.testing import FixedScorer
@@ -15,7 +16,7 @@ from turnout.testing import FixedScorer
 BEFORE_S, DURING_S, AFTER_S = 1.0, 2.0, 3.0
 RESET_S = 1.0
 
-FAULTS: dict[str, dict[str, Any]] = {
+SICK: dict[str, dict[str, Any]] = {
     "a provider hangs": {"fault": "hang"},
     "a provider drips": {"fault": "drip"},
     "a provider is cut off": {"fault": "cut"},
@@ -23,6 +24,8 @@ FAULTS: dict[str, dict[str, Any]] = {
     "a provider's 429 storm": {"kind": "rate_limited"},
     "a provider starts slowly": {"delay_s": 1.5},
 }
+OTHERS = ", other protocols"
+FAULTS = {**SICK, **{name + OTHERS: fault for name, fault in SICK.items()}}
 
 
 class Scripted:
@@ -54,10 +57,12 @@ def settings(origin: str) -> dict[str, Any]:
     price = CALL_USD / TOKENS * 1e6
     names = ["openai/first", "openai/second", "openai/unused"]
     model = {"input_usd_per_million": 0, "output_usd_per_million": price, "max_output_tokens": TOKENS, "timeout_s": 0.5}
+    model |= {"first_token_timeout_s": 0.5, "chunk_timeout_s": 0.5}
     return {
         "tiers": {"cheap": {"models": names[:2]}, "expensive": {"models": names[2:]}},
         "models": {name: {**model, "params": {"api_base": f"{origin}/v1"}} for name in names},
         "routing": {"threshold": 1.0},
+        "identity": {"user_header": "x-user-id"},
         "budgets": {"per_user": f"{BUDGET_USD}/30d"},
         "breaker": {"reset_s": RESET_S},
         "retry": {"attempts": 1, "deadline_s": 10.0},
@@ -70,7 +75,7 @@ async def run(fault: str) -> tuple[Row, list[str]]:
     with ScriptedServer() as server:
         server.script = script
         async with Turnout(settings(server.origin), scorer=FixedScorer(0.1)) as turnout:
-            load = Load([turnout])
+            load = WireLoad(turnout) if fault.endswith(OTHERS) else Load([turnout])
             await load.run(BEFORE_S)
             script.lasts = True
             await load.run(DURING_S)
@@ -78,6 +83,8 @@ async def run(fault: str) -> tuple[Row, list[str]]:
             await load.run(AFTER_S)
             await load.finish()
             held = await reserved_usd(turnout, load.users)
+            if isinstance(load, WireLoad):
+                await load.close()
     overspent = script.overspent_usd
     return load.row(fault, ended=ended, overspent_usd=overspent, reserved_usd=held, heals_within_s=2.0), load.wrong
 

@@ -123,6 +123,31 @@ def test_an_injected_text_answers_no_other_question() -> None:
     run(scenario, cache={"scope": "app", **ON["cache"]})
 
 
+def test_a_semantic_hit_near_the_end_renews_the_answer_that_it_got() -> None:
+    """Of the question that it was stored for; what outlives its end is a hit for all its rewordings."""
+
+    async def scenario(w: World) -> None:
+        await warmed(w)
+        question, texts = "How do I mend a torn sail?", [f"{hi} How do I mend a torn sail?" for hi in ("Hi!", "Hey!")]
+        w.provider.say(CHEAP, "old", "new")
+        await ask(w, question)
+        await w.clock.advance(1000)
+        calls = w.provider.calls.total()
+        assert (await ask(w, texts[0])).text == "old"
+        assert w.provider.calls.total() == calls
+        await w.clock.advance(1000)
+        assert (await ask(w, texts[0])).text == "old"
+        assert w.provider.calls.total() == calls + 1
+        assert w.provider.seen[-1].messages[-1]["content"] == question
+        await w.clock.advance(1700)
+        for text, cache in ((question, "hit"), (texts[0], "semantic"), (texts[1], "semantic")):
+            answered = await ask(w, text)
+            assert (answered.text, answered.outcome.cache) == ("new", cache)
+        assert w.provider.calls.total() == calls + 1
+
+    run(scenario, cache={"ttl_s": 3600, "refresh_ahead": 0.5, **ON["cache"]})
+
+
 def test_a_word_that_an_attacker_taught_answers_nobody_else() -> None:
     """The key collision that needs no vector: a planted question, and checks of the attacker's own that a word of it
     says nothing; once the right answer is gone, only the attacker gets the planted one."""

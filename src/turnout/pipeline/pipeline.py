@@ -74,7 +74,9 @@ class Pipeline:
         # Imported here: most apps have no semantic cache.
         from turnout.pipeline.semantic import SemanticAnswers
 
-        return SemanticAnswers(self._collaborators, similar, self._admission, self._leader, self._reservations)
+        return SemanticAnswers(
+            self._collaborators, similar, self._admission, self._leader, self._reservations, self._refresher
+        )
 
     async def complete(self, request: ChatRequest, context: RequestContext) -> Completion:
         """The whole answer. Raises ServedError."""

@@ -20,6 +20,7 @@ from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Call, Collaborators
 from turnout.pipeline.leader import Leader, key_tag
 from turnout.pipeline.outcomes import ReadyAnswer, cached_answer, tell_side_calls
+from turnout.pipeline.refresher import Refresher
 from turnout.pipeline.reservation import Reservations
 from turnout.ports.admission import Settlement, Stored
 from turnout.settings import Settings
@@ -64,9 +65,12 @@ class SemanticAnswers:
         admission: Admission,
         leader: Leader,
         reservations: Reservations,
+        refresher: Refresher | None,
     ) -> None:
         self._settings = collaborators.settings
+        self._answer_keys = collaborators.keys
         self._keys = collaborators.keys.of_vectors(similar.vectors)
+        self._refresher = refresher
         self._clock = collaborators.clock
         self._gate = collaborators.gate
         self._prices = collaborators.prices
@@ -104,9 +108,22 @@ class SemanticAnswers:
         settlement = Settlement(key=call.key, lease=call.reservation.lease)
         await self._admission.settle(settlement, call.token)
         self._similar.note_served(call.context.request_id, candidate, call.context.caller.user_key)
+        self._renew(call, candidate, ready)
         if checked:
             self._learning.start(self._check(call, candidate, ready.answer))
         return ready
+
+    def _renew(self, call: Call, candidate: SimilarCandidate, ready: ReadyAnswer) -> None:
+        """Begins to renew what was served, of the question that it was stored for, where it is old enough."""
+        if self._refresher is None or ready.age_s is None or ready.age_s <= self._refresher.after_s:
+            return
+        last = {**call.request.messages[-1], "content": candidate.entry.question}
+        request = replace(call.request, messages=(*call.request.messages[:-1], last))
+        tag = key_tag(request, call.selection, call.context)
+        key = self._answer_keys.key(request, model=call.selection.name, tag=tag, user=call.context.caller.user)
+        # Another where it was asked in another form, as a list of parts: it expires as any other.
+        if key == candidate.entry.key:
+            self._refresher.consider(replace(call, request=request, key=key, question=None), ready.age_s)
 
     def _start_learning(self, call: Call, answer: StoredAnswer) -> None:
         # Of a call that looked nothing up, such as a renewal, it is read only now.

@@ -1,4 +1,4 @@
-"""Over 1,000 pairs of alike questions in ten classes, written for these tests: of each pair the two want two answers."""
+"""Over 1,000 pairs of alike questions in ten classes, written for these tests: the two of each want two answers."""
 
 from __future__ import annotations
 

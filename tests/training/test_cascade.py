@@ -20,7 +20,8 @@ from turnout.routing.artifact import Artifact
 from turnout.routing.scorer import FileScorer, load_scorer
 from turnout.training.cascade import price_ratio, train_cascade
 from turnout.training.cascade_curves import MARGIN, cost_figures, paired_added, safe_rows
-from turnout.training.verifier_fit import SHARES
+from turnout.training.estimators import fit_view
+from turnout.training.verifier_fit import SHARES, UNREAD, learnt_gain
 
 
 def test_answers_that_tell_are_worth_more_than_the_question() -> None:
@@ -34,6 +35,25 @@ def test_answers_that_tell_are_worth_more_than_the_question() -> None:
     gain = cascade.fitted.scorer.score(query).expected_gain
     assert verifier.verify(query, gain, answer(20, 22, right=True), threshold).accepted
     assert not verifier.verify(query, gain, answer(20, 22, right=False), threshold).accepted
+
+
+def test_the_expensive_answer_that_is_not_read_counts_half() -> None:
+    """The mean gain stays; two rows of equal cheap quality differ by half of what their expensive ones do."""
+    logs = Logs.from_rows([{**row, "expensive_quality": 0.2 * (at % 2)} for at, row in enumerate(rows(40))])
+    learnt = learnt_gain(logs)
+    assert learnt.mean() == pytest.approx(logs.gain.mean())
+    apart = np.subtract.outer(learnt + logs.cheap, learnt + logs.cheap)
+    assert apart == pytest.approx(UNREAD * np.subtract.outer(logs.expensive, logs.expensive))
+
+
+def test_a_seldom_sign_weighs_as_much_as_a_common_one() -> None:
+    """For answers: by ranks alone, what one row in twenty shows is shrunk away beside what half of them show."""
+    seldom = (np.arange(200) % 20 == 0).astype(float)[:, None]
+    apart = []
+    for name in ("ranks", "answer_ranks"):
+        view = fit_view(name, seldom, seldom[:, 0], 100.0, 0)
+        apart.append(float(np.ptp(view.predict(seldom))))
+    assert apart[1] > 2 * apart[0] > 0
 
 
 def test_answers_that_tell_nothing_are_refused() -> None:

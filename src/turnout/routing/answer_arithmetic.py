@@ -1,4 +1,4 @@
-"""The numbers of an answer: which of its `a op b = c` hold, what it uses of the question's numbers, what it ends with.
+"""The numbers of an answer: which of its `a op b = c` hold, where its numbers come from, what it ends with.
 
 Pure and bounded: each pattern is linear in the text, and at most MOST_EQUATIONS of it are reckoned.
 """
@@ -6,13 +6,17 @@ Pure and bounded: each pattern is linear in the text, and at most MOST_EQUATIONS
 from __future__ import annotations
 
 import math
+import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 # Equations that are reckoned: an answer of 3,000 characters holds some 40.
 MOST_EQUATIONS = 64
 # Of the greater of 1 and the value: rounded to cents, or to one decimal, is still right.
 TOLERANCE = 0.006
+# Numbers of a question that are looked for: more are a table.
+MOST_GIVEN = 64
 
 NAMES = (
     "numbers", "distinct numbers", "numbers of the question", "numbers of the question that are used",
@@ -21,44 +25,169 @@ NAMES = (
     "final number is one of the question", "final number stood before", "final number against the question's largest",
     "final number is round", "equations", "right equations", "wrong equations", "share of right equations",
     "final number is a result", "last result is the final number", "share of results used later",
-    "share of results that stood twice",
+    "share of results that stood twice", "operands from nowhere", "share of operands from nowhere",
+    "results that are not whole", "results below 0", "approximations", "equations for each number of the question",
+    "share of the question's numbers reckoned with", "not whole where a count is asked", "words after the final number",
+    "breaks off in a calculation",
 )  # fmt: skip
 
-_DIGITS = rb"\d[\d,]{0,14}(?:\.\d{1,9})?"
-_NUMBER = re.compile(_DIGITS)
-_OPERATOR = rb"(?:\\times|\\div|\\cdot|\xc3\x97|\xc3\xb7|\xe2\x88\x92|[-+*/x])"
-# A unit of one word, a currency, or the sign of a calculation may stand beside a number.
-_TERM = rb"[$(]{0,2}" + _DIGITS + rb"%?\)?(?: [a-z]{1,12})?"
+_DIGITS = rb"\d[\d,]{0,14}(?:\.\d{1,17})?|\.\d{1,17}"
+NUMBER = re.compile(rb"\d[\d,]{0,14}(?:\.\d{1,17})?")
+_OPERATOR = rb"[-+*/x]"
+# A unit of one word, a currency, a percent sign, or brackets may stand beside a number.
+_UNIT = rb"%?\){0,2}(?: (?!x )[a-z]{1,12}\){0,2}){0,3}"
+_TERM = rb"[$(]{0,3}-?\$?(?:" + _DIGITS + rb")" + _UNIT
+_NEXT = rb"(?: ?" + _OPERATOR + rb" ?" + _TERM + rb")"
+# The first character stands first, so that it is looked for at once; then what may not stand before it: the middle of a
+# number, or an unknown (y - 2 + 3 = 5). The right side may be the next equation's left.
+_FIRST = rb"(?:(?<=\d)[\d,]{0,14}(?:\.\d{1,17})?|(?<=[$(.\-])[$(]{0,2}-?\$?(?:" + _DIGITS + rb"))" + _UNIT
 _EQUATION = re.compile(
-    rb"(" + _TERM + rb"(?: ?" + _OPERATOR + rb" ?" + _TERM + rb"){1,8}) ?= ?"
-    rb"(?:<<[^>=\n]{1,60}=)?[$ ]{0,2}(-?" + _DIGITS + rb")"
+    rb"([\d$(.\-](?<![\w.,].)(?<![-+*/] .)(?<![-+*/(].)" + _FIRST + _NEXT + rb"{1,15}) ?[=~] ?"
+    rb"(?:<<[^>=\n]{1,60}=)?(?= ?(" + _TERM + _NEXT + rb"{0,8})(?!\d|[.,]\d|[a-z(^_]))"
 )  # fmt: skip
-_TOKEN = re.compile(rb"(" + _DIGITS + rb")(%?)|(" + _OPERATOR + rb")(?![a-z])")
-_PLUS, _MINUS, _DIVIDES = (b"+",), (b"-", b"\xe2\x88\x92"), (b"/", b"\\div", b"\xc3\xb7")
+_TOKEN = re.compile(rb"(" + _DIGITS + rb")(%?)|([-+*/x])(?![a-z])|([()])")
+# What is written otherwise is read as the same: operators beyond ASCII, LaTeX, remarks in brackets.
+_OTHERWISE = (
+    (b"\xc3\x97", b"*"), (b"\xc3\xb7", b"/"), (b"\xe2\x88\x92", b"-"), (b"\xe2\x89\x88", b"~"), (b"\\times", b"*"),
+    (b"\\cdot", b"*"), (b"\\div", b"/"), (b"\\approx", b"~"), (b"\\left", b""), (b"\\right", b""), (b"\\", b""),
+)  # fmt: skip
+_FRACTION = re.compile(rb"\\[dt]?frac\{([^{}]{1,40})\}\{([^{}]{1,40})\}")
+_RATE = re.compile(rb"/[a-z]{2,12}")
+_NAMED = re.compile(rb"\\(?:text|mathrm|mbox)\{([^{}]{0,60})\}")
+_REMARK = re.compile(rb" \([a-z][^()\n]{0,60}\)")
+_APPROXIMATE = (b"~", b"approx", b"round", b"nearest")
+_WRITTEN = {
+    b"one": (1.0,), b"two": (2.0,), b"three": (3.0,), b"four": (4.0,), b"five": (5.0,), b"six": (6.0,),
+    b"seven": (7.0,), b"eight": (8.0,), b"nine": (9.0,), b"ten": (10.0,), b"eleven": (11.0,), b"twelve": (12.0,),
+    b"fifteen": (15.0,), b"twenty": (20.0,), b"thirty": (30.0,), b"forty": (40.0,), b"fifty": (50.0,),
+    b"hundred": (100.0,), b"thousand": (1000.0,), b"twice": (2.0,), b"double": (2.0,), b"doubled": (2.0,),
+    b"doubles": (2.0,), b"thrice": (3.0,), b"triple": (3.0,), b"tripled": (3.0,), b"triples": (3.0,),
+    b"half": (2.0, 0.5), b"halves": (2.0, 0.5), b"third": (3.0,), b"thirds": (3.0,), b"quarter": (4.0, 0.25),
+    b"quarters": (4.0, 0.25), b"fourth": (4.0,), b"fifth": (5.0,), b"dozen": (12.0,), b"dozens": (12.0,),
+    b"couple": (2.0,), b"both": (2.0,), b"pair": (2.0,), b"pairs": (2.0,), b"week": (7.0,), b"weeks": (7.0,),
+    b"year": (12.0, 52.0), b"years": (12.0,), b"average": (2.0,),
+}  # fmt: skip
+_WORD = re.compile(rb"[a-z]+")
+# Of the calendar, the clock and the scales: nobody gives them.
+_COMMON = frozenset((0.0, 1.0, 7.0, 12.0, 24.0, 30.0, 52.0, 60.0, 100.0, 365.0, 1000.0))
+_RANKS = {b"+": 1, b"-": 1, b"*": 2, b"x": 2, b"/": 2}
+_APPLIED: dict[bytes, Callable[[float, float], float]] = {
+    b"+": operator.add, b"-": operator.sub, b"*": operator.mul, b"x": operator.mul, b"/": operator.truediv,
+}  # fmt: skip
+_COUNT = (b"how many", b"number of")
+_OPENS = (b"=", b"+", b"-", b"*", b"/", b"<")
+# A number that is cut within its thousands.
+_CUT = re.compile(rb",\d{1,2}$")
 
 
-def number_signs(folded: bytes, asked: bytes) -> Sequence[float]:
-    """What NAMES tell of an answer without case, and of the question that it is for: [len(NAMES)]."""
-    written = _NUMBER.findall(folded)
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a question gives. numbers: those in digits; written: for each in words its values; counted: whether it asks
+    for a count."""
+
+    numbers: frozenset[float]
+    written: tuple[tuple[float, ...], ...]
+    counted: bool
+
+    @property
+    def count(self) -> int:
+        return len(self.numbers) + len(self.written)
+
+    def share_in(self, found: set[float]) -> float:
+        """Which share of them is among these, as such or as per cents."""
+        used = sum(not found.isdisjoint((each, *_shares(each))) for each in self.numbers)
+        used += sum(not found.isdisjoint(values) for values in self.written)
+        return used / max(1, self.count)
+
+    def known(self) -> set[float]:
+        """What may be reckoned with."""
+        found = set(_COMMON)
+        for each in self.numbers:
+            found.update((each, *_shares(each)))
+        found.update(*self.written)
+        return found
+
+
+def _shares(value: float) -> Sequence[float]:
+    """What `value` per cent are reckoned with as."""
+    return (value / 100.0, 1.0 - value / 100.0, 1.0 + value / 100.0, 100.0 - value) if value <= 100.0 else ()
+
+
+def given_of(asked: bytes, words: Sequence[bytes]) -> Given:
+    """asked: a question without case; words: its words."""
+    written = {_WRITTEN[word] for word in words if word in _WRITTEN}
+    numbers = frozenset(value_of(each) for each in NUMBER.findall(asked)[:MOST_GIVEN])
+    return Given(numbers, tuple(written), any(each in asked[-250:] for each in _COUNT))
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """holds: whether both sides come to the same; None where one divides by 0. operands: of its left side."""
+
+    operands: Sequence[float]
+    result: float
+    holds: bool | None
+
+
+def number_signs(folded: bytes, asked: bytes, words: Sequence[bytes]) -> Sequence[float]:
+    """What NAMES tell of an answer without case and its question, whose words these are: [len(NAMES)]."""
+    plain = plainly(folded)
+    written = NUMBER.findall(folded)
     values = [value_of(each) for each in written]
-    given = {value_of(each) for each in _NUMBER.findall(asked)}
-    right, wrong, results = reckoned(folded)
+    given = given_of(asked, words)
+    equations = reckoned(plain)
+    results = [each.result for each in equations]
+    right, wrong = (sum(each.holds is told for each in equations) for told in (True, False))
     found, came = set(values), set(results)
-    strange = sum(1 for each in values if each not in given and each not in came)
-    used, known = len(given & found), right + wrong
-    counted = [values.count(each) for each in came]
+    known_ones = given.numbers | came
+    strange = sum(each not in known_ones for each in values)
+    used, known = len(given.numbers & found), right + wrong
     return (
-        math.log1p(len(values)), math.log1p(len(found)), math.log1p(len(given)), math.log1p(used),
-        used / max(1, len(given)), math.log1p(strange), strange / max(1, len(values)),
-        math.log1p(max(values, default=0.0)), *_final(folded, written, values, given),
+        math.log1p(len(values)), math.log1p(len(found)), math.log1p(len(given.numbers)), math.log1p(used),
+        used / max(1, len(given.numbers)), math.log1p(strange), strange / max(1, len(values)),
+        math.log1p(max(values, default=0.0)), *_final(folded, written, values, given.numbers),
         math.log1p(known), math.log1p(right), math.log1p(wrong), right / known if known else 0.5,
         float(bool(values) and values[-1] in came), float(bool(results) and results[-1] == values[-1]),
-        sum(count > 1 for count in counted) / max(1, len(counted)),
-        1.0 - len(came) / max(1, len(results)),
+        *_provenance(equations, given),
+        math.log1p(sum(map(plain.count, _APPROXIMATE))), math.log((len(equations) + 1) / (given.count + 1)),
+        given.share_in({each for equation in equations for each in equation.operands}),
+        float(given.counted and bool(values) and not values[-1].is_integer()),
+        *_last(plain),
     )  # fmt: skip
 
 
-def _final(folded: bytes, written: Sequence[bytes], values: Sequence[float], given: set[float]) -> Sequence[float]:
+def _provenance(equations: Sequence[Equation], given: Given) -> Sequence[float]:
+    """Of results: the share used later, and that stood twice; of operands: how many come from nowhere; then how many
+    results are not whole, and whether one is below 0."""
+    results = [each.result for each in equations]
+    came = given.known()
+    strange = total = 0
+    later: set[float] = set()
+    for each in equations:
+        total += len(each.operands)
+        strange += sum(value not in came for value in each.operands)
+        came.add(each.result)
+        later.update(each.operands)
+    return (
+        sum(each in later for each in results[:-1]) / max(1, len(results) - 1),
+        1.0 - len(set(results)) / max(1, len(results)),
+        math.log1p(strange), strange / max(1, total),
+        math.log1p(sum(not each.is_integer() for each in results)), float(any(each < 0 for each in results)),
+    )  # fmt: skip
+
+
+def _last(plain: bytes) -> Sequence[float]:
+    """How many words stand after the last number of the last line; whether the answer breaks off in a calculation."""
+    line = plain[plain.rfind(b"\n") + 1 :]
+    found = list(NUMBER.finditer(line))
+    after = len(_WORD.findall(line[found[-1].end() :])) if found else -1
+    unclosed = line.count(b"<<") > line.count(b">>")
+    return math.log1p(after + 1), float(unclosed or _CUT.search(line) is not None or line.endswith(_OPENS))
+
+
+def _final(
+    folded: bytes, written: Sequence[bytes], values: Sequence[float], given: frozenset[float]
+) -> Sequence[float]:
     if not values:
         return (0.0,) * 8
     final, largest = values[-1], max(given, default=0.0)
@@ -76,41 +205,94 @@ def value_of(digits: bytes) -> float:
     return float(digits.replace(b",", b""))
 
 
-def reckoned(folded: bytes) -> tuple[int, int, list[float]]:
-    """How many equations hold and how many do not, and what they claim to come to, in their order."""
-    right = wrong = 0
-    results: list[float] = []
-    if b"=" not in folded:
-        return right, wrong, results
-    for match in _EQUATION.finditer(folded):
-        if len(results) == MOST_EQUATIONS:
+def plainly(folded: bytes) -> bytes:
+    """With operators of one character each, without remarks in brackets and LaTeX's marks."""
+    if b"frac{" in folded:
+        folded = _FRACTION.sub(rb"(\1)/(\2)", folded)
+    if b"\\" in folded:
+        folded = _NAMED.sub(rb" \1", folded)
+    if b"\\" in folded or not folded.isascii():
+        for one, other in _OTHERWISE:
+            folded = folded.replace(one, other)
+    if b"% of " in folded:
+        folded = folded.replace(b"% of ", b"% * ")
+    if b"/" in folded:
+        folded = _RATE.sub(b"", folded)
+    return _REMARK.sub(b"", folded) if b" (" in folded else folded
+
+
+def reckoned(plain: bytes) -> list[Equation]:
+    """The equations of a text that is written plainly, in their order."""
+    found: list[Equation] = []
+    if b"=" not in plain and b"~" not in plain:
+        return found
+    for match in _EQUATION.finditer(plain):
+        if len(found) == MOST_EQUATIONS:
             break
-        comes_to, claimed = _evaluated(match.group(1)), abs(value_of(match.group(2).lstrip(b"-")))
-        results.append(claimed)
-        if comes_to is None:
+        operands, comes_to = _evaluated(match.group(1))
+        _, result = _evaluated(match.group(2))
+        if result is None:
             continue
-        near = TOLERANCE * max(1.0, comes_to)
-        holds = abs(comes_to - claimed) <= near or abs(100.0 * comes_to - claimed) <= 100.0 * near
-        right, wrong = right + holds, wrong + (not holds)
-    return right, wrong, results
+        holds = None
+        if comes_to is not None:
+            # In per cent on one side, as a share on the other, is right too.
+            holds = any(_near(comes_to * one, result * other) for one, other in ((1, 1), (100, 1), (1, 100)))
+        found.append(Equation(operands, result, holds))
+    return found
 
 
-def _evaluated(expression: bytes) -> float | None:
-    """What it comes to, without its sign: products before sums, brackets left out; None where it divides by 0."""
-    total, product, sign, operator = 0.0, None, 1.0, b""
-    for digits, percent, written in _TOKEN.findall(expression):
-        if written:
-            operator = written
-            continue
-        value = value_of(digits) / (100.0 if percent else 1.0)
-        if product is None:
-            product = value
-        elif operator in _DIVIDES:
-            if not value:
-                return None
-            product /= value
-        elif operator in _PLUS or operator in _MINUS:
-            total, sign, product = total + sign * product, (1.0 if operator in _PLUS else -1.0), value
+def _near(one: float, other: float) -> bool:
+    return abs(abs(one) - abs(other)) <= TOLERANCE * max(1.0, abs(one))
+
+
+def _evaluated(expression: bytes) -> tuple[Sequence[float], float | None]:
+    """Its numbers, and what it comes to: brackets, then products, then sums; None where it divides by 0."""
+    tokens = _TOKEN.findall(expression)
+    if len(tokens) == 1 and tokens[0][0]:
+        number = value_of(tokens[0][0])
+        return (number,), number / 100.0 if tokens[0][1] else number
+    operands = [value_of(digits) for digits, *_ in tokens if digits]
+    try:
+        if len(tokens) == 3 and len(operands) == 2 and tokens[1][2] and not tokens[0][1] + tokens[2][1]:
+            return operands, _APPLIED[tokens[1][2]](*operands)
+        return operands, _value(tokens)
+    except (ZeroDivisionError, IndexError):
+        return operands, None
+
+
+def _value(tokens: Sequence[tuple[bytes, bytes, bytes, bytes]]) -> float:
+    """Dijkstra's shunting yard. A sign is a 0 less; brackets that stand side by side are multiplied, one that is left
+    open closes at the end."""
+    values: list[float] = []
+    waiting: list[bytes] = []
+    starts = True
+    for digits, percent, sign, bracket in tokens:
+        if digits:
+            values.append(value_of(digits) / 100.0 if percent else value_of(digits))
+            starts = False
+        elif bracket == b"(":
+            waiting.extend((bracket,) if starts else (b"*", bracket))
+            starts = True
+        elif bracket:
+            _settle(waiting, values, 0)
+            if waiting:
+                waiting.pop()
+        elif starts:
+            values.append(0.0)
+            waiting.append(sign)
         else:
-            product *= value
-    return None if product is None else abs(total + sign * product)
+            _settle(waiting, values, _RANKS[sign])
+            waiting.append(sign)
+            starts = True
+    while waiting:
+        _settle(waiting, values, 0)
+        if waiting:
+            waiting.pop()
+    return values[-1]
+
+
+def _settle(waiting: list[bytes], values: list[float], rank: int) -> None:
+    """Applies the operators that wait down to this rank, or to a bracket."""
+    while waiting and waiting[-1] != b"(" and _RANKS[waiting[-1]] >= rank:
+        second = values.pop()
+        values.append(_APPLIED[waiting.pop()](values.pop(), second))

@@ -11,7 +11,7 @@ import ast
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from zlib import crc32
@@ -20,17 +20,20 @@ import numpy as np
 
 from turnout.ports.scoring import Query
 from turnout.routing import answer_arithmetic
+from turnout.routing.answer_arithmetic import NUMBER, value_of
 from turnout.routing.conversation import joined_ends, last_turn
 from turnout.routing.features import Floats, Hashes, words_of
 
 # Part of each verifier: one that was trained on other signs is refused.
-SIGNS_VERSION = 1
+SIGNS_VERSION = 2
 # Characters read at each end of an answer: 2 x 1,500 holds nine of ten answers measured whole.
 END = 1_500
 # Characters of a question that are read for what it gives: its ends, too.
 QUESTION_END = 1_500
 # Characters of code that is parsed, at most: it takes some 200 microseconds.
 MOST_CODE = 1_000
+# Of an option's number: so near to it, a number of the answer is the same, rounded.
+NEAR = 0.005
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 _LEXICON = {
@@ -50,7 +53,7 @@ _KINDS = {word.encode(): kind for kind, words in enumerate(_LEXICON.values()) fo
 _REFUSING = list(_LEXICON).index("refusing")
 _CHARACTERS = "\n.,?!:;=+*/$%-()\"'"
 _CHARACTER_PLACES = np.array([ord(each) for each in _CHARACTERS])
-_LISTED = re.compile(rb"^ *(?:[-*] |\d{1,2}[.)] |step \d)", re.M)
+_LISTED = re.compile(rb" *(?:[-*] |\d{1,2}[.)] |step \d)")
 # Each begins with what is looked for at once: as one expression they take four times as long.
 _MARKERS_WRITTEN = (
     re.compile(rb"####"), re.compile(rb"\\boxed"), re.compile(rb"the (?:final|correct) "),
@@ -68,10 +71,13 @@ _FORM = (
     "ends with a digit", "open brackets", "blank before", "blanks after", "bytes beyond ASCII",
 )  # fmt: skip
 _BEGINNING = ("begins with a refusal", "begins with a capital", "begins with a number", "begins with yes or no")
-_MARKERS = ("final-answer markers", "place of the last marker", "characters after it", "boxed", "hash mark")
+_MARKERS = ("final-answer markers", "place of the last marker", "characters after it", "boxed", "hash mark",
+            "place of the first marker")  # fmt: skip
 _OPTIONS = (
     "options offered", "an option is chosen", "the chosen is offered", "options named", "the first named is chosen",
     "times the chosen is named", "the chosen one's text is told", "other options' texts told", "place of the chosen",
+    "no option behind the last marker", "options in numbers", "the chosen one's number is told",
+    "other options' numbers told", "the last number is the chosen one's", "the last number is another option's",
 )  # fmt: skip
 _OVERLAP = ("words of the question", "the question's words in it", "its words in the question", "begins like it")
 _CODES = ("code parses", "code does not parse", "characters of code", "functions", "calls the question's function",
@@ -107,10 +113,13 @@ def read_answer(query: Query, text: str) -> AnswerReading:
     if len(question) > 2 * QUESTION_END:
         question = question[:QUESTION_END] + b"\n" + question[-QUESTION_END:]
     asked = question.lower()
+    asked_words = words_of(asked)
+    last, markers = _markers(folded)
     numbers = (
         *_form(raw, data, words, length, asked_length), *_wording(words), *_beginning(words, data),
-        *_markers(folded), *answer_arithmetic.number_signs(folded, asked), *_options(data, folded, question),
-        *_overlap(words, words_of(asked)), *_code(data, asked), *_rates(data),
+        *markers, *answer_arithmetic.number_signs(folded, asked, asked_words),
+        *_options(data, folded, question, last), *_overlap(words, asked_words), *_code(data, asked),
+        *_rates(data),
     )  # fmt: skip
     return AnswerReading(np.array(numbers, np.float64), tuple(dict.fromkeys(words)))
 
@@ -122,7 +131,8 @@ def _form(raw: bytes, data: bytes, words: Sequence[bytes], length: int, asked: i
     end, log = data[-1:], math.log1p
     return (
         log(length), math.log((length + 1) / (asked + 1)), log(len(words)), log(sentences), log(len(filled)),
-        log(len(words) / sentences), log(max(map(len, filled))), log(len(filled[-1])), log(len(_LISTED.findall(data))),
+        log(len(words) / sentences), log(max(map(len, filled))), log(len(filled[-1])),
+        log(sum(map(bool, map(_LISTED.match, filled)))),
         log(data.count(b"**") / 2), log(data.count(b"```") / 2), sum(map(len, words)) / max(1, len(words)),
         len(set(words)) / max(1, len(words)), 1.0 - len(set(filled)) / len(filled),
         float(bool(end) and end not in _ENDS and not end.isdigit()), float(end in b".!?" and bool(end)),
@@ -147,15 +157,20 @@ def _beginning(words: Sequence[bytes], data: bytes) -> Sequence[float]:
     )  # fmt: skip
 
 
-def _markers(folded: bytes) -> Sequence[float]:
+def _markers(folded: bytes) -> tuple[int, Sequence[float]]:
+    """Where the last marker ends, 0 without one; and its signs."""
     found = [match.end() for marker in _MARKERS_WRITTEN for match in marker.finditer(folded)]
-    last = max(found, default=0)
-    place = last / max(1, len(folded)) if found else -1.0
-    after = math.log1p(len(folded) - last) if found else -1.0
-    return math.log1p(len(found)), place, after, float(b"\\boxed" in folded), float(b"####" in folded)
+    if not found:
+        return 0, (0.0, -1.0, -1.0, 0.0, 0.0, -1.0)
+    last, whole = max(found), max(1, len(folded))
+    return last, (
+        math.log1p(len(found)), last / whole, math.log1p(len(folded) - last), float(b"\\boxed" in folded),
+        float(b"####" in folded), min(found) / whole,
+    )  # fmt: skip
 
 
-def _options(data: bytes, folded: bytes, question: bytes) -> Sequence[float]:
+def _options(data: bytes, folded: bytes, question: bytes, marked: int) -> Sequence[float]:
+    """marked: where the last marker ends."""
     offered = {letter.upper(): text.strip().lower() for letter, text in _OPTION.findall(question)}
     if len(offered) < 2:
         return (0.0,) * len(_OPTIONS)
@@ -164,11 +179,27 @@ def _options(data: bytes, folded: bytes, question: bytes) -> Sequence[float]:
     chosen = named[-1] if named else b""
     named_texts = [letter for letter, text in offered.items() if text and text in folded]
     place = list(offered).index(chosen) / len(offered) if chosen in offered else -1.0
+    numbers = {letter: value_of(found.group()) for letter, text in offered.items() if (found := NUMBER.search(text))}
+    told = NUMBER.findall(folded, 0, marked or len(folded)) if numbers else []
+    reached, last = _reached(numbers, told)
     return (
         float(len(offered)), float(bool(chosen)), float(chosen in offered), float(len(set(named))),
         float(bool(named) and named[0] == chosen), math.log1p(named.count(chosen)), float(chosen in named_texts),
         math.log1p(len(named_texts) - (chosen in named_texts)), place,
+        float(marked > 0 and _CHOSEN.search(data, marked - 1) is None), len(numbers) / len(offered),
+        float(chosen in reached), math.log1p(len(reached) - (chosen in reached)),
+        float(chosen in last), float(bool(last) and chosen not in last),
     )  # fmt: skip
+
+
+def _reached(numbers: Mapping[bytes, float], told: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """The options whose numbers an answer tells, and those whose number is the last that it tells; to NEAR of them."""
+    if not numbers or not told:
+        return (), ()
+    offered = np.array(list(numbers.values()))
+    near = np.abs(np.array(list(map(value_of, told)))[:, None] - offered) <= NEAR * offered
+    letters = list(numbers)
+    return [letters[at] for at in near.any(axis=0).nonzero()[0]], [letters[at] for at in near[-1].nonzero()[0]]
 
 
 def _overlap(words: Sequence[bytes], asked: Sequence[bytes]) -> Sequence[float]:

@@ -2,6 +2,7 @@
 
 ranks       ridge on where each number stands among the training rows, in sixteenths: no number is an outlier
 words, letters, tagged_words   ridge on hashed counts, each slot weighed by how rare it is
+answer_ranks   the same, each number's ranks on one scale: what is seldom so tells as much as what varies in every row
 trees, tagged_trees   extremely randomised shallow trees
 meaning     ridge on the mean vectors, kept as one weight a token
 """
@@ -43,6 +44,8 @@ DEPTH = 7
 ANSWER_TREES, ANSWER_DEPTH, ANSWER_FEATURES = 96, 8, 0.15
 # A number that is the same in nearly all rows tells chance alone.
 LEAST_SPREAD = 0.05
+# Ranks that spread less are not widened further.
+LEAST_SCALE = 0.1
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,8 @@ def fit_view(name: str, view: Any, target: Floats, penalty: float, seed: int) ->
             return Forest(forest.fit(view, target))
         means = tag_means(target, list(view.tags))
         return Forest(forest.fit(view.with_means(means), target), means)
-    if name == "ranks":
-        return _ranked(view, target, penalty)
+    if name in ("ranks", "answer_ranks"):
+        return _ranked(view, target, penalty, on_one_scale=name == "answer_ranks")
     if name == "meaning":
         return _of_meaning(view, target, penalty)
     rarity = np.log((1.0 + view.shape[0]) / (1.0 + np.bincount(view.indices, minlength=view.shape[1]))) + 1.0
@@ -149,13 +152,15 @@ def fit_view(name: str, view: Any, target: Floats, penalty: float, seed: int) ->
     return Linear(np.asarray(model.coef_, dtype=np.float64) * rarity, float(target.mean()))
 
 
-def _ranked(numbers: Floats, target: Floats, penalty: float) -> RankLinear:
+def _ranked(numbers: Floats, target: Floats, penalty: float, *, on_one_scale: bool) -> RankLinear:
     knots = np.quantile(numbers, (np.arange(KNOTS) + 0.5) / KNOTS, axis=0, method="lower").T
     ranks = ranks_of(numbers, knots)
-    kept = ranks.std(axis=0) > LEAST_SPREAD
+    spread = ranks.std(axis=0)
+    kept = spread > LEAST_SPREAD
+    scale = np.maximum(spread[kept], LEAST_SCALE) if on_one_scale else 1.0
     weights = np.zeros(len(knots))
     if kept.any():
-        weights[kept] = Ridge(alpha=penalty).fit(ranks[:, kept], target).coef_
+        weights[kept] = Ridge(alpha=penalty).fit(ranks[:, kept] / scale, target).coef_ / scale
     return RankLinear(knots, weights, ranks.mean(axis=0), float(target.mean()))
 
 

@@ -29,7 +29,7 @@ from turnout.pipeline.reservation import Reservations
 from turnout.ports.admission import Gate
 from turnout.ports.runtime import Clock, Observer, Provider
 from turnout.ports.scoring import Scorer
-from turnout.ports.sharing import CircuitStore, ShareStore
+from turnout.ports.sharing import CircuitStore, Claims, ShareStore
 from turnout.quota.budget_alerts import BudgetAlerts
 from turnout.quota.fitting import Fitting
 from turnout.quota.policies import Policies
@@ -143,7 +143,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         clock=clock,
         observer=observer,
         circuit_store=circuit_store,
-        rates=_model_rates(settings, clock, stores.gate),
+        rates=_model_rates(settings, clock, stores.gate, circuit_store),
     )
     router = Router(
         catalog=catalog,
@@ -288,9 +288,9 @@ def _queue(
     )
 
 
-def _model_rates(settings: Settings, clock: Clock, gate: Gate) -> ModelRates | None:
+def _model_rates(settings: Settings, clock: Clock, gate: Gate, claims: Claims | None) -> ModelRates | None:
     limited = any(settings.model(name).rate for name in settings.every_model)
-    return ModelRates(settings=settings, clock=clock, gate=gate) if limited else None
+    return ModelRates(settings=settings, clock=clock, gate=gate, claims=claims) if limited else None
 
 
 def _similar(

@@ -37,7 +37,7 @@ def counters(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Counters:
 def _hit(**fields: Any) -> Outcome:
     usage = Usage(prompt_tokens=fields.pop("prompt_tokens", 100), completion_tokens=10)
     shown: dict[str, Any] = {"request_id": "r", "tier": "cheap", "model": "openai/small", "reason": "cache"}
-    return Outcome(decision=None, cache="hit", usage=usage, **{**shown, **fields})
+    return Outcome(decision=None, usage=usage, **{"cache": "hit", **shown, **fields})
 
 
 def test_hits_are_counted_in_the_minute_in_which_they_ended(counters: Counters, clock: ManualClock) -> None:
@@ -64,6 +64,14 @@ def test_hits_of_more_kinds_than_are_held_all_count(counters: Counters) -> None:
     saved = sum(10_000 * (number + 1) + 200_000 for number in range(MOST_KINDS * 2))
     assert counts.by("saving") == {"cache": saved}
     assert counts.total("all_expensive") == saved
+
+
+def test_what_saved_it_is_told_by_how_it_was_answered(counters: Counters) -> None:
+    """A request that shared another's call counts to the cache, a like question's answer to the semantic part."""
+    for cache in ("hit", "stale", "collapsed", "semantic"):
+        counters.request_ended(None, _hit(cache=cache))
+    each = 10_000 * 100 + 200_000
+    assert Counts(counters.take().series[MINUTE]).by("saving") == {"cache": 3 * each, "semantic": each}
 
 
 def test_a_hit_that_ended_with_an_error_saves_nothing(counters: Counters) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from tests.upstream.test_chain import FIRST, SECOND, Silent, World
 from turnout.errors import NoRoomYet, Overloaded
+from turnout.ports.sharing import Claims
 from turnout.records import Attempt
+from turnout.stores.memory.circuit_store import MemoryCircuitStore
 from turnout.stores.memory.gate import MemoryGate
 from turnout.testing import Hangs, settle
 from turnout.upstream.bulkhead import Bulkhead
@@ -43,11 +45,17 @@ class Tokens:
 class RatedWorld(World):
     """A chain whose models have limits."""
 
-    def __init__(self, **models: Any) -> None:
+    def __init__(self, *, beside: RatedWorld | None = None, claims: Claims | None = None, **models: Any) -> None:
         by_name = {"first": FIRST, "second": SECOND}
         super().__init__(models={by_name[name]: section for name, section in models.items()})
-        self.gate = MemoryGate(clock=self.clock, max_entries=10, max_bytes=1000, lease_s=720)
-        rates = ModelRates(settings=self.settings, clock=self.clock, gate=self.gate)
+        if beside is not None:
+            self.clock, self.provider = beside.clock, beside.provider
+        self.gate = (
+            beside.gate
+            if beside is not None
+            else MemoryGate(clock=self.clock, max_entries=10, max_bytes=1000, lease_s=720)
+        )
+        rates = ModelRates(settings=self.settings, clock=self.clock, gate=self.gate, claims=claims)
         self.bulkhead = Bulkhead(settings=self.settings, clock=self.clock, observer=Silent(), rates=rates)
         self.chain = Chain(
             provider=self.provider,
@@ -181,6 +189,45 @@ def test_a_request_goes_before_a_job_that_waits_for_the_rate() -> None:
         # It has waited here for long enough.
         with pytest.raises(NoRoomYet):
             await job
+
+    asyncio.run(scenario())
+
+
+def test_a_request_of_one_process_goes_before_the_jobs_of_another() -> None:
+    """Each process has a line of its own; the claim is of both. Once no request waits, jobs go on."""
+
+    async def scenario() -> None:
+        app = RatedWorld(first={"rate": "1/10s"})
+        claims = MemoryCircuitStore(clock=app.clock)
+        app = RatedWorld(first={"rate": "1/10s"}, beside=app, claims=claims)
+        worker = RatedWorld(first={"rate": "1/10s"}, beside=app, claims=claims)
+        await worker.complete(worker.order(FIRST))
+        # Too long for a job's wait: each is given back and comes again, as a worker lets it.
+        done: list[str] = []
+
+        async def job() -> None:
+            while True:
+                try:
+                    await worker.chain.complete(worker.order(FIRST, job=Job()), CallTrace())
+                except NoRoomYet as full:
+                    await worker.clock.sleep(full.retry_after_s or 0.1)
+                else:
+                    done.append("job")
+                    return
+
+        async def request() -> None:
+            await app.chain.complete(app.order(FIRST), CallTrace())
+            done.append("request")
+
+        tasks = [asyncio.ensure_future(job()) for _ in range(3)]
+        await app.clock.advance(1.0)
+        tasks += [asyncio.ensure_future(request()) for _ in range(2)]
+        for _ in range(560):
+            await app.clock.advance(0.1)
+        assert done == ["request", "request", "job", "job", "job"]
+        await asyncio.gather(*tasks)
+        for world in (app, worker):
+            await world.bulkhead.drain()
 
     asyncio.run(scenario())
 

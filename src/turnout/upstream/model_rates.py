@@ -1,5 +1,6 @@
 """The providers' own limits (`[models.NAME] rate`), kept over all who share the gate: a call waits for room, or goes to
-another model. One round trip a call, and a second that nothing waits for where tokens are limited."""
+another model. One round trip a call, and a second that nothing waits for where tokens are limited; a job's takes two
+more, so that the requests of all processes go before it."""
 
 from __future__ import annotations
 
@@ -10,22 +11,28 @@ from turnout.loop_task import BackgroundTasks
 from turnout.ports.admission import Ask, Gate, Lead, Settlement
 from turnout.ports.limits import RateClaim, RateRefused
 from turnout.ports.runtime import Clock
+from turnout.ports.sharing import Claims
 from turnout.settings import LEASE_MARGIN_S, Settings
 from turnout.upstream.call_trace import COME_BACK_S, CallTrace, UpstreamCall
 from turnout.upstream.concurrency import ConcurrencyLimit
 
 # The soonest that the gate is asked again: what others hold may be given back at any time.
 AGAIN_S = 0.01
+# How soon a job looks again whether requests of another process still wait; how long a claim outlives what it is held
+# for; and how often it is tried.
+YIELD_S, LATE_S, CLAIM_TRIES = 0.25, 1.0, 3
 
 
 class ModelRates:
     """The limits of every model that has one. Of those who wait in this process one at a time asks the gate: requests
-    before jobs, users in turn."""
+    before jobs, users in turn. claims: of all processes; while a request waits it holds the claim without which no job
+    asks. None: there is one process."""
 
-    def __init__(self, *, settings: Settings, clock: Clock, gate: Gate) -> None:
+    def __init__(self, *, settings: Settings, clock: Clock, gate: Gate, claims: Claims | None = None) -> None:
         self._settings = settings
         self._clock = clock
         self._gate = gate
+        self._precedence = claims
         self._claims = {name: _claims(name, settings) for name in settings.every_model if settings.model(name).rate}
         # Whoever is first in line holds its one slot, and is one of those who wait.
         self._lines = {
@@ -74,10 +81,13 @@ class ModelRates:
 
     async def _wait_in(self, line: ConcurrencyLimit, model: str, call: UpstreamCall, by: float) -> str | float:
         while await line.take(call.user, job=call.job is not None):
+            first = False
             try:
                 while isinstance(taken := await self._ask(model, call), float):
                     if self._clock.monotonic() + taken > by:
                         return taken
+                    if call.job is None and self._precedence is not None:
+                        first = await self._go_first(self._precedence, model, taken, held=first)
                     await self._clock.sleep(taken)
                     if call.job is not None and line.requests_wait:
                         break
@@ -85,10 +95,35 @@ class ModelRates:
                     return taken
             finally:
                 line.give()
+                if first and self._precedence is not None:
+                    self._settling.start(self._precedence.release(_precedence_name(model)))
         return max(self.wait_s(model), COME_BACK_S)
+
+    async def _go_first(self, claims: Claims, model: str, wait_s: float, *, held: bool) -> bool:
+        """Holds the jobs of all processes back until there is room for this request; whether it is this one that does.
+        held: whether it did before."""
+        name = _precedence_name(model)
+        if held:
+            await claims.release(name)
+        for _ in range(CLAIM_TRIES):
+            if await claims.claim(name, wait_s + LATE_S):
+                return True
+            # A job asks at this very moment, or another request waits already.
+            await self._clock.sleep(AGAIN_S)
+        return False
 
     async def _ask(self, model: str, call: UpstreamCall) -> str | float:
         """The lease of what was taken, or in how many seconds it may fit."""
+        if self._precedence is None or call.job is None:
+            return await self._ask_gate(model, call)
+        if not await self._precedence.claim(_precedence_name(model), LATE_S):
+            return YIELD_S
+        try:
+            return await self._ask_gate(model, call)
+        finally:
+            await self._precedence.release(_precedence_name(model))
+
+    async def _ask_gate(self, model: str, call: UpstreamCall) -> str | float:
         rates = tuple(_amount(claim, model, call) for claim in self._claims[model])
         lease_s = self._settings.retry.lease_s(stream=True) + LEASE_MARGIN_S
         verdict = (await self._gate.enter(Ask(rates=rates, lease_s=lease_s))).verdict
@@ -108,6 +143,10 @@ class ModelRates:
     async def drain(self) -> None:
         """Waits until all that was taken on this loop is settled."""
         await self._settling.drain()
+
+
+def _precedence_name(model: str) -> str:
+    return f"rate:{model}"
 
 
 def _claims(model: str, settings: Settings) -> tuple[RateClaim, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,8 +58,15 @@ def test_any_retry_after_is_a_sensible_wait_or_none(name: str, value: str) -> No
         ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_RETRY_AFTER_S),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
         ("Sun, 09 Sep 2001 01:46:47 GMT", 7.0),
+        ("Sunday, 09-Sep-01 01:46:47 GMT", 7.0),
+        ("Sun Sep  9 01:46:47 2001", 7.0),
     ],
 )
-def test_a_date_counts_from_now(value: str, wait: float) -> None:
-    """A date that is over is no wait; a far one is a day."""
-    assert parse_retry_after({"retry-after": value}, now=1e9) == wait
+def test_a_date_counts_from_now(value: str, wait: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each of RFC 9110's forms, whatever zone we are in. One that is over is no wait; a far one is a day."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    found = parse_retry_after({"retry-after": value}, now=1e9)
+    monkeypatch.undo()
+    time.tzset()
+    assert found == wait

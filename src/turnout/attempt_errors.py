@@ -4,7 +4,8 @@ AttemptError
 ├── CallerFault                   the request is to blame (400, 413, 422, content policy): served, not retried
 │   └── OtherModelMayServe        this model cannot take the request, another may: served where none does
 │       ├── ContextTooLong        longer than the model's window: a model with a larger one may take it
-│       ├── RequestTooLarge       a 429 that no waiting lets through
+│       ├── RequestTooLarge       a 413, or a 429 that no waiting lets through
+│       ├── UnclearRefusal        a 400 that says nothing of whose fault it is
 │       └── NotSendable           it could not be put in the provider's form: nothing was sent
 ├── Misconfigured                 our key or model name is to blame (401, none): next candidate, circuit opens
 │   ├── Denied                    402, 403, 404, 405: for the app to fix, unless it is this request's doing
@@ -109,7 +110,12 @@ class ContextTooLong(OtherModelMayServe):
 
 
 class RequestTooLarge(OtherModelMayServe):
-    """A 429 to a request that is above the limit by itself: no waiting lets it through."""
+    """The request is above a limit of this model's or its account's by itself: no waiting lets it through."""
+
+
+class UnclearRefusal(OtherModelMayServe):
+    """A refusal that does not say whose fault it is. Where another model answers the same request it was ours, where
+    every other refuses it too it is the caller's."""
 
 
 class NotSendable(OtherModelMayServe):

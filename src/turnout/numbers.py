@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import re
 from collections.abc import Mapping
+from datetime import UTC
 
 # A plain decimal number in ASCII: `float` also takes inf, nan, 1e400, 1_000 and other scripts' digits.
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]*)?")
@@ -44,7 +45,9 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if seconds is not None or not isinstance(value, str):
         return seconds
     try:
-        when = email.utils.parsedate_to_datetime(value).timestamp()
+        date = email.utils.parsedate_to_datetime(value)
+        # One of the older forms names no zone: RFC 9110 means GMT.
+        when = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
     return min(MAX_RETRY_AFTER_S, max(0.0, when - now))

@@ -228,8 +228,12 @@ def _raise() -> Any:
     raise RuntimeError("the body was read already")
 
 
+def _cancel() -> Any:
+    raise asyncio.CancelledError
+
+
 @pytest.mark.parametrize("path", ["/", "/s"])
-@pytest.mark.parametrize("last", [lambda: {"type": "http.request", "body": b"x"}, _raise])
+@pytest.mark.parametrize("last", [lambda: {"type": "http.request", "body": b"x"}, _raise, _cancel])
 def test_a_receive_that_only_replays_the_body_is_no_client_that_left(last: Callable[[], Any], path: str) -> None:
     """At once each time, or by raising: the answer comes, whole or streamed, and the loop keeps its turns."""
 
@@ -271,18 +275,19 @@ def test_empty_pieces_without_end_leave_the_loop_its_turns(path: str) -> None:
     asyncio.run(scenario())
 
 
-def test_what_receive_raises_before_the_bodys_end_goes_back_to_who_raised_it() -> None:
+@pytest.mark.parametrize("raised", [RuntimeError("my own limit"), asyncio.CancelledError("my own limit")])
+def test_what_receive_raises_before_the_bodys_end_goes_back_to_who_raised_it(raised: BaseException) -> None:
     """A middleware that bounds bodies answers by itself; it is no defect of ours, and no hang-up."""
 
     async def receive() -> Any:
-        raise RuntimeError("my own limit")
+        raise raised
 
     async def send(message: Any) -> None:
         raise AssertionError(message)
 
     door = TurnoutMiddleware(Starlette(), turnout=Turnout(TIERS, provider=ScriptedProvider()))
     scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
-    with pytest.raises(RuntimeError, match="my own limit"):
+    with pytest.raises(type(raised), match="my own limit"):
         asyncio.run(door(scope, receive, send))
 
 

@@ -171,6 +171,42 @@ def test_two_identity_headers_that_differ_are_refused(post: Post) -> None:
     assert observer.users == ["ann"]
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("Authorization", "Bearer a"), ("X-Api-Key", "b")], 400),
+        ([("Authorization", "Bearer a"), ("X-Api-Key", "a")], 200),
+        ([("X-Api-Key", "a")], 200),
+        ([("Authorization", 'Digest username="a", realm="b"')], 200),
+        ([("Authorization", "Basic a,Bearer b")], 400),
+        ([("X-User-Id", "Doe, John")], 400),
+        ([("X-User-Id", "ann"), ("Authorization", "Bearer a"), ("X-Api-Key", "b")], 200),
+    ],
+)
+def test_headers_that_say_who_asks_mean_the_same_at_both_doors(post: Post, headers: Pairs, status: int) -> None:
+    """Of two that differ neither is believed, nor one with a comma, which WSGI servers make of two."""
+    turnout = built(identity={"user_header": "x-user-id", "bearer": True})
+    assert post(turnout, headers, BODY)[0] == status
+
+
+def repeated(post: Post, name: str, *values: str) -> Pairs:
+    """As a server of this door hands in a header that was sent more than once."""
+    return [(name, value) for value in values] if post is post_asgi else [(name, ",".join(values))]
+
+
+def test_a_header_sent_twice_means_the_same_at_both_doors(post: Post) -> None:
+    """Every one of its values counts, in their order."""
+    provider = ScriptedProvider()
+    config = settings("http://127.0.0.1:1/v1", cache={"scope": "app"}, identity={"anonymous_cache": True})
+    turnout = Turnout(config, provider=provider, scorer=hard_or_easy())
+    for directives, calls in (((), 1), (("max-age=60",), 1), (("max-age=60", "no-cache"), 2)):
+        headers = repeated(post, "Cache-Control", *directives) if directives else []
+        assert post(turnout, headers, BODY)[0] == 200
+        assert provider.calls.total() == calls
+    status, body = post(turnout, repeated(post, "x-turnout-deadline-ms", "5000", "6000"), BODY)
+    assert (status, json.loads(body)["error"]["param"]) == (400, "x-turnout-deadline-ms")
+
+
 @pytest.mark.parametrize(("encoding", "status"), [("gzip", 415), ("br", 415), ("identity", 200), ("", 200)])
 def test_a_compressed_body_is_refused_by_its_kind(post: Post, encoding: str, status: int) -> None:
     """Not as JSON that is wrong."""

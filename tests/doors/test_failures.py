@@ -19,10 +19,11 @@ import pytest
 from fastapi import FastAPI, Request
 from flask import Flask, Response, request
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from tests.support.apps import served, settings
@@ -117,6 +118,52 @@ def test_fastapi_answers_with_the_errors_own_status(path: str, way: str) -> None
         response = client.get(path)
         refused(response)
         assert response.headers.get("seen") == ("429" if way == "between" else None)
+
+
+@pytest.mark.parametrize("path", ["/ask", "/thread"])
+@pytest.mark.parametrize("way", ["added", "around", "late", "used before", "below a router", "in a dispatcher"])
+def test_an_app_mounted_in_another_answers_with_the_errors_own_status(path: str, way: str) -> None:
+    """However deep, and whenever it was mounted; a mounted app answers for itself before the outer one learns of it."""
+    app, below = FastAPI(), asking(FastAPI())
+    entry: Any = app
+    if way == "used before":
+        assert TestClient(below).get("/").status_code == 404
+    if way == "below a router":
+        inner = FastAPI()
+        inner.mount("/v1", below)
+        app.router.routes.append(Mount("/sub", app=inner, middleware=[Middleware(GZipMiddleware)]))
+    elif way != "late":
+        app.mount("/sub/v1", below)
+    if way in ("around", "late"):
+        entry = TurnoutMiddleware(app, turnout=turnout())
+    elif way == "in a dispatcher":
+
+        async def dispatch(scope: Any, receive: Any, send: Any) -> None:
+            await app(scope, receive, send)
+
+        entry = TurnoutMiddleware(dispatch, turnout=turnout())
+    else:
+        app.add_middleware(TurnoutMiddleware, turnout=turnout())
+    if way == "late":
+        app.mount("/sub/v1", below)
+    with TestClient(entry) as client:
+        assert client.get(f"/sub/v1{path}").json() == "four"
+        refused(client.get(f"/sub/v1{path}"))
+
+
+def test_the_handler_of_a_mounted_app_goes_first() -> None:
+    """It is left its own words."""
+    app, below = FastAPI(), asking(FastAPI())
+    app.mount("/sub", below)
+    app.add_middleware(TurnoutMiddleware, turnout=turnout())
+
+    @below.exception_handler(ServedError)
+    async def own(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse("in our words", 418)
+
+    with TestClient(app) as client:
+        client.get("/sub/ask")
+        assert client.get("/sub/ask").status_code == 418
 
 
 def test_an_outage_is_503_under_a_real_server(provider: LoopbackProvider) -> None:

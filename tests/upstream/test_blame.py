@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Iterator
+from email.utils import formatdate
 from typing import Any
 
 import pytest
 
+from tests.support import refusals
 from tests.support.scripted_provider import Answer, Raw, ScriptedServer
 from turnout import Turnout
-from turnout.errors import InvalidRequest, ServedError, TooLarge
+from turnout.errors import InvalidRequest, ServedError, TooLarge, UpstreamUnavailable
+from turnout.upstream.call_trace import COME_BACK_S
 
 FIRST, SPARE, CLAUDE, GEMINI = "openai/first", "openai/spare", "anthropic/claude-x", "gemini/gemini-x"
 TOO_LONG = {"error": {"message": "This model's maximum context length is 4096 tokens.", "type": "invalid_request_error",
@@ -61,23 +65,158 @@ def error(status: int, body: Any, **headers: str) -> Raw:
     )
 
 
-OURS = {
-    "wrong key": {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xx."},
-    "wrong key, as a list": [{"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}],
-    "unknown model": {"error": {"message": "acme/nope is not a valid model ID", "code": 400}},
-    "billing": {"error": {"message": "no", "type": "billing_limit_user_error", "code": "billing_hard_limit_reached"}},
-    "server": {"object": "error", "message": '"auto" tool choice requires --enable-auto-tool-choice', "code": 400},
-}
+WIRES = {"anthropic": CLAUDE, "gemini": GEMINI}
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_a_400_that_is_ours_to_mend_fails_over(server: ScriptedServer, transport: str, name: str) -> None:
-    """The next model answers."""
+@pytest.mark.parametrize("model", [FIRST, CLAUDE, GEMINI])
+def test_each_refusal_goes_where_it_belongs(
+    server: ScriptedServer, transport: str, model: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is ours, the model's, or nobody says whose, the next model answers; the caller's own is asked once. With no
+    other model, what is ours is 503 and the rest is 400, without a word of the provider's."""
+
+    async def scenario() -> None:
+        async with Turnout(config(server, transport, [model, SPARE], breaker={"failures": 10_000})) as turnout:
+            for refusal in refusals.ALL:
+                if WIRES.get(refusal.provider, FIRST) != model:
+                    continue
+                turnout.bulkhead.guard.circuit(turnout.bulkhead.circuit(model)).close()
+                text = refusal.body if isinstance(refusal.body, str) else json.dumps(refusal.body)
+                refused = Raw(pieces=(text.encode(),), status=refusal.status, headers=JSON)
+                asked = {"presence_penalty": 1} if refusal.param == "presence_penalty" else {}
+                server.received.clear()
+                caplog.clear()
+                if refusal.means == "caller":
+                    server.queue(refused)
+                    with pytest.raises(InvalidRequest) as caught:
+                        await turnout.complete("x", **asked)
+                    assert len(server.received) == 1, refusal
+                    assert caught.value.param == refusal.param, refusal
+                else:
+                    server.queue(refused, Answer(text="spare"))
+                    assert (await turnout.complete("x", **asked)).outcome.model == SPARE, refusal
+                    server.queue(refused)
+                    turnout.bulkhead.guard.circuit(turnout.bulkhead.circuit(model)).close()
+                    with pytest.raises(ServedError) as caught:
+                        await turnout.complete("x", model=model, **asked)
+                    assert caught.value.told_status == (503 if refusal.means == "ours" else 400), refusal
+                    too_long = caught.value.told_code == "context_length_exceeded"
+                    assert too_long == (refusal.means == "too_long"), refusal
+                assert not any(word in caught.value.message for word in OF_OURS), refusal
+
+    with caplog.at_level(logging.WARNING, "turnout"):
+        asyncio.run(scenario())
+
+
+JSON = {"content-type": "application/json"}
+OF_OURS = ("account", "credit", "organization", "project", "billing", "acme", "team", "key")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_refusal_that_another_model_answers_is_warned_of(
+    server: ScriptedServer, transport: str, stream: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a model: it is ours to mend. Where both refuse, it is the caller's, and nobody is warned."""
+    unclear = error(400, {"error": {"message": "We could not understand your request."}})
+
+    async def ask(turnout: Turnout, text: str) -> None:
+        if stream:
+            async for _ in turnout.stream(text):
+                pass
+        else:
+            await turnout.complete(text)
+
+    async def scenario() -> None:
+        async with Turnout(config(server, transport, [FIRST, SPARE], breaker={"failures": 1})) as turnout:
+            server.queue(unclear, unclear)
+            with pytest.raises(InvalidRequest):
+                await ask(turnout, "bad")
+            assert not caplog.records
+            for text in ("good", "better"):
+                server.queue(unclear, Answer(text="spare"))
+                await ask(turnout, text)
+            server.queue(unclear, error(503, {}))
+            with pytest.raises(UpstreamUnavailable):
+                await ask(turnout, "who knows")
+
+    with caplog.at_level(logging.WARNING, "turnout.upstream"):
+        asyncio.run(scenario())
+    (warned,) = [record.getMessage() for record in caplog.records if "refuses as invalid" in record.getMessage()]
+    assert FIRST in warned
+    assert SPARE in warned
+
+
+HIDDEN: list[tuple[str, Any, str]] = [
+    (FIRST, {"error": {"message": "slow down", "code": "rate_limit_exceeded", "type": "requests"}}, "rate_limited"),
+    (FIRST, {"error": {"message": "Provider returned error", "code": 502}, "user_id": "u"}, "provider_error"),
+    (FIRST, {"object": "error", "message": "EngineDeadError", "code": 500}, "provider_error"),
+    (FIRST, {"error": "Request failed during generation", "error_type": "generation"}, "provider_error"),
+    (FIRST, {"message": "internal server error", "type": "server_error"}, "provider_error"),
+    (FIRST, {"detail": "Internal error"}, "provider_error"),
+    (FIRST, {"errors": [{"message": "AiError: upstream", "code": 5006}], "success": False}, "provider_error"),
+    (FIRST, {"error": {"message": "invalid model ID"}}, "misconfigured"),
+    (FIRST, {"error": {"code": 502, "message": "down"}, "id": "gen-1", "choices": []}, "provider_error"),
+    (CLAUDE, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "provider_error"),
+    (GEMINI, {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}, "provider_error"),
+    (GEMINI, [{"error": {"code": 429, "message": "Quota", "status": "RESOURCE_EXHAUSTED"}}], "rate_limited"),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_inside_a_200_is_told_for_what_it_is(server: ScriptedServer, transport: str, stream: bool) -> None:
+    """In each provider's own shape, whole and as a stream's first event: the next model answers. litellm loses some of
+    them on its way, and tells a failure all the same."""
+
+    async def scenario() -> None:
+        for model, body, kind in HIDDEN:
+            text = json.dumps(body).encode()
+            hidden = Raw(pieces=(text,), headers=JSON)
+            if stream and isinstance(body, dict):
+                hidden = Raw(pieces=(b"data: " + text + b"\n\n",), headers={"content-type": "text/event-stream"})
+            async with Turnout(config(server, transport, [model, SPARE])) as turnout:
+                server.queue(hidden, Answer(text="spare"))
+                if stream:
+                    chunks = turnout.stream("x")
+                    assert "".join([chunk.text async for chunk in chunks]) == "spare"
+                    outcome = chunks.outcome
+                else:
+                    outcome = (await turnout.complete("x")).outcome
+                assert outcome is not None
+                assert outcome.model == SPARE
+                if transport == "direct":
+                    assert outcome.attempts[0].error == kind, body
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("text", ["This model's maximum context length is 4096 tokens.", "messages.0.role: bad role"])
+def test_what_a_caller_causes_inside_a_stream_opens_no_circuit(
+    server: ScriptedServer, transport: str, text: str
+) -> None:
+    """Some servers begin a stream before they read the request."""
+    event = json.dumps({"error": {"message": text, "type": "BadRequestError", "code": 400}}).encode()
+
+    async def scenario() -> None:
+        async with Turnout(config(server, transport, [FIRST], breaker={"failures": 1})) as turnout:
+            server.queue(Raw(pieces=(b"data: " + event + b"\n\n",), headers={"content-type": "text/event-stream"}))
+            with pytest.raises(InvalidRequest):
+                async for _ in turnout.stream("x"):
+                    pass
+            assert (await turnout.complete("y")).outcome.model == FIRST
+
+    asyncio.run(scenario())
+
+
+def test_a_request_too_long_goes_on_past_an_unclear_refusal(server: ScriptedServer, transport: str) -> None:
+    """That it is too long says more: it is what the caller is told, and what the next window is measured by."""
+    unclear = error(400, {"error": {"message": "We could not understand your request."}})
 
     async def scenario() -> None:
         async with Turnout(config(server, transport, [FIRST, SPARE])) as turnout:
-            server.queue(error(400, OURS[name]), Answer(text="spare"))
-            assert (await turnout.complete("x")).outcome.model == SPARE
+            server.queue(unclear, error(400, TOO_LONG))
+            with pytest.raises(InvalidRequest) as caught:
+                await turnout.complete("x")
+            assert caught.value.told_code == "context_length_exceeded"
 
     asyncio.run(scenario())
 
@@ -150,6 +289,24 @@ def test_a_429_for_a_request_too_large_pauses_nobody(server: ScriptedServer, tra
             with pytest.raises(TooLarge):
                 await turnout.complete("large")
             assert (await turnout.complete("small")).outcome.model == FIRST
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("model", [FIRST, CLAUDE, GEMINI])
+def test_retry_after_is_read_in_every_form(server: ScriptedServer, transport: str, model: str) -> None:
+    """Seconds, fractions and dates, over both ways out; what is no time is none."""
+    soon = formatdate(time.time() + 31, usegmt=True)
+    past = formatdate(time.time() - 31, usegmt=True)
+    forms = {"7": 7, "1.5": 1.5, soon: 30, past: 0, "-5": COME_BACK_S, "soon": COME_BACK_S, "inf": COME_BACK_S}
+
+    async def scenario() -> None:
+        for value, wait in forms.items():
+            async with Turnout(config(server, transport, [model])) as turnout:
+                server.queue(error(429, {"error": {"message": "slow down"}}, **{"Retry-After": value}))
+                with pytest.raises(UpstreamUnavailable) as caught:
+                    await turnout.complete("x")
+                assert caught.value.retry_after_s == pytest.approx(wait, abs=3 if wait == 30 else 0.1), value
 
     asyncio.run(scenario())
 

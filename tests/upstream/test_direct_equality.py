@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 
 from tests.support.scripted_provider import ERROR_KINDS, Answer, Failure, Received, Reply, ScriptedServer, Tokens, Tool
-from turnout.attempt_errors import AttemptError
+from turnout.attempt_errors import AttemptError, Unsupported
 from turnout.ports.runtime import Provider, ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import
 from turnout.upstream.direct.deployments import NotDirectError
 from turnout.upstream.direct.http import HttpSessions
 from turnout.upstream.direct.provider import DirectCalls
+from turnout.upstream.parameters import name_parameter
 from turnout.upstream.provider import LiteLLMProvider
 
 # A provider's name for the matrix -> the model, and where its API begins below the server's origin.
@@ -249,7 +250,6 @@ DIFFERENCES = (
     ),
     Difference(path="came.*", providers="cohere", cases="no_usage", reason="litellm's class needs the usage"),
     # Errors: classed by status and body here, by litellm's words for them there.
-    Difference(path="came.code", cases="error:*", reason="litellm drops the code of a provider's error body"),
     Difference(
         path="came.retry_after_s", providers="cohere", cases="error:rate_limited",
         reason="litellm drops the headers of Cohere's errors",
@@ -257,9 +257,6 @@ DIFFERENCES = (
     Difference(
         path="came.status", cases="error:overloaded|error:wrong_key|error:too_large",
         reason="litellm rewrites the provider's status",
-    ),
-    Difference(
-        path="came.error", cases="error:too_large", reason="litellm takes a request too large for a rate limit",
     ),
 )  # fmt: skip
 
@@ -325,6 +322,9 @@ async def seen(server: ScriptedServer, call: ProviderCall, provider: Provider, s
         else:
             came = await provider.complete(call)
     except AttemptError as error:
+        if isinstance(error, Unsupported):
+            # As an attempt does.
+            name_parameter(error, call.params)
         came = {"error": type(error).__name__, "status": error.status, "retry_after_s": error.retry_after_s}
         for name in ("code", "param"):
             came[name] = getattr(error, name, None)

@@ -13,10 +13,10 @@ from tests.upstream.test_chain import FIRST, SECOND, World
 from turnout import Turnout
 from turnout.attempt_errors import ProviderFailed, Unsupported
 from turnout.errors import InvalidRequest, UpstreamUnavailable
-from turnout.upstream.parameters import Taken, fit, named
+from turnout.upstream.parameters import Taken, fit, name_parameter
 
 ANTHROPIC = Taken(provider="anthropic", names=frozenset({"temperature", "tools", "max_tokens"}))
-OPENAI = Taken(provider="openai", names=frozenset({"temperature", "n", "max_tokens"}))
+OPENAI = Taken(provider="openai", names=frozenset({"temperature", "n", "max_tokens"}), own_server=True)
 
 
 def test_what_a_model_takes_is_sent_as_it_is() -> None:
@@ -57,11 +57,65 @@ def test_where_nobody_knows_what_a_model_takes_everything_is_sent() -> None:
     assert fit(Taken(provider="new", names=None), {"seed": 1, "user": "u"}) == ({"seed": 1, "user": "u"}, ())
 
 
-def test_a_refusal_in_litellms_words_names_its_parameter() -> None:
-    """Of those that were sent, as a word of its own."""
-    text = "gpt-5 models don't support temperature=0.5. Only temperature=1 is supported."
-    assert named(Unsupported(text), {"n": 1, "temperature": 0.5}).param == "temperature"
-    assert named(Unsupported("no"), {"n": 1}).param is None
+@pytest.mark.parametrize(
+    ("text", "params", "param"),
+    [
+        ("gpt-5 models don't support temperature=0.5.", {"n": 1, "temperature": 0.5}, "temperature"),
+        ("Model x does not support parameter presencePenalty.", {"presence_penalty": 1}, "presence_penalty"),
+        ('Unknown name "min_p": Cannot find field.', {"extra_body": {"min_p": 0.1}}, "min_p"),
+        ("no", {"n": 1}, None),
+    ],
+)
+def test_a_refusal_names_its_parameter(text: str, params: dict[str, Any], param: str | None) -> None:
+    """Of those that were sent, as a word of its own, however it is written."""
+    refused = Unsupported(text)
+    name_parameter(refused, params)
+    assert refused.param == param
+
+
+@pytest.mark.parametrize("name", ["min_p", "repetition_penalty", "top_k"])
+def test_a_way_to_draw_goes_to_those_who_take_it(name: str) -> None:
+    """Who refuses it, or leaves it out silently, is not asked; a server of the app's own may be any."""
+    params = {"extra_body": {name: 2}}
+    for provider in ("mistral", "openai", "groq", "deepseek"):
+        with pytest.raises(Unsupported) as refused:
+            fit(Taken(provider=provider, names=frozenset()), params)
+        assert refused.value.param == name
+    for taken in (
+        Taken(provider="openai", names=frozenset(), own_server=True),
+        Taken(provider="new", names=frozenset()),
+    ):
+        assert fit(taken, params) == (params, ())
+
+
+def test_a_way_to_draw_that_changes_nothing_is_left_out() -> None:
+    """As some clients send it to everybody."""
+    neutral = {"extra_body": {"min_p": 0, "repetition_penalty": 1.0, "top_k": -1}}
+    assert fit(Taken(provider="mistral", names=frozenset()), neutral) == ({}, ("min_p", "repetition_penalty", "top_k"))
+
+
+def test_a_server_named_in_the_environment_may_take_all(
+    provider: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that the settings name; OpenAI itself is not asked for what it refuses."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("OPENAI_BASE_URL", provider.origin + "/v1")
+
+    async def scenario() -> None:
+        tiers = {"cheap": {"models": ["openai/mine"]}, "expensive": {"models": ["openai/dear"]}}
+        async with Turnout({"tiers": tiers, "routing": {"threshold": 0.99}}) as turnout:
+            await turnout.complete("q", min_p=0.1)
+
+    asyncio.run(scenario())
+    assert provider.received[-1].body["min_p"] == 0.1
+
+
+def test_what_gemini_takes_of_them_is_sent() -> None:
+    """As its class reads it."""
+    gemini = Taken(provider="gemini", names=frozenset())
+    assert fit(gemini, {"extra_body": {"top_k": 5}}) == ({"top_k": 5}, ())
+    with pytest.raises(Unsupported):
+        fit(gemini, {"extra_body": {"min_p": 0.1}})
 
 
 def test_a_parameter_that_no_model_takes_is_the_callers_and_one_that_some_take_goes_to_those() -> None:

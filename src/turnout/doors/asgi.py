@@ -7,7 +7,7 @@ A request for our own paths is answered here. Everything else passes on with the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -160,6 +160,8 @@ class TurnoutMiddleware(Door[App, Scope]):
                 await self.turnout.aclose()
             await send(message)
 
+        # What was mounted in the app since.
+        self._explain(self._app)
         # What the app keeps there, replayed requests have too.
         self._lifespan_state.append(scope.get("state") or {})
         await self._app(scope, receive, send_when_ready)
@@ -208,27 +210,26 @@ class TurnoutMiddleware(Door[App, Scope]):
     def _scheme(self, scope: Scope) -> str:
         return str(scope.get("scheme", "http"))
 
-    def _headers(self, scope: Scope, name: str) -> list[str]:
-        wanted = name.encode("latin-1")
-        return [value.decode("latin-1") for key, value in scope["headers"] if key == wanted]
-
     def _header_reader(self, scope: Scope) -> Callable[[str], str]:
-        # Of a header that was sent more than once the first counts.
-        texts = dict([*scope["headers"]][::-1])
+        texts = joined(scope["headers"])
 
         def read(name: str) -> str:
-            text: bytes = texts.get(name.encode("latin-1"), b"")
-            return text.decode("latin-1")
+            return texts.get(name.encode("latin-1"), b"").decode("latin-1")
 
         return read
 
     def _header(self, scope: Scope, name: str) -> str:
         wanted = name.encode("latin-1")
-        for key, value in scope["headers"]:
-            if key == wanted:
-                text: str = value.decode("latin-1")
-                return text
-        return ""
+        return joined([pair for pair in scope["headers"] if pair[0] == wanted]).get(wanted, b"").decode("latin-1")
+
+
+def joined(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+    """The headers by name, the texts of one that was sent more than once joined as WSGI servers do."""
+    texts: dict[bytes, bytes] = {}
+    for name, text in headers:
+        known = texts.get(name)
+        texts[name] = text if known is None else (b"; " if name == b"cookie" else b",").join((known, text))
+    return texts
 
 
 async def _fail_startup(error: SettingsError, scope: Scope, receive: Receive, send: Send) -> None:

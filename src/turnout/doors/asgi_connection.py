@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -12,8 +11,6 @@ from turnout.doors.asgi_endpoint import Message, Receive, Send
 from turnout.doors.base import check_size
 from turnout.doors.hang_up import while_connected
 from turnout.errors import CallerGone
-
-log = logging.getLogger("turnout")
 
 # Between looks for the client's hang-up, in seconds, where `receive` answers with something else each time.
 FIRST_PAUSE_S = 0.1
@@ -65,17 +62,13 @@ class Connection:
     async def _disconnected(self) -> None:
         """Returns when the client has hung up, which nothing but `http.disconnect` says.
 
-        A middleware outside may replay the body at once each time, or raise where nothing is left to replay: neither
-        is a client that left, and neither may keep the loop busy.
+        A middleware outside may replay the body at once each time: that is no client that left, and may not keep the
+        loop busy.
         """
         pause = FIRST_PAUSE_S
-        try:
-            while (await self._receive())["type"] != "http.disconnect":
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_S)
-        except Exception as error:
-            log.info("turnout: receive() raised after the body's end; a hang-up goes unnoticed", exc_info=error)
-            await asyncio.get_running_loop().create_future()
+        while (await self._receive())["type"] != "http.disconnect":
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
 
     async def _stream(self, events: EventStream) -> None:
         try:

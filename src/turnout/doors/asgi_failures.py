@@ -11,7 +11,7 @@ from typing import Any
 from turnout.doors.asgi_connection import Connection
 from turnout.doors.asgi_endpoint import Message, Receive, Send
 from turnout.doors.bound import BoundTurnout
-from turnout.doors.failures import HandlerFailures, kept, uncaught
+from turnout.doors.failures import HandlerFailures, kept, layers, uncaught
 from turnout.errors import ServedError, TurnoutError
 
 Scope = MutableMapping[str, Any]
@@ -19,15 +19,14 @@ Response = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def handle_in_starlette(app: Any, failures: HandlerFailures) -> None:
-    """Gives the Starlette app that the door is around, or in, a handler for ServedError; not where it has its own."""
-    while app is not None and not hasattr(app, "add_exception_handler"):
-        app = getattr(app, "app", None)
-    if app is None:
-        return
-    # A whole app's, or those of the middleware that it calls its handlers in.
-    handlers = getattr(app, "exception_handlers", None) or getattr(app, "_exception_handlers", {})
-    if ServedError not in handlers and TurnoutError not in handlers:
-        app.add_exception_handler(ServedError, partial(_response, failures))
+    """Gives the Starlette app that the door is around, or in, and each one mounted in it a handler for ServedError; not
+    where it has its own. A mounted app answers 500 for itself, before the error reaches the one it is mounted in."""
+    for layer in layers(app):
+        if hasattr(layer, "add_exception_handler"):
+            # A whole app's, or those of the middleware that it calls its handlers in.
+            handlers = getattr(layer, "exception_handlers", None) or getattr(layer, "_exception_handlers", {})
+            if ServedError not in handlers and TurnoutError not in handlers:
+                layer.add_exception_handler(ServedError, partial(_response, failures))
 
 
 async def _response(failures: HandlerFailures, request: Any, error: ServedError) -> Response:

@@ -103,12 +103,9 @@ class Door(ABC, Generic[App, Raw]):
         """The template of the route that serves the request; "" where the framework tells none."""
 
     @abstractmethod
-    def _headers(self, raw: Raw, name: str) -> list[str]:
-        """The texts of all headers of this lower-case name."""
-
-    @abstractmethod
     def _header(self, raw: Raw, name: str) -> str:
-        """A header's text by its lower-case name; "" where absent."""
+        """A header's text by its lower-case name; "" where absent. Of one sent more than once all texts with commas
+        between them, as WSGI servers give them and RFC 9110 allows."""
 
     def _header_reader(self, raw: Raw) -> Callable[[str], str]:
         """What gives a header's text by its lower-case name, "" where absent."""
@@ -148,10 +145,16 @@ class Door(ABC, Generic[App, Raw]):
 
     def _one_header(self, raw: Raw, name: str) -> str:
         """The text of a header that says who asks. Raises InvalidRequest where it was sent twice and differs: a proxy
-        and the app would each believe another."""
-        values = set(self._headers(raw, name))
+        and the app would each believe another. A comma in a single one cannot be told from that."""
+        text = self._header(raw, name)
+        if "," not in text or (name == "authorization" and "bearer " not in text.lower()):
+            return text
+        values = {value for part in text.split(",") if (value := part.strip())}
         if len(values) > 1:
-            raise InvalidRequest(f"the header {name} was sent more than once, with different values")
+            raise InvalidRequest(
+                f"the header {name} was sent more than once, with different values, or holds a comma: "
+                "read such a value in a callable given as user="
+            )
         return values.pop() if values else ""
 
     def _caller(self, raw: Raw, path: str, endpoint: str = "") -> Caller:

@@ -39,7 +39,8 @@ _CATCHERS = {("flask.app", "wsgi_app"), ("django.core.handlers.exception", "inne
 # What frameworks let pass although they catch all else, they let pass on purpose: in debug mode, in tests.
 _FRAMEWORKS = ("flask.", "django.")
 # Where a middleware keeps the app that it is around, and how far that is followed.
-_INNER, _MOST_LAYERS = ("__self__", "app", "application", "wsgi_app", "__wrapped__"), 50
+_INNER = ("__self__", "app", "application", "wsgi_app", "__wrapped__", "middleware_stack")
+_MOST_LAYERS = 200
 # Of the framework's own 500: about a body that is not sent.
 _OF_THE_BODY = frozenset(
     {"content-type", "content-length", "content-encoding", "transfer-encoding", "etag", "last-modified"}
@@ -86,17 +87,26 @@ class HandlerFailures:
 
 def is_around(app: Any, framework: str) -> bool:
     """Whether an app, or one inside of it, is of this framework: through other middlewares, classes or closures."""
+    return any(type(layer).__module__.startswith(f"{framework}.") for layer in layers(app))
+
+
+def layers(app: Any) -> Iterator[Any]:
+    """The app, and what is inside of it: through other middlewares, classes, closures and mounts."""
     waiting, seen = [app], set[int]()
     while waiting and len(seen) < _MOST_LAYERS:
         layer = waiting.pop()
-        if type(layer).__module__.startswith(f"{framework}."):
-            return True
+        if id(layer) in seen:
+            continue
         seen.add(id(layer))
+        yield layer
         inner = [getattr(layer, name, None) for name in _INNER]
         if inspect.isfunction(layer):
             inner += [cell.cell_contents for cell in layer.__closure__ or () if _is_filled(cell)]
-        waiting += [each for each in inner if callable(each) and id(each) not in seen]
-    return False
+        routes = getattr(layer, "routes", None)
+        if isinstance(routes, list | tuple):
+            # Of Starlette's routes only those that mount another app have routes of their own.
+            inner += [getattr(route, "app", None) for route in routes if hasattr(route, "routes")]
+        waiting += [each for each in inner if callable(each)]
 
 
 def _is_filled(cell: CellType) -> bool:

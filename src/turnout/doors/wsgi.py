@@ -209,13 +209,6 @@ class TurnoutMiddleware(Door[App, Environ]):
     def _scheme(self, environ: Environ) -> str:
         return str(environ.get("wsgi.url_scheme", "http"))
 
-    def _headers(self, environ: Environ, name: str) -> list[str]:
-        # WSGI servers join what was sent twice with a comma, as RFC 9110 allows.
-        text = self._header(environ, name)
-        if "," not in text or (name == "authorization" and not text.lower().startswith("bearer ")):
-            return [text] if text else []
-        return [value for part in text.split(",") if (value := part.strip())]
-
     def _header(self, environ: Environ, name: str) -> str:
         key = name.upper().replace("-", "_")
         text: str = environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}", "")

@@ -15,6 +15,7 @@ from turnout.attempt_errors import (
     Misconfigured,
     NotConnected,
     UnforeseenError,
+    Unsupported,
 )
 from turnout.openai.answers import Body, finish_reason, written
 from turnout.openai.builder import AnswerBuilder
@@ -27,6 +28,7 @@ from turnout.settings import Model
 from turnout.telemetry import names
 from turnout.upstream.bulkhead import CallSlot
 from turnout.upstream.call_trace import CallTrace
+from turnout.upstream.parameters import name_parameter
 
 log = logging.getLogger("turnout.upstream")
 
@@ -142,6 +144,8 @@ class AttemptInProgress:
         if not isinstance(error, AttemptError):
             self._log_unforeseen(error)
             error = UnforeseenError(f"{type(error).__name__}: {error}")
+        if isinstance(error, Unsupported):
+            name_parameter(error, self.call.params)
         self._error_kind = error.kind
         self._error = error
         self._log(error, opened=self.slot.permit.failed(error))
@@ -165,6 +169,15 @@ class AttemptInProgress:
             log.log(logging.WARNING if ours else logging.INFO, "attempt of %s failed: %s: %s", name, error.kind, why)
         if isinstance(error, Misconfigured | NotConnected):
             self._warned.add(name)
+
+    def outdid(self, refusals: Mapping[str, AttemptError]) -> None:
+        """Warns of the models that refused what this one has answered, once a model: it is ours to mend."""
+        for name, error in refusals.items():
+            known = f"{name}: refuses what another answers"
+            if known not in self._warned:
+                self._warned.add(known)
+                message = "%s refuses as invalid (%s) what %s then answered: check what it is asked. It said: %s"
+                log.warning(message, name, error.status, self.call.model, self._line(error))
 
     def _address(self) -> str:
         """The host that the settings name for this model, without what may be secret in its URL."""

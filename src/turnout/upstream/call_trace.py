@@ -11,8 +11,10 @@ from turnout.attempt_errors import (
     AttemptError,
     AttemptTimeout,
     CallerFault,
+    ContextTooLong,
     Misconfigured,
     OtherModelMayServe,
+    UnclearRefusal,
     Unsupported,
 )
 from turnout.context import RunningJob
@@ -148,9 +150,12 @@ class Failures:
     def __init__(self, present: Callable[[ServedError], ServedError] = lambda error: error) -> None:
         self._present = present
         self.last: AttemptError | None = None
-        # The first model's word that the request is not for it; the caller's answer where no model is for it.
+        # The first model's word that the request is not for it; the caller's answer where no model is for it. The first
+        # word that it is too long goes before all others.
         self.refused: OtherModelMayServe | None = None
         self.refused_by: Candidate | None = None
+        # Who refused it without saying whose fault that is.
+        self.unclear: dict[str, UnclearRefusal] = {}
         self._full = False
         # Whether anything went wrong that is the provider's fault, not ours.
         self._theirs = False
@@ -163,7 +168,10 @@ class Failures:
         """Takes in this candidate's failure. Raises the caller's error at once where the request is to blame."""
         if isinstance(fault, OtherModelMayServe):
             self.last = fault
-            if self.refused is None:
+            if isinstance(fault, UnclearRefusal):
+                self.unclear[candidate.model] = fault
+            longer = isinstance(fault, ContextTooLong) and not isinstance(self.refused, ContextTooLong)
+            if self.refused is None or longer:
                 self.refused, self.refused_by = fault, candidate
             return
         if isinstance(fault, CallerFault):

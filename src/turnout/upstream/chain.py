@@ -95,6 +95,7 @@ class Chain:
                         failures.add(attempt.failed(error), slot.candidate)
                     else:
                         trace.serve(slot.candidate, attempt.call.progress.dropped)
+                        attempt.outdid(failures.unclear)
                         return body
                     finally:
                         attempt.end()
@@ -127,6 +128,7 @@ class Chain:
                         trace.answer, trace.exact = body, whole.exact and whole.finished
                         yield _usage_chunk(body)
                         attempt.succeeded()
+                        attempt.outdid(failures.unclear)
                     except BaseException as error:
                         # A caller that leaves arrives here as GeneratorExit or CancelledError, and goes on upwards.
                         attempt.broke_off(whole, form.usage)

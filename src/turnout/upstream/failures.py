@@ -6,13 +6,11 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from turnout.attempt_errors import (
     AttemptError,
     AttemptTimeout,
-    CallerFault,
-    ContextTooLong,
     Denied,
     MalformedReply,
     Misconfigured,
@@ -22,62 +20,44 @@ from turnout.attempt_errors import (
     Unsupported,
 )
 from turnout.numbers import parse_retry_after
+from turnout.upstream.refusals import ErrorBody, lacks, longer_than_the_window, recognised, refusal
 
-_CALLERS = frozenset({400, 413, 422})
-_DENIED = frozenset({402, 403, 404, 405})
-# Where an error stands inside a good status, its type says which status it would have had.
-_STATUS_OF_TYPE: Mapping[str, int] = {
+_REFUSED = frozenset({400, 413, 422})
+# Paid for, allowed, there, and by this address: not.
+_DENIED = frozenset({402, 403, 404, 405, 410, 412, 451})
+# A server's own failure, by which some tell what the request is or what they lack.
+_FAILED, _NOT_IMPLEMENTED = 500, 501
+# Where an error stands inside a good status, its type or its code says which status it would have had.
+_STATUS_OF: Mapping[str, int] = {
     "invalid_request_error": 400,
+    "BadRequestError": 400,
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
     "authentication_error": 401,
+    "invalid_api_key": 401,
+    "UNAUTHENTICATED": 401,
+    "billing_error": 402,
     "permission_error": 403,
+    "PERMISSION_DENIED": 403,
     "not_found_error": 404,
+    "model_not_found": 404,
+    "NOT_FOUND": 404,
     "request_too_large": 413,
     "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
     "insufficient_quota": 429,
+    "RESOURCE_EXHAUSTED": 429,
     "api_error": 500,
     "server_error": 500,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
     "timeout_error": 504,
+    "DEADLINE_EXCEEDED": 504,
     "overloaded_error": 529,
 }
-# Each at the message's beginning: behind it, messages repeat what the caller sent.
-_OUR_KEY = re.compile(
-    r"(incorrect|invalid) api key|api key not valid|api key expired|invalid x-api-key|this api key", re.I
-)
-_OUR_ACCOUNT = re.compile(
-    r"your credit balance is too low|billing hard limit|this organization has been disabled"
-    r"|[\w.:/@-]+ is not a valid model",
-    re.I,
-)
-_OUR_SERVER = re.compile(r'"auto" tool choice requires|tool use is not enabled|[\w .-]{1,40} is not enabled', re.I)
-_KEY_CODES = frozenset({"invalid_api_key", "authentication_error", "API_KEY_INVALID"})
-_ACCOUNT_CODES = frozenset({
-    "account_deactivated", "billing_error", "billing_hard_limit_reached", "billing_not_active", "DeploymentNotFound",
-    "insufficient_quota", "model_not_found", "organization_restricted", "permission_error",
-})  # fmt: skip
-# A request that is longer than the model's window; the group is the window.
-_TOO_LONG = re.compile(
-    r"maximum context length is (\d{1,9})|prompt is too long: \d+ tokens > (\d{1,9})"
-    r"|exceeds? the maximum number of tokens allowed \(?(\d{1,9})"
-    r"|maximum (?:input|prompt) length is (\d{1,9})"
-    r"|context (?:window|length|size) (?:exceeded|of (\d{1,9}))"
-    r"|exceeds? the (?:available )?context (?:window|length|size)"
-    r"|too many tokens: [^\d]{0,100}(\d{1,9})"
-    r"|input is too long for|too large for model with (\d{1,9}) maximum context",
-    re.I,
-)
 # A 429 that no waiting will ever let through.
 _TOO_LARGE = re.compile(r"request too large")
 _LIMIT_REQUESTED = re.compile(r"Limit:? (\d{1,12}),? Requested:? (\d{1,12})")
-
-
-class ErrorBody(NamedTuple):
-    """What an error body says. status: of its own, where it stands in a good one."""
-
-    message: str
-    code: str | None
-    param: str | None
-    status: int | None
-    kind: str | None = None
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes) -> AttemptError:
@@ -87,44 +67,85 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> AttemptErro
 
 
 def hidden_failure(data: Any) -> AttemptError | None:
-    """The AttemptError that an error object inside a 200, or inside a stream, means; None where it is no error."""
+    """The AttemptError that an error inside a 200, or inside a stream, means; None where it is no error."""
+    if isinstance(data, list):
+        # Google's answer to a stream that was asked for without events.
+        data = data[0] if data else None
     error = parse_error(data) if isinstance(data, Mapping) and _is_error(data) else None
     if error is None:
         return None
     if error.status is None:
-        return ProviderFailed(error.message)
+        return recognised(400, error) or ProviderFailed(error.message)
     return classify(error.status, error, {})
+
+
+# What no answer is without, by provider.
+_ANSWERS = frozenset({"choices", "candidates", "content", "output", "data"})
 
 
 def _is_error(data: Mapping[str, Any]) -> bool:
     """An error object, not an answer that also has a field of this name."""
-    return bool(data.get("error")) and not data.get("choices") and not data.get("candidates")
+    if data.get("error") or data.get("errors"):
+        return not data.get("choices") and not data.get("candidates")
+    if data.get("object") == "error" or data.get("type") == "error":
+        return True
+    return (isinstance(data.get("message"), str) or "detail" in data) and not data.keys() & _ANSWERS
 
 
 def parse_error(data: Any) -> ErrorBody | None:
-    """What the error body of any of the providers says (OpenAI, Anthropic, Google, Cohere, FastAPI), or None."""
+    """What the error body of any of the providers says (OpenAI, Anthropic, Google, Cohere, FastAPI, AWS, xAI, IBM), or
+    None."""
     if isinstance(data, list) and data:
         # Google's error of a stream that was asked for without events.
         data = data[0]
     if not isinstance(data, Mapping):
         return None
-    error = data.get("error") or data
+    several = data.get("errors")
+    error = data.get("error") or (several[0] if isinstance(several, list) and several else data)
     if isinstance(error, str):
-        return ErrorBody(clip(error), _text(data.get("code")), None, None)
+        return ErrorBody(clip(error), _text(data.get("code")), None, None, _text(data.get("error_type")))
     if not isinstance(error, Mapping):
         return None
+    if (below := _passed_on(error)) is not None:
+        return below
     message = error.get("message") or error.get("detail") or error.get("msg")
     if not message and error is data:
         return None
-    code = error.get("code")
-    status = code if isinstance(code, int) and 400 <= code <= 599 else _STATUS_OF_TYPE.get(str(error.get("type")))
-    return ErrorBody(
-        clip(message if isinstance(message, str) else json.dumps(message or error)),
-        code if isinstance(code, str) else None,
-        error["param"] if isinstance(error.get("param"), str) else None,
-        status,
-        _text(error.get("type")) or _text(error.get("status")),
+    param = _text(error.get("param"))
+    detail = message.get("detail") if isinstance(message, Mapping) else message
+    if isinstance(detail, list) and detail and isinstance(detail[0], Mapping):
+        # What FastAPI and Mistral find wrong with the body, field by field.
+        param = param or _place(detail[0])
+        message = "; ".join(
+            f"{_place(each) or 'body'}: {each.get('msg')}" for each in detail if isinstance(each, Mapping)
+        )
+    code, kind = error.get("code"), _text(error.get("type")) or _text(error.get("status"))
+    if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) == 3:
+        code = int(code)
+    status = (
+        code if isinstance(code, int) and 400 <= code <= 599 else _STATUS_OF.get(str(kind)) or _STATUS_OF.get(str(code))
     )
+    return ErrorBody(
+        clip(message if isinstance(message, str) else json.dumps(message or error)), _text(code), param, status, kind
+    )
+
+
+def _passed_on(error: Mapping[str, Any]) -> ErrorBody | None:
+    """What the provider behind a gateway said (OpenRouter), or None."""
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
+    if not isinstance(raw, str) or not raw:
+        return None
+    below = parse_error(json_or_none(raw)) or ErrorBody(clip(raw), None, None, None)
+    code = error.get("code")
+    return below._replace(status=code) if isinstance(code, int) and 400 <= code <= 599 else below
+
+
+def _place(finding: Mapping[str, Any]) -> str | None:
+    """The field that a finding is about, as `messages.0.role`."""
+    place = finding.get("loc")
+    parts = [str(part) for part in place if part != "body"] if isinstance(place, list | tuple) else []
+    return ".".join(parts) or None
 
 
 def classify(status: int, error: ErrorBody, headers: Mapping[str, str]) -> AttemptError:
@@ -134,8 +155,8 @@ def classify(status: int, error: ErrorBody, headers: Mapping[str, str]) -> Attem
     if status == 400 and error.kind == "request_too_large":
         # litellm gives Anthropic's 413 as a 400.
         status = 413
-    if status in _CALLERS:
-        return _refused(status, error)
+    if status in _REFUSED:
+        return refusal(status, error)
     if status == 401:
         return Misconfigured(message, status=status)
     if status in _DENIED:
@@ -146,27 +167,15 @@ def classify(status: int, error: ErrorBody, headers: Mapping[str, str]) -> Attem
         if _never_fits(message):
             return RequestTooLarge(message, status=413, code="request_too_large")
         return ProviderRateLimited(message, status=status, retry_after_s=_retry_after(headers))
+    if status == _FAILED and (too_long := longer_than_the_window(error)) is not None:
+        return too_long
+    if status == _NOT_IMPLEMENTED or (status == _FAILED and lacks(error)):
+        return Unsupported(message, status=status)
     if status >= 400:
         return ProviderFailed(message, status=status, retry_after_s=_retry_after(headers))
     if status >= 300:
         return Denied(f"the address answers with a redirect ({status}), which is not followed", status=status)
     return MalformedReply(f"the provider answered with status {status}", status=status)
-
-
-def _refused(status: int, error: ErrorBody) -> AttemptError:
-    """A 400, 413 or 422: our key, our account or our server's set-up are to blame, or the request."""
-    message, names = error.message, {error.code, error.kind}
-    if names & _KEY_CODES or _OUR_KEY.match(message):
-        return Misconfigured(message, status=status)
-    if names & _ACCOUNT_CODES or _OUR_ACCOUNT.match(message):
-        return Denied(message, status=status)
-    if _OUR_SERVER.match(message):
-        return Unsupported(message, status=status)
-    too_long = _TOO_LONG.search(message)
-    if error.code == ContextTooLong.CODE or too_long:
-        window = next((int(group) for group in too_long.groups() if group), None) if too_long else None
-        return ContextTooLong(message, window=window, param=error.param or "messages")
-    return CallerFault(message, status=status, code=error.code, param=error.param)
 
 
 def _never_fits(message: str) -> bool:

@@ -6,6 +6,7 @@ litellm's own list of what a model takes (`get_supported_openai_params`) decides
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Any
 from turnout.attempt_errors import Unsupported
 from turnout.openai.requests import SHAPELESS
 from turnout.ports.runtime import ProviderCall
+from turnout.upstream.direct.deployments import PLACES, first_set
 
 # Left out, they change no answer: `prediction` makes it faster, the others are for a provider's accounts and cache.
 _DROPPABLE = SHAPELESS | {"prediction"}
@@ -29,6 +31,19 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "response_format": ({"type": "text"},),
     "stop": ([],),
     "top_logprobs": (0,),
+    # Of open models' servers.
+    "ignore_eos": (False,),
+    "length_penalty": (1,),
+    "min_p": (0,),
+    "min_tokens": (0,),
+    "mirostat": (0,),
+    "no_repeat_ngram_size": (0,),
+    "repeat_penalty": (1,),
+    "repetition_penalty": (1,),
+    "top_a": (0,),
+    "top_k": (-1, 0),
+    "typical_p": (1,),
+    "use_beam_search": (False,),
 }
 # litellm maps these for every provider, or says itself that it cannot.
 _LEFT_TO_LITELLM = frozenset({"max_tokens", "max_completion_tokens", "functions", "function_call", "extra_body"})
@@ -42,16 +57,43 @@ _ARGUMENTS: Mapping[str, frozenset[str]] = {
 }
 # Their classes send a literal `extra_body`, which the provider refuses.
 _NO_EXTRA_BODY = frozenset({"anthropic", "bedrock", "cohere_chat"})
+# How servers of open models draw, beside OpenAI's parameters: each takes some of these.
+_DRAWING = frozenset({
+    "dynatemp_range", "eta_cutoff", "epsilon_cutoff", "ignore_eos", "length_penalty", "min_p", "min_tokens", "mirostat",
+    "mirostat_eta", "mirostat_tau", "no_repeat_ngram_size", "penalty_alpha", "repeat_last_n", "repeat_penalty",
+    "repetition_penalty", "tfs_z", "top_a", "top_k", "typical_p", "use_beam_search",
+})  # fmt: skip
+# Those of them that these providers take, as they document it. The others they refuse, or leave out silently, which
+# makes another answer. Of whoever is not here nobody knows, and all are sent.
+_DRAWS: Mapping[str, frozenset[str]] = {
+    "azure": frozenset(),
+    "cerebras": frozenset(),
+    "deepseek": frozenset(),
+    "gemini": frozenset({"top_k"}),
+    "groq": frozenset(),
+    "mistral": frozenset(),
+    "openai": frozenset(),
+    "perplexity": frozenset({"top_k"}),
+    "vertex_ai": frozenset({"top_k"}),
+    "xai": frozenset(),
+}
 # They take every parameter of OpenAI's, whatever litellm knows of the model.
 _OPENAIS_OWN = frozenset({"azure", "openai"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What one model takes. names: OpenAI's parameters; None where nobody knows, and all are sent."""
+    """What one model takes. names: OpenAI's parameters; None where nobody knows, and all are sent. own_server: it
+    speaks the provider's wire, but at an address of the app's own."""
 
     provider: str
     names: frozenset[str] | None
+    own_server: bool = False
+
+    def draws_by(self, name: str) -> bool:
+        """Whether it may take this parameter, as far as that is known."""
+        speaks_for_others = self.own_server and self.provider == "openai"
+        return name not in _DRAWING or speaks_for_others or name in _DRAWS.get(self.provider, _DRAWING)
 
 
 class ParameterBook:
@@ -100,8 +142,10 @@ def fit(taken: Taken, params: Mapping[str, Any]) -> tuple[Mapping[str, Any], tup
             kept[name] = value
         elif name in _DROPPABLE and names is not None and name not in names and taken.provider not in _OPENAIS_OWN:
             dropped.append(name)
-        elif taken.provider in _NO_EXTRA_BODY:
-            raise _refused(name)
+        elif taken.provider in _NO_EXTRA_BODY or (names is not None and not taken.draws_by(name)):
+            if value not in _NEUTRAL.get(name, ()):
+                raise _refused(name)
+            dropped.append(name)
         else:
             body[name] = value
     return ({**kept, "extra_body": body} if body else kept), tuple(sorted(dropped))
@@ -121,11 +165,21 @@ def _taken(litellm: Any, name: str, arguments: Mapping[str, Any]) -> Taken:
     if names is None:
         return Taken(provider=provider, names=None)
     allowed = arguments.get("allowed_openai_params") or ()
-    return Taken(provider=provider, names=frozenset({*names, *allowed, *_LEFT_TO_LITELLM}))
+    return Taken(
+        provider=provider,
+        names=frozenset({*names, *allowed, *_LEFT_TO_LITELLM}),
+        own_server=bool(arguments.keys() & {"api_base", "base_url"} or first_set(os.environ, PLACES["openai"].bases)),
+    )
 
 
-def named(error: Unsupported, params: Mapping[str, Any]) -> Unsupported:
-    """The error, with the parameter that its text names where it names one of these."""
+def name_parameter(error: Unsupported, params: Mapping[str, Any]) -> None:
+    """Gives the error the parameter that its text names first, of these, however it is written there."""
     if error.param is None:
-        error.param = next((name for name in params if re.search(rf"\b{re.escape(name)}\b", error.message)), None)
-    return error
+        names = [*params, *(params.get("extra_body") or ())]
+        found = [(named.start(), -len(name), name) for name in names if (named := _spelled(name).search(error.message))]
+        error.param = min(found)[2] if found else None
+
+
+def _spelled(name: str) -> re.Pattern[str]:
+    """The name as a word: `top_k`, `topK` or `top-k`."""
+    return re.compile(rf"\b{'[ _-]?'.join(map(re.escape, name.split('_')))}\b", re.I)

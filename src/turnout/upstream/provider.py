@@ -113,7 +113,7 @@ class LiteLLMProvider:
                 **arguments,
             )
         except Exception as error:
-            raise translate.attempt_error(error, call.params) from error
+            raise translate.attempt_error(error) from error
         return translate.embeddings(answer, len(call.inputs))
 
     async def _ask(self, call: ProviderCall, *, stream: bool, raw: list[Any] | None = None) -> Any:
@@ -156,7 +156,7 @@ class LiteLLMProvider:
         except Exception as error:
             # What came of it may have been sent.
             call.progress.sent = True
-            raise translate.attempt_error(error, call.params) from error
+            raise translate.attempt_error(error) from error
 
     def _tells_before_sending(self, litellm: Any, model: str) -> bool:
         provider = self._providers.get(model, "")

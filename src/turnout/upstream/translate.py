@@ -11,6 +11,7 @@ from turnout.attempt_errors import (
     AttemptError,
     AttemptTimeout,
     ConnectionFailed,
+    ContextTooLong,
     Denied,
     MalformedReply,
     Misconfigured,
@@ -23,7 +24,7 @@ from turnout.openai.answers import Body
 from turnout.openai.embeddings import decoded
 from turnout.upstream import failures
 from turnout.upstream.finishes import unknown_finishes
-from turnout.upstream.parameters import named
+from turnout.upstream.refusals import ErrorBody, recognised
 
 # litellm's class -> ours, where the status alone would mislead.
 _BY_CLASS: Mapping[str, type[AttemptError]] = {
@@ -52,12 +53,6 @@ _NO_PROVIDER = "LLM Provider NOT provided"
 _NOT_JSON = ("Expecting ", "Unterminated string", "invalid response from LLM endpoint", "Extra data:")
 
 
-def attempt_error(error: Exception, params: Mapping[str, Any] | None = None) -> AttemptError:
-    """The AttemptError that this error of litellm's (or of what it is built on) means. params: what was sent."""
-    fault = _classed(error)
-    return named(fault, params or {}) if isinstance(fault, Unsupported) else fault
-
-
 def stream_error(error: Exception) -> AttemptError:
     """The AttemptError that ended a stream of litellm's. Where a reader of its own failed, that says nothing about the
     provider: it breaks on valid streams too, and what one holds is the caller's to choose."""
@@ -68,7 +63,8 @@ def stream_error(error: Exception) -> AttemptError:
     return fault
 
 
-def _classed(error: Exception) -> AttemptError:
+def attempt_error(error: Exception) -> AttemptError:
+    """The AttemptError that this error of litellm's (or of what it is built on) means."""
     ours = next((below for below in _chain(error) if isinstance(below, AttemptError)), None)
     if ours is not None:
         return ours
@@ -89,30 +85,54 @@ def _classed(error: Exception) -> AttemptError:
         return NotConnected(text, status=status)
     if _NO_PROVIDER in text:
         return Misconfigured("litellm knows no provider of this model's name", status=status)
+    if (hidden := _told_inside(error)) is not None:
+        return hidden
     if name in _BY_CLASS:
         return _BY_CLASS[name](text, status=status)
     if status == 422 and not _any_below(error, _HTTP_ERRORS):
-        return MalformedReply(text)
+        # Its own words for what it could not read stand here too: of a caller's fault they are no proof.
+        told = recognised(400, ErrorBody(_without_classes(text), None, None, None))
+        return told if isinstance(told, Misconfigured | ContextTooLong) else MalformedReply(text)
     if status is None or (status >= 500 and any(words in text for words in _NOT_JSON)):
         return MalformedReply(text, status=status)
     return failures.classify(status, _error_body(error, text), _headers(error))
 
 
-def _error_body(error: Exception, text: str) -> failures.ErrorBody:
+def _told_inside(error: Exception) -> AttemptError | None:
+    """What an error event inside a stream means, which the openai SDK keeps and litellm takes for a lost connection;
+    None where there is none."""
+    for below in _chain(error):
+        told = getattr(below, "body", None)
+        if isinstance(told, Mapping) and told and _status(below) is None:
+            return failures.hidden_failure({"error": told})
+    return None
+
+
+def _without_classes(text: str) -> str:
+    """litellm's text without the names of classes that it begins with."""
+    return text.rsplit("Exception - ", 1)[-1]
+
+
+def _error_body(error: Exception, text: str) -> ErrorBody:
     """What the provider said: its own body where the error still holds it, else litellm's text without prefixes."""
+    plain = ""
     for below in _chain(error):
         try:
-            body = failures.parse_error(failures.json_or_none(below.response.text))  # type: ignore[attr-defined]
+            said = below.response.text  # type: ignore[attr-defined]
+            body = failures.parse_error(failures.json_or_none(said))
         except Exception:  # a response that was not read raises in each SDK's own way
             continue
         if body is not None:
             return body
+        plain = plain or said
+    if plain:
+        return ErrorBody(failures.clip(plain), None, None, None)
     fields = getattr(error, "body", None)
-    text = text.rsplit("Exception - ", 1)[-1]
+    text = _without_classes(text)
     if not isinstance(fields, Mapping):
         start = min((at for mark in "{[" if (at := text.find(mark)) >= 0), default=len(text))
         fields = failures.json_or_none(text[start:])
-    return failures.parse_error(fields) or failures.ErrorBody(failures.clip(text), None, None, None)
+    return failures.parse_error(fields) or ErrorBody(failures.clip(text), None, None, None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -155,7 +175,7 @@ def _any_below(error: BaseException, names: frozenset[str]) -> bool:
     return any(kind.__name__ in names for below in _chain(error) if below is not error for kind in type(below).__mro__)
 
 
-def _status(error: Exception) -> int | None:
+def _status(error: BaseException) -> int | None:
     """The provider's own status: the response's before litellm's, which folds 422 into 400."""
     for holder in (getattr(error, "response", None), error):
         status = getattr(holder, "status_code", None)
@@ -173,7 +193,7 @@ def _headers(error: Exception) -> Mapping[str, str]:
     headers = getattr(error, "litellm_response_headers", None) or getattr(
         getattr(error, "response", None), "headers", None
     )
-    return headers if isinstance(headers, Mapping) else {}
+    return {str(name).lower(): value for name, value in headers.items()} if isinstance(headers, Mapping) else {}
 
 
 _FRAME = ("id", "created", "model", "system_fingerprint", "service_tier")

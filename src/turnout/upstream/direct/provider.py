@@ -66,7 +66,7 @@ class DirectCalls:
             raise
         except Exception as error:
             # Nothing was sent yet: the request, or the class, is to blame, never the provider.
-            fault = translate.attempt_error(error, params)
+            fault = translate.attempt_error(error)
             known = isinstance(fault, Misconfigured | OtherModelMayServe)
             raise (fault if known else NotSendable(translate.message(error))) from error
 
@@ -145,7 +145,7 @@ async def events(
         event = parsed(data)
         if not isinstance(event, Mapping):
             raise MalformedReply("an event of the stream is no JSON object")
-        if b'"error"' in data and (hidden := hidden_failure(event)) is not None:
+        if (hidden := hidden_failure(event)) is not None:
             raise hidden
         yield event
 

@@ -8,7 +8,8 @@ from typing import Any
 from turnout.attempt_errors import AttemptError, MalformedReply, ProviderFailed, ProviderRateLimited
 from turnout.openai.answers import Body
 from turnout.openai.response_items import EVENTS, ITEMS
-from turnout.upstream.failures import ErrorBody, classify, parse_error
+from turnout.upstream.failures import classify, parse_error
+from turnout.upstream.refusals import ErrorBody
 
 # What an answer failed with for reasons of the provider's own; any other code is about what was sent.
 _THEIRS = frozenset({"server_error", "vector_store_timeout"})

@@ -1,0 +1,120 @@
+"""Whose fault a refusal is, of some two hundred that providers really send: read from the body alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.refusals import ALL, OURS, Refusal
+from turnout.attempt_errors import (
+    AttemptError,
+    CallerFault,
+    ContextTooLong,
+    Misconfigured,
+    RequestTooLarge,
+    UnclearRefusal,
+    Unsupported,
+)
+from turnout.upstream.failures import failure, hidden_failure
+
+# The most special first.
+MEANINGS: dict[str, type[AttemptError]] = {
+    "too_long": ContextTooLong,
+    "model": Unsupported,
+    "ours": Misconfigured,
+    "unclear": UnclearRefusal,
+    "caller": CallerFault,
+}
+
+
+def of(refusal: Refusal) -> AttemptError:
+    raw = refusal.body if isinstance(refusal.body, str) else json.dumps(refusal.body)
+    return failure(refusal.status, {}, raw.encode())
+
+
+def meaning(error: AttemptError) -> str:
+    return next(name for name, kind in MEANINGS.items() if isinstance(error, kind))
+
+
+@pytest.mark.parametrize("provider", sorted({refusal.provider for refusal in ALL}))
+def test_each_providers_refusals_are_told_apart(provider: str) -> None:
+    """What is ours, what this model lacks, what is too long and for which window, and what is the caller's."""
+    for refusal in ALL:
+        if refusal.provider == provider:
+            error = of(refusal)
+            assert meaning(error) == refusal.means, error.message
+            if isinstance(error, ContextTooLong):
+                assert error.window == refusal.window, error.message
+
+
+def test_the_table_holds_every_provider_and_meaning() -> None:
+    """Or it would prove less than it says."""
+    assert len(ALL) > 180
+    assert {refusal.means for refusal in ALL} == set(MEANINGS)
+
+
+@pytest.mark.parametrize("refusal", OURS, ids=[f"{each.provider}-{at}" for at, each in enumerate(OURS)])
+def test_what_a_caller_wrote_is_never_taken_for_our_fault(refusal: Refusal) -> None:
+    """A message that repeats a caller's text, quoted or not, opens no circuit."""
+    text = json.dumps(refusal.body)
+    for said in (f"Invalid value: '{text}'.", f"messages.0.content: {text}", f"Bad role {text}"):
+        error = failure(400, {}, json.dumps({"error": {"message": said, "type": "invalid_request_error"}}).encode())
+        assert isinstance(error, CallerFault | Unsupported), said
+
+
+def test_a_413_is_for_another_model() -> None:
+    """Its limit is the model's own, or its account's; where a place in the request is named it is the caller's."""
+    assert isinstance(failure(413, {}, b"Request Entity Too Large"), RequestTooLarge)
+    named = failure(413, {}, b'{"error": {"message": "too many", "param": "tools"}}')
+    assert type(named) is CallerFault
+
+
+@pytest.mark.parametrize("refusal", [each for each in ALL if isinstance(each.body, dict)])
+def test_an_error_inside_a_200_means_the_same(refusal: Refusal) -> None:
+    """Whole or as an event: where it says what it is, it is told so; else the provider has failed."""
+    error = hidden_failure(refusal.body)
+    assert error is not None
+    tells_another_status = "api_error" in json.dumps(refusal.body) or refusal.status not in (400, 422)
+    if refusal.means != "unclear" and not tells_another_status:
+        assert meaning(error) == refusal.means, error.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ({"error": {"message": "slow down", "code": "rate_limit_exceeded", "type": "requests"}}, "rate_limited"),
+        ({"error": {"message": "slow down", "code": "429"}}, "rate_limited"),
+        ({"error": {"code": 429, "message": "Quota", "status": "RESOURCE_EXHAUSTED"}}, "rate_limited"),
+        ({"error": {"message": "Resource has been exhausted", "status": "RESOURCE_EXHAUSTED"}}, "rate_limited"),
+        ({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "provider_error"),
+        ({"object": "error", "message": "EngineDeadError", "code": 500}, "provider_error"),
+        ({"error": "Request failed during generation", "error_type": "generation"}, "provider_error"),
+        ({"message": "internal server error"}, "provider_error"),
+        ({"detail": "Internal error"}, "provider_error"),
+        ({"errors": [{"message": "AiError: upstream", "code": 5006}], "success": False}, "provider_error"),
+        ({"error": {"message": "no", "code": "model_not_found"}}, "misconfigured"),
+    ],
+)
+def test_each_providers_error_inside_a_200_is_found(answer: dict[str, object], kind: str) -> None:
+    """In each provider's own shape."""
+    error = hidden_failure(answer)
+    assert error is not None
+    assert error.kind == kind
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"id": "c", "choices": [{"index": 0}], "error": None},
+        {"id": "c", "choices": [{"index": 0}], "error": {"message": "beside an answer"}},
+        {"type": "message", "content": [{"type": "text", "text": "error"}]},
+        {"type": "message_start", "message": {"id": "m"}},
+        {"id": "1", "message": {"role": "assistant", "content": []}, "finish_reason": "COMPLETE"},
+        {"candidates": [{"content": {}}], "error": {"message": "beside an answer"}},
+        {"id": "r", "object": "response", "output": [], "error": None},
+    ],
+)
+def test_an_answer_is_no_error(answer: dict[str, object]) -> None:
+    """Whatever fields it has beside."""
+    assert hidden_failure(answer) is None

@@ -85,26 +85,26 @@ def attempt_error(error: Exception) -> AttemptError:
         return NotConnected(text, status=status)
     if _NO_PROVIDER in text:
         return Misconfigured("litellm knows no provider of this model's name", status=status)
-    if (hidden := _told_inside(error)) is not None:
+    if (hidden := _inside_stream(error)) is not None:
         return hidden
     if name in _BY_CLASS:
         return _BY_CLASS[name](text, status=status)
     if status == 422 and not _any_below(error, _HTTP_ERRORS):
         # Its own words for what it could not read stand here too: of a caller's fault they are no proof.
-        told = recognised(400, ErrorBody(_without_classes(text), None, None, None))
-        return told if isinstance(told, Misconfigured | ContextTooLong) else MalformedReply(text)
+        fault = recognised(400, ErrorBody(_without_classes(text), None, None, None))
+        return fault if isinstance(fault, Misconfigured | ContextTooLong) else MalformedReply(text)
     if status is None or (status >= 500 and any(words in text for words in _NOT_JSON)):
         return MalformedReply(text, status=status)
     return failures.classify(status, _error_body(error, text), _headers(error))
 
 
-def _told_inside(error: Exception) -> AttemptError | None:
+def _inside_stream(error: Exception) -> AttemptError | None:
     """What an error event inside a stream means, which the openai SDK keeps and litellm takes for a lost connection;
     None where there is none."""
     for below in _chain(error):
-        told = getattr(below, "body", None)
-        if isinstance(told, Mapping) and told and _status(below) is None:
-            return failures.hidden_failure({"error": told})
+        said = getattr(below, "body", None)
+        if isinstance(said, Mapping) and said and _status(below) is None:
+            return failures.hidden_failure({"error": said})
     return None
 
 

@@ -7,6 +7,8 @@ import random
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from turnout.ports.admission import Store
 from turnout.stores.sqlite.entries import SqliteEntries
 from turnout.testing import ManualClock
@@ -147,3 +149,36 @@ def test_storing_one_costs_the_same_among_many(tmp_path: Path) -> None:
 
     few, many = asyncio.run(main())
     assert 0 < many < 3 * few
+
+
+def test_totals_that_are_wrong_hold_nobody_up(tmp_path: Path) -> None:
+    """Whatever else wrote into the file: the next store ends, and the totals are right from there on."""
+    path = tmp_path / "jobs.sqlite"
+
+    async def main() -> None:
+        entries = SqliteEntries(str(path), ManualClock(), max_entries=5, max_bytes=3000)
+        await entries.store_many({key(1): entry(10)})
+        with sqlite3.connect(path) as db:
+            db.execute("UPDATE numbers SET value = 1000 WHERE name = 'entries'")
+        db.close()
+        await asyncio.wait_for(entries.store_many({key(2): entry(10)}), 5.0)
+        await entries.store_many({key(3): entry(10)})
+        assert totals(path) == (1, 10 + len("ann/v1/responses"))
+        await entries.close()
+
+    asyncio.run(main())
+
+
+def test_a_step_that_fails_alone_leaves_the_next_one_its_turn(tmp_path: Path) -> None:
+    """A lone surrogate cannot be written: its caller gets the error, and the thread goes on."""
+    path = tmp_path / "jobs.sqlite"
+
+    async def main() -> None:
+        entries = SqliteEntries(str(path), ManualClock(), max_entries=5, max_bytes=3000)
+        with pytest.raises(UnicodeEncodeError):
+            await asyncio.wait_for(entries.store_many({key(1): entry(10, endpoint="/\udce9")}), 5.0)
+        await asyncio.wait_for(entries.store_many({key(2): entry(10)}), 5.0)
+        assert totals(path)[0] == 1
+        await entries.close()
+
+    asyncio.run(main())

@@ -161,7 +161,12 @@ def _commit(connection: sqlite3.Connection, steps: list[Step]) -> list[Any]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if len(steps) == 1:
-            results.append(steps[0](connection))
+            # Without a savepoint of its own: it is the whole transaction.
+            try:
+                results.append(steps[0](connection))
+            except Exception as error:
+                connection.execute("ROLLBACK")
+                return [error]
             connection.execute("COMMIT")
             return results
         for step in steps:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.status_doors import BARE, TOKEN
 from turnout.context import REFRESH_USER
+from turnout.pipeline.outcomes import tell_side_calls
 from turnout.pricing import Price
 from turnout.records import Attempt, Outcome, Usage
 from turnout.settings import Settings
@@ -132,3 +133,12 @@ def test_whoever_hands_the_counts_on_is_called_once_a_second(counters: Counters,
     counters.take()
     counters.request_ended(None, _hit())
     assert calls == [MINUTE, MINUTE + 1.0, MINUTE + 1.0]
+
+
+@pytest.mark.parametrize(("model", "known"), [("openai/small", True), ("openai/new", False)])
+def test_a_side_call_without_a_price_makes_the_saving_unknown(counters: Counters, model: str, known: bool) -> None:
+    """What it cost nobody knows: it is not for nothing."""
+    counters.request_ended(None, _miss("openai/small", "0.5"))
+    attempt = Attempt(model=model, tier="cheap", duration_s=1.0, usage=Usage(prompt_tokens=9), cost_usd=Decimal(0))
+    tell_side_calls(counters, "semantic_embedding", "", [attempt])
+    assert (_money(counters)["saving_parts_usd"] is not None) is known

@@ -1,4 +1,4 @@
-"""The curves of the page: reckoned once a bucket, and anew where one has changed."""
+"""The curves of the page: computed once a bucket, and again where one has changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _bucket(start: int, number: int) -> Bucket:
     )
 
 
-def test_a_bucket_that_has_not_changed_is_not_reckoned_anew() -> None:
+def test_a_bucket_that_has_not_changed_is_not_computed_again() -> None:
     """Two days of them would hold every request up, once for each look at the page."""
     curves = Curves()
     first = curves._point(_bucket(60, 3).series, 60, 60)

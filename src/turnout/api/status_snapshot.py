@@ -26,7 +26,7 @@ RANGES = {"1h": 3600, "6h": 6 * 3600, "24h": 24 * 3600, "48h": 48 * 3600}
 # One snapshot serves everybody who looks within so many seconds.
 FRESH_S = 1.0
 MOST_USERS = 20
-# Buckets whose curves are reckoned in one turn of the loop.
+# Buckets whose curves are computed in one turn of the loop.
 SLICE = 10
 
 

@@ -27,7 +27,7 @@ from turnout.telemetry.endpoint_labels import LONGEST_LABEL, EndpointLabels
 from turnout.telemetry.remembered import Remembered
 from turnout.telemetry.series import BOUNDS, MICRO, OTHER, SCORE_BINS, bin_of, series
 
-# Users' keys, and costs of usages, that need not be reckoned again.
+# Users' keys, and costs of usages, that need not be computed again.
 MOST_REMEMBERED = 500
 MOST_NAMES = 2000
 # Kinds of hits that are held before they are counted.
@@ -286,9 +286,11 @@ class Counters:
             self.add("cost", *at, amount=cost)
             self.add(_SIDE_COSTS[made_for], amount=cost)
             self._save(self._clock.time(), "semantic", -cost)
-        for kind, name in _TOKEN_KINDS.items():
-            if count := int(attributes[name]):
-                self.add("tokens", *at, kind, amount=count)
+        counts = {kind: count for kind, name in _TOKEN_KINDS.items() if (count := int(attributes[name]))}
+        for kind, count in counts.items():
+            self.add("tokens", *at, kind, amount=count)
+        if counts and str(attributes[names.MODEL]) not in self._prices():
+            self.add("unpriced")
 
     def _count_attempts(self, now: float, outcome: Outcome) -> int:
         """Counts what the request's attempts cost and used; their nano-USD."""

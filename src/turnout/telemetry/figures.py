@@ -236,14 +236,14 @@ def summary(sums: Mapping[str, int], models: Iterable[str]) -> dict[str, Any]:
 
 
 class Curves:
-    """The page's curves. A bucket is reckoned anew only where its counts have changed: two days of them take a tenth of
-    a second, for which every request would wait."""
+    """The page's curves. The points of a bucket are computed again only where its counts have changed: two days of them
+    take a tenth of a second, for which every request would wait."""
 
     # Points that are kept, of all steps together.
     MOST = 1000
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, int], tuple[tuple[int, int], Mapping[str, Any]]] = {}
+        self._kept: dict[tuple[int, int], tuple[Mapping[str, int], Mapping[str, Any]]] = {}
 
     def of(self, buckets: Sequence[Bucket], start: int, step_s: int, steps: int) -> dict[str, Any]:
         """One value a bucket, from `start` (seconds since 1970) on; null where nothing was counted."""
@@ -252,7 +252,7 @@ class Curves:
         return {"start": start, "step_s": step_s, **{name: [point[name] for point in points] for name in _CURVES}}
 
     def _point(self, series: Mapping[str, int], step_s: int, at: int) -> Mapping[str, Any]:
-        key, state = (step_s, at), (len(series), sum(series.values()))
+        key, state = (step_s, at), dict(series)
         kept = self._kept.get(key)
         if kept is not None and kept[0] == state:
             return kept[1]

@@ -61,10 +61,6 @@ CHECK_AGREES: Final = "turnout.semantic.check.agrees"
 CHECK_LEARNS: Final = "turnout.semantic.check.learns"
 EVENT_SEMANTIC_EMBEDDING: Final = "turnout.semantic.embedding"
 EMBEDDING_TEXTS: Final = "turnout.semantic.embedding.texts"
-# A call that no request made, and what it was for.
-EVENT_SIDE_CALL: Final = "turnout.side_call"
-SIDE_CALL_FOR: Final = "turnout.side_call.for"
-COST_NANO_USD: Final = "turnout.cost_nano_usd"
 EVENT_DRIFT: Final = "turnout.drift"
 DRIFT_DISTANCE: Final = "turnout.drift.distance"
 NOVEL_SHARE: Final = "turnout.drift.novel_share"
@@ -74,6 +70,11 @@ EVENT_JOB_ENDED: Final = "turnout.job.ended"
 JOB_STATUS: Final = "turnout.job.status"
 JOB_WAIT: Final = "turnout.job.wait"
 JOB_RUN: Final = "turnout.job.run"
+
+# A call that no request made, and what it was for.
+EVENT_SIDE_CALL: Final = "turnout.side_call"
+SIDE_CALL_FOR: Final = "turnout.side_call.for"
+COST_NANO_USD: Final = "turnout.cost_nano_usd"
 
 # Events, on the span of the attempt or of the request, and their attributes.
 CIRCUIT_CHANGED: Final = "turnout.circuit.changed"

@@ -1,4 +1,4 @@
-"""What need not be reckoned again: a table that is emptied when it is full."""
+"""What need not be computed again: a table that is emptied when it is full."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Value = TypeVar("Value")
 
 
 class Remembered(dict[Key, Value], Generic[Key, Value]):
-    """Reckons the value of a key that it does not hold. most: how many it holds."""
+    """Computes the value of a key that it does not hold. most: how many it holds."""
 
-    def __init__(self, reckon: Callable[[Key], Value], most: int) -> None:
+    def __init__(self, compute: Callable[[Key], Value], most: int) -> None:
         super().__init__()
-        self._reckon = reckon
+        self._compute = compute
         self._most = most
 
     def __missing__(self, key: Key) -> Value:
         if len(self) >= self._most:
             self.clear()
-        value = self[key] = self._reckon(key)
+        value = self[key] = self._compute(key)
         return value

@@ -45,6 +45,8 @@ def test_details_are_read_wherever_a_provider_tells_them() -> None:
         (usage("10", "5", "15"), 10, 5),
         # Perplexity: what it reasons and what it cites is billed beside the two.
         (usage(33, 100, 133, reasoning_tokens=900, citation_tokens=50), 83, 1000),
+        (usage(33, 100, 133, reasoning_tokens=90, num_search_queries=2), 33, 190),
+        (usage(33, 100, 133, reasoning_tokens=900), 33, 1000),
         (usage(33, 100, 133, completion_tokens_details={"reasoning_tokens": 900}, reasoning_tokens=900), 33, 1000),
         # Anthropic's and the Responses' names, without a total.
         ({"usage": {"input_tokens": 7, "output_tokens": 3, "cache_read_input_tokens": 5}}, 12, 3),
@@ -63,6 +65,8 @@ def test_a_contradiction_is_named() -> None:
     assert read_usage(usage(10, 10, 5020)).fault == "contradictory"
     assert read_usage(usage(10, 10, 20)).fault == ""
     assert read_usage(usage(10, 10)).fault == ""
+    # SGLang: what it reasons is a part of the completion.
+    assert read_usage(usage(10, 500, 510, reasoning_tokens=400)).fault == ""
 
 
 @pytest.mark.parametrize(

@@ -106,3 +106,51 @@ def test_a_streams_usage_is_the_most_of_each_count() -> None:
     for usage in ({"prompt_tokens": 3, "completion_tokens": "4"}, {"prompt_tokens": 0, "completion_tokens": 0}, None):
         assert "usage" not in form.read({**chunk({"content": "x"}, model="m"), "usage": usage})
     assert form.usage == {"prompt_tokens": 3, "completion_tokens": "4"}
+
+
+def joined(*deltas: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Name and arguments of each call, as a client joins the pieces: by index, texts one after another."""
+    form, calls = ChunkForm(), dict[int, list[str]]()
+    for pieces in deltas:
+        for piece in form.read(chunk({"tool_calls": pieces}, model="m"))["choices"][0]["delta"]["tool_calls"]:
+            call = calls.setdefault(piece["index"], ["", ""])
+            for at, name in enumerate(("name", "arguments")):
+                call[at] += piece.get("function", {}).get(name, "")
+    return [(calls[index][0], calls[index][1]) for index in sorted(calls)]
+
+
+def piece(name: str | None, arguments: str, **fields: Any) -> dict[str, Any]:
+    return {**fields, "function": {"name": name, "arguments": arguments}}
+
+
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        [[piece("f", "{}"), piece("g", "[]")]],
+        [[piece("f", "{}", id=""), piece("g", "[]", id="")]],
+        [[piece("f", "{}")], [piece("g", "[]")]],
+        [[piece("f", "{")], [piece(None, "}")], [piece("g", "[")], [piece(None, "]")]],
+        [[piece("f", "{", index=0)], [piece("g", "[", index=1)],
+         [piece(None, "}", index=0), piece(None, "]", index=1)]],
+        [[piece("f", "{", index=0, id="a")], [piece("g", "[", index=0, id="b")], [piece(None, "]", index=0)],
+         [piece("f", "}", index=0, id="a")]],
+        [[piece("f", "{", id="a")], [piece("f", "}", id="a")], [piece("g", "[]", id="b")]],
+        [[piece("f", "{}", index=0, id="a")], [piece("g", "[", id="b")], [piece(None, "]")]],
+    ],
+)  # fmt: skip
+def test_the_calls_of_a_stream_stay_apart(deltas: list[list[dict[str, Any]]]) -> None:
+    """Whatever the server counts them by: an index, an id, both, or nothing."""
+    assert joined(*deltas) == [("f", "{}"), ("g", "[]")]
+
+
+def test_one_of_two_choices_that_ends_with_nothing_ends_no_stream() -> None:
+    """The other may have words yet; where both hold nothing, there is no answer."""
+
+    def end(index: int) -> dict[str, Any]:
+        formed = chunk({}, model="m", finish_reason="OTHER")
+        return {**formed, "choices": [{**formed["choices"][0], "index": index}]}
+
+    form = ChunkForm(choices=2)
+    form.read(end(0))
+    with pytest.raises(NoAnswer):
+        form.read(end(1))

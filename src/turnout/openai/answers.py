@@ -127,7 +127,7 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def written(body: Mapping[str, Any]) -> int | None:
+def count_characters(body: Mapping[str, Any]) -> int | None:
     """How many characters of text and of tool arguments the answer holds; None where it holds nothing at all."""
     messages = [choice.get("message") or {} for choice in body.get("choices") or ()]
     if not any(value for message in messages for name, value in message.items() if name not in _NOT_CONTENT):

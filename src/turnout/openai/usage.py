@@ -168,8 +168,11 @@ def _counted_upwards(numbers: Mapping[str, int], prompt: int, completion: int, t
     if parts > completion and (total is None or total <= prompt + completion):
         # Reported beside the answer, and no total holds them.
         completion += parts
-    if "reasoning" not in numbers and (reasoning := numbers.get(_BESIDE_COMPLETION, 0)):
-        completion += reasoning
+    if "reasoning" not in numbers:
+        reasoning = numbers.get(_BESIDE_COMPLETION, 0)
+        # Perplexity's stands beside the answer, other servers' is a part of it.
+        if reasoning > completion or numbers.keys() & {_BESIDE_PROMPT, _SEARCHES}:
+            completion += reasoning
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=max(completion, parts, (total or 0) - prompt),

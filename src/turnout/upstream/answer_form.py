@@ -6,7 +6,8 @@ as it came. Of a stream, each tool call has an index of its own, and its id and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from turnout.attempt_errors import MalformedReply, NoAnswer
@@ -48,10 +49,12 @@ def whole(answer: Body) -> Body:
 
 
 class ChunkForm:
-    """One stream's chunks in that form. usage: what they have told of it so far, which stands in none of them."""
+    """One stream's chunks in that form. choices: how many were asked for. usage: what the chunks have reported of it so
+    far, which stands in none of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, choices: int = 1) -> None:
         self.usage: Body | None = None
+        self._choices, self._ended = choices, set[int]()
         self._calls: dict[int, _Calls] = {}
         self._spoke = False
 
@@ -66,7 +69,10 @@ class ChunkForm:
             del formed[EVENTS]
         self._spoke = self._spoke or is_content(_without_finish(formed))
         for choice in formed["choices"] if not self._spoke else ():
-            _refuse_nothing(choice["finish_reason"])
+            if choice["finish_reason"] is not None:
+                self._ended.add(choice["index"])
+            if len(self._ended) >= self._choices:
+                _refuse_nothing(choice["finish_reason"])
         return formed
 
     def _choice(self, choice: Mapping[str, Any]) -> Body:
@@ -75,48 +81,70 @@ class ChunkForm:
         fields = _fields(delta) if isinstance(delta, Mapping) else {}
         if "tool_calls" in fields:
             calls = self._calls.setdefault(index, _Calls())
-            fields["tool_calls"] = [calls.read(call) for call in _objects(fields["tool_calls"], "tool calls")]
+            fields["tool_calls"] = calls.read(_objects(fields["tool_calls"], "tool calls"))
         return {**choice, "index": index, "delta": fields, "finish_reason": _finish(choice)}
 
 
+@dataclass(slots=True)
+class _BegunCall:
+    """A tool call of which a piece has come. index: the one that it goes out with."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    has_arguments: bool = False
+
+
 class _Calls:
-    """Tells the pieces of a choice's tool calls apart: a new index or a new id begins a new call. Some servers count
-    none, and some send id and name with each piece."""
+    """Tells the pieces of a choice's tool calls apart. A new index or a new id begins a call; without either, the next
+    object of one delta does, and a name that comes after arguments. Some servers send id and name with each piece."""
 
     def __init__(self) -> None:
-        # By the provider's index: which call its next piece belongs to, and which by the call's id.
-        self._current: dict[int | None, int] = {}
-        self._by_id: dict[tuple[int | None, str], int] = {}
-        self._ids: dict[int, str] = {}
-        self._names: dict[int, str] = {}
+        self._calls: list[_BegunCall] = []
+        # Which one the next piece with the provider's index belongs to, and which one has this index and id.
+        self._current: dict[int | None, _BegunCall] = {}
+        self._by_id: dict[tuple[int | None, str], _BegunCall] = {}
 
-    def read(self, piece: Mapping[str, Any]) -> Body:
-        call = _call(piece)
-        own, name = number(call.get("index")), call.pop("id", None)
-        mine = self._number(own, name)
-        if name and not self._ids[mine]:
-            call["id"] = self._ids[mine] = name
-            self._by_id[own, name] = mine
-        for part in ("function", "custom"):
-            fields = call.get(part)
-            if fields and fields.get("name"):
-                if self._names.get(mine) == fields["name"]:
+    def read(self, pieces: Sequence[Mapping[str, Any]]) -> list[Body]:
+        """The pieces of one delta."""
+        formed, here = [], set[int]()
+        for each in pieces:
+            piece = _call(each)
+            given_index, call_id = number(piece.get("index")), piece.pop("id", "")
+            call = self._current[given_index] = self._find(given_index, call_id, piece, here)
+            here.add(call.index)
+            if call_id and not call.id:
+                piece["id"] = call.id = call_id
+                self._by_id[given_index, call_id] = call
+            for part in ("function", "custom"):
+                fields = piece.get(part, {})
+                if fields.get("name") and fields["name"] == call.name:
                     # Only a name of two equal halves that comes in pieces would look the same.
                     fields.pop("name")
-                self._names[mine] = self._names.get(mine, "") + fields.get("name", "")
-        return {**call, "index": mine}
+                call.name += fields.get("name", "")
+                call.has_arguments = call.has_arguments or bool(fields.get("arguments") or fields.get("input"))
+            formed.append({**piece, "index": call.index})
+        return formed
 
-    def _number(self, own: int | None, name: str | None) -> int:
-        if own is None and name is None and self._ids:
-            own = next((index for index, mine in self._current.items() if mine == max(self._ids)), None)
-        mine = self._by_id.get((own, name)) if name else None
-        if mine is None:
-            mine = self._current.get(own)
-            if mine is None or (name and self._ids[mine]):
-                mine = own if own is not None and own not in self._ids else max(self._ids, default=-1) + 1
-                self._ids[mine] = ""
-        self._current[own] = mine
-        return mine
+    def _find(self, given_index: int | None, call_id: str, piece: Body, here: Collection[int]) -> _BegunCall:
+        if call_id and (known := self._by_id.get((given_index, call_id))):
+            return known
+        if given_index is None and not call_id:
+            call = self._calls[-1] if self._calls else None
+            begins = call is None or call.index in here or (call.has_arguments and _is_named(piece))
+        else:
+            call = self._current.get(given_index)
+            begins = call is None or bool(call_id and call.id)
+        if call is None or begins:
+            taken = {call.index for call in self._calls}
+            free = given_index is not None and given_index not in taken
+            call = _BegunCall(given_index if free and given_index is not None else max(taken, default=-1) + 1)
+            self._calls.append(call)
+        return call
+
+
+def _is_named(piece: Body) -> bool:
+    return any(piece.get(part, {}).get("name") for part in ("function", "custom"))
 
 
 def number(index: Any) -> int | None:
@@ -153,7 +181,7 @@ def _refuse_nothing(finish: str | None) -> None:
 
 
 def _fields(message: Mapping[str, Any]) -> Body:
-    """A message's or a delta's fields, without those that tell nothing."""
+    """A message's or a delta's fields, without those that are null."""
     fields: Body = {}
     for name, value in message.items():
         if value is None:

@@ -17,7 +17,7 @@ from turnout.attempt_errors import (
     UnforeseenError,
     Unsupported,
 )
-from turnout.openai.answers import Body, finish_reason, written
+from turnout.openai.answers import Body, count_characters, finish_reason
 from turnout.openai.builder import AnswerBuilder
 from turnout.openai.usage import NO_LIMITS, TokenLimits, read_usage, reported_usage
 from turnout.ports.runtime import Clock, Observer, ProviderCall
@@ -108,6 +108,12 @@ class AttemptInProgress:
         self._body: Mapping[str, Any] = {}
         self._written: int | None = None
         trace.trying_since = self.began
+
+    @property
+    def choices(self) -> int:
+        """How many answers were asked for."""
+        asked = self.call.params.get("n")
+        return asked if isinstance(asked, int) else 1
 
     def answer_by(self, deadline: float) -> float:
         """When the whole answer must be here."""
@@ -202,11 +208,11 @@ class AttemptInProgress:
     def read(self, body: Body) -> Body:
         """The whole answer, with the usage that counts in place of its provider's; where that has none that can be
         believed, we count."""
-        characters = written(body)
+        characters = count_characters(body)
         self._body = body
         self._usage = self._read_usage(body, answered=characters is not None)
         if self._usage is None:
-            self._usage = self._counted(max(characters or 0, characters is not None))
+            self._usage = self._counted(0 if characters is None else max(1, characters))
         return body if self.call.inputs else {**body, "usage": reported_usage(self._usage, body.get("usage"))}
 
     def succeeded(self) -> None:
@@ -227,10 +233,9 @@ class AttemptInProgress:
                 self._written = 4 * whole.characters + UNREAD_TOKENS
 
     def _read_usage(self, body: Mapping[str, Any], *, answered: bool) -> Usage | None:
-        choices = self.call.params.get("n")
         # A window holds one text, and a call of embeddings many.
         limits = NO_LIMITS if self.call.inputs else self._limits
-        usage, fault = read_usage(body, limits, choices if isinstance(choices, int) else 1, answered=answered)
+        usage, fault = read_usage(body, limits, self.choices, answered=answered)
         if fault:
             name = self.call.model
             self._observer.event(None, names.USAGE_DOUBTED, {names.MODEL: name, names.USAGE_FAULT: fault})

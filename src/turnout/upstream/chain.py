@@ -109,7 +109,7 @@ class Chain:
             async for slot in slots:
                 with slot:
                     attempt = self._try(request, trace, slot, stream=True)
-                    whole, form = AnswerBuilder(), ChunkForm()
+                    whole, form = AnswerBuilder(), ChunkForm(attempt.choices)
                     try:
                         async with aclosing(self._provider.stream(attempt.call)) as chunks:
                             for chunk in await self._opening(chunks, form, attempt, request.deadline):
@@ -126,7 +126,6 @@ class Chain:
                         body = attempt.read({**whole.body(), "usage": form.usage})
                         # Without each finish it cannot be told from a part of an answer: never stored.
                         trace.answer, trace.exact = body, whole.exact and whole.finished
-                        yield _usage_chunk(body)
                         attempt.succeeded()
                         attempt.outdid(failures.unclear)
                     except BaseException as error:
@@ -137,6 +136,8 @@ class Chain:
                             raise self._present(broken(fault)) from fault
                         failures.add(fault, slot.candidate)
                     else:
+                        # Whoever leaves now has had the whole answer.
+                        yield _usage_chunk(body)
                         return
                     finally:
                         attempt.end()

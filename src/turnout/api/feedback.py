@@ -11,7 +11,7 @@ from typing import Any
 from turnout.api.access import StatusAccess
 from turnout.api.exchange import ApiReply, ApiRequest
 from turnout.errors import InvalidRequest, NotFound, StoreUnavailable
-from turnout.openai.answers import loads
+from turnout.openai.answers import load_foreign
 from turnout.ports.admission import CacheAdmin
 from turnout.ports.counting import RememberedAnswer
 from turnout.ports.runtime import Clock
@@ -92,7 +92,7 @@ class Feedback:
 def parse_rating(body: bytes) -> tuple[str, float]:
     """The request id and the quality, in [0, 1]; a thumb or a boolean is 1 or 0. Raises InvalidRequest."""
     try:
-        fields: Any = loads(body)
+        fields: Any = load_foreign(body)
     except (ValueError, RecursionError):
         raise InvalidRequest("the body must be a JSON object") from None
     if not isinstance(fields, dict):

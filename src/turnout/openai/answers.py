@@ -37,23 +37,29 @@ def dumps(body: Mapping[str, Any]) -> bytes:
 
 
 def loads(data: bytes) -> Any:
-    """The JSON value of a provider's bytes. Raises ValueError."""
+    """The JSON value of bytes that `dumps` wrote. Raises ValueError."""
     try:
-        try:
-            value = orjson.loads(data)
-        except ValueError:
-            # What only json takes: a lone surrogate's escape, NaN.
-            value = json.loads(data)
+        return orjson.loads(data)
+    except ValueError:
+        # What only json takes: a lone surrogate's escape, NaN.
+        return json.loads(data)
+
+
+def load_foreign(data: bytes) -> Any:
+    """The JSON value of bytes that somebody else wrote. Raises ValueError, also where it is nested so deeply that it
+    could not be written again."""
+    try:
+        value = loads(data)
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise ValueError(_TOO_DEEP) from error
     if data.count(b"{") + data.count(b"[") > _DEEPEST and _is_deeper(value, _DEEPEST):
-        # It could not be written again.
-        raise ValueError("it is nested too deeply")
+        raise ValueError(_TOO_DEEP)
     return value
 
 
 # What orjson writes is at most 254 levels deep, and what it writes stands in objects of ours.
 _DEEPEST = 200
+_TOO_DEEP = "it is nested too deeply"
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

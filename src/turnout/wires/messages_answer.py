@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from turnout.errors import ServedError, UpstreamUnavailable
-from turnout.openai.answers import Body, loads, typed_event
+from turnout.openai.answers import Body, load_foreign, typed_event
 from turnout.wires.chunks import ToolCallPieces, first_choice, text_in
 
 _STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
@@ -106,7 +106,7 @@ def _blocks(message: Mapping[str, Any]) -> Iterator[Body]:
 
 def _input(arguments: Any) -> Any:
     try:
-        value = loads((arguments or "{}").encode("utf-8", "surrogatepass"))
+        value = load_foreign((arguments or "{}").encode("utf-8", "surrogatepass"))
     except ValueError as error:
         raise UpstreamUnavailable("the model's arguments for a tool are no JSON") from error
     return value if isinstance(value, dict) else {"value": value}

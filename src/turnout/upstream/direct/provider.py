@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from turnout.attempt_errors import AttemptError, MalformedReply, Misconfigured, NotSendable, OtherModelMayServe
-from turnout.openai.answers import Body, chunks_of, dumps, loads
+from turnout.openai.answers import Body, chunks_of, dumps, load_foreign
 from turnout.ports.runtime import CallProgress, ProviderCall
 from turnout.upstream import translate
 from turnout.upstream.direct.deployments import NotDirectError, check_request, deployment
@@ -165,6 +165,6 @@ async def drain(pieces: AsyncIterable[bytes]) -> None:
 
 def parsed(raw: bytes) -> Any:
     try:
-        return loads(raw)
+        return load_foreign(raw)
     except (ValueError, RecursionError) as error:
         raise MalformedReply(f"the provider's answer is no JSON: {error}") from error

@@ -15,7 +15,8 @@ from turnout.errors import ArtifactError
 from turnout.ports.scoring import Query
 from turnout.routing.artifact import Artifact
 from turnout.routing.scorer import FileScorer, load_scorer
-from turnout.training.second_fit import fit_second
+from turnout.routing.second_opinion import agrees
+from turnout.training.second_fit import FittedSecond, fit_second
 
 QUERY = Query.from_text("What is 20 plus 22?")
 
@@ -57,6 +58,23 @@ def test_pairs_that_tell_nothing_are_left_out() -> None:
         refused = fit_second(replace(fitted, logs=replace(fitted.logs, second_answers=seconds)), 1.0, 0.0, 16.7)
         assert isinstance(refused, str)
         assert why in refused
+
+
+def test_where_the_verifier_misleads_agreement_alone_tells_without_bias() -> None:
+    """A verifier that says the contrary is left out, and what is said of either kind of pair is its mean gain."""
+    fitted = trained_on_pairs().verifier
+    second = fit_second(replace(fitted, repeats=fitted.repeats - 3 * fitted.logs.gain), 1.0, 0.0, 16.7)
+    assert isinstance(second, FittedSecond)
+    assert second.header["slope"] == 0
+    answers, others = fitted.logs.answers, fitted.logs.second_answers
+    assert answers is not None
+    assert others is not None
+    same = np.array([agrees(one, two) for one, two in zip(answers, others, strict=True)])
+    for kind, said in (
+        (~same, second.header["intercept"]),
+        (same, sum(second.header[n] for n in ("intercept", "agreement"))),
+    ):
+        assert said == pytest.approx(fitted.logs.gain[kind].mean())
 
 
 @pytest.mark.parametrize("change", [{"cascade_second_gains": np.zeros((2, 2))}, {"cascade_second_gains": None}])

@@ -40,11 +40,15 @@ def fit_second(fitted: FittedVerifier, slope: float, intercept: float, ratio: fl
     design, gain = np.column_stack((np.ones(len(rows)), said, same)), logs.gain[rows]
     if not slope > 0 or np.linalg.matrix_rank(design) < 3:
         return "the answers, or whether they agree, are the same in all rows"
-    weights = np.linalg.lstsq(design, gain, rcond=None)[0]
-    error = np.sqrt(float(((gain - design @ weights) ** 2).mean()) * np.linalg.inv(design.T @ design)[2, 2])
+    weights, error = _least_squares(design, gain)
+    if weights[1] < 0:
+        # A doubted answer is worth no less doubt here: agreement alone tells. Fitted anew, for the other two numbers
+        # made up for the slope.
+        (intercept, agreement), error = _least_squares(design[:, [0, 2]], gain)
+        weights = np.array([intercept, 0.0, agreement])
     if weights[2] > -SURE * error:
         return f"agreement is not sure to tell anything ({weights[2]:+.3f} +- {error:.3f} of quality)"
-    header = SecondHeader(intercept=float(weights[0]), slope=max(0.0, float(weights[1])), agreement=float(weights[2]))
+    header = SecondHeader(intercept=float(weights[0]), slope=float(weights[1]), agreement=float(weights[2]))
     paired = np.array([header.gain(float(one), agrees=bool(two)) for one, two in zip(said, same, strict=True)])
     figures = [
         cost_figures(each, logs.cheap[rows], logs.expensive[rows], ratio, cascade=True) for each in (said, paired)
@@ -56,6 +60,13 @@ def fit_second(fitted: FittedVerifier, slope: float, intercept: float, ratio: fl
         "apgr_first_alone": figures[0]["apgr"],
     }
     return FittedSecond(asdict(header), _by_question(fitted.question[0][rows], paired), summary)
+
+
+def _least_squares(design: Floats, gain: Floats) -> tuple[Floats, float]:
+    """The weights, and the standard error of the last one."""
+    weights = np.asarray(np.linalg.lstsq(design, gain, rcond=None)[0], dtype=np.float64)
+    spread = float(((gain - design @ weights) ** 2).mean()) * np.linalg.inv(design.T @ design)[-1, -1]
+    return weights, float(np.sqrt(spread))
 
 
 def _by_question(question: Floats, said: Floats) -> Floats:

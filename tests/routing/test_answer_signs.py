@@ -71,6 +71,13 @@ def test_numbers_are_known_by_where_they_come_from() -> None:
     assert astray["not whole where a count is asked"] == 1.0 > sound["not whole where a count is asked"]
 
 
+def test_a_word_counts_for_more_the_more_often_it_is_there() -> None:
+    """Once for one, and ever less for one more."""
+    reading = read_answer(Query.from_text("?"), "so so so it is so")
+    assert reading.words == (b"so", b"it", b"is")
+    assert reading.weights == pytest.approx([1 + np.log(4), 1.0, 1.0])
+
+
 @pytest.mark.parametrize(
     ("answer", "broken"), [("5 * 8 = $<<5*8=40>>40", 0), ("5 * 8 = $<<5*8", 1), ("He pays 15,00", 1), ("2 + 3 =", 1)]
 )

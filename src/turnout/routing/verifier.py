@@ -108,7 +108,7 @@ class Verifier:
         """The predicted gain before calibration."""
         signs = np.append(reading.numbers, question_gain)
         ranks = (signs > self._knots).sum(axis=0) - self._middle
-        words = float(self._words[slots(reading.hashes)].sum()) * scale(len(reading.words))
+        words = float(self._words[slots(reading.hashes)] @ reading.weights) * scale(len(reading.words))
         linear = float(ranks @ self._ranked) + self._header.question_share * question_gain
         return self._header.intercept + linear + words + self._trees.gain(reading.numbers, question_gain)
 

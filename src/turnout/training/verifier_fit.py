@@ -102,5 +102,5 @@ def _blended(found: OutOfFold) -> Floats:
 
 def _views(readings: Sequence[AnswerReading], question: Floats) -> dict[str, Any]:
     signs = np.column_stack((np.stack([reading.numbers for reading in readings]), question))
-    words = hashed([reading.hashes for reading in readings])
+    words = hashed([reading.hashes for reading in readings], [reading.weights for reading in readings])
     return {"answer_ranks": signs, "words": words, "answer_trees": signs.astype(np.float32)}

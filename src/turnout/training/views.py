@@ -90,11 +90,13 @@ def _meaning_view(rows: Sequence[Sequence[int]], embedding: Embedding) -> Meanin
     return MeaningView(means, np.asarray(means @ embedding.vectors), embedding)
 
 
-def hashed(rows: Sequence[NDArray[np.uint64]]) -> csr_matrix:
-    """[rows, slots]: the counts of each row's hashes, a long row's scaled down."""
+def hashed(rows: Sequence[NDArray[np.uint64]], weights: Sequence[Floats] | None = None) -> csr_matrix:
+    """[rows, slots]: the counts of each row's hashes, a long row's scaled down. weights: what each hash counts for."""
     lengths = [len(row) for row in rows]
     columns = np.concatenate([slots(row) for row in rows])
     values = np.repeat([scale(length) for length in lengths], lengths)
+    if weights is not None:
+        values = values * np.concatenate(weights)
     bounds = np.concatenate(([0], np.cumsum(lengths)))
     matrix = csr_matrix((values, columns, bounds), shape=(len(rows), 1 << HASHED_BITS))
     matrix.sum_duplicates()

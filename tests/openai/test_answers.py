@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.openai.answers import as_sent, chunks_of, event, is_content
+from turnout.openai.answers import as_sent, chunks_of, dumps, event, is_content, load_foreign, loads
 from turnout.openai.builder import AnswerBuilder
 from turnout.testing import chunk, completion, usage_body
 
@@ -76,3 +77,16 @@ def test_an_event_is_one_line_for_every_reader() -> None:
     assert sent.decode().removesuffix("\n\n").splitlines() == [sent.decode().removesuffix("\n\n")]
     assert json.loads(sent.removeprefix(b"data: ")) == {"text": text}
     assert "ü" in sent.decode()
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_what_could_not_be_written_again_is_not_read(opening: bytes) -> None:
+    """Nested deeper than JSON is written; an answer that is stored and sent must be."""
+    closing = b"]" if opening == b"[" else b"}"
+    for levels, readable in ((190, True), (230, False), (900, False), (5000, False)):
+        data = opening * levels + b"1" + closing * levels
+        if readable:
+            assert loads(dumps({"answer": {"choices": [load_foreign(data)]}}))
+        else:
+            with pytest.raises(ValueError, match="nested too deeply"):
+                load_foreign(data)

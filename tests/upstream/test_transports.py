@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.scripted_provider import Answer, Raw, ScriptedServer
-from turnout.attempt_errors import MalformedReply
+from turnout.attempt_errors import NoAnswer
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream.direct.http import proxy_of
@@ -53,7 +53,7 @@ def long_answer(size: int) -> bytes:
 def test_no_more_than_the_bound_is_read(server: ScriptedServer, status: int) -> None:
     """Of an answer and of an error's body; what fits is read."""
     server.script = lambda _: Raw(pieces=(long_answer(BOUND + 1),), status=status, headers=JSON)
-    with pytest.raises(MalformedReply, match=f"longer than {BOUND} bytes"):
+    with pytest.raises(NoAnswer, match=f"longer than {BOUND} bytes"):
         run(provider(f"{server.origin}/v1"))
     server.script = lambda _: Raw(pieces=(long_answer(BOUND - 500),), headers=JSON)
     assert len(run(provider(f"{server.origin}/v1"))[0]["choices"][0]["message"]["content"]) == BOUND - 500
@@ -64,7 +64,7 @@ def test_the_bound_is_of_what_is_unpacked(server: ScriptedServer) -> None:
     packed = gzip.compress(long_answer(50 * BOUND))
     assert len(packed) < BOUND
     server.script = lambda _: Raw(pieces=(packed,), headers={**JSON, "content-encoding": "gzip"})
-    with pytest.raises(MalformedReply, match=f"longer than {BOUND} bytes"):
+    with pytest.raises(NoAnswer, match=f"longer than {BOUND} bytes"):
         run(provider(f"{server.origin}/v1"))
 
 
@@ -77,7 +77,7 @@ def test_the_bound_is_of_one_event(server: ScriptedServer) -> None:
     server.script = lambda _: Raw(pieces=(*pieces, b"data: [DONE]\n\n"), headers=headers)
     assert len(run(provider(f"{server.origin}/v1"), stream=True)) == 41
     server.script = lambda _: Raw(pieces=(b"data: " + b"a" * (BOUND + 1),), headers=headers)
-    with pytest.raises(MalformedReply, match=f"longer than {BOUND} bytes"):
+    with pytest.raises(NoAnswer, match=f"longer than {BOUND} bytes"):
         run(provider(f"{server.origin}/v1"), stream=True)
 
 

@@ -21,7 +21,7 @@ def report(request: pytest.FixtureRequest) -> Report:
 
 
 def test_nothing_that_is_sent_makes_a_500_a_hang_or_a_leak(report: Report) -> None:
-    """At both doors, on four providers' wires: a finding names the case to run again."""
+    """At both doors, over four protocols, on four providers' wires: a finding names the case to run again."""
     assert report.cases == CASES
     assert (report.errors_500, report.hangs, report.leaks) == ([], [], [])
 

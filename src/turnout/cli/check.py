@@ -19,6 +19,7 @@ from turnout.redaction import Redactor
 from turnout.settings import Semantic, Settings
 from turnout.settings.secrets import secrets_of
 from turnout.turnout import Turnout
+from turnout.upstream.answer_form import whole
 from turnout.upstream.prices import PriceBook
 
 # A label and what it says.
@@ -162,7 +163,7 @@ async def _call(settings: Settings, provider: Provider, name: str) -> tuple[bool
     began = time.monotonic()
     try:
         async with asyncio.timeout(model.timeout_s):
-            body = await provider.complete(call)
+            body = whole(await provider.complete(call))
     except TimeoutError:
         return False, f"{name}: no answer within {model.timeout_s:g} s"
     except AttemptError as error:

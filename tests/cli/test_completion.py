@@ -19,7 +19,8 @@ def script(shell: str, capsys: pytest.CaptureFixture[str]) -> str:
 def offered(completion: str, *words: str) -> list[str]:
     """What bash is offered at the last of these words."""
     line = " ".join(f"'{word}'" for word in words)
-    asked = f"COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _turnout; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    told = "compopt() { echo no-files; }; "
+    asked = f"{told}COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _turnout; printf '%s\\n' \"${{COMPREPLY[@]}}\""
     done = subprocess.run(["bash", "-c", f"{completion}\n{asked}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
@@ -36,6 +37,17 @@ def test_bash_is_offered_commands_options_and_choices(capsys: pytest.CaptureFixt
     assert offered(bash, "turnout", "completion", "") == ["bash", "zsh", "fish"]
     assert offered(bash, "turnout", "nothing", "") == []
     assert "--child" not in bash, "what is hidden in help is hidden here"
+
+
+def test_what_an_option_takes_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its choices, files where it takes one, nothing where it takes a text; written with = too."""
+    bash = script("bash", capsys)
+    assert offered(bash, "turnout", "train", "--embedding", "") == ["auto", "wordllama", "none"]
+    assert offered(bash, "turnout", "train", "--embedding", "=", "w") == ["wordllama"]
+    assert offered(bash, "turnout", "jobs", "list", "--status", "f") == ["failed"]
+    assert offered(bash, "turnout", "check", "--config", "") == [], "bash offers files"
+    assert offered(bash, "turnout", "train", "-o", "") == []
+    assert offered(bash, "turnout", "serve", "--host", "") == ["no-files"]
 
 
 def test_zsh_takes_bash_s_script_and_fish_has_its_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,3 +68,4 @@ def test_json_tells_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     known = json.loads(capsys.readouterr().out)
     assert set(known) == set(COMMANDS)
     assert known["completion"]["words"] == ["bash", "zsh", "fish"]
+    assert known["check"]["values"] == {"--config": ["FILE"]}

@@ -53,10 +53,10 @@ def test_results_come_in_the_prompts_order_and_are_paid_for_once(batch: Any, pro
         assert provider.calls.total() == 3
 
 
-def test_a_line_that_is_no_object_is_wrong_use(batch: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_that_is_no_object_is_a_failure(batch: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """It is named, and nothing is submitted."""
     code, results = batch({"prompt": "a"}, ["b"])
-    assert (code, results) == (2, [])
+    assert (code, results) == (1, [])
     assert "line 2" in capsys.readouterr().err
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 from turnout import __version__
+from turnout.cli.arguments import CommandParser
 from turnout.errors import TurnoutError, UsageError
 
 # Name -> description: here, so that listing the commands imports none. Each is a module here with
@@ -41,9 +43,14 @@ EXIT_CODES = "exit codes: 0 good; 1 the work failed; 2 wrong use; 130 interrupte
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Exit code 0: good; 1: the work failed, or its reader left (`| head`); 2: wrong use."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         try:
-            return _run(list(sys.argv[1:] if argv is None else argv))
+            return _run(arguments)
+        except TurnoutError as error:
+            return _failed(str(error), 2 if isinstance(error, UsageError) else 1, arguments)
+        except KeyboardInterrupt:
+            return _failed("interrupted", 130, arguments)
         finally:
             # Now, not at the interpreter's end: what a pipe refuses there, nobody can catch.
             sys.stdout.flush()
@@ -53,8 +60,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _failed(message: str, code: int, arguments: Sequence[str]) -> int:
+    """Tells a failure on standard error; on standard output too, as JSON, where that was asked for."""
+    print(f"turnout: {message}", file=sys.stderr)
+    if "--json" in arguments:
+        print(json.dumps({"error": {"message": message, "exit_code": code}}))
+    return code
+
+
 def _run(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="turnout", description="Every LLM call of your app on the right track.", epilog=EXIT_CODES
     )
     parser.add_argument("--version", action="version", version=f"turnout {__version__}")
@@ -66,17 +81,11 @@ def _run(arguments: list[str]) -> int:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         near = get_close_matches(arguments[0], COMMANDS, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
-        parser.exit(2, f"turnout: no command {arguments[0]!r}; {hint}\n")
+        raise UsageError(f"no command {arguments[0]!r}; {hint}")
     chosen = parser.parse_args(arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else arguments)
     command = import_module(f"turnout.cli.{chosen.command.replace('-', '_')}")
-    command_parser = argparse.ArgumentParser(prog=f"turnout {chosen.command}", description=COMMANDS[chosen.command])
+    command_parser = CommandParser(prog=f"turnout {chosen.command}", description=COMMANDS[chosen.command])
     command.add_arguments(command_parser)
     command_parser.epilog = " ".join(filter(None, [command_parser.epilog, EXIT_CODES]))
-    try:
-        code: int = command.run(command_parser.parse_args(arguments[1:]))
-    except TurnoutError as error:
-        print(f"turnout: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
-    except KeyboardInterrupt:
-        return 130
+    code: int = command.run(command_parser.parse_args(arguments[1:]))
     return code

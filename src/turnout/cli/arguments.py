@@ -1,8 +1,49 @@
-"""Arguments that commands share."""
+"""Arguments that commands share, and the parser of each: it names the nearest option for a wrong one."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from turnout.errors import UsageError
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Raises UsageError for wrong use, so that it is told as every other failure is: once, and as JSON where asked."""
+
+    _given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        self._given = sys.argv[1:] if args is None else args
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        # First: it is the cause where a required option is missing too.
+        wrong = next(self._wrong_options(), None)
+        raise UsageError(f"{wrong or message}; see {self.prog} --help")
+
+    def _wrong_options(self) -> Iterator[str]:
+        known = [option for action in actions_of(self) for option in action.option_strings]
+        for word in self._given:
+            name = word.partition("=")[0]
+            if word == "--":
+                return
+            # argparse takes the beginning of an option for the whole.
+            if name.startswith("--") and not any(option.startswith(name) for option in known):
+                near = get_close_matches(name, known, n=1, cutoff=0.5)
+                yield f"there is no option {name}" + (f", did you mean {near[0]}?" if near else "")
+
+
+def actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """The arguments of a parser and of those below it."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from actions_of(below)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -51,6 +51,15 @@ def check_report(path: str | None, logs: Sequence[str], option: str = "--report"
             raise UsageError(f"--report {path}: the report is HTML; name it {Path(path).stem}.html")
 
 
+def check_place(path: Path, option: str) -> None:
+    """Raises UsageError where no file can be written there."""
+    folder, advice = path.parent, f"name another file with {option}"
+    if path.is_dir() or not folder.is_dir():
+        raise UsageError(f"{path if path.is_dir() else folder} is {'' if path.is_dir() else 'not '}a folder; {advice}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"{path} cannot be written here; {advice}")
+
+
 def check_different(scorer: str, picture: str | None) -> None:
     """Raises UsageError where the scorer file and the picture are one file, by whatever two names."""
     if picture is not None and _is_same_file(Path(scorer), Path(picture)):
@@ -70,11 +79,7 @@ def _check(path: Path, logs: Sequence[str], option: str, kind: str, is_kind: Cal
     advice = f"name another file with {option}"
     if any(Path(log).exists() and path.exists() and path.samefile(log) for log in logs):
         raise UsageError(f"{path} is one of the logs; {advice}")
-    folder = path.parent
-    if path.is_dir() or not folder.is_dir():
-        raise UsageError(f"{path if path.is_dir() else folder} is {'' if path.is_dir() else 'not '}a folder; {advice}")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise UsageError(f"{path} cannot be written here; {advice}")
+    check_place(path, option)
     if path.exists() and path.stat().st_size and not is_kind(path):
         raise UsageError(f"{path} exists and is not {kind}; remove it, or {advice}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -33,5 +34,9 @@ def stop_event_of_process() -> threading.Event:
     return stopping
 
 
-def say_working() -> None:
-    print(f"turnout worker {os.getpid()}: working", file=sys.stderr, flush=True)
+def say_working(*, as_json: bool, processes: int = 1) -> None:
+    """Tells that from here on jobs are worked on."""
+    if as_json:
+        print(json.dumps({"pid": os.getpid(), "processes": processes}), flush=True)
+    else:
+        print(f"turnout worker {os.getpid()}: working", file=sys.stderr, flush=True)

@@ -15,10 +15,19 @@ from turnout.api.job_bodies import NO_WORKER, result_of
 from turnout.api.submission import DEFAULT_PRIORITY
 from turnout.atomic_file import replacing
 from turnout.cli.arguments import add_config
+from turnout.cli.output_files import check_place
 from turnout.cli.progress import progress_bar
 from turnout.cli.stores import queue_settings
 from turnout.context import Caller
-from turnout.errors import InvalidRequest, Overloaded, RateLimitExceeded, ServedError, StoreUnavailable, UsageError
+from turnout.errors import (
+    InvalidRequest,
+    LogError,
+    Overloaded,
+    RateLimitExceeded,
+    ServedError,
+    StoreUnavailable,
+    UsageError,
+)
 from turnout.ports.jobs import ENDED, Job, JobsUnavailable
 from turnout.settings import Queue, Settings
 from turnout.turnout import Turnout
@@ -47,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     settings, queue = queue_settings(args)
     if not 0 <= args.priority <= 9:
         raise UsageError("--priority is a whole number from 0 to 9")
+    check_place(Path(args.output), "-o")
     rows = _read_rows(Path(args.prompts))
     failed = asyncio.run(_Batch(settings, queue, args, rows).run())
     counts = {"done": len(rows) - failed, "failed": failed}
@@ -55,11 +65,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:
-    """The file's objects. Raises UsageError, which names the line that is none."""
+    """The file's objects. Raises LogError, which names the line that is none."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+        raise LogError(f"{path} cannot be read: {error}") from error
     rows = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -67,9 +77,9 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise UsageError(f"{path}, line {number}: is not JSON: {error}") from error
+            raise LogError(f"{path}, line {number}: is not JSON: {error}") from error
         if not isinstance(row, dict):
-            raise UsageError(f"{path}, line {number}: must be an object")
+            raise LogError(f"{path}, line {number}: must be an object")
         rows.append({"custom_id": f"row-{number}", **row})
     return rows
 

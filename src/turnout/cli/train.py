@@ -89,6 +89,8 @@ def _table(summary: dict[str, Any]) -> str:
     costs = any(line["saving"] is not None for line in summary["expected"])
     columns = COLUMNS if costs else COLUMNS[:-1]
     embedding = summary["scorer"]["embedding"] or "not used (pip install 'turnout[semantic]' adds it)"
+    rows = [("[routing]", *(label for _, label in columns))]
+    rows += [(line["wish"], *(_cell(line, name) for name, _ in columns)) for line in summary["expected"]]
     lines = [
         f"trained on {summary['rows']} rows ({summary['skipped']} skipped{used}), wrote {summary['file']}",
         f"what words mean: {embedding}",
@@ -96,10 +98,16 @@ def _table(summary: dict[str, Any]) -> str:
         "",
         "what each wish gives on rows put aside, in %, with the middle 95 % of the",
         "bootstrap:",
-        f"{'[routing]':<26}{''.join(f'{label:<13}' for _, label in columns)}".rstrip(),
+        *aligned(rows),
     ]
-    lines += [_line(line, columns) for line in summary["expected"]]
     return "\n".join(lines)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines of columns as wide as what stands in them: two blanks apart, or one to fit 80 columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    gap = " " * (2 if sum(widths) + 2 * (len(widths) - 1) <= 80 else 1)
+    return [gap.join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _worth(summary: dict[str, Any]) -> str:
@@ -109,9 +117,8 @@ def _worth(summary: dict[str, Any]) -> str:
     return f"APGR out of fold: {summary['apgr']:.3f} ({low:.3f} to {high:.3f}; a coin's is 0.5)"
 
 
-def _line(line: dict[str, Any], columns: Sequence[tuple[str, str]]) -> str:
-    figures = "".join(f"{_percent(line[name]) + _range(line['intervals'].get(name)):<13}" for name, _ in columns)
-    return f"{line['wish']:<26}{figures}".rstrip()
+def _cell(line: dict[str, Any], name: str) -> str:
+    return _percent(line[name]) + _range(line["intervals"].get(name))
 
 
 def _percent(share: float | None) -> str:

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drain-s", type=float, default=DRAIN_S, metavar="S", help=f"how long a stop waits for jobs ({DRAIN_S:g})"
     )
+    parser.add_argument("--json", action="store_true", help="print one JSON object, once it works")
     # Set for those that the first process starts: it holds the other end of their standard input.
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
 
@@ -50,22 +51,22 @@ def run(args: argparse.Namespace) -> int:
         # Imported here: the plain worker needs no app.
         from turnout.cli.worker_app import load_app, work_with
 
-        work_with(load_app(args.app), drain_s=args.drain_s, at_once=args.threads)
+        work_with(load_app(args.app), drain_s=args.drain_s, at_once=args.threads, as_json=args.json)
         return 0
     ours = settings.server.chat_paths
     if any(endpoint.heavy for path, endpoint in settings.endpoints.items() if path not in ours):
         print("turnout: without --app the requests of the app's own heavy paths are left alone", file=sys.stderr)
     turnout = Turnout(settings, works=True)
-    asyncio.run(work(turnout, drain_s=args.drain_s, at_once=args.threads))
+    asyncio.run(work(turnout, drain_s=args.drain_s, at_once=args.threads, as_json=args.json))
     return 0
 
 
-async def work(turnout: Turnout, *, drain_s: float, at_once: int = 0) -> None:
+async def work(turnout: Turnout, *, drain_s: float, at_once: int = 0, as_json: bool = False) -> None:
     """Works until SIGTERM or SIGINT; then claims no more, and waits so long for what runs."""
     stopping = stop_event_of_loop()
     turnout.limit_worker(at_once)
     async with turnout:
-        say_working()
+        say_working(as_json=as_json)
         await stopping.wait()
         let_the_next_signal_end()
         await turnout.stop_worker(drain_s)
@@ -85,6 +86,8 @@ def _supervise(args: argparse.Namespace) -> int:
     command += ["--threads", str(args.threads), "--drain-s", str(args.drain_s)]
     stopping = stop_event_of_process()
     children = [_child(command) for _ in range(args.processes)]
+    if args.json:
+        say_working(as_json=True, processes=args.processes)
     while not stopping.wait(0.5):
         children = [child if child.poll() is None else _child(command) for child in children]
     for child in children:

@@ -33,13 +33,13 @@ def load_app(name: str) -> Any:
     return app
 
 
-def work_with(app: Any, *, drain_s: float, at_once: int) -> None:
+def work_with(app: Any, *, drain_s: float, at_once: int, as_json: bool) -> None:
     """Works until SIGTERM or SIGINT. Raises UsageError where the app has no Turnout with a queue."""
     call = app if inspect.isfunction(app) else type(app).__call__
     if inspect.iscoroutinefunction(call):
-        asyncio.run(_work_asgi(app, drain_s, at_once))
+        asyncio.run(_work_asgi(app, drain_s, at_once, as_json))
     else:
-        _work_wsgi(drain_s, at_once)
+        _work_wsgi(drain_s, at_once, as_json)
 
 
 def _turnouts() -> list[Turnout]:
@@ -49,7 +49,7 @@ def _turnouts() -> list[Turnout]:
     return found
 
 
-async def _work_asgi(app: Any, drain_s: float, at_once: int) -> None:
+async def _work_asgi(app: Any, drain_s: float, at_once: int, as_json: bool) -> None:
     stopping = stop_event_of_loop()
     received: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     sent: asyncio.Queue[str] = asyncio.Queue()
@@ -69,7 +69,7 @@ async def _work_asgi(app: Any, drain_s: float, at_once: int) -> None:
         # Of an app without lifespan nobody has started it.
         await turnout.start()
         turnout.limit_worker(at_once)
-    say_working()
+    say_working(as_json=as_json)
     await stopping.wait()
     await asyncio.gather(*(turnout.stop_worker(drain_s) for turnout in turnouts))
     if lifespan.done():
@@ -80,13 +80,13 @@ async def _work_asgi(app: Any, drain_s: float, at_once: int) -> None:
     answered.cancel()
 
 
-def _work_wsgi(drain_s: float, at_once: int) -> None:
+def _work_wsgi(drain_s: float, at_once: int, as_json: bool) -> None:
     stopping = stop_event_of_process()
     turnouts = _turnouts()
     for turnout in turnouts:
         portal.run(portal.portal_loop(), turnout.start)
         turnout.limit_worker(at_once)
-    say_working()
+    say_working(as_json=as_json)
     while not stopping.wait(1.0):
         pass
     for turnout in turnouts:

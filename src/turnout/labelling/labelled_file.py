@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from turnout.errors import LogError
+from turnout.errors import LogError, UsageError
 from turnout.labelling.journal import Journal
 from turnout.labelling.prompts import digest_of
 from turnout.logs.files import Broken, Row, records_of
@@ -29,15 +29,15 @@ REQUIRED = {"cheap_quality", "expensive_quality"}
 
 
 def check_output(path: Path) -> None:
-    """Raises LogError where nothing could be written, before anything is read or paid for."""
+    """Raises UsageError where nothing could be written, before anything is read or paid for."""
     if not path.name.lower().endswith((".csv", ".jsonl", ".ndjson")):
-        raise LogError(f"{path}: labelled logs are written as .jsonl or .csv, which a row can be added to")
+        raise UsageError(f"{path}: labelled logs are written as .jsonl or .csv, which a row can be added to")
     if path.is_dir():
-        raise LogError(f"{path}: is a directory; name a file in it")
+        raise UsageError(f"{path}: is a directory; name a file in it")
     if not path.parent.is_dir():
-        raise LogError(f"{path}: there is no directory {path.parent}; make it, or name another -o")
+        raise UsageError(f"{path}: there is no directory {path.parent}; make it, or name another -o")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise LogError(f"{path}: cannot be written; name a file in a folder that can")
+        raise UsageError(f"{path}: cannot be written; name a file in a folder that can")
 
 
 class LabelledFile:

@@ -89,7 +89,7 @@ def build_status(
             shared=shared,
             report_wrong=None if semantic is None else semantic.report_wrong,
         ),
-        health=Health(is_ready, queue_warning),
+        health=Health(is_ready, [each for each in (stores.warning, queue_warning) if each is not None]),
     )
     return StatusParts(pages=pages, keeper=keeper, ticker=_ticker(keeper, alert_watch, clock, shared=shared))
 

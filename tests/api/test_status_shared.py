@@ -63,3 +63,21 @@ def test_two_workers_count_together(redis_server: RedisServer, monkeypatch: pyte
             await worker.aclose()
 
     asyncio.run(scenario())
+
+
+def test_readiness_warns_of_a_redis_that_cannot_be_reached(redis_server: RedisServer) -> None:
+    """Before any request came, too; the process serves all the same, so it is ready."""
+
+    async def ready(url: str) -> dict[str, str]:
+        redis = {"url": url, "timeout_s": 2.0}
+        worker = Turnout({**CONFIG, "status": {}, "redis": redis}, provider=ScriptedProvider(), scorer=FixedScorer(0.1))
+        transport = httpx.ASGITransport(app=TurnoutMiddleware(_app, turnout=worker))
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as http:
+            reply = await http.get("/turnout/health/ready")
+        await worker.aclose()
+        assert reply.status_code == 200
+        body: dict[str, str] = reply.json()
+        return body
+
+    assert asyncio.run(ready(redis_server.url)) == {"status": "up"}
+    assert asyncio.run(ready("redis://127.0.0.1:9/0"))["warning"].startswith("Redis cannot be reached")

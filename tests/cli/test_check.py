@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.support.provider import LoopbackProvider
+from tests.support.redis_server import RedisServer
 from turnout.cli import main
 
 
@@ -23,17 +25,75 @@ def settings(folder: Path, *, api_base: str = "") -> str:
 def test_a_key_that_is_missing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is not "good" then; by the default path of the settings file, too."""
+    """It is not "good" then, and exit code 1; by the default path of the settings file, too."""
     settings(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    assert main(["check"]) == 0
+    assert main(["check"]) == 1
     out = capsys.readouterr().out
     assert "key:       openai/small: OPENAI_API_KEY is not set" in out
     assert out.splitlines()[-1] != "good"
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     assert main(["check"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "good"
+
+
+def test_a_machine_may_have_a_role_in_place_of_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not set is told, and is no failure."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    config = tmp_path / "turnout.toml"
+    config.write_text('[tiers.cheap]\nmodels = ["bedrock/a"]\n[tiers.expensive]\nmodels = ["bedrock/b"]\n')
+    assert main(["check", "--config", str(config)]) == 0
+    assert "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY is not set; the machine may have a role" in capsys.readouterr().out
+
+
+def test_prices_and_windows_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """litellm's, the settings' own, and none."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    config = tmp_path / "turnout.toml"
+    config.write_text('[tiers.cheap]\nmodels = ["openai/gpt-4o-mini"]\n[tiers.expensive]\nmodels = ["openai/mine"]\n')
+    assert main(["check", "--config", str(config)]) == 0
+    told = capsys.readouterr().out
+    assert "price:     openai/gpt-4o-mini: 0.15 in, 0.6 out, USD per million tokens" in told
+    assert "window:    openai/gpt-4o-mini: 128,000 in, 16,384 out" in told
+    assert "price:     openai/mine: unknown" in told
+    assert "window:    openai/mine: unknown in, unknown out" in told
+    assert "wish:      max_expensive_share = 0.3" in told, "the one where none is set"
+    section = (
+        '[models."openai/mine"]\ninput_usd_per_million = 10\noutput_usd_per_million = 20.50\nmax_input_tokens = 9000\n'
+    )
+    config.write_text(config.read_text() + section + "[routing]\nkeep_quality = 0.9\n")
+    assert main(["check", "--config", str(config)]) == 0
+    told = capsys.readouterr().out
+    assert "openai/mine: 10 in, 20.5 out" in told
+    assert "openai/mine: 9,000 in, unknown out" in told
+    assert "promise no quality: served as max_expensive_share = 0.5" in told
+
+
+def test_a_redis_that_cannot_be_reached_is_not_good(
+    tmp_path: Path, provider: LoopbackProvider, redis_server: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1, with the address but for its password, and what that means; or the time of its answer."""
+    path = Path(settings(tmp_path, api_base=provider.base_url))
+    plain = path.read_text()
+    path.write_text(plain + '[redis]\nurl = "redis://:hunter2@127.0.0.1:9/0"\n[budgets]\ntotal = "1/day"\n')
+    assert main(["check", "--config", str(path)]) == 1
+    told = capsys.readouterr().out
+    assert "redis:     redis://:***@127.0.0.1:9/0: Redis cannot be asked" in told
+    assert "budgets refuse with 503" in told
+    assert "not yet:   redis is not right" in told
+    assert "hunter2" not in told
+    assert main(["check", "--json", "--config", str(path)]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert (report["good"], report["failed"], report["keys_missing"]) == (False, ["redis"], False)
+    path.write_text(plain + f'[redis]\nurl = "{redis_server.url}"\n')
+    assert main(["check", "--config", str(path)]) == 0
+    assert f"redis:     {redis_server.url} answered in " in capsys.readouterr().out
 
 
 def test_call_tells_time_and_cost(

@@ -17,7 +17,7 @@ import pytest
 
 from tests.cli.test_check import settings
 from tests.support.provider import LoopbackProvider
-from turnout.cli import main
+from turnout.cli import doctor, main
 
 
 def free_port() -> int:
@@ -46,7 +46,7 @@ def served(tmp_path: Path, provider: LoopbackProvider) -> Iterator[str]:
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 180
     while time.monotonic() < ends and process.poll() is None:
         try:
             if httpx.get(f"{url}/turnout/health/ready").status_code == 200:
@@ -80,6 +80,51 @@ def test_the_doctor_tells_what_is_not_there(provider: LoopbackProvider, capsys: 
     assert main(["doctor", provider.base_url.removesuffix("/v1"), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["findings"][0]["name"] == "mounted"
     assert main(["doctor", "ftp://x"]) == 2
+
+
+def verdicts(answers: dict[str, tuple[int, object]], *, call: bool = False) -> dict[str, tuple[str, str]]:
+    """What the doctor finds of an app that answers so, by path; 404 elsewhere."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        status, body = answers.get(request.url.path, (404, {}))
+        return httpx.Response(status, json=body)
+
+    up: dict[str, tuple[int, object]] = {"/turnout/health/live": (200, {"status": "up"})}
+    answers = {**up, "/turnout/health/ready": (200, {"status": "up"}), **answers}
+    with httpx.Client(base_url="http://app", transport=httpx.MockTransport(answer)) as client:
+        return {found.name: (found.verdict, found.text) for found in doctor._examined(client, "token", call=call)}
+
+
+def test_the_doctor_finds_what_lies_behind_an_app_that_answers() -> None:
+    """What readiness warns of and a provider that fails are bad, an alert is a warning; all well is told too."""
+    ready = (200, {"status": "up", "warning": "Redis cannot be reached"})
+    circuits = {"openai/a": {"state": "closed"}, "openai/b": {"state": "open", "misconfigured": True}}
+    alerts = [{"rule": "errors", "firing": True, "message": "many errors"}, {"rule": "alert_delivery", "firing": False}]
+    found = verdicts({
+        "/turnout/health/ready": ready, "/turnout/status.json": (200, {"circuits": circuits, "alerts": alerts})
+    })  # fmt: skip
+    assert found["behind it"] == ("bad", "Redis cannot be reached")
+    assert found["provider"][0] == "bad"
+    assert "openai/b: it refuses us" in found["provider"][1]
+    assert found["alert"] == ("warning", "errors: many errors")
+    well = verdicts({"/turnout/status.json": (200, {"circuits": {"openai/a": {"state": "closed"}}, "alerts": []})})
+    assert {verdict for verdict, _ in well.values()} == {"good"}
+    assert "behind it" not in well
+
+
+def test_the_doctor_does_not_call_bad_what_it_could_not_ask() -> None:
+    """An endpoint that is off, or guarded, is none that fails."""
+    path = "/v1/chat/completions"
+    for status, body in ((404, {}), (404, {"error": {"code": "not_found"}}), (401, {}), (403, {})):
+        assert verdicts({path: (status, body)}, call=True)["call"][0] == "warning"
+    for status, body in ((404, {"error": {"code": "model_not_found"}}), (503, {"error": {"message": "x"}}), (500, {})):
+        assert verdicts({path: (status, body)}, call=True)["call"][0] == "bad"
+
+
+def test_a_token_variable_that_is_not_set_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    """Named; nothing is asked."""
+    assert main(["doctor", "http://127.0.0.1:9", "--token-env", "NO_SUCH_VARIABLE"]) == 2
+    assert "NO_SUCH_VARIABLE" in capsys.readouterr().err
 
 
 def test_serve_refuses_what_it_cannot_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,18 +12,22 @@ from collections.abc import Callable, Iterator
 from turnout.attempt_errors import AttemptError
 from turnout.cli.arguments import add_config
 from turnout.cli.failure_text import MAX_LENGTH
+from turnout.cli.meaning_text import Line, meaning
+from turnout.cli.stores import redis_gate
+from turnout.errors import StoreUnavailable
 from turnout.openai.messages import as_messages
 from turnout.openai.usage import read_usage
 from turnout.ports.runtime import Provider, ProviderCall
-from turnout.redaction import Redactor
-from turnout.settings import Semantic, Settings
+from turnout.quota.policies import Policies
+from turnout.redaction import Redactor, without_password
+from turnout.settings import Redis, Settings
 from turnout.settings.secrets import secrets_of
 from turnout.turnout import Turnout
 from turnout.upstream.answer_form import whole
 from turnout.upstream.prices import PriceBook
 
-# A label and what it says.
-Line = tuple[str, str]
+# Whose calls may be let in by the machine's own role, without a variable.
+BY_ROLE = ("bedrock/", "sagemaker/", "vertex_ai/", "azure/")
 # Asked of each model by --call. One token is too little for models that think before they answer.
 PROBE, PROBE_TOKENS = "Answer with one word: yes.", 16
 
@@ -35,93 +39,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Builds what the app would build, short of serving. A wrong setting ends with its message and code 1, and so does
-    a model that does not answer to --call."""
+    """Builds what the app would build, short of serving. Exit code 1 where a setting is wrong, a key is missing, Redis
+    cannot be reached, or a model does not answer to --call."""
     settings = Turnout(args.config).settings
-    lines = [*_settings_lines(settings)]
-    show = (lambda label, text: None) if args.json else _print_line
-    for line in lines:
-        show(*line)
-    missing, answered = asyncio.run(_ask_litellm(settings, lines, show, call=args.call))
+    lines: list[Line] = []
+
+    def tell(label: str, text: str) -> None:
+        lines.append((label, text))
+        if not args.json:
+            print(f"{label + ':' if label else '':<10} {text}", flush=True)
+
+    for line in meaning(settings):
+        tell(*line)
+    failed, missing = asyncio.run(_ask(settings, tell, call=args.call))
+    good = not (failed or missing)
     if args.json:
         found = [{"name": label, "text": text} for label, text in lines]
-        print(json.dumps({"good": answered and not missing, "keys_missing": missing, "findings": found}))
-    elif missing:
-        print("not yet:   the models above fail until their keys are set")
-    elif answered:
+        print(json.dumps({"good": good, "keys_missing": missing, "failed": failed, "findings": found}))
+    elif good:
         print("good")
-    return 0 if answered else 1
+    else:
+        wrong = ["the models above fail until their keys are set"] if missing else []
+        print(f"not yet:   {'; '.join([*wrong, *(f'{name} is not right, as told above' for name in failed)])}")
+    return 0 if good else 1
 
 
-def _print_line(label: str, text: str) -> None:
-    print(f"{label + ':' if label else '':<10} {text}")
+async def _ask(settings: Settings, tell: Callable[[str, str], None], *, call: bool) -> tuple[list[str], bool]:
+    """Tells what Redis and the models say. What failed, by its label, and whether a key is missing."""
+    failed = []
+    if settings.redis is not None and not await _reach(settings, settings.redis, tell):
+        failed.append("redis")
+    missing, answered = await _ask_litellm(settings, tell, call=call)
+    return failed + ([] if answered else ["call"]), missing
 
 
-def _settings_lines(settings: Settings) -> Iterator[Line]:
-    """What the settings mean."""
-    yield "cheap", ", ".join(settings.tiers.cheap.models)
-    yield "expensive", ", ".join(settings.tiers.expensive.models)
-    routing = settings.routing
-    yield "scorer", routing.scorer
-    for target in ("keep_quality", "max_expensive_share", "threshold"):
-        if (value := getattr(routing, target)) is not None:
-            yield "wish", f"{target} = {value:g}"
-    if routing.keep_quality is not None and routing.scorer != "default":
-        yield "", _threshold_text(routing.scorer, routing.keep_quality)
-    cache = settings.cache
-    yield "cache", f"on, fresh for {cache.ttl_s:g} s, scope {cache.scope}" if cache.enabled else "off"
-    if cache.enabled and cache.semantic.enabled:
-        yield "semantic", f"at most {cache.semantic.max_error:g} of the hits wrong; {_embedder_text(cache.semantic)}"
-        yield "", _index_text(settings)
+async def _reach(settings: Settings, redis: Redis, tell: Callable[[str, str], None]) -> bool:
+    """Writes something into Redis; whether it took it."""
+    address = without_password(redis.url)
+    try:
+        async with redis_gate(settings, redis) as (_, gate):
+            began = time.monotonic()
+            await gate.reach()
+            tell("redis", f"{address} answered in {1000 * (time.monotonic() - began):.1f} ms")
+            tell("", f"shared by all that use its prefix {redis.prefix!r}: {_shared(settings)}")
+            return True
+    except StoreUnavailable as error:
+        tell("redis", f"{address}: {error}")
+        tell("", f"until it can be reached each process goes on by itself with {_shared(settings)}")
+        if settings.budgets.on_outage == "refuse" and Policies(settings).budgeted:
+            tell("", "and budgets refuse with 503, [budgets] on_outage being refuse")
+        return False
 
 
-def _embedder_text(semantic: Semantic) -> str:
-    """What gives questions their vectors, and of how many numbers."""
-    from turnout.caching.semantic.embedders import DIMENSIONS
-
-    known = DIMENSIONS.get(semantic.embedder)
-    return f"vectors by {semantic.embedder}, of {known or 'as many numbers as that model answers'}"
+def _shared(settings: Settings) -> str:
+    return "cache, limits, budgets, breakers" + (", jobs" if settings.queue is not None else "")
 
 
-def _index_text(settings: Settings) -> str:
-    """What looks questions up."""
-    from turnout.stores.memory.semantic_store import GRAPH_ABOVE
-    from turnout.stores.memory.vector_index import load_graphs
-
-    if load_graphs():
-        return f"index: numpy up to {GRAPH_ABOVE} questions of a scope, usearch above"
-    return f"index: numpy, {GRAPH_ABOVE} questions of a scope; pip install 'turnout[semantic]' brings usearch for more"
-
-
-async def _ask_litellm(
-    settings: Settings, lines: list[Line], show: Callable[[str, str], None], *, call: bool
-) -> tuple[bool, bool]:
-    """Adds and shows how each model is called and which keys are missing, and with `call` what it answers. Whether a
-    key is missing, and whether all that were asked answered."""
+async def _ask_litellm(settings: Settings, tell: Callable[[str, str], None], *, call: bool) -> tuple[bool, bool]:
+    """Tells how each model is called and which keys are missing, and with `call` what it answers. Whether a key is
+    missing, and whether all that were asked answered."""
     # Imported here: the settings are shown first, litellm takes seconds.
     from turnout.upstream.transports import provider_from
-
-    def add(label: str, text: str) -> None:
-        lines.append((label, text))
-        show(label, text)
 
     provider = provider_from(settings)
     await provider.load()
     for text in _transports(settings, provider):
-        add("transport", text)
-    missing = list(_missing_keys(settings))
-    for text in missing:
-        add("key", text)
+        tell("transport", text)
+    missing = dict(_missing_keys(settings))
+    for name, keys in missing.items():
+        perhaps = "; the machine may have a role instead" if _by_role(settings, name) else ""
+        tell("key", f"{name}: {keys} is not set{perhaps}")
+    if not missing:
+        tell("key", "each model's is set, or it needs none")
     answered = True
     try:
         if call:
             for name in settings.model_names:
                 good, text = await _call(settings, provider, name)
-                add("call", text)
+                tell("call", text)
                 answered = answered and good
     finally:
         await provider.close()
-    return bool(missing), answered
+    return any(not _by_role(settings, name) for name in missing), answered
 
 
 def _transports(settings: Settings, provider: Provider) -> Iterator[str]:
@@ -136,8 +135,8 @@ def _transports(settings: Settings, provider: Provider) -> Iterator[str]:
         yield f"{name}: {'direct' if reason is None else f'litellm: {reason}'}"
 
 
-def _missing_keys(settings: Settings) -> Iterator[str]:
-    """The environment variables that litellm looks for and does not find, by model."""
+def _missing_keys(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Each model with the environment variables that litellm looks for and does not find."""
     from turnout.upstream import litellm_import
 
     litellm = litellm_import.load_litellm()
@@ -147,7 +146,11 @@ def _missing_keys(settings: Settings) -> Iterator[str]:
             continue
         found = litellm.validate_environment(model=settings.deployment(name))
         if not found["keys_in_environment"] and found["missing_keys"]:
-            yield f"{name}: {', '.join(found['missing_keys'])} is not set"
+            yield name, ", ".join(found["missing_keys"])
+
+
+def _by_role(settings: Settings, name: str) -> bool:
+    return settings.deployment(name).startswith(BY_ROLE)
 
 
 async def _call(settings: Settings, provider: Provider, name: str) -> tuple[bool, str]:
@@ -173,16 +176,3 @@ async def _call(settings: Settings, provider: Provider, name: str) -> tuple[bool
     usage, price = read_usage(body).usage, PriceBook(settings)().get(name)
     cost = f"{price.cost(usage):f} USD" if usage is not None and price is not None else "cost unknown"
     return True, f"{name}: answered in {time.monotonic() - began:.2f} s, {cost}"
-
-
-def _threshold_text(scorer: str, quality: float) -> str:
-    """The threshold that keeps this quality with this scorer, in words: a score is a rank among its logs."""
-    from turnout.routing.scorer import load_scorer
-
-    threshold = load_scorer(scorer).threshold_for_quality(quality)
-    if threshold >= 1.0:
-        return "on the training logs the cheap tier alone kept that: nothing goes to the expensive one"
-    if threshold <= 0.0:
-        return "on the training logs nothing less kept that: everything goes to the expensive tier"
-    share = f"{1 - threshold:.0%} of traffic like the training logs"
-    return f"scores from {threshold:.4f} on go to the expensive tier: {share}"

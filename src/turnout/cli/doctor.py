@@ -46,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     url = args.url.rstrip("/") if "//" in args.url else f"http://{args.url.rstrip('/')}"
     if not url.startswith(("http://", "https://")):
         raise UsageError(f"{args.url} is no address of a web app; write it as http://127.0.0.1:8000")
+    if args.token_env and not os.environ.get(args.token_env):
+        raise UsageError(f"--token-env {args.token_env}: this variable is not set")
     with httpx.Client(base_url=url, timeout=TIMEOUT_S) as client:
         findings = list(_examined(client, os.environ.get(args.token_env, ""), call=args.call))
     good = all(finding.verdict != "bad" for finding in findings)
@@ -71,19 +73,24 @@ def _examined(client: httpx.Client, token: str, *, call: bool) -> Iterator[Findi
         return
     yield Finding("mounted", "good", "Turnout answers here")
     try:
-        yield _ready(client)
+        yield from _ready(client)
         yield _models(client)
-        yield _status(client, token)
+        yield from _status(client, token)
         if call:
             yield _called(client)
     except httpx.HTTPError as error:
         yield Finding("reached", "bad", f"the app stopped answering: {type(error).__name__} {error}".rstrip())
 
 
-def _ready(client: httpx.Client) -> Finding:
-    if client.get("/turnout/health/ready").status_code == 200:
-        return Finding("ready", "good", "requests are answered at once")
-    return Finding("ready", "warning", "the process still loads", "send traffic once /turnout/health/ready answers 200")
+def _ready(client: httpx.Client) -> Iterator[Finding]:
+    response = client.get("/turnout/health/ready")
+    if response.status_code == 200:
+        yield Finding("ready", "good", "requests are answered at once")
+    else:
+        remedy = "send traffic once /turnout/health/ready answers 200"
+        yield Finding("ready", "warning", "the process still loads", remedy)
+    if warning := _json(response).get("warning"):
+        yield Finding("behind it", "bad", str(warning), "turnout check --config FILE says more, where the app runs")
 
 
 def _models(client: httpx.Client) -> Finding:
@@ -97,17 +104,34 @@ def _models(client: httpx.Client) -> Finding:
     return Finding("endpoint", "good", "no OpenAI endpoint at /v1: [server] chat_path is off, or another path")
 
 
-def _status(client: httpx.Client, token: str) -> Finding:
+def _status(client: httpx.Client, token: str) -> Iterator[Finding]:
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    code = client.get("/turnout/status.json", headers=headers).status_code
-    if code == 200:
-        return Finding(
-            "status", "good", f"the figures are at {client.base_url}/turnout/status".replace("//turn", "/turn")
-        )
-    if code == 404:
-        return Finding("status", "warning", "the status page is off", "[status] token_env switches it on")
-    remedy = "pass --token-env NAME, the variable that holds its token"
-    return Finding("status", "bad" if token else "warning", f"the status page answers {code}", remedy)
+    response = client.get("/turnout/status.json", headers=headers)
+    if response.status_code == 200:
+        address = f"{client.base_url}/turnout/status".replace("//turn", "/turn")
+        yield Finding("status", "good", f"the figures are at {address}")
+        yield from _figures(_json(response))
+    elif response.status_code == 404:
+        yield Finding("status", "warning", "the status page is off", "[status] token_env switches it on")
+    else:
+        remedy = "pass --token-env NAME, the variable that holds its token"
+        text = f"the status page answers {response.status_code}"
+        yield Finding("status", "bad" if token else "warning", text, remedy)
+
+
+def _figures(status: dict[str, Any]) -> Iterator[Finding]:
+    """What the status page says of the providers, and the alerts that fire."""
+    circuits: dict[str, dict[str, Any]] = status.get("circuits") or {}
+    wrong = {name: row for name, row in circuits.items() if row.get("misconfigured") or row.get("state") != "closed"}
+    for name, row in wrong.items():
+        refused = "it refuses us: its key, its name or its address is wrong"
+        text = refused if row.get("misconfigured") else f"its circuit is {row.get('state')}"
+        yield Finding("provider", "bad", f"{name}: {text}", "turnout check --call asks each model")
+    if circuits and not wrong:
+        yield Finding("provider", "good", f"no circuit of {len(circuits)} is open")
+    for alert in status.get("alerts") or ():
+        if alert.get("firing"):
+            yield Finding("alert", "warning", f"{alert.get('rule')}: {alert.get('message')}")
 
 
 def _called(client: httpx.Client) -> Finding:
@@ -117,8 +141,12 @@ def _called(client: httpx.Client) -> Finding:
         response = client.post("/v1/chat/completions", json=body, timeout=CALL_TIMEOUT_S)
     except httpx.TimeoutException:
         return Finding("call", "bad", f"no answer within {CALL_TIMEOUT_S:g} s", "turnout check --call asks each model")
+    if response.status_code in (401, 403):
+        return Finding("call", "warning", f"not asked: something guards it ({response.status_code})")
+    error = _json(response).get("error") or {}
+    if response.status_code == 404 and not (isinstance(error, dict) and error.get("code") == "model_not_found"):
+        return Finding("call", "warning", "not asked: there is no endpoint at /v1/chat/completions")
     if response.status_code != 200:
-        error = _json(response).get("error") or {}
         text = error.get("message") if isinstance(error, dict) else None
         return Finding("call", "bad", f"{response.status_code} {text or ''}".strip(), "turnout check --call says more")
     headers = {name: response.headers.get(f"x-turnout-{name}", "-") for name in ("tier", "model", "reason")}

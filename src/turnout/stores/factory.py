@@ -42,6 +42,8 @@ class Stores:
     check_store: CheckStore | None
     # Connects, so that no request waits for it; never raises.
     open: Callable[[], Awaitable[None]]
+    # Gives what is wrong with them now; "" for nothing. None: nothing can be.
+    warning: Callable[[], Awaitable[str]] | None = None
 
 
 def stores_from(settings: Settings, clock: Clock, on_change: Callable[[bool, str], None]) -> Stores:
@@ -124,6 +126,7 @@ def _redis_stores(settings: Settings, redis: Redis, clock: Clock, on_change: Cal
         semantic=partial(_redis_semantic, settings, client, clock),
         check_store=RedisCheckStore(client),
         open=gate.open,
+        warning=gate.warning,
     )
 
 

@@ -39,6 +39,7 @@ MAX_UNSETTLED = 10_000
 # it as often as we do, and what they spent must be booked before anybody spends what is left.
 OTHERS_S = 1.5 * PROBE_S
 _LOCAL = "local-"
+UNREACHABLE = "Redis cannot be reached: each process goes on by itself, with its own cache and its share of the limits"
 
 
 class FailoverGate:
@@ -84,6 +85,18 @@ class FailoverGate:
         """Connects ahead of the first request, where Redis is reachable."""
         with suppress(StoreUnreachable):
             await self._shared.reach()
+
+    async def warning(self) -> str:
+        """What is wrong with Redis; "" where it can be used. Asks it: an app that no request came to has not yet."""
+        if self._is_down:
+            return UNREACHABLE
+        try:
+            await self._shared.reach()
+        except StoreUnreachable as error:
+            self._record_failure(error)
+            return UNREACHABLE
+        self._outage.record_success()
+        return ""
 
     async def enter(self, ask: Ask) -> Entry:
         if not self._is_down:

@@ -10,7 +10,7 @@ import pytest
 from turnout.cli import main
 from turnout.cli.init import PAIRS, tiers_of
 from turnout.cli.log_input import price_of
-from turnout.cli.project_scan import Project, scan
+from turnout.cli.project_scan import KEYS, Project, scan
 from turnout.settings import Settings
 
 FASTAPI = 'from fastapi import FastAPI\n\napp = FastAPI(\n    title="x"\n)\nMODEL = "gpt-4o"\n'
@@ -86,8 +86,85 @@ def test_the_tiers_are_what_the_code_names(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("")
     (tmp_path / ".env").write_text("ANTHROPIC_API_KEY=sk-secret\nREDIS_URL=redis://x\n")
     project = scan(tmp_path, {"OPENAI_API_KEY": ""})
-    assert project == Project(apps=(), models=(), providers=("anthropic",), has_redis=True)
+    assert project == Project(providers=("anthropic",), unloaded=("anthropic",), has_redis=True)
     assert tiers_of(project) == PAIRS["anthropic"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "provider"), [("GROQ_API_KEY", "groq"), ("AZURE_API_KEY", "azure"), ("CO_API_KEY", "cohere_chat")]
+)
+def test_every_provider_s_key_is_known(tmp_path: Path, variable: str, provider: str) -> None:
+    """By the name that litellm reads; each has a pair of models, and OpenAI's goes first."""
+    assert scan(tmp_path, {variable: "x"}).providers == (provider,)
+    assert scan(tmp_path, {variable: "x", "OPENAI_API_KEY": "x"}).providers == ("openai", provider)
+    assert set(KEYS.values()) == set(PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("a.py", "from dotenv import load_dotenv"),
+        ("a.py", "import environs"),
+        ("a.py", 'class S(BaseSettings):\n    model_config = SettingsConfigDict(env_file=".env")'),
+        ("a.py", 'model_config = {"env_file": ".env"}'),
+        ("compose.yml", "services: {app: {env_file: .env}}"),
+        ("Procfile", "web: uvicorn app:app --env-file .env"),
+    ],
+)
+def test_a_key_in_a_file_counts_where_something_loads_it(
+    tmp_path: Path, file: str, text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it is told that nothing does, and what would."""
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / ".env").write_text("GROQ_API_KEY=x\n")
+    assert main(["init", str(tmp_path), "--yes"]) == 0
+    told = capsys.readouterr().err
+    assert "keys:   none" in told
+    assert "groq in .env, which nothing here loads: export it" in told
+    (tmp_path / "turnout.toml").unlink()
+    (tmp_path / file).write_text(text)
+    report = reported(tmp_path, capsys)
+    assert (report["keys"], report["keys_not_loaded"]) == (["groq"], [])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'client = OpenAI(base_url="http://127.0.0.1:11434/v1")',
+        'llm = ChatOpenAI(openai_api_base="http://127.0.0.1:11434/v1")',
+        'litellm.completion(model=M, api_base="http://127.0.0.1:11434/v1")',
+        'URL = os.environ.get("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1")',
+    ],
+)
+def test_another_address_in_the_code_is_in_the_settings(
+    tmp_path: Path, source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For each model of OpenAI's; Turnout's own address, and a provider's that is asked by name, are none."""
+    (tmp_path / "a.py").write_text(f'{source}\nM = "gpt-4o"\n')
+    assert main(["init", str(tmp_path), "--yes"]) == 0
+    assert "server: http://127.0.0.1:11434/v1" in capsys.readouterr().err
+    settings = Settings.from_toml(tmp_path / "turnout.toml")
+    for name in settings.model_names:
+        assert settings.model(name).params == {"api_base": "http://127.0.0.1:11434/v1"}
+    for known in ("http://turnout/v1", "https://api.groq.com/openai/v1"):
+        (tmp_path / "a.py").write_text(f'client = OpenAI(base_url="{known}")\n')
+        assert scan(tmp_path, {}).address == ""
+    keys = {"OPENAI_API_KEY": "x", "GROQ_API_KEY": "x"}
+    assert scan(tmp_path, keys).providers == ("groq", "openai"), "whom the code asks goes first"
+    assert scan(tmp_path, {"OPENAI_BASE_URL": "http://10.0.0.1/v1"}).address == "http://10.0.0.1/v1"
+
+
+def test_a_client_of_the_sdk_is_told_how_to_be_routed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Mounted alone, nothing would be routed: the code would go on to ask the provider by itself."""
+    (tmp_path / "a.py").write_text("import openai\nfrom openai import OpenAI\nclient = openai.AsyncOpenAI()\n")
+    assert main(["init", str(tmp_path), "--yes"]) == 0
+    told = capsys.readouterr().out
+    assert "(a.py, line 3)" in told
+    assert 'AsyncOpenAI(api_key="-", base_url="http://turnout/v1", http_client=httpx.AsyncClient(transport=' in told
+    (tmp_path / "turnout.toml").unlink()
+    (tmp_path / "a.py").write_text("client = OpenAI(http_client=mine)\n")
+    assert reported(tmp_path, capsys)["clients"] == []
 
 
 def test_the_pairs_are_models_that_litellm_prices() -> None:

@@ -6,13 +6,14 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from turnout.atomic_file import replacing
 from turnout.cli.log_input import price_of
 from turnout.cli.output_files import naming_write_errors
-from turnout.cli.project_scan import App, Project, scan
+from turnout.cli.project_scan import CLIENTS, App, Project, SdkClient, scan
 from turnout.cli.starting_settings import settings_text
 from turnout.errors import TurnoutError, UsageError
 
@@ -21,10 +22,29 @@ PAIRS = {
     "openai": ("openai/gpt-4o-mini", "openai/gpt-4o"),
     "anthropic": ("anthropic/claude-haiku-4-5", "anthropic/claude-sonnet-4-5"),
     "gemini": ("gemini/gemini-2.5-flash", "gemini/gemini-2.5-pro"),
+    "azure": ("azure/gpt-4o-mini", "azure/gpt-4o"),
+    "bedrock": ("bedrock/us.anthropic.claude-haiku-4-5-20251001-v1:0",
+                "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
     "mistral": ("mistral/mistral-small-latest", "mistral/mistral-large-latest"),
     "deepseek": ("deepseek/deepseek-chat", "deepseek/deepseek-reasoner"),
     "xai": ("xai/grok-3-mini", "xai/grok-3"),
-}
+    "groq": ("groq/openai/gpt-oss-20b", "groq/openai/gpt-oss-120b"),
+    "openrouter": ("openrouter/openai/gpt-4o-mini", "openrouter/openai/gpt-4o"),
+    "cohere_chat": ("cohere_chat/command-r7b-12-2024", "cohere_chat/command-a-03-2025"),
+    "together_ai": ("together_ai/meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo",
+                    "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo"),
+    "fireworks_ai": ("fireworks_ai/accounts/fireworks/models/llama-v3p1-8b-instruct",
+                     "fireworks_ai/accounts/fireworks/models/deepseek-v3"),
+    "perplexity": ("perplexity/sonar", "perplexity/sonar-pro"),
+    "cerebras": ("cerebras/llama3.1-8b", "cerebras/llama-3.3-70b"),
+    "sambanova": ("sambanova/gpt-oss-120b", "sambanova/DeepSeek-V3.1"),
+    "deepinfra": ("deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct", "deepinfra/meta-llama/Llama-3.3-70B-Instruct"),
+    "nebius": ("nebius/meta-llama/Meta-Llama-3.1-8B-Instruct", "nebius/meta-llama/Llama-3.3-70B-Instruct"),
+    "novita": ("novita/meta-llama/llama-3.1-8b-instruct", "novita/meta-llama/llama-3.3-70b-instruct"),
+    "moonshot": ("moonshot/kimi-k2.5", "moonshot/kimi-k3"),
+    "dashscope": ("dashscope/qwen-turbo", "dashscope/qwen-max"),
+    "zai": ("zai/glm-5.3-flash", "zai/glm-5"),
+}  # fmt: skip
 # Whose a model is whose name says no provider.
 FAMILIES = (("claude-", "anthropic"), ("gemini-", "gemini"), ("mistral-", "mistral"), ("open-mi", "mistral"),
             ("deepseek-", "deepseek"), ("grok-", "xai"), ("", "openai"))  # fmt: skip
@@ -64,16 +84,20 @@ def run(args: argparse.Namespace) -> int:
     if not (args.yes or args.json) and sys.stdin.isatty() and not _agreed(path):
         return 1
     with naming_write_errors(str(path)), replacing(path) as file:
-        file.write(settings_text(cheap, expensive, has_redis=project.has_redis).encode())
+        text = settings_text(cheap, expensive, has_redis=project.has_redis, address=project.address)
+        file.write(text.encode())
     report = {
         "file": str(path),
         "cheap": cheap,
         "expensive": expensive,
         "apps": [asdict(app) for app in project.apps],
-        "keys": list(project.providers),
+        "keys": [each for each in project.providers if each not in project.unloaded],
+        "keys_not_loaded": list(project.unloaded),
+        "address": project.address,
         "add": asdict(mounting),
+        "clients": [asdict(client) for client in project.clients],
     }
-    print(json.dumps(report) if args.json else _next_steps(path, mounting))
+    print(json.dumps(report) if args.json else _next_steps(path, mounting, project.clients))
     return 0
 
 
@@ -121,11 +145,29 @@ def _agreed(path: Path) -> bool:
 def _found(project: Project, cheap: str, expensive: str) -> str:
     apps = ", ".join(f"{app.framework} in {app.file}" for app in project.apps[:3]) or "no FastAPI, Flask or Django app"
     models = ", ".join(project.models[:6]) or "none"
-    keys = ", ".join(project.providers) or "none, in the environment or in .env"
-    return f"app:    {apps}\nmodels: {models}\nkeys:   {keys}\ntiers:  {cheap} is cheap, {expensive} is expensive"
+    loaded = [each for each in project.providers if each not in project.unloaded]
+    keys = ", ".join(loaded) or "none, in the environment or in a .env that the project loads"
+    lines = [f"app:    {apps}", f"models: {models}", f"keys:   {keys}"]
+    if project.unloaded:
+        lines.append(
+            f"        {', '.join(project.unloaded)} in .env, which nothing here loads: export it, or start with "
+            "`uvicorn --env-file .env` or the like"
+        )
+    if project.address:
+        lines.append(f"server: {project.address}, in place of OpenAI's")
+    return "\n".join([*lines, f"tiers:  {cheap} is cheap, {expensive} is expensive"])
 
 
-def _next_steps(path: Path, mounting: Mounting) -> str:
+def _next_steps(path: Path, mounting: Mounting, clients: Sequence[SdkClient]) -> str:
     place = f"{mounting.file}, after line {mounting.line}" if mounting.line else mounting.file
-    imported, line = mounting.lines
-    return f"wrote {path}; add to {place}:\n\n    {imported}\n    {line}\n\nthen: turnout check --config {path}"
+    steps = [f"wrote {path}; add to {place}:", "\n".join(f"    {line}" for line in mounting.lines)]
+    if clients:
+        made = ", ".join(f"{client.file}, line {client.line}" for client in clients[:3])
+        http = CLIENTS[clients[0].name]
+        arguments = f'api_key="-", base_url="http://turnout/v1", http_client={http}(transport=turnout.transport())'
+        steps += [
+            f"your code asks a provider by itself ({made}); so that it is routed, import httpx and turnout there, and "
+            "make the client with:",
+            f"    {clients[0].name}({arguments})",
+        ]
+    return "\n\n".join([*steps, f"then: turnout check --config {path}"])

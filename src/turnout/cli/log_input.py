@@ -83,7 +83,7 @@ def price_of(model: str) -> float | None:
     `gpt-4o`, `openai/gpt-4o` and `openai:gpt-4o` are one model.
     """
     short = model.replace(":", "/").rsplit("/", 1)[-1]
-    for name in (model, model.replace(":", "/"), short):
+    for name in (model, model.replace(":", "/"), model.partition("/")[2], short):
         if (price := _listed_price(_price_table().get(name))) is not None:
             return price
     return _prices_by_short_name().get(short.lower())

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 SKIPPED = frozenset(
     {"node_modules", "site-packages", "__pycache__", "venv", "env", "build", "dist", "tests", "test", "migrations"}
@@ -22,8 +23,42 @@ MODEL = re.compile(
 )
 # Named so, they are no chat models.
 OTHER_KINDS = re.compile(r"embed|tts|whisper|image|audio|realtime|moderation|transcribe")
-KEYS = {"OPENAI_API_KEY": "openai", "ANTHROPIC_API_KEY": "anthropic", "GEMINI_API_KEY": "gemini",
-        "MISTRAL_API_KEY": "mistral", "DEEPSEEK_API_KEY": "deepseek", "XAI_API_KEY": "xai"}  # fmt: skip
+# The variables that a provider's key is in, as litellm reads them, by its name for the provider.
+KEYS = {
+    "OPENAI_API_KEY": "openai", "ANTHROPIC_API_KEY": "anthropic", "GEMINI_API_KEY": "gemini",
+    "GOOGLE_API_KEY": "gemini", "AZURE_API_KEY": "azure", "AZURE_OPENAI_API_KEY": "azure",
+    "AWS_BEARER_TOKEN_BEDROCK": "bedrock", "MISTRAL_API_KEY": "mistral", "DEEPSEEK_API_KEY": "deepseek",
+    "XAI_API_KEY": "xai", "GROQ_API_KEY": "groq", "OPENROUTER_API_KEY": "openrouter", "COHERE_API_KEY": "cohere_chat",
+    "CO_API_KEY": "cohere_chat", "TOGETHERAI_API_KEY": "together_ai", "TOGETHER_AI_API_KEY": "together_ai",
+    "FIREWORKS_API_KEY": "fireworks_ai", "FIREWORKS_AI_API_KEY": "fireworks_ai", "PERPLEXITYAI_API_KEY": "perplexity",
+    "PERPLEXITY_API_KEY": "perplexity", "CEREBRAS_API_KEY": "cerebras", "SAMBANOVA_API_KEY": "sambanova",
+    "DEEPINFRA_API_KEY": "deepinfra", "NEBIUS_API_KEY": "nebius", "NOVITA_API_KEY": "novita",
+    "MOONSHOT_API_KEY": "moonshot", "DASHSCOPE_API_KEY": "dashscope", "ZAI_API_KEY": "zai",
+    # The last: most who have it have it for something else.
+    "AWS_ACCESS_KEY_ID": "bedrock",
+}  # fmt: skip
+# Whose address a base_url is: asked by name, it needs none.
+HOSTS = {
+    "api.openai.com": "openai", "api.anthropic.com": "anthropic", "generativelanguage.googleapis.com": "gemini",
+    "api.mistral.ai": "mistral", "api.deepseek.com": "deepseek", "api.x.ai": "xai", "api.groq.com": "groq",
+    "openrouter.ai": "openrouter", "api.together.xyz": "together_ai", "api.fireworks.ai": "fireworks_ai",
+    "api.perplexity.ai": "perplexity", "api.cerebras.ai": "cerebras", "api.sambanova.ai": "sambanova",
+    "api.deepinfra.com": "deepinfra", "api.moonshot.ai": "moonshot", "api.z.ai": "zai",
+}  # fmt: skip
+# How code calls the address of another server than OpenAI's, and the variables that the SDKs read it from.
+ADDRESS_ARGUMENTS = frozenset({"base_url", "api_base", "openai_api_base", "azure_endpoint"})
+ADDRESS_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+# Turnout's own, which its transport answers.
+OWN_HOST = "turnout"
+# The SDK's clients, and the one of httpx that each takes.
+CLIENTS = {"AsyncOpenAI": "httpx.AsyncClient", "OpenAI": "httpx.Client"}
+# What reads a .env file into the environment, by the name it is imported by, or called with.
+LOADERS = frozenset({"dotenv", "environ", "environs", "decouple", "dynaconf", "starlette.config"})
+LOADING_ARGUMENTS = frozenset({"env_file", "_env_file", "env_file_encoding"})
+# And outside of the code: uvicorn's and Docker's options.
+LOADING_FILES = ("Procfile", "Makefile", "compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml",
+                 "justfile", ".flaskenv")  # fmt: skip
+LOADING_WORDS = ("env_file", "--env-file", "dotenv", "python-dotenv")
 # A line of a .env file. Only the name is looked at.
 ENV_LINE = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*\S")
 
@@ -40,36 +75,125 @@ class App:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SdkClient:
+    """Where a client of OpenAI's SDK is made that is not Turnout's already. name: of its class."""
+
+    name: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """apps: as found, those made at the top of a file first. models: named in the code, commonest first, by litellm's
-    names where they have a provider. providers: whose keys are at hand. has_redis: whether REDIS_URL is."""
+    names where they have a provider. providers: whose keys are at hand, those of the environment first. unloaded: of
+    these, whose key is in a .env file alone that nothing here reads. address: of the server that the code asks in place
+    of OpenAI's; "" for none. has_redis: whether REDIS_URL is at hand."""
 
-    apps: tuple[App, ...]
-    models: tuple[str, ...]
-    providers: tuple[str, ...]
-    has_redis: bool
+    apps: tuple[App, ...] = ()
+    models: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    unloaded: tuple[str, ...] = ()
+    address: str = ""
+    has_redis: bool = False
+    clients: tuple[SdkClient, ...] = ()
 
 
 def scan(folder: Path, environ: Mapping[str, str]) -> Project:
     """The project in this folder. Files that are no Python are passed over."""
-    apps: list[App] = []
-    models: dict[str, int] = {}
+    found = _Found()
     for file in _python_files(folder):
         try:
             tree = ast.parse(file.read_text("utf-8"))
         except (OSError, SyntaxError, ValueError, RecursionError):
             continue
-        name = str(file.relative_to(folder))
-        apps += _apps(tree, name)
-        for model in _models(tree):
-            models[model] = models.get(model, 0) + 1
-    names = {name for name, value in environ.items() if value} | set(_env_files(folder))
+        found.read(tree, str(file.relative_to(folder)))
+    set_names = {name for name, value in environ.items() if value}
+    written = set(_env_files(folder))
+    loaded = found.loads_env or _is_loaded_elsewhere(folder)
+    addresses = [environ[name] for name in ADDRESS_VARIABLES if environ.get(name)] + found.addresses
+    hosts = [(address, urlsplit(address).hostname or "") for address in addresses]
+    known = [HOSTS[host] for _, host in hosts if host in HOSTS]
+    at_hand = dict.fromkeys([p for key, p in KEYS.items() if key in set_names])
+    in_files = dict.fromkeys([p for key, p in KEYS.items() if key in written and p not in at_hand])
+    providers = [*at_hand, *in_files]
+    # Whom the code asks by address goes before whose key lies about.
+    asked_first = [p for p in known if p in providers]
     return Project(
-        apps=tuple(sorted(apps, key=lambda app: (len(app.indent), app.file, app.line))),
-        models=tuple(sorted(models, key=lambda model: -models[model])),
-        providers=tuple(provider for key, provider in KEYS.items() if key in names),
-        has_redis="REDIS_URL" in names,
+        apps=tuple(sorted(found.apps, key=lambda app: (len(app.indent), app.file, app.line))),
+        models=tuple(sorted(found.models, key=lambda model: -found.models[model])),
+        providers=tuple(dict.fromkeys([*asked_first, *providers])),
+        unloaded=() if loaded else tuple(in_files),
+        address=next((address for address, host in hosts if host not in HOSTS), ""),
+        has_redis="REDIS_URL" in set_names | written,
+        clients=tuple(found.clients),
     )
+
+
+class _Found:
+    """What the files read so far say."""
+
+    def __init__(self) -> None:
+        self.apps: list[App] = []
+        self.models: dict[str, int] = {}
+        self.addresses: list[str] = []
+        self.clients: list[SdkClient] = []
+        self.loads_env = False
+
+    def read(self, tree: ast.Module, file: str) -> None:
+        self.apps += _apps(tree, file)
+        for node in ast.walk(tree):
+            match node:
+                case ast.Constant(value=str(text)) if len(text) < 80 and _is_model(text):
+                    self.models[text] = self.models.get(text, 0) + 1
+                case ast.keyword(arg=str(name), value=ast.Constant(value=str(text))):
+                    if name in ADDRESS_ARGUMENTS and _is_address(text):
+                        self.addresses.append(text)
+                    self.loads_env |= name in LOADING_ARGUMENTS
+                case ast.Call(func=called, args=[*given], keywords=named):
+                    name = _name_of(called)
+                    if name in CLIENTS and not any(each.arg == "http_client" for each in named):
+                        self.clients.append(SdkClient(name=name, file=file, line=node.lineno))
+                    # os.environ.get("OPENAI_BASE_URL", "http://...") and its like.
+                    texts = [each.value for each in given if isinstance(each, ast.Constant)]
+                    if texts and _is_base(texts[0]):
+                        self.addresses += [str(text) for text in texts[1:] if _is_address(text)]
+                case ast.Import(names=names):
+                    self.loads_env |= any(each.name in LOADERS for each in names)
+                case ast.ImportFrom(module=str(module)):
+                    self.loads_env |= module in LOADERS
+                case ast.Dict(keys=keys):
+                    self.loads_env |= any(
+                        isinstance(key, ast.Constant) and key.value in LOADING_ARGUMENTS for key in keys
+                    )
+
+
+def _name_of(called: ast.expr) -> str:
+    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+
+
+def _is_model(text: str) -> bool:
+    return bool(MODEL.fullmatch(text)) and not OTHER_KINDS.search(text)
+
+
+def _is_base(name: object) -> bool:
+    return isinstance(name, str) and name.upper().endswith(("BASE_URL", "API_BASE"))
+
+
+def _is_address(text: object) -> bool:
+    return isinstance(text, str) and text.startswith(("http://", "https://")) and urlsplit(text).hostname != OWN_HOST
+
+
+def _is_loaded_elsewhere(folder: Path) -> bool:
+    """Whether a file that starts the app says so."""
+    for name in LOADING_FILES:
+        try:
+            text = (folder / name).read_text("utf-8")
+        except (OSError, ValueError):
+            continue
+        if any(word in text for word in LOADING_WORDS):
+            return True
+    return False
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
@@ -93,7 +217,7 @@ def _apps(tree: ast.Module, file: str) -> Iterator[App]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(value := node.value, ast.Call):
             continue
-        called = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
+        called = _name_of(value.func)
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
         if called in FRAMEWORKS and isinstance(target, ast.Name):
             yield App(
@@ -103,14 +227,6 @@ def _apps(tree: ast.Module, file: str) -> Iterator[App]:
                 variable=target.id,
                 indent=" " * node.col_offset,
             )
-
-
-def _models(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            text = node.value
-            if len(text) < 80 and MODEL.fullmatch(text) and not OTHER_KINDS.search(text):
-                yield text
 
 
 def _env_files(folder: Path) -> Iterator[str]:

@@ -18,7 +18,7 @@ models = [{expensive}]                # further ones are its fallbacks, in order
 # [models.{cheap}]
 # api_key_env = "MY_KEY"
 # params = {{ api_base = "http://127.0.0.1:9001/v1" }}
-
+{servers}
 [routing]
 scorer = "default"                    # a start; `turnout train LOGS -o scorer.turnout` learns from your logs
 max_expensive_share = 0.3             # at most this share goes to the expensive tier; with a trained scorer rather:
@@ -53,8 +53,20 @@ REDIS = """\
 """
 
 
-def settings_text(cheap: str, expensive: str, *, has_redis: bool) -> str:
-    """The file's text. has_redis: whether the project has a Redis, which is then offered by its name."""
+SERVERS = """
+# Another address than the provider's own. Where it has other prices, set them: litellm's table has the provider's.
+{servers}"""
+SERVER = """\
+[models.{name}]
+params = {{ api_base = {address} }}
+# input_usd_per_million = 0.0
+# output_usd_per_million = 0.0
+"""
+
+
+def settings_text(cheap: str, expensive: str, *, has_redis: bool, address: str = "") -> str:
+    """The file's text. has_redis: whether the project has a Redis, which is then offered by its name. address: of the
+    server that OpenAI's models are asked at; "" for its own."""
     comment = (
         "The project has a REDIS_URL: with it here, cache, limits and budgets are of all workers together."
         if has_redis
@@ -62,4 +74,7 @@ def settings_text(cheap: str, expensive: str, *, has_redis: bool) -> str:
     )
     # Commented out in either case: an address with a password does not belong into a file that is committed.
     redis = REDIS.format(comment=comment, mark="# ")
-    return TEMPLATE.format(cheap=json.dumps(cheap), expensive=json.dumps(expensive), redis=redis)
+    asked_there = [name for name in (cheap, expensive) if address and name.startswith("openai/")]
+    parts = "".join(SERVER.format(name=json.dumps(name), address=json.dumps(address)) for name in asked_there)
+    servers = SERVERS.format(servers=parts) if parts else ""
+    return TEMPLATE.format(cheap=json.dumps(cheap), expensive=json.dumps(expensive), redis=redis, servers=servers)

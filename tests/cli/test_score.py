@@ -57,6 +57,23 @@ def test_a_group_that_the_logs_never_held_is_named(
     assert captured.out == without.out
 
 
+def test_a_group_that_matters_is_asked_for(scorer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without one the text's tier in each group of the logs is told, and the option; with one, and of a file whose logs
+    had one group alone, nothing is."""
+    command = ["score", "Please add 1 and 2", "--scorer", scorer]
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert "--group shop: " in told
+    assert "--group school: " in told
+    assert main([*command, "--json"]) == 0
+    by_group = json.loads(capsys.readouterr().out)["by_group"]
+    assert main([*command, "--json", "--group", "shop"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (by_group["shop"], report["by_group"]) == ({"score": report["score"], "tier": report["tier"]}, {})
+    assert main([*command, "--group", "shop"]) == 0
+    assert "--group" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_an_empty_text_is_wrong_use(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """2, and nothing on standard output."""

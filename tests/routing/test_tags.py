@@ -125,6 +125,13 @@ def test_one_group_for_all_tells_nothing_so_the_system_prompt_does() -> None:
     assert set(two.tagged().groups) == {"a", "b"}
 
 
+def test_a_few_stray_rows_make_no_second_group() -> None:
+    """A try at another endpoint before the traffic came: the tag still tells nothing. Of over a twentieth it does."""
+    for strays, expected in ((2, {"/ask"}), (3, {"/ask", "/other"})):
+        logs = Logs.from_rows([*rows(40, systems=(TUTOR, TUTOR), group="/ask"), *rows(strays, group="/other")])
+        assert set(logs.tagged().groups) == expected
+
+
 def test_a_system_prompt_that_was_sent_once_is_not_kept() -> None:
     """A name in each of them: no tag at all, in the file neither; those that come again are."""
     names = [f"{first}{second}{third}" for first in "abcdefg" for second in "abcdefg" for third in "abcde"]

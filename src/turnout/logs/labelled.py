@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 FEWEST_ROWS = 20
 # Rows of one tag, at least, to learn of it.
 COMMON = 2
+# Of all rows at most, those that have another group than all the others.
+STRAY = 0.05
 # Files named in a message that is about all of them.
 FILES_NAMED = 3
 # Cheap models that are told apart.
@@ -119,10 +121,14 @@ class Logs:
 
     def tagged(self) -> Logs:
         """The same rows under the tags that something can be learnt of. A group that all rows share tells nothing,
-        such as the one endpoint of a gateway: their system prompts are the tags then, where at least two kinds are
+        such as the one endpoint of a gateway, nor does what a few stray rows have instead: a request without the group
+        would score as none of the rows does. Their system prompts are the tags then, where at least two kinds are
         common. A tag that no other row has is left out, so that a scorer file does not hold thousands of system
         prompts that were sent once."""
         tags = self.groups
+        ((commonest, count),) = Counter(tags).most_common(1) if tags else (("", 0),)
+        if commonest and len(tags) - count <= min(FEWEST_ROWS, STRAY * len(tags)):
+            tags = [commonest] * len(tags)
         if len(set(tags)) == 1 and tags[0]:
             named = [identity(query.messages) for query in self.queries]
             tags = named if sum(count >= COMMON for count in Counter(named).values()) > 1 else tags
@@ -138,10 +144,17 @@ class Logs:
         """
         if self.weights is None or not np.ptp(self.weights):
             return self
+        even = self.part(self.even_rows(seed))
+        return replace(even, weights=None, bad=self.bad, skipped=self.skipped, good=self.good, most_bad=self.most_bad)
+
+    def even_rows(self, seed: int = 0) -> NDArray[np.intp]:
+        """Which rows those are, [n]."""
+        if self.weights is None or not np.ptp(self.weights):
+            return np.arange(len(self))
         ends = np.cumsum(self.weights) / self.weights.sum() * len(self)
         points = np.arange(len(self)) + np.random.default_rng(seed).random()
-        even = self.part(np.searchsorted(ends, points).clip(0, len(self) - 1))
-        return replace(even, weights=None, bad=self.bad, skipped=self.skipped, good=self.good, most_bad=self.most_bad)
+        rows: NDArray[np.intp] = np.searchsorted(ends, points).clip(0, len(self) - 1)
+        return rows
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]], *, answers: bool = False) -> Logs:

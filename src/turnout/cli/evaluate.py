@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ LINES = (
     ("score_us_p99", "time of a score, p99, us"),
 )
 MAX_GROUPS = 60
+# From here on what stands behind the point says nothing.
+MANY = 100.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,28 +101,66 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _plot(args: argparse.Namespace, logs: Any, scored: Any, report: dict[str, Any]) -> None:
-    from turnout.routing.factory import DEFAULT_SCORER_SHARE
     from turnout.training import plots
 
     point = (report["keep95_threshold_share"], report["keep95_quality"])
-    is_default = args.scorer == ["default"]
-    target = f"max_expensive_share = {DEFAULT_SCORER_SHARE:g}" if is_default else "keep_quality = 0.95"
-    chosen = None if point[1] is None else plots.Chosen(target, *point)
+    chosen = None if point[1] is None else plots.Chosen(_target(args), *point)
     with output_files.naming_write_errors(args.plot):
         plots.curve_and_calibration(args.plot, logs, scored.score, scored.gain, chosen, _title(args))
 
 
 def _write_page(args: argparse.Namespace, logs: Any, scored: Any, report: dict[str, Any]) -> None:
     from turnout.atomic_file import replacing
-    from turnout.cli.report_page import page
+    from turnout.cli.report_page import Page
+    from turnout.training import plots, target_backtest
     from turnout.training.curves import Ranked
+    from turnout.training.folds import texts_of
 
     ranked = Ranked.of(scored.score, logs.cheap, logs.expensive)
-    curve = ranked.curve(logs.weight[ranked.order])
-    shown = [(label, _value(report[name]), _interval(report["intervals"].get(name))) for name, label in LINES
-             if name in report]  # fmt: skip
+    share, quality = ranked.curve(logs.weight[ranked.order])
+    low, high = plots.band(scored.score, logs)
+    kept = report["keep95_quality"]
+    even = logs.even_rows(args.seed)
+    rows = target_backtest.Rows(
+        scored.score[None, even],
+        *(values[even] for values in (logs.cheap, logs.expensive, logs.cheap_usd, logs.expensive_usd, texts_of(logs))),
+    )
+    usd = plots.cost_ticks(scored.score, logs)
+    # Of a quality the default scorer promises nothing: it serves a share in its place.
+    targets = [
+        each for each in target_backtest.ROUTING_TARGETS if not _is_default(args) or each.kind == "max_expensive_share"
+    ]
+    page = Page(
+        title=_title(args),
+        day=datetime.now(UTC).date().isoformat(),
+        report=report,
+        figures=[
+            (name, label, _value(report[name]), _interval(report["intervals"].get(name)))
+            for name, label in LINES
+            if name in report
+        ],
+        curve=list(zip(share.tolist(), quality.tolist(), strict=True)),
+        band_low=list(zip(plots.BAND_GRID.tolist(), low.tolist(), strict=True)),
+        band_high=list(zip(plots.BAND_GRID.tolist(), high.tolist(), strict=True)),
+        chosen=None if kept is None else (report["keep95_threshold_share"], kept * report["expensive_quality"]),
+        target=_target(args),
+        usd=[] if usd is None else list(zip(plots.COST_TICKS.tolist(), usd.tolist(), strict=True)),
+        targets=target_backtest.table(rows, targets, seed=args.seed),
+        calibration=plots.calibration_points(scored.gain, logs.gain, logs.weight),
+    )
     with output_files.naming_write_errors(args.report), replacing(Path(args.report)) as file:
-        file.write(page(_title(args), report, shown, curve).encode())
+        file.write(page.html().encode())
+
+
+def _is_default(args: argparse.Namespace) -> bool:
+    return bool(args.scorer == ["default"])
+
+
+def _target(args: argparse.Namespace) -> str:
+    """What the scorer's own threshold is for."""
+    from turnout.routing.factory import DEFAULT_SCORER_SHARE
+
+    return f"max_expensive_share = {DEFAULT_SCORER_SHARE:g}" if _is_default(args) else "keep_quality = 0.95"
 
 
 def _title(args: argparse.Namespace) -> str:
@@ -177,7 +218,9 @@ def _line(label: str, value: Any, interval: list[float] | None) -> str:
 
 
 def _value(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else "-" if value is None else str(value)
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < MANY else f"{value:,.0f}"
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _interval(interval: list[float] | None) -> str:

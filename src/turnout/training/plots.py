@@ -126,18 +126,27 @@ def _weighted(score: Floats, logs: Logs) -> tuple[Floats, Floats]:
     return ranked.curve(logs.weight[ranked.order])
 
 
-def _calibration(axes: Any, predicted: Floats, gain: Floats, weight: Floats) -> None:
-    """Predicted against measured gain by tenths of the predicted; bars are two standard errors."""
+def calibration_points(predicted: Floats, gain: Floats, weight: Floats) -> list[tuple[float, float, float]]:
+    """Of equal parts of the rows by their predicted gain: its mean, the measured one, and two standard errors of that;
+    none where every predicted gain is the same."""
     counts = np.flatnonzero(weight > 0)
+    if not np.ptp(predicted[counts]):
+        return []
     order = counts[np.argsort(predicted[counts], kind="stable")]
     bins = max(2, min(10, len(order) // ROWS_A_BIN))
     middle = np.cumsum(weight[order]) - weight[order] / 2
     which = (middle / weight.sum() * bins).astype(int)
     parts = [order[which == number] for number in range(bins) if (which == number).any()]
-    x, y, error = np.array([_point(predicted[part], gain[part], weight[part] / weight[part].sum()) for part in parts]).T
+    return [_point(predicted[part], gain[part], weight[part] / weight[part].sum()) for part in parts]
+
+
+def _calibration(axes: Any, predicted: Floats, gain: Floats, weight: Floats) -> None:
+    """Predicted against measured gain by tenths of the predicted; bars are two standard errors."""
+    points = calibration_points(predicted, gain, weight)
+    x, y, error = np.array(points).T
     ends = np.array([min(x.min(), y.min()), max(x.max(), y.max())])
     axes.plot(ends, ends, color=RANDOM, linestyle="--", linewidth=1.2, label="what is told comes true")
-    axes.errorbar(x, y, yerr=error, fmt="o", color=OURS, capsize=3, label=f"measured, {len(parts)} equal parts")
+    axes.errorbar(x, y, yerr=error, fmt="o", color=OURS, capsize=3, label=f"measured, {len(points)} equal parts")
     axes.set_xlabel("expected gain, as told")
     axes.set_ylabel("mean gain measured (bars: two standard errors)")
     axes.set_title("Do the expected gains come true?")

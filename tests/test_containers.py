@@ -17,7 +17,6 @@ from turnout.caching.semantic.guarded_embedder import MOST_KEPT, GuardedEmbedder
 from turnout.caching.semantic.similar import MOST_SERVED, SimilarQuestions
 from turnout.caching.semantic.verifier import SHIPPED, load_verifier
 from turnout.caching.semantic.words import question_of
-from turnout.doors.failures import MOST_CODES, HandlerFailures
 from turnout.ports.admission import Ask, PinUpdate, Settlement
 from turnout.ports.limits import BudgetClaim, BudgetState, RateClaim, RateState
 from turnout.ports.runtime import ProviderCall
@@ -27,6 +26,7 @@ from turnout.quota.budget_alerts import KNOWN_ALERTS, BudgetAlerts
 from turnout.settings import Settings
 from turnout.stores import failover, local_share, outage_book
 from turnout.stores.memory import circuit_store, pins
+from turnout.telemetry.remedies import MOST_CODES, OnceAMinute
 from turnout.telemetry.remembered import Remembered
 from turnout.testing import ManualClock
 from turnout.upstream.transports import DirectProvider
@@ -96,8 +96,8 @@ def _remembered() -> tuple[Callable[[int], Any], Callable[[], int], int]:
 
 
 def _codes() -> tuple[Callable[[int], Any], Callable[[], int], int]:
-    failures = HandlerFailures(ManualClock())
-    return lambda number: failures._is_due(f"code_{number}"), lambda: len(failures._said), MOST_CODES
+    once = OnceAMinute(ManualClock())
+    return lambda number: once.is_due(f"code_{number}"), lambda: len(once._said), MOST_CODES
 
 
 def _candidates() -> Candidates:

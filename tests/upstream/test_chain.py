@@ -94,6 +94,38 @@ class World:
         return work.result()
 
 
+def test_the_log_has_the_cause_and_a_remedy_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """Of each model, at the level that is on by default; a model that was left alone says so; a caller's fault is not
+    in it."""
+
+    async def scenario() -> None:
+        w = World(retry={"attempts": 1}, breaker={"failures": 3})
+        w.provider.say(FIRST, ProviderFailed("internal error\nof theirs", status=500))
+        w.provider.say(SECOND, AttemptTimeout("the provider took too long"))
+        for _ in range(5):
+            with pytest.raises(UpstreamUnavailable):
+                await w.complete(w.order())
+        (line,) = causes()
+        assert f"{FIRST}: provider_error: internal error of theirs; {SECOND}: timeout: the provider took" in line
+        assert "(503 upstream_unavailable)" in line
+        assert "turnout check --call" in line
+        await w.clock.advance(61)
+        w.trace = CallTrace()
+        with pytest.raises(UpstreamUnavailable):
+            await w.complete(w.order())
+        assert len(causes()) == 2
+        w.provider.say("openai/dear", CallerFault("no", status=400))
+        with pytest.raises(ServedError):
+            await w.complete(w.order("openai/dear"))
+        assert len(causes()) == 2
+
+    def causes() -> list[str]:
+        return [each.getMessage() for each in caplog.records if "no answer (" in each.getMessage()]
+
+    caplog.set_level("WARNING", logger="turnout")
+    asyncio.run(scenario())
+
+
 def test_what_cannot_be_afforded_is_skipped_and_told() -> None:
     """The preferred candidate's first call is covered; a retry and a fallback ask first."""
 

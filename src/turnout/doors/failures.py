@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from types import CellType, TracebackType
 from typing import Any
@@ -18,21 +17,10 @@ from turnout.api.exchange import ApiReply, json_reply
 from turnout.doors.bound import BoundTurnout
 from turnout.errors import ServedError
 from turnout.ports.runtime import Clock
+from turnout.telemetry.remedies import REMEDIES, OnceAMinute
 
 log = logging.getLogger("turnout")
 
-# Between two lines of the log about the same code, in seconds.
-SAY_EVERY_S = 60.0
-REMEDIES = {
-    "upstream_unavailable": "`turnout check --call` asks each model; [fallback] answer is given where all fail",
-    "rate_limit_exceeded": "[limits] and [endpoints] say how many; Retry-After says when to come back",
-    "budget_exceeded": '`turnout spend` shows what is left; on_exhausted = "cheap" goes on at the cheap tier',
-    "budget_unavailable": 'see why Redis is away; [budgets] on_outage = "local" goes on without it',
-    "overloaded": "raise the model's max_concurrency or max_waiting, or add a model to the tier",
-    "deadline_exceeded": "raise [retry] deadline_s, or put a faster model into the tier",
-    "model_not_found": "ask for auto, cheap, expensive or a configured name, or add an alias to [routing]",
-    "context_length_exceeded": "send less, or add a model with a larger window to the tier",
-}
 NO_REMEDY = "an exception handler for turnout.errors.ServedError words the answer your way"
 # Where each framework catches what no code of the app's has caught: the function that the error has then come up to.
 _CATCHERS = {("flask.app", "wsgi_app"), ("django.core.handlers.exception", "inner")}
@@ -47,23 +35,16 @@ _OF_THE_BODY = frozenset(
 )
 
 
-# Whose time is remembered.
-MOST_CODES = 1000
-
-
 class HandlerFailures:
     """Answers for handlers that let a ServedError pass. For any thread."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        # By code, when it was last said.
-        self._said: dict[str, float] = {}
+        self._once = OnceAMinute(clock)
 
     def reply(self, bound: BoundTurnout, error: ServedError) -> ApiReply:
         """The reply to the request whose handler let this error pass."""
         bound.unhandled = error
-        if self._is_due(error.told_code):
+        if self._once.is_due(error.told_code):
             caller = bound.find_caller()
             remedy = REMEDIES.get(error.told_code, NO_REMEDY)
             log.warning(
@@ -71,18 +52,6 @@ class HandlerFailures:
                 *(caller.endpoint, error.told_status, error.told_code, error.message.rstrip("."), remedy),
             )
         return json_reply(error.told_status, error.to_openai(), list(error.told_headers))
-
-    def _is_due(self, code: str) -> bool:
-        now = self._clock.monotonic()
-        with self._lock:
-            last = self._said.get(code)
-            if last is not None and now - last < SAY_EVERY_S:
-                return False
-            if len(self._said) >= MOST_CODES:
-                # A provider's own codes are told too, and it may have any number of them.
-                self._said.clear()
-            self._said[code] = now
-            return True
 
 
 def is_around(app: Any, framework: str) -> bool:

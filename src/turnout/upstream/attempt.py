@@ -154,6 +154,7 @@ class AttemptInProgress:
             name_parameter(error, self.call.params)
         self._error_kind = error.kind
         self._error = error
+        self._trace.causes[self.call.model] = f"{error.kind}: {self._line(error)}"
         self._log(error, opened=self.slot.permit.failed(error))
         return error
 

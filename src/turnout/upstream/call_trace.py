@@ -100,6 +100,8 @@ class CallTrace:
         self.waited_s = 0.0
         self.serving: Candidate | None = None
         self.dropped: tuple[str, ...] = ()
+        # By model, why it gave no answer, for the log: one line without secrets.
+        self.causes: dict[str, str] = {}
         self.trying_since: float | None = None
         self.waiting_since: float | None = None
         self.beside: CallTrace | None = None

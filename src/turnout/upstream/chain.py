@@ -7,6 +7,7 @@ first content-bearing chunk; after it, a break ends it with an error.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -26,6 +27,7 @@ from turnout.redaction import Redactor
 from turnout.settings import Settings
 from turnout.settings.secrets import secrets_of
 from turnout.telemetry import names
+from turnout.telemetry.remedies import REMEDIES, OnceAMinute
 from turnout.upstream import answer_form, retry_budget
 from turnout.upstream.answer_form import ChunkForm
 from turnout.upstream.attempt import MAX_LINE, AttemptInProgress
@@ -33,6 +35,8 @@ from turnout.upstream.backoff import pause
 from turnout.upstream.bulkhead import Bulkhead, CallSlot, Unavailable
 from turnout.upstream.call_trace import COME_BACK_S, CallTrace, Candidate, Failures, UpstreamCall, broken
 from turnout.upstream.next_within import next_within
+
+log = logging.getLogger("turnout")
 
 # Whose prompt cache keeps only what is marked.
 _MARKED = ("anthropic/", "bedrock/", "vertex_ai/claude")
@@ -65,6 +69,7 @@ class Chain:
         self._redactor = Redactor(secrets_of(settings, os.environ))
         # Models whose misconfiguration is in the log already.
         self._warned: set[str] = set()
+        self._once = OnceAMinute(clock)
 
     async def complete(self, request: UpstreamCall, trace: CallTrace) -> Body:
         """The first whole answer. Raises ServedError."""
@@ -99,7 +104,7 @@ class Chain:
                         return body
                     finally:
                         attempt.end()
-        raise failures.served(self._clock.monotonic() >= request.deadline)
+        raise self._given_up(request, trace, failures)
 
     async def stream(self, request: UpstreamCall, trace: CallTrace) -> AsyncGenerator[Body, None]:
         """The chunks of the first answer that begins. Raises ServedError: before the first chunk where no
@@ -141,7 +146,7 @@ class Chain:
                         return
                     finally:
                         attempt.end()
-        raise failures.served(self._clock.monotonic() >= request.deadline)
+        raise self._given_up(request, trace, failures)
 
     async def _slots(
         self, request: UpstreamCall, trace: CallTrace, failures: Failures
@@ -172,6 +177,15 @@ class Chain:
                     break
                 if not await self._backed_off(request, trace, candidate, tried, fault):
                     break
+
+    def _given_up(self, request: UpstreamCall, trace: CallTrace, failures: Failures) -> ServedError:
+        """The error to serve. Where the caller is not to blame, the log gets its cause and a remedy, once a minute."""
+        error = failures.served(self._clock.monotonic() >= request.deadline)
+        if error.status >= 500 and not request.second_sample and self._once.is_due(error.code):
+            causes = "; ".join(f"{model}: {why}" for model, why in trace.causes.items()) or "no time was left to ask"
+            remedy = REMEDIES.get(error.code, "")
+            log.warning("turnout: no answer (%d %s): %s. What to do: %s", error.status, error.code, causes, remedy)
+        return error
 
     def _present(self, error: ServedError) -> ServedError:
         """The error with the provider's own text in place of ours, where the settings let callers read it."""
@@ -210,6 +224,7 @@ class Chain:
         self, request: UpstreamCall, trace: CallTrace, candidate: Candidate, why: Unavailable, failures: Failures
     ) -> None:
         trace.skipped.append(Skip(model=candidate.model, reason=why.reason))
+        trace.causes.setdefault(candidate.model, f"not asked ({why.reason})")
         failures.skipped(why.reason, why.retry_after_s)
         self._observer.event(
             request.token, names.CANDIDATE_SKIPPED, {names.MODEL: candidate.model, names.SKIP_REASON: why.reason}

@@ -168,6 +168,36 @@ def test_the_pods_probes_and_selectors_fit() -> None:
     assert pod["terminationGracePeriodSeconds"] > settings.retry.deadline_s
 
 
+# By file: the program that knows its format, beside this interpreter, and its arguments; a part of the file and what it
+# is turned into to be refused.
+LINTERS = {
+    "Dockerfile": (["hadolint"], "FROM python:3.12-slim", "FROM python", "DL3006"),
+    "compose.yml": (
+        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec"],
+        "read_only:",
+        "read_onyl:",
+        "onyl",
+    ),
+    "kubernetes.yml": (["kubernetes-validate", "--strict"], "livenessProbe:", "livelyProbe:", "livelyProbe"),
+}
+
+
+@pytest.mark.parametrize("name", LINTERS)
+def test_each_file_s_own_linter_is_content(name: str, tmp_path: Path) -> None:
+    """And says so of this very file: it is not of one with a slip."""
+    (program, *arguments), part, slip, told = LINTERS[name]
+    path = Path(sys.executable).with_name(program)
+    if not path.exists() and os.environ.get("CI") != "true":
+        pytest.skip(f"no {program} in this environment")
+    text = (FOLDER / name).read_text("utf-8")
+    assert part in text
+    for changed, code in ((text, 0), (text.replace(part, slip), 1)):
+        (tmp_path / name).write_text(changed)
+        done = subprocess.run([path, *arguments, tmp_path / name], capture_output=True, text=True)
+        assert bool(done.returncode) is bool(code), done.stdout + done.stderr
+    assert told in done.stdout + done.stderr
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     """As `systemd-analyze verify` reads it, with a command that is here."""

@@ -150,8 +150,13 @@ def comments(section: type) -> dict[str, str]:
 
 def commands_page() -> str:
     """Every command's help."""
-    parts = ["# Command line\n", MADE, f"`turnout COMMAND`; {EXIT_CODES}. With `--json` standard output holds one JSON "
-             "value and nothing else. Long work shows a progress bar on a terminal, and none in a pipe.\n"]  # fmt: skip
+    intro = (
+        f"`turnout COMMAND`; {EXIT_CODES}. With `--json` standard output holds one JSON value and nothing else, of a "
+        'failure `{"error": {"message", "exit_code"}}`. An output that cannot be written as named is wrong use; an '
+        "input or settings that cannot be read are a failure. Long work shows a progress bar on a terminal, none in a "
+        "pipe.\n"
+    )
+    parts = ["# Command line\n", MADE, intro]
     for name, description in COMMANDS.items():
         parser = argparse.ArgumentParser(prog=f"turnout {name}", formatter_class=_Wide)
         import_module(f"turnout.cli.{name.replace('-', '_')}").add_arguments(parser)
@@ -175,8 +180,15 @@ def filled(page: str) -> str:
 
 def paths_part() -> str:
     """Every route, described by what answers it."""
-    rows = [(f"`{r.path}`", ", ".join(r.methods), summary(r.answer)) for r in routes()]
+    rows = [(f"`{r.path}{'{id}' if r.path.endswith('/') else ''}`", ", ".join(r.methods), told(r)) for r in routes()]
     return markdown_table(("path", "methods", "what"), rows)
+
+
+def told(route: Any) -> str:
+    """What a route does, in a client's words: what it raises by status and code; that a call may fail, none says."""
+    codes = {e.__name__: f"{e.status} `{e.code}`" for e in served_errors()}
+    text = re.sub(r" Raises ServedError\.", "", summary(route.answer))
+    return re.sub(r"Raises (\w+)|(?<=, )(\w+)(?= for )", lambda found: codes.get(found[1] or found[2], found[0]), text)
 
 
 def reasons_part() -> str:
@@ -188,7 +200,21 @@ def reasons_part() -> str:
 
 def cache_part() -> str:
     """Every value of `Cache-Status`."""
-    return "\n".join(f"- `{text}`" for text in records.CACHE_STATUS.values() if text) + "\n"
+    rows = [(f"`{text}`", CACHE_MEANINGS[name]) for name, text in records.CACHE_STATUS.items() if text]
+    return markdown_table(("value", "the answer"), rows)
+
+
+CACHE_MEANINGS: Mapping[str, str] = {
+    "hit": "is a stored one",
+    "stale": "is a stored one past its time, because no model could answer",
+    "semantic": "is a stored one to a question that means the same",
+    "collapsed": "is that of an equal request under way, which it shared",
+    "miss_stored": "is new, and stored where it is whole",
+    "miss": "is new, and not stored",
+    "request": "is new, because the caller asked for that, and not stored",
+    "request_stored": "is new, because the caller asked for that, and stored",
+    "bypass": "is new: nobody said who asks, and answers are never shared with a stranger",
+}
 
 
 def errors_part() -> str:
@@ -241,7 +267,7 @@ def literal_comments(name: str) -> dict[str, str]:
 def routes() -> tuple[Any, ...]:
     tiers = {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}}
     # What is never asked here needs nothing behind it.
-    return Turnout({"tiers": tiers}, provider=ScriptedProvider()).api.routes._table
+    return Turnout({"tiers": tiers, "queue": {}}, provider=ScriptedProvider()).api.routes._table
 
 
 def served_errors() -> Iterator[type[ServedError]]:

@@ -85,7 +85,7 @@ class Chat:
         return chat if request.rename_model is None else replace(chat, model=request.rename_model(chat.model))
 
     async def answer(self, request: ApiRequest) -> Reply:
-        """The reply to `POST /v1/chat/completions`: JSON, or events where the body asks for a stream."""
+        """Answers a chat completion: JSON, or events where the body asks for a stream."""
         check_content_type(request)
         context = context_of(request)
         chat = parse(request.body, max_params_bytes=self._max_params_bytes)

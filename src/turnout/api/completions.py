@@ -22,7 +22,7 @@ class Completions:
         self._chat = chat
 
     async def answer(self, request: ApiRequest) -> Reply:
-        """The reply to `POST /v1/completions`: JSON, or events where the body asks for a stream. Raises ServedError."""
+        """Answers an old completion over chat: JSON, or events where the body asks for a stream. Raises ServedError."""
         check_content_type(request)
         body = decode(request.body)
         asked = {"stream_options": body.get("stream_options")}

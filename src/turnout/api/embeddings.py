@@ -23,7 +23,7 @@ class EmbeddingsApi:
         return embeddings
 
     async def answer(self, request: ApiRequest) -> Reply:
-        """The reply to `POST /v1/embeddings`. The model is the one named: nothing renames it."""
+        """Answers embeddings, by the very model that is named: none is routed."""
         check_content_type(request)
         asked = parse_embedding(request.body)
         embeddings = await self.embed(asked, context_of(request))

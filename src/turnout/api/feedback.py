@@ -54,8 +54,8 @@ class Feedback:
         self._report_wrong = report_wrong
 
     async def answer(self, request: ApiRequest) -> ApiReply:
-        """204. Raises InvalidRequest for a body that holds no rating, NotFound for an answer that is not known, or that
-        another user got."""
+        """Takes a rating of an answer. Raises InvalidRequest for a body that holds no rating, NotFound for an answer
+        that is not known, or that another user got."""
         request_id, quality = parse_rating(request.body)
         answer = await self._find(request_id)
         if answer is None or (answer.user != request.caller.user_key and not self._access.knows_token(request)):

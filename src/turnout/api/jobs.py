@@ -228,7 +228,7 @@ class JobDesk:
         return Submitted(accepted.job, self._with_own_worker(accepted.state), secret, self._queue.concurrency)
 
     async def answer(self, request: ApiRequest) -> Reply:
-        """The reply below `/turnout/jobs/`."""
+        """Shows (GET) and cancels (DELETE) a job of the caller's own; `/events` below it tells its progress."""
         job_id, _, rest = request.path.partition(JOBS_PATH)[2].partition("/")
         if rest not in ("", "events"):
             raise NotFound(f"{request.path[:200]} is not served")

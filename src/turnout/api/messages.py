@@ -27,14 +27,14 @@ class AnthropicMessages:
         self._chat = chat
 
     async def answer(self, request: ApiRequest) -> Reply:
-        """The reply to `POST /v1/messages`: JSON, or events where the body asks for a stream."""
+        """Answers a message, as Anthropic's: JSON, or events where the body asks for a stream."""
         try:
             return await self._answer(request)
         except ServedError as error:
             return _error_reply(error, request)
 
     async def count(self, request: ApiRequest) -> Reply:
-        """The reply to `POST /v1/messages/count_tokens`: an estimate by the length of all that is sent."""
+        """Estimates a message's tokens by the length of all that is sent."""
         try:
             check_content_type(request)
             chat = from_mapping(to_chat({"max_tokens": 1, **decode(request.body)}))

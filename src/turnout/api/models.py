@@ -25,12 +25,12 @@ class ModelList:
         self._limits = limits
 
     async def list_all(self, request: ApiRequest) -> ApiReply:
-        """The list of all of them."""
+        """Lists what a caller may name: `auto`, `cheap`, `expensive`, the configured models and aliases."""
         listing = {"object": "list", "data": [self._model_object(name) for name in self._names]}
         return json_reply(200, listing, [("x-request-id", request.request_id)])
 
     async def retrieve(self, request: ApiRequest) -> ApiReply:
-        """The one whose name ends the path; a name may hold slashes. Raises ModelNotFound."""
+        """Describes the model that the path ends with; a name may hold slashes. Raises ModelNotFound."""
         name = request.path.partition("/models/")[2]
         if name not in self._names:
             raise ModelNotFound(f"the model {name[:80]!r} does not exist here", param="model")

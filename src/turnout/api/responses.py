@@ -40,7 +40,7 @@ class ResponsesApi:
         self._own_endpoint = own_endpoint
 
     async def answer(self, request: ApiRequest) -> Reply:
-        """The reply to `POST /v1/responses`: JSON, or events where the body asks for a stream. Raises ServedError."""
+        """Answers a response, as OpenAI's: JSON, or events where the body asks for a stream. Raises ServedError."""
         check_content_type(request)
         body = decode(request.body)
         earlier = await self._earlier(request.caller.user_key, body.get("previous_response_id"))
@@ -109,8 +109,8 @@ class ResponsesApi:
         await self._store.put(response["id"], KeptResponse(owner, response, messages), self._path)
 
     async def one(self, request: ApiRequest) -> Reply:
-        """The reply to `GET` and `DELETE /v1/responses/{id}`, and to `POST /v1/responses/{id}/cancel`. Raises NotFound
-        for one that is not kept, or another user's."""
+        """Shows (GET) and deletes (DELETE) a kept response; POST to `/cancel` below it cancels one. Raises NotFound for
+        one that is not kept, or another user's."""
         *_, before, last = request.path.rstrip("/").split("/")
         owner, headers = request.caller.user_key, [("x-request-id", request.request_id)]
         if request.method == "POST":

@@ -30,7 +30,7 @@ class StatusApi:
         self._clock = clock
 
     async def page(self, request: ApiRequest) -> ApiReply:
-        """The page; from an address that holds the token, a redirect to the same without it."""
+        """The status page; from an address that holds the token, a redirect to the same without it."""
         if self._access.check(request):
             left = urlencode([(name, value) for name, value in parse_qsl(request.query) if name != "token"])
             location = f"status?{left}" if left else "status"

@@ -143,8 +143,11 @@ def test_the_page_allows_nothing_but_itself(behind: Behind) -> None:
     page = behind.ask("GET", "/turnout/status", headers=BEARER)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     policy = page.headers["content-security-policy"]
-    assert "default-src 'none'" in policy
-    assert "connect-src 'self'" in policy
+    for rule in ("default-src 'none'", "connect-src 'self'", "base-uri 'none'", "form-action 'none'"):
+        assert rule in policy
+    assert "frame-ancestors 'none'" in policy
+    sent = {"cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff"}
+    assert {name: page.headers.get(name) for name in sent} == sent
     assert "unsafe" not in policy
     for tag in ("style", "script"):
         text = page.text.rpartition(f"<{tag}>")[2].partition(f"</{tag}>")[0]

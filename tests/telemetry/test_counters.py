@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from tests.support.status_doors import BARE, TOKEN
-from turnout.context import REFRESH_USER
+from turnout.context import REFRESH_USER, user_key
 from turnout.pipeline.outcomes import tell_side_calls
+from turnout.ports.counting import MOST_ANSWERS
 from turnout.pricing import Price
 from turnout.records import Attempt, Outcome, Usage
 from turnout.settings import Settings
 from turnout.telemetry.counters import MOST_KINDS, Counters
+from turnout.telemetry.endpoint_labels import MOST_ENDPOINTS
 from turnout.telemetry.figures import Counts, summary
 from turnout.testing import ManualClock
 
@@ -113,6 +115,67 @@ def test_a_renewal_of_a_stored_answer_is_a_cost_of_the_cache(counters: Counters)
     figures = _money(counters)
     assert (figures["cost_all_expensive_usd"], figures["saving_usd"]) == (0, -0.5)
     assert figures["saving_parts_usd"]["cache"] == -0.5
+
+
+def test_what_answered_nobody_is_told_apart(counters: Counters) -> None:
+    """An attempt that answered, of a request that failed all the same, is a failed one's cost."""
+    counters.request_ended(None, _miss("openai/small", "0.5", error="cancelled"))
+    counters.request_ended(None, _miss("openai/small", "0.25"))
+    assert _money(counters)["failed_attempts_usd"] == 0.5
+
+
+@pytest.mark.parametrize("endpoint", ["/" + "x" * 100, "/a\nb", "/\u2028", "/\x00"])
+def test_a_path_that_is_no_name_is_one_with_the_others(counters: Counters, endpoint: str) -> None:
+    """However many are invented."""
+    counters.request_ended(None, _hit(endpoint=endpoint))
+    assert Counts(counters.take().series[MINUTE]).by("requests", 0) == {"other": 1}
+
+
+def test_paths_beyond_the_first_are_one(counters: Counters) -> None:
+    """The settings' own stand apart always."""
+    for number in range(MOST_ENDPOINTS * 3):
+        counters.request_ended(None, _hit(endpoint=f"/{number}"))
+    counts = Counts(counters.take().series[MINUTE]).by("requests", 0)
+    assert len(counts) <= MOST_ENDPOINTS + 1
+    assert counts["other"] >= MOST_ENDPOINTS
+    assert counts["/0"] == 1
+
+
+def test_a_code_of_a_provider_s_own_is_one_with_the_others(counters: Counters) -> None:
+    """A series for each would be as many as providers invent."""
+    for number in range(5):
+        counters.request_ended(None, _miss("openai/small", "0", error=f"code_{number}"))
+    counters.request_ended(None, _miss("openai/small", "0", error="overloaded"))
+    assert Counts(counters.take().series[MINUTE]).by("requests", 5) == {"other": 5, "overloaded": 1}
+
+
+@pytest.mark.parametrize(("shown", "user"), [(True, "ann"), (False, "ann"), (True, "a" * 101), (True, "a\nb")])
+def test_who_spends_is_told_by_hash_or_by_id(clock: ManualClock, shown: bool, user: str) -> None:
+    """By the id only where the settings say so, and only where it can be read; without a name all are one."""
+    counters = Counters(Settings.of({**BARE, "status": {"user_ids": shown}}), prices=lambda: PRICES, clock=clock)
+    counters.request_ended(None, _miss("openai/small", "0.5", user=user))
+    counters.request_ended(None, _miss("openai/small", "0.25", user="anonymous"))
+    (spenders,) = counters.take().spenders.values()
+    name = user if shown and user == "ann" else user_key(user)
+    assert spenders == {name: 500_000_000, "anonymous": 250_000_000}
+
+
+def test_what_no_store_takes_is_bounded(counters: Counters, clock: ManualClock) -> None:
+    """Two hours of minutes, and the last answers: an outage of days costs no more."""
+    for minute in range(300):
+        clock._now = MINUTE + 60 * minute
+        counters.request_ended(None, _hit(request_id=f"r{minute}"))
+        counters.give_back(counters.take())
+    assert len(counters.take().series) <= 121
+
+
+def test_the_answers_that_may_be_rated_are_bounded(counters: Counters) -> None:
+    """The newest of them stay."""
+    for number in range(2 * MOST_ANSWERS + 10):
+        counters._remember(f"r{number}", b"")
+    answers = counters.take().answers
+    assert len(answers) <= 2 * MOST_ANSWERS
+    assert f"r{2 * MOST_ANSWERS + 9}" in answers
 
 
 def test_a_model_without_a_price_makes_the_saving_unknown(counters: Counters) -> None:

@@ -18,11 +18,20 @@ app = FastAPI()
 app.add_middleware(TurnoutMiddleware, config=os.environ.get("TURNOUT_CONFIG", "turnout.toml"))
 
 PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Jobs</title>
-<form id="form"><input id="question" value="Why is the sky blue?" size="60" aria-label="Question">
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Jobs</title>
+<style>
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+body { max-width: 42rem; margin: 2rem auto; padding: 0 1rem }
+form { display: flex; flex-wrap: wrap; gap: .5rem }
+input { flex: 1 1 16rem } input, button { font: inherit; padding: .3rem .7rem }
+pre { white-space: pre-wrap; font: inherit; min-height: 3rem; padding: .7rem; border: 1px solid; border-radius: .4rem }
+</style>
+<h1>Ask, and be told when it is done</h1>
+<form id="form"><input id="question" value="How much is two and two?" aria-label="Question">
 <button>Ask</button> <button type="button" id="cancel" disabled>Cancel</button></form>
 <p>Status: <output id="status">nothing asked yet</output></p>
-<pre id="answer" style="white-space: pre-wrap"></pre>
+<pre id="answer" aria-live="polite"></pre>
 <script>
 const get = id => document.getElementById(id);
 let job = null, secret = null;

@@ -219,8 +219,8 @@ class Turnout:
 
     async def purge(self, *, user: str | None = None, endpoint: str | None = None) -> int:
         """Drops the stored answers, vectors and kept responses of this user, of this endpoint, or of both at once; with
-        neither, all. A user is forgotten among the top spenders and the answers that ratings may come for, too, and of
-        a user alone the jobs go with their results. Returns how many answers. Raises StoreUnavailable where a
+        neither, all. A user is forgotten among the top spenders, the last decisions and what ratings may come for,
+        and of a user alone the jobs go with their results. Returns how many answers. Raises StoreUnavailable where a
         configured Redis cannot be reached."""
         key = None if user is None else user_key(user)
         if user is not None and key is not None:

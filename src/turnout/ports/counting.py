@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,12 @@ class Bucket:
 
     start: int
     series: Mapping[str, int]
+
+
+def decision_marks(*users: str) -> tuple[bytes, ...]:
+    """What stands in a decision's JSON where it is one of these users', as the decisions name them."""
+    # A quote inside of a text is escaped there: what a caller sends cannot look like it.
+    return tuple(b'"user":' + json.dumps(user, ensure_ascii=False).encode("utf-8", "replace") for user in users)
 
 
 class RememberedAnswer(NamedTuple):
@@ -106,5 +113,5 @@ class CounterStore(Protocol):
         ...
 
     async def forget(self, user_key: str, spender: str) -> None:
-        """Forgets this user's answers, and the user among the spenders, by the name that stands there."""
+        """Forgets this user's answers and decisions, and the user among the spenders, by the name that stands there."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -123,19 +124,21 @@ def test_spenders_and_decisions_are_the_most_and_the_last(run: Any) -> None:
 
 
 def test_answers_are_remembered_and_forgotten_with_their_user(run: Any) -> None:
-    """The user leaves the spenders too."""
+    """The user leaves the spenders and the last decisions too, by either name."""
 
     async def scenario(store: CounterStore) -> None:
         start = T0 - T0 % 600
         ann = RememberedAnswer(at=T0, user="user:ann", endpoint="/x", tier="cheap", cache="hit", cache_key=b"\x00\xff")
         bob = RememberedAnswer(at=T0, user="user:bob")
         answers = {"r1": ann.pack(), "r2": bob.pack(), "r3": ann.pack()}
-        await store.add(Increments(answers=answers, spenders={start: {"ann": 1, "user:bob": 2}}))
+        decisions = deque([b'{"user":"ann","n":1}', b'{"user":"user:bob","n":2}', b'{"user":"user:ann","n":3}'])
+        spenders = {start: {"ann": 1, "user:bob": 2}}
+        await store.add(Increments(answers=answers, spenders=spenders, decisions=decisions))
         assert await store.find_answer("r1") == ann
         assert await store.find_answer("r9") is None
         await store.forget("user:ann", "ann")
         assert [await store.find_answer(name) for name in ("r1", "r2", "r3")] == [None, bob, None]
-        assert (await store.rest(start, start + 600))[0] == {"user:bob": 2}
+        assert await store.rest(start, start + 600) == ({"user:bob": 2}, [b'{"user":"user:bob","n":2}'])
 
     run(scenario)
 

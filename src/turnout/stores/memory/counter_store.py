@@ -22,6 +22,7 @@ from turnout.ports.counting import (
     Bucket,
     Increments,
     RememberedAnswer,
+    decision_marks,
 )
 from turnout.ports.runtime import Clock
 
@@ -86,6 +87,9 @@ class MemoryCounterStore:
         for spenders in self._spenders.values():
             spenders.pop(spender, None)
             spenders.pop(user_key, None)
+        marks = decision_marks(user_key, spender)
+        kept = [decision for decision in self._decisions if not any(mark in decision for mark in marks)]
+        self._decisions = deque(kept, maxlen=MOST_DECISIONS)
         for request_id, packed in list(self._answers.items()):
             answer = RememberedAnswer.unpack(packed)
             if answer is not None and answer.user == user_key:

@@ -23,6 +23,7 @@ from turnout.ports.counting import (
     Bucket,
     Increments,
     RememberedAnswer,
+    decision_marks,
 )
 from turnout.ports.runtime import Clock
 from turnout.stores.batches import batched
@@ -113,9 +114,10 @@ class RedisCounterStore:
         starts = range(last - TEN_MINUTES_KEPT_S, last + 1, TEN_MINUTES_S)
         self._settled = {name: series for name, series in self._settled.items() if not name.startswith("u:")}
         try:
-            checked = await self._run("forget_counts", 0, CHECKED_A_CALL, user_key, spender, *starts)
+            marks = decision_marks(user_key, spender)
+            checked = await self._run("forget_counts", 0, CHECKED_A_CALL, user_key, spender, *marks, *starts)
             while checked:
-                checked = await self._run("forget_counts", checked, CHECKED_A_CALL, user_key, spender)
+                checked = await self._run("forget_counts", checked, CHECKED_A_CALL, user_key, spender, *marks)
         except StoreUnreachable:
             return
 

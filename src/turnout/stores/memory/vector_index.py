@@ -25,7 +25,8 @@ log = logging.getLogger("turnout")
 
 T = TypeVar("T")
 
-# Vectors of one array, at first and at most. A full one is not copied: 100 MB would hold the event loop for 30 ms.
+# Vectors of one array, at first and at most. A full one is not copied: 100 MB would hold the event loop for 30 ms, and
+# one list of 100,000 keys for 10.
 _ROOM, _BLOCK = 16, 1024
 # Numbers compared on the event loop: 4,000 vectors of 256 in a fifth of a millisecond, in one where other processes
 # share the memory. More are compared in the thread.
@@ -71,11 +72,12 @@ class VectorIndex:
     def __init__(self, dimensions: int) -> None:
         self._dimensions = dimensions
         self._blocks: list[Any] = []
-        self._keys: list[bytes] = []
+        # As in the arrays.
+        self._keys: list[list[bytes]] = []
         self._places: SplitDict[bytes, int] = SplitDict()
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._places)
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._places
@@ -83,11 +85,11 @@ class VectorIndex:
     @property
     def numbers(self) -> int:
         """How many are compared for one question."""
-        return len(self._keys) * self._dimensions
+        return len(self) * self._dimensions
 
     @property
     def keys(self) -> list[bytes]:
-        return list(self._keys)
+        return [key for block in self._keys for key in block]
 
     def vector(self, key: bytes) -> bytes:
         """Of a key that is here."""
@@ -97,22 +99,27 @@ class VectorIndex:
     def add(self, key: bytes, vector: bytes) -> None:
         """Puts the vector in place of the key's last one."""
         self.remove(key)
-        place = len(self._keys)
+        place = len(self)
         self._make_room(place)
         self._row(place)[:] = np.frombuffer(vector, dtype="<f4")
-        self._keys.append(key)
+        if place % _BLOCK == 0:
+            self._keys.append([])
+        self._keys[-1].append(key)
         self._places[key] = place
 
     def remove(self, key: bytes) -> None:
         place = self._places.pop(key)
         if place is None:
             return
-        last = self._keys.pop()
+        last = self._keys[-1].pop()
+        if not self._keys[-1]:
+            self._keys.pop()
         if last != key:
-            self._row(place)[:] = self._row(len(self._keys))
-            self._keys[place] = last
+            # `len`, without the key already, is where the last one lies.
+            self._row(place)[:] = self._row(len(self))
+            self._keys[place // _BLOCK][place % _BLOCK] = last
             self._places[last] = place
-        if len(self._blocks) * _BLOCK >= len(self._keys) + 2 * _BLOCK:
+        if len(self._blocks) * _BLOCK >= len(self) + 2 * _BLOCK:
             self._blocks.pop()
 
     def _make_room(self, place: int) -> None:
@@ -128,17 +135,19 @@ class VectorIndex:
 
     def nearest(self, vector: bytes, count: int) -> list[tuple[bytes, float]]:
         """The keys of the most similar vectors and their cosines, the nearest first."""
-        return _nearest(self._blocks, self._keys, vector, count)
+        return _nearest(self._blocks, self._keys, len(self), vector, count)
 
-    def snapshot(self) -> tuple[list[Any], list[bytes]]:
+    def snapshot(self) -> tuple[list[Any], list[list[bytes]], int]:
         """What `candidates` in a thread reads. A vector that is moved meanwhile may be missed or scored wrongly."""
-        return list(self._blocks), list(self._keys)
+        return list(self._blocks), list(self._keys), len(self)
 
 
-def _nearest(blocks: list[Any], keys: list[bytes], vector: bytes, count: int) -> list[tuple[bytes, float]]:
+def _nearest(
+    blocks: list[Any], keys: list[list[bytes]], size: int, vector: bytes, count: int
+) -> list[tuple[bytes, float]]:
     asked = np.frombuffer(vector, dtype="<f4")
-    similarities = np.empty(len(keys), dtype=np.float32)
-    for start in range(0, len(keys), _BLOCK):
+    similarities = np.empty(size, dtype=np.float32)
+    for start in range(0, size, _BLOCK):
         part = similarities[start : start + _BLOCK]
         # Not `@`: BLAS would divide so small a product among threads, and wait for each of them on a busy machine.
         np.einsum("ij,j->i", blocks[start // _BLOCK][: len(part)], asked, out=part)
@@ -147,12 +156,18 @@ def _nearest(blocks: list[Any], keys: list[bytes], vector: bytes, count: int) ->
     else:
         best = np.arange(len(similarities))
     ordered = best[np.argsort(-similarities[best], kind="stable")]
-    return [(keys[place], float(similarities[place])) for place in ordered]
+    found = []
+    for place in map(int, ordered):
+        block = keys[place // _BLOCK]
+        # Shorter where some were removed meanwhile.
+        if place % _BLOCK < len(block):
+            found.append((block[place % _BLOCK], float(similarities[place])))
+    return found
 
 
-def candidates(blocks: list[Any], keys: list[bytes], vector: bytes, count: int) -> list[bytes]:
+def candidates(blocks: list[Any], keys: list[list[bytes]], size: int, vector: bytes, count: int) -> list[bytes]:
     """The keys of the most similar of these vectors."""
-    return [key for key, _ in _nearest(blocks, keys, vector, count)]
+    return [key for key, _ in _nearest(blocks, keys, size, vector, count)]
 
 
 class GraphIndex:

@@ -1,8 +1,8 @@
 """Does anything that a caller or a provider can send make a 500, a hang or a leak?
 
-Bodies and chunk streams from a seed: valid ones of four providers' wires, nearly valid and hostile ones, at both doors
-and over all four protocols, the provider a process of its own on loopback. Half of the cases are hostile callers beside
-a provider that answers well: they may see no 5xx, and no circuit may move. The other half are plain callers whose
+Bodies of all our protocols and chunk streams, from a seed: valid ones, nearly valid and hostile ones, at both doors,
+the provider a process of its own on loopback that speaks four wires. Half of the cases are hostile callers beside a
+provider that answers well: they may see no 5xx, and no circuit may move. The other half are plain callers whose
 provider sends anything: they may see any refusal but a 500, and must get an ending that a client understands.
 
 Caveat: what is right in an answer is not judged here (the matrix in tests/wire does).

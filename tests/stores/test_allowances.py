@@ -384,6 +384,27 @@ def test_what_was_spent_and_is_under_way_in_an_outage_lowers_the_allowance(run: 
     run(scenario)
 
 
+def test_a_call_that_cost_more_than_was_set_aside_leaves_nothing_of_it(run: Callable[[Scenario], None]) -> None:
+    """All that it cost is booked."""
+
+    async def scenario(bench: RedisBench, accounts: Accounts) -> None:
+        worker = Worker(bench)
+        assert await worker.begin(DAY)
+        await worker.end(0)
+        worker.cut()
+        assert await worker.begin(DAY, worst=400)
+        await worker.end(600)
+        await worker.return_()
+        assert accounts.set_aside(DAY) == {}
+        assert worker.shared.allowances.amount(DAY, 1000, worker.clock.monotonic()) == 0
+        assert accounts.taken(DAY) == 600
+        assert await worker.begin(DAY)
+        assert accounts.set_aside(DAY) == {worker.shared.worker: 190}
+        await worker.close()
+
+    run(scenario)
+
+
 def test_what_is_given_back_late_takes_no_newer_grant_away(run: Callable[[Scenario], None]) -> None:
     """The worker counts on the newer one."""
 

@@ -8,8 +8,10 @@ from tests.support.wire_fuzz.run import Report, run
 
 # litellm makes a coroutine and drops it where it refuses the request meanwhile; collected whenever the garbage is.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:coroutine 'BaseLLMHTTPHandler:RuntimeWarning"),
-    pytest.mark.filterwarnings("ignore:.*coroutine object BaseLLMHTTPHandler:pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:coroutine '(BaseLLMHTTPHandler|AnthropicChatCompletion):RuntimeWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:.*coroutine object (BaseLLMHTTPHandler|AnthropicChatCompletion):pytest.PytestUnraisableExceptionWarning"
+    ),
 ]
 CASES = 300
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from tests.support.wire_fuzz import other_protocols
 from tests.support.wire_fuzz.values import damage, encode, mutate
 
 WIRES = ("openai", "anthropic", "gemini", "cohere")
@@ -102,19 +103,39 @@ def valid(rng: Random, model: str, text: str) -> dict[str, Any]:
 
 
 def hostile(rng: Random, model: str) -> Request:
-    """A request with parts and parameters of any kind, and none to four things wrong with it."""
+    """A request with parts and parameters of any kind, and none to four things wrong with it; every other one is of
+    another protocol than chat completions."""
+    # Of its own chance: the cases before it stay what they were.
+    more = Random(str(rng.getstate()[1][:4]))
+    if more.random() < 0.5:
+        return elsewhere(more, model)
     body = valid(rng, model, rng.choice(("hello", "prove that 2 + 2 = 4", "")))
     if rng.random() < 0.3:
         body["messages"][-1]["content"] = rng.choices(_PARTS, k=rng.choice((1, 2, 5)))
     for name in rng.sample(list(_PARAMS), rng.choice((0, 0, 1, 3))):
         body[name] = rng.choice(_PARAMS[name])
-    tree: Any = body
+    return _spoilt(body, rng, "/v1/chat/completions", KEYS)
+
+
+def elsewhere(rng: Random, model: str) -> Request:
+    """As `hostile`, of one of our other protocols."""
+    path = rng.choice(list(other_protocols.PATHS) if model.startswith("openai/") else list(other_protocols.CHATS))
+    own = other_protocols.PATHS[path]
+    body: dict[str, Any] = {"model": model, **own.asked(rng)}
+    if path != "/v1/embeddings" and rng.random() < 0.5:
+        body["stream"] = True
+    for name in rng.sample(list(own.params), rng.choice((0, 0, 1, 3))):
+        body[name] = rng.choice(own.params[name])
+    return _spoilt(body, rng, path, (*KEYS, *other_protocols.KEYS))
+
+
+def _spoilt(tree: Any, rng: Random, path: str, keys: tuple[str, ...]) -> Request:
     for _ in range(rng.choice((0, 1, 1, 2, 4))):
-        tree = mutate(tree, rng, KEYS)
+        tree = mutate(tree, rng, keys)
     content = encode(tree, rng)
     if rng.random() < 0.1:
         content = damage(content, rng)
-    return Request(content, tuple(rng.sample(_HEADERS, rng.choice((0, 0, 0, 1, 2)))))
+    return Request(content, tuple(rng.sample(_HEADERS, rng.choice((0, 0, 0, 1, 2)))), path)
 
 
 def plain(rng: Random, model: str, label: str) -> Request:

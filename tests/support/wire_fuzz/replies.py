@@ -77,6 +77,13 @@ class Sent:
 
 def good(received: Received) -> Sent:
     """The plain answer of this request's wire."""
+    if received.path.endswith("/embeddings"):
+        given = received.body.get("input")
+        vectors = [[0.5, 0.25]] * (len(given) if isinstance(given, list) and not _are_tokens(given) else 1)
+        data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
+        usage = {"prompt_tokens": 3, "total_tokens": 3}
+        content = json.dumps({"object": "list", "model": "m", "data": data, "usage": usage}).encode()
+        return Sent(200, (("content-type", "application/json"),), (content,))
     wire = _wire(received)
     answer = Answer()
     if wire.streams(received):
@@ -115,6 +122,10 @@ def fuzzed(rng: Random, received: Received) -> Sent:
         pieces = _split(b"".join(pieces), rng)
     ends = rng.choices(("well", "cut", "hangs"), (0.9, 0.095, 0.005))[0]
     return Sent(status, (("content-type", kind), *_headers(rng)), pieces, ends)
+
+
+def _are_tokens(given: list[Any]) -> bool:
+    return bool(given) and all(isinstance(each, int) for each in given)
 
 
 def _wire(received: Received) -> Any:

@@ -69,7 +69,7 @@ local function allowance_grant(now, account, limit, worker, session, least, vers
     own.told, own.session = now, session
     allowance_write(account, worker, own)
   end
-  return {num(own.amount), num(own.version), num(math.max(0, ALLOWANCE_MS - math.max(0, now - own.told)))}
+  return {num(own.amount), num(own.version), num(ALLOWANCE_MS)}
 end
 
 -- Lowers a worker's allowance by what it spent or reserved of it.

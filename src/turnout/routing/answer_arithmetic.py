@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 # Equations that are reckoned: an answer of 3,000 characters holds some 40.
 MOST_EQUATIONS = 64
@@ -80,48 +80,42 @@ _OPENS = (b"=", b"+", b"-", b"*", b"/", b"<")
 _CUT = re.compile(rb",\d{1,2}$")
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a question gives. numbers: those in digits; written: for each in words its values; counted: whether it asks
-    for a count."""
+class Given(NamedTuple):
+    """What a question gives. numbers: those in digits, with what each is reckoned with as where it is a per cent;
+    written: for each in words its values; counted: whether it asks for a count."""
 
-    numbers: frozenset[float]
-    written: tuple[tuple[float, ...], ...]
+    numbers: Mapping[float, Sequence[float]]
+    written: Sequence[Sequence[float]]
     counted: bool
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         return len(self.numbers) + len(self.written)
 
     def share_in(self, found: set[float]) -> float:
-        """Which share of them is among these, as such or as per cents."""
-        used = sum(not found.isdisjoint((each, *_shares(each))) for each in self.numbers)
+        """Which share of them is among these."""
+        used = sum(each in found or not found.isdisjoint(shares) for each, shares in self.numbers.items())
         used += sum(not found.isdisjoint(values) for values in self.written)
-        return used / max(1, self.count)
+        return used / max(1, self.size)
 
     def known(self) -> set[float]:
         """What may be reckoned with."""
-        found = set(_COMMON)
-        for each in self.numbers:
-            found.update((each, *_shares(each)))
-        found.update(*self.written)
-        return found
-
-
-def _shares(value: float) -> Sequence[float]:
-    """What `value` per cent are reckoned with as."""
-    return (value / 100.0, 1.0 - value / 100.0, 1.0 + value / 100.0, 100.0 - value) if value <= 100.0 else ()
+        return set(_COMMON).union(self.numbers, *self.numbers.values(), *self.written)
 
 
 def given_of(asked: bytes, words: Sequence[bytes]) -> Given:
     """asked: a question without case; words: its words."""
-    written = {_WRITTEN[word] for word in words if word in _WRITTEN}
-    numbers = frozenset(value_of(each) for each in NUMBER.findall(asked)[:MOST_GIVEN])
-    return Given(numbers, tuple(written), any(each in asked[-250:] for each in _COUNT))
+    written = {_WRITTEN[word] for word in _WRITTEN.keys() & set(words)}
+    numbers = set(map(value_of, NUMBER.findall(asked)[:MOST_GIVEN]))
+    shares = {each: _shares(each) for each in numbers}
+    return Given(shares, tuple(written), any(each in asked[-250:] for each in _COUNT))
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
+def _shares(value: float) -> Sequence[float]:
+    return (value / 100.0, 1.0 - value / 100.0, 1.0 + value / 100.0, 100.0 - value) if value <= 100.0 else ()
+
+
+class Equation(NamedTuple):
     """holds: whether both sides come to the same; None where one divides by 0. operands: of its left side."""
 
     operands: Sequence[float]
@@ -139,9 +133,8 @@ def number_signs(folded: bytes, asked: bytes, words: Sequence[bytes]) -> Sequenc
     results = [each.result for each in equations]
     right, wrong = (sum(each.holds is told for each in equations) for told in (True, False))
     found, came = set(values), set(results)
-    known_ones = given.numbers | came
-    strange = sum(each not in known_ones for each in values)
-    used, known = len(given.numbers & found), right + wrong
+    strange = sum(each not in given.numbers and each not in came for each in values)
+    used, known = len(given.numbers.keys() & found), right + wrong
     return (
         math.log1p(len(values)), math.log1p(len(found)), math.log1p(len(given.numbers)), math.log1p(used),
         used / max(1, len(given.numbers)), math.log1p(strange), strange / max(1, len(values)),
@@ -149,7 +142,7 @@ def number_signs(folded: bytes, asked: bytes, words: Sequence[bytes]) -> Sequenc
         math.log1p(known), math.log1p(right), math.log1p(wrong), right / known if known else 0.5,
         float(bool(values) and values[-1] in came), float(bool(results) and results[-1] == values[-1]),
         *_provenance(equations, given),
-        math.log1p(sum(map(plain.count, _APPROXIMATE))), math.log((len(equations) + 1) / (given.count + 1)),
+        math.log1p(sum(map(plain.count, _APPROXIMATE))), math.log((len(equations) + 1) / (given.size + 1)),
         given.share_in({each for equation in equations for each in equation.operands}),
         float(given.counted and bool(values) and not values[-1].is_integer()),
         *_last(plain),
@@ -186,7 +179,7 @@ def _last(plain: bytes) -> Sequence[float]:
 
 
 def _final(
-    folded: bytes, written: Sequence[bytes], values: Sequence[float], given: frozenset[float]
+    folded: bytes, written: Sequence[bytes], values: Sequence[float], given: Collection[float]
 ) -> Sequence[float]:
     if not values:
         return (0.0,) * 8
@@ -236,7 +229,7 @@ def reckoned(plain: bytes) -> list[Equation]:
         holds = None
         if comes_to is not None:
             # In per cent on one side, as a share on the other, is right too.
-            holds = any(_near(comes_to * one, result * other) for one, other in ((1, 1), (100, 1), (1, 100)))
+            holds = _near(comes_to, result) or _near(100 * comes_to, result) or _near(comes_to, 100 * result)
         found.append(Equation(operands, result, holds))
     return found
 

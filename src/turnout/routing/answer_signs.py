@@ -11,6 +11,7 @@ import ast
 import math
 import re
 import warnings
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -205,10 +206,15 @@ def _reached(numbers: Mapping[bytes, float], told: Sequence[bytes]) -> tuple[Seq
     """The options whose numbers an answer tells, and those whose number is the last that it tells; to NEAR of them."""
     if not numbers or not told:
         return (), ()
-    offered = np.array(list(numbers.values()))
-    near = np.abs(np.array(list(map(value_of, told)))[:, None] - offered) <= NEAR * offered
-    letters = list(numbers)
-    return [letters[at] for at in near.any(axis=0).nonzero()[0]], [letters[at] for at in near[-1].nonzero()[0]]
+    values = list(map(value_of, told))
+    final = values[-1]
+    values.sort()
+    reached = []
+    for letter, number in numbers.items():
+        at = bisect_left(values, number - NEAR * number)
+        if at < len(values) and values[at] <= number + NEAR * number:
+            reached.append(letter)
+    return reached, [letter for letter, number in numbers.items() if abs(final - number) <= NEAR * number]
 
 
 def _overlap(words: Sequence[bytes], asked: Sequence[bytes]) -> Sequence[float]:

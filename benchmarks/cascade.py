@@ -147,8 +147,10 @@ def table(files: dict[str, Any]) -> str:
 def draw(files: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 6.5), layout="constrained")
-    for axes, (name, found) in zip(figure.subplots(2, 4).flat, files.items(), strict=False):
+    columns = min(4, len(files))
+    rows = -(-len(files) // columns)
+    figure = Figure(figsize=(3.25 * columns, 3.25 * rows), layout="constrained")
+    for axes, (name, found) in zip(figure.subplots(rows, columns, squeeze=False).flat, files.items(), strict=False):
         for label, points in found["curves"].items():
             axes.plot(*zip(*points, strict=True), label=label)
         axes.plot([1 / found["price_ratio"], 1.0], [points[0][1], 1.0], ":", color="grey", label="a coin")

@@ -109,7 +109,8 @@ def test_a_log_becomes_labelled_logs(
     assert (actual["labelled"], actual["failed"], actual["left"]) == (12, 0, 0)
     assert actual["cost_usd"] == pytest.approx(12 * (CHEAP_USD + DEAR_USD))
     assert provider.calls == {"small": 12, "large": 12}
-    logs = read_logs([place / out], strict=True)
+    logs = read_logs([place / out], strict=True, answers=True)
+    assert logs.cheap_models == {"openai/small"}
     assert sorted(logs.gain.tolist()) == [0.0] * 6 + [1.0] * 6
     assert {g for g, gain in zip(logs.groups, logs.gain, strict=True) if gain} == {"odd"}
     assert logs.cheap_usd.tolist() == pytest.approx([CHEAP_USD] * 12)

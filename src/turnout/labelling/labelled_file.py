@@ -22,7 +22,7 @@ from turnout.pricing import FREE
 
 COLUMNS = (
     "id", "prompt", "messages", "cheap_quality", "expensive_quality", "cheap_usd", "expensive_usd", "group",
-    "cheap_answer", "expensive_answer",
+    "cheap_answer", "expensive_answer", "cheap_model",
 )  # fmt: skip
 HEADER = ",".join(COLUMNS).encode() + b"\n"
 REQUIRED = {"cheap_quality", "expensive_quality"}

@@ -188,6 +188,8 @@ class Replay:
             "expensive_usd": _float(dear.cost_usd),
             "group": prompt.group,
             "cheap_answer": cheap.text,
+            # Of an answer that stood in the log nobody knows whose it is.
+            "cheap_model": self._asking.cheap if cheap.text and not prompt.known_answer("cheap") else None,
             "expensive_answer": dear.text,
         }
 

@@ -231,7 +231,7 @@ def _candidates(worker: Turnout) -> Any:
 def _known(worker: Turnout) -> tuple[Any, ...]:
     """What a worker has learnt of pairs."""
     candidates = _candidates(worker)
-    groups = {place: (group.words, group.users) for place, group in candidates._groups.items()}
+    groups = {place: (group.taught, group.users) for place, group in candidates._groups.items()}
     taught = {owner: (each.words, each._found, set(each._refused)) for owner, each in candidates._taught.items()}
     return groups, taught, dict(candidates._wrong)
 

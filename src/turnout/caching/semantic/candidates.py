@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from turnout.caching.semantic.differences import LONGEST_WORD, Substitutions, find_difference, find_substitutions
 from turnout.caching.semantic.pair_features import pair_features
 from turnout.caching.semantic.promise import LEVELS
-from turnout.caching.semantic.taught_words import TaughtWords, are_unlike
+from turnout.caching.semantic.taught_words import TaughtWords, are_unlike, join
 from turnout.caching.semantic.verifier import PairVerifier
 from turnout.caching.semantic.words import Question, question_of, sketch
 from turnout.context import ANONYMOUS, user_key
@@ -25,9 +25,9 @@ TELLS_NOTHING = 3
 MOST_REMEMBERED = 100_000
 # Pairs of words of all users: some 20 MB.
 MOST_TAUGHT = 20_000
-# So many users' questions teach those of all.
+# What so many users' own questions showed holds for all.
 ENOUGH_USERS = 3
-# Words of one group, and users whose questions they are.
+# Pairs of words of one group, and users whose questions they are.
 MOST_OF_A_GROUP = 64
 # All anonymous callers: what one of them was taught is nothing for another.
 NOBODY = user_key(ANONYMOUS)
@@ -47,23 +47,30 @@ class SimilarCandidate:
 
 @dataclass(slots=True)
 class _Group:
-    """Questions that checks found to have one answer. words: each by what stands for it. answer: a digest. users: whose
-    questions they were."""
+    """Questions that checks found to have one answer. answer: its digest. users: whose questions they are. taught: of
+    two words that say the same, in their order, who asked the questions that showed it: up to ENOUGH_USERS."""
 
-    words: dict[str, str]
     answer: bytes
-    users: set[str]
+    users: set[str] = field(default_factory=set)
+    taught: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
-    def holds_for(self, user: str) -> bool:
-        """Whether this user's own questions taught it, or so many users' that no one of them can have meant to."""
-        return (user in self.users and user != NOBODY) or len(self.users - {NOBODY}) >= ENOUGH_USERS
+    def pairs_for(self, user: str) -> Sequence[tuple[str, str]]:
+        """Which words say the same for this user: his own questions showed it, or those of so many users that one of
+        them alone cannot have planted it. One person with so many accounts can."""
+        return [pair for pair, users in self.taught.items() if user in users or len(users) >= ENOUGH_USERS]
 
-    def learn(self, words: Substitutions, users: Iterable[str]) -> None:
-        """Counts these words as one, and what stood for them too, as far as there is room."""
-        known = {word: words.get(other, other) for word, other in self.words.items()} | dict(words)
-        asked_by = self.users | {*users}
-        if max(len(known), len(asked_by)) <= MOST_OF_A_GROUP:
-            self.words, self.users = known, asked_by
+    def learn(self, lesson: PairLesson) -> bool:
+        """Notes the words, for the user who asked. Returns whether there was room."""
+        pairs = [tuple(sorted(pair)) for pair in lesson.words.items()]
+        users = self.users.union(lesson.users)
+        if max(len(self.taught.keys() | {*pairs}), len(users)) > MOST_OF_A_GROUP:
+            return False
+        self.users = users
+        for one, other in pairs:
+            known = self.taught.get((one, other), ())
+            if len(known) < ENOUGH_USERS and lesson.users[1] not in known:
+                self.taught[one, other] = (*known, lesson.users[1])
+        return True
 
 
 class Candidates:
@@ -139,13 +146,17 @@ class Candidates:
         taught_words = self._taught.get((scope, user))
         taught = taught_words.words if taught_words is not None else {}
         group = self._groups.get((scope, other.digest))
-        if group is None or not group.holds_for(user) or not self._tells(group.answer):
-            return taught
-        return {**taught, **{word: taught.get(stands, stands) for word, stands in group.words.items()}}
+        pairs = group.pairs_for(user) if group is not None and self._tells(group.answer) else ()
+        return join(pairs, taught) if pairs else taught
 
     def _tells(self, answer: bytes) -> bool:
         """Whether this answer is not one that all questions get."""
         return len(self._askers.get(answer, ())) < TELLS_NOTHING
+
+    def _teaches(self, answer: bytes, user: str) -> bool:
+        """Whether a check teaches this user words: all anonymous callers share a name, and one is taught nothing by
+        another."""
+        return user != NOBODY and self._tells(answer)
 
     def note_answer(self, question: Question, answer: bytes) -> bool:
         """Notes that this question got this answer, by its digest. Returns whether it is known from now on to tell
@@ -171,7 +182,7 @@ class Candidates:
     def confirm(self, candidate: SimilarCandidate, answer: bytes, user: str) -> PairLesson | None:
         """A check agreed. Where the pair differs in words that may be learnt, they count as one in its group from now
         on. answer: a digest of what both got. Returns what is new by it, if anything."""
-        if not candidate.learnable or not self._tells(answer):
+        if not candidate.learnable or not self._teaches(answer, user):
             return None
         lesson = replace(
             _lesson(candidate, user),
@@ -207,16 +218,16 @@ class Candidates:
             self._wrong.popitem(last=False)
 
     def _learn(self, lesson: PairLesson) -> None:
-        if not self._tells(lesson.answer):
+        owner, user = lesson.users
+        if not self._teaches(lesson.answer, user):
             return
         place = (lesson.scope, lesson.known)
-        group = self._groups.get(place) or _Group({}, lesson.answer, set())
-        group.learn(lesson.words, lesson.users)
-        self._groups[place] = self._groups[lesson.scope, lesson.asked] = group
+        group = self._groups.get(place) or _Group(lesson.answer)
+        if group.learn(lesson):
+            self._groups[place] = self._groups[lesson.scope, lesson.asked] = group
         while len(self._groups) > MOST_REMEMBERED:
             self._groups.popitem(last=False)
-        owner, user = lesson.users
-        if user == owner != NOBODY:
+        if user == owner:
             self._teach(lesson, user)
 
     def _teach(self, lesson: PairLesson, user: str) -> None:

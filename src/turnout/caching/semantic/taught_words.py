@@ -29,11 +29,28 @@ def _words_of(sketched: bytes) -> set[bytes]:
     return {sketched[at : at + 4] for at in range(0, len(sketched), 4)}
 
 
+def join(pairs: Iterable[Iterable[str]], known: Substitutions | None = None) -> Substitutions:
+    """What stands for each word, where the two of each pair say the same. known: such words, joined before."""
+    parents = dict(known or {})
+
+    def stands_for(word: str) -> str:
+        while word in parents:
+            word = parents[word]
+        return word
+
+    for pair in pairs:
+        # "" is before all words: what says nothing in one place stands for nothing.
+        stays, goes = sorted(map(stands_for, pair))
+        if stays != goes:
+            parents[goes] = stays
+    return {word: stands_for(word) for word in parents}
+
+
 @dataclass(slots=True)
 class TaughtWords:
     """What one user's own questions have taught. words: each by what stands for it, "" where it says nothing."""
 
-    words: dict[str, str] = field(default_factory=dict)
+    words: Substitutions = field(default_factory=dict)
     # Of two words, or a word and "": the questions in which they said the same, by answer.
     _found: dict[frozenset[str], dict[bytes, bytes]] = field(default_factory=dict)
     _refused: dict[str, None] = field(default_factory=dict)
@@ -66,17 +83,4 @@ class TaughtWords:
         self._join()
 
     def _join(self) -> None:
-        parents: dict[str, str] = {}
-
-        def stands_for(word: str) -> str:
-            while word in parents:
-                word = parents[word]
-            return word
-
-        for pair, found in self._found.items():
-            if len(found) >= ENOUGH_QUESTIONS:
-                # "" is before all words: what says nothing in one place stands for nothing.
-                stays, goes = sorted(map(stands_for, pair))
-                if stays != goes:
-                    parents[goes] = stays
-        self.words = {word: stands_for(word) for word in parents}
+        self.words = join(pair for pair, found in self._found.items() if len(found) >= ENOUGH_QUESTIONS)

@@ -116,7 +116,8 @@ LESSONS_AT_ONCE = 32
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckBatch:
     """What one worker has checked and learnt: LESSONS_AT_ONCE at most. number: from 1 on at each worker, so that one
-    that is sent again counts once; 0 for nothing. begun: no later than the first of it, by the worker's own clock."""
+    that is sent again counts once; 0 for nothing. begun: when the oldest check in it was made, or earlier, by the
+    worker's own clock."""
 
     worker: str
     number: int

@@ -57,6 +57,8 @@ class Promise:
         self._wrong = [0] * len(LEVELS)
         # Of each level its checks, then the wrong ones: those that `take` has not given yet.
         self._untaken = [0] * (2 * len(LEVELS))
+        # Likewise: those that are in no sums yet, taken or not.
+        self._own = [0] * (2 * len(LEVELS))
         self._open = [max_error >= 1.0] * len(LEVELS)
 
     def allows(self, probability: float) -> bool:
@@ -69,8 +71,9 @@ class Promise:
             if probability >= level:
                 self._checks[place] += 1
                 self._wrong[place] += not agrees
-                self._untaken[place] += 1
-                self._untaken[len(LEVELS) + place] += not agrees
+                for counts in (self._untaken, self._own):
+                    counts[place] += 1
+                    counts[len(LEVELS) + place] += not agrees
                 self._open[place] = self._is_kept(place)
 
     def take(self) -> Sequence[int]:
@@ -80,7 +83,8 @@ class Promise:
 
     def replace(self, sums: Sequence[int]) -> None:
         """Counts these in the place of all that `take` has given. sums: as `take` gives them."""
-        counts = [count + since for count, since in zip(sums, self._untaken, strict=True)]
+        self._own = [*self._untaken]
+        counts = [count + since for count, since in zip(sums, self._own, strict=True)]
         self._checks, self._wrong = counts[: len(LEVELS)], counts[len(LEVELS) :]
         self._open = [self._is_kept(place) for place in range(len(LEVELS))]
 
@@ -94,7 +98,7 @@ class Promise:
             return self.max_error >= 1
         checks, wrong = self._checks[place], self._wrong[place]
         if self._shared:
-            checks -= self._untaken[place] - self._untaken[len(LEVELS) + place]
+            checks -= self._own[place] - self._own[len(LEVELS) + place]
         return evidence(checks, wrong, self.max_error) >= len(LEVELS) / RISK
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from turnout.caching.semantic.promise import Promise
 from turnout.ports.semantic import LESSONS_AT_ONCE, CheckBatch, CheckStore, Forgotten, Lesson, PairLesson
@@ -17,7 +18,8 @@ MOST_UNSENT = 1000
 
 class SharedPromise:
     """One process' part. name: of what is checked; the checks of another embedder, verifier or policy are no help.
-    now: seconds, of any clock. learn: told each lesson of any worker, its own ones again, in one order for all."""
+    now: seconds, of any clock. learn: called with each lesson of any worker, its own ones again, in one order for
+    all."""
 
     def __init__(
         self,
@@ -79,12 +81,16 @@ class SharedPromise:
             self._learn(lesson)
         return news.more or bool(self._unsent)
 
-    def forget(self, user: str | None) -> None:
-        """What is not sent yet of this user (a `user_key`), or where None of all, is not sent any more."""
-        kept = [(at, each) for at, each in self._unsent if user is not None and not _is_of(each, user)]
+    def forget(self, user: str | None, *, counts: bool) -> None:
+        """What was learnt of this user (a `user_key`), or where None of all, is not sent any more. counts: nor is what
+        was checked, which names nobody."""
+        kept = [(at, each) for at, each in self._unsent if not _is_of(each, user)]
         self._unsent = deque(kept, maxlen=MOST_UNSENT)
-        if user is None:
+        if counts:
             self._batch = None
+        elif self._batch is not None and any(_is_of(each, user) for each in self._batch.lessons):
+            lessons = [each for each in self._batch.lessons if not _is_of(each, user)]
+            self._batch = replace(self._batch, lessons=lessons)
 
     def _new_batch(self) -> CheckBatch:
         now = self._now()
@@ -103,5 +109,5 @@ class SharedPromise:
         )
 
 
-def _is_of(lesson: Lesson, user: str) -> bool:
-    return isinstance(lesson, PairLesson) and user in lesson.users
+def _is_of(lesson: Lesson, user: str | None) -> bool:
+    return user is None or (isinstance(lesson, PairLesson) and user in lesson.users)

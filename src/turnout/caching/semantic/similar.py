@@ -77,6 +77,8 @@ class SimilarQuestions:
         self._figures = _Figures()
         # By request id: how probable the hit was, and what it teaches that it was wrong.
         self._served: OrderedDict[str, tuple[float, PairLesson]] = OrderedDict()
+        # Request ids, so that a rating that comes again is no news to anybody.
+        self._rated: OrderedDict[str, None] = OrderedDict()
 
     async def find(self, asked: AskedQuestion, user: str) -> SimilarCandidate | None:
         """The candidate for this question, kept on it too. None where there is none or the embedder failed."""
@@ -152,8 +154,13 @@ class SimilarQuestions:
             await self._shared.settle()
 
     def report_wrong(self, request_id: str) -> None:
-        """A rating said that this request's answer was wrong: where it was a semantic hit, its pair goes and counts, by
-        whichever worker it was served."""
+        """A rating said that this semantic hit was wrong: its pair goes and counts, by whichever worker it was served,
+        and once."""
+        if request_id in self._rated:
+            return
+        self._rated[request_id] = None
+        if len(self._rated) > MOST_SERVED:
+            self._rated.popitem(last=False)
         if not self._reject_served(request_id):
             self._tell(RatedWrong(request_id))
 
@@ -188,7 +195,7 @@ class SimilarQuestions:
     async def purge(self, *, user: str | None, endpoint: str | None) -> None:
         """Forgets the questions and pairs of this user (a `user_key`) at this endpoint; None: of all."""
         if self._shared is not None:
-            self._shared.forget(user)
+            self._shared.forget(user, counts=user is None and endpoint is None)
         if user is None and endpoint is None:
             self.promise.forget()
         self._forget(user)

@@ -57,6 +57,26 @@ def test_a_wrong_cached_answer_is_evicted(behind: Behind) -> None:
     assert behind.status()["feedback"]["evicted"] == 1
 
 
+def test_only_a_similar_question_s_answer_is_reported_as_a_wrong_pair() -> None:
+    """A miss and an exact hit say nothing of pairs."""
+    behind = Behind("asgi", status={}, cache={"semantic": {"enabled": True, "max_error": 1.0}})
+    question, rated = "How do I renew my passport?", {}
+    for text in (question, question, f"Hello! {question} Thanks"):
+        answered = behind.chat(text)
+        request_id = answered.headers["x-request-id"]
+        rated[answered.headers["cache-status"]] = request_id
+        rating = {"request_id": request_id, "quality": 0}
+        if "semantic" not in answered.headers["cache-status"]:
+            behind.chat(question)
+        assert behind.ask("POST", PATH, json=rating).status_code == 204
+        behind.chat(question)
+    semantic = behind.turnout._pipeline.semantic
+    assert semantic is not None
+    assert len(rated) == 3
+    assert list(semantic._similar._rated) == [rated["turnout; hit; detail=semantic"]]
+    behind.close()
+
+
 def test_without_a_token_and_a_log_ratings_are_taken_all_the_same() -> None:
     """204: what is off is the page."""
     behind = Behind("asgi", status={})

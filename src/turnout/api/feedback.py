@@ -32,7 +32,8 @@ FOUND_WITHIN_S = 1.5
 
 class Feedback:
     """Counts ratings, and appends them beside the request log where there is one. shared: other processes answer
-    requests too. report_wrong: given the request whose cached answer was wrong."""
+    requests too. report_wrong: given the request that a similar question's answer was
+    wrong for."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class Feedback:
             await asyncio.to_thread(self._log.append, request_id, quality)
         if quality < WRONG and answer.cache in SERVED_FROM_CACHE and answer.cache_key is not None:
             await self._evict(answer)
-            if self._report_wrong is not None:
+            if self._report_wrong is not None and answer.cache == "semantic":
                 self._report_wrong(request_id)
         return ApiReply(status=204, headers=[("x-request-id", request.request_id)], body=b"")
 

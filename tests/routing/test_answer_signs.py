@@ -34,6 +34,7 @@ def signs(answer: str, question: str = "What is 2 plus 3?") -> dict[str, float]:
         ("8 laps x 0.25 km/lap = 2 km", 1, 0),
         ("$\\frac{90}{450} \\times 100 = 20$", 1, 0),
         ("11 ÷ 30 ≈ 37%", 1, 0),
+        ("12 / 20 = 60", 1, 0),
         ("y - 3 + 5 = 12, 5x + 3 = 18", 0, 0),
         ("no sum at all", 0, 0),
     ],

@@ -55,7 +55,7 @@ from turnout.caching.semantic.verifier import SHIPPED, PairVerifier, load_verifi
 from turnout.caching.semantic.words import question_of
 from turnout.pipeline.semantic import CHECK_SHARE
 from turnout.ports.semantic import Neighbour, SemanticEntry
-from turnout.stores.memory.semantic_store import VectorIndex
+from turnout.stores.memory.vector_index import VectorIndex
 from turnout.training import train_cache
 
 LOOKUPS = 3000

@@ -88,8 +88,8 @@ class PairLesson:
 
 
 @dataclass(frozen=True, slots=True)
-class EmptyAnswer:
-    """An answer, by its digest, that questions got which are unlike each other: it tells nothing about any."""
+class UninformativeAnswer:
+    """An answer, by its digest, that questions unlike each other got: it tells nothing about any."""
 
     answer: bytes
 
@@ -102,14 +102,14 @@ class RatedWrong:
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class Purged:
     """A purge of a user (a `user_key`), or with "" of all: what was learnt before is forgotten."""
 
     user: str
 
 
 # What workers tell each other.
-Lesson = PairLesson | EmptyAnswer | RatedWrong
+Lesson = PairLesson | UninformativeAnswer | RatedWrong
 LESSONS_AT_ONCE = 32
 
 
@@ -127,12 +127,12 @@ class CheckBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckNews:
+class ExchangeResult:
     """sums: of all workers' counts. lessons: of any worker, in the order in which all get them. last: where these end.
     more: whether there are more already."""
 
     sums: Sequence[int]
-    lessons: Sequence[Lesson | Forgotten]
+    lessons: Sequence[Lesson | Purged]
     last: str
     more: bool
 
@@ -140,7 +140,7 @@ class CheckNews:
 class CheckStore(Protocol):
     """Where workers share how their checks ended. Restarts keep it; what a purge forgot does not come back."""
 
-    async def exchange(self, name: str, batch: CheckBatch, age_s: float, since: str) -> CheckNews | None:
+    async def exchange(self, name: str, batch: CheckBatch, age_s: float, since: str) -> ExchangeResult | None:
         """Adds the batch's counts to the sums of this name and its lessons to those of all; returns the sums, and the
         lessons after `since`, a `last` or "". None where the store cannot be asked. age_s: how long ago it was begun;
         what a purge since then has forgotten is not added."""

@@ -13,12 +13,12 @@ from turnout.caching.semantic.shared_promise import MOST_UNSENT, SETTLE_S, Share
 from turnout.ports.semantic import (
     LESSONS_AT_ONCE,
     CheckBatch,
-    CheckNews,
-    EmptyAnswer,
-    Forgotten,
+    ExchangeResult,
     Lesson,
     PairLesson,
+    Purged,
     RatedWrong,
+    UninformativeAnswer,
 )
 
 
@@ -27,12 +27,12 @@ class Checks:
 
     def __init__(self) -> None:
         self.sums: list[int] = []
-        self.lessons: list[Lesson | Forgotten] = []
+        self.lessons: list[Lesson | Purged] = []
         self.seen: dict[str, int] = {}
         self.ages: list[float] = []
         self.down = self.mute = False
 
-    async def exchange(self, name: str, batch: CheckBatch, age_s: float, since: str) -> CheckNews | None:
+    async def exchange(self, name: str, batch: CheckBatch, age_s: float, since: str) -> ExchangeResult | None:
         if self.down:
             return None
         assert len(batch.lessons) <= LESSONS_AT_ONCE
@@ -46,14 +46,14 @@ class Checks:
         news = self.lessons[start : start + LESSONS_AT_ONCE]
         sums = self.sums or [0] * len(batch.counts)
         last, more = str(start + len(news)), len(news) == LESSONS_AT_ONCE
-        return None if self.mute else CheckNews(sums=list(sums), lessons=news, last=last, more=more)
+        return None if self.mute else ExchangeResult(sums=list(sums), lessons=news, last=last, more=more)
 
 
 def share(
     checks: Checks, max_error: float = 0.1, now: Callable[[], float] = lambda: 0.0
-) -> tuple[Promise, SharedPromise, list[Lesson | Forgotten]]:
+) -> tuple[Promise, SharedPromise, list[Lesson | Purged]]:
     """One process' promise, its part of the shared one, and what it is taught."""
-    promise, learnt = Promise(max_error, shared=True), list[Lesson | Forgotten]()
+    promise, learnt = Promise(max_error, shared=True), list[Lesson | Purged]()
     return promise, SharedPromise(promise, checks, "n", now=now, learn=learnt.append), learnt
 
 
@@ -218,7 +218,7 @@ def test_what_one_process_learnt_all_are_told_once_and_in_one_order() -> None:
     (_, first, heard), (_, second, too) = share(checks), share(checks)
     checks.down = True
     told: list[Lesson] = [lesson("user:ann", number) for number in range(MOST_UNSENT)]
-    told += [EmptyAnswer(b"a"), RatedWrong("r")]
+    told += [UninformativeAnswer(b"a"), RatedWrong("r")]
     for each in told:
         first.note(each)
     asyncio.run(first.settle())

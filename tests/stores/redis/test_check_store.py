@@ -14,11 +14,11 @@ from tests.support.redis_server import RedisServer
 from turnout.ports.semantic import (
     LESSONS_AT_ONCE,
     CheckBatch,
-    CheckNews,
-    EmptyAnswer,
-    Forgotten,
+    ExchangeResult,
     PairLesson,
+    Purged,
     RatedWrong,
+    UninformativeAnswer,
 )
 from turnout.stores.redis.check_store import RedisCheckStore
 from turnout.stores.redis.client import RedisClient
@@ -49,14 +49,14 @@ class Bench:
         since: str = "",
         age_s: float = 0.0,
         again: bool = False,
-    ) -> CheckNews:
+    ) -> ExchangeResult:
         self.numbers[worker] = self.numbers.get(worker, 0) + (not again)
         batch = CheckBatch(worker=worker, number=self.numbers[worker], begun=0.0, counts=counts, lessons=lessons)
         news = await self.store.exchange("n", batch, age_s, since)
         assert news is not None
         return news
 
-    async def read(self, since: str = "") -> CheckNews:
+    async def read(self, since: str = "") -> ExchangeResult:
         batch = CheckBatch(worker="reader", number=0, begun=0.0, counts=[0, 0])
         news = await self.store.exchange("n", batch, 0.0, since)
         assert news is not None
@@ -96,12 +96,12 @@ def test_a_batch_counts_once_however_often_it_is_sent(run: Callable[..., None]) 
     """Each worker's own; one of nothing leaves no trace and keeps nothing alive."""
 
     async def scenario(bench: Bench) -> None:
-        assert (await bench.read()) == CheckNews(sums=[0, 0], lessons=[], last="", more=False)
+        assert (await bench.read()) == ExchangeResult(sums=[0, 0], lessons=[], last="", more=False)
         assert bench.names() == []
         lesson = pair(1, words={"fix": "mend", "really": ""}, refused=("\ud800",), sketch=b"\0\1", answer=b"\xff")
         for again in (False, True, True):
-            news = await bench.add("a", [3, 1], lesson, EmptyAnswer(b"\n\0"), RatedWrong("r"), again=again)
-        assert (news.sums, news.lessons) == ([3, 1], [lesson, EmptyAnswer(b"\n\0"), RatedWrong("r")])
+            news = await bench.add("a", [3, 1], lesson, UninformativeAnswer(b"\n\0"), RatedWrong("r"), again=again)
+        assert (news.sums, news.lessons) == ([3, 1], [lesson, UninformativeAnswer(b"\n\0"), RatedWrong("r")])
         assert (await bench.add("b", [2, 0])).sums == [5, 1]
         assert bench.names() == [b"sb:a", b"sb:b", b"sc", b"sl"]
         assert max(map(bench.ttl_s, ("sb:a", "sb:b"))) <= 86_400 < 29 * 86_400 < min(map(bench.ttl_s, ("sc", "sl")))
@@ -147,12 +147,12 @@ def test_a_user_is_forgotten_in_redis_and_at_every_worker(run: Callable[..., Non
         while (read := await bench.read(before)).more or read.lessons:
             before = read.last
         await bench.purge(ANN)
-        assert (await bench.read(before)).lessons == [Forgotten(ANN)]
+        assert (await bench.read(before)).lessons == [Purged(ANN)]
         kept, since, more = [], "", True
         while more:
             news = await bench.read(since)
             kept, since, more = [*kept, *news.lessons], news.last, news.more
-        assert kept == [*others, Forgotten(ANN)]
+        assert kept == [*others, Purged(ANN)]
         assert news.sums == [302, 0]
         assert b"zanzibar" not in bench.dump()
         await bench.add("a", [0, 0], pair(2000, ANN))

@@ -169,7 +169,7 @@ class Candidates:
         self._bound_answers(answer)
         return is_new and len(askers) == TELLS_NOTHING
 
-    def note_empty(self, answer: bytes) -> None:
+    def note_uninformative(self, answer: bytes) -> None:
         """Another worker found that this answer, by its digest, tells nothing."""
         self._askers[answer] = [b""] * TELLS_NOTHING
         self._bound_answers(answer)
@@ -241,7 +241,7 @@ class Candidates:
 
     def forget(self, user: str | None) -> None:
         """Forgets the pairs of this user, and what was learnt of them. None: of all."""
-        # That an answer tells nothing is nobody's word.
+        # Which answers tell nothing is knowledge of no user.
         empty = [] if user is None else [answer for answer in self._askers if not self._tells(answer)]
         self._askers = OrderedDict((answer, [b""] * TELLS_NOTHING) for answer in empty)
         for owner in [owner for owner in self._taught if user is None or user == owner[1]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from turnout.caching.semantic.promise import Promise
-from turnout.ports.semantic import LESSONS_AT_ONCE, CheckBatch, CheckStore, Forgotten, Lesson, PairLesson
+from turnout.ports.semantic import LESSONS_AT_ONCE, CheckBatch, CheckStore, Lesson, PairLesson, Purged
 
 # Between two times that a process asks for the others' checks: so far behind may its level be.
 SETTLE_S = 1.0
@@ -28,7 +28,7 @@ class SharedPromise:
         name: str,
         *,
         now: Callable[[], float],
-        learn: Callable[[Lesson | Forgotten], None],
+        learn: Callable[[Lesson | Purged], None],
     ) -> None:
         self._promise = promise
         self._store = store

@@ -18,13 +18,13 @@ from turnout.caching.semantic.shared_promise import SharedPromise
 from turnout.caching.semantic.words import LONGEST_TEXT, question_of
 from turnout.ports.semantic import (
     CheckStore,
-    EmptyAnswer,
-    Forgotten,
     Lesson,
     PairLesson,
+    Purged,
     RatedWrong,
     SemanticEntry,
     SemanticStore,
+    UninformativeAnswer,
 )
 
 log = logging.getLogger("turnout")
@@ -131,7 +131,7 @@ class SimilarQuestions:
     def note_answer(self, asked: AskedQuestion, answer: str) -> None:
         """Notes the model's own answer to a question."""
         if self._candidates.note_answer(question_of(asked.text), digest(answer)):
-            self._tell(EmptyAnswer(digest(answer)))
+            self._tell(UninformativeAnswer(digest(answer)))
 
     def record(self, candidate: SimilarCandidate, user: str, *, agrees: bool, answer: str = "") -> None:
         """Learns from a check of this candidate. answer: the model's own."""
@@ -178,16 +178,16 @@ class SimilarQuestions:
         if self._shared is not None:
             self._shared.note(lesson)
 
-    def _learn(self, lesson: Lesson | Forgotten) -> None:
+    def _learn(self, lesson: Lesson | Purged) -> None:
         """Learns what a worker has told, this one perhaps."""
         match lesson:
             case PairLesson():
                 self._candidates.apply(lesson)
-            case EmptyAnswer():
-                self._candidates.note_empty(lesson.answer)
+            case UninformativeAnswer():
+                self._candidates.note_uninformative(lesson.answer)
             case RatedWrong():
                 self._reject_served(lesson.request_id)
-            case Forgotten():
+            case Purged():
                 self._forget(lesson.user or None)
             case _:
                 assert_never(lesson)

@@ -10,12 +10,12 @@ from typing import Any, assert_never
 from turnout.ports.semantic import (
     LESSONS_AT_ONCE,
     CheckBatch,
-    CheckNews,
-    EmptyAnswer,
-    Forgotten,
+    ExchangeResult,
     Lesson,
     PairLesson,
+    Purged,
     RatedWrong,
+    UninformativeAnswer,
 )
 from turnout.stores.redis.client import RedisClient
 from turnout.stores.redis.connection import StoreUnreachable
@@ -32,22 +32,24 @@ class RedisCheckStore:
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
-    async def exchange(self, name: str, batch: CheckBatch, age_s: float, since: str) -> CheckNews | None:
+    async def exchange(self, name: str, batch: CheckBatch, age_s: float, since: str) -> ExchangeResult | None:
         lessons = [part for lesson in batch.lessons for part in _pack(lesson)]
         age_ms = round(age_s * 1000) + _UNDER_WAY_MS
         counts = (len(batch.counts), *batch.counts)
         head = (name, batch.worker, batch.number, age_ms, since, LESSONS_AT_ONCE)
         try:
-            sums, last, more, *events = await self._client.here().session.run("add_checks", *head, *counts, *lessons)
+            sums, last, more, *events = await self._client.here().session.run(
+                "exchange_checks", *head, *counts, *lessons
+            )
         except StoreUnreachable:
             return None
-        return CheckNews(sums=sums, lessons=list(_unpacked(events)), last=last.decode(), more=bool(more))
+        return ExchangeResult(sums=sums, lessons=list(_unpacked(events)), last=last.decode(), more=bool(more))
 
 
-def _unpacked(events: Iterable[Sequence[bytes]]) -> Iterable[Lesson | Forgotten]:
+def _unpacked(events: Iterable[Sequence[bytes]]) -> Iterable[Lesson | Purged]:
     for what, value in events:
         if what == b"f":
-            yield Forgotten(value.decode())
+            yield Purged(value.decode())
             continue
         try:
             yield _unpack(json.loads(value))
@@ -66,7 +68,7 @@ def _pack(lesson: Lesson) -> tuple[str, str, str]:
             digests = [each.hex() for each in (lesson.scope, lesson.known, lesson.asked, lesson.answer, lesson.sketch)]
             words, refused = dict(lesson.words), list(lesson.refused)
             fields = {"pair": digests, "agrees": lesson.agrees, "words": words, "refused": refused, "users": users}
-        case EmptyAnswer():
+        case UninformativeAnswer():
             fields = {"empty": lesson.answer.hex()}
         case RatedWrong():
             fields = {"rated": lesson.request_id}
@@ -77,7 +79,7 @@ def _pack(lesson: Lesson) -> tuple[str, str, str]:
 
 def _unpack(fields: Any) -> Lesson:
     if "empty" in fields:
-        return EmptyAnswer(bytes.fromhex(fields["empty"]))
+        return UninformativeAnswer(bytes.fromhex(fields["empty"]))
     if "rated" in fields:
         return RatedWrong(str(fields["rated"]))
     scope, known, asked, answer, sketch = map(bytes.fromhex, fields["pair"])

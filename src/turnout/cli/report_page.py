@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from turnout import __version__
 from turnout.cli.output_files import REPORT_MARK
 
 # More points than the picture has columns are drawn over each other.
@@ -77,7 +77,7 @@ class Page:
             self._groups(),
             "<h2>All figures</h2>",
             self._figures(),
-            f"<footer>Made by Turnout {__version__} on {self.day}. Intervals are the middle 95 % of a bootstrap over "
+            f"<footer>Made by Turnout {version('turnout')} on {self.day}. Intervals are the middle 95 % of a bootstrap over "
             "the texts: what other requests of the same kind would likely show.</footer>",
         ]
         style = (files("turnout.cli") / "report_page.css").read_text("utf-8")

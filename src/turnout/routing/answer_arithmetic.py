@@ -131,7 +131,7 @@ def number_signs(folded: bytes, asked: bytes, words: Sequence[bytes]) -> Sequenc
     given = given_of(asked, words)
     equations = reckoned(plain)
     results = [each.result for each in equations]
-    right, wrong = (sum(each.holds is told for each in equations) for told in (True, False))
+    right, wrong = (sum(each.holds is wanted for each in equations) for wanted in (True, False))
     found, came = set(values), set(results)
     strange = sum(each not in given.numbers and each not in came for each in values)
     used, known = len(given.numbers.keys() & found), right + wrong

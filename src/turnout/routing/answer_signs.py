@@ -190,8 +190,8 @@ def _options(data: bytes, folded: bytes, question: bytes, marked: int) -> Sequen
     named_texts = [letter for letter, text in offered.items() if text and text in folded]
     place = list(offered).index(chosen) / len(offered) if chosen in offered else -1.0
     numbers = {letter: value_of(found.group()) for letter, text in offered.items() if (found := NUMBER.search(text))}
-    told = NUMBER.findall(folded, 0, marked or len(folded)) if numbers else []
-    reached, last = _reached(numbers, told)
+    stated = NUMBER.findall(folded, 0, marked or len(folded)) if numbers else []
+    reached, last = _reached(numbers, stated)
     return (
         float(len(offered)), float(bool(chosen)), float(chosen in offered), float(len(set(named))),
         float(bool(named) and named[0] == chosen), math.log1p(named.count(chosen)), float(chosen in named_texts),
@@ -202,11 +202,11 @@ def _options(data: bytes, folded: bytes, question: bytes, marked: int) -> Sequen
     )  # fmt: skip
 
 
-def _reached(numbers: Mapping[bytes, float], told: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+def _reached(numbers: Mapping[bytes, float], stated: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
     """The options whose numbers an answer tells, and those whose number is the last that it tells; to NEAR of them."""
-    if not numbers or not told:
+    if not numbers or not stated:
         return (), ()
-    values = list(map(value_of, told))
+    values = list(map(value_of, stated))
     final = values[-1]
     values.sort()
     reached = []

@@ -77,8 +77,8 @@ class Page:
             self._groups(),
             "<h2>All figures</h2>",
             self._figures(),
-            f"<footer>Made by Turnout {version('turnout')} on {self.day}. Intervals are the middle 95 % of a bootstrap over "
-            "the texts: what other requests of the same kind would likely show.</footer>",
+            f"<footer>Made by Turnout {version('turnout')} on {self.day}. Intervals are the middle 95 % of a bootstrap "
+            "over the texts: what other requests of the same kind would likely show.</footer>",
         ]
         style = (files("turnout.cli") / "report_page.css").read_text("utf-8")
         return (

@@ -170,6 +170,10 @@ class Accounts:
         text = self._redis.hget(f"{self._root}w:{name_of(claim)}", worker.shared.worker)
         return 1_800_000_000_000 + int(self._redis.get(f"{self._root}moved") or 0) - int(text.split(" ")[2])
 
+    def lose_all(self) -> None:
+        """Redis is emptied of what is this bench's."""
+        self._redis.delete(*self._redis.keys(f"{self._root}*"))
+
     def lives_ms(self, claim: BudgetClaim) -> tuple[int, int]:
         """How long the account is kept, and what is set aside of it."""
         name = name_of(claim)
@@ -405,6 +409,23 @@ def test_a_call_that_cost_more_than_was_set_aside_leaves_nothing_of_it(run: Call
     run(scenario)
 
 
+def test_what_an_emptied_redis_had_set_aside_is_spent_by_nobody(run: Callable[[Scenario], None]) -> None:
+    """It is found empty under an open connection; the worker begins anew there."""
+
+    async def scenario(bench: RedisBench, accounts: Accounts) -> None:
+        worker = Worker(bench)
+        for claim in (DAY, ROLLING):
+            assert await worker.begin(claim)
+        held = accounts.set_aside(ROLLING)[worker.shared.worker]
+        accounts.lose_all()
+        assert await worker.begin(DAY)
+        assert held > 0
+        assert worker.shared.allowances.amount(ROLLING, 1000, worker.clock.monotonic()) == 0
+        await worker.close()
+
+    run(scenario)
+
+
 def test_what_is_given_back_late_takes_no_newer_grant_away(run: Callable[[Scenario], None]) -> None:
     """The worker counts on the newer one."""
 
@@ -487,6 +508,9 @@ def test_an_allowance_is_a_part_of_one_half_of_what_is_left(run: Callable[[Scena
         await one.end(0)
         assert not await one.begin(DAY, worst=1001)
         assert accounts.set_aside(DAY) == {}
+        full = BudgetClaim(policy="user", key="user:cat", limit=1, rolling_s=4096)
+        assert not await one.begin(DAY, full, worst=200)
+        assert accounts.set_aside(DAY) == {}, "a refused call is granted nothing of the budget that had room"
         assert await one.begin(DAY, worst=200)
         assert accounts.set_aside(DAY) == {one.shared.worker: 400}
         await one.end(0)

@@ -38,6 +38,20 @@ def test_a_key_that_is_missing_is_named(
     assert capsys.readouterr().out.splitlines()[-1] == "good"
 
 
+def test_that_no_key_goes_to_another_address_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The environment's is the provider's own: a gateway that wants one would refuse each call."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    path = Path(settings(tmp_path, api_base="http://127.0.0.1:9/v1"))
+    told = "key:       openai/small: none is sent to its api_base; set api_key_env where that wants one"
+    assert main(["check", "--config", str(path)]) == 0
+    assert told in capsys.readouterr().out
+    path.write_text(path.read_text().replace("params =", 'api_key_env = "OPENAI_API_KEY"\nparams ='))
+    assert main(["check", "--config", str(path)]) == 0
+    assert told not in capsys.readouterr().out
+
+
 def test_a_machine_may_have_a_role_in_place_of_a_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -143,7 +143,9 @@ def test_another_address_in_the_code_is_in_the_settings(
     """For each model of OpenAI's; Turnout's own address, and a provider's that is asked by name, are none."""
     (tmp_path / "a.py").write_text(f'{source}\nM = "gpt-4o"\n')
     assert main(["init", str(tmp_path), "--yes"]) == 0
-    assert "server: http://127.0.0.1:11434/v1" in capsys.readouterr().err
+    found = capsys.readouterr().err
+    assert "server: http://127.0.0.1:11434/v1, in place of OpenAI's; no key is sent there" in found
+    assert "a guess" not in found
     settings = Settings.from_toml(tmp_path / "turnout.toml")
     for name in settings.model_names:
         assert settings.model(name).params == {"api_base": "http://127.0.0.1:11434/v1"}
@@ -177,3 +179,12 @@ def test_no_folder_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[st
     """Exit code 2."""
     assert main(["init", str(tmp_path / "none")]) == 2
     assert "is no folder" in capsys.readouterr().err
+
+
+def test_tiers_that_the_code_does_not_name_are_told_as_a_guess(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that nobody takes them for found."""
+    (tmp_path / "a.py").write_text('client = OpenAI()\nclient.chat.completions.create(model="llama3.1:8b")\n')
+    assert main(["init", str(tmp_path), "--yes"]) == 0
+    assert "a guess: the code names no model that is known" in capsys.readouterr().err

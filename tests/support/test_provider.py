@@ -68,7 +68,7 @@ def _expected(mode: str, stream: bool) -> object:
         case "endless":
             return "for ever" if stream else 200
         case "cut" | "half_frame":
-            return 200 if stream else "RemoteProtocolError"
+            return "RemoteProtocolError"
         case _:
             return 200
 

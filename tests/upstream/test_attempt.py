@@ -46,7 +46,7 @@ def test_a_model_that_nobody_is_there_for_is_warned_of_once_with_address_and_cau
 
     with caplog.at_level(logging.INFO, "turnout.upstream"):
         asyncio.run(scenario())
-    records = [record for record in caplog.records if "not_connected" in record.getMessage()]
+    records = [record for record in caplog.records if record.getMessage().startswith("attempt of")]
     assert [record.levelname for record in records] == ["WARNING", "INFO", "INFO"]
     message = records[0].getMessage()
     assert "127.0.0.1:9" in message

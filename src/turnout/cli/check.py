@@ -109,6 +109,10 @@ async def _ask_litellm(settings: Settings, tell: Callable[[str, str], None], *, 
     for name, keys in missing.items():
         perhaps = "; the machine may have a role instead" if _by_role(settings, name) else ""
         tell("key", f"{name}: {keys} is not set{perhaps}")
+    for name in settings.every_model:
+        model = settings.model(name)
+        if "api_base" in model.params and not model.api_key_env:
+            tell("key", f"{name}: none is sent to its api_base; set api_key_env where that wants one")
     if not missing:
         tell("key", "each model's is set, or it needs none")
     answered = True

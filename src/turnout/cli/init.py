@@ -154,8 +154,10 @@ def _found(project: Project, cheap: str, expensive: str) -> str:
             "`uvicorn --env-file .env` or the like"
         )
     if project.address:
-        lines.append(f"server: {project.address}, in place of OpenAI's")
-    return "\n".join([*lines, f"tiers:  {cheap} is cheap, {expensive} is expensive"])
+        lines.append(f"server: {project.address}, in place of OpenAI's; no key is sent there without api_key_env")
+    tiers = f"tiers:  {cheap} is cheap, {expensive} is expensive"
+    guess = "        a guess: the code names no model that is known; change them in the file"
+    return "\n".join([*lines, tiers, *([] if project.models else [guess])])
 
 
 def _next_steps(path: Path, mounting: Mounting, clients: Sequence[SdkClient]) -> str:

@@ -59,6 +59,7 @@ SERVERS = """
 SERVER = """\
 [models.{name}]
 params = {{ api_base = {address} }}
+# api_key_env = "MY_KEY"              # no key is sent there without this line
 # input_usd_per_million = 0.0
 # output_usd_per_million = 0.0
 """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -188,3 +190,16 @@ def test_tiers_that_the_code_does_not_name_are_told_as_a_guess(
     (tmp_path / "a.py").write_text('client = OpenAI()\nclient.chat.completions.create(model="llama3.1:8b")\n')
     assert main(["init", str(tmp_path), "--yes"]) == 0
     assert "a guess: the code names no model that is known" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("answer", "code", "written"), [("n\n", 1, False), ("\n", 0, True), ("", 2, False)])
+def test_without_yes_nothing_is_written_that_nobody_agreed_to(
+    tmp_path: Path, answer: str, code: int, written: bool
+) -> None:
+    """In a pipe too; where nobody can be asked it says which option to pass."""
+    done = subprocess.run(
+        [sys.executable, "-m", "turnout", "init", str(tmp_path)], input=answer, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr
+    assert (tmp_path / "turnout.toml").exists() is written
+    assert ("pass --yes" in done.stderr) is (code == 2)

@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     mounting = mounting_of(project.apps[0] if project.apps else None, path.name)
     if not args.json:
         print(_found(project, cheap, expensive), file=sys.stderr)
-    if not (args.yes or args.json) and sys.stdin.isatty() and not _agreed(path):
+    if not (args.yes or args.json) and not _agreed(path):
         return 1
     with naming_write_errors(str(path)), replacing(path) as file:
         text = settings_text(cheap, expensive, has_redis=project.has_redis, address=project.address)
@@ -139,7 +139,10 @@ def mounting_of(app: App | None, config: str) -> Mounting:
 
 def _agreed(path: Path) -> bool:
     print(f"write {path}? [Y/n] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
+    answer = sys.stdin.readline()
+    if not answer:
+        raise UsageError(f"nobody is here to say whether {path} may be written; pass --yes")
+    return answer.strip().lower() in ("", "y", "yes")
 
 
 def _found(project: Project, cheap: str, expensive: str) -> str:

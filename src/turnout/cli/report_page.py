@@ -131,7 +131,9 @@ class Page:
         ]
         if self.chosen is not None:
             dots.append(("chosen", *self.chosen))
-            legend.append(("<i class=chosen></i>", f"{self.target}: {self.chosen[0]:.0%} expensive"))
+            legend.append(
+                ("<i class=chosen></i>", f"the scorer's own threshold for {self.target}: {self.chosen[0]:.0%}")
+            )
         drawn = frame.area("band", [*self.band_low, *reversed(self.band_high)])
         drawn += frame.line("random", [(0.0, low), (1.0, high)]) + frame.line("ours", thin)
         ticks = [(at / 10, f"{10 * at} %") for at in range(0, 11, 2)]
@@ -161,7 +163,8 @@ class Page:
         head = "".join(f"<th class=n>{label}" for _, label in names)
         return (
             "<p class=note>One line of <code>[routing]</code>, and what it would have given: each request is held "
-            "against a threshold that other requests chose.</p>"
+            "against a threshold that other requests chose. The threshold in the cards and in the picture is the one "
+            "that the scorer's own training chose, so that the two differ.</p>"
             f"<div class=scroll><table><tr><th>wish{head}{rows}</table></div>"
         )
 

@@ -52,6 +52,25 @@ def test_that_no_key_goes_to_another_address_is_told(
     assert told not in capsys.readouterr().out
 
 
+def test_a_misspelt_model_is_told_its_nearest_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a name that is right, or like no other, is not."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
+    config = tmp_path / "turnout.toml"
+    config.write_text(
+        '[tiers.cheap]\nmodels = ["openai/gpt-4o-mni", "openai/gpt-4o", "openai/mine"]\n'
+        '[tiers.expensive]\nmodels = ["anthropic/claude-sonet-4-5"]\n[routing]\nthreshold = 0.5\n'
+    )
+    main(["check", "--config", str(config)])
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("model:")]
+    assert told == [
+        "model:     openai/gpt-4o-mni is not in litellm's table; did you mean openai/gpt-4o-mini?",
+        "model:     anthropic/claude-sonet-4-5 is not in litellm's table; did you mean anthropic/claude-sonnet-4-5?",
+    ]
+
+
 def test_a_machine_may_have_a_role_in_place_of_a_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
 import json
 import os
 import time
@@ -105,6 +106,8 @@ async def _ask_litellm(settings: Settings, tell: Callable[[str, str], None], *, 
     await provider.load()
     for text in _transports(settings, provider):
         tell("transport", text)
+    for text in _unknown_models(settings):
+        tell("model", text)
     missing = dict(_missing_keys(settings))
     for name, keys in missing.items():
         perhaps = "; the machine may have a role instead" if _by_role(settings, name) else ""
@@ -137,6 +140,25 @@ def _transports(settings: Settings, provider: Provider) -> Iterator[str]:
     for name in settings.model_names:
         reason = provider.reason(name)
         yield f"{name}: {'direct' if reason is None else f'litellm: {reason}'}"
+
+
+def _unknown_models(settings: Settings) -> Iterator[str]:
+    """Each model of a provider's own address that litellm's table lacks, while it has one of nearly the same name."""
+    from turnout.upstream import litellm_import
+
+    table = litellm_import.load_litellm().model_cost
+    for name in settings.every_model:
+        provider, _, model = settings.deployment(name).partition("/")
+        if "api_base" in settings.model(name).params or f"{provider}/{model}" in table:
+            continue
+        known = {each.removeprefix(f"{provider}/") for each, row in table.items() if _is_of(row, provider)}
+        near = [] if model in known else difflib.get_close_matches(model, known, n=1, cutoff=0.8)
+        if near:
+            yield f"{name} is not in litellm's table; did you mean {provider}/{near[0]}?"
+
+
+def _is_of(row: object, provider: str) -> bool:
+    return isinstance(row, dict) and row.get("litellm_provider") == provider
 
 
 def _missing_keys(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from tests.support import refusals
 from tests.support.scripted_provider import Answer, Raw, ScriptedServer
 from turnout import Turnout
 from turnout.errors import InvalidRequest, ServedError, TooLarge, UpstreamUnavailable
+from turnout.records import Outcome
 from turnout.upstream.call_trace import COME_BACK_S
 
 FIRST, SPARE, CLAUDE, GEMINI = "openai/first", "openai/spare", "anthropic/claude-x", "gemini/gemini-x"
@@ -162,6 +163,16 @@ HIDDEN: list[tuple[str, Any, str]] = [
 ]
 
 
+async def served_by_the_spare(turnout: Turnout, *, stream: bool) -> Outcome:
+    """The outcome of a request, whole or streamed, of which the spare model's answer is all that its caller sees."""
+    if not stream:
+        return (await turnout.complete("x")).outcome
+    chunks = turnout.stream("x")
+    assert "".join([chunk.text async for chunk in chunks]) == "spare"
+    assert chunks.outcome is not None
+    return chunks.outcome
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_error_inside_a_200_is_told_for_what_it_is(server: ScriptedServer, transport: str, stream: bool) -> None:
     """In each provider's own shape, whole and as a stream's first event: the next model answers. litellm loses some of
@@ -175,13 +186,7 @@ def test_an_error_inside_a_200_is_told_for_what_it_is(server: ScriptedServer, tr
                 hidden = Raw(pieces=(b"data: " + text + b"\n\n",), headers={"content-type": "text/event-stream"})
             async with Turnout(config(server, transport, [model, SPARE])) as turnout:
                 server.queue(hidden, Answer(text="spare"))
-                if stream:
-                    chunks = turnout.stream("x")
-                    assert "".join([chunk.text async for chunk in chunks]) == "spare"
-                    outcome = chunks.outcome
-                else:
-                    outcome = (await turnout.complete("x")).outcome
-                assert outcome is not None
+                outcome = await served_by_the_spare(turnout, stream=stream)
                 assert outcome.model == SPARE
                 if transport == "direct":
                     assert outcome.attempts[0].error == kind, body
@@ -371,13 +376,7 @@ def test_a_redirect_is_not_followed(server: ScriptedServer, status: int, stream:
                     pieces=(b"",), status=status, headers={"location": f"{elsewhere.origin}/v1/chat/completions"}
                 )
                 server.queue(away, Answer(text="spare"))
-                if stream:
-                    chunks = turnout.stream("x")
-                    assert "".join([chunk.text async for chunk in chunks]) == "spare"
-                    outcome = chunks.outcome
-                else:
-                    outcome = (await turnout.complete("x")).outcome
-                assert outcome is not None
+                outcome = await served_by_the_spare(turnout, stream=stream)
                 assert (outcome.model, outcome.attempts[0].error) == (SPARE, "misconfigured")
             assert not elsewhere.received
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from turnout.telemetry.remembered import Remembered, Value
 
 # Bytes read at each end of a long text; more of it moved no file's figures.
 END_BYTES = 1_000
@@ -22,7 +24,6 @@ END_BYTES = 1_000
 REMEMBERED = 20_000
 LONGEST_REMEMBERED = 32
 Floats = NDArray[np.float64]
-T = TypeVar("T")
 _PIECE = re.compile(rb" ?[A-Za-z\x80-\xff]+| ?[0-9]+| ?[^\sA-Za-z0-9\x80-\xff]+|\n")
 
 
@@ -61,21 +62,11 @@ def pieces(data: bytes) -> list[bytes]:
     return _PIECE.findall(b" " + data)
 
 
-class _Remembered(dict[bytes, T]):
-    """What was worked out of pieces that were cut before."""
+class _Remembered(Remembered[bytes, Value]):
+    """What was computed of pieces that were cut before, but for long ones: of those hardly any comes back."""
 
-    def __init__(self, work_out: Callable[[bytes], T], most: int) -> None:
-        super().__init__()
-        self._work_out, self._most = work_out, most
-
-    def __missing__(self, piece: bytes) -> T:
-        value = self._work_out(piece)
-        if len(piece) <= LONGEST_REMEMBERED:
-            # Begun anew when full: the words of the day come back at once.
-            if len(self) >= self._most:
-                self.clear()
-            self[piece] = value
-        return value
+    def __missing__(self, piece: bytes) -> Value:
+        return super().__missing__(piece) if len(piece) <= LONGEST_REMEMBERED else self.compute(piece)
 
 
 class Meaning:

@@ -14,11 +14,11 @@ class Remembered(dict[Key, Value], Generic[Key, Value]):
 
     def __init__(self, compute: Callable[[Key], Value], most: int) -> None:
         super().__init__()
-        self._compute = compute
+        self.compute = compute
         self._most = most
 
     def __missing__(self, key: Key) -> Value:
         if len(self) >= self._most:
             self.clear()
-        value = self[key] = self._compute(key)
+        value = self[key] = self.compute(key)
         return value

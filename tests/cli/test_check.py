@@ -108,22 +108,24 @@ def test_prices_and_windows_are_told(
     assert "promise no quality: served as max_expensive_share = 0.5" in told
 
 
-def test_a_redis_that_cannot_be_reached_is_not_good(
+def test_a_redis_that_cannot_be_reached_is_told_and_fails_a_call(
     tmp_path: Path, provider: LoopbackProvider, redis_server: RedisServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 1, with the address but for its password, and what that means; or the time of its answer."""
+    """With the address but for its password, and what that means; exit code 1 with --call. Or the time of its answer."""
     path = Path(settings(tmp_path, api_base=provider.base_url))
     plain = path.read_text()
     path.write_text(plain + '[redis]\nurl = "redis://:hunter2@127.0.0.1:9/0"\n[budgets]\ntotal = "1/day"\n')
-    assert main(["check", "--config", str(path)]) == 1
+    assert main(["check", "--config", str(path)]) == 0
+    assert capsys.readouterr().out.endswith("good, but redis could not be asked, as told above\n")
+    assert main(["check", "--call", "--config", str(path)]) == 1
     told = capsys.readouterr().out
     assert "redis:     redis://:***@127.0.0.1:9/0: Redis cannot be asked" in told
     assert "budgets refuse with 503" in told
     assert "not yet:   redis is not right" in told
     assert "hunter2" not in told
-    assert main(["check", "--json", "--config", str(path)]) == 1
+    assert main(["check", "--json", "--config", str(path)]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert (report["good"], report["failed"], report["keys_missing"]) == (False, ["redis"], False)
+    assert (report["good"], report["failed"], report["keys_missing"]) == (True, ["redis"], False)
     path.write_text(plain + f'[redis]\nurl = "{redis_server.url}"\n')
     assert main(["check", "--config", str(path)]) == 0
     assert f"redis:     {redis_server.url} answered in " in capsys.readouterr().out

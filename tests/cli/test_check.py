@@ -111,7 +111,7 @@ def test_prices_and_windows_are_told(
 def test_a_redis_that_cannot_be_reached_is_told_and_fails_a_call(
     tmp_path: Path, provider: LoopbackProvider, redis_server: RedisServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the address but for its password, and what that means; exit code 1 with --call. Or the time of its answer."""
+    """With the address but for its password, and what that means; exit 1 with --call. Or the time of its answer."""
     path = Path(settings(tmp_path, api_base=provider.base_url))
     plain = path.read_text()
     path.write_text(plain + '[redis]\nurl = "redis://:hunter2@127.0.0.1:9/0"\n[budgets]\ntotal = "1/day"\n')

@@ -35,13 +35,13 @@ PROBE, PROBE_TOKENS = "Answer with one word: yes.", 16
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
-    parser.add_argument("--call", action="store_true", help="ask each model for a few tokens: time, cost or error; and fail without Redis")
+    parser.add_argument("--call", action="store_true", help="ask each model for a few tokens, and fail without Redis")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
     """Builds what the app would build, short of serving. Exit code 1 where a setting is wrong or a key is missing, and
-    with --call where Redis cannot be reached or a model does not answer. Without it an absent Redis is told and no more:
+    with --call where Redis cannot be reached or a model does not answer. Without it an absent Redis is only told:
     the settings are checked where they are written, which need not be where they serve."""
     settings = Turnout(args.config).settings
     lines: list[Line] = []

@@ -51,25 +51,31 @@ async def _twice(client: Any, model: str, **params: Any) -> list[tuple[list[Any]
     return results
 
 
-def test_a_clean_end_without_a_finish_is_a_whole_answer(server: ScriptedServer) -> None:
-    """Its words arrive, nothing is stored, and the next request is no hit. litellm hides the mark: over it,
-    such a stream cannot be told from one that was cut."""
-    for chunks, cache in ask(server, "openai", "direct", Answer(text="It is four.", fault="no_finish"), _twice):
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini", "cohere"])
+def test_a_clean_end_without_a_finish_is_a_whole_answer(server: ScriptedServer, provider: str, transport: str) -> None:
+    """Its words arrive, nothing is stored, and the next request is no hit."""
+    for chunks, cache in ask(server, provider, transport, Answer(text="It is four.", fault="no_finish"), _twice):
         assert "".join(c["delta"].get("content") or "" for chunk in chunks for c in chunk["choices"]) == "It is four."
+        assert not [c for chunk in chunks for c in chunk["choices"] if c["finish_reason"]]
         assert "hit" not in cache
 
 
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
 @pytest.mark.parametrize("last", [(), (b"data: [DONE]\n\n",)], ids=["none", "done"])
-def test_what_ends_in_good_order_moves_no_circuit(server: ScriptedServer, last: tuple[bytes, ...]) -> None:
-    """Words without a finish are a whole answer that is not stored; a role alone is none, which another model may
-    have: more than five of either, and the model is still asked."""
+def test_what_ends_in_good_order_moves_no_circuit(
+    server: ScriptedServer, transport: str, last: tuple[bytes, ...]
+) -> None:
+    """Words without a finish are a whole answer that is not stored; a role alone is none, nor is what has no choices,
+    which another model may have: more than five of either, and the model is still asked."""
     role = _event(delta={"role": "assistant"})
 
     async def often(client: Any, model: str) -> list[int]:
         statuses = []
-        for number in range(14):
-            server.script = lambda _, n=number: Raw(pieces=((role, *last) if n % 2 else (*WORDS, *last)), headers=SSE)
-            body = {"model": model, "messages": [{"role": "user", "content": str(number // 7)}], "stream": True}
+        for number in range(18):
+            pieces = (WORDS, (role,), (USAGE,))[number % 3]
+            server.script = lambda _, each=pieces: Raw(pieces=(*each, *last), headers=SSE)
+            body = {"model": model, "messages": [{"role": "user", "content": str(number // 9)}], "stream": True}
             response: httpx.Response = await client._client.post(f"{client.base_url}chat/completions", json=body)
             statuses.append(response.status_code)
             assert "hit" not in response.headers.get("cache-status", "")
@@ -77,8 +83,8 @@ def test_what_ends_in_good_order_moves_no_circuit(server: ScriptedServer, last: 
         return statuses
 
     before = len(server.received)
-    assert ask(server, "openai", "direct", Answer(), often) == [200, 503] * 7
-    assert len(server.received) - before == 14
+    assert ask(server, "openai", transport, Answer(), often) == [200, 503, 503] * 6
+    assert len(server.received) - before == 18
 
 
 @pytest.mark.parametrize("transport", ["direct", "litellm"])
@@ -164,7 +170,20 @@ def test_a_stream_that_litellm_cannot_read_moves_no_circuit(server: ScriptedServ
 
 
 @pytest.mark.parametrize("transport", ["direct", "litellm"])
-def test_a_stream_that_is_cut_is_still_a_failure(server: ScriptedServer, transport: str) -> None:
+def test_what_a_stream_without_a_finish_tells_of_its_usage_counts(server: ScriptedServer, transport: str) -> None:
+    """As that of any other."""
+
+    async def twice(client: Any, model: str) -> Any:
+        return await _twice(client, model, stream_options={"include_usage": True})
+
+    pieces = (WORDS[0], USAGE, b"data: [DONE]\n\n")
+    for chunks, _ in ask(server, "openai", transport, Raw(pieces=pieces, headers=SSE), twice):
+        assert chunks[-1]["usage"]["total_tokens"] == 7
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini", "cohere"])
+def test_a_stream_that_is_cut_is_still_a_failure(server: ScriptedServer, provider: str, transport: str) -> None:
     """It ends with an error event, and without `[DONE]`."""
 
     async def cut(client: Any, model: str) -> str:
@@ -172,6 +191,6 @@ def test_a_stream_that_is_cut_is_still_a_failure(server: ScriptedServer, transpo
         response: httpx.Response = await client._client.post(f"{client.base_url}chat/completions", json=body)
         return response.text
 
-    text = ask(server, "openai", transport, Answer(text="It is four.", fault="cut"), cut)
+    text = ask(server, provider, transport, Answer(text="It is four.", fault="cut"), cut)
     assert '"error"' in text
     assert "[DONE]" not in text

@@ -6,6 +6,7 @@ import asyncio
 import difflib
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from turnout.attempt_errors import AttemptError, MalformedReply
@@ -81,19 +82,23 @@ class LiteLLMProvider:
         try:
             async for part in _translated(parts):
                 chunk = translate.chunk(part)
-                finished = any(choice["finish_reason"] for choice in chunk["choices"])
-                # litellm makes up a finish for a stream that was cut short.
-                made_up = watched is not None and not watched.has_finish
-                if finished and made_up and getattr(parts, "received_finish_reason", "") is None:
-                    raise MalformedReply("the stream ended before its finish")
-                if watched is not None:
-                    for each in watched.mended(chunk):
-                        yield each
-                else:
+                if watched is None:
                     yield chunk
+                    continue
+                if not watched.has_finish and getattr(parts, "received_finish_reason", "") is None:
+                    _refuse_made_up_finish(chunk, watched)
+                for each in watched.mended(chunk):
+                    yield each
             if watched is not None and (last := watched.finishing()):
                 yield last
+        except AttemptError:
+            # Of a stream that has ended in good order litellm alone finds that it lacks a finish.
+            if watched is None or not watched.ended:
+                raise
+            if watched.usage is not None:
+                yield translate.chunk(SimpleNamespace(usage=watched.usage, choices=[]))
         finally:
+            call.progress.ended = watched is not None and watched.ended
             await _close(parts)
 
     async def embed(self, call: ProviderCall) -> Body:
@@ -184,6 +189,15 @@ class LiteLLMProvider:
             closing = kept.pop(key).close()
             if asyncio.iscoroutine(closing):
                 await closing
+
+
+def _refuse_made_up_finish(chunk: Body, watched: StreamWatch) -> None:
+    """Takes out the finish that litellm makes up for a stream that has ended without one. Raises MalformedReply for one
+    that was cut short."""
+    for choice in chunk["choices"]:
+        if choice["finish_reason"] and not watched.ended:
+            raise MalformedReply("the stream ended before its finish")
+        choice["finish_reason"] = None
 
 
 def _unknown(name: str, providers: Iterable[Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from turnout.openai.answers import Body
@@ -27,6 +27,9 @@ class StreamWatch:
         # What the provider itself says that each choice ended with.
         self._finishes: dict[int, str] = {}
         self._sent: set[int] = set()
+        # What the provider has told of its usage, as it told it, and whether its stream has ended in good order.
+        self.usage: Any = None
+        self.ended = self._begun = False
 
     def _reading(self, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """The class's own reading of an event, whose finish is read before."""
@@ -41,7 +44,15 @@ class StreamWatch:
         return self
 
     async def __anext__(self) -> Any:
-        chunk = await anext(self._chunks)
+        try:
+            chunk = await anext(self._chunks)
+        except StopAsyncIteration:
+            # A cut would have raised, but where HTTP does not tell the end.
+            response = getattr(self._stream, "response", None)
+            self.ended = self._begun and (response is None or is_framed(response.headers))
+            raise
+        self._begun = True
+        self.usage = getattr(chunk, "usage", None) or self.usage
         model = getattr(chunk, "model", None)
         self._model = model if isinstance(model, str) else self._model
         choices = [
@@ -92,6 +103,12 @@ class StreamWatch:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def is_framed(headers: Mapping[str, str]) -> bool:
+    """Whether HTTP itself says where this answer's body ends, and not only that the connection is closed."""
+    chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
+    return chunked or "Content-Length" in headers
 
 
 def mend_cohere(stream: Any) -> None:

@@ -17,6 +17,7 @@ from turnout.upstream.direct.events import event_data
 from turnout.upstream.direct.http import HttpSessions, Request, read_response
 from turnout.upstream.direct.own_wires import dialect_of
 from turnout.upstream.failures import failure, hidden_failure
+from turnout.upstream.stream_watch import is_framed
 
 if TYPE_CHECKING:
     import aiohttp
@@ -98,7 +99,7 @@ class DirectCalls:
             await drain(pieces)
             # A cut would have raised: where HTTP tells the end, the stream ended where its server ended it, with a mark
             # or without. A proxy's page ends well too.
-            call.progress.ended = call.progress.ended or (begun and _is_framed(response))
+            call.progress.ended = call.progress.ended or (begun and is_framed(response.headers))
             if (usage := reader.last()) is not None:
                 yield usage
 
@@ -148,12 +149,6 @@ async def events(
         if (hidden := hidden_failure(event)) is not None:
             raise hidden
         yield event
-
-
-def _is_framed(response: aiohttp.ClientResponse) -> bool:
-    """Whether HTTP itself says where the body ends, and not only that the connection is closed."""
-    chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-    return chunked or "Content-Length" in response.headers
 
 
 async def drain(pieces: AsyncIterable[bytes]) -> None:

@@ -208,7 +208,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     kept_entries = kept_entries_from(settings, clock)
     kept_responses = ResponseStore(kept_entries or stores.entries, settings.responses.ttl_s)
     responses = ResponsesApi(chat, kept_responses, settings.server.responses_path, lambda: bool(over_responses))
-    embeddings = EmbeddingsApi(embedding_pipeline)
+    embeddings = EmbeddingsApi(embedding_pipeline, settings.server.max_params_bytes)
     wires = Wires(
         messages=AnthropicMessages(chat), responses=responses, embeddings=embeddings, completions=Completions(chat)
     )

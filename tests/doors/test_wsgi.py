@@ -209,6 +209,24 @@ def test_an_input_without_a_length_is_read_only_where_the_server_ends_it() -> No
         assert start.status == status
 
 
+@pytest.mark.parametrize(("code", "status"), [(400, "400"), (413, "413"), (None, "400")])
+def test_an_input_that_the_server_cannot_read_is_the_clients_fault(code: int | None, status: str) -> None:
+    """A broken chunk, as gunicorn raises it from the read, at our own path and at one of the app's."""
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            error = OSError("Invalid chunk size")
+            error.code = code  # type: ignore[attr-defined]
+            raise error
+
+    door, _ = over(None, endpoints={"/ask": {"prompt": "/question"}})
+    for path in (CHAT, "/ask"):
+        start = Started()
+        door({**environ(path, b"x", REQUEST_METHOD="POST"), "wsgi.input": Broken()}, start)
+        assert start.status.split()[0] == status
+        assert "chunk" not in str(start.headers)
+
+
 def test_mounting_without_settings_says_what_to_do() -> None:
     """A clear error, not Python's own about arguments."""
     with pytest.raises(SettingsError, match=r'config="turnout\.toml"'):

@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from turnout.errors import InvalidRequest, TooLarge
-from turnout.openai.requests import parse
+from turnout.openai.requests import check_params, decode, parse
 
 HELLO = [{"role": "user", "content": "hello"}]
 
@@ -94,7 +96,7 @@ def test_a_value_that_is_nested_deeply_is_refused_by_name() -> None:
     with pytest.raises(InvalidRequest):
         parse(b'{"messages": [{"role": "user", "content": "x"}], "temperature": ' + deep + b"}")
     with pytest.raises(InvalidRequest):
-        parse(b'{"messages": [{"role": "user", "content": "x"}], "zz": ' + deep + b"}", max_params_bytes=10)
+        parse(b'{"messages": [{"role": "user", "content": "x"}], "zz": ' + deep + b"}", max_params_bytes=100)
 
 
 @pytest.mark.parametrize(
@@ -109,4 +111,23 @@ def test_a_long_body_of_very_many_messages_or_parts_is_too_large(messages: list[
     """Told by their number alone, before anything is made of each."""
     body = json.dumps({"messages": messages}).encode()
     with pytest.raises(TooLarge, match="which is more than 20000"):
-        parse(body, max_params_bytes=1000)
+        parse(body, max_params_bytes=1_048_576)
+
+
+def test_very_many_strings_are_too_large_before_they_are_decoded() -> None:
+    """Not even looked at: the body is no JSON. Quotes that a text holds are not counted."""
+    with pytest.raises(TooLarge, match="holds 400000 strings"):
+        decode(b'"a", ' * 400_000, max_params_bytes=1_048_576)
+    text = json.dumps({"messages": [{"role": "user", "content": '"' * 800_000}]}).encode()
+    assert len(decode(text, max_params_bytes=1_048_576)["messages"][0]["content"]) == 800_000
+
+
+@given(texts=st.lists(st.text(alphabet='ab"\\ ', max_size=8), max_size=30), limit=st.integers(0, 200))
+def test_only_what_cannot_fit_is_refused_for_its_strings(texts: list[str], limit: int) -> None:
+    """What the count refuses, the size of the parameters would have refused."""
+    value = {"messages": [{"role": "user", "content": text} for text in texts[:3]], "stop": texts}
+    try:
+        decode(json.dumps(value).encode(), max_params_bytes=limit)
+    except TooLarge:
+        with pytest.raises(TooLarge):
+            check_params(value, limit)

@@ -9,7 +9,6 @@ from typing import Any
 from turnout.api.chat import Chat, check_content_type
 from turnout.api.exchange import ApiRequest, Reply, WireJob
 from turnout.openai.answers import Body
-from turnout.openai.requests import decode
 from turnout.wires.completions import CompletionEvents, to_chat, to_completion
 
 
@@ -24,7 +23,7 @@ class Completions:
     async def answer(self, request: ApiRequest) -> Reply:
         """Answers an old completion over chat: JSON, or events where the body asks for a stream. Raises ServedError."""
         check_content_type(request)
-        body = decode(request.body)
+        body = self._chat.decoded(request)
         asked = {"stream_options": body.get("stream_options")}
         return await self._chat.answer_in(self, request, to_chat(body), partial(_events, asked), to_completion, asked)
 

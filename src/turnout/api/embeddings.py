@@ -13,8 +13,9 @@ from turnout.pipeline.embeddings import EmbeddingPipeline
 class EmbeddingsApi:
     """Answers with vectors. Each verb raises ServedError."""
 
-    def __init__(self, pipeline: EmbeddingPipeline) -> None:
+    def __init__(self, pipeline: EmbeddingPipeline, max_params_bytes: int) -> None:
         self._pipeline = pipeline
+        self._max_params_bytes = max_params_bytes
 
     async def embed(self, request: EmbeddingRequest, context: RequestContext) -> Embeddings:
         """The vectors of a parsed request."""
@@ -25,7 +26,7 @@ class EmbeddingsApi:
     async def answer(self, request: ApiRequest) -> Reply:
         """Answers embeddings, by the very model that is named: none is routed."""
         check_content_type(request)
-        asked = parse_embedding(request.body)
+        asked = parse_embedding(request.body, max_params_bytes=self._max_params_bytes)
         embeddings = await self.embed(asked, context_of(request))
         headers = outcome_headers(embeddings.outcome)
         return ApiReply(status=200, headers=headers, body=embeddings.body(encoded=asked.encoded))

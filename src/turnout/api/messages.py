@@ -10,7 +10,7 @@ from turnout.api.exchange import ApiReply, ApiRequest, Reply, WireJob, json_repl
 from turnout.errors import ServedError
 from turnout.openai.answers import Body, dumps
 from turnout.openai.prompt_floor import characters
-from turnout.openai.requests import decode, from_mapping
+from turnout.openai.requests import from_mapping
 from turnout.wires.messages_answer import MessageEvents, error_body, to_error, to_message
 from turnout.wires.messages_request import to_chat
 
@@ -37,7 +37,7 @@ class AnthropicMessages:
         """Estimates a message's tokens by the length of all that is sent."""
         try:
             check_content_type(request)
-            chat = from_mapping(to_chat({"max_tokens": 1, **decode(request.body)}))
+            chat = from_mapping(to_chat({"max_tokens": 1, **self._chat.decoded(request)}))
         except ServedError as error:
             return _error_reply(error, request)
         size = characters(chat.messages) + len(dumps({"tools": chat.params.get("tools") or []})) - len('{"tools":[]}')
@@ -47,7 +47,8 @@ class AnthropicMessages:
 
     async def _answer(self, request: ApiRequest) -> Reply:
         check_content_type(request)
-        return await self._chat.answer_in(self, request, to_chat(decode(request.body)), MessageEvents, to_message)
+        chat = to_chat(self._chat.decoded(request))
+        return await self._chat.answer_in(self, request, chat, MessageEvents, to_message)
 
     async def result(self, completion: Body, job: WireJob) -> Body:
         return to_message(completion)

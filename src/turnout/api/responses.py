@@ -17,7 +17,7 @@ from turnout.context import RequestContext
 from turnout.errors import InvalidRequest, MethodNotAllowed, NotFound
 from turnout.openai.answers import Body, dumps
 from turnout.openai.completion import Response
-from turnout.openai.requests import ChatRequest, decode, from_mapping
+from turnout.openai.requests import ChatRequest, from_mapping
 from turnout.openai.response_items import turn_of
 from turnout.ports.jobs import Job
 from turnout.wires.responses_answer import ResponseEvents, to_response
@@ -42,7 +42,7 @@ class ResponsesApi:
     async def answer(self, request: ApiRequest) -> Reply:
         """Answers a response, as OpenAI's: JSON, or events where the body asks for a stream. Raises ServedError."""
         check_content_type(request)
-        body = decode(request.body)
+        body = self._chat.decoded(request)
         earlier = await self._earlier(request.caller.user_key, body.get("previous_response_id"))
         submissions = self._chat.submissions
         background = submissions is not None and body.get("background") is True

@@ -10,6 +10,7 @@ from typing import Any
 
 from turnout.doors.endpoints import EndpointRequest
 from turnout.doors.heavy import HeavyRequest
+from turnout.errors import InvalidRequest, TooLarge
 from turnout.numbers import parse_count
 
 Environ = dict[str, Any]
@@ -31,12 +32,23 @@ def body_size(environ: Environ, at_most: int) -> int:
 
 
 def read_body(environ: Environ, size: int) -> bytes:
-    """`size` bytes of the input, fewer where it ends before."""
+    """`size` bytes of the input, fewer where it ends before. Raises InvalidRequest where the server cannot read it, and
+    TooLarge where the server says that it is."""
     parts: list[bytes] = []
-    while size > 0 and (part := environ["wsgi.input"].read(min(size, READ_BYTES))):
+    while size > 0 and (part := _read(environ["wsgi.input"], min(size, READ_BYTES))):
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
+
+
+def _read(stream: Any, size: int) -> bytes:
+    try:
+        return stream.read(size)  # type: ignore[no-any-return]
+    except Exception as error:
+        # The server's own error, of a class that PEP 3333 leaves open: a broken chunk, a client that left.
+        if getattr(error, "code", None) == TooLarge.status:
+            raise TooLarge("the body is larger than the server takes") from error
+        raise InvalidRequest("the body cannot be read to its end") from error
 
 
 def read_ahead(environ: Environ, limit: int) -> bytes:

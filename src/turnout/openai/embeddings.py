@@ -44,9 +44,10 @@ class EmbeddingRequest:
         return {name: value for name, value in self.params.items() if name in _SHAPING}
 
 
-def parse_embedding(body: bytes) -> EmbeddingRequest:
-    """The request in this body. Raises InvalidRequest, whose `param` names the field that is wrong."""
-    return embedding_from(decode(body))
+def parse_embedding(body: bytes, *, max_params_bytes: int | None = None) -> EmbeddingRequest:
+    """The request in this body. max_params_bytes: the most that may stand outside its texts, by their number. Raises
+    InvalidRequest, whose `param` names the field that is wrong, and TooLarge."""
+    return embedding_from(decode(body, max_params_bytes=max_params_bytes))
 
 
 def embedding_from(value: Mapping[str, Any]) -> EmbeddingRequest:

@@ -63,7 +63,7 @@ def _check_parts(content: object, where: str) -> None:
     if not isinstance(content, list | tuple) or not content:
         raise InvalidRequest(f"{where} must be a text or a non-empty array of content parts", param=where)
     for index, part in enumerate(content):
-        if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
+        if not isinstance(part, (dict, Mapping)) or not isinstance(part.get("type"), str):
             raise InvalidRequest(f"{where}[{index}] must be an object with a type", param=f"{where}[{index}]")
         if part["type"] == "text" and not isinstance(part.get("text"), str):
             raise InvalidRequest(f"{where}[{index}].text must be a text", param=f"{where}[{index}].text")

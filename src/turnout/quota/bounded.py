@@ -90,7 +90,7 @@ def check_part(part: Mapping[str, Any], where: str) -> None:
 
 def _is_image(part: Mapping[str, Any]) -> bool:
     image = part.get("image_url")
-    fields = image if isinstance(image, Mapping) else {"url": image}
+    fields = image if isinstance(image, (dict, Mapping)) else {"url": image}
     url, form = fields.get("url"), fields.get("format", "image/")
     if not isinstance(url, str) or not isinstance(form, str) or not form.startswith("image/"):
         return False

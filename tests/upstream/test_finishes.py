@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from turnout.attempt_errors import ProviderFailed
-from turnout.upstream.finishes import finish_reason, reported_finishes, unknown_finishes
+from turnout.upstream.finishes import finish_reason, finishes_to_tell, reported_finishes, unknown_finishes
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,12 @@ def test_each_wire_tells_its_finish_in_its_own_place() -> None:
     assert reported_finishes({"delta": {"finish_reason": "COMPLETE"}}) == {0: "stop"}
     assert unknown_finishes({"delta": {"stop_reason": "x"}}) == unknown_finishes({"stop_reason": "x"}) == {0: "x"}
     assert reported_finishes([1]) == reported_finishes({"choices": 5, "delta": []}) == {}
+
+
+def test_a_whole_answer_without_a_finish_is_told_apart() -> None:
+    """In each wire's place; litellm says `stop` for it."""
+    assert finishes_to_tell({"choices": [{"index": 0}, {"index": 1, "finish_reason": "stop"}]}) == {0: None}
+    assert finishes_to_tell({"candidates": [{"finishReason": None}]}) == {0: None}
+    assert finishes_to_tell({"stop_reason": None}) == finishes_to_tell({"type": "message"}) == {0: None}
+    assert finishes_to_tell({"finish_reason": "COMPLETE"}) == finishes_to_tell({"stop_reason": "end_turn"}) == {}
+    assert finishes_to_tell({"done_reason": "stop"}) == finishes_to_tell({"stopReason": "end_turn"}) == {}

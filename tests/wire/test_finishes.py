@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.support.scripted_provider import Answer, ScriptedServer
+from tests.support.scripted_provider import Answer, Raw, ScriptedServer
 from tests.wire.test_matrix import MESSAGES, ask
 
 
@@ -38,6 +39,35 @@ def test_an_unknown_finish_is_told_and_not_stored(
         assert status == 200
         assert f'"finish_reason":"{finish}"' in text
         assert "hit" not in cache
+
+
+_NO_FINISH: dict[str, dict[str, Any]] = {
+    "openai": {"choices": [{"index": 0, "message": {"role": "assistant", "content": "It is four."}}]},
+    "mistral": {"choices": [{"index": 0, "message": {"content": "It is four."}, "finish_reason": None}]},
+    "anthropic": {"type": "message", "content": [{"type": "text", "text": "It is four."}], "stop_reason": None},
+    "gemini": {"candidates": [{"index": 0, "content": {"role": "model", "parts": [{"text": "It is four."}]}}]},
+    "cohere": {"message": {"content": [{"type": "text", "text": "It is four."}]}, "finish_reason": None},
+}
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+@pytest.mark.parametrize("provider", _NO_FINISH)
+def test_a_whole_answer_without_a_finish_is_told_so_and_not_stored(
+    server: ScriptedServer, provider: str, transport: str
+) -> None:
+    """It may be a part of one: nobody says `stop` for its provider, and no cache serves it again."""
+    usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, "input_tokens": 3, "output_tokens": 4}
+    body = {"id": "c1", "model": "m", "role": "assistant", "usage": usage, **_NO_FINISH[provider]}
+    if transport == "litellm":
+        # Its class for Gemini reads no answer without.
+        body["usageMetadata"] = {"promptTokenCount": 3, "candidatesTokenCount": 4, "totalTokenCount": 7}
+    reply = Raw(pieces=(json.dumps(body).encode(),))
+    for status, text, cache in ask(server, provider, transport, reply, _statuses)[:2]:
+        assert status == 200, text
+        assert "It is four." in text
+        assert '"finish_reason":null' in text
+        assert "hit" not in cache
+        assert "stored" not in cache
 
 
 @pytest.mark.parametrize("finish", ["server_error", "timeout", "TIMEOUT"])

@@ -6,6 +6,7 @@ Values and their types; nothing here waits or decides.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -158,6 +159,17 @@ class CallState:
     def decision(self) -> Decision | None:
         """The decision of the flight that it listens to; None before it is made and for a hit."""
         return self.listener.flight.progress.decision if self.listener is not None else None
+
+
+# Finish reasons of a complete answer, and where they stand in its body.
+_COMPLETE = frozenset({b"stop", b"tool_calls", b"function_call"})
+_FINISHES = re.compile(rb'"finish_reason":(?:"([^"]*)"|null)')
+
+
+def is_complete(body: bytes) -> bool:
+    """Whether each choice of this answer ended as a complete one does: no other is stored."""
+    finishes = {*_FINISHES.findall(body)}
+    return bool(finishes) and finishes <= _COMPLETE
 
 
 # The states in which an answer is stored.

@@ -17,7 +17,15 @@ from turnout.errors import Overloaded
 from turnout.openai.answers import Body, dumps
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
-from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, Collaborators, FlightProgress
+from turnout.pipeline.call import (
+    AnswerFlight,
+    AnswerFlights,
+    AnswerListener,
+    Call,
+    Collaborators,
+    FlightProgress,
+    is_complete,
+)
 from turnout.ports.admission import PinUpdate, Store
 from turnout.ports.scoring import Query
 from turnout.records import Decision, Usage
@@ -27,9 +35,6 @@ from turnout.upstream.call_trace import CallTrace, Candidate, UpstreamCall
 
 if TYPE_CHECKING:
     from turnout.pipeline.cascade import CascadeCalls, CascadePlan
-
-# Finish reasons of a complete answer; `length` and `content_filter` are those of truncated ones.
-STORABLE = frozenset({"stop", "tool_calls", "function_call"})
 
 
 def key_tag(request: ChatRequest, selection: ModelSelection, context: RequestContext) -> str:
@@ -128,7 +133,7 @@ class Leader:
                 body, exact = await self._cascade.answer(plan, call, flight, calls, self._call_upstream)
                 decision = progress.decision
             answer = _answer(body, progress)
-            store = self._store(call, body, answer) if exact else None
+            store = self._store(call, answer) if exact else None
             assert progress.trace.serving is not None
             pin = self._conversations.update(call.conversation, decision, answer.model, answer.usage)
             if reservation.counts_calls:
@@ -229,9 +234,8 @@ class Leader:
         keys = self._conversations.cache_keys(call.conversation, models)
         return {name: {**caps.get(name, {}), **keys.get(name, {})} for name in (*caps, *keys)}
 
-    def _store(self, call: Call, body: Body, answer: StoredAnswer) -> Store | None:
-        complete = all(choice.get("finish_reason") in STORABLE for choice in body.get("choices") or ())
-        if call.key is None or not complete:
+    def _store(self, call: Call, answer: StoredAnswer) -> Store | None:
+        if call.key is None or not is_complete(answer.body):
             return None
         cache, caller = self._settings.cache, call.owner or call.context.caller
         return Store(

@@ -10,15 +10,12 @@ from typing import Any, Literal
 from turnout.caching.entries import StoredAnswer, unpack
 from turnout.errors import CallerGone, ServedError
 from turnout.openai.answers import Body, dumps
-from turnout.pipeline.call import CallState, unstored
+from turnout.pipeline.call import CallState, is_complete, unstored
 from turnout.ports.admission import Stored
 from turnout.ports.runtime import Clock, Observer
 from turnout.pricing import nano, total
 from turnout.records import SERVED_FROM_CACHE, Attempt, CacheState, Decision, Outcome, Reason, ServedTier, Usage
 from turnout.telemetry import names
-
-# Finish reasons of an answer that is not stored, as they stand in its body.
-TRUNCATED = (b"length", b"content_filter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +42,9 @@ def cached_answer(stored: Stored, cache: CacheState) -> ReadyAnswer | None:
 
 def flight_answer(state: CallState, answer: StoredAnswer) -> ReadyAnswer:
     """The answer that the request's flight landed with."""
-    complete = not any(b'"finish_reason":"%b"' % reason in answer.body for reason in TRUNCATED)
     return ReadyAnswer(
         answer=answer,
-        cache=state.cache if complete else unstored(state.cache),
+        cache=state.cache if is_complete(answer.body) else unstored(state.cache),
         reason=_reason(answer.decision, answer.model),
         tier=answer.tier,
     )

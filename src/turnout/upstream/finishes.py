@@ -38,6 +38,7 @@ _FAILED = frozenset({
     "internal_server_error", "network_error", "overloaded", "server_error", "service_unavailable", "timeout",
 })  # fmt: skip
 _LONGEST = 60
+_PLACES = frozenset({"finish_reason", "stop_reason"})
 
 
 def finish_reason(reason: Any, *, called: bool = False) -> str | None:
@@ -64,6 +65,12 @@ def unknown_finishes(data: Any) -> dict[int, str]:
     return {index: word for index, word in reported_finishes(data).items() if word not in OPENAIS}
 
 
+def finishes_to_tell(answer: Any) -> dict[int, str | None]:
+    """Of a whole answer those for which litellm would say `stop`: None for a choice that tells none."""
+    reported = reported_finishes(answer)
+    return {index: word for index, _ in _finishes(answer) if (word := reported.get(index)) not in OPENAIS}
+
+
 def _finishes(data: Any) -> Iterable[tuple[int, Any]]:
     """The finishes in OpenAI's place, in Gemini's, in Cohere's and in Anthropic's."""
     if not isinstance(data, Mapping):
@@ -75,5 +82,5 @@ def _finishes(data: Any) -> Iterable[tuple[int, Any]]:
                 index = each.get("index")
                 yield index if isinstance(index, int) else at, each.get(name)
     for holder in (data, data.get("delta")):
-        if isinstance(holder, Mapping):
+        if isinstance(holder, Mapping) and (holder.keys() & _PLACES or holder.get("type") == "message"):
             yield 0, holder.get("finish_reason") or holder.get("stop_reason")

@@ -205,25 +205,26 @@ _ELSEWHERE = frozenset({"choices", "object", "usage"})
 _OWN_NAMES = ("_", "vertex_ai_")
 
 
-_NONE: Mapping[int, str] = {}
+_NONE: Mapping[int, str | None] = {}
 
 
-def completion(answer: Any, unknown: Mapping[int, str] = _NONE) -> Body:
-    """litellm's ModelResponse as a `chat.completion` object, without litellm's own additions. unknown: by choice, what
-    the provider says that it ended with, for which litellm says `stop`. Raises ProviderFailed where the provider's own
-    finish tells a failure."""
+def completion(answer: Any, own_finishes: Mapping[int, str | None] = _NONE) -> Body:
+    """litellm's ModelResponse as a `chat.completion` object, without litellm's own additions. own_finishes: by choice,
+    what the provider itself says that it ended with, where litellm says `stop`. Raises ProviderFailed where that tells
+    a failure."""
     body = _frame(answer, "chat.completion")
     native = [(getattr(choice, "provider_specific_fields", None) or {}) for choice in answer.choices]
     own = {
         choice.index: fields.get("native_finish_reason") for choice, fields in zip(answer.choices, native, strict=True)
     }
-    unknown = {**unknown_finishes({"choices": [{"index": i, "finish_reason": w} for i, w in own.items()]}), **unknown}
+    unknown = unknown_finishes({"choices": [{"index": i, "finish_reason": w} for i, w in own.items()]})
+    finishes: dict[int, str | None] = {**unknown, **own_finishes}
     body["choices"] = [
         {
             "index": choice.index,
             "message": _without_index({"content": None, **_message_body(choice.message)}),
             "logprobs": _plain(getattr(choice, "logprobs", None)),
-            "finish_reason": unknown.get(choice.index, choice.finish_reason),
+            "finish_reason": finishes.get(choice.index, choice.finish_reason),
         }
         for choice in answer.choices
     ]

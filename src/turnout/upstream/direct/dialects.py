@@ -17,7 +17,7 @@ from turnout.upstream import translate
 from turnout.upstream.direct import plain
 from turnout.upstream.direct.class_reader import PartReader, error_line
 from turnout.upstream.direct.deployments import Deployment, NotDirectError
-from turnout.upstream.finishes import unknown_finishes
+from turnout.upstream.finishes import finishes_to_tell
 from turnout.upstream.media import refuse_media
 
 Messages = Sequence[Mapping[str, Any]]
@@ -203,7 +203,7 @@ class ClassDialect(PlainDialect):
     def completion(self, prepared: Prepared, data: Any, status: int, headers: Mapping[str, str], raw: bytes) -> Body:
         import httpx
 
-        unknown = unknown_finishes(data)
+        own_finishes = finishes_to_tell(data)
         response = httpx.Response(status, headers={"content-type": "application/json"}, content=raw)
         model_response = self.litellm.ModelResponse()
         model_response.usage = self.litellm.Usage()
@@ -221,7 +221,7 @@ class ClassDialect(PlainDialect):
                 encoding=None,
                 json_mode=prepared.json_mode,
             )
-            body = translate.completion(answer, unknown)
+            body = translate.completion(answer, own_finishes)
         except AttemptError:
             raise
         except Exception as error:

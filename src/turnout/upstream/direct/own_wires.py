@@ -131,7 +131,11 @@ class GeminiDialect(ClassDialect):
         return Prepared(url=url, headers=headers, body=dict(body), optional=optional, litellm_params=litellm_params)
 
     def completion(self, prepared: Prepared, data: Any, status: int, headers: Mapping[str, str], raw: bytes) -> Body:
-        return super().completion(prepared, data, status, headers, dumps(data) if add_arguments(data) else raw)
+        mended = add_arguments(data)
+        if isinstance(data, dict) and "candidates" in data and "usageMetadata" not in data:
+            # The class reads no answer without it.
+            data["usageMetadata"], mended = {}, True
+        return super().completion(prepared, data, status, headers, dumps(data) if mended else raw)
 
     def iterator(self, prepared: Prepared, headers: Mapping[str, str]) -> Any:
         return self._iterator(streaming_response=None, sync_stream=False, logging_obj=SilentLog(prepared))

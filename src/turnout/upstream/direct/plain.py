@@ -42,7 +42,7 @@ def _choice(choice: Mapping[str, Any], index: int) -> Body:
     if calls:
         message["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in calls]
     finish = finish_reason(choice.get("finish_reason"), called=bool(calls))
-    return {**choice, "index": index, "message": message, "finish_reason": finish or "stop"}
+    return {**choice, "index": index, "message": message, "finish_reason": finish}
 
 
 def _present(fields: Mapping[str, Any]) -> Body:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,8 +67,22 @@ def test_urls_and_parameters_lose_their_secrets_and_nothing_else() -> None:
         ("my secret diary", "[...]"),
         ("the model is overloaded", "the model is overloaded"),
         ("bad: secret diary\\nforged: x", "bad:[...]\\nforged: x"),
+        ("never say swordfish", "never say [...]"),
     ],
 )
 def test_what_an_error_repeats_of_the_request_is_taken_out(text: str, line: str) -> None:
     """Whole or in part; common words stay."""
-    assert without_quotes(text, ["hello", "this is my secret diary"[8:], ""]) == line
+    assert without_quotes(text, ["hello", "this is my secret diary"[8:], "", "swordfish"]) == line
+
+
+@pytest.mark.parametrize(("length", "number"), [(10_000_000, 1), (3, 20_000)])
+def test_what_is_taken_out_of_an_error_costs_no_more_where_the_request_is_long(length: int, number: int) -> None:
+    """One text of ten million characters takes as many looks as many short ones: the loop waits for neither. A
+    quotation near its beginning, and a long one anywhere, is found all the same."""
+    filler = "".join(chr(32 + (at * at) % 89) for at in range(999))
+    source = (filler * (length // 999 + 1))[:length]
+    diary = "it was the night before it happened, and nobody in the house knew what the morning would bring; " * 4
+    since = time.process_time()
+    line = without_quotes(f"flagged: {diary} and {'<>' * 900}", [diary[:40] + source + diary, *[source] * number])
+    assert line.replace(" ", "").startswith("flagged:[...]and<>")
+    assert time.process_time() - since < 2.0

@@ -101,22 +101,41 @@ class Redactor:
 # A run of so many characters that also stands in a source is a quotation; shorter ones are common words.
 _QUOTED = 10
 _BLOCK = 5
+# Of longer sources every block is looked up so far, and then so many of the rest: a caller's text of any length costs
+# no more time than that. Behind it only a long quotation is sure to be found.
+_NEAR, _FAR_BLOCKS = 200_000, 100_000
+_END = "\0"
 
 
 def without_quotes(text: str, sources: Iterable[str]) -> str:
     """The text with `[...]` in the place of each run of at least 10 characters that a source holds as well."""
+    source = "".join([_block_wise(""), *map(_block_wise, sources)])
+    blocks = {source[at : at + _BLOCK]: at for at in _places(len(source))}
     hidden = bytearray(len(text))
-    for source in sources:
-        # Every run of ten holds one of these whole.
-        blocks = {source[at : at + _BLOCK]: at for at in range(0, len(source) - _BLOCK + 1, _BLOCK)}
-        for at in range(len(text) - _BLOCK + 1):
-            place = blocks.get(text[at : at + _BLOCK])
-            if place is not None and not hidden[at]:
-                start, end = _run(text, at, source, place)
-                if end - start >= min(_QUOTED, len(source)):
-                    hidden[start:end] = b"\1" * (end - start)
+    for at in range(len(text) - _BLOCK + 1):
+        place = blocks.get(text[at : at + _BLOCK])
+        if place is not None and not hidden[at]:
+            start, end = _run(text, at, source, place)
+            if end - start >= _QUOTED or _is_whole(source, place - (at - start), place + (end - at)):
+                hidden[start:end] = b"\1" * (end - start)
     runs = re.sub(rb"\x01+", lambda run: b"\2" + b"\1" * (len(run[0]) - 1), bytes(hidden))
     return "".join("[...]" if mark == 2 else "" if mark else text[at] for at, mark in enumerate(runs))
+
+
+def _places(length: int) -> Iterator[int]:
+    """Where blocks of a source begin: every run of ten of its first characters holds one of these whole."""
+    yield from range(0, min(length, _NEAR), _BLOCK)
+    yield from range(_NEAR, length, max(_BLOCK, (length - _NEAR) // _FAR_BLOCKS))
+
+
+def _block_wise(source: str) -> str:
+    """The source with its end marked, so that the next one begins a block."""
+    return source + _END * (_BLOCK + -len(source) % _BLOCK)
+
+
+def _is_whole(source: str, start: int, end: int) -> bool:
+    """Whether one source stands there from its beginning to its end."""
+    return source[start - 1] == _END == source[end : end + 1]
 
 
 def _run(text: str, at: int, source: str, place: int) -> tuple[int, int]:

@@ -110,7 +110,7 @@ def test_a_value_that_is_nested_deeply_is_refused_by_name() -> None:
 def test_a_long_body_of_very_many_messages_or_parts_is_too_large(messages: list[Any]) -> None:
     """Told by their number alone, before anything is made of each."""
     body = json.dumps({"messages": messages}).encode()
-    with pytest.raises(TooLarge, match="which is more than 20000"):
+    with pytest.raises(TooLarge, match="are more than 20000"):
         parse(body, max_params_bytes=1_048_576)
 
 

@@ -90,3 +90,21 @@ def test_what_is_known_goes_through() -> None:
         {"top_k": 5, "thinking": {"type": "enabled", "budget_tokens": 1024}, "store": True},
     )
     assert size.images == 2
+
+
+@pytest.mark.parametrize("kind", [[], {}, 1, None, True])
+def test_a_tool_whose_type_is_no_text_is_refused(kind: Any) -> None:
+    """Whatever stands there: it is the request that is wrong, not we."""
+    with pytest.raises(InvalidRequest) as refused:
+        prompt_size((HI,), {"tools": [{"type": kind}]}, {})
+    assert refused.value.param == "tools[0]"
+
+
+@pytest.mark.parametrize("ttl", ["5m", "1h"])
+def test_an_hours_prompt_cache_is_seen_however_deep_it_is_asked_for(ttl: str) -> None:
+    """The search holds no frame of Python's for each level, of which there are a thousand."""
+    schema: dict[str, Any] = {"cache_control": {"ttl": ttl}}
+    for _ in range(700):
+        schema = {"not": schema}
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    assert prompt_size((HI,), {"tools": [tool]}, {}).long_written == (ttl == "1h")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from turnout.errors import ModelNotFound
-from turnout.routing.catalog import Catalog
+from turnout.routing.catalog import Catalog, EmbeddingModels
 from turnout.settings import Settings
 
 TIERS = {
@@ -48,6 +49,16 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
     with pytest.raises(ModelNotFound, match="openai/large") as refused:
         catalog().find("openai/larg")
     assert refused.value.param == "model"
+
+
+def test_a_name_of_millions_of_characters_is_refused_at_once() -> None:
+    """Nothing is looked for that is like it: that takes time for each character."""
+    since = time.process_time()
+    for find in (catalog().find, EmbeddingModels(Settings.from_mapping({"tiers": TIERS})).find):
+        with pytest.raises(ModelNotFound) as refused:
+            find("openai/larg" * 500_000)
+        assert len(str(refused.value)) < 300
+    assert time.process_time() - since < 0.5
 
 
 @pytest.mark.parametrize(("other_tier", "cheap", "expensive"), [("none", 2, 2), ("cheap", 2, 4), ("any", 4, 4)])

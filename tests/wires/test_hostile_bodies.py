@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from turnout.errors import InvalidRequest
 from turnout.openai.embeddings import embedding_from
 from turnout.openai.requests import from_mapping
+from turnout.quota.token_bounds import prompt_size
 from turnout.wires import completions, messages_request, responses_request
 
 MESSAGES_BODY: Any = {
@@ -73,13 +74,27 @@ EMBEDDINGS_BODY: Any = {
     "user": "u",
     "turnout": {"cache": False},
 }
+# As deep as a body can be parsed.
+DEEP: Any = 1
+for level in range(1000):
+    DEEP = [DEEP] if level % 2 else {"a": DEEP}
 ODD = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.text(max_size=3), st.just([]), st.just({}), st.just([[]]), st.just([1])
+    st.just(DEEP),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.text(max_size=3),
+    st.just([]),
+    st.just({}),
+    st.just([[]]),
+    st.just([1]),
 )
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths to everything that the value holds."""
+    if value is DEEP:
+        return []
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [found for name, item in items for found in [(*path, name), *places(item, (*path, name))]]
 
@@ -98,6 +113,37 @@ def holds(translate: Callable[[Mapping[str, Any]], dict[str, Any]], body: Any, d
         body = changed(body, data.draw(st.sampled_from(places(body))), data.draw(ODD))
     with contextlib.suppress(InvalidRequest):
         from_mapping(translate(body))
+
+
+CHAT_BODY: Any = {
+    "model": "auto",
+    "messages": [
+        {"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": "x"}}]},
+        {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {"name": "n"}}]},
+        {"role": "tool", "tool_call_id": "c", "content": "r"},
+    ],
+    "tools": [{"type": "function", "function": {"name": "n", "parameters": {"type": "object"}}}],
+    "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}},
+    "service_tier": "auto",
+    "modalities": ["text"],
+    "stop": ["x"],
+    "max_tokens": 9,
+    "thinking": {"type": "enabled"},
+    "turnout": {"tag": "t", "threshold": 0.5},
+}
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_any_chat_body_is_a_request_whose_worst_case_is_known_or_refused(data: st.DataObject) -> None:
+    """As where a budget applies."""
+
+    def sized(body: Mapping[str, Any]) -> dict[str, Any]:
+        request = from_mapping(body)
+        prompt_size(request.messages, request.params, request.extra)
+        return dict(body)
+
+    holds(sized, CHAT_BODY, data)
 
 
 @settings(max_examples=400, deadline=None)

@@ -13,7 +13,7 @@ from turnout.context import RequestContext, current_request, parse_directives
 from turnout.errors import UnsupportedMediaType
 from turnout.openai.answers import Body, dumps
 from turnout.openai.completion import AnswerStream, Completion
-from turnout.openai.requests import ChatRequest, check_params, decode, from_mapping, parse
+from turnout.openai.requests import ChatRequest, check_number, check_params, decode, from_mapping, parse
 from turnout.pipeline.pipeline import Pipeline
 from turnout.records import Outcome
 
@@ -44,8 +44,11 @@ class Chat:
         return stream
 
     def decoded(self, request: ApiRequest) -> Mapping[str, Any]:
-        """The JSON object in the request's body. Raises InvalidRequest, and TooLarge."""
-        return decode(request.body, max_params_bytes=self._max_params_bytes)
+        """The JSON object in the request's body, short enough to be translated. Raises InvalidRequest, and TooLarge."""
+        value = decode(request.body, max_params_bytes=self._max_params_bytes)
+        if len(request.body) > LARGE_BODY_BYTES:
+            check_number(value)
+        return value
 
     async def translated(self, request: ApiRequest, value: Mapping[str, Any]) -> ChatRequest:
         """The request that another protocol's body asks for, written as a chat completion's."""

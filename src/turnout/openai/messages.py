@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,12 @@ _CANONICAL = (
 )
 # Parts of a content list that hold no text but cost tokens all the same.
 IMAGE_PARTS = frozenset({"image_url", "input_image"})
+
+
+def shorten(value: object) -> str:
+    """The value as an error tells it, however long and deep it is."""
+    text = reprlib.repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def as_messages(prompt: str | Sequence[Message]) -> Messages:
@@ -48,7 +55,7 @@ def _check_message(message: object, where: str) -> None:
     role = message.get("role")
     if not isinstance(role, str) or role not in ROLES:
         raise InvalidRequest(
-            f"{where}.role must be one of {', '.join(sorted(ROLES))}; got {role!r}", param=f"{where}.role"
+            f"{where}.role must be one of {', '.join(sorted(ROLES))}; got {shorten(role)}", param=f"{where}.role"
         )
     content = message.get("content")
     if content is None:

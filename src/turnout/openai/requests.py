@@ -5,7 +5,6 @@ Field names and types: the OpenAI API reference, "Create chat completion".
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ import orjson
 
 from turnout.errors import InvalidRequest, TooLarge, UsageError
 from turnout.openai.extension import check_extension
-from turnout.openai.messages import Messages, as_messages, check_messages
+from turnout.openai.messages import Messages, as_messages, check_messages, shorten
 
 Check = Callable[[Any], str | None]
 
@@ -147,6 +146,9 @@ SHAPELESS = frozenset(
 
 # Of a long body. The longest conversations of agents have some thousands of messages.
 MAX_PARTS = 20_000
+# The lists of a body whose members are read one by one, whatever its protocol; and the lists in those members.
+_LISTS = ("messages", "input", "system", "tools")
+_INNER_LISTS = ("content", "output")
 
 
 def parse(body: bytes, *, max_params_bytes: int | None = None) -> ChatRequest:
@@ -161,9 +163,8 @@ def parse(body: bytes, *, max_params_bytes: int | None = None) -> ChatRequest:
 def check_params(value: Mapping[str, Any], limit: int) -> None:
     """Holds all but the messages' texts and media against the limit, in bytes: numbers and structure cost far more time
     than as many bytes of text do. Raises TooLarge."""
+    check_number(value)
     messages = value.get("messages")
-    if isinstance(messages, list):
-        _check_number(messages)
     rest = {**value, "messages": [_frame(item) for item in messages] if isinstance(messages, list) else messages}
     try:
         size = len(orjson.dumps(rest))
@@ -173,14 +174,17 @@ def check_params(value: Mapping[str, Any], limit: int) -> None:
         raise TooLarge(f"all but the texts and the media of the messages are {size} bytes, which is more than {limit}")
 
 
-def _check_number(messages: list[Any]) -> None:
-    """Each message and part costs time of its own, however short it is. Raises TooLarge."""
-    number = len(messages)
-    if number <= MAX_PARTS:
-        contents = (message.get("content") for message in messages if isinstance(message, dict))
-        number += sum(len(content) for content in contents if isinstance(content, list))
-    if number > MAX_PARTS:
-        raise TooLarge(f"the messages and their parts are {number}, which is more than {MAX_PARTS}")
+def check_number(value: Mapping[str, Any]) -> None:
+    """Each message, item, part and tool costs time of its own, however short it is. Raises TooLarge."""
+    number, lists = 0, [value.get(name) for name in _LISTS]
+    while lists:
+        members = lists.pop()
+        if not isinstance(members, list):
+            continue
+        number += len(members)
+        if number > MAX_PARTS:
+            raise TooLarge(f"the messages, their parts and the tools are more than {MAX_PARTS}")
+        lists += [member.get(name) for member in members if isinstance(member, dict) for name in _INNER_LISTS]
 
 
 def _frame(message: Any) -> Any:
@@ -245,7 +249,7 @@ def from_mapping(value: Mapping[str, Any]) -> ChatRequest:
             continue
         check = PARAMETERS.get(name) or CARRIED.get(name) or _CHECKED.get(name)
         if check is not None and (problem := check(item)):
-            raise InvalidRequest(f"{name} {problem}; got {_shorten(item)}", param=name)
+            raise InvalidRequest(f"{name} {problem}; got {shorten(item)}", param=name)
         (params if name in PARAMETERS else extra)[name] = item
     return ChatRequest(
         messages=check_messages(value["messages"]),
@@ -288,16 +292,10 @@ def _field(value: Mapping[str, Any], name: str, check: Check, absent: Any) -> An
     if item is None:
         return absent
     if problem := check(item):
-        raise InvalidRequest(f"{name} {problem}; got {_shorten(item)}", param=name)
+        raise InvalidRequest(f"{name} {problem}; got {shorten(item)}", param=name)
     return item
 
 
 def _include_usage(value: Mapping[str, Any]) -> bool:
     options = _field(value, "stream_options", _object, {})
     return bool(_field(options, "include_usage", _boolean, False))
-
-
-def _shorten(value: Any) -> str:
-    # However long and deep the value is.
-    text = reprlib.repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -53,7 +53,8 @@ def check_parameters(params: Mapping[str, Any], extra: Mapping[str, Any]) -> Non
     if params.get("service_tier", "auto") not in _SERVICE_TIERS:
         raise _refused("the price of this service_tier", "service_tier")
     for index, tool in enumerate(params.get("tools") or ()):
-        if tool.get("type", "function") not in _TOOLS:
+        kind = tool.get("type", "function")
+        if not isinstance(kind, str) or kind not in _TOOLS:
             raise _refused("what a tool that runs at the provider can cost", f"tools[{index}]")
 
 

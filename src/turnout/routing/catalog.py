@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from turnout.context import RequestContext
@@ -58,8 +58,8 @@ class Catalog:
         if selection is None:
             if self._settings.routing.aliases.get(model, model) in self._settings.other_models:
                 raise ModelNotFound(f"the model {model[:80]!r} stands in no tier: it answers embeddings", param="model")
-            near = difflib.get_close_matches(model, self._targets, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(self.names)}"
+            near = _nearest(model, self._targets)
+            hint = f"did you mean {near!r}?" if near else f"known are {', '.join(self.names)}"
             raise ModelNotFound(f"the model {model[:80]!r} does not exist here; {hint}", param="model")
         if not (may_choose or self._allows(selection)):
             return ModelSelection(name="auto", ignored=True)
@@ -111,10 +111,20 @@ class EmbeddingModels:
         found = self._names.get(model)
         if found is not None:
             return found
-        near = difflib.get_close_matches(model, self._names, n=1)
+        near = _nearest(model, self._names)
         known = ", ".join(self._others) or "none: an embedding model has a section [models.NAME] and stands in no tier"
-        hint = f"did you mean {near[0]!r}?" if near else f"embedding models here are {known}"
+        hint = f"did you mean {near!r}?" if near else f"embedding models here are {known}"
         raise ModelNotFound(f"the model {model[:80]!r} answers no embeddings here; {hint}", param="model")
+
+
+# No model's name is as long, and looking for one like it takes time for each character.
+_LONGEST_NAME = 200
+
+
+def _nearest(model: str, known: Iterable[str]) -> str:
+    """The known name most like this one; "" where none is."""
+    near = difflib.get_close_matches(model, known, n=1) if len(model) <= _LONGEST_NAME else []
+    return near[0] if near else ""
 
 
 def _targets(settings: Settings) -> Mapping[str, ModelSelection]:

@@ -154,14 +154,15 @@ class AttemptInProgress:
             name_parameter(error, self.call.params)
         self._error_kind = error.kind
         self._error = error
-        self._trace.causes[self.call.model] = f"{error.kind}: {self._line(error)}"
-        self._log(error, opened=self.slot.permit.failed(error))
+        text = self._line(error)
+        self._trace.causes[self.call.model] = f"{error.kind}: {text}"
+        self._log(error, text, opened=self.slot.permit.failed(error))
         return error
 
-    def _log(self, error: AttemptError, *, opened: bool) -> None:
+    def _log(self, error: AttemptError, text: str, *, opened: bool) -> None:
         """Logs a fault on our side as a warning, at each opening of the circuit and else once a model; a provider's own
         trouble is in spans and metrics."""
-        name, text = self.call.model, self._line(error)
+        name = self.call.model
         if opened:
             message = "%s refuses us and is left alone, but for a probe every [breaker] reset_s: check %s. It said: %s"
             log.warning(message, name, to_check(error.status), text)

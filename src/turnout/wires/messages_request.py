@@ -10,6 +10,7 @@ from typing import Any
 
 from turnout.errors import InvalidRequest
 from turnout.openai.answers import dumps
+from turnout.openai.messages import shorten
 from turnout.wires.fields import present_fields, refuse_others, require_object, require_objects, require_text
 
 _FIELDS = frozenset(
@@ -103,7 +104,9 @@ def _user_part(block: Mapping[str, Any], where: str) -> dict[str, Any]:
             name = block.get("title") or "document.pdf"
             return {"type": "file", "file": {"filename": name, "file_data": _data(source, where)}, **_cache(block)}
         case other:
-            raise InvalidRequest(f"{where}: blocks of the type {other!r} are not supported on this path", param=where)
+            raise InvalidRequest(
+                f"{where}: blocks of the type {shorten(other)} are not supported on this path", param=where
+            )
 
 
 def _text_part(block: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -163,7 +166,9 @@ def _assistant(blocks: list[Mapping[str, Any]], where: str) -> list[dict[str, An
             case "tool_use":
                 calls.append(_call(block, place))
             case other:
-                raise InvalidRequest(f"{place}: blocks of the type {other!r} are not supported here", param=place)
+                raise InvalidRequest(
+                    f"{place}: blocks of the type {shorten(other)} are not supported here", param=place
+                )
     content = _plain(parts) if parts else None
     return [
         {

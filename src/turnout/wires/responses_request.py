@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from turnout.errors import InvalidRequest
+from turnout.openai.messages import shorten
 from turnout.openai.response_items import ITEMS, OWN_PARTS, are_more_than_chat, turn_of
 from turnout.wires.fields import present_fields, refuse_others, require_object, require_objects, require_text
 
@@ -138,7 +139,7 @@ def _add(messages: list[dict[str, Any]], item: Mapping[str, Any], where: str, ow
             last = messages[-1] if messages else {}
             if last.get("role") == "assistant":
                 # One turn of the model: what it says and all that it calls.
-                last["tool_calls"] = [*last.get("tool_calls", ()), call]
+                last.setdefault("tool_calls", []).append(call)
             else:
                 messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
         case "function_call_output":
@@ -156,7 +157,9 @@ def _add(messages: list[dict[str, Any]], item: Mapping[str, Any], where: str, ow
             said = output if isinstance(output, str) else ""
             messages.append({"role": "tool", "tool_call_id": call_id, "content": said, ITEMS: [dict(item)]})
         case other:
-            raise InvalidRequest(f"{where}: items of the type {other!r} are not supported on this path", param=where)
+            raise InvalidRequest(
+                f"{where}: items of the type {shorten(other)} are not supported on this path", param=where
+            )
 
 
 def _include(include: Any) -> list[str] | None:
@@ -192,7 +195,9 @@ def _part(part: Mapping[str, Any], where: str, own_endpoint: bool = False) -> di
             data = require_text(part.get("file_data"), f"{where}.file_data")
             return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": data}}
         case other:
-            raise InvalidRequest(f"{where}: parts of the type {other!r} are not supported on this path", param=where)
+            raise InvalidRequest(
+                f"{where}: parts of the type {shorten(other)} are not supported on this path", param=where
+            )
 
 
 def _tools(tools: Any, own_endpoint: bool) -> list[dict[str, Any]] | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from turnout.attempt_errors import Unsupported
 from turnout.openai.answers import Body
+from turnout.openai.messages import shorten
 from turnout.openai.response_items import ENCRYPTED, ITEMS, OWN_PARTS, can_be_given_back
 
 # Chat completions' parameters that Responses calls the same.
@@ -106,7 +107,7 @@ def _part(part: Mapping[str, Any], role: str) -> Mapping[str, Any]:
         return {"type": "input_image", "image_url": fields.get("url"), **detail}
     if kind == "file":
         return {"type": "input_file", **part["file"]}
-    raise Unsupported(f"a Responses endpoint takes no part of the type {kind!r}", param="messages")
+    raise Unsupported(f"a Responses endpoint takes no part of the type {shorten(kind)}", param="messages")
 
 
 def _tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:

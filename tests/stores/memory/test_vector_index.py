@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -169,6 +170,27 @@ def test_a_look_up_waits_for_no_thread_but_one_that_is_in_the_graph() -> None:
             await asyncio.wrap_future(blocking)
             assert not looking.done()
         assert (await looking)[0] == ((8).to_bytes(16, "big"), 1.0)
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_graph_of_an_emptied_scope_is_freed_by_the_thread() -> None:
+    """That takes milliseconds: the event loop lets go of it, and the thread has the last hold."""
+
+    async def scenario() -> None:
+        store = MemorySemanticStore(max_entries=400, graph_above=5, graphs=True)
+        for number in range(50):
+            await store.add(entry(number, number, 0.0))
+        (scope,) = store._scopes.values()
+        assert scope._graph is not None
+        freed_by = list[int]()
+        weakref.finalize(scope._graph, lambda: freed_by.append(threading.get_ident()))
+        del scope
+        await store.purge()
+        await asyncio.wrap_future(store._thread.submit(threading.get_ident))
+        thread = await asyncio.wrap_future(store._thread.submit(threading.get_ident))
+        assert freed_by == [thread]
         await store.close()
 
     asyncio.run(scenario())

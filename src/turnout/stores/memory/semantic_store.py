@@ -126,7 +126,8 @@ class MemorySemanticStore:
         for ages in (self._ages, self._ages_of[place]):
             ages.remove(key)
         if not self._ages_of[place]:
-            del self._scopes[place], self._ages_of[place]
+            self._scopes.pop(place).discard()
+            del self._ages_of[place]
 
 
 def _place(entry: SemanticEntry) -> tuple[bytes, int]:

@@ -177,8 +177,9 @@ class GraphIndex:
         from usearch.index import Index
 
         self._thread = thread
-        # Half precision: a third of the memory less, and whoever is found is scored anew.
-        self._index = Index(ndim=dimensions, metric="ip", dtype="f16")
+        # Half precision: a third of the memory less, and whoever is found is scored anew. usearch's own expansion, 128,
+        # makes an add take twice the time, for .5 % more of the nearest found among 100,000.
+        self._index = Index(ndim=dimensions, metric="ip", dtype="f16", expansion_add=64)
         self._work: deque[tuple[int, bytes | None]] = deque()
         self._added: deque[int] = deque()
         self._lock = threading.Lock()
@@ -286,6 +287,12 @@ class GrowingIndex:
         if label is not None and self._graph is not None:
             self._keys.pop(label)
             self._graph.remove(label)
+
+    def discard(self) -> None:
+        """Lets the thread give the graph's memory back, which takes milliseconds. Nothing is asked of it after."""
+        held, self._graph = [self._graph], None
+        if held != [None] and not self._thread.closed:
+            self._thread.submit(held.clear)
 
     async def candidates(self, vector: bytes, count: int) -> list[bytes]:
         """The keys of the most similar vectors, each once, in no order. Some may have been removed meanwhile."""

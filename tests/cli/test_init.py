@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from turnout.cli import main
-from turnout.cli.init import PAIRS, tiers_of
+from turnout.cli.client_lines import client_lines
 from turnout.cli.log_input import price_of
+from turnout.cli.model_calls import SdkClient
 from turnout.cli.project_scan import KEYS, Project, scan
+from turnout.cli.tier_choice import PAIRS, tiers_of
 from turnout.settings import Settings
 
 FASTAPI = 'from fastapi import FastAPI\n\napp = FastAPI(\n    title="x"\n)\nMODEL = "gpt-4o"\n'
@@ -77,19 +79,23 @@ def is_setting(line: str) -> bool:
     return line.startswith("# [") or (line.startswith("# ") and " = " in line.partition("#")[2].partition("#")[0])
 
 
+def chosen(folder: Path, environ: dict[str, str] | None = None) -> tuple[str, str]:
+    tiers = tiers_of(scan(folder, environ or {}))
+    return tiers.cheap, tiers.expensive
+
+
 def test_the_tiers_are_what_the_code_names(tmp_path: Path) -> None:
     """The cheapest and the dearest of it; the other half of a pair for one alone; by the key at hand for none."""
     (tmp_path / "a.py").write_text('A = ["gpt-4o", "claude-haiku-4-5", "text-embedding-3-small"]\n')
-    project = scan(tmp_path, {})
-    assert set(project.models) == {"gpt-4o", "claude-haiku-4-5"}
-    assert tiers_of(project) == ("anthropic/claude-haiku-4-5", "openai/gpt-4o")
+    assert {model.name for model in scan(tmp_path, {}).models} == {"openai/gpt-4o", "anthropic/claude-haiku-4-5"}
+    assert chosen(tmp_path) == ("anthropic/claude-haiku-4-5", "openai/gpt-4o")
     (tmp_path / "a.py").write_text('A = "gpt-4o"\n')
-    assert tiers_of(scan(tmp_path, {})) == ("openai/gpt-4o-mini", "openai/gpt-4o")
+    assert chosen(tmp_path) == ("openai/gpt-4o-mini", "openai/gpt-4o")
     (tmp_path / "a.py").write_text("")
     (tmp_path / ".env").write_text("ANTHROPIC_API_KEY=sk-secret\nREDIS_URL=redis://x\n")
     project = scan(tmp_path, {"OPENAI_API_KEY": ""})
     assert project == Project(providers=("anthropic",), unloaded=("anthropic",), has_redis=True)
-    assert tiers_of(project) == PAIRS["anthropic"]
+    assert chosen(tmp_path) == PAIRS["anthropic"]
 
 
 @pytest.mark.parametrize(
@@ -146,8 +152,8 @@ def test_another_address_in_the_code_is_in_the_settings(
     (tmp_path / "a.py").write_text(f'{source}\nM = "gpt-4o"\n')
     assert main(["init", str(tmp_path), "--yes"]) == 0
     found = capsys.readouterr().err
-    assert "server: http://127.0.0.1:11434/v1, in place of OpenAI's; no key is sent there" in found
-    assert "a guess" not in found
+    assert "server: http://127.0.0.1:11434/v1\n        in place of a provider's own; no key is sent there" in found
+    assert "a guess: openai/gpt-4o-mini" in found
     settings = Settings.from_toml(tmp_path / "turnout.toml")
     for name in settings.model_names:
         assert settings.model(name).params == {"api_base": "http://127.0.0.1:11434/v1"}
@@ -159,16 +165,199 @@ def test_another_address_in_the_code_is_in_the_settings(
     assert scan(tmp_path, {"OPENAI_BASE_URL": "http://10.0.0.1/v1"}).address == "http://10.0.0.1/v1"
 
 
-def test_a_client_of_the_sdk_is_told_how_to_be_routed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+OPENAI = "import os\nfrom openai import OpenAI\n"
+ASK = "client.chat.completions.create(model={model}, messages=[])\n"
+
+
+@pytest.mark.parametrize(
+    ("sources", "model", "address"),
+    [
+        (
+            {"a.py": f'{OPENAI}client = OpenAI(base_url="http://localhost:11434/v1")\n{ASK.format(model=repr("a:8b"))}'},
+            "openai/a:8b",
+            "http://localhost:11434/v1",
+        ),
+        (
+            {"a.py": f'{OPENAI}client = OpenAI(base_url="https://openrouter.ai/api/v1")\n{ASK.format(model=repr("x/y"))}'},
+            "openrouter/x/y",
+            "",
+        ),
+        (
+            {
+                "svc/config.py": 'import os\nBASE = os.getenv("BASE", "http://10.0.0.1") + "/v1"\nMODEL = "mine-7b"\n',
+                "svc/main.py": f"{OPENAI}from . import config\nfrom svc.config import BASE\n"
+                f"client = OpenAI(base_url=BASE)\n{ASK.format(model='config.MODEL')}",
+            },
+            "openai/mine-7b",
+            "http://10.0.0.1/v1",
+        ),
+        ({"a.py": 'from litellm import acompletion as ask\nask("azure/mine", messages=[])\n'}, "azure/mine", ""),
+        ({"a.py": 'import litellm\nD = "mine"\nlitellm.completion(f"azure/{D}", messages=[])\n'}, "azure/mine", ""),
+        (
+            {
+                "a.py": "from openai import AzureOpenAI\nclass Service:\n    def __init__(self):\n"
+                '        self.llm = AzureOpenAI(azure_endpoint="https://x.openai.azure.com")\n'
+                '    def ask(self, model="mine"):\n        self.llm.chat.completions.create(model=model)\n'
+            },
+            "azure/mine",
+            "https://x.openai.azure.com",
+        ),
+        (
+            {
+                "a.py": f"{OPENAI}class Settings(BaseSettings):\n    model: str = 'mine-70b'\n    url: str = 'http://vllm/v1'\n"
+                f"settings = Settings()\nclient = OpenAI(base_url=settings.url)\n{ASK.format(model='settings.model')}"
+            },
+            "openai/mine-70b",
+            "http://vllm/v1",
+        ),
+        ({"a.py": 'import ollama\nollama.chat(model="qwen3:8b")\n'}, "openai/qwen3:8b", "http://localhost:11434/v1"),
+        (
+            {".env": "OPENAI_BASE_URL=http://10.0.0.1/v1\nMODEL=mine\n", "a.py": f"{OPENAI}client = OpenAI()\n"
+             + ASK.format(model='os.environ["MODEL"]')},
+            "openai/mine",
+            "http://10.0.0.1/v1",
+        ),
+    ],
+    ids=["ollama", "openrouter", "constants elsewhere", "positional", "put together", "azure", "class defaults",
+         "ollama's own client", "a .env file"],
+)  # fmt: skip
+def test_a_model_is_known_by_the_client_that_is_asked_for_it(
+    tmp_path: Path, sources: dict[str, str], model: str, address: str
+) -> None:
+    """Whatever it is called, and wherever its name and the server's address are written down."""
+    for name, source in sources.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(source)
+    (found,) = scan(tmp_path, {}).models
+    assert (found.name, found.server.address) == (model, address)
+    tiers = tiers_of(scan(tmp_path, {}))
+    assert model in (tiers.cheap, tiers.expensive)
+    assert model not in tiers.guessed
+    assert main(["init", str(tmp_path), "--yes"]) == 0
+    settings = Settings.from_toml(tmp_path / "turnout.toml")
+    assert settings.model(model).params.get("api_base", "") == address
+
+
+@pytest.mark.parametrize(
+    ("model", "pair"),
+    [
+        ("gpt-4.1", ("openai/gpt-4.1-mini", "openai/gpt-4.1")),
+        ("gpt-4.1-2025-04-14", ("openai/gpt-4.1-mini", "openai/gpt-4.1-2025-04-14")),
+        ("gpt-4.1-mini", ("openai/gpt-4.1-mini", "openai/gpt-4.1")),
+        ("claude-opus-4-5", ("anthropic/claude-haiku-4-5", "anthropic/claude-opus-4-5")),
+        ("gemini/gemini-2.5-pro", ("gemini/gemini-2.5-flash", "gemini/gemini-2.5-pro")),
+    ],
+)
+def test_the_other_half_of_a_pair_is_of_the_same_family(tmp_path: Path, model: str, pair: tuple[str, str]) -> None:
+    """Where litellm's table has one there, at half the price or twice."""
+    (tmp_path / "a.py").write_text(f'MODEL = "{model}"\n')
+    assert chosen(tmp_path) == pair
+
+
+def test_models_of_one_s_own_server_are_ordered_by_size_and_cost_nothing(tmp_path: Path) -> None:
+    """One alone is the cheap tier; the expensive one is then a guess, and is not asked there."""
+    ask = f'{OPENAI}client = OpenAI(base_url="http://localhost:11434/v1")\n{ASK.format(model=repr("a:8b"))}'
+    (tmp_path / "a.py").write_text(ask)
+    tiers = tiers_of(scan(tmp_path, {"ANTHROPIC_API_KEY": "x"}))
+    assert (tiers.cheap, tiers.expensive) == ("openai/a:8b", PAIRS["anthropic"][1])
+    assert (tiers.guessed, set(tiers.servers)) == ((tiers.expensive,), {tiers.cheap})
+    (tmp_path / "a.py").write_text(ask + ASK.format(model=repr("a:70b")))
+    assert chosen(tmp_path) == ("openai/a:8b", "openai/a:70b")
+    assert main(["init", str(tmp_path), "--yes"]) == 0
+    assert Settings.from_toml(tmp_path / "turnout.toml").model("openai/a:8b").input_usd_per_million == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("from openai import OpenAI\nc = OpenAI()", ["OpenAI(", "httpx.Client("]),
+        ("import openai\nc = openai.AsyncOpenAI()", ["AsyncOpenAI(", "httpx.AsyncClient("]),
+        ("from openai import AsyncAzureOpenAI\nc = AsyncAzureOpenAI()", [" AsyncOpenAI(", "httpx.AsyncClient("]),
+        (
+            "from anthropic import Anthropic\nc = Anthropic()",
+            ["Anthropic(", '"http://turnout",', "httpx2.Client("],
+        ),
+        ("from langchain_openai import ChatOpenAI\nc = ChatOpenAI()", ["ChatOpenAI(", "http_async_client="]),
+        ("from langchain_anthropic import ChatAnthropic\nc = ChatAnthropic()", ["ChatOpenAI(", "http_client="]),
+        ('import litellm\nlitellm.completion("gpt-4o", [])', ['completion("turnout/auto", ...)']),
+    ],
+)
+def test_each_kind_of_client_is_told_how_to_be_routed(
+    tmp_path: Path, source: str, told: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Mounted alone, nothing would be routed: the code would go on to ask the provider by itself."""
-    (tmp_path / "a.py").write_text("import openai\nfrom openai import OpenAI\nclient = openai.AsyncOpenAI()\n")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.py").write_text(source)
+    assert main(["init", "--yes"]) == 0
+    lines = "".join(capsys.readouterr())
+    assert "in a.py:2." in lines
+    for text in told:
+        assert text in lines
+    assert max(map(len, lines.splitlines())) <= 80
+
+
+def test_what_is_routed_already_is_not_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its transport, its address or its name."""
+    (tmp_path / "a.py").write_text(
+        f"{OPENAI}import litellm\nclient = OpenAI(http_client=mine)\nother = OpenAI(base_url='http://turnout/v1')\n"
+        "litellm.completion('turnout/auto', [])\n"
+    )
+    assert reported(tmp_path, capsys)["clients"] == []
+
+
+@pytest.mark.parametrize(
+    "library",
+    [("openai", "OpenAI"), ("anthropic", "Anthropic"), ("langchain", "ChatOpenAI"), ("litellm", "completion")],
+)
+def test_the_told_line_routes_the_calls(library: tuple[str, str]) -> None:
+    """As it is printed: run in a process of its own, against a scripted provider."""
+    client = SdkClient(library=library[0], name=library[1], file="a.py", line=1)
+    (paragraph,) = client_lines([client])
+    line = "".join(each.strip() for each in paragraph.splitlines()[2:])
+    done = subprocess.run([sys.executable, "-c", ROUTED, library[0], line], capture_output=True, text=True)
+    assert done.stdout.strip() == "four", done.stderr
+
+
+ROUTED = """
+import sys, httpx, turnout
+if sys.argv[1] == "litellm":
+    import litellm
+from turnout.clock import SystemClock
+from turnout.testing import Says, ScriptedProvider
+from turnout.wsgi import TurnoutMiddleware
+tiers = {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}}
+config = {"tiers": tiers, "routing": {"scorer": "default", "max_expensive_share": 0.3}}
+said = ScriptedProvider({"openai/a": [Says("four")], "openai/b": [Says("four")]}, clock=SystemClock())
+mounted = turnout.Turnout(config, provider=said)
+app = TurnoutMiddleware(lambda environ, start: [], turnout=mounted)
+library, line = sys.argv[1:]
+ask = [{"role": "user", "content": "two and two?"}]
+if library == "litellm":
+    print(eval(line.replace("...", "messages=ask")).choices[0].message.content)
+elif library == "langchain":
+    from langchain_openai import ChatOpenAI
+    print(eval(line.replace("model=...", "model='gpt-4o'")).invoke("two and two?").content)
+elif library == "anthropic":
+    import httpx2
+    from anthropic import Anthropic
+    print(eval(line).messages.create(model="claude-x", max_tokens=9, messages=ask).content[0].text)
+else:
+    from openai import OpenAI
+    print(eval(line).chat.completions.create(model="gpt-4o", messages=ask).choices[0].message.content)
+"""
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_django_s_wsgi_entry_goes_before_its_asgi_one(
+    tmp_path: Path, both: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A project has both from the start, and runserver serves the first; the other is told too."""
+    for kind in ("asgi", "wsgi") if both else ("asgi",):
+        (tmp_path / f"{kind}.py").write_text(DJANGO.replace("wsgi", kind))
     assert main(["init", str(tmp_path), "--yes"]) == 0
     told = capsys.readouterr().out
-    assert "(a.py, line 3)" in told
-    assert 'AsyncOpenAI(api_key="-", base_url="http://turnout/v1", http_client=httpx.AsyncClient(transport=' in told
-    (tmp_path / "turnout.toml").unlink()
-    (tmp_path / "a.py").write_text("client = OpenAI(http_client=mine)\n")
-    assert reported(tmp_path, capsys)["clients"] == []
+    assert ("or, where asgi.py is what is served, add to asgi.py" in told) is both
+    assert ("add to wsgi.py" in told) is both
 
 
 def test_the_pairs_are_models_that_litellm_prices() -> None:

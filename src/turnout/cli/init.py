@@ -6,50 +6,17 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from turnout.atomic_file import replacing
-from turnout.cli.log_input import price_of
+from turnout.cli.client_lines import client_lines
 from turnout.cli.output_files import naming_write_errors
-from turnout.cli.project_scan import CLIENTS, App, Project, SdkClient, scan
+from turnout.cli.project_scan import App, Project, scan
 from turnout.cli.starting_settings import settings_text
+from turnout.cli.tier_choice import TierChoice, tiers_of
 from turnout.errors import TurnoutError, UsageError
-
-# A cheap and an expensive model of each provider, as litellm names them.
-PAIRS = {
-    "openai": ("openai/gpt-4o-mini", "openai/gpt-4o"),
-    "anthropic": ("anthropic/claude-haiku-4-5", "anthropic/claude-sonnet-4-5"),
-    "gemini": ("gemini/gemini-2.5-flash", "gemini/gemini-2.5-pro"),
-    "azure": ("azure/gpt-4o-mini", "azure/gpt-4o"),
-    "bedrock": ("bedrock/us.anthropic.claude-haiku-4-5-20251001-v1:0",
-                "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
-    "mistral": ("mistral/mistral-small-latest", "mistral/mistral-large-latest"),
-    "deepseek": ("deepseek/deepseek-chat", "deepseek/deepseek-reasoner"),
-    "xai": ("xai/grok-3-mini", "xai/grok-3"),
-    "groq": ("groq/openai/gpt-oss-20b", "groq/openai/gpt-oss-120b"),
-    "openrouter": ("openrouter/openai/gpt-4o-mini", "openrouter/openai/gpt-4o"),
-    "cohere_chat": ("cohere_chat/command-r7b-12-2024", "cohere_chat/command-a-03-2025"),
-    "together_ai": ("together_ai/meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo",
-                    "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo"),
-    "fireworks_ai": ("fireworks_ai/accounts/fireworks/models/llama-v3p1-8b-instruct",
-                     "fireworks_ai/accounts/fireworks/models/deepseek-v3"),
-    "perplexity": ("perplexity/sonar", "perplexity/sonar-pro"),
-    "cerebras": ("cerebras/llama3.1-8b", "cerebras/llama-3.3-70b"),
-    "sambanova": ("sambanova/gpt-oss-120b", "sambanova/DeepSeek-V3.1"),
-    "deepinfra": ("deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct", "deepinfra/meta-llama/Llama-3.3-70B-Instruct"),
-    "nebius": ("nebius/meta-llama/Meta-Llama-3.1-8B-Instruct", "nebius/meta-llama/Llama-3.3-70B-Instruct"),
-    "novita": ("novita/meta-llama/llama-3.1-8b-instruct", "novita/meta-llama/llama-3.3-70b-instruct"),
-    "moonshot": ("moonshot/kimi-k2.5", "moonshot/kimi-k3"),
-    "dashscope": ("dashscope/qwen-turbo", "dashscope/qwen-max"),
-    "zai": ("zai/glm-5.3-flash", "zai/glm-5"),
-}  # fmt: skip
-# Whose a model is whose name says no provider.
-FAMILIES = (("claude-", "anthropic"), ("gemini-", "gemini"), ("mistral-", "mistral"), ("open-mi", "mistral"),
-            ("deepseek-", "deepseek"), ("grok-", "xai"), ("", "openai"))  # fmt: skip
-# The expensive tier is no use where it costs less than this many times as much.
-LEAST_RATIO = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,50 +44,30 @@ def run(args: argparse.Namespace) -> int:
     if path.exists():
         raise TurnoutError(f"{path} exists already; `turnout check --config {path}` says what it means")
     project = scan(folder, os.environ)
-    cheap, expensive = tiers_of(project)
-    mounting = mounting_of(project.apps[0] if project.apps else None, path.name)
+    tiers = tiers_of(project)
+    mountings = [mounting_of(app, path.name) for app in _served(project)] or [mounting_of(None, path.name)]
     if not args.json:
-        print(_found(project, cheap, expensive), file=sys.stderr)
+        print("\n".join(_found(project, tiers)), file=sys.stderr)
     if not (args.yes or args.json) and not _agreed(path):
         return 1
     with naming_write_errors(str(path)), replacing(path) as file:
-        text = settings_text(cheap, expensive, has_redis=project.has_redis, address=project.address)
+        text = settings_text(tiers, has_redis=project.has_redis)
         file.write(text.encode())
     report = {
         "file": str(path),
-        "cheap": cheap,
-        "expensive": expensive,
+        "cheap": tiers.cheap,
+        "expensive": tiers.expensive,
+        "guessed": tiers.guessed,
         "apps": [asdict(app) for app in project.apps],
         "keys": [each for each in project.providers if each not in project.unloaded],
         "keys_not_loaded": list(project.unloaded),
         "address": project.address,
-        "add": asdict(mounting),
+        "add": asdict(mountings[0]),
+        "or_add": [asdict(mounting) for mounting in mountings[1:]],
         "clients": [asdict(client) for client in project.clients],
     }
-    print(json.dumps(report) if args.json else _next_steps(path, mounting, project.clients))
+    print(json.dumps(report) if args.json else "\n\n".join(_next_steps(path, mountings, project)))
     return 0
-
-
-def tiers_of(project: Project) -> tuple[str, str]:
-    """The cheap and the expensive model: of those that the code names, else of the provider whose key is at hand."""
-    named = [(price, model) for name in project.models if (price := price_of(model := _full_name(name))) is not None]
-    provider = next(iter(project.providers), "openai")
-    if not named:
-        return PAIRS[provider]
-    (least, first), (most, last) = min(named), max(named)
-    if most >= LEAST_RATIO * least:
-        return first, last
-    provider = last.partition("/")[0]
-    cheap, expensive = PAIRS.get(provider, PAIRS["openai"])
-    if (price_of(cheap) or 0.0) * LEAST_RATIO <= most:
-        return cheap, last
-    return (first, expensive) if (price_of(expensive) or 0.0) >= LEAST_RATIO * least else (cheap, expensive)
-
-
-def _full_name(model: str) -> str:
-    if "/" in model:
-        return model
-    return f"{next(provider for start, provider in FAMILIES if model.startswith(start))}/{model}"
 
 
 def mounting_of(app: App | None, config: str) -> Mounting:
@@ -145,34 +92,39 @@ def _agreed(path: Path) -> bool:
     return answer.strip().lower() in ("", "y", "yes")
 
 
-def _found(project: Project, cheap: str, expensive: str) -> str:
+def _served(project: Project) -> list[App]:
+    """The app to mount in; where Django has both of its entries, the WSGI one first: runserver's and gunicorn's."""
+    django = {app.framework: app for app in reversed(project.apps) if app.framework.startswith("Django")}
+    if project.apps and project.apps[0].framework.startswith("Django"):
+        return [app for name in ("Django", "Django (ASGI)") if (app := django.get(name)) is not None]
+    return list(project.apps[:1])
+
+
+def _found(project: Project, tiers: TierChoice) -> Iterator[str]:
     apps = ", ".join(f"{app.framework} in {app.file}" for app in project.apps[:3]) or "no FastAPI, Flask or Django app"
-    models = ", ".join(project.models[:6]) or "none"
     loaded = [each for each in project.providers if each not in project.unloaded]
-    keys = ", ".join(loaded) or "none, in the environment or in a .env that the project loads"
-    lines = [f"app:    {apps}", f"models: {models}", f"keys:   {keys}"]
+    yield f"app:    {apps}"
+    yield f"models: {', '.join(model.name for model in project.models[:4]) or 'none'}"
+    yield f"keys:   {', '.join(loaded) or 'none, in the environment or in a .env that the project loads'}"
     if project.unloaded:
-        lines.append(
-            f"        {', '.join(project.unloaded)} in .env, which nothing here loads: export it, or start with "
-            "`uvicorn --env-file .env` or the like"
-        )
+        yield f"        {', '.join(project.unloaded)} in .env, which nothing here loads: export it,"
+        yield "        or start with `uvicorn --env-file .env` or the like"
     if project.address:
-        lines.append(f"server: {project.address}, in place of OpenAI's; no key is sent there without api_key_env")
-    tiers = f"tiers:  {cheap} is cheap, {expensive} is expensive"
-    guess = "        a guess: the code names no model that is known; change them in the file"
-    return "\n".join([*lines, tiers, *([] if project.models else [guess])])
+        yield f"server: {project.address}"
+        yield "        in place of a provider's own; no key is sent there without api_key_env"
+    yield f"tiers:  cheap      {tiers.cheap}"
+    yield f"        expensive  {tiers.expensive}"
+    if len(tiers.guessed) == 2:
+        yield "        a guess: the code names no model that is known; change them in the file"
+    elif tiers.guessed:
+        yield f"        a guess: {tiers.guessed[0]};"
+        yield "        the code does not name it, change it in the file"
 
 
-def _next_steps(path: Path, mounting: Mounting, clients: Sequence[SdkClient]) -> str:
-    place = f"{mounting.file}, after line {mounting.line}" if mounting.line else mounting.file
-    steps = [f"wrote {path}; add to {place}:", "\n".join(f"    {line}" for line in mounting.lines)]
-    if clients:
-        made = ", ".join(f"{client.file}, line {client.line}" for client in clients[:3])
-        http = CLIENTS[clients[0].name]
-        arguments = f'api_key="-", base_url="http://turnout/v1", http_client={http}(transport=turnout.transport())'
-        steps += [
-            f"your code asks a provider by itself ({made}); so that it is routed, import httpx and turnout there, and "
-            "make the client with:",
-            f"    {clients[0].name}({arguments})",
-        ]
-    return "\n\n".join([*steps, f"then: turnout check --config {path}"])
+def _next_steps(path: Path, mountings: list[Mounting], project: Project) -> Iterator[str]:
+    for number, mounting in enumerate(mountings):
+        place = f"{mounting.file}, after line {mounting.line}" if mounting.line else mounting.file
+        start = f"or, where {mounting.file} is what is served," if number else f"wrote {path};"
+        yield "\n".join([f"{start} add to {place}:", *(f"    {line}" for line in mounting.lines)])
+    yield from client_lines(project.clients)
+    yield f"then: turnout check --config {path}"

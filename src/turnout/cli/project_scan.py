@@ -8,7 +8,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from turnout.cli.code_values import Values
+from turnout.cli.model_calls import (
+    AskedModel,
+    ModelCalls,
+    ModelServer,
+    SdkClient,
+    family,
+    find_calls,
+    is_address,
+    provider_at,
+)
 
 SKIPPED = frozenset(
     {"node_modules", "site-packages", "__pycache__", "venv", "env", "build", "dist", "tests", "test", "migrations"}
@@ -18,7 +29,7 @@ FRAMEWORKS = {"FastAPI": "FastAPI", "Starlette": "Starlette", "Flask": "Flask",
               "get_wsgi_application": "Django", "get_asgi_application": "Django (ASGI)"}  # fmt: skip
 # A text in code that names a chat model.
 MODEL = re.compile(
-    r"(?:[a-z_]+/)?(?:gpt-[345][\w.-]*|chatgpt-[\w.-]+|o[134](?:-[\w.-]+)?|claude-[\w.-]+|gemini-[\w.-]+|"
+    r"(?:[a-z_]+[/:])?(?:gpt-[345][\w.-]*|chatgpt-[\w.-]+|o[134](?:-[\w.-]+)?|claude-[\w.-]+|gemini-[\w.-]+|"
     r"(?:open-)?mi[sx]tral-[\w.-]+|deepseek-(?:chat|reasoner)|grok-[\w.-]+|command-[\w.-]+)"
 )
 # Named so, they are no chat models.
@@ -37,21 +48,8 @@ KEYS = {
     # The last: most who have it have it for something else.
     "AWS_ACCESS_KEY_ID": "bedrock",
 }  # fmt: skip
-# Whose address a base_url is: asked by name, it needs none.
-HOSTS = {
-    "api.openai.com": "openai", "api.anthropic.com": "anthropic", "generativelanguage.googleapis.com": "gemini",
-    "api.mistral.ai": "mistral", "api.deepseek.com": "deepseek", "api.x.ai": "xai", "api.groq.com": "groq",
-    "openrouter.ai": "openrouter", "api.together.xyz": "together_ai", "api.fireworks.ai": "fireworks_ai",
-    "api.perplexity.ai": "perplexity", "api.cerebras.ai": "cerebras", "api.sambanova.ai": "sambanova",
-    "api.deepinfra.com": "deepinfra", "api.moonshot.ai": "moonshot", "api.z.ai": "zai",
-}  # fmt: skip
-# How code calls the address of another server than OpenAI's, and the variables that the SDKs read it from.
-ADDRESS_ARGUMENTS = frozenset({"base_url", "api_base", "openai_api_base", "azure_endpoint"})
+# The variables that the SDKs read another server's address from.
 ADDRESS_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
-# Turnout's own, which its transport answers.
-OWN_HOST = "turnout"
-# The SDK's clients, and the one of httpx that each takes.
-CLIENTS = {"AsyncOpenAI": "httpx.AsyncClient", "OpenAI": "httpx.Client"}
 # What reads a .env file into the environment, by the name it is imported by, or called with.
 LOADERS = frozenset({"dotenv", "environ", "environs", "decouple", "dynaconf", "starlette.config"})
 LOADING_ARGUMENTS = frozenset({"env_file", "_env_file", "env_file_encoding"})
@@ -59,8 +57,9 @@ LOADING_ARGUMENTS = frozenset({"env_file", "_env_file", "env_file_encoding"})
 LOADING_FILES = ("Procfile", "Makefile", "compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml",
                  "justfile", ".flaskenv")  # fmt: skip
 LOADING_WORDS = ("env_file", "--env-file", "dotenv", "python-dotenv")
-# A line of a .env file. Only the name is looked at.
-ENV_LINE = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*\S")
+# A line of a .env file. Of most only the name is looked at; of these the value: whom and what the code asks.
+ENV_LINE = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(\S+)")
+READ_VARIABLES = re.compile(r"\w*(?:BASE_URL|API_BASE|ENDPOINT|MODEL|MODEL_NAME|DEPLOYMENT)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,23 +74,14 @@ class App:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SdkClient:
-    """Where a client of OpenAI's SDK is made that is not Turnout's already. name: of its class."""
-
-    name: str
-    file: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """apps: as found, those made at the top of a file first. models: named in the code, commonest first, by litellm's
-    names where they have a provider. providers: whose keys are at hand, those of the environment first. unloaded: of
-    these, whose key is in a .env file alone that nothing here reads. address: of the server that the code asks in place
-    of OpenAI's; "" for none. has_redis: whether REDIS_URL is at hand."""
+    """apps: as found, those made at the top of a file first. models: named in the code, by litellm's names, those that
+    calls name first. providers: whose keys are at hand, those of the environment first. unloaded: of these, whose key
+    is in a .env file alone that nothing here reads. address: of the server that the code asks in place of a provider's;
+    "" for none. has_redis: whether REDIS_URL is at hand."""
 
     apps: tuple[App, ...] = ()
-    models: tuple[str, ...] = ()
+    models: tuple[AskedModel, ...] = ()
     providers: tuple[str, ...] = ()
     unloaded: tuple[str, ...] = ()
     address: str = ""
@@ -101,33 +91,55 @@ class Project:
 
 def scan(folder: Path, environ: Mapping[str, str]) -> Project:
     """The project in this folder. Files that are no Python are passed over."""
+    trees = dict(_trees(folder))
+    written = dict(_env_files(folder))
+    readable = {name: text for name, text in written.items() if READ_VARIABLES.fullmatch(name)}
+    set_there = {name: text for name, text in environ.items() if text}
     found = _Found()
-    for file in _python_files(folder):
-        try:
-            tree = ast.parse(file.read_text("utf-8"))
-        except (OSError, SyntaxError, ValueError, RecursionError):
-            continue
-        found.read(tree, str(file.relative_to(folder)))
-    set_names = {name for name, value in environ.items() if value}
-    written = set(_env_files(folder))
-    loaded = found.loads_env or _is_loaded_elsewhere(folder)
-    addresses = [environ[name] for name in ADDRESS_VARIABLES if environ.get(name)] + found.addresses
-    hosts = [(address, urlsplit(address).hostname or "") for address in addresses]
-    known = [HOSTS[host] for _, host in hosts if host in HOSTS]
-    at_hand = dict.fromkeys([p for key, p in KEYS.items() if key in set_names])
+    for file, tree in trees.items():
+        found.read(tree, file)
+    variables = {**readable, **set_there}
+    addresses = [variables[name] for name in ADDRESS_VARIABLES if name in variables] + found.addresses
+    default = next(
+        (ModelServer(provider_at(each) or "openai", "" if provider_at(each) else each) for each in addresses), None
+    )
+    calls = find_calls(trees, Values(trees, variables), default)
+    servers = [*([default] if default else []), *calls.servers]
+    at_hand = dict.fromkeys([p for key, p in KEYS.items() if key in set_there])
     in_files = dict.fromkeys([p for key, p in KEYS.items() if key in written and p not in at_hand])
     providers = [*at_hand, *in_files]
     # Whom the code asks by address goes before whose key lies about.
-    asked_first = [p for p in known if p in providers]
+    asked_first = [each.provider for each in servers if each.provider in providers and not each.address]
+    loaded = found.loads_env or _is_loaded_elsewhere(folder)
     return Project(
         apps=tuple(sorted(found.apps, key=lambda app: (len(app.indent), app.file, app.line))),
-        models=tuple(sorted(found.models, key=lambda model: -found.models[model])),
+        models=tuple(dict.fromkeys([*calls.models, *_named_elsewhere(found.texts, calls, default)])),
         providers=tuple(dict.fromkeys([*asked_first, *providers])),
         unloaded=() if loaded else tuple(in_files),
-        address=next((address for address, host in hosts if host not in HOSTS), ""),
-        has_redis="REDIS_URL" in set_names | written,
-        clients=tuple(found.clients),
+        address=next((each.address for each in servers if each.address), ""),
+        has_redis="REDIS_URL" in {*set_there, *written},
+        clients=tuple(calls.clients),
     )
+
+
+def _trees(folder: Path) -> Iterator[tuple[str, ast.Module]]:
+    for file in _python_files(folder):
+        try:
+            yield str(file.relative_to(folder)), ast.parse(file.read_text("utf-8"))
+        except (OSError, SyntaxError, ValueError, RecursionError):
+            continue
+
+
+def _named_elsewhere(texts: Mapping[str, int], calls: ModelCalls, default: ModelServer | None) -> Iterator[AskedModel]:
+    """The models that the code names beside its calls, commonest first."""
+    server = default or next((each for each in calls.servers if each.provider == "openai"), None)
+    for text in sorted(texts, key=lambda each: -texts[each]):
+        name = text.replace(":", "/", 1) if "/" not in text else text
+        if "/" not in name:
+            name = f"{family(name)}/{name}"
+        if text not in calls.texts and name not in {model.name for model in calls.models}:
+            is_there = name.startswith("openai/") and server is not None and server.address
+            yield AskedModel(name, server if server and is_there else ModelServer(name.partition("/")[0]))
 
 
 class _Found:
@@ -135,9 +147,8 @@ class _Found:
 
     def __init__(self) -> None:
         self.apps: list[App] = []
-        self.models: dict[str, int] = {}
+        self.texts: dict[str, int] = {}
         self.addresses: list[str] = []
-        self.clients: list[SdkClient] = []
         self.loads_env = False
 
     def read(self, tree: ast.Module, file: str) -> None:
@@ -145,19 +156,13 @@ class _Found:
         for node in ast.walk(tree):
             match node:
                 case ast.Constant(value=str(text)) if len(text) < 80 and _is_model(text):
-                    self.models[text] = self.models.get(text, 0) + 1
-                case ast.keyword(arg=str(name), value=ast.Constant(value=str(text))):
-                    if name in ADDRESS_ARGUMENTS and _is_address(text):
-                        self.addresses.append(text)
+                    self.texts[text] = self.texts.get(text, 0) + 1
+                case ast.keyword(arg=str(name), value=ast.Constant(value=str())):
                     self.loads_env |= name in LOADING_ARGUMENTS
-                case ast.Call(func=called, args=[*given], keywords=named):
-                    name = _name_of(called)
-                    if name in CLIENTS and not any(each.arg == "http_client" for each in named):
-                        self.clients.append(SdkClient(name=name, file=file, line=node.lineno))
+                case ast.Call(args=[ast.Constant(value=name), *given]) if _is_base(name):
                     # os.environ.get("OPENAI_BASE_URL", "http://...") and its like.
                     texts = [each.value for each in given if isinstance(each, ast.Constant)]
-                    if texts and _is_base(texts[0]):
-                        self.addresses += [str(text) for text in texts[1:] if _is_address(text)]
+                    self.addresses += [str(text) for text in texts if is_address(text)]
                 case ast.Import(names=names):
                     self.loads_env |= any(each.name in LOADERS for each in names)
                 case ast.ImportFrom(module=str(module)):
@@ -177,11 +182,7 @@ def _is_model(text: str) -> bool:
 
 
 def _is_base(name: object) -> bool:
-    return isinstance(name, str) and name.upper().endswith(("BASE_URL", "API_BASE"))
-
-
-def _is_address(text: object) -> bool:
-    return isinstance(text, str) and text.startswith(("http://", "https://")) and urlsplit(text).hostname != OWN_HOST
+    return name in ADDRESS_VARIABLES
 
 
 def _is_loaded_elsewhere(folder: Path) -> bool:
@@ -229,10 +230,10 @@ def _apps(tree: ast.Module, file: str) -> Iterator[App]:
             )
 
 
-def _env_files(folder: Path) -> Iterator[str]:
+def _env_files(folder: Path) -> Iterator[tuple[str, str]]:
     for name in (".env", ".env.local"):
         try:
             lines = (folder / name).read_text("utf-8").splitlines()
         except (OSError, ValueError):
             continue
-        yield from (match[1] for line in lines if (match := ENV_LINE.match(line)))
+        yield from ((found[1], found[2].strip("\"'")) for line in lines if (found := ENV_LINE.match(line)))

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from turnout.cli.log_input import price_of
+from turnout.cli.model_calls import ModelServer
+from turnout.cli.tier_choice import TierChoice
 
 # What is commented out is as it would be without it, or what one would likely want.
 TEMPLATE = """\
@@ -10,9 +17,9 @@ TEMPLATE = """\
 # one. `turnout check` says what this file means.
 
 [tiers.cheap]
-models = [{cheap}]
-[tiers.expensive]
-models = [{expensive}]                # further ones are its fallbacks, in order
+models = [{cheap}]{cheap_note}
+[tiers.expensive]                     # further models are its fallbacks, in order
+models = [{expensive}]{expensive_note}
 
 # Keys come from the environment as litellm expects them (OPENAI_API_KEY, ...), or from the variable named here.
 # [models.{cheap}]
@@ -56,18 +63,10 @@ REDIS = """\
 SERVERS = """
 # Another address than the provider's own. Where it has other prices, set them: litellm's table has the provider's.
 {servers}"""
-SERVER = """\
-[models.{name}]
-params = {{ api_base = {address} }}
-# api_key_env = "MY_KEY"              # no key is sent there without this line
-# input_usd_per_million = 0.0
-# output_usd_per_million = 0.0
-"""
 
 
-def settings_text(cheap: str, expensive: str, *, has_redis: bool, address: str = "") -> str:
-    """The file's text. has_redis: whether the project has a Redis, which is then offered by its name. address: of the
-    server that OpenAI's models are asked at; "" for its own."""
+def settings_text(tiers: TierChoice, *, has_redis: bool) -> str:
+    """The file's text. has_redis: whether the project has a Redis, which is then offered by its name."""
     comment = (
         "The project has a REDIS_URL: with it here, cache, limits and budgets are of all workers together."
         if has_redis
@@ -75,7 +74,38 @@ def settings_text(cheap: str, expensive: str, *, has_redis: bool, address: str =
     )
     # Commented out in either case: an address with a password does not belong into a file that is committed.
     redis = REDIS.format(comment=comment, mark="# ")
-    asked_there = [name for name in (cheap, expensive) if address and name.startswith("openai/")]
-    parts = "".join(SERVER.format(name=json.dumps(name), address=json.dumps(address)) for name in asked_there)
+    parts = "".join("\n".join([*_server(name, server), ""]) for name, server in tiers.servers.items())
     servers = SERVERS.format(servers=parts) if parts else ""
-    return TEMPLATE.format(cheap=json.dumps(cheap), expensive=json.dumps(expensive), redis=redis, servers=servers)
+    cheap, expensive = (
+        (json.dumps(name), "   # a guess: the code does not name it" if name in tiers.guessed else "")
+        for name in (tiers.cheap, tiers.expensive)
+    )
+    return TEMPLATE.format(
+        cheap=cheap[0], cheap_note=cheap[1], expensive=expensive[0], expensive_note=expensive[1],
+        redis=redis, servers=servers,
+    )  # fmt: skip
+
+
+def _server(name: str, server: ModelServer) -> Iterator[str]:
+    """The section of a model that is asked at another address."""
+    version = f", api_version = {json.dumps(server.api_version)}" if server.api_version else ""
+    yield f"[models.{json.dumps(name)}]"
+    yield f"params = {{ api_base = {json.dumps(server.address)}{version} }}"
+    if server.provider == "azure":
+        # That resource's own key, by the name that Azure's client reads it by.
+        yield 'api_key_env = "AZURE_OPENAI_API_KEY"'
+        return
+    yield '# api_key_env = "MY_KEY"              # no key is sent there without this line'
+    mark = "" if price_of(name) is None and _is_at_home(server.address) else "# "
+    yield f"{mark}input_usd_per_million = 0.0"
+    yield f"{mark}output_usd_per_million = 0.0"
+
+
+def _is_at_home(address: str) -> bool:
+    """Whether the server is on this machine or in its own network: nobody is paid for its answers."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        # A name without a dot is one of this network: localhost, a container's.
+        return "." not in host or host.endswith((".local", ".internal"))

@@ -53,7 +53,7 @@ THIRD_PARTY = {
     "onnxruntime": ("caching.semantic.embedders",),
     "openai": ("upstream",),
     "opentelemetry": ("doors", "telemetry"),
-    "orjson": ("openai.answers", "openai.messages", "openai.requests"),
+    "orjson": ("doors.endpoints", "openai.answers", "openai.messages", "openai.requests"),
     "prometheus_client": ("telemetry.prometheus_text",),
     "pyarrow": ("logs.files",),
     "pybreaker": ("upstream",),

@@ -207,7 +207,10 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     chat = Chat(pipeline, path=settings.server.chat_path, max_params_bytes=settings.server.max_params_bytes)
     kept_entries = kept_entries_from(settings, clock)
     kept_responses = ResponseStore(kept_entries or stores.entries, settings.responses.ttl_s)
-    responses = ResponsesApi(chat, kept_responses, settings.server.responses_path, lambda: bool(over_responses))
+    server = settings.server
+    responses = ResponsesApi(
+        chat, kept_responses, server.responses_path, server.max_body_bytes, lambda: bool(over_responses)
+    )
     embeddings = EmbeddingsApi(embedding_pipeline, settings.server.max_params_bytes)
     wires = Wires(
         messages=AnthropicMessages(chat), responses=responses, embeddings=embeddings, completions=Completions(chat)

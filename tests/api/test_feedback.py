@@ -57,6 +57,12 @@ def test_a_wrong_cached_answer_is_evicted(behind: Behind) -> None:
     assert behind.status()["feedback"]["evicted"] == 1
 
 
+def test_a_rating_of_more_than_a_few_kilobytes_is_413(behind: Behind) -> None:
+    """Before it is parsed: it costs whoever sends it nothing."""
+    reply = behind.ask("POST", PATH, content=b"[" * 5000)
+    assert reply.status_code == 413
+
+
 def test_only_a_similar_question_s_answer_is_reported_as_a_wrong_pair() -> None:
     """A miss and an exact hit say nothing of pairs."""
     behind = Behind("asgi", status={}, cache={"semantic": {"enabled": True, "max_error": 1.0}})

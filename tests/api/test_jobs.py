@@ -64,6 +64,17 @@ def app(door: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         app.http.close()
 
 
+@pytest.mark.parametrize(("asked", "given"), [({"priority": 9}, 4), ({"priority": 2}, 2), ({}, 4)])
+def test_no_caller_goes_before_others_where_the_app_says_so(
+    asked: dict[str, int], given: int, door: str, tmp_path: Path
+) -> None:
+    """[queue] max_priority holds for whoever asks from outside; the app's own code chooses freely."""
+    turnout = turnout_with(scripted({"openai/small": ["four"]}), tmp_path, queue={"max_priority": 4})
+    with DOORS[door](turnout) as url:
+        job = App(url, ScriptedProvider()).submit(turnout=asked).json()
+    assert job["priority"] == given
+
+
 def test_a_submission_is_answered_202_and_its_job_can_be_asked_for(app: App) -> None:
     """Location, Preference-Applied, Retry-After and the job in the body; the answer is the job's result."""
     response = app.submit(turnout={"priority": 7})

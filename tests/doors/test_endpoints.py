@@ -148,6 +148,7 @@ def test_a_pointer_leads_to_a_text_or_to_nothing(pointer: str, found: Any) -> No
     body = b'{"question":"hi","number":7,"deep":[0,{"te/xt":"there"}],"messages":[{"role":"user","content":"m"}]}'
     assert prompt_at(body, pointer) == found
     assert prompt_at(b"not json", pointer) is None
+    assert prompt_at(b'{"question": "x", "y": NaN}', "/question") is None
 
 
 def test_the_asgi_app_receives_the_very_same_messages() -> None:

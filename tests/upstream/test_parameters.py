@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,6 +72,16 @@ def test_a_refusal_names_its_parameter(text: str, params: dict[str, Any], param:
     refused = Unsupported(text)
     name_parameter(refused, params)
     assert refused.param == param
+
+
+def test_a_refusal_of_very_many_or_long_names_is_told_at_once() -> None:
+    """None of them is a parameter's: nobody looks for each."""
+    extra = {f"p{number}": 1 for number in range(40_000)} | {"a_" * 100_000: 1}
+    since = time.process_time()
+    error = Unsupported("it takes no top_k")
+    name_parameter(error, {"top_k": 1, "extra_body": extra})
+    assert error.param == "top_k"
+    assert time.process_time() - since < 1.0
 
 
 @pytest.mark.parametrize("name", ["min_p", "repetition_penalty", "top_k"])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from turnout.testing import ManualClock
-from turnout.webhooks.address_check import ForbiddenAddress, choose_address, parse_url
+from turnout.webhooks.address_check import ForbiddenAddress, check_listed, choose_address, parse_url
 from turnout.webhooks.sender import MAX_CONCURRENT, WebhookSender
 from turnout.webhooks.signing import signature_headers, signing_key
 
@@ -53,6 +53,14 @@ def test_only_https_goes_anywhere(url: str) -> None:
     with pytest.raises(ForbiddenAddress):
         parse_url(url, [])
     assert parse_url("http://a.test/", ["a.test"]).hostname == "a.test"
+
+
+@pytest.mark.parametrize("path", ["\r\nx-forged: 1", "a\tb", "\0", "\x7f", "\u2028", "x" * 5000])
+def test_an_address_with_control_characters_or_without_end_is_refused(path: str) -> None:
+    """Before it is accepted: what reads it and what sends to it would each take it for another."""
+    with pytest.raises(ForbiddenAddress):
+        check_listed(f"https://a.test/{path}", ["a.test"])
+    check_listed("https://a.test/jobs?x=%0d%0a", ["a.test"])
 
 
 class Receiver:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.pipeline.world import world
+from tests.pipeline.world import CHEAP, world
 from turnout.openai.requests import MAX_PARTS
 from turnout.wires.responses_request import to_chat
 
@@ -41,19 +41,51 @@ LONG: dict[str, tuple[str, Any]] = {
 }
 
 
+def posted(*requests: tuple[str, Any], **sections: Any) -> list[int]:
+    """The statuses of these requests, each of which continues the response before it."""
+
+    async def ask() -> list[int]:
+        statuses, earlier = [], {}
+        async with (
+            world(**sections).turnout as turnout,
+            httpx.AsyncClient(transport=turnout.transport(), base_url="http://t/v1/") as client,
+        ):
+            for path, body in requests:
+                response = await client.post(path, json={**body, **earlier})
+                statuses.append(response.status_code)
+                if path == "responses" and response.status_code == 200:
+                    earlier = {"previous_response_id": response.json()["id"]}
+        return statuses
+
+    return asyncio.run(ask())
+
+
 @pytest.mark.parametrize("kind", LONG)
 def test_more_parts_than_can_be_read_at_once_are_413_before_any_is_translated(kind: str) -> None:
     """In every protocol: each costs time of its own on the loop that all share."""
     path, body = LONG[kind]
 
-    async def ask() -> httpx.Response:
-        async with (
-            world().turnout as turnout,
-            httpx.AsyncClient(transport=turnout.transport(), base_url="http://t/v1/") as client,
-        ):
-            return await client.post(path, json={"model": "cheap", "max_tokens": 9, **body})
+    [status] = posted((path, {"model": "cheap", "max_tokens": 9, **body}))
+    assert status == 413
 
-    assert asyncio.run(ask()).status_code == 413
+
+def test_a_response_is_continued_as_long_as_one_body_could_hold_the_whole() -> None:
+    """A few bytes that refer to more than could be sent are as large as that."""
+    turns: list[Any] = [{"model": "cheap", "input": letter * 40_000} for letter in "abc"]
+    sent = [("responses", turn) for turn in turns]
+    assert posted(*sent, server={"max_body_bytes": 100_000}) == [200, 200, 413]
+    many = {"model": "cheap", "input": [USER] * 9_000}
+    assert posted(*[("responses", many)] * 3, server={"max_params_bytes": 100_000}) == [413, 413, 413]
+    few = {"model": "cheap", "input": [{"role": "user", "content": "x" * 20}] * 4_000}
+    assert posted(*[("responses", few)] * 3, server={"max_params_bytes": 300_000}) == [200, 200, 413]
+
+
+@pytest.mark.parametrize("size", [300_001, 3_000_000])
+def test_more_tokens_than_are_embedded_at_once_are_413(size: int) -> None:
+    """In one list or in several, whatever the last of them is."""
+    for tokens in ([*[1] * size, "x"], [[1] * (size // 2)] * 3):
+        [status] = posted(("embeddings", {"model": CHEAP, "input": tokens}))
+        assert status == 413
 
 
 def test_the_calls_of_one_turn_cost_time_each_once() -> None:

@@ -58,4 +58,5 @@ def kept_of(job: Job, asked: Mapping[str, Any]) -> KeptResponse:
     sent = json.loads(job.spec)["body"]["messages"]
     response = response_of(job, asked)
     said = sent[1:] if asked.get("instructions") else sent
-    return KeptResponse(job.user, response, [*said, *turn_of(response["output"])])
+    messages = [*said, *turn_of(response["output"])]
+    return KeptResponse(job.user, response, messages, len(job.spec) + len(job.result))

@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.api.access import StatusAccess
 from turnout.api.exchange import ApiReply, ApiRequest
-from turnout.errors import InvalidRequest, NotFound, StoreUnavailable
+from turnout.errors import InvalidRequest, NotFound, StoreUnavailable, TooLarge
 from turnout.openai.answers import load_foreign
 from turnout.ports.admission import CacheAdmin
 from turnout.ports.counting import RememberedAnswer
@@ -26,6 +26,7 @@ log = logging.getLogger("turnout")
 WRONG = 0.5
 THUMBS = {"up": 1.0, "down": 0.0, "thumbs_up": 1.0, "thumbs_down": 0.0, "👍": 1.0, "👎": 0.0}
 LONGEST_ID = 200
+LONGEST_BODY = 4096
 # Another worker's answers are in the shared store within a second.
 FOUND_WITHIN_S = 1.5
 
@@ -91,7 +92,10 @@ class Feedback:
 
 
 def parse_rating(body: bytes) -> tuple[str, float]:
-    """The request id and the quality, in [0, 1]; a thumb or a boolean is 1 or 0. Raises InvalidRequest."""
+    """The request id and the quality, in [0, 1]; a thumb or a boolean is 1 or 0. Raises InvalidRequest, and TooLarge:
+    whoever asks, and however often, pays for none of it."""
+    if len(body) > LONGEST_BODY:
+        raise TooLarge(f"a rating is no longer than {LONGEST_BODY} bytes")
     try:
         fields: Any = load_foreign(body)
     except (ValueError, RecursionError):

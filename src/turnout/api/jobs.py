@@ -16,7 +16,7 @@ from turnout.api.job_bodies import JOBS_PATH, LOOK_AGAIN_S, NO_WORKER, job_heade
 from turnout.api.job_events import JobEvents
 from turnout.api.preferences import Preferences, parse_prefer
 from turnout.api.response_headers import Headers
-from turnout.api.submission import DEFAULT_PRIORITY, Submitted, Wanted, answer_of, hashed, secret_of
+from turnout.api.submission import DEFAULT_PRIORITY, HIGHEST_PRIORITY, Submitted, Wanted, answer_of, hashed, secret_of
 from turnout.context import RequestContext
 from turnout.errors import InvalidRequest, NotFound, Overloaded, RateLimitExceeded, ServedError
 from turnout.jobs.feed import JobFeed
@@ -155,8 +155,9 @@ class JobDesk:
                 "max_age_s": directives.max_age_s,
             },
         }
+        most = HIGHEST_PRIORITY if context.may_choose else self._queue.max_priority
         wanted = Wanted(
-            priority=chat.extension.get("priority", DEFAULT_PRIORITY),
+            priority=min(chat.extension.get("priority", DEFAULT_PRIORITY), most),
             webhook_url=chat.extension.get("webhook_url", ""),
             idempotency_key=idempotency_key,
         )

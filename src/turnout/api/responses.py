@@ -14,7 +14,7 @@ from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, Wire
 from turnout.api.response_headers import outcome_headers
 from turnout.caching.kept_responses import KeptResponse, ResponseStore
 from turnout.context import RequestContext
-from turnout.errors import InvalidRequest, MethodNotAllowed, NotFound
+from turnout.errors import InvalidRequest, MethodNotAllowed, NotFound, TooLarge
 from turnout.openai.answers import Body, dumps
 from turnout.openai.completion import Response
 from turnout.openai.requests import ChatRequest, from_mapping
@@ -32,25 +32,33 @@ class ResponsesApi:
     name = "responses"
 
     def __init__(
-        self, chat: Chat, store: ResponseStore, path: str, own_endpoint: Callable[[], bool] = lambda: False
+        self,
+        chat: Chat,
+        store: ResponseStore,
+        path: str,
+        max_body_bytes: int,
+        own_endpoint: Callable[[], bool] = lambda: False,
     ) -> None:
         self._chat = chat
         self._store = store
         self._path = path
+        self._max_body_bytes = max_body_bytes
         self._own_endpoint = own_endpoint
 
     async def answer(self, request: ApiRequest) -> Reply:
         """Answers a response, as OpenAI's: JSON, or events where the body asks for a stream. Raises ServedError."""
         check_content_type(request)
         body = self._chat.decoded(request)
-        earlier = await self._earlier(request.caller.user_key, body.get("previous_response_id"))
+        earlier, size = await self._earlier(request.caller.user_key, body.get("previous_response_id"))
+        if (size := size + len(request.body)) > self._max_body_bytes:
+            raise TooLarge(f"the body and the response that it continues are larger than {self._max_body_bytes} bytes")
         submissions = self._chat.submissions
         background = submissions is not None and body.get("background") is True
         if background:
             check_background(body)
         # Without a queue it is refused.
         now = {**body, "background": not background and body.get("background")}
-        chat = self._with_beside(await self._chat.translated(request, self._to_chat(now, earlier)), body)
+        chat = self._with_beside(await self._chat.translated(request, self._to_chat(now, earlier), size), body)
         context = self._chat.context_of(request)
         if submissions is not None and (background or submissions.wants(request, self)):
             asked = {name: value for name, value in body.items() if name != "input"}
@@ -68,7 +76,7 @@ class ResponsesApi:
 
     async def respond(self, body: Mapping[str, Any], context: RequestContext) -> Response:
         """The Response to a body as `POST /v1/responses` takes it, for the app's own code. Raises ServedError."""
-        earlier = await self._earlier(context.caller.user_key, body.get("previous_response_id"))
+        earlier, _ = await self._earlier(context.caller.user_key, body.get("previous_response_id"))
         chat = self._with_beside(from_mapping(self._to_chat(body, earlier)), body)
         return await self._complete(body, chat, context)
 
@@ -161,15 +169,17 @@ class ResponsesApi:
         assert self._chat.submissions is not None
         await self._chat.submissions.forget(job)
 
-    async def _earlier(self, owner: str, response_id: Any) -> list[Mapping[str, Any]]:
+    async def _earlier(self, owner: str, response_id: Any) -> tuple[list[Mapping[str, Any]], int]:
+        """The messages of the response that is continued, and how many bytes it is kept in. Raises NotFound."""
         if response_id is None:
-            return []
+            return [], 0
         if not isinstance(response_id, str):
             raise InvalidRequest("previous_response_id must be a text", param="previous_response_id")
         try:
-            return list((await self._kept(owner, response_id)).messages)
+            kept = await self._kept(owner, response_id)
         except NotFound as error:
             raise NotFound(str(error), param="previous_response_id") from None
+        return list(kept.messages), kept.size
 
 
 def _new_id() -> str:

@@ -15,6 +15,7 @@ from turnout.ports.jobs import Job, QueueState
 
 # As JMS has it: 0 to 9, the higher the sooner.
 DEFAULT_PRIORITY = 4
+HIGHEST_PRIORITY = 9
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.caching.entries import COMPRESS_ABOVE
@@ -23,11 +23,13 @@ KEY_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class KeptResponse:
-    """owner: the key of the user who asked. body: the Response. messages: the chat so far, answer included."""
+    """owner: the key of the user who asked. body: the Response. messages: the chat so far, answer included. size: of
+    both as JSON, in bytes; 0 of a new one."""
 
     owner: str
     body: Mapping[str, Any]
     messages: Sequence[Mapping[str, Any]]
+    size: int = field(default=0, compare=False)
 
 
 class ResponseStore:
@@ -61,8 +63,9 @@ class ResponseStore:
         except StoreUnavailable as error:
             log.warning("kept responses cannot be read: %s", error)
             raise Overloaded("kept responses cannot be read at the moment; try again later") from error
-        fields = loads(_unpack(packed)) if packed is not None else {}
-        return KeptResponse(**fields) if fields.get("owner") == owner else None
+        unpacked = _unpack(packed) if packed is not None else b"{}"
+        fields = loads(unpacked)
+        return KeptResponse(**fields, size=len(unpacked)) if fields.get("owner") == owner else None
 
     async def drop(self, response_id: str) -> None:
         """Forgets the response. Raises Overloaded where nobody can."""

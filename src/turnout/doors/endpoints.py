@@ -3,10 +3,11 @@ that its response gains."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import orjson
 
 from turnout.api.response_headers import Headers, app_seconds, cost_text, decision_headers, handler_timing
 from turnout.doors.bound import BoundTurnout
@@ -60,10 +61,10 @@ def prompt_at(body: bytes, pointer: str) -> str | Sequence[Any] | None:
     """The text, or the message list, at this JSON pointer (RFC 6901) of the body; None where neither is there, which
     is for the app to refuse."""
     try:
-        value: Any = json.loads(body)
+        value: Any = orjson.loads(body)
         for token in _tokens(pointer):
             value = value[int(token)] if isinstance(value, list) else value[token]
-    except (ValueError, LookupError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError):
         return None
     return value if isinstance(value, str | list) and value else None
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from turnout.errors import InvalidRequest
+from turnout.errors import InvalidRequest, TooLarge
 from turnout.openai.answers import Body, dumps
 from turnout.openai.extension import check_extension
 from turnout.openai.requests import PARAMETERS, decode
@@ -22,6 +22,8 @@ from turnout.records import Outcome, Usage
 Input = str | tuple[int, ...]
 # OpenAI's own bound.
 MOST_INPUTS = 2048
+# OpenAI's own bound for all texts of a request together. Each number costs time of its own.
+MOST_TOKENS = 300_000
 # What shapes the vectors beside the model; `input_type` is how Cohere, Voyage and others tell a query from a document.
 _SHAPING = frozenset({"dimensions", "input_type"})
 _FIELDS = frozenset({"input", "model", "encoding_format", "turnout"})
@@ -82,7 +84,16 @@ def _problem(name: str, value: Any) -> str | None:
     return "is no parameter of embeddings here"
 
 
+def _check_number(value: Any) -> None:
+    """Raises TooLarge for more tokens than are looked at."""
+    if not isinstance(value, list):
+        return
+    if len(value) > MOST_TOKENS or sum(len(item) for item in value if isinstance(item, list)) > MOST_TOKENS:
+        raise TooLarge(f"input holds more than {MOST_TOKENS} tokens")
+
+
 def _inputs(value: Any) -> tuple[Input, ...]:
+    _check_number(value)
     if isinstance(value, str) or _are_tokens(value):
         value = [value]
     if not isinstance(value, list | tuple) or not value:

@@ -13,7 +13,8 @@ class Queue:
     """How many jobs run at once, over all workers; how many may wait; how long results are kept.
 
     path: the file of accepted work without [redis]; relative to the settings file. in_app: with [redis] the app's
-    processes work on jobs too; without it they always do.
+    processes work on jobs too; without it they always do. max_priority: the highest that a caller from outside may ask
+    for, who would go before everybody else otherwise; a higher one is taken for it.
     """
 
     concurrency: int = 8
@@ -22,9 +23,11 @@ class Queue:
     result_ttl_s: float = 86_400.0
     max_per_user: int = 10_000
     in_app: bool = False
+    max_priority: int = 9
 
     def __post_init__(self) -> None:
         for key in ("concurrency", "max_length", "max_per_user", "result_ttl_s"):
             value = getattr(self, key)
             require(math.isfinite(value) and 0 < value <= 10**9, key, value, "must be more than 0, at most 10^9")
+        require(0 <= self.max_priority <= 9, "max_priority", self.max_priority, "must be from 0 to 9")
         require(bool(self.path.strip()), "path", self.path, "must name a file")

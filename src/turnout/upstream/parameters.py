@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from turnout.attempt_errors import Unsupported
@@ -172,10 +173,15 @@ def _taken(litellm: Any, name: str, arguments: Mapping[str, Any]) -> Taken:
     )
 
 
+# A caller may send any number of names of any length: no parameter is called so, and looking for each takes time.
+_MOST_NAMES, _LONGEST_NAME = 200, 60
+
+
 def name_parameter(error: Unsupported, params: Mapping[str, Any]) -> None:
     """Gives the error the parameter that its text names first, of these, however it is written there."""
     if error.param is None:
-        names = [*params, *(params.get("extra_body") or ())]
+        sent = (name for name in (*params, *(params.get("extra_body") or ())) if len(name) <= _LONGEST_NAME)
+        names = islice(sent, _MOST_NAMES)
         found = [(named.start(), -len(name), name) for name in names if (named := _spelled(name).search(error.message))]
         error.param = min(found)[2] if found else None
 

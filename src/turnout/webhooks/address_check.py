@@ -6,6 +6,9 @@ import ipaddress
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
+# No receiver's address is longer.
+_LONGEST_URL = 4096
+
 
 class ForbiddenAddress(ValueError):
     """A URL or an address that may not be called. The message says why."""
@@ -13,6 +16,9 @@ class ForbiddenAddress(ValueError):
 
 def parse_url(url: str, allow_hosts: Sequence[str]) -> SplitResult:
     """The parts of an allowed URL. Raises ForbiddenAddress. Plain http is for allowed hosts alone."""
+    if len(url) > _LONGEST_URL or not url.isprintable():
+        # `urlsplit` drops line ends; who sends the message does not, and would never be done with it.
+        raise ForbiddenAddress(f"must have at most {_LONGEST_URL} characters, and no control characters")
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - raises ValueError where it is no number

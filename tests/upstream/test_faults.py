@@ -79,8 +79,7 @@ def test_every_fault_counts_and_before_any_content_another_model_answers(
                 *("truncated", "cut", "half_frame", "hang_between", "drip_between", "reset_between"),
             )
             assert (outcome.model, outcome.error is not None) == ((SICK, True) if begun else (WELL, False))
-            # Of a stream litellm does not tell that it ended well.
-            counts = mode != "no_choices" or (stream and transport == "litellm")
+            counts = mode != "no_choices"
             assert turnout.bulkhead.guard.state(turnout.bulkhead.circuit(SICK)).failures == counts
             await _until(lambda: provider.active["sick"] == 0)
 

@@ -26,8 +26,12 @@ MODELS = {
     "gemini": ("gemini/gemini-2.5-flash", "/v1beta"),
     "cohere": ("cohere/command-a-03-2025", "/v2/chat"),
 }
-# Another that speaks OpenAI's wire, read by a class of litellm's.
-MISTRAL = ("mistral/mistral-small-latest", "/v1")
+# Others that speak OpenAI's wire, read by classes of litellm's.
+OTHERS = {
+    "groq": ("groq/llama-3.3-70b-versatile", "/v1"),
+    "mistral": ("mistral/mistral-small-latest", "/v1"),
+    "openrouter": ("openrouter/acme/small", "/v1"),
+}
 MESSAGES: Any = [{"role": "user", "content": "What is 2 + 2?"}]
 _PARAMETERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
 TOOLS: Any = [{"type": "function", "function": {"name": "add", "description": "Adds.", "parameters": _PARAMETERS}}]
@@ -63,7 +67,7 @@ def provider(request: pytest.FixtureRequest) -> str:
 
 def ask(server: ScriptedServer, provider: str, transport: str, reply: Reply, work: Ask) -> Any:
     """What the work gives, with the SDK before the door and this reply behind it."""
-    name, base = MISTRAL if provider == "mistral" else MODELS[provider]
+    name, base = {**MODELS, **OTHERS}[provider]
     config = {
         "tiers": {"cheap": {"models": [name]}, "expensive": {"models": ["openai/unused"]}},
         "models": {name: {"params": {"api_base": server.origin + base}}},

@@ -71,6 +71,9 @@ def hidden_failure(data: Any) -> AttemptError | None:
     if isinstance(data, list):
         # Google's answer to a stream that was asked for without events.
         data = data[0] if data else None
+    if isinstance(data, Mapping) and isinstance(own := data.get("x_groq"), Mapping) and own.get("error"):
+        # Groq's word for why it stops a stream.
+        data = own
     error = parse_error(data) if isinstance(data, Mapping) and _is_error(data) else None
     if error is None:
         return None
@@ -126,8 +129,19 @@ def parse_error(data: Any) -> ErrorBody | None:
         code if isinstance(code, int) and 400 <= code <= 599 else _STATUS_OF.get(str(kind)) or _STATUS_OF.get(str(code))
     )
     return ErrorBody(
-        clip(message if isinstance(message, str) else json.dumps(message or error)), _text(code), param, status, kind
+        clip(message if isinstance(message, str) else json.dumps(message or error)),
+        *(_text(code), param, status, kind),
+        retry_after=_retry_delay(error),
     )
+
+
+def _retry_delay(error: Mapping[str, Any]) -> str | None:
+    """Google's word for when to come back (RetryInfo), in seconds."""
+    details = error.get("details")
+    for each in details if isinstance(details, list) else ():
+        if isinstance(each, Mapping) and isinstance(delay := each.get("retryDelay"), str):
+            return delay.removesuffix("s")
+    return None
 
 
 def _passed_on(error: Mapping[str, Any]) -> ErrorBody | None:
@@ -162,17 +176,17 @@ def classify(status: int, error: ErrorBody, headers: Mapping[str, str]) -> Attem
     if status in _DENIED:
         return Denied(message, status=status)
     if status == 408:
-        return AttemptTimeout(message, status=status, retry_after_s=_retry_after(headers))
+        return AttemptTimeout(message, status=status, retry_after_s=_retry_after(headers, error))
     if status == 429:
         if _never_fits(message):
             return RequestTooLarge(message, status=413, code="request_too_large")
-        return ProviderRateLimited(message, status=status, retry_after_s=_retry_after(headers))
+        return ProviderRateLimited(message, status=status, retry_after_s=_retry_after(headers, error))
     if status == _FAILED and (too_long := longer_than_the_window(error)) is not None:
         return too_long
     if status == _NOT_IMPLEMENTED or (status == _FAILED and lacks(error)):
         return Unsupported(message, status=status)
     if status >= 400:
-        return ProviderFailed(message, status=status, retry_after_s=_retry_after(headers))
+        return ProviderFailed(message, status=status, retry_after_s=_retry_after(headers, error))
     if status >= 300:
         return Denied(f"the address answers with a redirect ({status}), which is not followed", status=status)
     return MalformedReply(f"the provider answered with status {status}", status=status)
@@ -185,8 +199,10 @@ def _never_fits(message: str) -> bool:
     return counts is not None and int(counts[2]) > int(counts[1])
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    return parse_retry_after(headers, time.time())
+def _retry_after(headers: Mapping[str, str], error: ErrorBody) -> float | None:
+    now = time.time()
+    told = parse_retry_after(headers, now)
+    return parse_retry_after({"retry-after": error.retry_after}, now) if told is None and error.retry_after else told
 
 
 def _text(value: object) -> str | None:

@@ -81,6 +81,9 @@ def _finishes(data: Any) -> Iterable[tuple[int, Any]]:
             if isinstance(each, Mapping):
                 index = each.get("index")
                 yield index if isinstance(index, int) else at, each.get(name)
+    if isinstance(feedback := data.get("promptFeedback"), Mapping) and feedback.get("blockReason"):
+        # Gemini's answer to what it does not answer, in the place of a candidate.
+        yield 0, "content_filter"
     for holder in (data, data.get("delta")):
         if isinstance(holder, Mapping) and (holder.keys() & _PLACES or holder.get("type") == "message"):
             yield 0, holder.get("finish_reason") or holder.get("stop_reason")

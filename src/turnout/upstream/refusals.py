@@ -23,13 +23,14 @@ from turnout.attempt_errors import (
 
 
 class ErrorBody(NamedTuple):
-    """What an error body says. status: of its own, where it stands in a good one."""
+    """What an error body says. status: of its own, where it stands in a good one. retry_after: seconds, as a text."""
 
     message: str
     code: str | None
     param: str | None
     status: int | None
     kind: str | None = None
+    retry_after: str | None = None
 
 
 def refusal(status: int, error: ErrorBody) -> AttemptError:

@@ -7,6 +7,7 @@ from typing import Any
 
 from turnout.openai.answers import Body
 from turnout.upstream.cohere_events import bare_lines
+from turnout.upstream.failures import hidden_failure
 from turnout.upstream.finishes import OPENAIS, reported_finishes
 
 
@@ -30,11 +31,16 @@ class StreamWatch:
         # What the provider has told of its usage, as it told it, and whether its stream has ended in good order.
         self.usage: Any = None
         self.ended = self._begun = False
+        # Whether what was read last was one of the provider's events, read by litellm's class.
+        self._was_event = False
 
     def _reading(self, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """The class's own reading of an event, whose finish is read before."""
+        """The class's own reading of an event, whose finish is read before. Raises AttemptError for an error."""
 
         def read(chunk: Any) -> Any:
+            self._was_event = True
+            if (hidden := hidden_failure(chunk)) is not None:
+                raise hidden
             self._finishes |= reported_finishes(chunk)
             return parse(chunk)
 
@@ -44,6 +50,7 @@ class StreamWatch:
         return self
 
     async def __anext__(self) -> Any:
+        self._was_event = False
         try:
             chunk = await anext(self._chunks)
         except StopAsyncIteration:
@@ -52,6 +59,10 @@ class StreamWatch:
             self.ended = self._begun and (response is None or is_framed(response.headers))
             raise
         self._begun = True
+        if self._reads_events and not self._was_event and isinstance(chunk, Mapping) and chunk.get("is_finished"):
+            # litellm's own, made of the mark at a stream's end: a finish that no event told.
+            self.ended = True
+            raise StopAsyncIteration
         self.usage = getattr(chunk, "usage", None) or self.usage
         model = getattr(chunk, "model", None)
         self._model = model if isinstance(model, str) else self._model
@@ -60,6 +71,8 @@ class StreamWatch:
             for choice in getattr(chunk, "choices", None) or ()
         ]
         self._choices |= {choice["index"] for choice in choices if isinstance(choice["index"], int)}
+        if not self._reads_events and not choices and (hidden := hidden_failure(getattr(chunk, "model_extra", None))):
+            raise hidden
         if not self._reads_events:
             # Where litellm's class has read it, it may be a `stop` of litellm's own.
             self._finishes |= reported_finishes({"choices": choices})
@@ -74,6 +87,9 @@ class StreamWatch:
         """This chunk of litellm's as the provider meant it, and what belongs before it."""
         if self._model:
             chunk["model"] = self._model
+        if self._frame.get("id"):
+            # litellm makes up one a chunk where the provider tells none.
+            chunk["id"] = self._frame["id"]
         self._frame = chunk
         if len(self._choices) < 2:
             for choice in chunk["choices"]:

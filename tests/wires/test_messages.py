@@ -16,7 +16,7 @@ from tests.support.scripted_provider import Answer, Failure, Reply, ScriptedServ
 from tests.support.wire_fuzz.doors import nothing
 from turnout import Turnout
 from turnout.asgi import TurnoutMiddleware
-from turnout.errors import InvalidRequest, UpstreamUnavailable
+from turnout.errors import InvalidRequest
 from turnout.testing import FixedScorer
 from turnout.wires.messages_answer import MessageEvents, to_message, to_usage
 from turnout.wires.messages_request import to_chat
@@ -264,14 +264,70 @@ def test_each_block_ends_before_the_next_begins() -> None:
     ]
 
 
-def test_mixed_pieces_of_two_calls_break_off() -> None:
-    """Blocks come one after another: what cannot be told is an error, never another call's arguments."""
-    with pytest.raises(UpstreamUnavailable):
-        events_of(
-            {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}}]},
-            {"tool_calls": [{"index": 1, "id": "b", "function": {"name": "f", "arguments": "{"}}]},
-            {"tool_calls": [{"index": 0, "function": {"arguments": "}"}}]},
-        )
+def call(index: int, arguments: str, **more: Any) -> dict[str, Any]:
+    """A piece of a call: its first has a name."""
+    fields = {"id": f"call_{index}"} if "name" in more else {}
+    return {"tool_calls": [{"index": index, **fields, "function": {"arguments": arguments, **more}}]}
+
+
+MIXED: dict[str, tuple[dict[str, Any], ...]] = {
+    "calls": (call(0, "", name="f"), call(1, '{"b"', name="g"), call(0, '{"a":1}'), call(1, ":2}"), call(0, " ")),
+    "words": (
+        call(0, '{"a"', name="f"), {"content": "A"}, {"reasoning_content": "hm"}, {"content": "B"}, call(0, ":1}"),
+        call(1, '{"b":2}', name="g"),
+    ),
+    "never whole": (call(0, '{"a"', name="f"), call(1, '{"b":2}', name="g"), {"content": "AB"}),
+    "no arguments": (call(0, "", name="f"), call(1, "", name="g")),
+    "a late name": (call(0, '{"a"'), call(0, ":1}", name="f"), call(1, '{"b":2}', name="g")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MIXED)
+def test_mixed_pieces_are_told_block_by_block(case: str) -> None:
+    """What belongs to another block waits until the open call's arguments are whole, or the answer's end is here; each
+    block is opened once and ended before the next."""
+    events = events_of(*MIXED[case])
+    blocks: list[tuple[str, str]] = []
+    ended = True
+    for event in events:
+        if event["type"] == "content_block_start":
+            assert ended
+            ended, block = False, event["content_block"]
+            blocks.append((block.get("name") or block["type"], ""))
+        elif event["type"] == "content_block_delta":
+            assert event["index"] == len(blocks) - 1
+            text = next(event["delta"][name] for name in ("partial_json", "text", "thinking") if name in event["delta"])
+            blocks[-1] = (blocks[-1][0], blocks[-1][1] + text)
+        elif event["type"] == "content_block_stop":
+            ended = True
+    f, g = ("f", '{"a":1}'), ("g", '{"b":2}')
+    assert (
+        blocks
+        == {
+            "calls": [f, g],
+            "words": [f, ("text", "AB"), ("thinking", "hm"), g],
+            "never whole": [("f", '{"a"'), g, ("text", "AB")],
+            "no arguments": [("f", ""), ("g", "")],
+            "a late name": [f, g],
+        }[case]
+    )
+
+
+def test_each_thought_is_a_block_of_its_own() -> None:
+    """With its own signature, as the next turn gives them back."""
+    thoughts = [{"type": "thinking", "thinking": text, "signature": f"s{text}"} for text in "ab"]
+    events = events_of({"thinking_blocks": [*thoughts, {"type": "redacted_thinking", "data": "x"}]}, {"content": "so"})
+    starts = [each["content_block"]["type"] for each in events if each["type"] == "content_block_start"]
+    assert starts == ["thinking", "thinking", "redacted_thinking", "text"]
+
+
+def test_arguments_that_are_no_json_arrive_all_the_same() -> None:
+    """Those of a call that was cut short, for one: the answer is there, and says so."""
+    calls = [{"id": "t", "type": "function", "function": {"name": "add", "arguments": '{"a'}}]
+    choice = {"message": {"content": None, "tool_calls": calls}, "finish_reason": "length"}
+    message = to_message({"choices": [choice]})
+    assert message["content"] == [{"type": "tool_use", "id": "t", "name": "add", "input": {"INVALID_JSON": '{"a'}}]
+    assert message["stop_reason"] == "max_tokens"
 
 
 def test_parts_in_place_of_a_text_are_read() -> None:

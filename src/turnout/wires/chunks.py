@@ -35,16 +35,26 @@ class ToolCallPiece:
 
 
 class ToolCallPieces:
-    """Tells the pieces of an answer's tool calls apart, each of which has its own index."""
+    """Tells the pieces of an answer's tool calls apart, each of which has its own index. A call begins when its name is
+    here: some servers tell it after the first of the arguments."""
 
     def __init__(self) -> None:
         # By index: the number and the id of the call that its pieces belong to.
         self._calls: dict[int, tuple[int, str]] = {}
+        self._begun: set[int] = set()
+        # The first arguments of those without a name.
+        self._unnamed: dict[int, str] = {}
 
     def feed(self, calls: Iterable[Mapping[str, Any]] | None) -> Iterator[ToolCallPiece]:
         """The pieces of one delta's `tool_calls`."""
         for call in calls or ():
-            function = call.get("function") or {}
-            began = call["index"] not in self._calls
-            known = self._calls.setdefault(call["index"], (len(self._calls), call.get("id") or ""))
-            yield ToolCallPiece(*known, function.get("name") or "", function.get("arguments") or "", began)
+            function, index = call.get("function") or {}, call["index"]
+            known = self._calls.setdefault(index, (len(self._calls), call.get("id") or ""))
+            name, arguments = function.get("name") or "", function.get("arguments") or ""
+            if began := index not in self._begun:
+                arguments = self._unnamed.pop(index, "") + arguments
+                if not name:
+                    self._unnamed[index] = arguments
+                    continue
+                self._begun.add(index)
+            yield ToolCallPiece(*known, name, arguments, began)

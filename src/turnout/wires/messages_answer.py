@@ -5,10 +5,10 @@ Shapes: Anthropic's API reference, "Messages" and "Streaming Messages".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from turnout.errors import ServedError, UpstreamUnavailable
+from turnout.errors import ServedError
 from turnout.openai.answers import Body, load_foreign, typed_event
 from turnout.wires.chunks import ToolCallPieces, first_choice, text_in
 
@@ -105,21 +105,37 @@ def _blocks(message: Mapping[str, Any]) -> Iterator[Body]:
 
 
 def _input(arguments: Any) -> Any:
+    """The arguments of a call, which Anthropic gives as an object. What is no JSON stands under the name by which
+    Anthropic's guide has it given back to the model: a call that was cut short, and models' mistakes."""
     try:
         value = load_foreign((arguments or "{}").encode("utf-8", "surrogatepass"))
-    except ValueError as error:
-        raise UpstreamUnavailable("the model's arguments for a tool are no JSON") from error
+    except ValueError:
+        return {"INVALID_JSON": arguments}
     return value if isinstance(value, dict) else {"value": value}
 
 
+def _is_json(text: str) -> bool:
+    try:
+        load_foreign(text.encode("utf-8", "surrogatepass"))
+    except ValueError:
+        return False
+    return True
+
+
 class MessageEvents:
-    """Anthropic's events of one answer, made of its chunks one after another."""
+    """Anthropic's events of one answer, made of its chunks one after another. Its blocks come one after another, too:
+    what belongs to another than the open one waits while that is a call whose arguments are not whole."""
 
     def __init__(self) -> None:
         self._begun = False
         self._block = -1
-        # The kind of the open block, and of a tool's which call.
+        # The kind of the open block, and which of several of its kind.
         self._open: tuple[str, int] | None = None
+        # The open call's arguments so far, and the pieces of blocks that wait for its end.
+        self._arguments: list[str] = []
+        self._waiting: dict[tuple[str, int], tuple[Body, list[Body]]] = {}
+        self._called: set[tuple[str, int]] = set()
+        self._thoughts = 0
         self._calls = ToolCallPieces()
         self._finish: str | None = None
         self._refused = False
@@ -133,7 +149,8 @@ class MessageEvents:
         """The events after the last chunk."""
         stop = {"stop_reason": _stop_reason(self._finish, self._refused), "stop_sequence": None}
         last = {"type": "message_delta", "delta": stop, "usage": to_usage(self._usage)}
-        return b"".join([*self._close(), typed_event(last), typed_event({"type": "message_stop"})])
+        told = [*self._release(at_end=True), *self._close()]
+        return b"".join([*told, typed_event(last), typed_event({"type": "message_stop"})])
 
     def fail(self, error: ServedError) -> bytes:
         """The event of a stream that breaks off."""
@@ -153,14 +170,9 @@ class MessageEvents:
                 self._refused = self._refused or name == "refusal"
                 yield from self._piece(("text", 0), {"type": "text", "text": ""}, {"type": "text_delta", "text": text})
         for call in self._calls.feed(delta.get("tool_calls")):
-            if call.began:
-                yield from self._close()
-            elif self._open != ("tool_use", call.number):
-                raise UpstreamUnavailable("the pieces of several tool calls are mixed: they cannot be told one by one")
             start = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
-            yield from self._piece(("tool_use", call.number), start)
-            if call.arguments:
-                yield self._delta({"type": "input_json_delta", "partial_json": call.arguments})
+            piece = {"type": "input_json_delta", "partial_json": call.arguments}
+            yield from self._piece(("tool_use", call.number), start, *([piece] if call.arguments else []))
         self._finish = choice.get("finish_reason") or self._finish
 
     def _thinking(self, delta: Mapping[str, Any]) -> Iterator[bytes]:
@@ -170,22 +182,47 @@ class MessageEvents:
             blocks = ({"type": "thinking", "thinking": reasoning},)
         for block in blocks:
             if block.get("type") == "redacted_thinking":
-                yield from self._close()
-                yield from self._piece(("redacted_thinking", 0), dict(block))
-                yield from self._close()
+                self._thoughts += 1
+                yield from self._piece(("redacted_thinking", self._thoughts), dict(block))
                 continue
             if text := block.get("thinking"):
-                yield from self._piece(("thinking", 0), start, {"type": "thinking_delta", "thinking": text})
+                told = {"type": "thinking_delta", "thinking": text}
+                yield from self._piece(("thinking", self._thoughts), start, told)
             if signature := block.get("signature"):
-                yield from self._piece(("thinking", 0), start, {"type": "signature_delta", "signature": signature})
+                told = {"type": "signature_delta", "signature": signature}
+                yield from self._piece(("thinking", self._thoughts), start, told)
+                # Another one begins another block.
+                self._thoughts += 1
 
     def _piece(self, kind: tuple[str, int], start: Body, *deltas: Body) -> Iterator[bytes]:
-        """Opens the block unless it is open, and adds to it."""
+        """Adds to this block, opened unless it is, or lets it wait."""
+        if self._open != kind and self._is_in_a_call():
+            self._waiting.setdefault(kind, (start, []))[1].extend(deltas)
+            return
+        yield from self._tell(kind, start, deltas)
+        yield from self._release()
+
+    def _is_in_a_call(self) -> bool:
+        return self._open is not None and self._open[0] == "tool_use" and not _is_json("".join(self._arguments))
+
+    def _release(self, *, at_end: bool = False) -> Iterator[bytes]:
+        while self._waiting and (at_end or not self._is_in_a_call()):
+            kind = next(iter(self._waiting))
+            start, deltas = self._waiting.pop(kind)
+            yield from self._tell(kind, start, deltas)
+
+    def _tell(self, kind: tuple[str, int], start: Body, deltas: Sequence[Body]) -> Iterator[bytes]:
         if self._open != kind:
+            if kind in self._called:
+                # Its arguments were whole: what comes after them is blank.
+                return
             yield from self._close()
-            self._open = kind
+            self._open, self._arguments = kind, []
             self._block += 1
             yield typed_event({"type": "content_block_start", "index": self._block, "content_block": start})
+        if kind[0] == "tool_use":
+            self._called.add(kind)
+            self._arguments += [delta["partial_json"] for delta in deltas]
         yield from map(self._delta, deltas)
 
     def _delta(self, delta: Body) -> bytes:

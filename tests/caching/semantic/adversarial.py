@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations, permutations
 
+from tests.caching.semantic.adversarial_forms import FORMS
+
 # A sentence with one gap, and words for it of which no two ask the same.
 SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "number": (
@@ -236,6 +238,12 @@ def adversarial_pairs() -> Iterator[tuple[str, str, str]]:
             yield one, other, kind
             # Code is read to the letter, and so are its pairs.
             yield f"Hello, {other} Thanks!", one if kind == "code" else one.lower(), kind
+    for kind, pairs in FORMS.items():
+        for one, other in pairs:
+            yield one, other, kind
+            yield f"Hello, {one} Thanks!", other, kind
+            if kind != "code":
+                yield one, other.lower(), kind
     for one, other in combinations(TOWNS, 2):
         yield (
             f"How long is it from {one} to {other} by train?",

@@ -74,6 +74,10 @@ def test_a_difference_is_named(one: str, other: str, kind: str) -> None:
         "What's the way to reset my password?",
         "How do I reset my password? :)",
         "How do I reset my password? Please and thank you!",
+        "hi how do i reset my password",
+        "hello , how do I reset my password .",
+        "thanks in advance: how do i reset my password",
+        "good morning how can I reset my password",
     ],
 )
 def test_plain_rewordings_pass(reworded: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from turnout.caching.semantic.lexicon import CLASSES, NEGATING, RANKED, ROMAN, Difference
+from turnout.caching.semantic.lexicon import ACRONYMS, CLASSES, NEGATING, RANKED, ROMAN, SPELLING, Difference
 from turnout.caching.semantic.words import Question
 
 # Of words that a question may be learnt to say otherwise, and the letters of each.
@@ -27,10 +27,15 @@ def find_difference(one: Question, other: Question, substitutions: Substitutions
     if one.code != other.code:
         return _kind_of(one.content, other.content) if _is_telling(content, others) else "code"
     if content == others:
+        if one.auxiliaries and other.auxiliaries and one.auxiliaries != other.auxiliaries:
+            # What does a cat like; what is a cat like.
+            return "word"
         return "name" if _names_differ(one, other) else None
     if sorted(content) == sorted(others):
         return "order"
     kind = _kind_of(content, others)
+    if kind == "word" and not SPELLING.isdisjoint(content):
+        return "language"
     return "name" if kind == "word" and _is_named(one, other, content, others) else kind
 
 
@@ -123,8 +128,8 @@ def _is_opposite(word: str, others: Container[str]) -> bool:
 
 
 def _names_differ(one: Question, other: Question) -> bool:
-    """Whether a word is a name in one of them alone: "Turkey" is not "turkey"."""
-    telling = (one.names & other.plain) | (other.names & one.plain)
+    """Whether a word is a name in one of them alone: "Turkey" is not "turkey", nor "the US" us."""
+    telling = (one.names & other.plain) | (other.names & one.plain) | ((one.names ^ other.names) & ACRONYMS)
     return bool(telling & {*one.content})
 
 

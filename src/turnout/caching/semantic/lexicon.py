@@ -12,15 +12,32 @@ Difference = Literal[
     "word",
 ]  # fmt: skip
 
+# Before these a courtesy is no courtesy: "thanks in french", "hello kitty", "thank you letter".
+_ABOUT = "in|into|means?|meaning|vs|versus|or|and|from|by|as|of"
+_AFTER_HELLO = (
+    "lyrics|songs?|album|movie|film|cast|world|kitty|jude|dolly|ya|fi|america|vietnam|britain|sunshine|brother"
+    "|neighbou?r|fresh|bank|magazine|games|app|cards?|images?|gifs?|quotes|emojis?|stickers?|messages"
+)
+_AFTER_THANKS = (
+    "for|to|lyrics|songs?|letters?|notes?|cards?|gifts?|messages?|e-?mails?|texts?|speech|speeches|quotes?|poems?"
+    "|images?|gifs?|pages?|signs?|templates?|emojis?|stickers?|videos?|repl(?:y|ies)|wishes|words?"
+)
+_ASKING = r"(?=[,:]? (?:how|what|what's|when|where|where's|who|who's|why|which|whose|if|whether|the|a|an|any)(?![\w-]))"
+
+
+def _no(*words: str) -> str:
+    return rf"(?! (?:{'|'.join(words)})(?![\w'’-]))"
+
+
 # What opens or closes a question without being part of it; each is taken off again and again.
 OPENING = re.compile(
     r"(?:(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|excuse me)"
-    r"(?: (?:there|everyone|everybody|all|team|again))?"
-    r"|(?:please|kindly|pls|plz)"
-    r"|(?:many )?(?:thanks|thank you|thx)(?: (?:a lot|so much|very much|in advance))*"
+    rf"(?: (?:there|everyone|everybody|all|team|again))?{_no(_ABOUT, _AFTER_HELLO)}"
+    rf"|(?:please|kindly|pls|plz){_no(_ABOUT)}"
+    rf"|(?:many )?(?:thanks|thank you|thx)(?: (?:a lot|so much|very much|in advance))*{_no(_ABOUT, _AFTER_THANKS)}"
     r"|(?:can|could|would|will) you (?:please |kindly |pls )?(?:tell me|let me know)"
     r"|(?:can|could|would|will) you (?:please|kindly)"
-    r"|tell me|do you know|may i ask|i (?:wonder|was wondering|am wondering)|just wondering"
+    rf"|tell me|(?:do you know|may i ask){_ASKING}|i (?:wonder|was wondering|am wondering)|just wondering"
     r"|i have a (?:quick )?question"
     r"|(?:i would like|i want|i wanted|i need|i'd like) to know|quick question)(?![\w'’-])"
 )
@@ -29,6 +46,13 @@ CLOSING = re.compile(
     r"|(?:please and )?(?:many )?(?:thanks|thank you|thx|cheers|tia|much appreciated)"
     r"(?: (?:a lot|so much|very much|in advance|again|a million|for (?:your|the|any) help))*"
     r"|if you do(?:n't|n’t| not) mind|have a (?:nice|good|great) day)$"
+)
+# After these, what would close a question is part of it.
+SAYING = frozenset(
+    {
+        *("say", "saying", "says", "said", "spell", "with", "of", "or", "a", "an"),
+        *("the", "to", "in", "big", "your", "my", "his", "her", "their", "than", "vs", "versus", "between"),
+    }
 )
 
 _WITH_IS = ("what", "where", "who", "how", "that", "it", "there", "when", "why", "here")
@@ -53,12 +77,32 @@ SPOKEN: Mapping[str, tuple[str, ...]] = {
 
 # They change nothing about what is asked, wherever they stand. Neither pronouns nor prepositions are among them.
 NEUTRAL = frozenset(["a", "an", "the", "is", "are", "am", "do", "does", "just", "actually", "basically"])
+ARTICLES = frozenset({"a", "an", "the"})
+AUXILIARIES: Mapping[str, str] = {"is": "be", "are": "be", "am": "be", "do": "do", "does": "do"}
 # Before these `a` is a word of its own: "a few" is not "few".
 AFTER_A = frozenset({"few", "little"})
 # After these it is a name, as in "vitamin a".
 BEFORE_A = frozenset(
-    {*("vitamin", "hepatitis", "grade", "plan", "type", "group", "class", "option", "part", "section", "team", "level")}
+    {
+        *("vitamin", "hepatitis", "grade", "plan", "type", "group", "class", "option", "part", "section", "team"),
+        *("level", "influenza", "flu", "strep", "gate", "hall", "room", "terminal", "building", "block", "model"),
+        *("series", "serie", "division", "league", "exam", "appendix", "exhibit", "schedule", "factor", "line"),
+        *("blood", "variant", "row"),
+    }
 )
+# What no noun is: an article before it, or before the end, is meant as a word.
+NO_NOUN = frozenset(
+    {
+        *("", "in", "at", "of", "for", "to", "on", "with", "by", "from", "before", "after", "when", "than", "and"),
+        *("or", "vs", "versus", "mean", "means", "is", "are", "do", "does", "if", "as", "the", "a", "an"),
+    }
+)
+# After these any word is meant as a word.
+NAMING = frozenset({"word", "verb", "article", "adverb", "between", "or", "vs", "versus"})
+# Where one of these is said, two spellings of a word are two.
+SPELLING = frozenset({"spell", "spelled", "spells", "spelt", "spelling", "spellings", "hyphen", "hyphenated"})
+# In capitals they are names.
+ACRONYMS = frozenset({"it", "us", "who", "or", "me", "as", "am"})
 
 # How a question about a way to do something begins: all of them say "how to".
 FRAMES: tuple[tuple[str, ...], ...] = tuple(
@@ -73,13 +117,14 @@ FRAMES: tuple[tuple[str, ...], ...] = tuple(
     )
 )  # fmt: skip
 
-_TO_TWENTY = (
+_BELOW_TWENTY = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
+    "eighteen nineteen"
 )
+_TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _SAME = (
     "usa|u.s.a|united states of america|united states|u.s",
-    "uk|u.k|united kingdom|great britain",
+    "uk|u.k|united kingdom",
     "nyc|new york city",
     "ai|artificial intelligence",
     "tv|television",
@@ -108,10 +153,17 @@ _SAME = (
 
 
 def _one_name() -> Iterable[tuple[tuple[str, ...], tuple[str, ...]]]:
-    for value, word in enumerate(_TO_TWENTY.split()):
+    for value, word in enumerate(_BELOW_TWENTY.split()):
         yield (word,), (str(value),)
-    for word, value in (("thirty", 30), ("forty", 40), ("fifty", 50), ("hundred", 100), ("thousand", 1000)):
+    for word, value in (("hundred", 100), ("thousand", 1000)):
         yield (word,), (str(value),)
+    ones = _BELOW_TWENTY.split()[1:10]
+    for ten, word in enumerate(_TENS_WORDS.split(), 2):
+        yield (word,), (str(10 * ten),)
+        for one, other in enumerate(ones, 1):
+            # Not 30-5, which is 25.
+            yield (word, "-", other), (str(10 * ten + one),)
+            yield (word, other), (str(10 * ten + one),)
     for group in _SAME:
         first, *others = group.split("|")
         for other in others:
@@ -136,13 +188,13 @@ _KINDS: tuple[tuple[Difference, str], ...] = (
         "mw mwh gw gwh kj kcal mmhg atm newton newtons tesla ohm ohms farad lumen lumens lux db decibel decibels "
         "sek nok dkk pln czk huf rub krw brl mxn zar sgd hkd nzd peso pesos krona kroner zloty ruble rubles reais "
         "shekel shekels dirham dinar bitcoin btc eth ether sqft sqm m2 m3 km2 dpi ppi px em rem karat karats carat "
-        "carats",
+        "carats hpa kpa mpa mol mmol nmol µmol quid buck bucks hp bps nmi",
     ),
     (
         "negation",
         "not no never none nobody nothing nowhere neither nor without cannot except unless hardly barely excluding "
         "n't non avoid instead lack lacks lacking fail fails failed failing minus exclude excludes nope refuse "
-        "refuses refused stop stops stopped prevent prevents",
+        "refuses refused stop stops stopped prevent prevents but else besides aside sans",
     ),
     (
         "quantifier",
@@ -152,7 +204,7 @@ _KINDS: tuple[tuple[Difference, str], ...] = (
         "regularly constantly little plenty couple dozen dozens pair pairs hundreds thousands millions billions "
         "million billion hundredth quarter quarters third thirds fifth tenth multiple numerous fewest roughly "
         "approximately precisely barely partly partially fully completely entirely mostly mainly largely slightly "
-        "solely merely full empty zero enough",
+        "solely merely full empty zero enough just actually basically an the",
     ),
     (
         "comparative",
@@ -168,7 +220,8 @@ _KINDS: tuple[tuple[Difference, str], ...] = (
         "milder mildest fresher sweeter happier happiest saddest sadder healthier healthiest rarest rarer commonest "
         "same different equal unequal superior inferior major minor senior junior upper inner outer front back tall "
         "short long wide narrow thick thin heavy light near far deep shallow strong weak easy hard difficult simple "
-        "rich poor loud quiet bright dark warm cool young",
+        "rich poor loud quiet bright dark warm cool young minimal maximal too very extremely basic standard premium "
+        "beginner beginners advanced",
     ),
     (
         "time",
@@ -182,7 +235,7 @@ _KINDS: tuple[tuple[Difference, str], ...] = (
         "lunch dinner breakfast brunch supper dawn dusk sunrise sunset fortnight decades centuries millennium "
         "semester trimester season seasons holiday christmas easter ramadan hanukkah halloween thanksgiving mondays "
         "tuesdays wednesdays thursdays fridays saturdays sundays utc gmt est pst cet am pm was were did had been "
-        "will would shall going used",
+        "will would shall going used bc ad bce ce biweekly bimonthly biannual biannually",
     ),
     (
         "language",
@@ -220,7 +273,7 @@ _KINDS: tuple[tuple[Difference, str], ...] = (
         "profit loss inhale exhale freeze melt float sink attack defend build demolish departure ascending "
         "descending asc desc first min max input output client server read write save discard who what when where "
         "why which whose how can should must may could i you he she we they my your his her our their me him us "
-        "them this that these those and or if",
+        "them this that these those and or if is are am does hello hi hey please thanks thank thx cheers",
     ),
 )
 # What turns the rest of a word round.

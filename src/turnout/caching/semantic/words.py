@@ -12,13 +12,19 @@ from functools import lru_cache
 
 from turnout.caching.semantic.lexicon import (
     AFTER_A,
+    ARTICLES,
+    AUXILIARIES,
     BEFORE_A,
     CLOSING,
     FRAMES,
     LONGEST_NAME,
+    NAMING,
     NEUTRAL,
+    NO_NOUN,
     ONE_NAME,
     OPENING,
+    SAYING,
+    SPELLING,
     SPOKEN,
 )
 
@@ -31,6 +37,16 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _QUOTED = re.compile(r"`+([^`]*)`+")
 # What is code by its looks is compared to the letter: flags, calls, brackets, variables, paths.
 _CODE = re.compile(r"--?[A-Za-z][\w-]*$|.*[_(){}\[\]<>=$\\|&~^*#@/]")
+# Units that are others in another case: bits for bytes, milli for mega.
+_CASED_UNIT = re.compile(r"\d*(?:[KMGT]b(?:ps|/s)?|m(?:W|V|J|A|Hz|Pa))$")
+# "a: b" and "a, = f()" are code; after a word such a mark is none.
+_MARKED = re.compile(r"\w[,;:]$")
+_MARKS = ".,?;:…"
+_SUPERSCRIPTS = str.maketrans({mark: f"^{digit}" for digit, mark in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")})
+_QUOTES = frozenset("'\"“”‘’«»`")
+# A dash is part of what it stands before, or of the grade or blood group that it ends.
+_SIGN = re.compile(r"[-.–—−](?=\w)")
+_GRADE = re.compile(r"(?<![\w-])[a-f]{1,2}-$|(?<![\w-])o-$|\s[.][.]$")
 # After the end of a sentence alone: there it is nothing that is asked for.
 _SMILE = re.compile(r"(?<=[.?!])(?:\s+[:;]-?[)D])+\s*$")
 _EDGES = " \t\r\n-–—,.?;:…🙏👋🙂😊\ufe0f"
@@ -42,7 +58,7 @@ class Question:
     16 bytes that stand for the content.
 
     code: what looks like code, to the letter. names, plain: the words with a capital inside a sentence, and those
-    without one; both empty where the text's case tells nothing.
+    without one; both empty where the text's case tells nothing. auxiliaries: "be" for an "is", "do" for a "does".
     """
 
     words: tuple[str, ...]
@@ -51,17 +67,22 @@ class Question:
     names: frozenset[str]
     plain: frozenset[str]
     digest: bytes = b""
+    auxiliaries: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=4096)
 def question_of(text: str) -> Question:
     """Reads the text, of at most LONGEST_TEXT characters."""
-    text = _SMILE.sub("", unicodedata.normalize("NFKC", text).replace("’", "'"))
+    # NFKC makes 102 of 10².
+    text = unicodedata.normalize("NFKC", text.translate(_SUPERSCRIPTS)).replace("’", "'")
+    text = _SMILE.sub("", text)
     plain = _without_courtesy(text)
     words = tuple(_spoken(_TOKEN.findall(plain)))
-    content = tuple(_content(words))
+    rest = _without_frame(words)
+    content = tuple(_content(rest))
+    auxiliaries = frozenset(AUXILIARIES[word] for word in rest if word in AUXILIARIES)
     digest = hashlib.blake2b("\0".join(content).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return Question(words, content, _code(text), *_names(text, plain), digest)
+    return Question(words, content, _code(text), *_names(text, plain), digest, auxiliaries)
 
 
 def sketch(content: Iterable[str]) -> bytes:
@@ -71,13 +92,16 @@ def sketch(content: Iterable[str]) -> bytes:
 
 
 def _without_courtesy(text: str) -> str:
-    plain = " ".join(_bare_end(chunk) for chunk in text.casefold().split())
+    chunks = text.casefold().split()
+    plain = " ".join(_bare_end(chunk, is_last=place == len(chunks)) for place, chunk in enumerate(chunks, 1))
     # More courtesy than that is no courtesy.
     for _ in range(8):
         bare = _trimmed(plain)
         if found := OPENING.match(bare):
             bare = bare[found.end() :]
-        if found := CLOSING.search(bare):
+        found = CLOSING.search(bare)
+        # "How do I say thanks" asks for the word.
+        if found and bare[: found.start()].rpartition(" ")[0].rpartition(" ")[2] not in SAYING:
             bare = bare[: found.start()]
         bare = _trimmed(bare)
         if not bare or bare == plain:
@@ -89,16 +113,20 @@ def _without_courtesy(text: str) -> str:
 
 def _trimmed(text: str) -> str:
     # Of a flag or a negative number the dash stays.
+    text = text.rstrip()
     start = text.lstrip(_EDGES)
-    if start != text and text[: len(text) - len(start)].endswith(("-", ".")):
-        start = text[len(text) - len(start) - 1 :]
-    return start.rstrip(_EDGES)
+    cut = len(text) - len(start)
+    if cut and _SIGN.match(text, cut - 1):
+        start = text[cut - 1 :]
+    return start if _GRADE.search(start) else start.rstrip(_EDGES)
 
 
-def _bare_end(chunk: str) -> str:
-    """Without the marks that end a sentence; "!" after a digit may be a factorial."""
+def _bare_end(chunk: str, *, is_last: bool = True) -> str:
+    """Without the marks that end a sentence; "!" after a digit may be a factorial, and marks alone may be code."""
+    if not chunk.strip(_MARKS) and (not is_last or chunk == ".."):
+        return chunk
     while chunk:
-        bare = chunk.rstrip(".,?;:…")
+        bare = chunk.rstrip(_MARKS)
         if bare.endswith("!") and not bare[-2:-1].isdigit() and bare != "!":
             bare = bare.rstrip("!")
         if bare == chunk:
@@ -116,19 +144,23 @@ def _spoken(tokens: list[str]) -> list[str]:
     return words
 
 
-def _content(words: tuple[str, ...]) -> list[str]:
+def _without_frame(words: tuple[str, ...]) -> tuple[str, ...]:
     frame = next((frame for frame in FRAMES if words[: len(frame)] == frame), ())
-    rest = (*(("how", "to") if frame else ()), *words[len(frame) :])
+    return (*(("how", "to") if frame else ()), *words[len(frame) :])
+
+
+def _content(words: tuple[str, ...]) -> list[str]:
     content: list[str] = []
-    place = 0
-    while place < len(rest):
-        word, length = rest[place], 1
-        if word in NEUTRAL and not _is_telling(rest, place):
+    place, spelling = 0, not SPELLING.isdisjoint(words)
+    while place < len(words):
+        word, length = words[place], 1
+        if word in NEUTRAL and not _is_telling(words, place):
             place += 1
             continue
         name: tuple[str, ...] = (word,)
-        for count in range(min(LONGEST_NAME, len(rest) - place), 0, -1):
-            if (known := ONE_NAME.get(rest[place : place + count])) is not None:
+        # Who asks how a word is spelt does not ask for the thing.
+        for count in () if spelling else range(min(LONGEST_NAME, len(words) - place), 0, -1):
+            if (known := ONE_NAME.get(words[place : place + count])) is not None:
                 name, length = known, count
                 break
         content.extend(name)
@@ -137,11 +169,21 @@ def _content(words: tuple[str, ...]) -> list[str]:
 
 
 def _is_telling(words: tuple[str, ...], place: int) -> bool:
-    """Whether this neutral word says something here: "a few", "vitamin a", "what does it do"."""
-    word, after = words[place], words[place + 1 : place + 2]
-    if word != "a":
-        return word in ("do", "does") and not after
-    return not after or after[0] in AFTER_A or (place > 0 and words[place - 1] in BEFORE_A)
+    """Whether this neutral word says something here: "a few", "vitamin a", "what does it do", "7 am", "a or an"."""
+    word, before, after = words[place], words[place - 1] if place else "", (*words, "")[place + 1]
+    if before in _QUOTES or after in _QUOTES or before in NAMING:
+        return True
+    match word:
+        case "just":
+            # "Just rice" is no other food.
+            return before not in ("", "i")
+        case "am":
+            return "i" not in (before, after)
+        case "a" if after in AFTER_A or before in BEFORE_A:
+            return True
+        case "do" | "does" if not after:
+            return True
+    return word in ARTICLES and after in NO_NOUN
 
 
 def _beginning(chunks: list[str], bare: str) -> int:
@@ -151,8 +193,11 @@ def _beginning(chunks: list[str], bare: str) -> int:
 
 
 def _code(text: str) -> tuple[str, ...]:
-    chunks = (_bare_end(chunk) for chunk in text.split())
-    return (*_QUOTED.findall(text), *(chunk for chunk in chunks if _CODE.match(chunk)))
+    chunks = text.split()
+    bare = [_bare_end(chunk) for chunk in chunks]
+    code = [chunk for chunk in bare if _CODE.match(chunk) or _CASED_UNIT.match(chunk)]
+    # Such a mark tells something before the text's end.
+    return (*_QUOTED.findall(text), *code, *(chunk.casefold() for chunk in chunks[:-1] if _MARKED.match(chunk)))
 
 
 def _names(text: str, bare: str) -> tuple[frozenset[str], frozenset[str]]:

@@ -131,7 +131,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     if budgeted:
         prices.require_all()
     scorer = plugs.get("scorer") or scorer_from(settings)
-    _warn(settings, scorer)
+    _warn(settings)
     # The default scorer was trained on no logs of this app: its scores are uniform on no traffic.
     drift = None if scorer.is_default else Drift(training_rows_of(scorer))
     target = routing_target(settings, scorer)
@@ -318,7 +318,7 @@ def _stores(settings: Settings, clock: Clock, observer: Observer, gate: Gate | N
     return stores if gate is None else replace(stores, gate=gate)
 
 
-def _warn(settings: Settings, scorer: Scorer) -> None:
+def _warn(settings: Settings) -> None:
     """Logs what the settings leave to a default that an app should not keep."""
     if settings.routing == Routing():
         log.warning(

@@ -19,7 +19,7 @@ from turnout.ports.semantic import CheckStore, Embedder, SemanticStore
 from turnout.settings import Settings
 
 # Asks this model for the vectors of these texts, within so many seconds.
-Ask = Callable[[str, Sequence[str], float], Awaitable[list[list[float]]]]
+EmbedTexts = Callable[[str, Sequence[str], float], Awaitable[list[list[float]]]]
 
 
 def build_similar(
@@ -28,7 +28,7 @@ def build_similar(
     store: SemanticStore,
     checks: CheckStore | None,
     policy: bytes,
-    ask: Ask,
+    ask: EmbedTexts,
     embedder: Callable[[str], Any] | None,
 ) -> SimilarQuestions:
     """The similar questions of one process. policy: a digest of what answers. embedder: in the place of the one that
@@ -57,14 +57,14 @@ def build_similar(
     )
 
 
-def _embedder(settings: Settings, clock: Clock, ask: Ask) -> Embedder:
+def _embedder(settings: Settings, clock: Clock, ask: EmbedTexts) -> Embedder:
     semantic = settings.cache.semantic
     if model := semantic.embedding_model:
         return BatchedEmbedder(partial(_in_time, ask, model, semantic.embedder_timeout_s), clock)
     return MinilmEmbedder() if semantic.embedder == MINILM else WordllamaEmbedder()
 
 
-async def _in_time(ask: Ask, model: str, timeout_s: float, texts: Sequence[str]) -> list[list[float]]:
+async def _in_time(ask: EmbedTexts, model: str, timeout_s: float, texts: Sequence[str]) -> list[list[float]]:
     # Over before the first of those who wait gives up, so that each is told the reason.
     return await ask(model, texts, 0.9 * timeout_s)
 

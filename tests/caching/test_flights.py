@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from turnout.caching.flights import BUFFER_BYTES, READ_AHEAD, Chunk, Flight
+from turnout.caching.flights import BUFFER_BYTES, READ_AHEAD, ChunkBody, Flight
 from turnout.errors import Overloaded
 from turnout.testing import chunk, settle
 
 MIB = 1 << 20
 
 
-def sized(size: int) -> Chunk:
+def sized(size: int) -> ChunkBody:
     return chunk({"content": "x" * size}, model="m")
 
 
-def flying(chunks: list[Chunk], limit: Any = None) -> Flight[str, None]:
+def flying(chunks: list[ChunkBody], limit: Any = None) -> Flight[str, None]:
     flight: Flight[str, None] = Flight(None, streamed=True)
 
     async def run(flight: Flight[str, None]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from turnout.labelling.budget import LabelBudget
 from turnout.labelling.dispatcher import Dispatcher
 from turnout.labelling.journal import Journal
-from turnout.labelling.judges import Check, CheckJudge
+from turnout.labelling.judges import CheckJudge, RowCheck
 from turnout.labelling.labelled_file import LabelledFile
 from turnout.labelling.models import Answer, AskFailed, ModelRefused, Outage
 from turnout.labelling.plan import Asking
@@ -66,7 +66,7 @@ class _Run:
         *,
         rate: str = "1000/second",
         limit: Decimal | None = None,
-        check: Check = lambda prompt, answer, row: True,
+        check: RowCheck = lambda prompt, answer, row: True,
     ) -> None:
 
         async def checked(prompt: object, answer: str, row: object) -> object:

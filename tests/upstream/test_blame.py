@@ -17,7 +17,7 @@ from tests.support.scripted_provider import Answer, Raw, ScriptedServer
 from turnout import Turnout
 from turnout.errors import InvalidRequest, ServedError, TooLarge, UpstreamUnavailable
 from turnout.records import Outcome
-from turnout.upstream.call_trace import COME_BACK_S
+from turnout.upstream.call_trace import DEFAULT_RETRY_AFTER_S
 
 FIRST, SPARE, CLAUDE, GEMINI = "openai/first", "openai/spare", "anthropic/claude-x", "gemini/gemini-x"
 TOO_LONG = {"error": {"message": "This model's maximum context length is 4096 tokens.", "type": "invalid_request_error",
@@ -303,7 +303,15 @@ def test_retry_after_is_read_in_every_form(server: ScriptedServer, transport: st
     """Seconds, fractions and dates, over both ways out; what is no time is none."""
     soon = formatdate(time.time() + 31, usegmt=True)
     past = formatdate(time.time() - 31, usegmt=True)
-    forms = {"7": 7, "1.5": 1.5, soon: 30, past: 0, "-5": COME_BACK_S, "soon": COME_BACK_S, "inf": COME_BACK_S}
+    forms = {
+        "7": 7,
+        "1.5": 1.5,
+        soon: 30,
+        past: 0,
+        "-5": DEFAULT_RETRY_AFTER_S,
+        "soon": DEFAULT_RETRY_AFTER_S,
+        "inf": DEFAULT_RETRY_AFTER_S,
+    }
 
     async def scenario() -> None:
         for value, wait in forms.items():

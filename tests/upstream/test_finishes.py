@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from turnout.attempt_errors import ProviderFailed
-from turnout.upstream.finishes import finish_reason, finishes_to_tell, reported_finishes, unknown_finishes
+from turnout.upstream.finishes import finishes_to_tell, reported_finishes, to_openai_finish, unknown_finishes
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,14 @@ from turnout.upstream.finishes import finish_reason, finishes_to_tell, reported_
 )  # fmt: skip
 def test_a_finish_that_nobody_knows_is_told_as_it_came(own: Any, told: str | None) -> None:
     """Never as `stop`, which would be kept for others."""
-    assert finish_reason(own) == told
+    assert to_openai_finish(own) == told
 
 
 @pytest.mark.parametrize("own", ["error", "ERROR", "TIMEOUT", "timeout", "server_error", "network_error", "abort"])
 def test_a_finish_that_tells_a_failure_is_one(own: str) -> None:
     """In large or small letters."""
     with pytest.raises(ProviderFailed):
-        finish_reason(own)
+        to_openai_finish(own)
 
 
 def test_each_wire_tells_its_finish_in_its_own_place() -> None:

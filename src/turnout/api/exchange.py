@@ -242,7 +242,7 @@ class Submissions(Protocol):
         ...
 
 
-Answer = Callable[[ApiRequest], Awaitable[Reply]]
+Responder = Callable[[ApiRequest], Awaitable[Reply]]
 
 
 def json_reply(status: int, body: Any, headers: Headers) -> ApiReply:

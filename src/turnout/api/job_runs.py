@@ -42,7 +42,7 @@ PASSING = (Overloaded, UpstreamUnavailable, BudgetUnavailable, DeadlineExceeded)
 _chance = random.Random().random
 
 # Replays a request of the app's own path.
-Replay = Callable[[Job], Awaitable[JobEnd]]
+ReplayJob = Callable[[Job], Awaitable[JobEnd]]
 
 
 class JobRuns:
@@ -62,7 +62,7 @@ class JobRuns:
         self._clock = clock
         self._hold = hold
         self._wires = {wire.name: wire for wire in wires}
-        self.replay: Replay | None = None
+        self.replay: ReplayJob | None = None
 
     def kinds(self) -> frozenset[str]:
         """The kinds of jobs that this process can do."""

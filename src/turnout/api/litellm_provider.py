@@ -13,7 +13,7 @@ from turnout import portal
 from turnout.api.routes import Api
 from turnout.context import RequestContext, current_caller, new_request_id
 from turnout.errors import ServedError
-from turnout.openai.answers import finish_reason
+from turnout.openai.answers import finish_reason, without_finish
 from turnout.openai.completion import AnswerStream
 from turnout.openai.embeddings import EmbeddingRequest, embedding_from
 from turnout.openai.requests import ChatRequest, from_mapping
@@ -76,7 +76,7 @@ def _provider(find: Callable[[], Api]) -> Any:
                 finish = finish_reason(chunk) or finish
                 usage = chunk.get("usage") or usage
                 if chunk["choices"]:
-                    yield ModelResponseStream(**_without_finish(chunk))
+                    yield ModelResponseStream(**without_finish(chunk))
             # litellm reads no further than the finish: it goes last, and takes the usage along.
             yield {"text": "", "is_finished": True, "finish_reason": finish, "usage": usage, "index": 0}
         except ServedError as error:
@@ -123,10 +123,6 @@ def _provider(find: Callable[[], Api]) -> Any:
             return portal.run(call.api.home.for_thread(), partial(embed, call))
 
     return TurnoutProvider()
-
-
-def _without_finish(chunk: Mapping[str, Any]) -> dict[str, Any]:
-    return {**chunk, "choices": [{**choice, "finish_reason": None} for choice in chunk["choices"]]}
 
 
 class _Call:

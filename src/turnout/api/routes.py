@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from turnout.api.chat import Chat
 from turnout.api.completions import Completions
 from turnout.api.embeddings import EmbeddingsApi
-from turnout.api.exchange import Answer, ApiRequest, Reply
+from turnout.api.exchange import ApiRequest, Reply, Responder
 from turnout.api.feedback import Feedback
 from turnout.api.health import Health
 from turnout.api.messages import AnthropicMessages
@@ -32,7 +32,7 @@ class Route:
 
     path: str
     methods: tuple[str, ...]
-    answer: Answer
+    answer: Responder
     relative: str
     # Whether a route of the app's own that names this very path goes before it.
     yields: bool = False

@@ -15,9 +15,9 @@ from typing import Any, Generic, TypeVar, cast
 
 from turnout.errors import InternalError, Overloaded, ServedError
 
-Answer = TypeVar("Answer")
+Landed = TypeVar("Landed")
 Progress = TypeVar("Progress")
-Chunk = Mapping[str, Any]
+ChunkBody = Mapping[str, Any]
 
 # Chunks that are read before the fastest listener has taken them.
 READ_AHEAD = 32
@@ -27,7 +27,7 @@ BUFFER_BYTES = 1_048_576
 _CHUNK_BYTES = 600
 
 
-class Flight(Generic[Answer, Progress]):
+class Flight(Generic[Landed, Progress]):
     """One call in progress. `run(flight)` makes it: it publishes chunks, if any, and lands the whole answer.
 
     Listeners have their answer at `land`; what the run does after it (settling, storing) keeps nobody waiting.
@@ -37,34 +37,34 @@ class Flight(Generic[Answer, Progress]):
     def __init__(self, progress: Progress, *, streamed: bool) -> None:
         self.progress = progress
         self.streamed = streamed
-        self.landed: Answer | None = None
+        self.landed: Landed | None = None
         self.error: ServedError | None = None
         self.over = False
         # Left by all before its task began: a task that is cancelled then never runs, its clean-up included.
         self.abandoned = False
         self._started = False
         self.loop = asyncio.get_running_loop()
-        self._chunks: list[Chunk | None] = []
+        self._chunks: list[ChunkBody | None] = []
         self._dropped = 0
         self._bytes = 0
         # How far the fastest listener had read when that was last looked at.
         self._known_read = 0
-        self._listeners: set[Listener[Answer, Progress]] = set()
+        self._listeners: set[Listener[Landed, Progress]] = set()
         self._changed = _Waiters()
         self._read = _Waiters()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, run: Callable[[Flight[Answer, Progress]], Awaitable[None]]) -> None:
+    def start(self, run: Callable[[Flight[Landed, Progress]], Awaitable[None]]) -> None:
         """Runs the call in a task of its own, in the context of the request that starts it."""
         self._task = asyncio.create_task(self._run(run), name="turnout.flight")
 
-    def land(self, answer: Answer) -> None:
+    def land(self, answer: Landed) -> None:
         """Gives its listeners the whole answer."""
         self.landed = answer
         self.over = True
         self._changed.wake()
 
-    async def _run(self, run: Callable[[Flight[Answer, Progress]], Awaitable[None]]) -> None:
+    async def _run(self, run: Callable[[Flight[Landed, Progress]], Awaitable[None]]) -> None:
         self._started = True
         try:
             await run(self)
@@ -83,7 +83,9 @@ class Flight(Generic[Answer, Progress]):
             self.over = True
             self._changed.wake()
 
-    async def publish(self, chunk: Chunk, limit: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext) -> None:
+    async def publish(
+        self, chunk: ChunkBody, limit: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext
+    ) -> None:
         """Adds a chunk; waits while the fastest listener is `READ_AHEAD` chunks or `BUFFER_BYTES` behind. limit: bounds
         that wait in time, by raising TimeoutError."""
         self._chunks.append(chunk)
@@ -125,13 +127,13 @@ class Flight(Generic[Answer, Progress]):
             and not (self._task is not None and self._task.cancelling())
         )
 
-    def listen(self) -> Listener[Answer, Progress]:
+    def listen(self) -> Listener[Landed, Progress]:
         """A new listener, at the first chunk."""
         listener = Listener(self)
         self._listeners.add(listener)
         return listener
 
-    def leave(self, listener: Listener[Answer, Progress]) -> None:
+    def leave(self, listener: Listener[Landed, Progress]) -> None:
         """Ends this listening. The last listener to leave cancels the call, unless it is over."""
         self._listeners.discard(listener)
         if not self._listeners and not self.over and self._task is not None:
@@ -141,11 +143,11 @@ class Flight(Generic[Answer, Progress]):
                 self.abandoned = True
         self._read.wake()
 
-    def chunks(self, position: int) -> list[Chunk]:
+    def chunks(self, position: int) -> list[ChunkBody]:
         """The chunks from this position on that are here. Raises Overloaded where the first was dropped."""
         if position < self._dropped:
             raise Overloaded("this reader fell too far behind the stream that it shares")
-        return cast("list[Chunk]", self._chunks[position:])
+        return cast("list[ChunkBody]", self._chunks[position:])
 
     async def wait_for_change(self) -> None:
         """Returns when a chunk is published or the flight is over."""
@@ -168,14 +170,14 @@ class Flight(Generic[Answer, Progress]):
             await asyncio.wait({self._task})
 
 
-class Listener(Generic[Answer, Progress]):
+class Listener(Generic[Landed, Progress]):
     """One caller's place at a flight. To be left (`leave`) whatever happened; leaving twice changes nothing."""
 
-    def __init__(self, flight: Flight[Answer, Progress]) -> None:
+    def __init__(self, flight: Flight[Landed, Progress]) -> None:
         self.flight = flight
         self.position = 0
 
-    async def answer(self) -> Answer:
+    async def answer(self) -> Landed:
         """The whole answer, once the flight has landed. Raises the ServedError that it failed with."""
         flight = self.flight
         while not flight.over:
@@ -188,7 +190,7 @@ class Listener(Generic[Answer, Progress]):
         assert flight.landed is not None
         return flight.landed
 
-    async def next_batch(self) -> list[Chunk]:
+    async def next_batch(self) -> list[ChunkBody]:
         """The following chunks, as many as are here, waiting for the first; empty after the last one. Raises the
         flight's ServedError, after its chunks."""
         flight = self.flight
@@ -229,7 +231,7 @@ class _Waiters:
         await future
 
 
-def _weight(chunk: Chunk) -> int:
+def _weight(chunk: ChunkBody) -> int:
     # Roughly its bytes in memory.
     weight = _CHUNK_BYTES
     for choice in chunk.get("choices") or ():
@@ -240,28 +242,28 @@ def _weight(chunk: Chunk) -> int:
     return weight
 
 
-class Flights(Generic[Answer, Progress]):
+class Flights(Generic[Landed, Progress]):
     """The flights of this process, by cache key where they may be joined."""
 
     def __init__(self) -> None:
-        self._by_key: dict[bytes, Flight[Answer, Progress]] = {}
-        self._all: set[Flight[Answer, Progress]] = set()
+        self._by_key: dict[bytes, Flight[Landed, Progress]] = {}
+        self._all: set[Flight[Landed, Progress]] = set()
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def find(self, key: bytes) -> Flight[Answer, Progress] | None:
+    def find(self, key: bytes) -> Flight[Landed, Progress] | None:
         """The flight that makes this call, if it can still be joined."""
         flight = self._by_key.get(key)
         return flight if flight is not None and flight.joinable else None
 
-    def add(self, key: bytes | None, flight: Flight[Answer, Progress]) -> None:
+    def add(self, key: bytes | None, flight: Flight[Landed, Progress]) -> None:
         """Keeps the flight until it is removed. key: None where nobody may join it."""
         self._all.add(flight)
         if key is not None:
             self._by_key[key] = flight
 
-    def remove(self, key: bytes | None, flight: Flight[Answer, Progress]) -> None:
+    def remove(self, key: bytes | None, flight: Flight[Landed, Progress]) -> None:
         """Drops the flight; another one under the same key stays."""
         self._all.discard(flight)
         if key is not None and self._by_key.get(key) is flight:

@@ -14,7 +14,7 @@ import httpx
 
 from turnout.errors import UsageError
 
-Verdict = Literal["good", "warning", "bad"]
+Severity = Literal["good", "warning", "bad"]
 TIMEOUT_S = 10.0
 # A call that meets an app which has just started waits for litellm's import.
 CALL_TIMEOUT_S = 60.0
@@ -27,7 +27,7 @@ class Finding:
     """One thing looked at. remedy: what to do, "" where nothing."""
 
     name: str
-    verdict: Verdict
+    verdict: Severity
     text: str
     remedy: str = ""
 

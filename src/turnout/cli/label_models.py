@@ -24,7 +24,7 @@ from turnout.records import Outcome
 from turnout.settings import Cache, Fallback, Routing, Settings
 from turnout.turnout import Turnout
 from turnout.upstream import litellm_import
-from turnout.upstream.call_trace import COME_BACK_S
+from turnout.upstream.call_trace import DEFAULT_RETRY_AFTER_S
 from turnout.upstream.prices import price_table
 from turnout.upstream.provider import LiteLLMProvider
 
@@ -109,7 +109,7 @@ class TurnoutModels:
         # No wait helps against a misconfigured model: whoever asks gets its error at once.
         if shut is None or shut.reason == "misconfigured":
             return 0.0
-        return COME_BACK_S if shut.retry_after_s is None else shut.retry_after_s
+        return DEFAULT_RETRY_AFTER_S if shut.retry_after_s is None else shut.retry_after_s
 
     def worst(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
         return usd(self._bound(model, Size(prompt_tokens), max_tokens).cost) if model in self._prices else None

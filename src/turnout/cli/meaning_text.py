@@ -29,7 +29,7 @@ def meaning(settings: Settings) -> Iterator[Line]:
     yield "cache", f"on, fresh for {cache.ttl_s:g} s, scope {cache.scope}" if cache.enabled else "off"
     if cache.enabled and cache.semantic.enabled:
         yield "semantic", f"at most {cache.semantic.max_error:g} of the hits wrong; {_embedder_text(cache.semantic)}"
-        yield "", _index_text(settings)
+        yield "", _index_text()
 
 
 def _models(settings: Settings) -> Iterator[Line]:
@@ -91,7 +91,7 @@ def _embedder_text(semantic: Semantic) -> str:
     return f"vectors by {semantic.embedder}, of {known or 'as many numbers as that model answers'}"
 
 
-def _index_text(settings: Settings) -> str:
+def _index_text() -> str:
     """What looks questions up."""
     from turnout.stores.memory.semantic_store import GRAPH_ABOVE
     from turnout.stores.memory.vector_index import load_graphs

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from functools import partial
 from typing import Any
 
-from turnout.api.exchange import Answer, Reply, error_reply
+from turnout.api.exchange import Reply, Responder, error_reply
 from turnout.context import current_request, new_request_id
 from turnout.doors.asgi_connection import Connection
 from turnout.doors.asgi_endpoint import Message, ReadAhead, Receive, Send, with_headers
@@ -60,7 +60,7 @@ class TurnoutMiddleware(Door[App, Scope]):
                 return
         await self._pass_on(self._bind(scope, path, asyncio.get_running_loop()), scope, receive, send)
 
-    async def _answer(self, route: Answer, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, route: Responder, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """A request for one of our own paths."""
         request_id, started = new_request_id(), self.turnout.clock.monotonic()
         method = scope["method"]

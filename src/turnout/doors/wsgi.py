@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from turnout import portal
-from turnout.api.exchange import Answer, ApiReply, ApiRequest, EventStream, Reply, error_reply
+from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply, Responder, error_reply
 from turnout.context import HandledRequest, current_request, new_request_id
 from turnout.doors.base import WITH_BODY, Door, check_size
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
@@ -62,7 +62,7 @@ class TurnoutMiddleware(Door[App, Environ]):
             return self._admit(*found, path, environ, start_response)
         return self._pass_on(self._bind(environ, path, None), environ, start_response)
 
-    def _answer(self, route: Answer, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _answer(self, route: Responder, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """A request for one of our own paths, answered on the portal."""
         request_id, started = new_request_id(), self.turnout.clock.monotonic()
         method, client = environ["REQUEST_METHOD"], Client(environ)
@@ -249,6 +249,6 @@ def _send_reply(reply: ApiReply, environ: Environ, start_response: StartResponse
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
 
 
-async def _open(route: Answer, request: ApiRequest) -> tuple[Reply, EventStream | None]:
+async def _open(route: Responder, request: ApiRequest) -> tuple[Reply, EventStream | None]:
     reply = await route(request)
     return reply, reply if isinstance(reply, EventStream) else None

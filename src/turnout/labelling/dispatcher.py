@@ -173,5 +173,5 @@ class Dispatcher:
             task.cancel()
 
     def was_stopped(self) -> bool:
-        """Whether it was `send_home` that ended this task."""
+        """Whether it was `stop_waiting` that ended this task."""
         return asyncio.current_task() in self._stopped

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from turnout.labelling.models import Ask, LabellingModels, RowFailed
+from turnout.labelling.models import AskModel, LabellingModels, RowFailed
 from turnout.labelling.prompts import Prompt
 from turnout.openai.messages import Message, Messages, text_of
 from turnout.pricing import FREE
 from turnout.quota.token_bounds import prompt_size
 
-Check = Callable[[Any, str, Any], Any]
+RowCheck = Callable[[Any, str, Any], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Judge(Protocol):
     calls: int
     models: tuple[str, ...]
 
-    async def judge(self, prompt: Prompt, cheap: str | None, expensive: str | None, ask: Ask) -> Grade:
+    async def judge(self, prompt: Prompt, cheap: str | None, expensive: str | None, ask: AskModel) -> Grade:
         """cheap, expensive: the answers; None for one that is not to be graded. ask: how a model is asked on this row's
         account. Raises RowFailed, and whatever ask raises."""
         ...
@@ -61,10 +61,10 @@ class CheckJudge:
     calls = 0
     models: tuple[str, ...] = ()
 
-    def __init__(self, check: Check) -> None:
+    def __init__(self, check: RowCheck) -> None:
         self._check = check
 
-    async def judge(self, prompt: Prompt, cheap: str | None, expensive: str | None, ask: Ask) -> Grade:
+    async def judge(self, prompt: Prompt, cheap: str | None, expensive: str | None, ask: AskModel) -> Grade:
         return Grade(cheap=await self._quality(prompt, cheap), expensive=await self._quality(prompt, expensive))
 
     async def _quality(self, prompt: Prompt, answer: str | None) -> float | None:
@@ -90,7 +90,7 @@ class CheckJudge:
         return FREE
 
 
-async def _in_a_thread(function: Check, *arguments: Any) -> Any:
+async def _in_a_thread(function: RowCheck, *arguments: Any) -> Any:
     """What it returns or raises. Unlike asyncio's own threads, one that hangs keeps no program from ending."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[tuple[Any, Exception | None]] = loop.create_future()
@@ -158,7 +158,7 @@ class ModelJudge:
         self._model = model
         self.models: tuple[str, ...] = (model,)
 
-    async def judge(self, prompt: Prompt, cheap: str | None, expensive: str | None, ask: Ask) -> Grade:
+    async def judge(self, prompt: Prompt, cheap: str | None, expensive: str | None, ask: AskModel) -> Grade:
         try:
             if cheap is None or expensive is None:
                 return Grade(
@@ -170,10 +170,10 @@ class ModelJudge:
             raise RowFailed(f"the judge: {error}", error.spent_usd) from error
         return Grade(cheap=_mean(cheap_first, cheap_second), expensive=_mean(dear_first, dear_second))
 
-    async def _grade(self, prompt: Prompt, ask: Ask, answer: str | None) -> float | None:
+    async def _grade(self, prompt: Prompt, ask: AskModel, answer: str | None) -> float | None:
         return None if answer is None else (await self._grades(prompt, ask, answer))[0]
 
-    async def _grades(self, prompt: Prompt, ask: Ask, *answers: str) -> Sequence[float]:
+    async def _grades(self, prompt: Prompt, ask: AskModel, *answers: str) -> Sequence[float]:
         """The grades of one or two answers. Asked once more where they cannot be read."""
         for _ in range(2):
             answer = await ask(self._model, question(prompt.messages, *answers), JUDGE_TOKENS)

@@ -51,7 +51,7 @@ class ModelRefused(AskFailed):
 
 
 # Asks this model these messages, for an answer of at most so many tokens. Raises AskFailed.
-Ask = Callable[[str, Sequence[Message], int], Awaitable[Answer]]
+AskModel = Callable[[str, Sequence[Message], int], Awaitable[Answer]]
 
 
 class LabellingModels(Protocol):

@@ -23,10 +23,10 @@ CHARACTERS_A_TOKEN = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """What a row has not bought yet. tiers: the models whose answer it lacks; verdicts: calls of the judge."""
+    """What a row has not bought yet. tiers: the models whose answer it lacks; judge_calls: how many."""
 
     tiers: tuple[str, ...]
-    verdicts: int
+    judge_calls: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Asking:
         pairs = zip((self.cheap, self.expensive), questions, ungraded, strict=True)
         tiers = tuple(model for model, digest, is_ungraded in pairs if is_ungraded and digest not in bought)
         judged = len(bought) - sum(digest in bought for digest in questions)
-        return Missing(tiers=tiers, verdicts=max(0, judge.calls * sum(ungraded) // 2 - judged))
+        return Missing(tiers=tiers, judge_calls=max(0, judge.calls * sum(ungraded) // 2 - judged))
 
     def known(self, prompt: Prompt) -> Bought:
         """The answers that the log holds: not to be paid for again."""
@@ -64,14 +64,14 @@ class Asking:
         if tokens is None:
             return None
         calls = [models.worst(model, tokens, self.max_tokens) for model in missing.tiers]
-        return _sum(*calls, judge.worst(tokens, missing.verdicts))
+        return _sum(*calls, judge.worst(tokens, missing.judge_calls))
 
     def likely(self, prompt: Prompt, models: LabellingModels, judge: Judge, missing: Missing) -> Decimal | None:
         """What labelling this row should still cost, in USD; None where a price is not known."""
         tokens = sum(len(text_of(message)) for message in prompt.messages) // CHARACTERS_A_TOKEN + 8
         answer = min(USUAL_ANSWER_TOKENS, self.max_tokens)
         calls = [models.likely(model, tokens, answer) for model in missing.tiers]
-        return _sum(*calls, judge.likely(tokens, answer, missing.verdicts))
+        return _sum(*calls, judge.likely(tokens, answer, missing.judge_calls))
 
 
 def _sum(*costs: Decimal | None) -> Decimal | None:
@@ -127,7 +127,7 @@ def planned(
             continue
         missing = asking.missing(prompt, judge, {**asking.known(prompt), **bought(prompt.digest)})
         plan.rows += 1
-        plan.calls += len(missing.tiers) + missing.verdicts
+        plan.calls += len(missing.tiers) + missing.judge_calls
         worst = asking.worst(prompt, models, judge, missing)
         plan.likely_usd = _sum(plan.likely_usd, asking.likely(prompt, models, judge, missing))
         if worst is None:

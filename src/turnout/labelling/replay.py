@@ -131,7 +131,7 @@ class Replay:
         attempt.bought = {**known, **self._journal.bought(attempt.prompt.digest)}
         missing = self._asking.missing(attempt.prompt, self._judge, attempt.bought)
         worst = self._asking.worst(attempt.prompt, self._dispatcher.models, self._judge, missing) or FREE
-        await self._dispatcher.open(*missing.tiers, *(self._judge.models if missing.verdicts else ()))
+        await self._dispatcher.open(*missing.tiers, *(self._judge.models if missing.judge_calls else ()))
         try:
             with self._dispatcher.waiting():
                 await self._dispatcher.budget.hold(worst)

@@ -9,7 +9,7 @@ from typing import Any
 
 from turnout.errors import LogError
 from turnout.logs.example import SIDES, TIES, Example, plain_winner, won_by
-from turnout.logs.fields import Record, field, first_field, prompt_and_answer, unpack_json
+from turnout.logs.fields import LogRecord, field, first_field, prompt_and_answer, unpack_json
 from turnout.logs.values import UNIT, Scale, is_missing, number
 
 _CONTRACT_PROMPTS = ("messages", "prompt")
@@ -83,7 +83,7 @@ class OwnSchema:
     """
 
     title: str
-    example: Callable[[Record], Example]
+    example: Callable[[LogRecord], Example]
     one_answer_each: bool = False
     key: str = ""
     unclear: tuple[str, ...] = ()
@@ -101,11 +101,11 @@ def contract_names(names: Iterable[str]) -> dict[str, str]:
     return renames
 
 
-def renamed(record: Record, renames: Mapping[str, str]) -> Record:
+def renamed(record: LogRecord, renames: Mapping[str, str]) -> LogRecord:
     return {renames.get(name, name): value for name, value in record.items()} if renames else record
 
 
-def own_schema(path: object, first: Sequence[Record], columns: Columns) -> OwnSchema:
+def own_schema(path: object, first: Sequence[LogRecord], columns: Columns) -> OwnSchema:
     """Of these first records of a file. Raises LogError, which says what to pass."""
     names = dict.fromkeys(name for record in first for name in record)
     prompt = columns.prompt or column_named(names, _PROMPTS)
@@ -137,7 +137,7 @@ def own_schema(path: object, first: Sequence[Record], columns: Columns) -> OwnSc
     winner = column_named(names, _WINNERS)
     named = (columns.cheap, columns.expensive) if columns.cheap and columns.expensive else None
     if winner and (models := named or _winning_models(first, winner)):
-        return OwnSchema(title=f"columns {prompt}, {winner}", example=_won(names, prompt, group, winner, models))
+        return OwnSchema(title=f"columns {prompt}, {winner}", example=_won(prompt, group, winner, models))
     numeric = [name for name in names if name not in (prompt, group) and _is_quality_like(first, name)]
     if sides:
         missing = next(path for path in sides.values() if not _is_held(first, path))
@@ -152,22 +152,22 @@ def own_schema(path: object, first: Sequence[Record], columns: Columns) -> OwnSc
     )
 
 
-def has_columns(first: Sequence[Record], columns: Columns) -> bool:
+def has_columns(first: Sequence[LogRecord], columns: Columns) -> bool:
     """Whether the user names columns of the file: then no schema is looked for. A model's name may be a column's."""
     sides = [path for path in (columns.cheap, columns.expensive) if path]
     return bool(columns.prompt or columns.model or columns.quality) or any(_is_held(first, path) for path in sides)
 
 
-def names_of(record: Record) -> str:
+def names_of(record: LogRecord) -> str:
     """The first names of its columns, as a message shows them."""
     return ", ".join(list(record)[:12]) + (", ..." if len(record) > 12 else "")
 
 
-def _wide(names: Iterable[str], prompt: str, group: str, sides: Mapping[str, str]) -> Callable[[Record], Example]:
+def _wide(names: Iterable[str], prompt: str, group: str, sides: Mapping[str, str]) -> Callable[[LogRecord], Example]:
     """sides: the column of each grade, by model or side."""
     model = column_named(names, MODELS)
 
-    def example(record: Record) -> Example:
+    def example(record: LogRecord) -> Example:
         # A row may hold the one or the other.
         question = first_field(record, *(_CONTRACT_PROMPTS if prompt in _CONTRACT_PROMPTS else (prompt,)))
         messages, answer = prompt_and_answer(question)
@@ -187,10 +187,10 @@ def _wide(names: Iterable[str], prompt: str, group: str, sides: Mapping[str, str
     return example
 
 
-def _long(names: Iterable[str], prompt: str, group: str, model: str, grade: str) -> Callable[[Record], Example]:
+def _long(names: Iterable[str], prompt: str, group: str, model: str, grade: str) -> Callable[[LogRecord], Example]:
     cost, text = column_named(names, _COSTS), column_named(names, _ANSWERS)
 
-    def example(record: Record) -> Example:
+    def example(record: LogRecord) -> Example:
         messages, answer = prompt_and_answer(field(record, prompt))
         name = str(field(record, model) or "")
         usd = record.get(cost) if cost else None
@@ -209,12 +209,10 @@ def _long(names: Iterable[str], prompt: str, group: str, model: str, grade: str)
     return example
 
 
-def _won(
-    names: Iterable[str], prompt: str, group: str, winner: str, models: tuple[str, str]
-) -> Callable[[Record], Example]:
+def _won(prompt: str, group: str, winner: str, models: tuple[str, str]) -> Callable[[LogRecord], Example]:
     """One question, and which of two models answered it better."""
 
-    def example(record: Record) -> Example:
+    def example(record: LogRecord) -> Example:
         messages, _ = prompt_and_answer(field(record, prompt))
         return Example(
             prompt=messages,
@@ -230,10 +228,10 @@ def _won(
     return example
 
 
-def _nested(prompt: str, group: str, grades: str) -> Callable[[Record], Example]:
+def _nested(prompt: str, group: str, grades: str) -> Callable[[LogRecord], Example]:
     """One question, and a column that holds each model's grade."""
 
-    def example(record: Record) -> Example:
+    def example(record: LogRecord) -> Example:
         messages, _ = prompt_and_answer(field(record, prompt))
         return Example(
             prompt=messages,
@@ -260,14 +258,14 @@ def _grades_within(value: Any) -> dict[str, Any]:
     return dict(value) if are_grades else {}
 
 
-def _winning_models(first: Sequence[Record], winner: str) -> tuple[str, str] | None:
+def _winning_models(first: Sequence[LogRecord], winner: str) -> tuple[str, str] | None:
     """The two names that win in these records; None where there are not two."""
     values = dict.fromkeys(str(value) for record in first if not is_missing(value := record.get(winner)))
     models = [value for value in values if plain_winner(value) not in TIES]
     return (models[0], models[1]) if len(models) == 2 else None
 
 
-def _question_key(first: Sequence[Record], names: Iterable[str], model: str) -> str:
+def _question_key(first: Sequence[LogRecord], names: Iterable[str], model: str) -> str:
     """The column whose values several models' records share; "" where none has."""
     for name in (named for one in _IDS if (named := column_named(names, (one,)))):
         models: dict[str, set[str]] = {}
@@ -278,13 +276,13 @@ def _question_key(first: Sequence[Record], names: Iterable[str], model: str) -> 
     return ""
 
 
-def _model_within(first: Sequence[Record], prompt: str) -> str | None:
+def _model_within(first: Sequence[LogRecord], prompt: str) -> str | None:
     """Where a logged body or its metadata names the model."""
     places = (f"{prompt}.model", "response.model", "response_body.model", "metadata.model", "completion.model")
     return next((place for place in places if all(isinstance(field(each, place), str) for each in first)), None)
 
 
-def _is_held(first: Sequence[Record], path: str) -> bool:
+def _is_held(first: Sequence[LogRecord], path: str) -> bool:
     return any(field(record, path) is not None for record in first)
 
 
@@ -298,7 +296,7 @@ def column_named(names: Iterable[str], usual: Sequence[str]) -> str | None:
     return next((by_plain[name] for name in usual if name in by_plain), None)
 
 
-def _is_quality_like(first: Sequence[Record], name: str) -> bool:
+def _is_quality_like(first: Sequence[LogRecord], name: str) -> bool:
     """Whether all that stands there are numbers, and its name is not that of an amount."""
     plain = _plain(name)
     if not plain or plain in _IDS or _MEASURE.search(plain):

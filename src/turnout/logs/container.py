@@ -21,7 +21,7 @@ from turnout.errors import LogError
 
 # Excel's first line of a CSV file, as `sep=;`.
 SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\r?\n", re.I)
-Format = Literal["csv", "json-lines", "json", "parquet"]
+FileFormat = Literal["csv", "json-lines", "json", "parquet"]
 # Looked at to tell what a file is. A header of a thousand columns is shorter.
 _SNIFFED_BYTES = 65_536
 _DEEPEST = 3
@@ -55,7 +55,7 @@ class OpenLog:
     where many lines hold such bytes, and they read as Western letters, they are those. note: that it is so, else "".
     """
 
-    format: Format
+    format: FileFormat
     binary: IO[bytes]
     text: IO[str] | None = None
     delimiter: str = ","
@@ -195,7 +195,7 @@ def _encoding(path: Path, head: bytes) -> str:
     return "utf-8-sig"
 
 
-def _json_format(start: str) -> Format:
+def _json_format(start: str) -> FileFormat:
     if start[0] == "[":
         return "json"
     first, newline, rest = start.partition("\n")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from turnout.logs.example import Example, example_of_answer, first_tag, won_by
-from turnout.logs.fields import Record, field, first_field, prompt_and_answer
+from turnout.logs.fields import LogRecord, field, first_field, prompt_and_answer
 from turnout.logs.values import UNIT, Scale, is_missing, number
 
 # Where battles say which model won; the last heads three columns of one winner each.
@@ -20,13 +20,13 @@ WINNERS = ("winner", "preference", "preferred", "preferred_model", "better", "wi
 _PROVIDER, _VERDICT = re.compile(r"\[([^\]]+)\]\s.+", re.S), re.compile(r"\[(PASS|FAIL|ERROR)\]\s*(?:\(([\d.]+)\))?")
 
 
-def openai_batch(record: Record) -> Example:
+def openai_batch(record: LogRecord) -> Example:
     return example_of_answer(
         field(record, "body.messages") or field(record, "body.input"), None, id=record.get("custom_id")
     )
 
 
-def openai_stored(record: Record) -> Example:
+def openai_stored(record: LogRecord) -> Example:
     return example_of_answer(
         record["messages"],
         record.get("model"),
@@ -36,16 +36,16 @@ def openai_stored(record: Record) -> Example:
     )
 
 
-def openai_preference(record: Record) -> Example:
+def openai_preference(record: LogRecord) -> Example:
     # The record says which answer is the better one, but not whose it is.
     return example_of_answer(field(record, "input.messages"), None)
 
 
-def openai_eval(record: Record) -> Example:
+def openai_eval(record: LogRecord) -> Example:
     return example_of_answer(first_field(record, "item.input", "item.question", "item.prompt", "input"), None)
 
 
-def arena(record: Record) -> Example:
+def arena(record: LogRecord) -> Example:
     asked, _ = prompt_and_answer(first_field(record, "conversation_a", "prompt", "question", "instruction"))
     one, other = str(record["model_a"]), str(record["model_b"])
     if one == other:
@@ -59,7 +59,7 @@ def arena(record: Record) -> Example:
     )
 
 
-def _winner(record: Record) -> Any:
+def _winner(record: LogRecord) -> Any:
     if not is_missing(named := next((record[name] for name in WINNERS[:-1] if name in record), None)):
         return named
     columns = ("winner_model_a", "winner_model_b", "winner_tie")
@@ -67,7 +67,7 @@ def _winner(record: Record) -> Any:
     return next(won, "")
 
 
-def chosen_and_rejected(record: Record) -> Example:
+def chosen_and_rejected(record: LogRecord) -> Example:
     chosen, rejected = str(record["chosen_model"]), str(record["rejected_model"])
     asked, _ = prompt_and_answer(first_field(record, "prompt", "instruction", "question", "input") or record["chosen"])
     if chosen == rejected:
@@ -75,7 +75,7 @@ def chosen_and_rejected(record: Record) -> Example:
     return Example(prompt=asked, grades={chosen: 1.0, rejected: 0.0}, scale=UNIT, id=record.get("id"))
 
 
-def routellm(record: Record) -> Example:
+def routellm(record: LogRecord) -> Example:
     # GPT-4's own answer is the reference that Mixtral's is graded against, 1 to 5.
     cheap = Scale(1.0, 5.0).quality(number(record["mixtral_score"], "mixtral_score"), "mixtral_score")
     return Example(
@@ -87,7 +87,7 @@ def routellm(record: Record) -> Example:
     )
 
 
-def routerbench(record: Record) -> Example:
+def routerbench(record: LogRecord) -> Example:
     models = [name.removesuffix("|total_cost") for name in record if name.endswith("|total_cost")]
     asked, _ = prompt_and_answer(record["prompt"])
     return Example(
@@ -101,7 +101,7 @@ def routerbench(record: Record) -> Example:
     )
 
 
-def promptfoo(record: Record) -> Example:
+def promptfoo(record: LogRecord) -> Example:
     provider = record["provider"]
     model = (provider.get("label") or provider["id"]) if isinstance(provider, Mapping) else provider
     grade = first_field(record, "score", "gradingResult.score", "success")
@@ -117,12 +117,12 @@ def promptfoo(record: Record) -> Example:
     )
 
 
-def promptfoo_results(record: Record) -> Iterable[Any]:
+def promptfoo_results(record: LogRecord) -> Iterable[Any]:
     results = first_field(record, "results.results", "results")
     return results if isinstance(results, list) else _promptfoo_table(record)
 
 
-def _promptfoo_table(record: Record) -> Iterable[Any]:
+def _promptfoo_table(record: LogRecord) -> Iterable[Any]:
     """The results of the table that older versions write: a row a test, an output a provider."""
     table = first_field(record, "results.table", "table") or {}
     heads = first_field(table, "head.prompts") or ()
@@ -138,7 +138,7 @@ def _promptfoo_table(record: Record) -> Iterable[Any]:
             }
 
 
-def _filled(template: Any, table: Record, row: Record) -> str:
+def _filled(template: Any, table: LogRecord, row: LogRecord) -> str:
     text = str(template)
     for name, value in zip(field(table, "head.vars") or (), row.get("vars") or (), strict=False):
         # Split, not re.sub: a value may hold backslashes.
@@ -146,12 +146,12 @@ def _filled(template: Any, table: Record, row: Record) -> str:
     return text
 
 
-def is_promptfoo_row(record: Record) -> bool:
+def is_promptfoo_row(record: LogRecord) -> bool:
     """Whether it is of the CSV export: two columns or more of providers' verdicts."""
     return sum(bool(_PROVIDER.fullmatch(name) and _VERDICT.match(str(record[name]))) for name in record) > 1
 
 
-def promptfoo_row(record: Record) -> Example:
+def promptfoo_row(record: LogRecord) -> Example:
     answered = {name: match[1] for name in record if (match := _PROVIDER.fullmatch(name))}
     variables = [name for name in record if name not in answered and not name.startswith(("__", "Description"))]
     template = next(iter(answered)).partition("]")[2].strip()

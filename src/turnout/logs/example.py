@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
-from turnout.logs.fields import Record, answer_of_completion, field, mean_of, prompt_and_answer, unpack_json
+from turnout.logs.fields import LogRecord, answer_of_completion, field, mean_of, prompt_and_answer, unpack_json
 from turnout.logs.values import Scale, is_missing
 
 # The names of the tiers where a log names them itself.
@@ -31,7 +31,7 @@ class Example:
     id: Any = None
     weight: Any = None
     scale: Scale | None = None
-    record: Record = dataclass_field(default_factory=dict)
+    record: LogRecord = dataclass_field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +45,12 @@ class Schema:
     name: str
     title: str
     signs: tuple[str, ...]
-    example: Callable[[Record], Example]
-    records: Callable[[Record], Iterable[Any]] = lambda record: (record,)
-    only: Callable[[Record], bool] = lambda record: True
+    example: Callable[[LogRecord], Example]
+    records: Callable[[LogRecord], Iterable[Any]] = lambda record: (record,)
+    only: Callable[[LogRecord], bool] = lambda record: True
     both_answers: bool = False
 
-    def matches(self, record: Record) -> bool:
+    def matches(self, record: LogRecord) -> bool:
         """Whether this record is of this schema, beyond doubt."""
         return all(field(record, sign) is not None or sign in record for sign in self.signs) and self.only(record)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from turnout.logs.values import is_missing, number
 
-Record = Mapping[str, Any]
+LogRecord = Mapping[str, Any]
 
 
 # [{'role': ..., and {'role': ...
@@ -36,7 +36,7 @@ _ROLES = {
 }
 
 
-def field(record: Record, path: str) -> Any:
+def field(record: LogRecord, path: str) -> Any:
     """The value at a column's name, a JSON pointer (`/request_body/messages`) or a dotted path (`metadata.feature`);
     None where there is none. Texts that hold JSON are looked into on the way."""
     if path in record:
@@ -54,7 +54,7 @@ def field(record: Record, path: str) -> Any:
     return value
 
 
-def first_field(record: Record, *paths: str) -> Any:
+def first_field(record: LogRecord, *paths: str) -> Any:
     """The first of these fields that holds something: an empty list or object is nothing."""
     return next((value for path in paths if not (is_missing(value := field(record, path)) or value in _EMPTY)), None)
 
@@ -147,7 +147,7 @@ def _is_text(part: Any) -> bool:
     return isinstance(part, Mapping) and part.get("type") in ("text", "input_text", "output_text")
 
 
-def _without_prefix(message: Record, prefix: str) -> dict[str, Any]:
+def _without_prefix(message: LogRecord, prefix: str) -> dict[str, Any]:
     return {name.removeprefix(prefix): value for name, value in message.items()}
 
 
@@ -198,7 +198,7 @@ def _grade(value: Any) -> float | None:
     return None
 
 
-def nested(record: Record) -> dict[str, Any]:
+def nested(record: LogRecord) -> dict[str, Any]:
     """An object whose dotted names are paths, `llm.input_messages.0.content`: the objects and lists that they mean."""
     tree: dict[str, Any] = {}
     for name, value in record.items():

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from turnout.logs.columns import MODELS, Columns, column_named
 from turnout.logs.example import SIDES
-from turnout.logs.fields import Record
+from turnout.logs.fields import LogRecord
 
 # More lines than a file has: place = file * FILE_LINES + line tells both.
 FILE_LINES = 10**12
@@ -23,7 +23,7 @@ def are_parts(models: Sequence[set[str]], one_answer_each: Sequence[bool]) -> bo
     return different and all(one_answer_each) and all(len(each) == 1 for each in names)
 
 
-def file_as_model(path: Path, first: Sequence[Record], columns: Columns) -> str:
+def file_as_model(path: Path, first: Sequence[LogRecord], columns: Columns) -> str:
     """The name that `--cheap` or `--expensive` gives this file, whose records name no model; else ""."""
     names = dict.fromkeys(name for record in first for name in record)
     if columns.model or columns.source or column_named(names, MODELS):

@@ -16,7 +16,7 @@ from typing import Any
 from turnout.errors import LogError
 from turnout.logs.columns import CONTRACT, Columns, contract_names, has_columns, names_of, own_schema, renamed
 from turnout.logs.example import SIDES, Example, Schema
-from turnout.logs.fields import NoPrompt, Record, field, first_field, prompt_and_answer, unpack_json
+from turnout.logs.fields import LogRecord, NoPrompt, field, first_field, prompt_and_answer, unpack_json
 from turnout.logs.files import Broken, Row, records_of
 from turnout.logs.parts import FILE_LINES, are_parts, file_as_model, with_model
 from turnout.logs.pivot import Pivot, question_key
@@ -28,7 +28,7 @@ from turnout.logs.values import UNIT, OffScale, Scale, is_missing, number, quali
 _SCHEMA_RECORDS, _MODEL_RECORDS = 50, 2_000
 
 # Each row as (file, line, row).
-Rows = Iterator[tuple[str, int, Row | Broken]]
+RowStream = Iterator[tuple[str, int, Row | Broken]]
 
 
 class LogReader:
@@ -51,7 +51,7 @@ class LogReader:
         self._tiers = tiers
         self.understanding: list[Understanding] = []
 
-    def rows(self) -> Rows:
+    def rows(self) -> RowStream:
         """Each row as (file, line, row). Raises LogError for a file that cannot be read or understood."""
         opened = [self._understood(path) for path in self._paths]
         scores = [file for file in opened if file.schema is not None and file.schema.name in _SCORES]
@@ -90,7 +90,7 @@ class LogReader:
         file.understanding.note = "".join(notes)
         return file
 
-    def _native(self, file: _File) -> Rows:
+    def _native(self, file: _File) -> RowStream:
         columns, scale = self._columns, self._columns.scale or UNIT
         for line, record in file.records:
             if isinstance(record, Broken):
@@ -101,7 +101,7 @@ class LogReader:
             except ValueError as error:
                 yield str(file.path), line, broken_by(error)
 
-    def _translated(self, heads: Sequence[_Head]) -> Rows:
+    def _translated(self, heads: Sequence[_Head]) -> RowStream:
         """The rows of one file, or of several that hold a model's answers to the same questions each."""
         first = [example for head in heads for example in head.first]
         for head in heads:
@@ -129,7 +129,7 @@ class _File:
     title: str
     renames: Mapping[str, str]
     schema: Schema | None = None
-    example: Callable[[Record], Example] | None = None
+    example: Callable[[LogRecord], Example] | None = None
     one_answer_each: bool = False
     key: str = ""
     unclear: tuple[str, ...] = ()
@@ -176,7 +176,9 @@ class _Head:
 _SCORES = ("feedback", "langfuse-scores")
 
 
-def _file(path: Path, records: Iterable[tuple[int, Row | Broken]], first: Sequence[Record], columns: Columns) -> _File:
+def _file(
+    path: Path, records: Iterable[tuple[int, Row | Broken]], first: Sequence[LogRecord], columns: Columns
+) -> _File:
     renames = contract_names(dict.fromkeys(name for record in first for name in record))
     first = [renamed(record, renames) for record in first]
     if columns.source:
@@ -210,12 +212,12 @@ def _file(path: Path, records: Iterable[tuple[int, Row | Broken]], first: Sequen
     )
 
 
-def _is_native(first: Sequence[Record]) -> bool:
+def _is_native(first: Sequence[LogRecord]) -> bool:
     names = {name for record in first for name in record}
     return not names.isdisjoint(("prompt", "messages")) and not names.isdisjoint(("cheap_quality", "expensive_quality"))
 
 
-def _schema_named(path: Path, first: Sequence[Record], name: str) -> Schema:
+def _schema_named(path: Path, first: Sequence[LogRecord], name: str) -> Schema:
     schemas = [schema for schema in SCHEMAS if schema.name == name]
     if not schemas:
         known = ", ".join(sorted({schema.name for schema in SCHEMAS}))
@@ -229,7 +231,7 @@ def _schema_named(path: Path, first: Sequence[Record], name: str) -> Schema:
     return schema
 
 
-def _gather_grades(file: _File, grades: dict[str, list[float]]) -> Rows:
+def _gather_grades(file: _File, grades: dict[str, list[float]]) -> RowStream:
     """Adds the grades of a file that holds nothing else, by the id of what they grade. Yields those that cannot be
     read."""
     for line, example in _examples(file, {}):
@@ -330,7 +332,7 @@ def _pivoted(file: _File, rows: Iterable[tuple[int, Row | Broken]]) -> Iterator[
     yield from pivot.rows()
 
 
-def _native_row(record: Record, columns: Columns, scale: Scale) -> Row:
+def _native_row(record: LogRecord, columns: Columns, scale: Scale) -> Row:
     prompt = unpack_json(record["messages"]) if not is_missing(record.get("messages")) else record.get("prompt")
     row = dict(record)
     if isinstance(prompt, str) and prompt[:1] == "[":

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from turnout.logs.example import SIDES, Example, example_of_answer, first_tag, mean_grade
-from turnout.logs.fields import NoPrompt, Record, field, first_field, mean_of, nested, unpack_json
+from turnout.logs.fields import LogRecord, NoPrompt, field, first_field, mean_of, nested, unpack_json
 from turnout.logs.values import UNIT, is_missing
 
 
-def request_log(record: Record) -> Example:
+def request_log(record: LogRecord) -> Example:
     if is_missing(first_field(record, "messages", "prompt")):
         raise NoPrompt("no prompt: a cache hit, or logged without [log] content = true")
     side = str(record.get("tier", ""))
@@ -31,11 +31,11 @@ def request_log(record: Record) -> Example:
     )
 
 
-def feedback(record: Record) -> Example:
+def feedback(record: LogRecord) -> Example:
     return Example(id=record["request_id"], grades={"": record["quality"]}, scale=UNIT)
 
 
-def litellm(record: Record) -> Example:
+def litellm(record: LogRecord) -> Example:
     # Spend logs hold the prompt in the one or in the other, or, unless it is asked for, in neither.
     prompt = first_field(record, "messages", "proxy_server_request.messages", "proxy_server_request.body.messages",
                          "proxy_server_request.input", "proxy_server_request.body.input")  # fmt: skip
@@ -52,7 +52,7 @@ def litellm(record: Record) -> Example:
     )
 
 
-def langfuse(record: Record) -> Example:
+def langfuse(record: LogRecord) -> Example:
     return example_of_answer(
         record["input"],
         first_field(record, "provided_model_name", "model", "providedModelName"),
@@ -66,7 +66,7 @@ def langfuse(record: Record) -> Example:
     )
 
 
-def langfuse_trace(record: Record) -> Example:
+def langfuse_trace(record: LogRecord) -> Example:
     return example_of_answer(
         record["input"],
         first_field(record, "model", "metadata.model", "metadata.model_name"),
@@ -78,13 +78,13 @@ def langfuse_trace(record: Record) -> Example:
     )
 
 
-def langfuse_score(record: Record) -> Example:
+def langfuse_score(record: LogRecord) -> Example:
     grade = record.get("value") if not is_missing(record.get("value")) else first_field(record, "string_value")
     about = first_field(record, "observation_id", "observationId", "trace_id", "traceId")
     return Example(id=about, grades={} if is_missing(grade) else {"": grade})
 
 
-def langsmith(record: Record) -> Example:
+def langsmith(record: LogRecord) -> Example:
     model = first_field(
         record, "extra.metadata.ls_model_name", "extra.invocation_params.model", "extra.invocation_params.model_name"
     )
@@ -99,7 +99,7 @@ def langsmith(record: Record) -> Example:
     )
 
 
-def helicone(record: Record) -> Example:
+def helicone(record: LogRecord) -> Example:
     grade, scores = first_field(record, "feedback_rating", "feedback.rating"), unpack_json(record.get("scores"))
     if is_missing(grade) and isinstance(scores, Mapping):
         mean = mean_of(scores.values())
@@ -123,7 +123,7 @@ def helicone(record: Record) -> Example:
     )
 
 
-def phoenix(record: Record) -> Example:
+def phoenix(record: LogRecord) -> Example:
     if isinstance(attributes := unpack_json(record.get("attributes")), Mapping):
         record = {**record, "attributes": nested(attributes)}
     scores = [value for name, value in record.items() if name.startswith("eval.") and name.endswith(".score")]
@@ -139,7 +139,7 @@ def phoenix(record: Record) -> Example:
     )
 
 
-def braintrust(record: Record) -> Example:
+def braintrust(record: LogRecord) -> Example:
     return example_of_answer(
         record["input"],
         field(record, "metadata.model"),
@@ -151,7 +151,7 @@ def braintrust(record: Record) -> Example:
     )
 
 
-def otlp_spans(record: Record) -> Iterable[Any]:
+def otlp_spans(record: LogRecord) -> Iterable[Any]:
     for resource in first_field(record, "resourceSpans", "resource_spans") or ():
         for scope in first_field(resource, "scopeSpans", "scope_spans", "instrumentationLibrarySpans") or ():
             for span in scope.get("spans") or ():
@@ -162,7 +162,7 @@ def otlp_spans(record: Record) -> Iterable[Any]:
                     yield {**attributes, "spanId": first_field(span, "spanId", "span_id")}
 
 
-def _otlp_attributes(holder: Record) -> dict[str, Any]:
+def _otlp_attributes(holder: LogRecord) -> dict[str, Any]:
     return {item["key"]: _otlp_value(item.get("value")) for item in holder.get("attributes") or ()}
 
 
@@ -170,7 +170,7 @@ def _otlp_value(value: Any) -> Any:
     return next(iter(value.values()), None) if isinstance(value, Mapping) else value
 
 
-def _of_event(name: Any, attributes: dict[str, Any], before: Record) -> dict[str, Any]:
+def _of_event(name: Any, attributes: dict[str, Any], before: LogRecord) -> dict[str, Any]:
     """What an event of a span tells, under the names of attributes: older conventions log each message as one."""
     kind = str(name)
     if kind in ("gen_ai.system.message", "gen_ai.user.message", "gen_ai.assistant.message"):
@@ -186,7 +186,7 @@ _WHOLE_EVENTS = ("gen_ai.client.inference.operation.details", "gen_ai.evaluation
                  "gen_ai.content.completion")  # fmt: skip
 
 
-def otel(record: Record) -> Example:
+def otel(record: LogRecord) -> Example:
     if isinstance(attributes := unpack_json(record.get("attributes")), Mapping):
         span = first_field(record, "spanId", "span_id", "context.span_id")
         record = {"spanId": span, **attributes}

@@ -21,6 +21,8 @@ _LINE_ENDS = [(character.encode(), b"\\u%04x" % ord(character)) for character in
 _NOT_CONTENT = frozenset({"role"})
 # What a message says in words.
 _WRITTEN = ("content", "refusal", "reasoning_content")
+# Of a delta, the fields whose pieces make one text.
+TEXT_FIELDS = frozenset({"content", "refusal", "reasoning_content", "reasoning"})
 # What stands beside an answer's choices, and is not the same in its chunks.
 _NOT_FRAME = frozenset({"object", "choices", "usage"})
 # What stands beside a choice's message, and has a place of its own in its chunks.
@@ -142,6 +144,11 @@ def count_characters(body: Mapping[str, Any]) -> int | None:
     calls = [call for message in messages for call in message.get("tool_calls") or ()]
     parts = [call.get(part) or {} for call in calls for part in ("function", "custom")]
     return said + sum(len(value) for part in parts for value in part.values() if isinstance(value, str))
+
+
+def without_finish(chunk: Mapping[str, Any]) -> Body:
+    """The chunk as one of a stream that goes on."""
+    return {**chunk, "choices": [{**choice, "finish_reason": None} for choice in chunk["choices"]]}
 
 
 def finish_reason(body: Mapping[str, Any]) -> str | None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.openai.answers import Body, is_content
+from turnout.openai.answers import TEXT_FIELDS, Body, is_content
 from turnout.openai.usage import merged_usage
 
-_TEXTS = frozenset({"content", "refusal", "reasoning_content", "reasoning"})
 _CALL_TEXTS = frozenset({"name", "arguments", "input"})
 # What clients keep one of, however often it is told.
 _SAME = frozenset({"type"})
@@ -108,7 +107,7 @@ class _Choice:
 
     def __init__(self) -> None:
         self.finish_reason: str | None = None
-        self._message = _Fields(_TEXTS)
+        self._message = _Fields(TEXT_FIELDS)
         self._beside: Body = {}
         self._finished_once = True
         self._calls: dict[int, _Call] = {}

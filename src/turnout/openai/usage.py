@@ -40,8 +40,6 @@ _COMPLETION_DETAILS = (
 
 # A provider's words for its usual way of serving.
 _USUAL = frozenset({"auto", "default", "standard"})
-# What a request may need of a model beside room.
-ABILITIES = ("images", "tools", "json_schema", "reasoning")
 
 UsageFault = Literal["", "contradictory", "impossible"]
 
@@ -50,8 +48,8 @@ UsageFault = Literal["", "contradictory", "impossible"]
 class TokenLimits:
     """The most tokens that one model reads (its window) and writes (of one choice); None where unknown.
 
-    shared: the window holds the answer too. cache_least: the shortest prompt that the provider caches. abilities: what
-    of ABILITIES it has; None where unknown.
+    shared: the window holds the answer too. cache_least: the shortest prompt that the provider caches. abilities: of
+    images, tools, json_schema and reasoning those that it has; None where unknown.
     """
 
     input: int | None = None

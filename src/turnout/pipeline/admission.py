@@ -10,10 +10,10 @@ from typing import Any
 from turnout.context import Caller
 from turnout.pipeline.call import Call, Collaborators
 from turnout.pipeline.reservation import Reservation, refusal_error
-from turnout.ports.admission import Ask, Entry, Lead, Settlement, Verdict
+from turnout.ports.admission import Ask, Entry, GateVerdict, Lead, Settlement
 from turnout.ports.limits import BudgetRefused, BudgetState, RateRefused
 from turnout.quota.policies import Policies
-from turnout.quota.rate_headers import Pairs, rate_headers
+from turnout.quota.rate_headers import HeaderPairs, rate_headers
 from turnout.settings import LEASE_MARGIN_S
 
 # How long a cancelled task waits for the gate.
@@ -43,14 +43,14 @@ class Admission:
             max_age_s=directives.max_age_s,
             lease_s=self._lease_s(call),
             circuits=self._bulkhead.shared,
-            share_store=self._router.share_store,
+            share_name=self._router.share_name,
             pin=self._conversations.pin_key(call.conversation),
         )
 
-    async def enter(self, call: Call, ask: Ask) -> Verdict:
+    async def enter(self, call: Call, ask: Ask) -> GateVerdict:
         """The gate's verdict. A task that is cancelled meanwhile leaves no reservation behind."""
         entry = await self.enter_with(ask, call.reservation, call.token)
-        if ask.share_store:
+        if ask.share_name:
             self._router.note_debt(entry.debt)
         if call.conversation is not None:
             call.conversation.stored = entry.pin
@@ -96,7 +96,7 @@ class Admission:
             await asyncio.wait({leaving}, timeout=SETTLE_S)
             raise
 
-    async def admit_endpoint(self, caller: Caller) -> tuple[Sequence[BudgetState], Pairs]:
+    async def admit_endpoint(self, caller: Caller) -> tuple[Sequence[BudgetState], HeaderPairs]:
         """Counts a request of the app's own endpoint, and sees that no budget is used up; its budgets and rate headers.
 
         Nothing stays reserved: what the app's own client spends is not known here. Raises ServedError.

@@ -41,7 +41,7 @@ OUTAGES = (UpstreamUnavailable, Overloaded, DeadlineExceeded)
 
 # What a call ends with for its leader's own reasons: its budget, its parameters that are no part of the cache key, and
 # its place in a queue.
-LEADERS = (BudgetExceeded, BudgetUnavailable, InvalidRequest, NoRoomYet)
+LEADER_ONLY_ERRORS = (BudgetExceeded, BudgetUnavailable, InvalidRequest, NoRoomYet)
 
 T = TypeVar("T")
 
@@ -51,7 +51,9 @@ def ended_for_its_leader(state: CallState, error: ServedError) -> bool:
     flight = state.listener.flight if state.listener is not None else None
     if flight is None or state.paid_flight is not None or flight.error is not error or flight.has_chunks:
         return False
-    return isinstance(error, LEADERS) or any(skip.reason == "budget" for skip in flight.progress.trace.skipped)
+    return isinstance(error, LEADER_ONLY_ERRORS) or any(
+        skip.reason == "budget" for skip in flight.progress.trace.skipped
+    )
 
 
 class Delivery:

@@ -16,7 +16,7 @@ from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, Collaborators, FlightProgress
 from turnout.pipeline.leader import Leader
 from turnout.pipeline.reservation import refusal_error
-from turnout.ports.admission import Ask, Follow, Hit, Lead, Verdict
+from turnout.ports.admission import Ask, Follow, GateVerdict, Hit, Lead
 from turnout.ports.limits import BudgetRefused, RateRefused, Refusal
 from turnout.ports.sharing import FlightLost
 
@@ -45,7 +45,7 @@ class Follower:
 
     async def _mirror(self, call: Call, ask: Ask, follow: Follow, flight: AnswerFlight) -> None:
         """Mirrors the other flight; makes the call here where its process is gone or it cannot be followed."""
-        verdict: Verdict = follow
+        verdict: GateVerdict = follow
         try:
             if flight.abandoned:
                 raise asyncio.CancelledError

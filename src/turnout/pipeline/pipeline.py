@@ -38,7 +38,7 @@ from turnout.pipeline.leader import Leader, decide, key_tag
 from turnout.pipeline.outcomes import OutcomeReporter, ReadyAnswer, cached_answer
 from turnout.pipeline.refresher import Refresher
 from turnout.pipeline.reservation import refusal_error
-from turnout.ports.admission import Ask, Follow, Hit, Lead, Verdict
+from turnout.ports.admission import Ask, Follow, GateVerdict, Hit, Lead
 from turnout.ports.limits import BudgetRefused, RateRefused
 from turnout.records import Decision
 from turnout.routing.catalog import ModelSelection
@@ -195,7 +195,7 @@ class Pipeline:
         ask = self._admission.ask(state.call)
         return await self._go(state, ask, await self._admission.enter(state.call, state.call.reservation.claim(ask)))
 
-    async def _go(self, state: CallState, ask: Ask, verdict: Verdict) -> ReadyAnswer | AnswerListener:
+    async def _go(self, state: CallState, ask: Ask, verdict: GateVerdict) -> ReadyAnswer | AnswerListener:
         call = state.call
         match verdict:
             case Hit():

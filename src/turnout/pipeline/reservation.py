@@ -23,7 +23,7 @@ from turnout.quota.billing import above_bound, cost_of, tokens_of
 from turnout.quota.cost_bounds import CostBound, cost_bound, sent_caps
 from turnout.quota.pacing import pacing_factor
 from turnout.quota.policies import Policies
-from turnout.quota.rate_headers import Pairs, rate_headers
+from turnout.quota.rate_headers import HeaderPairs, rate_headers
 from turnout.quota.refusals import budget_exceeded, no_room, rate_exceeded
 from turnout.quota.token_bounds import Size, prompt_size
 from turnout.records import Attempt, Decision, ServedTier, Tier
@@ -129,7 +129,7 @@ class Reservation:
         self.bounded = bool(budgets) or any(claim.unit == "tokens" for claim in rates)
         self.counts_calls = any(claim.unit == "calls" for claim in rates)
         self.lease = ""
-        self.headers: Pairs = ()
+        self.headers: HeaderPairs = ()
         self._size: Size | None = None
         self._bounds: dict[str, CostBound] = {}
         # The tiers that may serve it with their worst case, dearest first; those from `_fits` on are covered.

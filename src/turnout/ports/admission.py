@@ -24,7 +24,7 @@ class Ask:
     is reserved.
     lease_s: how long the lease and its reservation last where they are never given back.
     circuits: the names whose shared breaker state the Entry is to carry.
-    share_store: the name of the share whose debt the Entry is to carry; "": none.
+    share_name: the name of the share whose debt the Entry is to carry; "": none.
     pin: the key of the conversation whose pin a Lead's Entry is to carry; "": none.
     """
 
@@ -37,7 +37,7 @@ class Ask:
     worst: tuple[int, ...] = ()
     lease_s: float = 720.0
     circuits: tuple[str, ...] = ()
-    share_store: str = ""
+    share_name: str = ""
     pin: str = ""
 
 
@@ -90,7 +90,7 @@ class Lead:
     fits: int = 0
 
 
-Verdict = Hit | Follow | Lead | Refusal
+GateVerdict = Hit | Follow | Lead | Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class Entry:
     debt: of the share that the Ask names (see ShareReport); None where nothing is shared.
     """
 
-    verdict: Verdict
+    verdict: GateVerdict
     rates: tuple[RateState, ...] = ()
     budgets: tuple[BudgetState, ...] = ()
     circuits: Mapping[str, Circuit] = field(default_factory=dict)

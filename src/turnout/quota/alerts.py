@@ -9,8 +9,8 @@ from typing import Literal
 from turnout.ports.limits import BudgetClaim, BudgetState
 
 # Before so much of the window is over, or of the budget spent, a forecast is a guess.
-EARLY = 0.05
-LITTLE = 0.2
+LEAST_ELAPSED_SHARE = 0.05
+LEAST_SPENT_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,12 @@ def due(states: Iterable[BudgetState], shares: Sequence[float], now: float) -> I
 def _exhausted(state: BudgetState, used: float, now: float) -> float | None:
     """When the budget will be used up, going on as so far; None: not before its window ends, or not known."""
     length, passed = state.end - state.start, now - state.start
-    if state.claim.rolling_s is not None or length <= 0 or passed < EARLY * length or not LITTLE <= used < 1.0:
+    if (
+        state.claim.rolling_s is not None
+        or length <= 0
+        or passed < LEAST_ELAPSED_SHARE * length
+        or not LEAST_SPENT_SHARE <= used < 1.0
+    ):
         return None
     when = state.start + passed / used
     return when if when < state.end else None

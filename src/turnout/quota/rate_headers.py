@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from turnout.ports.limits import RateClaim, RateRefused, RateState
 
-Pairs = tuple[tuple[str, str], ...]
+HeaderPairs = tuple[tuple[str, str], ...]
 
 # Tokens are no registered quota unit, so the unit carries our name.
 TOKENS_UNIT = "turnout-tokens"
 
 
-def rate_headers(states: Sequence[RateState], refused: RateRefused | None = None) -> Pairs:
+def rate_headers(states: Sequence[RateState], refused: RateRefused | None = None) -> HeaderPairs:
     """Both headers; none where no limit applies. The limit that refused tells the time that Retry-After does. Calls in
     progress have no window, and do not stand in them."""
     states = [state for state in states if state.claim.unit != "calls"]

@@ -9,7 +9,7 @@ from turnout.errors import BudgetExceeded, RateLimitExceeded
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateRefused
 
 # While reservations are out that may be given back.
-SHORT_S = 1.0
+RESERVED_RETRY_S = 1.0
 _WHOSE = {"user": "of this user", "endpoint": "of this endpoint", "total": "of this app"}
 
 
@@ -40,8 +40,8 @@ def no_room(states: Sequence[BudgetState], worst: int, reserved: int, now: float
     state = min(states, key=lambda one: one.claim.limit - one.spent - one.reserved)
     others = state.reserved - reserved
     if others > 0 and state.spent + worst <= state.claim.limit:
-        return BudgetRefused(claim=state.claim, retry_after_s=SHORT_S)
-    return BudgetRefused(claim=state.claim, retry_after_s=max(SHORT_S, _turn(state.claim, state.end) - now))
+        return BudgetRefused(claim=state.claim, retry_after_s=RESERVED_RETRY_S)
+    return BudgetRefused(claim=state.claim, retry_after_s=max(RESERVED_RETRY_S, _turn(state.claim, state.end) - now))
 
 
 def _turn(claim: BudgetClaim, end: float) -> float:

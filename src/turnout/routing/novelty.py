@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 
 from turnout.routing.features import Hashes, Reading
 
-Bits = NDArray[np.uint8]
-
 # Each view's table has 2**bits slots: enough that 20,000 rows of prose fill a fifth of them.
 SEEN_BITS: Mapping[str, int] = {"words": 18, "letters": 20}
 # How many tokens of the usual kind stand beside each request's own.

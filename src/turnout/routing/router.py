@@ -53,7 +53,7 @@ class Router:
         self._quality = quality
 
     @property
-    def share_store(self) -> str:
+    def share_name(self) -> str:
         """The share that other processes keep too, for an Ask to name; "": none."""
         return self._share_sync.name if self._share_sync is not None else ""
 

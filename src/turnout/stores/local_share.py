@@ -11,7 +11,7 @@ from turnout.ports.admission import Ask, Entry
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
 from turnout.stores.outage_book import Report
 
-State = TypeVar("State")
+Shared = TypeVar("Shared")
 
 # Accounts whose state is kept. One takes about 600 bytes.
 MAX_ACCOUNTS = 10_000
@@ -42,7 +42,7 @@ class LastStates:
                 left = max(0, known[0].remaining - sum(amount for _, amount in amounts))
                 self._put(self._rates, _rate_account(claim), (replace(known[0], remaining=left), report.at))
 
-    def _put(self, states: OrderedDict[tuple[object, ...], State], account: tuple[object, ...], state: State) -> None:
+    def _put(self, states: OrderedDict[tuple[object, ...], Shared], account: tuple[object, ...], state: Shared) -> None:
         states[account] = state
         states.move_to_end(account)
         if len(states) > self._max_accounts:

@@ -21,8 +21,8 @@ DAY_EVERY_S = 300.0
 # Longer than an episode; given back when it is over. A worker that starts in one later than this tells of it again.
 CLAIM_S = 6 * 3600.0
 
-Send = Callable[[Mapping[str, Any]], None]
-Format = Literal["turnout", "slack"]
+SendAlert = Callable[[Mapping[str, Any]], None]
+WebhookFormat = Literal["turnout", "slack"]
 
 
 class AlertWatch:
@@ -36,15 +36,15 @@ class AlertWatch:
         claims: Claims,
         clock: Clock,
         around: Callable[[], Awaitable[Mapping[str, Any]]],
-        send: Send | None,
-        body_format: Format = "turnout",
+        send: SendAlert | None,
+        body_format: WebhookFormat = "turnout",
     ) -> None:
         self._keeper = keeper
         self._claims = claims
         self._clock = clock
         self._around = around
         self._send = send
-        self._format: Format = body_format
+        self._format: WebhookFormat = body_format
         self._hysteresis = Hysteresis()
         self._looked_at = float("-inf")
         self._day: tuple[float, Counts, Mapping[str, int]] | None = None
@@ -116,7 +116,9 @@ class AlertWatch:
             self._send(payload(change.rule.name, change.subject, change.value, message, now, self._format))
 
 
-def payload(rule: str, subject: str, value: float, message: str, now: float, body_format: Format) -> dict[str, Any]:
+def payload(
+    rule: str, subject: str, value: float, message: str, now: float, body_format: WebhookFormat
+) -> dict[str, Any]:
     """The body of an alert's webhook: Standard Webhooks', or the one that Slack's incoming webhooks take."""
     if body_format == "slack":
         return {"text": f"Turnout: {message}"}

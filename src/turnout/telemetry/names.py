@@ -7,9 +7,7 @@ Sources: open-telemetry/semantic-conventions-genai ("latest"); open-telemetry/se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
-
-Semconv = Literal["latest", "v1.41"]
+from typing import Final
 
 SCOPE: Final = "turnout"
 

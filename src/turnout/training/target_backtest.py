@@ -89,10 +89,10 @@ def sent(rows: Rows, target: RoutingTarget, seed: int) -> Floats:
 
 # The predicted gains of some rows, and which rows they are -> the threshold that they choose, and the share of those
 # just there that is expensive.
-Chosen = Callable[[Floats, NDArray[np.bool_]], tuple[float, float]]
+ChooseThreshold = Callable[[Floats, NDArray[np.bool_]], tuple[float, float]]
 
 
-def _by_share(share: float) -> Chosen:
+def _by_share(share: float) -> ChooseThreshold:
     """In service a share is kept whatever the scores: of equal ones, as many as it takes."""
 
     def chosen(predicted: Floats, _: NDArray[np.bool_]) -> tuple[float, float]:
@@ -103,7 +103,7 @@ def _by_share(share: float) -> Chosen:
     return chosen
 
 
-def _by_quality(rows: Rows, quality: float) -> Chosen:
+def _by_quality(rows: Rows, quality: float) -> ChooseThreshold:
     """The threshold of the smallest share that keeps this much of all-expensive's quality, on these rows."""
 
     def chosen(predicted: Floats, inside: NDArray[np.bool_]) -> tuple[float, float]:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from turnout.attempt_errors import MalformedReply, NoAnswer
-from turnout.openai.answers import Body, dumps, is_content
+from turnout.openai.answers import TEXT_FIELDS, Body, dumps, is_content, without_finish
 from turnout.openai.response_items import EVENTS, ITEMS, are_readable
 from turnout.openai.usage import merged_usage
-from turnout.upstream.finishes import OPENAIS
+from turnout.upstream.finishes import OPENAI_FINISHES
 
-_TEXTS = frozenset({"content", "refusal", "reasoning_content", "reasoning"})
 _FRAME: Mapping[str, type | tuple[type, ...]] = {
     "id": str, "model": str, "system_fingerprint": str, "service_tier": str, "created": (int, float),
 }  # fmt: skip
@@ -67,7 +66,7 @@ class ChunkForm:
         formed.pop("usage", None)
         if EVENTS in formed and not _are_events(formed[EVENTS]):
             del formed[EVENTS]
-        self._spoke = self._spoke or is_content(_without_finish(formed))
+        self._spoke = self._spoke or is_content(without_finish(formed))
         for choice in formed["choices"] if not self._spoke else ():
             if choice["finish_reason"] is not None:
                 self._ended.add(choice["index"])
@@ -176,7 +175,7 @@ def _finish(choice: Mapping[str, Any]) -> str | None:
 
 
 def _refuse_nothing(finish: str | None) -> None:
-    if finish is not None and finish not in OPENAIS:
+    if finish is not None and finish not in OPENAI_FINISHES:
         raise NoAnswer(f"the provider's answer ended with {finish!r} and holds nothing")
 
 
@@ -186,7 +185,7 @@ def _fields(message: Mapping[str, Any]) -> Body:
     for name, value in message.items():
         if value is None:
             continue
-        if name in _TEXTS:
+        if name in TEXT_FIELDS:
             fields[name] = value if isinstance(value, str | list) else _text(value)
         elif name == "role":
             fields[name] = "assistant"
@@ -240,7 +239,3 @@ def _are_events(events: Any) -> bool:
     return isinstance(events, list) and all(
         isinstance(each, Mapping) and isinstance(each.get("type"), str) for each in events
     )
-
-
-def _without_finish(chunk: Body) -> Body:
-    return {**chunk, "choices": [{**choice, "finish_reason": None} for choice in chunk["choices"]]}

@@ -10,13 +10,16 @@ one such refusal opens, as `failures` others do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from turnout.ports.sharing import Circuit
 
 Phase = Literal["closed", "open", "half-open"]
-Reason = Literal["open", "misconfigured", "paused"]
+# Called with a model, and the phases that its circuit leaves and enters.
+PhaseChanged = Callable[[str, Phase, Phase], None]
+BlockReason = Literal["open", "misconfigured", "paused"]
 
 # No provider's word keeps a model out for longer than this; a daily quota is then felt out hourly.
 LONGEST_PAUSE_S = 3600.0
@@ -63,7 +66,7 @@ class State:
         return self.phase == "closed" and not self.paused_until
 
     @property
-    def reason(self) -> Reason:
+    def reason(self) -> BlockReason:
         """Why a call is refused, where one is."""
         if self.phase == "closed":
             return "paused"
@@ -74,7 +77,7 @@ class State:
 class CircuitRefusal:
     """Not now. `retry_after_s`: when the next probe may be let through."""
 
-    reason: Reason
+    reason: BlockReason
     retry_after_s: float
 
 

@@ -14,7 +14,7 @@ from turnout.records import SkipReason
 from turnout.settings import Model, Settings
 from turnout.telemetry import names
 from turnout.upstream.breaker import CircuitRefusal, Phase, Rules
-from turnout.upstream.call_trace import COME_BACK_S, CallTrace, Candidate, UpstreamCall
+from turnout.upstream.call_trace import DEFAULT_RETRY_AFTER_S, CallTrace, Candidate, UpstreamCall
 from turnout.upstream.concurrency import ConcurrencyLimit
 from turnout.upstream.guard import Guard, Permit
 from turnout.upstream.model_rates import ModelRates
@@ -121,7 +121,7 @@ class Bulkhead:
                     got = await limit.take(call.user, job=call.job is not None)
             if not got:
                 # Turned away: the room is full, or the circuit opened while it was being waited in.
-                return self.look(candidate.model) or Unavailable(reason="full", retry_after_s=COME_BACK_S)
+                return self.look(candidate.model) or Unavailable(reason="full", retry_after_s=DEFAULT_RETRY_AFTER_S)
         try:
             entered = await self._enter_with_slot(candidate, call, trace, limit, rates, by=by, rate_by=rate_by)
         except BaseException:
@@ -143,7 +143,7 @@ class Bulkhead:
         rate_by: float,
     ) -> CallSlot | Unavailable:
         if call.job is not None and not await self._hold(call.job, candidate.model, by):
-            return Unavailable(reason="full", retry_after_s=COME_BACK_S)
+            return Unavailable(reason="full", retry_after_s=DEFAULT_RETRY_AFTER_S)
         settle: Callable[[], None] | None = None
         if rates is not None:
             taken = await rates.take(candidate.model, call, rate_by, trace)

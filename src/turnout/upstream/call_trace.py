@@ -26,7 +26,7 @@ from turnout.ports.runtime import Clock
 from turnout.records import Attempt, ServedTier, Skip, SkipReason
 
 # Sent as the time to come back after where nobody knows it: about how long an answer takes.
-COME_BACK_S = 1.0
+DEFAULT_RETRY_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +208,7 @@ class Failures:
             name = self._param or "what this request asks for"
             return InvalidRequest(f"no model that may answer takes {name}", param=self._param)
         text = self.last.message if self.last is not None else None
-        come_back = min(self._come_back, default=COME_BACK_S)
+        come_back = min(self._come_back, default=DEFAULT_RETRY_AFTER_S)
         if not self._theirs:
             message = "no model is set up so that it can answer; the app's log says what is wrong"
             return UpstreamUnavailable(message, retry_after_s=come_back, provider_text=text)

@@ -33,7 +33,7 @@ from turnout.upstream.answer_form import ChunkForm
 from turnout.upstream.attempt import MAX_LINE, AttemptInProgress
 from turnout.upstream.backoff import pause
 from turnout.upstream.bulkhead import Bulkhead, CallSlot, Unavailable
-from turnout.upstream.call_trace import COME_BACK_S, CallTrace, Candidate, Failures, UpstreamCall, broken
+from turnout.upstream.call_trace import DEFAULT_RETRY_AFTER_S, CallTrace, Candidate, Failures, UpstreamCall, broken
 from turnout.upstream.next_within import next_within
 
 log = logging.getLogger("turnout")
@@ -166,7 +166,9 @@ class Chain:
                 if isinstance(slot, Unavailable):
                     self._skip(request, trace, candidate, slot, failures)
                     if request.job is not None and slot.reason in ("full", "rate"):
-                        raise NoRoomYet(f"{candidate.model} is busy", retry_after_s=slot.retry_after_s or COME_BACK_S)
+                        raise NoRoomYet(
+                            f"{candidate.model} is busy", retry_after_s=slot.retry_after_s or DEFAULT_RETRY_AFTER_S
+                        )
                     break
                 if not tried:
                     self._recent = retry_budget.counted(self._recent, self._clock.monotonic(), retry=False)

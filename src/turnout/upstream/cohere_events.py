@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from typing import Any
 
 from turnout.attempt_errors import MalformedReply
-from turnout.upstream.finishes import finish_reason
+from turnout.upstream.finishes import to_openai_finish
 
 
 def as_the_class_knows_it(data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -16,7 +16,7 @@ def as_the_class_knows_it(data: Mapping[str, Any]) -> Mapping[str, Any]:
     if data.get("type") != "message-end":
         return data
     delta = data.get("delta") or {}
-    finish = finish_reason(delta.get("finish_reason") or "COMPLETE")
+    finish = to_openai_finish(delta.get("finish_reason") or "COMPLETE")
     return {**data, "event": "message-end", "data": {"delta": {**delta, "finish_reason": finish}}}
 
 

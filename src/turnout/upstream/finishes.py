@@ -11,9 +11,9 @@ from typing import Any
 from turnout.attempt_errors import ProviderFailed
 
 # OpenAI's own words stand for themselves; those of others in small letters.
-OPENAIS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+OPENAI_FINISHES = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 _KNOWN: Mapping[str, str] = {
-    **{word: word for word in OPENAIS},
+    **{word: word for word in OPENAI_FINISHES},
     **dict.fromkeys(("complete", "end_turn", "eos", "eos_token", "stop_sequence"), "stop"),
     **dict.fromkeys(
         (
@@ -41,7 +41,7 @@ _LONGEST = 60
 _PLACES = frozenset({"finish_reason", "stop_reason"})
 
 
-def finish_reason(reason: Any, *, called: bool = False) -> str | None:
+def to_openai_finish(reason: Any, *, called: bool = False) -> str | None:
     """OpenAI's word for a provider's finish; None where it told none. called: whether the answer holds a tool call,
     with which no finish is `stop`. Raises ProviderFailed for a finish that tells a failure."""
     if reason is None or reason == "":
@@ -56,19 +56,19 @@ def finish_reason(reason: Any, *, called: bool = False) -> str | None:
 def reported_finishes(data: Any) -> dict[int, str]:
     """OpenAI's words for what each choice ended with, in an answer or an event of any provider's own wire. Raises
     ProviderFailed where one tells a failure."""
-    own = ((index, finish_reason(finish)) for index, finish in _finishes(data) if isinstance(finish, str))
+    own = ((index, to_openai_finish(finish)) for index, finish in _finishes(data) if isinstance(finish, str))
     return {index: word for index, word in own if word}
 
 
 def unknown_finishes(data: Any) -> dict[int, str]:
     """Of them those that are on no list: litellm would say `stop`."""
-    return {index: word for index, word in reported_finishes(data).items() if word not in OPENAIS}
+    return {index: word for index, word in reported_finishes(data).items() if word not in OPENAI_FINISHES}
 
 
 def finishes_to_tell(answer: Any) -> dict[int, str | None]:
     """Of a whole answer those for which litellm would say `stop`: None for a choice that tells none."""
     reported = reported_finishes(answer)
-    return {index: word for index, _ in _finishes(answer) if (word := reported.get(index)) not in OPENAIS}
+    return {index: word for index, _ in _finishes(answer) if (word := reported.get(index)) not in OPENAI_FINISHES}
 
 
 def _finishes(data: Any) -> Iterable[tuple[int, Any]]:

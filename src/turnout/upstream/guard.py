@@ -18,7 +18,7 @@ from turnout.loop_task import BackgroundTasks
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import Circuit, CircuitStore
 from turnout.upstream import breaker
-from turnout.upstream.breaker import CircuitRefusal, Phase, Rules, State
+from turnout.upstream.breaker import CircuitRefusal, Phase, PhaseChanged, Rules, State
 
 if TYPE_CHECKING:
     import pybreaker
@@ -30,7 +30,6 @@ log = logging.getLogger("turnout.upstream")
 # While another process probes, ask for the claim at most this often.
 CLAIM_AGAIN_S = 1.0
 
-Changed = Callable[[str, Phase, Phase], None]
 Shut = Callable[[str, float], None]
 
 
@@ -95,7 +94,7 @@ class Guard:
         clock: Clock,
         rules: Rules,
         circuit_store: CircuitStore | None = None,
-        changed: Changed | None = None,
+        changed: PhaseChanged | None = None,
         shut: Shut | None = None,
     ) -> None:
         from turnout.upstream import pybreaker_adapter

@@ -13,7 +13,7 @@ from turnout.ports.limits import RateClaim, RateRefused
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import Claims
 from turnout.settings import LEASE_MARGIN_S, Settings
-from turnout.upstream.call_trace import COME_BACK_S, CallTrace, UpstreamCall
+from turnout.upstream.call_trace import DEFAULT_RETRY_AFTER_S, CallTrace, UpstreamCall
 from turnout.upstream.concurrency import ConcurrencyLimit
 
 # The soonest that the gate is asked again: what others hold may be given back at any time.
@@ -54,7 +54,7 @@ class ModelRates:
         """Takes this call's part of the limit, waited for until `by` (the clock's monotonic). Returns what settles it
         when the call is over, or in how many seconds there may be room."""
         line = self._lines[model]
-        taken: str | float = COME_BACK_S
+        taken: str | float = DEFAULT_RETRY_AFTER_S
         if not line.taken:
             taken = await self._ask(model, call)
         if not isinstance(taken, str) and self._is_worth_waiting(model, taken, by):
@@ -63,7 +63,7 @@ class ModelRates:
                     async with self._clock.timeout_at(by):
                         taken = await self._wait_in(line, model, call, by)
             except TimeoutError:
-                taken = max(self.wait_s(model), COME_BACK_S)
+                taken = max(self.wait_s(model), DEFAULT_RETRY_AFTER_S)
         if not isinstance(taken, str):
             return taken
         lease, attempts = taken, len(trace.attempts)
@@ -97,7 +97,7 @@ class ModelRates:
                 line.give()
                 if first and self._precedence is not None:
                     self._settling.start(self._precedence.release(_precedence_name(model)))
-        return max(self.wait_s(model), COME_BACK_S)
+        return max(self.wait_s(model), DEFAULT_RETRY_AFTER_S)
 
     async def _go_first(self, claims: Claims, model: str, wait_s: float, *, held: bool) -> bool:
         """Holds the jobs of all processes back until there is room for this request; whether it is this one that does.

@@ -9,16 +9,13 @@ Imported by the guard's constructor: pybreaker brings Redis and Tornado along wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import cast
 
 import pybreaker
 
 from turnout.ports.runtime import Clock
-from turnout.upstream.breaker import Phase, Rules, State, open_circuit
-
-Changed = Callable[[str, Phase, Phase], None]
+from turnout.upstream.breaker import Phase, PhaseChanged, Rules, State, open_circuit
 
 
 class _Snapshot(pybreaker.CircuitBreakerStorage):
@@ -66,7 +63,7 @@ class _Snapshot(pybreaker.CircuitBreakerStorage):
 
 
 class _Listener(pybreaker.CircuitBreakerListener):
-    def __init__(self, name: str, changed: Changed) -> None:
+    def __init__(self, name: str, changed: PhaseChanged) -> None:
         self._name = name
         self._changed = changed
 
@@ -83,7 +80,7 @@ class _Listener(pybreaker.CircuitBreakerListener):
 class PybreakerCircuit:
     """One circuit: its snapshot by our rules, and pybreaker's breaker over it."""
 
-    def __init__(self, name: str, clock: Clock, rules: Rules, changed: Changed) -> None:
+    def __init__(self, name: str, clock: Clock, rules: Rules, changed: PhaseChanged) -> None:
         self._storage = _Snapshot(name, clock, rules)
         self.circuit = pybreaker.CircuitBreaker(
             fail_max=rules.failures,

@@ -8,7 +8,7 @@ from typing import Any
 from turnout.openai.answers import Body
 from turnout.upstream.cohere_events import bare_lines
 from turnout.upstream.failures import hidden_failure
-from turnout.upstream.finishes import OPENAIS, reported_finishes
+from turnout.upstream.finishes import OPENAI_FINISHES, reported_finishes
 
 
 class StreamWatch:
@@ -94,7 +94,7 @@ class StreamWatch:
         if len(self._choices) < 2:
             for choice in chunk["choices"]:
                 own, theirs = self._finishes.get(choice["index"]), choice["finish_reason"]
-                if own is not None and theirs and (theirs == "stop" or own not in OPENAIS):
+                if own is not None and theirs and (theirs == "stop" or own not in OPENAI_FINISHES):
                     choice["finish_reason"] = own
             return [chunk]
         for choice in chunk["choices"]:

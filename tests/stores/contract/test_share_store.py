@@ -44,7 +44,7 @@ async def redis(server: RedisServer) -> AsyncIterator[Bench]:
     gate = RedisGate(client, Bounds(max_entries=1, max_bytes=1))
 
     async def debt(name: str) -> float | None:
-        return (await gate.enter(Ask(share_store=name))).debt
+        return (await gate.enter(Ask(share_name=name))).debt
 
     yield Bench(RedisShareStore(client), debt)
     await gate.close()
@@ -147,7 +147,7 @@ def test_an_entry_carries_no_debt_that_was_not_asked_for(redis_server: RedisServ
         gate = RedisGate(RedisBench(redis_server).client(), Bounds(max_entries=1, max_bytes=1))
         assert (await gate.enter(Ask())).debt is None
         assert (await gate.enter(Ask(circuits=("a",)))).debt is None
-        assert (await gate.enter(Ask(share_store="a"))).debt == 0.0
+        assert (await gate.enter(Ask(share_name="a"))).debt == 0.0
         await gate.close()
 
     asyncio.run(scenario())

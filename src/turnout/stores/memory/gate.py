@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 
-from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Store, Stored, StoredPin, Verdict
+from turnout.ports.admission import Ask, Entry, Follow, GateVerdict, Hit, Lead, Settlement, Store, Stored, StoredPin
 from turnout.ports.limits import BudgetRefused, BudgetState
 from turnout.ports.runtime import Clock
 from turnout.stores.batches import batched
@@ -48,7 +48,7 @@ class MemoryGate:
     def _pin(self, ask: Ask) -> StoredPin | None:
         return self.pins.get(ask.pin, self._clock.monotonic()) if ask.pin else None
 
-    def _admit(self, ask: Ask, now: int, wall: float) -> Verdict:
+    def _admit(self, ask: Ask, now: int, wall: float) -> GateVerdict:
         """Returns the verdict where limits or budgets apply. A refusal takes nothing."""
         ledger = self.ledger
         if refused := ledger.check_rates((c for c in ask.rates if c.unit == "requests"), now):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from turnout.ports.admission import Ask, Follow, Hit, Lead, PinUpdate, Stored, Verdict
+from turnout.ports.admission import Ask, Follow, GateVerdict, Hit, Lead, PinUpdate, Stored
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
 from turnout.ports.sharing import Circuit
 from turnout.stores.outage_book import Report
@@ -19,7 +19,7 @@ MILLIONTHS = 1_000_000
 
 def encode_claims(ask: Ask, *, worker: str = "", session: str = "", patient: bool = False) -> str:
     """Returns an Ask's claims as enter.lua reads them, one JSON object; "" where there are none."""
-    if not (ask.rates or ask.budgets or ask.circuits or ask.share_store):
+    if not (ask.rates or ask.budgets or ask.circuits or ask.share_name):
         return ""
     return json.dumps(
         {
@@ -28,7 +28,7 @@ def encode_claims(ask: Ask, *, worker: str = "", session: str = "", patient: boo
             "worst": ask.worst,
             "lease_ms": round(ask.lease_s * 1000),
             "circuits": ask.circuits,
-            "share": ask.share_store,
+            "share": ask.share_name,
             "worker": worker,
             "session": session,
             "patient": patient,
@@ -102,7 +102,7 @@ def decode_states(ask: Ask, reply: bytes) -> States:
             name: Circuit(open=is_open == "1", open_for_s=int(open_ms) / 1000, paused_for_s=int(paused_ms) / 1000)
             for name, is_open, open_ms, paused_ms in value["circuits"]
         },
-        "debt": int(value["debt"]) / MILLIONTHS if ask.share_store else None,
+        "debt": int(value["debt"]) / MILLIONTHS if ask.share_name else None,
     }
 
 
@@ -140,7 +140,7 @@ def _decode_budgets(claims: Sequence[BudgetClaim], states: Any) -> tuple[BudgetS
     )
 
 
-def decode_verdict(ask: Ask, verdict: int, detail: bytes, packed: bytes, lease: str) -> Verdict:
+def decode_verdict(ask: Ask, verdict: int, detail: bytes, packed: bytes, lease: str) -> GateVerdict:
     """Returns the verdict that enter.lua returned; `lease` is the one that a Lead was to get."""
     if verdict == 0:
         return Hit(stored=Stored(packed=packed, age_s=int(detail) / 1000))

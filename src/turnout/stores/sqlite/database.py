@@ -16,7 +16,7 @@ from turnout.ports.runtime import Clock
 from turnout.stores.sqlite.schema import SCHEMA
 
 T = TypeVar("T")
-Step = Callable[[sqlite3.Connection], Any]
+DatabaseStep = Callable[[sqlite3.Connection], Any]
 
 # Committed together: enough to share the cost of a commit, few enough that none waits long.
 BATCH = 200
@@ -84,7 +84,7 @@ class _Writer:
 
     def __init__(self, path: Path) -> None:
         self.pid = os.getpid()
-        self.steps: queue.SimpleQueue[tuple[Step, asyncio.Future[Any], asyncio.AbstractEventLoop] | None] = (
+        self.steps: queue.SimpleQueue[tuple[DatabaseStep, asyncio.Future[Any], asyncio.AbstractEventLoop] | None] = (
             queue.SimpleQueue()
         )
         self._path = path
@@ -155,7 +155,7 @@ def truncate_log(connection: sqlite3.Connection) -> None:
     another process reads at that moment, at its next checkpoint."""
 
 
-def _commit(connection: sqlite3.Connection, steps: list[Step]) -> list[Any]:
+def _commit(connection: sqlite3.Connection, steps: list[DatabaseStep]) -> list[Any]:
     """What each step returned or raised; one that fails takes back what it did itself, and nothing else."""
     results: list[Any] = []
     connection.execute("BEGIN IMMEDIATE")

@@ -20,7 +20,7 @@ from turnout.upstream.direct.deployments import Deployment, NotDirectError
 from turnout.upstream.finishes import finishes_to_tell
 from turnout.upstream.media import refuse_media
 
-Messages = Sequence[Mapping[str, Any]]
+MessageList = Sequence[Mapping[str, Any]]
 _SCALARS = str | int | float | bool
 # Sets of parameters whose mapping is kept, of one model: an app has a handful, a caller who varies one has no end.
 _KEPT = 64
@@ -69,7 +69,7 @@ class PlainDialect:
             target.config.translate_developer_role_to_system_role
         ).parameters.keys()
 
-    def prepare(self, messages: Messages, params: Mapping[str, Any], *, stream: bool) -> Prepared:
+    def prepare(self, messages: MessageList, params: Mapping[str, Any], *, stream: bool) -> Prepared:
         """The request. Raises NotDirectError where litellm alone can ask this, and what its class raises."""
         copied = self.messages(messages)
         optional = self.optional(copied, params, stream=stream)
@@ -88,7 +88,7 @@ class PlainDialect:
         prepared.headers = {**prepared.headers, **self.target.headers}
         return prepared
 
-    def messages(self, messages: Messages) -> list[Body]:
+    def messages(self, messages: MessageList) -> list[Body]:
         """Copies that the class may change, a developer's role as this provider calls it."""
         plain_text = all(isinstance(message.get("content"), str) and len(message) == 2 for message in messages)
         copied = [dict(message) for message in messages] if plain_text else copy.deepcopy([*map(dict, messages)])
@@ -190,7 +190,7 @@ class ClassDialect(PlainDialect):
     reads_json_mode = True
     maps_alike = False
 
-    def prepare(self, messages: Messages, params: Mapping[str, Any], *, stream: bool) -> Prepared:
+    def prepare(self, messages: MessageList, params: Mapping[str, Any], *, stream: bool) -> Prepared:
         for url in _media_urls(messages):
             self.check_media(url)
         return super().prepare(messages, params, stream=stream)
@@ -256,7 +256,7 @@ def _is_small(value: object) -> bool:
     return isinstance(value, _SCALARS) and (not isinstance(value, str) or len(value) <= _LONGEST_KEPT)
 
 
-def _media_urls(messages: Messages) -> list[str]:
+def _media_urls(messages: MessageList) -> list[str]:
     """Every URL of an image in these messages. Raises NotDirectError for parts that only litellm reads."""
     urls = []
     for message in messages:

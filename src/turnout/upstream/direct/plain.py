@@ -9,7 +9,7 @@ from typing import Any
 from turnout.attempt_errors import MalformedReply, NoAnswer
 from turnout.openai.answers import Body
 from turnout.openai.usage import merged_usage
-from turnout.upstream.finishes import finish_reason
+from turnout.upstream.finishes import to_openai_finish
 
 # How open models tell their reasoning where a server does not take it out: DeepSeek's R1 and its like.
 _THOUGHT = re.compile(r"<(think|thinking|budget:thinking)>(.*?)</\1>(.*)", re.DOTALL)
@@ -41,7 +41,7 @@ def _choice(choice: Mapping[str, Any], index: int) -> Body:
     calls = message.get("tool_calls")
     if calls:
         message["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in calls]
-    finish = finish_reason(choice.get("finish_reason"), called=bool(calls))
+    finish = to_openai_finish(choice.get("finish_reason"), called=bool(calls))
     return {**choice, "index": index, "message": message, "finish_reason": finish}
 
 
@@ -83,7 +83,7 @@ class ChunkReader:
         if delta.get("tool_calls"):
             self._calling.add(index)
         reason = choice.get("finish_reason")
-        finish = finish_reason(reason, called=index in self._calling) if reason else None
+        finish = to_openai_finish(reason, called=index in self._calling) if reason else None
         return {**_present(choice), "index": index, "delta": delta, "finish_reason": finish}
 
     def last(self) -> Body | None:

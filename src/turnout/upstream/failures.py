@@ -201,8 +201,8 @@ def _never_fits(message: str) -> bool:
 
 def _retry_after(headers: Mapping[str, str], error: ErrorBody) -> float | None:
     now = time.time()
-    told = parse_retry_after(headers, now)
-    return parse_retry_after({"retry-after": error.retry_after}, now) if told is None and error.retry_after else told
+    asked = parse_retry_after(headers, now)
+    return parse_retry_after({"retry-after": error.retry_after}, now) if asked is None and error.retry_after else asked
 
 
 def _text(value: object) -> str | None:

@@ -149,8 +149,8 @@ class MessageEvents:
         """The events after the last chunk."""
         stop = {"stop_reason": _stop_reason(self._finish, self._refused), "stop_sequence": None}
         last = {"type": "message_delta", "delta": stop, "usage": to_usage(self._usage)}
-        told = [*self._release(at_end=True), *self._close()]
-        return b"".join([*told, typed_event(last), typed_event({"type": "message_stop"})])
+        events = [*self._release(at_end=True), *self._close()]
+        return b"".join([*events, typed_event(last), typed_event({"type": "message_stop"})])
 
     def fail(self, error: ServedError) -> bytes:
         """The event of a stream that breaks off."""
@@ -186,11 +186,11 @@ class MessageEvents:
                 yield from self._piece(("redacted_thinking", self._thoughts), dict(block))
                 continue
             if text := block.get("thinking"):
-                told = {"type": "thinking_delta", "thinking": text}
-                yield from self._piece(("thinking", self._thoughts), start, told)
+                piece = {"type": "thinking_delta", "thinking": text}
+                yield from self._piece(("thinking", self._thoughts), start, piece)
             if signature := block.get("signature"):
-                told = {"type": "signature_delta", "signature": signature}
-                yield from self._piece(("thinking", self._thoughts), start, told)
+                piece = {"type": "signature_delta", "signature": signature}
+                yield from self._piece(("thinking", self._thoughts), start, piece)
                 # Another one begins another block.
                 self._thoughts += 1
 

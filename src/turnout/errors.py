@@ -6,7 +6,7 @@ TurnoutError
 ├── CallerGone                    the caller hung up: nobody is left to answer
 ├── ArtifactError                 a scorer file that is damaged, foreign or too new
 ├── LogError                      labelled logs that cannot be trained on
-├── StoreUnavailable              Redis is unreachable, and nothing else would do
+├── StoreUnavailable              Redis, or the jobs' file, is unreachable, and nothing else would do
 ├── ServedError                   served to a caller of the HTTP endpoint; its table is at the end of this file
 └── AttemptError                  one try of one model failed (attempt_errors.py); the app meets a ServedError instead
 """
@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 
 class TurnoutError(Exception):
-    """Root of every error that Turnout raises on purpose."""
+    """Root of every error that an app can meet. What one room raises to another stands beside its port."""
 
 
 class SettingsError(TurnoutError):

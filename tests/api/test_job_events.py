@@ -43,7 +43,7 @@ def test_a_job_that_ends_between_two_looks_is_told_to_its_end(tmp_path: Path) ->
     async def _running(store: SqliteJobs) -> Job:
         bounds = QueueBounds(max_length=10, max_per_user=10, ttl_s=60)
         await store.submit(NewJob(id="job_1", kind="chat", user="ann", endpoint="/x", priority=4, spec=b"{}"), bounds)
-        job = await store.claim("worker", {"chat"}, concurrency=1, lease_s=60)
+        job = await store.claim({"chat"}, concurrency=1, lease_s=60)
         assert job is not None
         return job
 

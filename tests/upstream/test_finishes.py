@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from turnout.attempt_errors import ProviderFailed
-from turnout.upstream.finishes import finishes_to_tell, reported_finishes, to_openai_finish, unknown_finishes
+from turnout.upstream.finishes import hidden_finishes, reported_finishes, to_openai_finish, unknown_finishes
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_each_wire_tells_its_finish_in_its_own_place() -> None:
 
 def test_a_whole_answer_without_a_finish_is_told_apart() -> None:
     """In each wire's place; litellm says `stop` for it."""
-    assert finishes_to_tell({"choices": [{"index": 0}, {"index": 1, "finish_reason": "stop"}]}) == {0: None}
-    assert finishes_to_tell({"candidates": [{"finishReason": None}]}) == {0: None}
-    assert finishes_to_tell({"stop_reason": None}) == finishes_to_tell({"type": "message"}) == {0: None}
-    assert finishes_to_tell({"finish_reason": "COMPLETE"}) == finishes_to_tell({"stop_reason": "end_turn"}) == {}
-    assert finishes_to_tell({"done_reason": "stop"}) == finishes_to_tell({"stopReason": "end_turn"}) == {}
+    assert hidden_finishes({"choices": [{"index": 0}, {"index": 1, "finish_reason": "stop"}]}) == {0: None}
+    assert hidden_finishes({"candidates": [{"finishReason": None}]}) == {0: None}
+    assert hidden_finishes({"stop_reason": None}) == hidden_finishes({"type": "message"}) == {0: None}
+    assert hidden_finishes({"finish_reason": "COMPLETE"}) == hidden_finishes({"stop_reason": "end_turn"}) == {}
+    assert hidden_finishes({"done_reason": "stop"}) == hidden_finishes({"stopReason": "end_turn"}) == {}

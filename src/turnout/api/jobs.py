@@ -16,7 +16,15 @@ from turnout.api.job_bodies import JOBS_PATH, LOOK_AGAIN_S, NO_WORKER, job_heade
 from turnout.api.job_events import JobEvents
 from turnout.api.preferences import Preferences, parse_prefer
 from turnout.api.response_headers import Headers
-from turnout.api.submission import DEFAULT_PRIORITY, HIGHEST_PRIORITY, Submitted, Wanted, answer_of, hashed, secret_of
+from turnout.api.submission import (
+    DEFAULT_PRIORITY,
+    HIGHEST_PRIORITY,
+    JobOptions,
+    Submitted,
+    answer_of,
+    hashed,
+    secret_of,
+)
 from turnout.context import RequestContext
 from turnout.errors import InvalidRequest, NotFound, Overloaded, RateLimitExceeded, ServedError
 from turnout.jobs.feed import JobFeed
@@ -25,6 +33,7 @@ from turnout.numbers import parse_count
 from turnout.openai.requests import ChatRequest, to_mapping
 from turnout.ports.jobs import (
     ENDED,
+    AcceptedJob,
     Job,
     JobKind,
     Jobs,
@@ -32,7 +41,6 @@ from turnout.ports.jobs import (
     NewJob,
     QueueBounds,
     QueueState,
-    Submission,
 )
 from turnout.ports.runtime import Clock
 from turnout.settings import Settings
@@ -156,7 +164,7 @@ class JobDesk:
             },
         }
         most = HIGHEST_PRIORITY if context.may_choose else self._queue.max_priority
-        wanted = Wanted(
+        wanted = JobOptions(
             priority=min(chat.extension.get("priority", DEFAULT_PRIORITY), most),
             webhook_url=chat.extension.get("webhook_url", ""),
             idempotency_key=idempotency_key,
@@ -187,7 +195,7 @@ class JobDesk:
         return json_reply(202, replace(submitted, job=job).to_dict(), headers)
 
     async def submit(
-        self, kind: JobKind, spec: dict[str, Any], body: Any, context: RequestContext, wanted: Wanted
+        self, kind: JobKind, spec: dict[str, Any], body: Any, context: RequestContext, wanted: JobOptions
     ) -> Submitted:
         """The accepted job. body: what an Idempotency-Key stands for. Raises ServedError."""
         self._check_wanted(wanted)
@@ -219,7 +227,7 @@ class JobDesk:
             accepted = await self._store.submit(new, self._bounds)
         except JobsUnavailable as error:
             raise Overloaded("no job can be accepted at the moment", retry_after_s=1.0) from error
-        if not isinstance(accepted, Submission):
+        if not isinstance(accepted, AcceptedJob):
             raise self._refusal(accepted)
         if self._worker is not None:
             self._worker.wake()
@@ -307,7 +315,7 @@ class JobDesk:
             found = await self.look_up(job.id)
         return found
 
-    def _check_wanted(self, wanted: Wanted) -> None:
+    def _check_wanted(self, wanted: JobOptions) -> None:
         if not 0 <= wanted.priority <= 9:
             raise InvalidRequest("turnout.priority must be a whole number from 0 to 9", param="turnout.priority")
         if len(wanted.idempotency_key) > LONGEST_KEY:

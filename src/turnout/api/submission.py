@@ -46,7 +46,7 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class JobOptions:
     """What a submission says beside its body."""
 
     priority: int = DEFAULT_PRIORITY

@@ -35,7 +35,7 @@ Raw = TypeVar("Raw")
 
 class Door(ABC, Generic[App, Raw]):
     """A middleware around `app`. A subclass answers in `_serve`, which is an app itself, and says where the protocol
-    keeps a request's path, route and headers. Nothing of it changes after its construction."""
+    keeps a request's path, route and headers. After its construction it learns of the app alone, never of a request."""
 
     def __init__(
         self,

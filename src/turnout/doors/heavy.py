@@ -33,7 +33,7 @@ async def submit_heavy(desk: JobDesk, request: ApiRequest, caller: Caller, now: 
     """The reply to a heavy request: 202, or the app's response where it is there within the caller's wait. now: seconds
     since 1970. Raises ServedError."""
     # Imported here: an app without a queue loads nothing of it.
-    from turnout.api.submission import Wanted
+    from turnout.api.submission import JobOptions
 
     directives = parse_directives(request.header("cache-control"), request.header("x-turnout-deadline-ms"))
     deadline_s = directives.deadline_s
@@ -56,7 +56,7 @@ async def submit_heavy(desk: JobDesk, request: ApiRequest, caller: Caller, now: 
         caller=caller,
         traceparent=request.header("traceparent"),
     )
-    wanted = Wanted(idempotency_key=request.header("idempotency-key").strip())
+    wanted = JobOptions(idempotency_key=request.header("idempotency-key").strip())
     submitted = await desk.submit("http", spec, asked, context, wanted)
     return await desk.accepted(submitted, replace(request, caller=caller), parse_prefer(request.header("prefer")))
 

@@ -141,7 +141,7 @@ class JobWorker:
 
     async def _claim_one(self) -> bool:
         kinds = self._kinds()
-        job = await self._jobs.claim(self.name, kinds, concurrency=self._concurrency, lease_s=LEASE_S)
+        job = await self._jobs.claim(kinds, concurrency=self._concurrency, lease_s=LEASE_S)
         if job is None:
             return False
         self._tokens[job.id] = job.token

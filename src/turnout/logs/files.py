@@ -47,7 +47,8 @@ class Broken:
 
 
 def records_of(path: Path, notes: list[str] | None = None) -> Iterator[tuple[int, Row | Broken]]:
-    """Each record with the line that it begins at, 1 the first (of Parquet: its number). Raises LogError.
+    """Each record with the line that it begins at, 1 the first (of Parquet: its number). Raises LogError;
+    EOFError for a file that is cut short; OSError.
 
     notes: gains, before the first record, what one should know of the file.
     """

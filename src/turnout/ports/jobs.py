@@ -1,4 +1,5 @@
-"""Jobs: heavy work taken off the request path, as requests, workers and commands meet it in a store."""
+"""Jobs: heavy work taken off the request path, as requests, workers and commands meet it in a store. Every verb raises
+JobsUnavailable where the store cannot be reached."""
 
 from __future__ import annotations
 
@@ -40,8 +41,9 @@ class Job:
     """A job as the store knows it. Times in seconds since 1970, None where not yet.
 
     attempts: runs that ended in a failure that may pass. deliveries: how often a worker has begun it. token: of the
-    claim that runs it. result, head, error: JSON of what it ended with, `head` the response's status and headers.
-    hook: its webhook's state; "" where it has none.
+    claim that runs it. not_before: when it may run, 0.0 at once. cancel: its worker is asked to end it. result, head,
+    error: JSON of what it ended with, `head` the response's status and headers. hook: its webhook's state, `pending`,
+    `delivered` or `failed`; "" where it has none or has not ended. hook_tries: how often it was sent.
     """
 
     id: str
@@ -110,7 +112,7 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class AcceptedJob:
     """An accepted job. created: False where the Idempotency-Key named an earlier one."""
 
     job: Job
@@ -118,15 +120,20 @@ class Submission:
     state: QueueState
 
 
+# As many jobs wait as may in all, or of this user; or the Idempotency-Key was sent with another body.
 SubmissionRefused = Literal["queue_full", "user_full", "key_reused"]
 
 
 class JobStore(Protocol):
     """What requests ask of the jobs. Each method is one atomic step."""
 
-    async def submit(self, job: NewJob, bounds: QueueBounds) -> Submission | SubmissionRefused: ...
+    async def submit(self, job: NewJob, bounds: QueueBounds) -> AcceptedJob | SubmissionRefused:
+        """Accepts the job, or finds the one that its Idempotency-Key names."""
+        ...
 
-    async def find(self, job_id: str) -> Job | None: ...
+    async def find(self, job_id: str) -> Job | None:
+        """The job; None where it is unknown or has expired."""
+        ...
 
     async def cancel(self, job_id: str, bounds: QueueBounds) -> Job | None:
         """Ends a waiting job; asks the worker of a running one to end it. Returns the job as it is then."""
@@ -136,13 +143,15 @@ class JobStore(Protocol):
         """The events after this number."""
         ...
 
-    async def state(self) -> QueueState: ...
+    async def state(self) -> QueueState:
+        """What waits and runs now, of all users."""
+        ...
 
 
 class JobQueue(Protocol):
     """What workers ask of the jobs. A claim's token fences it: what another has claimed since is not ended twice."""
 
-    async def claim(self, worker: str, kinds: Collection[str], *, concurrency: int, lease_s: float) -> Job | None:
+    async def claim(self, kinds: Collection[str], *, concurrency: int, lease_s: float) -> Job | None:
         """The next job in the fair order, claimed for `lease_s`; None where none may run, or as many as `concurrency`
         run already, over all workers."""
         ...

@@ -1,1 +1,1 @@
-"""The store ports, implemented in memory and in Redis; see factory."""
+"""The store ports, implemented in memory, in Redis, and (jobs, kept responses) in SQLite; see factory."""

@@ -61,12 +61,13 @@ def reported_finishes(data: Any) -> dict[int, str]:
 
 
 def unknown_finishes(data: Any) -> dict[int, str]:
-    """Of them those that are on no list: litellm would say `stop`."""
+    """By choice, the finish that is none of OpenAI's words, as the provider reported it: litellm would say `stop`."""
     return {index: word for index, word in reported_finishes(data).items() if word not in OPENAI_FINISHES}
 
 
-def finishes_to_tell(answer: Any) -> dict[int, str | None]:
-    """Of a whole answer those for which litellm would say `stop`: None for a choice that tells none."""
+def hidden_finishes(answer: Any) -> dict[int, str | None]:
+    """By choice of a whole answer, what the provider reported where litellm would say `stop`: a word that is none of
+    OpenAI's, or None where it reported nothing."""
     reported = reported_finishes(answer)
     return {index: word for index, _ in _finishes(answer) if (word := reported.get(index)) not in OPENAI_FINISHES}
 

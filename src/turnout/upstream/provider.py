@@ -17,7 +17,7 @@ from turnout.settings import Settings
 from turnout.telemetry.trace_context import outgoing_headers
 from turnout.upstream import litellm_import, translate
 from turnout.upstream.failures import json_or_none
-from turnout.upstream.finishes import finishes_to_tell
+from turnout.upstream.finishes import hidden_finishes
 from turnout.upstream.litellm_tuning import keeping_raw, watching_http
 from turnout.upstream.media import media_urls, refuse_media
 from turnout.upstream.parameters import ParameterBook
@@ -63,7 +63,7 @@ class LiteLLMProvider:
         raw: list[Any] = []
         answer = await self._ask(as_chat(call), stream=False, raw=raw)
         own = raw[-1] if raw else None
-        return translate.completion(answer, finishes_to_tell(own if isinstance(own, Mapping) else json_or_none(own)))
+        return translate.completion(answer, hidden_finishes(own if isinstance(own, Mapping) else json_or_none(own)))
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
         call.progress.sent = False

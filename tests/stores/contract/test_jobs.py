@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from tests.stores.contract.conftest import RedisBench
-from turnout.ports.jobs import MAX_DELIVERIES, Job, JobEnd, Jobs, NewJob, QueueBounds, Submission
+from turnout.ports.jobs import MAX_DELIVERIES, AcceptedJob, Job, JobEnd, Jobs, NewJob, QueueBounds
 from turnout.stores.redis.jobs import RedisJobs
 from turnout.stores.sqlite.jobs import SqliteJobs
 from turnout.testing import ManualClock
@@ -97,12 +97,12 @@ def new(user: str = "ann", *, endpoint: str = "/a", priority: int = 4, **more: A
 
 async def submitted(jobs: Jobs, user: str = "ann", **more: Any) -> Job:
     submission = await jobs.submit(new(user, **more), BOUNDS)
-    assert isinstance(submission, Submission)
+    assert isinstance(submission, AcceptedJob)
     return submission.job
 
 
 async def claimed(jobs: Jobs, concurrency: int = 100) -> Job:
-    job = await jobs.claim("w", KINDS, concurrency=concurrency, lease_s=5)
+    job = await jobs.claim(KINDS, concurrency=concurrency, lease_s=5)
     assert job is not None
     return job
 
@@ -164,7 +164,7 @@ def test_a_job_is_accepted_claimed_and_ended(run: Run) -> None:
         assert [event.kind for event in events] == ["status", "status", "chunk", "chunk", "status"]
         assert [event.number for event in await jobs.events(job.id, 3)] == [4, 5]
         assert (await jobs.state()).run_s == pytest.approx(3, abs=0.5)
-        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        assert await jobs.claim(KINDS, concurrency=9, lease_s=5) is None
 
     run(scenario)
 
@@ -213,9 +213,9 @@ def test_no_more_run_than_the_concurrency_allows(run: Run) -> None:
         first = await claimed(jobs, 2)
         await claimed(jobs, 2)
         other = bench.jobs()
-        assert await other.claim("other", KINDS, concurrency=2, lease_s=5) is None
+        assert await other.claim(KINDS, concurrency=2, lease_s=5) is None
         await jobs.finish(first.id, first.token, DONE, 100)
-        assert await other.claim("other", KINDS, concurrency=2, lease_s=5) is not None
+        assert await other.claim(KINDS, concurrency=2, lease_s=5) is not None
         await other.close()
 
     run(scenario)
@@ -250,7 +250,7 @@ def test_a_renewed_lease_is_kept(run: Run) -> None:
         for _ in range(3):
             await bench.pass_time(4)
             assert await jobs.renew("w", {job.id: job.token}, 5) == {}
-        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        assert await jobs.claim(KINDS, concurrency=9, lease_s=5) is None
         assert (await jobs.state()).workers == 1
         await bench.pass_time(31)
         assert (await jobs.state()).workers == 0
@@ -266,7 +266,7 @@ def test_a_job_that_takes_every_worker_down_ends_failed(run: Run) -> None:
         for _ in range(MAX_DELIVERIES):
             await claimed(jobs)
             await bench.pass_time(6)
-        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        assert await jobs.claim(KINDS, concurrency=9, lease_s=5) is None
         found = await jobs.find(job.id)
         assert found is not None
         assert found.status == "failed"
@@ -283,7 +283,7 @@ def test_what_is_put_back_waits_in_its_place(run: Run) -> None:
         job = await claimed(jobs)
         assert await jobs.put_back(job.id, job.token, 10, failed=True, lane=False)
         assert (await claimed(jobs)).id == two.id
-        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        assert await jobs.claim(KINDS, concurrency=9, lease_s=5) is None
         await bench.pass_time(4)
         assert await jobs.renew("w", {two.id: ""}, 5) == {two.id: "lost"}
         await bench.pass_time(6.5)
@@ -292,7 +292,7 @@ def test_what_is_put_back_waits_in_its_place(run: Run) -> None:
         assert [job.attempts for job in order] == [1, 0]
         await jobs.put_back(one.id, order[0].token, 0, failed=False, lane=False)
         await jobs.put_back(two.id, order[1].token, 10, failed=False, lane=True)
-        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        assert await jobs.claim(KINDS, concurrency=9, lease_s=5) is None
         other = await submitted(jobs, "bob")
         assert (await claimed(jobs)).id == other.id
         await bench.pass_time(10.5)
@@ -330,10 +330,10 @@ def test_a_full_queue_refuses(run: Run) -> None:
         bounds = QueueBounds(max_length=3, max_per_user=2, ttl_s=100)
         results = [await jobs.submit(new("ann"), bounds) for _ in range(3)]
         assert results[2] == "user_full"
-        assert isinstance(await jobs.submit(new("bob"), bounds), Submission)
+        assert isinstance(await jobs.submit(new("bob"), bounds), AcceptedJob)
         assert await jobs.submit(new("cid"), bounds) == "queue_full"
         await claimed(jobs)
-        assert isinstance(await jobs.submit(new("cid"), bounds), Submission)
+        assert isinstance(await jobs.submit(new("cid"), bounds), AcceptedJob)
 
     run(scenario)
 
@@ -346,13 +346,13 @@ def test_cancelling_ends_a_waiting_job_and_asks_for_a_running_one(run: Run) -> N
         cancelled = await jobs.cancel(waiting.id, BOUNDS)
         assert cancelled is not None
         assert cancelled.status == "cancelled"
-        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        assert await jobs.claim(KINDS, concurrency=9, lease_s=5) is None
         await submitted(jobs)
         job = await claimed(jobs)
         await jobs.cancel(job.id, BOUNDS)
         assert await jobs.renew("w", {job.id: job.token}, 5) == {job.id: "cancelled"}
         await bench.pass_time(6)
-        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        assert await jobs.claim(KINDS, concurrency=9, lease_s=5) is None
         found = await jobs.find(job.id)
         assert found is not None
         assert found.status == "cancelled"
@@ -405,7 +405,7 @@ def test_commands_list_retry_and_purge(run: Run) -> None:
         assert await jobs.find(first.id) is None
         assert (await jobs.state()).waiting == 1
         assert (await claimed(jobs)).id == second.id
-        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
+        assert await jobs.claim(KINDS, concurrency=9, lease_s=5) is None
         assert await jobs.purge(job_id="job_none") == 0
 
     run(scenario)
@@ -444,8 +444,8 @@ def test_a_worker_without_the_app_leaves_the_apps_own_requests_alone(run: Run) -
 
     async def scenario(bench: JobBench, jobs: Jobs) -> None:
         replayed = await submitted(jobs, kind="http")
-        assert await jobs.claim("w", KINDS, concurrency=9, lease_s=5) is None
-        job = await jobs.claim("w", {"chat", "http"}, concurrency=9, lease_s=5)
+        assert await jobs.claim(KINDS, concurrency=9, lease_s=5) is None
+        job = await jobs.claim({"chat", "http"}, concurrency=9, lease_s=5)
         assert job is not None
         assert job.id == replayed.id
 

@@ -21,7 +21,7 @@ def _submit(db: sqlite3.Connection, number: int) -> None:
 
 
 def _run_one(db: sqlite3.Connection, now: float) -> None:
-    job = claims.claim(db, now, "worker", ["chat"], concurrency=8, lease_s=30.0)
+    job = claims.claim(db, now, ["chat"], concurrency=8, lease_s=30.0)
     assert job is not None
     assert claims.finish(db, now, job.id, job.token, JobEnd(status="done", result=b"{}"), 86_400.0)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from turnout.ports.jobs import (
     MAX_DELIVERIES,
+    AcceptedJob,
     Job,
     JobEnd,
     JobEvent,
@@ -15,7 +16,6 @@ from turnout.ports.jobs import (
     NewJob,
     QueueBounds,
     QueueState,
-    Submission,
     SubmissionRefused,
     job_from,
 )
@@ -33,7 +33,7 @@ class RedisJobs:
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
-    async def submit(self, job: NewJob, bounds: QueueBounds) -> Submission | SubmissionRefused:
+    async def submit(self, job: NewJob, bounds: QueueBounds) -> AcceptedJob | SubmissionRefused:
         verdict, *rest = await self._run(
             "submit",
             *(job.id, job.kind, job.user, job.endpoint, job.priority, job.spec, job.secret),
@@ -44,7 +44,7 @@ class RedisJobs:
             return refused
         accepted = _job(rest[0])
         assert accepted is not None
-        return Submission(job=accepted, created=verdict == b"created", state=_state(rest[1]))
+        return AcceptedJob(job=accepted, created=verdict == b"created", state=_state(rest[1]))
 
     async def find(self, job_id: str) -> Job | None:
         return _job(await self._run("find", job_id))
@@ -62,7 +62,7 @@ class RedisJobs:
     async def state(self) -> QueueState:
         return _state(await self._run("state"))
 
-    async def claim(self, worker: str, kinds: Collection[str], *, concurrency: int, lease_s: float) -> Job | None:
+    async def claim(self, kinds: Collection[str], *, concurrency: int, lease_s: float) -> Job | None:
         allowed = f"|{'|'.join(kinds)}|"
         token = secrets.token_hex(8)
         return _job(await self._run("claim", token, allowed, concurrency, _ms(lease_s), MAX_DELIVERIES))

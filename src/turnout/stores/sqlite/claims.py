@@ -25,7 +25,7 @@ LOST_ERROR = json.dumps(
 
 
 def claim(
-    db: sqlite3.Connection, now: float, worker: str, kinds: Collection[str], *, concurrency: int, lease_s: float
+    db: sqlite3.Connection, now: float, kinds: Collection[str], *, concurrency: int, lease_s: float
 ) -> Job | None:
     """The next job of the lane that was served longest ago, at the highest priority that may run."""
     take_back(db, now)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from turnout.ports.jobs import (
+    AcceptedJob,
     Job,
     JobEnd,
     JobEvent,
@@ -15,7 +16,6 @@ from turnout.ports.jobs import (
     NewJob,
     QueueBounds,
     QueueState,
-    Submission,
     SubmissionRefused,
     job_from,
 )
@@ -30,7 +30,7 @@ class SqliteJobs:
     def __init__(self, path: str, clock: Clock) -> None:
         self._database = TimedDatabase(path, clock, JobsUnavailable)
 
-    async def submit(self, job: NewJob, bounds: QueueBounds) -> Submission | SubmissionRefused:
+    async def submit(self, job: NewJob, bounds: QueueBounds) -> AcceptedJob | SubmissionRefused:
         return await self._database.run(lambda db, now: steps.submit(db, now, job, bounds))
 
     async def find(self, job_id: str) -> Job | None:
@@ -45,9 +45,9 @@ class SqliteJobs:
     async def state(self) -> QueueState:
         return await self._database.run(steps.state)
 
-    async def claim(self, worker: str, kinds: Collection[str], *, concurrency: int, lease_s: float) -> Job | None:
+    async def claim(self, kinds: Collection[str], *, concurrency: int, lease_s: float) -> Job | None:
         return await self._database.run(
-            lambda db, now: claims.claim(db, now, worker, kinds, concurrency=concurrency, lease_s=lease_s)
+            lambda db, now: claims.claim(db, now, kinds, concurrency=concurrency, lease_s=lease_s)
         )
 
     async def renew(self, worker: str, held: Mapping[str, str], lease_s: float) -> Mapping[str, str]:

@@ -1,5 +1,10 @@
 """The tables. A lane holds what one user has waiting from one endpoint at one priority; the lane that was served
-longest ago is next, so that nobody's jobs wait behind all of another's."""
+longest ago is next, so that nobody's jobs wait behind all of another's. Times are in seconds since 1970.
+
+waiting: how many jobs of each user are queued, of user '' those of all. numbers: the last turn that was taken in the
+round (`turn`), the average run in seconds (`run_s`), the kept responses and their bytes (`entries`, `entry_bytes`).
+places: the model at which a running job holds one of the places that `max_concurrency` allows. workers: when each was
+last seen."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (

@@ -7,12 +7,12 @@ import sqlite3
 from dataclasses import asdict
 
 from turnout.ports.jobs import (
+    AcceptedJob,
     Job,
     JobEvent,
     NewJob,
     QueueBounds,
     QueueState,
-    Submission,
     SubmissionRefused,
     job_from,
 )
@@ -23,7 +23,7 @@ WORKER_SEEN_S = 30.0
 TURN = "CAST((SELECT value FROM numbers WHERE name = 'turn') AS INTEGER)"
 
 
-def submit(db: sqlite3.Connection, now: float, job: NewJob, bounds: QueueBounds) -> Submission | SubmissionRefused:
+def submit(db: sqlite3.Connection, now: float, job: NewJob, bounds: QueueBounds) -> AcceptedJob | SubmissionRefused:
     """Accepts the job, or finds the one that its Idempotency-Key names."""
     if job.idempotency_key:
         db.execute(
@@ -35,7 +35,7 @@ def submit(db: sqlite3.Connection, now: float, job: NewJob, bounds: QueueBounds)
         ).fetchone()
         if row is not None:
             same = row["digest"] == job.digest
-            return Submission(job=job_from(dict(row)), created=False, state=state(db, now)) if same else "key_reused"
+            return AcceptedJob(job=job_from(dict(row)), created=False, state=state(db, now)) if same else "key_reused"
     waiting = dict(db.execute("SELECT user, jobs FROM waiting WHERE user IN ('', ?)", (job.user,)).fetchall())
     if waiting.get("", 0) >= bounds.max_length:
         return "queue_full"
@@ -53,7 +53,7 @@ def submit(db: sqlite3.Connection, now: float, job: NewJob, bounds: QueueBounds)
     add_event(db, job.id, "status", {"status": "queued"})
     # Not read again: in a surge each statement is a turn for which the thread waits.
     accepted = job_from({**asdict(job), "status": "queued", "created": now})
-    return Submission(job=accepted, created=True, state=state(db, now))
+    return AcceptedJob(job=accepted, created=True, state=state(db, now))
 
 
 def find(db: sqlite3.Connection, now: float, job_id: str) -> Job | None:

@@ -17,7 +17,7 @@ from turnout.upstream import translate
 from turnout.upstream.direct import plain
 from turnout.upstream.direct.class_reader import PartReader, error_line
 from turnout.upstream.direct.deployments import Deployment, NotDirectError
-from turnout.upstream.finishes import finishes_to_tell
+from turnout.upstream.finishes import hidden_finishes
 from turnout.upstream.media import refuse_media
 
 MessageList = Sequence[Mapping[str, Any]]
@@ -203,7 +203,7 @@ class ClassDialect(PlainDialect):
     def completion(self, prepared: Prepared, data: Any, status: int, headers: Mapping[str, str], raw: bytes) -> Body:
         import httpx
 
-        own_finishes = finishes_to_tell(data)
+        own_finishes = hidden_finishes(data)
         response = httpx.Response(status, headers={"content-type": "application/json"}, content=raw)
         model_response = self.litellm.ModelResponse()
         model_response.usage = self.litellm.Usage()

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 
-from turnout.ports.admission import Store
+from turnout.ports.admission import NewEntry
 from turnout.stores.memory.answers import MemoryAnswers
 
 RESULTS = Path(__file__).parent / "results"
@@ -49,7 +49,7 @@ def fill(bound: int) -> dict[str, float]:
         began = time.perf_counter()
         for number in numbers:
             packed = blob[: sizes.randrange(100, 4000)]
-            store = Store(packed=packed, ttl_s=10, stale_s=20, user=f"user-{number}", endpoint="/ask")
+            store = NewEntry(packed=packed, ttl_s=10, stale_s=20, user=f"user-{number}", endpoint="/ask")
             answers.put(number.to_bytes(16, "big"), store, 0.0)
         took = (time.perf_counter() - began) / len(numbers) * 1e6
         (filling if len(answers) - was == len(numbers) else evicting).append(took)

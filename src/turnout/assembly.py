@@ -230,7 +230,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         is_ready=litellm_import.loaded if plugs.get("provider") is None else lambda: True,
         semantic=pipeline.semantic,
         queue_figures=None if queue is None else queue.figures,
-        queue_warning=None if queue is None else queue.desk.warning,
+        queue_warning=None if queue is None else queue.submissions.warning,
     )
     table = route_table(settings.server, chat, ModelList(catalog.names, catalog.models_of, limits), status.pages, wires)
     routes = Routes((*table, *(queue.routes if queue is not None else ())))

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from turnout.api.chat import Chat
-from turnout.api.exchange import JobWire
+from turnout.api.exchange import WireAdapter
 from turnout.api.job_bodies import JOBS_PATH, webhook_body
 from turnout.api.job_runs import JobRuns
-from turnout.api.jobs import JobDesk
+from turnout.api.jobs import JobSubmissions
 from turnout.api.routes import Route
 from turnout.errors import StoreUnavailable
 from turnout.jobs.feed import JobFeed
@@ -38,7 +38,7 @@ class QueueParts:
     """The parts of a job queue. worker: None where this process only submits."""
 
     store: Jobs
-    desk: JobDesk
+    submissions: JobSubmissions
     runs: JobRuns
     worker: JobWorker | None
     routes: tuple[Route, ...]
@@ -72,7 +72,7 @@ def build_queue(
     observer: Observer,
     chat: Chat,
     pipeline: Pipeline,
-    wires: Iterable[JobWire],
+    wires: Iterable[WireAdapter],
     *,
     works: bool | None,
 ) -> QueueParts:
@@ -96,7 +96,7 @@ def build_queue(
         webhooks=None if post is None else JobWebhooks(store, JobPost(post)),
         ended=partial(observe_end, observer, clock),
     )
-    desk = JobDesk(
+    submissions = JobSubmissions(
         store=store,
         settings=settings,
         clock=clock,
@@ -105,9 +105,9 @@ def build_queue(
         worker=worker if works else None,
         can_notify=post is not None,
     )
-    chat.submissions = desk
-    routes = (Route(JOBS_PATH, ("GET", "HEAD", "DELETE"), desk.answer, JOBS_PATH),)
-    return QueueParts(store, desk, runs, worker if works else None, routes)
+    chat.submissions = submissions
+    routes = (Route(JOBS_PATH, ("GET", "HEAD", "DELETE"), submissions.answer, JOBS_PATH),)
+    return QueueParts(store, submissions, runs, worker if works else None, routes)
 
 
 def observe_end(observer: Observer, clock: Clock, job: Job, end: JobEnd) -> None:

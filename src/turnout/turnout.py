@@ -36,7 +36,7 @@ from turnout.settings import Settings
 from turnout.upstream import litellm_import
 
 if TYPE_CHECKING:
-    from turnout.api.jobs import JobDesk
+    from turnout.api.jobs import JobSubmissions
     from turnout.api.submission import Submitted
     from turnout.api.transport import Transport
     from turnout.ports.jobs import Job, JobEnd
@@ -104,11 +104,11 @@ class Turnout:
             queue.worker.start()
 
     @property
-    def desk(self) -> JobDesk:
+    def submissions(self) -> JobSubmissions:
         """Where jobs are submitted. Raises UsageError without a [queue]."""
         if self._parts.queue is None:
             raise UsageError("jobs need a queue: add the line [queue] to the settings")
-        return self._parts.queue.desk
+        return self._parts.queue.submissions
 
     def replay_with(self, replay: Callable[[Job], Awaitable[JobEnd]]) -> None:
         """Lets this process do jobs that are requests of the app's own paths."""
@@ -186,7 +186,7 @@ class Turnout:
     ) -> Submitted:
         """Accepts the request as a job, and returns at once: `.id`, `.status`, `.location`, `.secret`. params: as of
         `complete`, and `stream`. Raises ServedError where it is refused, UsageError without a [queue]."""
-        desk = self.desk
+        submissions = self.submissions
         extension = dict(params.pop("turnout", None) or {})
         if priority is not None:
             extension["priority"] = priority
@@ -194,7 +194,7 @@ class Turnout:
             extension["webhook_url"] = webhook_url
         stream = bool(params.pop("stream", False))
         request = from_call(prompt, stream=stream, params={**params, "turnout": extension})
-        return await desk.submit_verb(request, self.context(caller), idempotency_key)
+        return await submissions.submit_verb(request, self.context(caller), idempotency_key)
 
     async def embed(
         self, texts: str | Sequence[Any], *, caller: Caller | None = None, model: str = "auto", **params: Any

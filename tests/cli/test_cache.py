@@ -15,7 +15,7 @@ from turnout import Turnout
 from turnout.cli import main
 from turnout.clock import SystemClock
 from turnout.context import Caller, user_key
-from turnout.ports.admission import Store
+from turnout.ports.admission import NewEntry
 from turnout.ports.semantic import SemanticEntry
 from turnout.settings import Settings
 from turnout.stores.memory.semantic_store import MemorySemanticStore
@@ -112,7 +112,7 @@ def test_kept_responses_in_the_jobs_file_go_by_user_endpoint_and_all(
     async def fill() -> None:
         entries = SqliteEntries(str(tmp_path / "turnout-jobs.sqlite"), SystemClock(), max_entries=9, max_bytes=9999)
         for number, (user, endpoint) in enumerate(whose):
-            store = Store(packed=b"x", ttl_s=60, stale_s=0, user=user_key(user), endpoint=endpoint)
+            store = NewEntry(packed=b"x", ttl_s=60, stale_s=0, user=user_key(user), endpoint=endpoint)
             await entries.store_many({bytes([number]) * 16: store})
         await entries.close()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, EventTranslator, JobWire, Reply, Submissions
+from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, EventTranslator, Reply, Submissions, WireAdapter
 from turnout.api.response_headers import outcome_headers
 from turnout.context import RequestContext, current_request, parse_directives
 from turnout.errors import UnsupportedMediaType
@@ -60,7 +60,7 @@ class Chat:
 
     async def answer_in(
         self,
-        wire: JobWire,
+        wire: WireAdapter,
         request: ApiRequest,
         value: Mapping[str, Any],
         translator: Callable[[], EventTranslator],
@@ -68,7 +68,7 @@ class Chat:
         asked: Mapping[str, Any] | None = None,
     ) -> Reply:
         """The reply to a request in another protocol: its job, its events, or its whole answer. value: the body written
-        as a chat completion's. translator, to_body: make that protocol's events and answer. asked: see WireJob."""
+        as a chat completion's. translator, to_body: make that protocol's events and answer. asked: see JobOrigin."""
         chat = await self.translated(request, value)
         context = self.context_of(request)
         if self.submissions is not None and self.submissions.wants(request, wire):

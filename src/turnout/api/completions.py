@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 from turnout.api.chat import Chat, check_content_type
-from turnout.api.exchange import ApiRequest, Reply, WireJob
+from turnout.api.exchange import ApiRequest, JobOrigin, Reply
 from turnout.openai.answers import Body
 from turnout.wires.completions import CompletionEvents, to_chat, to_completion
 
 
 class Completions:
-    """Answers a prompt as a chat of one message. Implements JobWire."""
+    """Answers a prompt as a chat of one message. Implements WireAdapter."""
 
     name = "completions"
 
@@ -27,10 +27,10 @@ class Completions:
         asked = {"stream_options": body.get("stream_options")}
         return await self._chat.answer_in(self, request, to_chat(body), partial(_events, asked), to_completion, asked)
 
-    async def result(self, completion: Body, job: WireJob) -> Body:
+    async def result(self, completion: Body, job: JobOrigin) -> Body:
         return to_completion(completion)
 
-    def translator(self, job: WireJob) -> CompletionEvents:
+    def translator(self, job: JobOrigin) -> CompletionEvents:
         return _events(job.asked)
 
     def error_body(self, error: Mapping[str, Any], status: int, request_id: str) -> Body:

@@ -169,7 +169,7 @@ Reply = ApiReply | EventStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WireJob:
+class JobOrigin:
     """A job that was submitted in another protocol than chat completions. user: a `user_key`. asked: what its protocol
     noted of the body that asked. messages: the chat's."""
 
@@ -179,7 +179,7 @@ class WireJob:
     messages: Sequence[Mapping[str, Any]]
 
 
-class JobWire(Protocol):
+class WireAdapter(Protocol):
     """Another protocol whose requests may become jobs: how their results, events and errors look there."""
 
     @property
@@ -187,11 +187,11 @@ class JobWire(Protocol):
         """What jobs know it by."""
         ...
 
-    async def result(self, completion: Body, job: WireJob) -> Body:
+    async def result(self, completion: Body, job: JobOrigin) -> Body:
         """The whole answer."""
         ...
 
-    def translator(self, job: WireJob) -> EventTranslator:
+    def translator(self, job: JobOrigin) -> EventTranslator:
         """Makes the events of a stream."""
         ...
 
@@ -203,7 +203,7 @@ class JobWire(Protocol):
 class Submissions(Protocol):
     """Takes requests that become jobs."""
 
-    def wants(self, request: ApiRequest, wire: JobWire | None = None) -> bool:
+    def wants(self, request: ApiRequest, wire: WireAdapter | None = None) -> bool:
         """Whether this request becomes a job. wire: the protocol that it came in; None: chat completions."""
         ...
 
@@ -212,10 +212,10 @@ class Submissions(Protocol):
         request: ApiRequest,
         chat: ChatRequest,
         context: RequestContext,
-        wire: JobWire | None = None,
+        wire: WireAdapter | None = None,
         asked: Mapping[str, Any] | None = None,
     ) -> Reply:
-        """The reply to its submission. asked: see WireJob. Raises ServedError."""
+        """The reply to its submission. asked: see JobOrigin. Raises ServedError."""
         ...
 
     async def begin(
@@ -223,7 +223,7 @@ class Submissions(Protocol):
         request: ApiRequest,
         chat: ChatRequest,
         context: RequestContext,
-        wire: JobWire,
+        wire: WireAdapter,
         asked: Mapping[str, Any],
     ) -> Job:
         """The accepted job. Raises ServedError."""

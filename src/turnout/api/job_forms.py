@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from turnout.api.exchange import JobWire, WireJob
+from turnout.api.exchange import JobOrigin, WireAdapter
 from turnout.openai.answers import Body, dumps
 
 
@@ -31,7 +31,7 @@ class AnswerForm:
 class WireForm(AnswerForm):
     """Another protocol's."""
 
-    def __init__(self, wire: JobWire, job: WireJob) -> None:
+    def __init__(self, wire: WireAdapter, job: JobOrigin) -> None:
         self._wire = wire
         self._job = job
         self._translator = wire.translator(job)

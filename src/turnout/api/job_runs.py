@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from turnout.api.exchange import JobWire, WireJob
+from turnout.api.exchange import JobOrigin, WireAdapter
 from turnout.api.job_forms import AnswerForm, WireForm
 from turnout.api.response_headers import outcome_headers
 from turnout.context import Caller, Directives, RequestContext
@@ -55,7 +55,7 @@ class JobRuns:
         stream: Callable[[ChatRequest, RequestContext], Awaitable[AnswerStream]],
         clock: Clock,
         hold: Callable[[Job, str, int], Awaitable[bool]],
-        wires: Iterable[JobWire] = (),
+        wires: Iterable[WireAdapter] = (),
     ) -> None:
         self._complete = complete
         self._stream = stream
@@ -103,7 +103,7 @@ class JobRuns:
         if "wire" not in spec:
             return AnswerForm(include_usage=request.include_usage)
         noted = spec["wire"]
-        asked = WireJob(id=job.id, user=job.user, asked=noted["asked"], messages=spec["body"]["messages"])
+        asked = JobOrigin(id=job.id, user=job.user, asked=noted["asked"], messages=spec["body"]["messages"])
         return WireForm(self._wires[noted["name"]], asked)
 
     def _context(self, spec: dict[str, Any], job: Job) -> RequestContext:

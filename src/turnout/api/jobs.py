@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from turnout.api.exchange import ApiReply, ApiRequest, JobWire, Reply, json_reply
+from turnout.api.exchange import ApiReply, ApiRequest, Reply, WireAdapter, json_reply
 from turnout.api.job_bodies import JOBS_PATH, LOOK_AGAIN_S, NO_WORKER, job_headers, job_object
 from turnout.api.job_events import JobEvents
 from turnout.api.preferences import Preferences, parse_prefer
@@ -55,7 +55,7 @@ CANCEL_S = 2.0
 LONGEST_KEY = 255
 
 
-class JobDesk:
+class JobSubmissions:
     """Accepts jobs and answers for them. check: raises ServedError where a request can never be served. worker: of
     this process; None where it only submits. can_notify: whether webhooks can be sent."""
 
@@ -88,7 +88,7 @@ class JobDesk:
         self._heavy = frozenset(path for path, endpoint in settings.endpoints.items() if endpoint.heavy)
         self._warned = False
 
-    def wants(self, request: ApiRequest, wire: JobWire | None = None) -> bool:
+    def wants(self, request: ApiRequest, wire: WireAdapter | None = None) -> bool:
         """Whether this request becomes a job. wire: the protocol that it came in; None: chat completions."""
         path = self._chat_path if wire is None else request.path
         return path in self._heavy or parse_prefer(request.header("prefer")).respond_async
@@ -98,7 +98,7 @@ class JobDesk:
         request: ApiRequest,
         chat: ChatRequest,
         context: RequestContext,
-        wire: JobWire | None = None,
+        wire: WireAdapter | None = None,
         asked: Mapping[str, Any] | None = None,
     ) -> Reply:
         """The reply to a submission: 202, or the answer itself where it is there within the caller's wait. asked: what
@@ -111,7 +111,7 @@ class JobDesk:
         request: ApiRequest,
         chat: ChatRequest,
         context: RequestContext,
-        wire: JobWire,
+        wire: WireAdapter,
         asked: Mapping[str, Any],
     ) -> Job:
         """The accepted job of a request in another protocol. Raises ServedError."""
@@ -122,7 +122,7 @@ class JobDesk:
         request: ApiRequest,
         chat: ChatRequest,
         context: RequestContext,
-        wire: JobWire | None,
+        wire: WireAdapter | None,
         asked: Mapping[str, Any] | None,
     ) -> Submitted:
         noted = None if wire is None else {"name": wire.name, "asked": dict(asked or {})}
@@ -175,7 +175,7 @@ class JobDesk:
         return await self.submit("chat", spec, body, context, wanted)
 
     async def accepted(
-        self, submitted: Submitted, request: ApiRequest, preferences: Preferences, wire: JobWire | None = None
+        self, submitted: Submitted, request: ApiRequest, preferences: Preferences, wire: WireAdapter | None = None
     ) -> ApiReply:
         """The reply for an accepted job, after the caller's wait."""
         job = submitted.job

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.api.chat import Chat, check_content_type
-from turnout.api.exchange import ApiReply, ApiRequest, Reply, WireJob, json_reply
+from turnout.api.exchange import ApiReply, ApiRequest, JobOrigin, Reply, json_reply
 from turnout.errors import ServedError
 from turnout.openai.answers import Body, dumps
 from turnout.openai.prompt_floor import characters
@@ -19,7 +19,7 @@ _CHARACTERS_A_TOKEN = 4
 
 
 class AnthropicMessages:
-    """Answers Anthropic's requests as chat completions. Every error has Anthropic's shape. Implements JobWire."""
+    """Answers Anthropic's requests as chat completions. Every error has Anthropic's shape. Implements WireAdapter."""
 
     name = "messages"
 
@@ -50,10 +50,10 @@ class AnthropicMessages:
         chat = to_chat(self._chat.decoded(request))
         return await self._chat.answer_in(self, request, chat, MessageEvents, to_message)
 
-    async def result(self, completion: Body, job: WireJob) -> Body:
+    async def result(self, completion: Body, job: JobOrigin) -> Body:
         return to_message(completion)
 
-    def translator(self, job: WireJob) -> MessageEvents:
+    def translator(self, job: JobOrigin) -> MessageEvents:
         return MessageEvents()
 
     def error_body(self, error: Mapping[str, Any], status: int, request_id: str) -> Body:

@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.api.background import asked_of, check_background, job_id_of, kept_of, response_id_of, response_of
 from turnout.api.chat import Chat, check_content_type
-from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, Reply, WireJob, json_reply
+from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, JobOrigin, Reply, json_reply
 from turnout.api.response_headers import outcome_headers
 from turnout.caching.kept_responses import KeptResponse, ResponseStore
 from turnout.context import RequestContext
@@ -25,7 +25,7 @@ from turnout.wires.responses_request import beside_chat, to_chat
 
 
 class ResponsesApi:
-    """Answers Responses requests as chat completions, and keeps what may be continued. Implements JobWire.
+    """Answers Responses requests as chat completions, and keeps what may be continued. Implements WireAdapter.
 
     own_endpoint: whether a model may be asked over its provider's own Responses endpoint."""
 
@@ -92,14 +92,14 @@ class ResponsesApi:
         await self._keep(body, chat.messages, context.caller.user_key, response)
         return Response(response, completion.outcome)
 
-    async def result(self, completion: Body, job: WireJob) -> Body:
+    async def result(self, completion: Body, job: JobOrigin) -> Body:
         response = to_response(completion, job.asked, response_id_of(job.id))
         if job.asked.get("background"):
             response["background"] = True
         await self._keep(job.asked, job.messages, job.user, response)
         return response
 
-    def translator(self, job: WireJob) -> ResponseEvents:
+    def translator(self, job: JobOrigin) -> ResponseEvents:
         # Kept with the result.
         return ResponseEvents(job.asked, response_id_of(job.id))
 

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.api.exchange import ApiReply, JobWire, json_reply
+from turnout.api.exchange import ApiReply, WireAdapter, json_reply
 from turnout.api.job_bodies import job_object, location
 from turnout.api.response_headers import Headers
 from turnout.ports.jobs import Job, QueueState
@@ -54,7 +54,7 @@ class JobOptions:
     idempotency_key: str = ""
 
 
-def answer_of(job: Job, headers: Headers, wire: JobWire | None, request_id: str) -> ApiReply:
+def answer_of(job: Job, headers: Headers, wire: WireAdapter | None, request_id: str) -> ApiReply:
     """The reply that the request would have had without a job."""
     head = json.loads(job.head or b'{"status": 500, "headers": []}')
     if job.status == "failed":

@@ -13,7 +13,7 @@ from typing import Any
 from turnout.caching.entries import COMPRESS_ABOVE
 from turnout.errors import Overloaded, StoreUnavailable
 from turnout.openai.answers import dumps, loads
-from turnout.ports.admission import Store
+from turnout.ports.admission import NewEntry
 from turnout.ports.entries import EntryStore
 
 log = logging.getLogger("turnout")
@@ -42,7 +42,7 @@ class ResponseStore:
     async def put(self, response_id: str, response: KeptResponse, endpoint: str) -> None:
         """Keeps a new response."""
         fields = {"owner": response.owner, "body": response.body, "messages": list(response.messages)}
-        store = Store(
+        store = NewEntry(
             packed=_pack(dumps(fields)),
             ttl_s=self._ttl_s,
             stale_s=0.0,

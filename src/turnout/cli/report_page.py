@@ -44,7 +44,7 @@ class Page:
     """What is shown. title: whose rows, and whose scores. figures: key, label, value and interval. curve, band_low,
     band_high: points of a share of expensive calls in [0, 1] and a quality. chosen: the point that the scorer's own
     threshold gives; target: what that is for. usd: shares and what 1,000 requests cost there, none where that is not
-    known. targets: rows of target_backtest.table. calibration: gain as told, as measured, and two standard
+    known. targets: rows of target_backtest.table. calibration: gain as predicted, as measured, and two standard
     errors of it."""
 
     title: str
@@ -179,9 +179,9 @@ class Page:
         drawn += "".join(frame.line("ours", [(x, y - error), (x, y + error)]) for x, y, error in self.calibration)
         dots = [("bin", x, y) for x, y, _ in self.calibration]
         ticks = [(at, f"{at:+.2g}" if at else "0") for at in round_steps(*frame.x)]
-        plot = frame.plot(drawn, dots, ticks, "expected gain, as told", "Measured gains by what was told")
+        plot = frame.plot(drawn, dots, ticks, "expected gain, predicted", "Measured gains by predicted ones")
         legend = [("<i class=bin></i>", f"measured, {len(self.calibration)} equal parts; bars: two standard errors"),
-                  ("<hr class=random>", "what is told comes true")]  # fmt: skip
+                  ("<hr class=random>", "predictions come true")]  # fmt: skip
         return (
             f"<h2>Do the expected gains come true?</h2><figure>{plot}{_legend(legend)}<figcaption>How much better the "
             "expensive answers were, by how much better they were expected to be.</figcaption></figure>"

@@ -166,7 +166,7 @@ class _Batch:
         left = PATIENCE_S
         while left > 0:
             try:
-                job = await self._turnout.desk.find(job_id)
+                job = await self._turnout.submissions.find(job_id)
             except JobsUnavailable:
                 left -= POLL_S
             else:

@@ -130,7 +130,7 @@ class Door(ABC, Generic[App, Raw]):
     async def _submit_heavy(self, request: ApiRequest, *, raw: Raw, name: str) -> Reply:
         """The reply to a heavy request of the app's own path. name: of the endpoint in the settings."""
         caller = self._caller(raw, request.path, name)
-        return await submit_heavy(self.turnout.desk, request, caller, self.turnout.clock.time())
+        return await submit_heavy(self.turnout.submissions, request, caller, self.turnout.clock.time())
 
     async def _admit_replay(
         self, job: Job, loop: asyncio.AbstractEventLoop | None

@@ -16,7 +16,7 @@ from turnout.openai.answers import dumps
 from turnout.ports.jobs import Job, JobEnd
 
 if TYPE_CHECKING:
-    from turnout.api.jobs import JobDesk
+    from turnout.api.jobs import JobSubmissions
 
 KEPT_HEADERS = ("accept", "accept-language", "content-type", "host")
 # The largest response that is kept as a job's result.
@@ -29,7 +29,7 @@ _NOT_KEPT = frozenset(
 )
 
 
-async def submit_heavy(desk: JobDesk, request: ApiRequest, caller: Caller, now: float) -> Reply:
+async def submit_heavy(submissions: JobSubmissions, request: ApiRequest, caller: Caller, now: float) -> Reply:
     """The reply to a heavy request: 202, or the app's response where it is there within the caller's wait. now: seconds
     since 1970. Raises ServedError."""
     # Imported here: an app without a queue loads nothing of it.
@@ -57,8 +57,10 @@ async def submit_heavy(desk: JobDesk, request: ApiRequest, caller: Caller, now: 
         traceparent=request.header("traceparent"),
     )
     wanted = JobOptions(idempotency_key=request.header("idempotency-key").strip())
-    submitted = await desk.submit("http", spec, asked, context, wanted)
-    return await desk.accepted(submitted, replace(request, caller=caller), parse_prefer(request.header("prefer")))
+    submitted = await submissions.submit("http", spec, asked, context, wanted)
+    return await submissions.accepted(
+        submitted, replace(request, caller=caller), parse_prefer(request.header("prefer"))
+    )
 
 
 @dataclass(frozen=True, slots=True)

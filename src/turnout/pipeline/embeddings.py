@@ -19,7 +19,7 @@ from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Collaborators, miss_state
 from turnout.pipeline.outcomes import error_code, tell_side_calls, with_headers
 from turnout.pipeline.reservation import Reservation, Reservations, refusal_error
-from turnout.ports.admission import Ask, Lead, Settlement, Store
+from turnout.ports.admission import Ask, Lead, NewEntry, Settlement
 from turnout.ports.entries import EntryStore
 from turnout.ports.limits import BudgetClaim, BudgetRefused, RateClaim, RateRefused
 from turnout.pricing import Price, total
@@ -261,7 +261,7 @@ class EmbeddingPipeline:
 
     async def _keep(self, run: _Run, asked: Mapping[bytes, bytes]) -> None:
         cache, caller = self._collaborators.settings.cache, run.context.caller
-        kept = Store(packed=b"", ttl_s=cache.ttl_s, stale_s=0.0, user=caller.user_key, endpoint=caller.endpoint)
+        kept = NewEntry(packed=b"", ttl_s=cache.ttl_s, stale_s=0.0, user=caller.user_key, endpoint=caller.endpoint)
         await self._vectors.store_many({key: replace(kept, packed=packed) for key, packed in asked.items()})
 
     def _failed(self, run: _Run, error: BaseException) -> BaseException:

@@ -26,7 +26,7 @@ from turnout.pipeline.call import (
     FlightProgress,
     is_complete,
 )
-from turnout.ports.admission import PinUpdate, Store
+from turnout.ports.admission import NewEntry, PinUpdate
 from turnout.ports.scoring import Query
 from turnout.records import Decision, Usage
 from turnout.routing.catalog import ModelSelection
@@ -115,7 +115,7 @@ class Leader:
         # Where the flight followed another process and got no answer, this call pays from here on.
         progress.payer = call
         lease = reservation.lease if joinable else ""
-        store: Store | None = None
+        store: NewEntry | None = None
         pin: PinUpdate | None = None
         settled = False
         if call.key is not None and joinable:
@@ -149,7 +149,7 @@ class Leader:
             self.on_stored(call, answer)
 
     async def _settle(
-        self, call: Call, trace: CallTrace, lease: str, store: Store | None, pin: PinUpdate | None
+        self, call: Call, trace: CallTrace, lease: str, store: NewEntry | None, pin: PinUpdate | None
     ) -> None:
         self._flight_broker.end(lease)
         settlement = call.reservation.settlement(trace, key=call.key, store=store)
@@ -234,11 +234,11 @@ class Leader:
         keys = self._conversations.cache_keys(call.conversation, models)
         return {name: {**caps.get(name, {}), **keys.get(name, {})} for name in (*caps, *keys)}
 
-    def _store(self, call: Call, answer: StoredAnswer) -> Store | None:
+    def _store(self, call: Call, answer: StoredAnswer) -> NewEntry | None:
         if call.key is None or not is_complete(answer.body):
             return None
         cache, caller = self._settings.cache, call.owner or call.context.caller
-        return Store(
+        return NewEntry(
             packed=pack(answer),
             ttl_s=cache.ttl_s,
             stale_s=cache.stale_s,

@@ -15,7 +15,7 @@ from turnout.context import Caller
 from turnout.errors import BudgetUnavailable, ServedError
 from turnout.openai.requests import ChatRequest
 from turnout.openai.usage import TokenLimits
-from turnout.ports.admission import Ask, Entry, Gate, Lead, Settlement, Store
+from turnout.ports.admission import Ask, Entry, Gate, Lead, NewEntry, Settlement
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused
 from turnout.ports.runtime import Clock
 from turnout.pricing import Price
@@ -241,7 +241,7 @@ class Reservation:
             name: dict(sent_caps(settings.model(name), largest(name), default, self._request.params)) for name in models
         }
 
-    def settlement(self, trace: CallTrace, *, key: bytes | None, store: Store | None) -> Settlement:
+    def settlement(self, trace: CallTrace, *, key: bytes | None, store: NewEntry | None) -> Settlement:
         """What the gate is given when the call is over: the real cost, or the worst case where no usage came."""
         if not self.bounded:
             return Settlement(key=key, lease=self.lease, store=store)

@@ -109,7 +109,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
+class NewEntry:
     """An answer to store: fresh for `ttl_s`, then kept as a fallback for `stale_s` more. user: a `user_key`."""
 
     packed: bytes
@@ -131,7 +131,7 @@ class Settlement:
 
     key: bytes | None
     lease: str
-    store: Store | None = None
+    store: NewEntry | None = None
     cost: int | None = 0
     tokens: int | None = 0
     refused: bool = False

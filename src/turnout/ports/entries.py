@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from turnout.ports.admission import Store
+from turnout.ports.admission import NewEntry
 
 
 class EntryStore(Protocol):
@@ -16,7 +16,7 @@ class EntryStore(Protocol):
         """The packed entries that are fresh, by key. max_age_s: the oldest acceptable; None: any."""
         ...
 
-    async def store_many(self, stores: Mapping[bytes, Store]) -> None:
+    async def store_many(self, stores: Mapping[bytes, NewEntry]) -> None:
         """Stores these, by key; all of one user and endpoint, with one lifetime."""
         ...
 

@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from turnout.errors import BudgetUnavailable, StoreUnavailable
 from turnout.loop_task import LoopTask
-from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, Settlement, Store, Stored
+from turnout.ports.admission import Ask, Entry, Follow, Hit, Lead, NewEntry, Settlement, Stored
 from turnout.ports.limits import BudgetState
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import FrameSource, LocalFlightBroker
@@ -197,7 +197,7 @@ class FailoverGate:
                 self._record_failure(error)
         return await self._local.find_many(keys, max_age_s)
 
-    async def store_many(self, stores: Mapping[bytes, Store]) -> None:
+    async def store_many(self, stores: Mapping[bytes, NewEntry]) -> None:
         if not self._is_down:
             try:
                 return await self._shared.store_many(stores)

@@ -145,9 +145,9 @@ def _calibration(axes: Any, predicted: Floats, gain: Floats, weight: Floats) -> 
     points = calibration_points(predicted, gain, weight)
     x, y, error = np.array(points).T
     ends = np.array([min(x.min(), y.min()), max(x.max(), y.max())])
-    axes.plot(ends, ends, color=RANDOM, linestyle="--", linewidth=1.2, label="what is told comes true")
+    axes.plot(ends, ends, color=RANDOM, linestyle="--", linewidth=1.2, label="predictions come true")
     axes.errorbar(x, y, yerr=error, fmt="o", color=OURS, capsize=3, label=f"measured, {len(points)} equal parts")
-    axes.set_xlabel("expected gain, as told")
+    axes.set_xlabel("expected gain, predicted")
     axes.set_ylabel("mean gain measured (bars: two standard errors)")
     axes.set_title("Do the expected gains come true?")
     axes.grid(alpha=0.25)

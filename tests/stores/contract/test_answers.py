@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.stores.contract.conftest import MAX_BYTES, MAX_ENTRIES, Bench, Run
-from turnout.ports.admission import Ask, CacheAdmin, Gate, Hit, Lead, Settlement, Store
+from turnout.ports.admission import Ask, CacheAdmin, Gate, Hit, Lead, NewEntry, Settlement
 
 KEY = bytes(range(16))
 
 
-def store(packed: bytes = b"\x00\xffanswer\r\n", *, user: str = "ann", endpoint: str = "/ask") -> Store:
-    return Store(packed=packed, ttl_s=10, stale_s=20, user=user, endpoint=endpoint)
+def store(packed: bytes = b"\x00\xffanswer\r\n", *, user: str = "ann", endpoint: str = "/ask") -> NewEntry:
+    return NewEntry(packed=packed, ttl_s=10, stale_s=20, user=user, endpoint=endpoint)
 
 
 async def lead(gate: Gate, key: bytes | None = KEY) -> Lead:
@@ -20,7 +20,7 @@ async def lead(gate: Gate, key: bytes | None = KEY) -> Lead:
     return verdict
 
 
-async def keep(gate: Gate, kept: Store, key: bytes = KEY) -> None:
+async def keep(gate: Gate, kept: NewEntry, key: bytes = KEY) -> None:
     await gate.leave(Settlement(key=key, lease=(await lead(gate, key)).lease, store=kept))
 
 

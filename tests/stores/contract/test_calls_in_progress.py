@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.stores.contract.conftest import Bench, Run
-from turnout.ports.admission import Ask, Follow, Gate, Hit, Lead, Settlement, Store
+from turnout.ports.admission import Ask, Follow, Gate, Hit, Lead, NewEntry, Settlement
 from turnout.ports.limits import RateClaim, RateRefused
 
 STILL = True
@@ -83,7 +83,7 @@ def test_hits_and_followers_take_no_place(run: Run) -> None:
         await lead(gate)
         ask = Ask(key=b"0123456789abcdef", rates=(claim(),))
         assert isinstance((await gate.enter(ask)).verdict, Follow)
-        store = Store(packed=b"four", ttl_s=60, stale_s=60)
+        store = NewEntry(packed=b"four", ttl_s=60, stale_s=60)
         await gate.leave(Settlement(key=b"0123456789abcdef", lease=lease, store=store))
         await lead(gate)
         assert isinstance((await gate.enter(ask)).verdict, Hit)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tests.stores.contract.conftest import MAX_ENTRIES, Bench, Run
-from turnout.ports.admission import Store
+from turnout.ports.admission import NewEntry
 
 
-def entry(packed: bytes, user: str = "ann") -> Store:
-    return Store(packed=packed, ttl_s=10, stale_s=0, user=user, endpoint="/v1/embeddings")
+def entry(packed: bytes, user: str = "ann") -> NewEntry:
+    return NewEntry(packed=packed, ttl_s=10, stale_s=0, user=user, endpoint="/v1/embeddings")
 
 
 def key(number: int) -> bytes:

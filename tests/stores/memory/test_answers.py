@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from turnout.ports.admission import Store
+from turnout.ports.admission import NewEntry
 from turnout.stores.memory.answers import MemoryAnswers, weight
 
 
-def _store(size: int = 10, user: str = "") -> Store:
-    return Store(packed=b"x" * size, ttl_s=10, stale_s=20, user=user)
+def _store(size: int = 10, user: str = "") -> NewEntry:
+    return NewEntry(packed=b"x" * size, ttl_s=10, stale_s=20, user=user)
 
 
 def test_the_least_recently_used_goes_first() -> None:
@@ -43,7 +43,7 @@ def test_a_million_entries_stay_within_the_byte_bound() -> None:
     """As the operating system counts: resident memory, in a process of its own."""
     code = """
 import gc, psutil, random
-from turnout.ports.admission import Store
+from turnout.ports.admission import NewEntry
 from turnout.stores.memory.answers import MemoryAnswers
 process, sizes, bound = psutil.Process(), random.Random(1), 64 << 20
 blob = sizes.randbytes(1000)
@@ -51,7 +51,7 @@ answers = MemoryAnswers(max_entries=10**7, max_bytes=bound)
 gc.collect()
 before = peak = process.memory_info().rss
 for number in range(1_000_000):
-    store = Store(packed=blob[:number % 997], ttl_s=10, stale_s=20, user=f"user-{number}", endpoint="/ask")
+    store = NewEntry(packed=blob[:number % 997], ttl_s=10, stale_s=20, user=f"user-{number}", endpoint="/ask")
     answers.put(number.to_bytes(16, "big"), store, 0.0)
     if number % 20_000 == 0:
         peak = max(peak, process.memory_info().rss)

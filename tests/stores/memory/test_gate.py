@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from turnout.ports.admission import Ask, Follow, Hit, Lead, Settlement, Store
+from turnout.ports.admission import Ask, Follow, Hit, Lead, NewEntry, Settlement
 from turnout.ports.limits import BudgetClaim, BudgetRefused, RateClaim
 from turnout.stores.memory.gate import MemoryGate
 from turnout.testing import ManualClock
 
-STORE = Store(packed=b"answer", ttl_s=10, stale_s=20)
+STORE = NewEntry(packed=b"answer", ttl_s=10, stale_s=20)
 
 
 def test_the_gate_hits_follows_and_leads() -> None:

@@ -10,7 +10,7 @@ import redis
 
 from tests.stores.contract.conftest import MAX_BYTES, RedisBench
 from tests.support.redis_server import RedisServer
-from turnout.ports.admission import Ask, Lead, Settlement, Store
+from turnout.ports.admission import Ask, Lead, NewEntry, Settlement
 from turnout.ports.limits import RateClaim
 from turnout.stores.redis.circuit_store import MAX_CLAIMS, RedisCircuitStore
 from turnout.stores.redis.connection import RequestRejected
@@ -26,7 +26,7 @@ def test_long_users_and_endpoints_are_weighed(redis_server: RedisServer) -> None
             key, endpoint = b"%016d" % number, f"/item/{number}" + "a" * 5000
             verdict = (await gate.enter(Ask(key=key))).verdict
             assert isinstance(verdict, Lead)
-            store = Store(packed=b"x", ttl_s=60, stale_s=0, user=f"user:{number}" + "b" * 5000, endpoint=endpoint)
+            store = NewEntry(packed=b"x", ttl_s=60, stale_s=0, user=f"user:{number}" + "b" * 5000, endpoint=endpoint)
             await gate.leave(Settlement(key=key, lease=verdict.lease, store=store))
         taken: Any = sum(int(str(names.memory_usage(name))) for name in names.scan_iter(f"{{{bench.prefix}}}:*"))
         assert 0 < taken < 1.5 * MAX_BYTES

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.redis_server import RedisServer
-from turnout.ports.admission import Ask, Hit, Lead, Settlement, Store
+from turnout.ports.admission import Ask, Hit, Lead, NewEntry, Settlement
 from turnout.stores.redis.client import RedisClient
 from turnout.stores.redis.connection import StoreUnreachable
 from turnout.stores.redis.gate import Bounds, RedisGate
@@ -47,7 +47,7 @@ def _stored_and_found(url: str) -> bool:
         try:
             verdict = (await one.enter(Ask(key=b"k"))).verdict
             assert isinstance(verdict, Lead)
-            store = Store(packed=b"answer", ttl_s=10, stale_s=10)
+            store = NewEntry(packed=b"answer", ttl_s=10, stale_s=10)
             await one.leave(Settlement(key=b"k", lease=verdict.lease, store=store))
             return isinstance((await other.enter(Ask(key=b"k"))).verdict, Hit)
         finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.ports.admission import Store
+from turnout.ports.admission import NewEntry
 from turnout.stores.sqlite.entries import SqliteEntries
 from turnout.testing import ManualClock
 
@@ -17,8 +17,8 @@ TOTALS = "SELECT value FROM numbers WHERE name IN ('entries', 'entry_bytes') ORD
 COUNTED = "SELECT count(*), coalesce(sum(length(packed) + length(user) + length(endpoint)), 0) FROM entries"
 
 
-def entry(size: int, user: str = "ann", ttl_s: float = 60, endpoint: str = "/v1/responses") -> Store:
-    return Store(packed=bytes(size), ttl_s=ttl_s, stale_s=0, user=user, endpoint=endpoint)
+def entry(size: int, user: str = "ann", ttl_s: float = 60, endpoint: str = "/v1/responses") -> NewEntry:
+    return NewEntry(packed=bytes(size), ttl_s=ttl_s, stale_s=0, user=user, endpoint=endpoint)
 
 
 def key(number: int) -> bytes:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from turnout.ports.admission import Store
+from turnout.ports.admission import NewEntry
 
 # What an entry takes beside its bytes and names: key, record, its numbers, dict slots, string headers. Measured as
 # resident memory, 457 bytes at a million entries; rounded up for the moment when the dict grows.
@@ -49,7 +49,7 @@ class MemoryAnswers:
         self._records.move_to_end(key)
         return record
 
-    def put(self, key: bytes, store: Store, now: float) -> None:
+    def put(self, key: bytes, store: NewEntry, now: float) -> None:
         self._drop(key)
         size = weight(store)
         if size > self._max_bytes:
@@ -87,7 +87,7 @@ class MemoryAnswers:
         return list(self._records)
 
 
-def weight(answer: Store | _Record) -> int:
+def weight(answer: NewEntry | _Record) -> int:
     """Returns the bytes that an entry takes of the bound, a tenth added for the gaps that eviction leaves in memory."""
     size = len(answer.packed) + len(answer.user) + len(answer.endpoint) + ENTRY_OVERHEAD
     return size + size // 10

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 
-from turnout.ports.admission import Ask, Entry, Follow, GateVerdict, Hit, Lead, Settlement, Store, Stored, StoredPin
+from turnout.ports.admission import Ask, Entry, Follow, GateVerdict, Hit, Lead, NewEntry, Settlement, Stored, StoredPin
 from turnout.ports.limits import BudgetRefused, BudgetState
 from turnout.ports.runtime import Clock
 from turnout.stores.batches import batched
@@ -125,7 +125,7 @@ class MemoryGate:
         found = ((key, self._find_fresh(key, max_age_s, now)) for key in keys)
         return {key: hit.stored.packed for key, hit in found if hit is not None}
 
-    async def store_many(self, stores: Mapping[bytes, Store]) -> None:
+    async def store_many(self, stores: Mapping[bytes, NewEntry]) -> None:
         now = self._clock.monotonic()
         for key, store in stores.items():
             self.answers.put(key, store, now)

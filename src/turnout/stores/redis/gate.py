@@ -16,7 +16,7 @@ from typing import Any
 
 from turnout.context import endpoint_name
 from turnout.loop_task import LoopTask
-from turnout.ports.admission import Ask, Entry, Lead, Settlement, Store, Stored, StoredPin
+from turnout.ports.admission import Ask, Entry, Lead, NewEntry, Settlement, Stored, StoredPin
 from turnout.ports.limits import BudgetState
 from turnout.stores.allowances import Allowances
 from turnout.stores.batches import batched
@@ -194,7 +194,7 @@ class RedisGate:
             found.update((key, value) for key, value in zip(batch, packed, strict=True) if value)
         return found
 
-    async def store_many(self, stores: Mapping[bytes, Store]) -> None:
+    async def store_many(self, stores: Mapping[bytes, NewEntry]) -> None:
         for batch in batched(stores.items(), BATCH):
             first = batch[0][1]
             times = (round(first.ttl_s * 1000), round(first.stale_s * 1000))

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from turnout.errors import StoreUnavailable
-from turnout.ports.admission import Store
+from turnout.ports.admission import NewEntry
 from turnout.ports.runtime import Clock
 from turnout.stores.sqlite.database import TimedDatabase
 
@@ -34,7 +34,7 @@ class SqliteEntries:
 
         return await self._database.run(step)
 
-    async def store_many(self, stores: Mapping[bytes, Store]) -> None:
+    async def store_many(self, stores: Mapping[bytes, NewEntry]) -> None:
         def step(db: sqlite3.Connection, now: float) -> None:
             # Deleted first: a row that is only replaced is not counted out.
             db.executemany("DELETE FROM entries WHERE key = ?", [(key,) for key in stores])
@@ -80,6 +80,6 @@ class SqliteEntries:
         await self._database.close()
 
 
-def _size(store: Store) -> int:
+def _size(store: NewEntry) -> int:
     """What an entry counts for in max_bytes, as the triggers of the schema count it."""
     return len(store.packed) + len((store.user + store.endpoint).encode())

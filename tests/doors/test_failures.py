@@ -14,10 +14,14 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
+import anthropic
 import httpx
+import httpx2
+import litellm
 import pytest
 from fastapi import FastAPI, Request
 from flask import Flask, Response, request
+from langchain_openai import ChatOpenAI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -26,15 +30,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, StreamingRespon
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
+import openai
 from tests.support.apps import served, settings
 from tests.support.provider import LoopbackProvider
-from turnout import Turnout
+from turnout import Turnout, transport
 from turnout.asgi import TurnoutMiddleware
 from turnout.clock import SystemClock
 from turnout.context import Caller
 from turnout.doors.asgi_failures import has_started
 from turnout.doors.bound import BoundTurnout
-from turnout.doors.failures import HandlerFailures, is_around
+from turnout.doors.failures import HandlerFailures, is_around, served_in
 from turnout.errors import RateLimitExceeded, ServedError
 from turnout.testing import ManualClock, Says, ScriptedProvider
 from turnout.wsgi import TurnoutMiddleware as WsgiTurnout
@@ -237,6 +242,172 @@ def test_an_app_of_no_framework_is_answered_for_where_the_error_passes_the_door(
     assert has_started(print) is None
 
 
+ASK: list[Any] = [{"role": "user", "content": "two and two?"}]
+WAYS = ["openai", "httpx", "anthropic", "langchain", "litellm", "from", "bug", "from none"]
+
+
+def ask_blocking(way: str) -> str:
+    """Asks as an app's own code does, that handles no error of its SDK's; or that fails while it handles one."""
+    http = httpx.Client(transport=transport(), base_url="http://turnout")
+    client = openai.OpenAI(api_key="-", base_url="http://turnout/v1", http_client=http)
+    if way == "anthropic":
+        claude = anthropic.Anthropic(
+            api_key="-", base_url="http://turnout", http_client=httpx2.Client(transport=transport())
+        )
+        message: Any = claude.messages.create(model="claude-x", max_tokens=9, messages=ASK)
+        return str(message.content[0].text)
+    if way == "langchain":
+        chat = ChatOpenAI(model="gpt-4o", api_key="-", base_url="http://turnout/v1", http_client=http)  # type: ignore[arg-type]
+        return str(chat.invoke("two and two?").content)
+    if way == "litellm":
+        return str(litellm.completion("turnout/auto", ASK).choices[0].message.content)
+    if way == "httpx":
+        answer = http.post("/v1/chat/completions", json={"model": "auto", "messages": ASK})
+        return str(answer.raise_for_status().json()["choices"][0]["message"]["content"])
+    try:
+        return str(client.chat.completions.create(model="gpt-4o", messages=ASK).choices[0].message.content)
+    except openai.APIStatusError as error:
+        if way == "from":
+            raise RuntimeError("no summary") from error
+        if way == "from none":
+            raise RuntimeError("no summary") from None
+        if way == "bug":
+            json.loads("{")
+        raise
+
+
+async def ask_awaiting(way: str) -> str:
+    """The same in an awaiting handler."""
+    client = openai.AsyncOpenAI(
+        api_key="-", base_url="http://turnout/v1", http_client=httpx.AsyncClient(transport=transport())
+    )
+    if way == "anthropic":
+        claude = anthropic.AsyncAnthropic(
+            api_key="-", base_url="http://turnout", http_client=httpx2.AsyncClient(transport=transport())
+        )
+        message: Any = await claude.messages.create(model="claude-x", max_tokens=9, messages=ASK)
+        return str(message.content[0].text)
+    if way == "litellm":
+        return str((await litellm.acompletion("turnout/auto", ASK)).choices[0].message.content)
+    try:
+        return str((await client.chat.completions.create(model="gpt-4o", messages=ASK)).choices[0].message.content)
+    except openai.APIStatusError as error:
+        if way == "from":
+            raise RuntimeError("no summary") from error
+        if way == "bug":
+            json.loads("{")
+        raise
+
+
+def check_way(way: str, response: Any) -> None:
+    """A defect of the app's own keeps its 500, all else is our error."""
+    if way in ("bug", "from none"):
+        assert response.status_code == 500
+        assert "retry-after" not in response.headers
+    else:
+        refused(response)
+
+
+@pytest.mark.parametrize("mount", ["added", "around", "below", "used before"])
+@pytest.mark.parametrize("way", WAYS)
+def test_an_sdk_s_error_in_a_handler_of_fastapi_s_is_ours(way: str, mount: str) -> None:
+    """Awaiting and in a thread; in an app mounted in another, too."""
+    app = outer = FastAPI()
+    app.add_api_route("/await/{way}", ask_awaiting)
+    app.add_api_route("/thread/{way}", ask_blocking)
+    path = ""
+    if mount == "used before":
+        assert TestClient(app).get("/").status_code == 404
+    if mount in ("below", "used before"):
+        outer, path = FastAPI(), "/sub"
+        outer.mount("/sub", app)
+    entry: Any = outer
+    if mount == "around":
+        entry = TurnoutMiddleware(outer, turnout=turnout())
+    else:
+        outer.add_middleware(TurnoutMiddleware, turnout=turnout())
+    with TestClient(entry, raise_server_exceptions=False) as client:
+        for place in ("thread", "await"):
+            client.get(f"{path}/thread/openai")
+            check_way("" if (place, way) == ("await", "from none") else way, client.get(f"{path}/{place}/{way}"))
+
+
+def test_what_starlette_answers_for_other_errors_stays() -> None:
+    """Its bare 500, its debug page, and an app's own words for every error."""
+
+    async def fail(request: Request) -> None:
+        if request.url.path == "/ask":
+            await ask_awaiting("openai")
+        raise LookupError("a bug of the app's own")
+
+    async def own(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse("in our words", 500)
+
+    routes = [Route("/fail", fail), Route("/ask", fail)]
+    for around in (True, False):
+        for app, words in (
+            (Starlette(routes=routes), "Internal Server Error"),
+            (Starlette(routes=routes, debug=True), "Traceback"),
+            (Starlette(routes=routes, exception_handlers={Exception: own}), "in our words"),
+        ):
+            entry: Any = app
+            if around:
+                entry = TurnoutMiddleware(app, turnout=turnout())
+            else:
+                app.add_middleware(TurnoutMiddleware, turnout=turnout())
+            with TestClient(entry, raise_server_exceptions=False) as client:
+                client.post("/v1/chat/completions", json={"model": "auto", "messages": ASK})
+                response = client.get("/fail")
+                assert (response.status_code, words in response.text) == (500, True)
+                if words != "Internal Server Error":
+                    assert words in client.get("/ask").text
+            with TestClient(entry) as client, pytest.raises(LookupError):
+                client.get("/fail")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_sdk_s_error_in_a_handler_of_flask_s_is_ours(way: str) -> None:
+    """By what Flask tells of errors that nothing caught."""
+    app, ask = flask_app()
+    app.add_url_rule("/sdk/<way>", view_func=ask_blocking)
+    ask("GET", "/sdk/openai")
+    check_way(way, ask("GET", f"/sdk/{way}"))
+
+
+def test_an_sdk_s_error_in_an_app_of_no_framework_is_ours() -> None:
+    """At both doors, where it passes them."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await ask_awaiting("openai")
+
+    def wsgi(environ: Any, start_response: Any) -> Iterator[bytes]:
+        return iter([ask_blocking("openai").encode()])
+
+    async def play() -> None:
+        door = TurnoutMiddleware(app, turnout=turnout())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://app") as client:
+            await client.post("/v1/chat/completions", json={"model": "auto", "messages": ASK})
+            refused(await client.get("/"))
+
+    asyncio.run(play())
+    door = WsgiTurnout(wsgi, turnout=turnout())
+    client = httpx.Client(transport=httpx.WSGITransport(door), base_url="http://app")
+    client.post("/v1/chat/completions", json={"model": "auto", "messages": ASK})
+    refused(client.get("/"))
+
+
+def test_the_causes_of_an_error_are_followed_a_few_steps_alone() -> None:
+    """And in no circle."""
+    error = first = RuntimeError()
+    for _ in range(20):
+        error.__cause__ = RuntimeError()
+        error = error.__cause__
+    error.__cause__ = RateLimitExceeded("late")
+    assert served_in(first) is None
+    first.__cause__ = first
+    assert served_in(first) is None
+
+
 def flask_app(**more: Any) -> tuple[Flask, Callable[..., Any]]:
     """The app with routes that ask, over Turnout; and what asks it, as a server that checks the protocol would."""
     app = Flask(__name__)
@@ -347,7 +518,7 @@ def test_a_wsgi_app_of_no_framework_is_answered_for() -> None:
 
 
 DJANGO = """
-import asyncio, json, sys, httpx, django
+import asyncio, json, sys, httpx, django, openai, turnout
 from django.conf import settings
 from turnout import Turnout
 from turnout.clock import SystemClock
@@ -363,18 +534,28 @@ from django.urls import path
 def ask(request): return HttpResponse(request.environ["turnout"].complete("x").text)
 async def ask_async(request): return HttpResponse((await request.scope["state"]["turnout"].complete("x")).text)
 def ask_thread(request): return HttpResponse(request.scope["state"]["turnout"].blocking.complete("x").text)
-urlpatterns = [path("ask", ask), path("ask-async", ask_async), path("ask-thread", ask_thread)]
+def client(kind):
+    return {"http_client": kind(transport=turnout.transport()), "base_url": "http://turnout/v1", "api_key": "-"}
+said = [{"role": "user", "content": "x"}]
+def sdk(request):
+    openai.OpenAI(**client(httpx.Client)).chat.completions.create(model="gpt-4o", messages=said)
+    return HttpResponse("four")
+async def sdk_async(request):
+    await openai.AsyncOpenAI(**client(httpx.AsyncClient)).chat.completions.create(model="gpt-4o", messages=said)
+    return HttpResponse("four")
+urlpatterns = [path("ask", ask), path("ask-async", ask_async), path("ask-thread", ask_thread),
+               path("sdk", sdk), path("sdk-async", sdk_async)]
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 config = json.loads(sys.argv[2])
-said = {"openai/small": [Says("four")], "openai/large": [Says("four")]}
-made = lambda: Turnout(config, provider=ScriptedProvider(said, clock=SystemClock()))
+says = {"openai/small": [Says("four")], "openai/large": [Says("four")]}
+made = lambda: Turnout(config, provider=ScriptedProvider(says, clock=SystemClock()))
 told = []
 def note(response): told.append([response.status_code, response.headers.get("retry-after"), response.text[:300]])
 http = httpx.Client(transport=httpx.WSGITransport(Wsgi(get_wsgi_application(), turnout=made())), base_url="http://app")
-http.get("/ask"); note(http.get("/ask"))
+http.get("/ask"); note(http.get("/ask")); note(http.get("/sdk"))
 async def awaited():
-    for name in ("/ask-async", "/ask-thread"):
+    for name in ("/ask-async", "/ask-thread", "/sdk-async", "/sdk"):
         app = Asgi(get_asgi_application(), turnout=made())
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
             await client.get(name); note(await client.get(name))
@@ -397,7 +578,7 @@ def test_django_answers_with_the_errors_own_status(mode: str) -> None:
         timeout=120,
     )
     told = json.loads(done.stdout or "[]")
-    assert len(told) == 3, done.stderr
+    assert len(told) == 6, done.stderr
     for status, retry_after, text in told:
         if mode == "production":
             assert (status, int(retry_after) >= 1) == (429, True)

@@ -18,6 +18,10 @@ from turnout.ports.jobs import Job
 
 log = logging.getLogger("turnout")
 
+# Among the `extensions` of a response of the in-process transport that tells of an error: the ServedError itself. By it
+# a door knows what the SDK's own error, which a handler let pass, was raised for.
+ERROR_EXTENSION = "turnout_error"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
@@ -49,12 +53,14 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiReply:
-    """A complete reply. headers: all but content type and length."""
+    """A complete reply. headers: all but content type and length. error: that which it tells of, for the
+    app's own code; None for an answer."""
 
     status: int
     headers: Headers
     body: bytes
     content_type: str = "application/json"
+    error: ServedError | None = None
 
     @property
     def all_headers(self) -> Headers:
@@ -245,9 +251,9 @@ class Submissions(Protocol):
 Responder = Callable[[ApiRequest], Awaitable[Reply]]
 
 
-def json_reply(status: int, body: Any, headers: Headers) -> ApiReply:
-    """The reply whose body is this object as JSON."""
-    return ApiReply(status=status, headers=headers, body=dumps(body))
+def json_reply(status: int, body: Any, headers: Headers, error: ServedError | None = None) -> ApiReply:
+    """The reply whose body is this object as JSON. error: that which it tells of."""
+    return ApiReply(status=status, headers=headers, body=dumps(body), error=error)
 
 
 def error_reply(error: Exception, request_id: str) -> ApiReply:
@@ -256,4 +262,5 @@ def error_reply(error: Exception, request_id: str) -> ApiReply:
     if not isinstance(error, ServedError):
         log.error("turnout: request %s failed with an internal error", request_id, exc_info=error)
         error = InternalError(f"internal error; request {request_id}")
-    return json_reply(error.told_status, error.to_openai(), [("x-request-id", request_id), *error.told_headers])
+    headers = [("x-request-id", request_id), *error.told_headers]
+    return json_reply(error.told_status, error.to_openai(), headers, error)

@@ -62,4 +62,4 @@ class AnthropicMessages:
 
 def _error_reply(error: ServedError, request: ApiRequest) -> ApiReply:
     headers = [("x-request-id", request.request_id), *error.told_headers]
-    return json_reply(error.told_status, to_error(error, request.request_id), headers)
+    return json_reply(error.told_status, to_error(error, request.request_id), headers, error)

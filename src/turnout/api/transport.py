@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from turnout import portal
-from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply, error_reply, json_reply
+from turnout.api.exchange import ERROR_EXTENSION, ApiReply, ApiRequest, EventStream, Reply, error_reply, json_reply
 from turnout.api.routes import Api
 from turnout.context import current_caller, new_request_id
 from turnout.errors import UsageError
@@ -127,6 +127,8 @@ def _complete_response(reply: ApiReply, request: httpx.Request) -> httpx.Respons
         # The SDK's own retries would hold the handler, and multiply ours.
         headers.append(("x-should-retry", "false"))
     response: httpx.Response = _library(request).Response(reply.status, headers=headers, content=reply.body)
+    if reply.error is not None:
+        response.extensions[ERROR_EXTENSION] = reply.error
     return response
 
 

@@ -15,12 +15,12 @@ from turnout.api.exchange import Reply, Responder, error_reply
 from turnout.context import current_request, new_request_id
 from turnout.doors.asgi_connection import Connection
 from turnout.doors.asgi_endpoint import Message, ReadAhead, Receive, Send, with_headers
-from turnout.doors.asgi_failures import handle_in_starlette, has_started, is_debug, replacing
+from turnout.doors.asgi_failures import handle_in_starlette, is_replaceable, replacing
 from turnout.doors.asgi_replay import ReplayedExchange
 from turnout.doors.base import WITH_BODY, Door
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
-from turnout.doors.failures import is_around
+from turnout.doors.failures import is_around, note_uncaught, served_in
 from turnout.doors.heavy import LIGHT_METHODS
 from turnout.doors.route_templates import asgi_template
 from turnout.errors import CallerGone, ServedError, SettingsError
@@ -127,10 +127,15 @@ class TurnoutMiddleware(Door[App, Scope]):
             send = replacing(self._failures, bound, scope, send)
         try:
             await self._app(scope, receive, send)
-        except ServedError as error:
-            if self._failures is None or scope["type"] != "http" or is_debug(scope) or has_started(send) is not False:
+        except Exception as error:
+            # Whatever it is: an SDK's own error may tell of ours.
+            served = served_in(error)
+            if served is not None and bound.unhandled is served:
+                # A Starlette app has answered with it, and raised it on for a server's log.
+                return
+            if self._failures is None or served is None or not is_replaceable(scope, send):
                 raise
-            reply = self._failures.reply(bound, error)
+            reply = self._failures.reply(bound, served)
             await Connection(receive, send).reply(reply, head_only=scope["method"] == "HEAD")
         finally:
             current_request.reset(token)
@@ -138,6 +143,8 @@ class TurnoutMiddleware(Door[App, Scope]):
     def _explain(self, app: App) -> None:
         # It makes a 500 of every error itself.
         self._is_django = is_around(app, "django")
+        if self._is_django:
+            note_uncaught("django")
         if self._failures is not None:
             handle_in_starlette(app, self._failures)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from turnout import portal
 from turnout.context import Caller
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from turnout.api.submission import Submitted
 
 FindCaller = Callable[[], Caller]
-T = TypeVar("T")
 
 
 class BoundTurnout:
@@ -30,7 +29,7 @@ class BoundTurnout:
     under WSGI. Implements HandledRequest.
     """
 
-    __slots__ = ("_caller", "_find", "_outcomes", "decision", "failure", "loop", "turnout", "unhandled")
+    __slots__ = ("_caller", "_find", "_outcomes", "decision", "ended_by", "loop", "turnout", "unhandled")
 
     def __init__(self, turnout: Turnout, find: FindCaller, loop: asyncio.AbstractEventLoop | None) -> None:
         self.turnout = turnout
@@ -39,8 +38,8 @@ class BoundTurnout:
         self._caller: Caller | None = None
         self._outcomes: list[Outcome] | None = None
         self.decision: Decision | None = None
-        # The last error that a verb raised; and that which the door answered with for the handler.
-        self.failure: ServedError | None = None
+        # The exception that Flask or Django made a 500 of; and the error that the door answered with for the handler.
+        self.ended_by: BaseException | None = None
         self.unhandled: ServedError | None = None
 
     def note(self, outcome: Outcome) -> None:
@@ -62,44 +61,27 @@ class BoundTurnout:
 
     async def complete(self, prompt: Any, **params: Any) -> Completion:
         """The answer to a text or to messages, for this request's caller. Raises ServedError."""
-        return await self._noting(self.turnout.complete(prompt, caller=self.find_caller(), **params))
+        return await self.turnout.complete(prompt, caller=self.find_caller(), **params)
 
     def stream(self, prompt: Any, **params: Any) -> TextStream:
         """The answer chunk by chunk, for this request's caller. Raises ServedError."""
-        try:
-            stream = self.turnout.stream(prompt, caller=self.find_caller(), **params)
-        except ServedError as error:
-            self._note_failure(error)
-            raise
-        stream.on_failure = self._note_failure
-        return stream
+        return self.turnout.stream(prompt, caller=self.find_caller(), **params)
 
     async def submit(self, prompt: Any, **params: Any) -> Submitted:
         """The accepted job, for this request's caller; its answer is asked for later. Raises ServedError."""
-        return await self._noting(self.turnout.submit(prompt, caller=self.find_caller(), **params))
+        return await self.turnout.submit(prompt, caller=self.find_caller(), **params)
 
     async def respond(self, prompt: Any, **params: Any) -> Response:
         """The answer in the Responses protocol, for this request's caller. Raises ServedError."""
-        return await self._noting(self.turnout.respond(prompt, caller=self.find_caller(), **params))
+        return await self.turnout.respond(prompt, caller=self.find_caller(), **params)
 
     async def embed(self, texts: Any, **params: Any) -> Embeddings:
         """The vectors of a text or of several, for this request's caller. Raises ServedError."""
-        return await self._noting(self.turnout.embed(texts, caller=self.find_caller(), **params))
+        return await self.turnout.embed(texts, caller=self.find_caller(), **params)
 
     async def decide(self, prompt: Any, **params: Any) -> Decision:
         """Where the request would go, and why. Nothing is called, counted or stored."""
-        return await self._noting(self.turnout.decide(prompt, caller=self.find_caller(), **params))
-
-    def _note_failure(self, error: ServedError) -> None:
-        self.failure = error
-
-    async def _noting(self, work: Awaitable[T]) -> T:
-        """The result of the work. An error is left here for the door: a framework may make a 500 of it."""
-        try:
-            return await work
-        except ServedError as error:
-            self.failure = error
-            raise
+        return await self.turnout.decide(prompt, caller=self.find_caller(), **params)
 
     @property
     def blocking(self) -> BlockingTurnout:

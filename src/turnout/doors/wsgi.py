@@ -20,7 +20,7 @@ from turnout.context import HandledRequest, current_request, new_request_id
 from turnout.doors.base import WITH_BODY, Door, check_size
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
-from turnout.doors.failures import is_around, passes_on_purpose
+from turnout.doors.failures import is_around, note_uncaught, passes_on_purpose, served_in
 from turnout.doors.heavy import LIGHT_METHODS, HeavyRequest, Recorder
 from turnout.doors.route_templates import wsgi_template
 from turnout.doors.wsgi_client import Client
@@ -34,7 +34,7 @@ from turnout.doors.wsgi_endpoint import (
     with_headers,
 )
 from turnout.doors.wsgi_failures import ReplacedStart, status_line
-from turnout.errors import CallerGone, ServedError
+from turnout.errors import CallerGone
 from turnout.ports.jobs import Job, JobEnd
 from turnout.settings import Endpoint
 
@@ -130,10 +130,11 @@ class TurnoutMiddleware(Door[App, Environ]):
             body = self._app(environ, replaced or start_response)
         except BaseException as error:
             current_request.reset(token)
-            if self._failures is None or not isinstance(error, ServedError) or passes_on_purpose(error):
+            served = served_in(error) if self._failures is not None and not passes_on_purpose(error) else None
+            if self._failures is None or served is None:
                 raise
             try:
-                return _send_reply(self._failures.reply(bound, error), environ, start_response)
+                return _send_reply(self._failures.reply(bound, served), environ, start_response)
             except AssertionError:
                 # Servers take one start of a response: this one had begun.
                 raise error from None
@@ -173,7 +174,10 @@ class TurnoutMiddleware(Door[App, Environ]):
 
     def _explain(self, app: App) -> None:
         # They make a 500 of every error themselves.
-        self._catches_all = is_around(app, "flask") or is_around(app, "django")
+        around = [framework for framework in ("flask", "django") if is_around(app, framework)]
+        self._catches_all = bool(around)
+        for framework in around:
+            note_uncaught(framework)
 
     def _check_threads(self) -> None:
         portal.refuse_greenlets()

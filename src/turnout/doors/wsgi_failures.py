@@ -26,7 +26,7 @@ class ReplacedStart:
         self.body: bytes | None = None
 
     def __call__(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-        if status.startswith("500") and (error := uncaught(self._bound.failure)) is not None:
+        if status.startswith("500") and (error := uncaught(self._bound)) is not None:
             reply = self._failures.reply(self._bound, error)
             self.body = b"" if self._head_only else reply.body
             status, headers = status_line(reply.status), [*kept(headers), *reply.all_headers]

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from decimal import Decimal
 from typing import Any
 
-from turnout.errors import ServedError
 from turnout.openai.answers import Body, as_sent, body_text, chunk_text, loads
 from turnout.openai.response_items import EVENTS, ITEMS, chat_chunk
 from turnout.records import Outcome, Usage
@@ -183,21 +182,11 @@ class TextStream:
     def __init__(self, begin: Callable[[], Awaitable[AnswerStream]]) -> None:
         self._begin = begin
         self._answer: AnswerStream | None = None
-        # Told of the error that the stream ends with.
-        self.on_failure: Callable[[ServedError], None] | None = None
 
     async def _opened(self) -> AnswerStream:
         if self._answer is None:
-            try:
-                self._answer = await self._begin()
-            except ServedError as error:
-                self._tell(error)
-                raise
+            self._answer = await self._begin()
         return self._answer
-
-    def _tell(self, error: ServedError) -> None:
-        if self.on_failure is not None:
-            self.on_failure(error)
 
     async def begin(self) -> None:
         """Returns once the first content is here: until then a failure can still become an HTTP status. Raises
@@ -209,11 +198,7 @@ class TextStream:
 
     async def __anext__(self) -> Chunk:
         answer = self._answer or await self._opened()
-        try:
-            return Chunk(await anext(answer))
-        except ServedError as error:
-            self._tell(error)
-            raise
+        return Chunk(await anext(answer))
 
     async def __aenter__(self) -> TextStream:
         await self._opened()

@@ -200,7 +200,7 @@ class Server:
     max_answer_bytes: int = 33_554_432
     # What an answer cost is the operator's business, on the app's own paths at least.
     cost_header: bool = False
-    # A handler that lets a ServedError pass is answered with its status; else with the framework's bare 500.
+    # A handler that lets a ServedError pass, or an SDK's error for one, is answered with its status, not a bare 500.
     explain_failures: bool = True
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ from turnout.quota.budget_alerts import KNOWN_ALERTS, BudgetAlerts
 from turnout.settings import Settings
 from turnout.stores import failover, local_share, outage_book
 from turnout.stores.memory import circuit_store, pins
+from turnout.telemetry.endpoint_labels import MOST_ENDPOINTS, EndpointLabels
 from turnout.telemetry.remedies import MOST_CODES, OnceAMinute
 from turnout.telemetry.remembered import Remembered
 from turnout.testing import ManualClock
@@ -133,6 +134,18 @@ def _served() -> tuple[Callable[[int], Any], Callable[[], int], int]:
     )
 
 
+def _rated() -> tuple[Callable[[int], Any], Callable[[], int], int]:
+    questions = SimilarQuestions(
+        embedder=NOTHING, vectors="", store=NOTHING, candidates=NOTHING, promise=NOTHING, now=lambda: 0.0
+    )
+    return lambda number: questions.report_wrong(f"r{number}"), lambda: len(questions._rated), MOST_SERVED
+
+
+def _endpoint_labels() -> tuple[Callable[[int], Any], Callable[[], int], int]:
+    labels = EndpointLabels(["/ask"])
+    return lambda number: labels.of(f"/{number}"), lambda: len(labels._known), MOST_ENDPOINTS + 1
+
+
 class OneVector(Embedder):
     """Says the same of every text."""
 
@@ -140,9 +153,10 @@ class OneVector(Embedder):
         return b"v"
 
 
+NOTHING: Any = None
 FILLED = [
     *(_alerts, _claims, _last_states, _outage_book, _pins, _remembered, _codes),
-    *(_answers_of_questions, _wrong_pairs, _served),
+    *(_answers_of_questions, _wrong_pairs, _served, _rated, _endpoint_labels),
 ]
 
 

@@ -32,6 +32,7 @@ def test_known_keys_are_kept_and_nothing_of_them_is_sent_on() -> None:
         ("deadline_ms", 0),
         ("deadline_ms", "500"),
         ("tag", 3),
+        ("tag", "x" * 257),
         ("semantic", "no"),
     ],
 )

@@ -75,6 +75,18 @@ def body_of(**more: Any) -> bytes:
     return json.dumps({"messages": HELLO, **more}).encode()
 
 
+@pytest.mark.parametrize(("levels", "fits"), [(100, True), (240, True), (300, False), (1000, False)])
+@pytest.mark.parametrize("place", ["tools", "zz", "messages"])
+def test_a_body_is_no_deeper_than_can_be_written_again(place: str, levels: int, fits: bool) -> None:
+    """A 400 before anything reads it: a job's, a kept response's and a provider's body are made of it."""
+    body = b'{"input": "x", "%s": %s1%s}' % (place.encode(), b'{"a":' * levels, b"}" * levels)
+    if fits:
+        decode(body)
+        return
+    with pytest.raises(InvalidRequest, match="too deeply"):
+        decode(body)
+
+
 def test_what_stands_outside_texts_and_media_is_bounded() -> None:
     """Numbers, tools and structure are; texts, images and whatever is written between the fields are not."""
     numbers = [1.5] * 500

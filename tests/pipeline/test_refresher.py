@@ -15,6 +15,7 @@ from turnout import Turnout
 from turnout.attempt_errors import ProviderFailed
 from turnout.context import Caller
 from turnout.errors import SettingsError
+from turnout.pipeline.refresher import REMEMBERED
 from turnout.records import Outcome
 from turnout.settings import Settings
 from turnout.testing import FixedScorer, Says, ScriptedProvider, settle
@@ -37,6 +38,23 @@ def test_a_hit_near_the_end_renews_off_its_own_path() -> None:
         await w.clock.advance(50)
         later = await w.ask("a")
         assert (later.text, later.outcome.cache) == ("new", "hit")
+        assert w.provider.calls.total() == 2
+
+    run(scenario, cache=CACHE)
+
+
+def test_how_many_tries_are_remembered_is_bounded() -> None:
+    """Of more answers that were tried the memory begins anew, and this one is renewed all the same."""
+
+    async def scenario(w: World) -> None:
+        refresher = w.turnout._pipeline._refresher
+        assert refresher is not None
+        refresher._tried = {number.to_bytes(8, "big"): 0.0 for number in range(REMEMBERED)}
+        await w.ask("a")
+        await w.clock.advance(91)
+        await w.ask("a")
+        await w.clock.advance(3)
+        assert len(refresher._tried) == 1
         assert w.provider.calls.total() == 2
 
     run(scenario, cache=CACHE)

@@ -91,8 +91,13 @@ def test_slower_attempts_are_told_by_how_much() -> None:
 def test_what_fires_is_bounded() -> None:
     """However many subjects there are; what could not fire may once others are over."""
     hysteresis = Hysteresis()
-    circuits = {f"m{number}": True for number in range(Hysteresis.MOST + 50)}
     empty = {part: Counts({}) for part in ("recent", "day", "spike")}
+    crowd = {f"user:{number}": 100 * USD for number in range(Hysteresis.MOST + 50)}
+    assert len(hysteresis.look(Situation(**empty, before_s=DAY_S, spent=crowd))) == Hysteresis.MOST
+    hides = hysteresis.look(Situation(**empty, before_s=DAY_S, spent=crowd, circuits={"m": True}))
+    assert [change.subject for change in hides] == ["m"]
+    hysteresis.look(Situation(**empty))
+    circuits = {f"m{number}": True for number in range(Hysteresis.MOST + 50)}
     assert len(hysteresis.look(Situation(**empty, circuits=circuits))) == Hysteresis.MOST
     assert len(hysteresis.firing) == Hysteresis.MOST
     over = hysteresis.look(Situation(**empty))

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from turnout import Turnout
 from turnout.errors import ServedError, SettingsError
+from turnout.openai.requests import parse
 from turnout.records import Outcome
 from turnout.telemetry.request_log import MAX_QUEUED, MAX_QUEUED_CHARACTERS, Record, RequestLog, json_line
 from turnout.testing import FixedScorer, ManualClock, ScriptedProvider, settle
@@ -134,6 +136,18 @@ def test_prompts_that_wait_are_bounded_by_size(tmp_path: Path) -> None:
     huge = Record(request_id="huge", messages=({"role": "user", "content": "x" * (MAX_QUEUED_CHARACTERS + 1)},))
     log.request_ended(huge, _outcome())
     log.request_ended(log.request_started("small"), _outcome())
+    log.close()
+    assert log.dropped == 1
+    assert '"id": "small"' in (tmp_path / "log.jsonl").read_text()
+
+
+@pytest.mark.parametrize("content", [True, False])
+def test_requests_that_wait_are_bounded_by_all_that_they_hold(content: bool, tmp_path: Path) -> None:
+    """Images, tools and parameters as well as texts; where none of it is written, the request is held all the same."""
+    log = RequestLog(str(tmp_path / "log.jsonl"), content=content, wall=lambda: 0.0)
+    body = b'{"messages": [{"role": "user", "content": "x"}], "zz": "%s"}' % (b"x" * (MAX_QUEUED_CHARACTERS + 1))
+    for request_id, raw in (("huge", body), ("small", body[:47] + b"}")):
+        log.request_ended(log.request_started(request_id), replace(_outcome(), request=parse(raw)))
     log.close()
     assert log.dropped == 1
     assert '"id": "small"' in (tmp_path / "log.jsonl").read_text()

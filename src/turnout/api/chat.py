@@ -53,10 +53,11 @@ class Chat:
     async def translated(self, request: ApiRequest, value: Mapping[str, Any], size: int = 0) -> ChatRequest:
         """The request that another protocol's body asks for, written as a chat completion's. size: how many bytes it
         was made of; 0: the body's alone."""
-        if max(size, len(request.body)) > self._max_params_bytes:
+        size = max(size, len(request.body))
+        if size > self._max_params_bytes:
             check_params(value, self._max_params_bytes)
         # Its usage is part of what the other protocols stream.
-        return replace(await self._prepared(request, from_mapping(value)), include_usage=True)
+        return replace(await self._prepared(request, from_mapping(value)), include_usage=True, size=size)
 
     async def answer_in(
         self,

@@ -84,7 +84,7 @@ class JobRuns:
             return _after(error, job, deadline_at, self._clock.time())
 
     async def _run_chat(self, job: Job, spec: dict[str, Any], emit: Emit) -> JobEnd | Later:
-        request = replace(from_mapping(spec["body"]), beside_chat=spec.get("beside_chat"))
+        request = replace(from_mapping(spec["body"]), beside_chat=spec.get("beside_chat"), size=len(job.spec))
         context = self._context(spec, job)
         form = self._form(spec, job, request)
         if request.stream:

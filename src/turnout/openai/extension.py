@@ -12,6 +12,15 @@ from turnout.errors import InvalidRequest
 Check = Callable[[Any], str | None]
 
 
+# A tag stands for a feature of the app; it is kept with every decision and answer.
+LONGEST_TAG = 256
+
+
+def _tag(value: Any) -> str | None:
+    good = isinstance(value, str) and len(value) <= LONGEST_TAG
+    return None if good else f"must be a text of at most {LONGEST_TAG} characters"
+
+
 def _text(value: Any) -> str | None:
     return None if isinstance(value, str) else "must be a text"
 
@@ -46,7 +55,7 @@ KEYS: Mapping[str, Check] = {
     "deadline_ms": _milliseconds,
     "priority": _priority,
     "semantic": _boolean,
-    "tag": _text,
+    "tag": _tag,
     "threshold": _share,
     "tier": _tier,
     "webhook_url": _text,

@@ -26,6 +26,7 @@ class ChatRequest:
     name (a provider's own): sent on in the body, never as litellm's arguments. extension: the `turnout` object,
     checked (openai/extension.py). beside_chat: of a request in the Responses protocol, to which a model may be asked
     over the same, what a chat completion has no place for (openai/response_items.py); None: it came in another.
+    size: of the body that it came in, in bytes; 0 of one that the app's own code makes.
     """
 
     messages: Messages
@@ -36,6 +37,7 @@ class ChatRequest:
     stream: bool = False
     include_usage: bool = False
     beside_chat: Mapping[str, Any] | None = None
+    size: int = field(default=0, compare=False)
 
     @property
     def tag(self) -> str:
@@ -149,6 +151,8 @@ MAX_PARTS = 20_000
 # The lists of a body whose members are read one by one, whatever its protocol; and the lists in those members.
 _LISTS = ("messages", "input", "system", "tools")
 _INNER_LISTS = ("content", "output")
+# orjson reads 1024 levels and writes 254; what reads a body here may take a frame of Python's for each.
+_DEEPEST = 200
 
 
 def parse(body: bytes, *, max_params_bytes: int | None = None) -> ChatRequest:
@@ -157,7 +161,7 @@ def parse(body: bytes, *, max_params_bytes: int | None = None) -> ChatRequest:
     value = decode(body, max_params_bytes=max_params_bytes)
     if max_params_bytes is not None and len(body) > max_params_bytes:
         check_params(value, max_params_bytes)
-    return from_mapping(value)
+    return from_mapping(value, size=len(body))
 
 
 def check_params(value: Mapping[str, Any], limit: int) -> None:
@@ -224,7 +228,17 @@ def decode(body: bytes, *, max_params_bytes: int | None = None) -> Mapping[str, 
         raise InvalidRequest(f"the body is not valid JSON: {problem}") from error
     if not isinstance(value, dict):
         raise InvalidRequest("the body must be a JSON object with model and messages")
+    if body.count(b"{") + body.count(b"[") > _DEEPEST:
+        _check_depth(value)
     return value
+
+
+def _check_depth(value: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for what is nested more deeply than can be written again, wherever it goes from here."""
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        raise InvalidRequest("the body is nested too deeply") from error
 
 
 def _check_strings(body: bytes, limit: int) -> None:
@@ -237,8 +251,8 @@ def _check_strings(body: bytes, limit: int) -> None:
         raise TooLarge(f"the body holds {strings} strings, which take more than {limit} bytes beside their texts")
 
 
-def from_mapping(value: Mapping[str, Any]) -> ChatRequest:
-    """The request in this mapping, as it would stand in a body. Raises InvalidRequest."""
+def from_mapping(value: Mapping[str, Any], *, size: int = 0) -> ChatRequest:
+    """The request in this mapping, as it would stand in a body. size: see ChatRequest. Raises InvalidRequest."""
     if "messages" not in value:
         raise InvalidRequest("messages is missing", param="messages")
     params: dict[str, Any] = {}
@@ -259,6 +273,7 @@ def from_mapping(value: Mapping[str, Any]) -> ChatRequest:
         extension=check_extension(_field(value, "turnout", _object, {})),
         stream=_field(value, "stream", _boolean, False),
         include_usage=_include_usage(value),
+        size=size,
     )
 
 

@@ -28,7 +28,7 @@ from turnout.telemetry.line_file import LineFile
 
 log = logging.getLogger("turnout")
 
-# Queued records: some seconds of heavy traffic. Their prompts weigh more than they do, so both are bounded.
+# Queued records: some seconds of heavy traffic. Their requests weigh more than they do, so both are bounded.
 MAX_QUEUED = 10_000
 MAX_QUEUED_CHARACTERS = 64 * 1024 * 1024
 # Lines written at once, and how long closing may wait for the rest.
@@ -111,7 +111,7 @@ class _Writer:
 
     def put(self, record: Record, outcome: Outcome, now: float) -> bool:
         """Queues a record; returns whether there was room. Never waits."""
-        size = _size(record)
+        size = _size(record, outcome)
         with self._characters_lock:
             if self._characters + size > MAX_QUEUED_CHARACTERS:
                 return False
@@ -140,7 +140,7 @@ class _Writer:
             batch, closed = self._next_batch()
             if batch:
                 self._append(b"".join(json_line(*row) for row in batch), len(batch))
-                self._release(sum(_size(record) for record, _, _ in batch))
+                self._release(sum(_size(record, outcome) for record, outcome, _ in batch))
         self._file.close()
 
     def _next_batch(self) -> tuple[list[tuple[Record, Outcome, float]], bool]:
@@ -165,7 +165,10 @@ class _Writer:
             self._on_lost(count)
 
 
-def _size(record: Record) -> int:
+def _size(record: Record, outcome: Outcome) -> int:
+    """What waits with a record: its request with all that it holds, written or not; of the app's own code its texts."""
+    if outcome.request is not None and outcome.request.size:
+        return outcome.request.size
     return sum(len(text_of(message)) for message in record.messages)
 
 

@@ -24,7 +24,7 @@ from turnout.ports.counting import (
 )
 from turnout.stores.memory.counter_store import MemoryCounterStore
 from turnout.stores.redis.client import RedisClient
-from turnout.stores.redis.counter_store import RedisCounterStore
+from turnout.stores.redis.counter_store import MOST_OWED, RedisCounterStore
 from turnout.testing import ManualClock
 
 T0 = 1_700_000_400
@@ -189,5 +189,19 @@ def test_what_redis_never_got_is_sent_when_it_is_back_and_counts_once() -> None:
         assert (await sums(store, MINUTE_S))[T0] == {"a": 1100}
         await client.close()
         server.kill()
+
+    asyncio.run(scenario())
+
+
+def test_what_is_owed_to_a_redis_that_is_away_is_bounded() -> None:
+    """Beyond it the store takes nothing more, and says so: whoever counts goes on adding up."""
+
+    async def scenario() -> None:
+        client = RedisClient(url="redis://127.0.0.1:1/0", prefix="owed", timeout_s=0.05)
+        store = RedisCounterStore(client, clock=ManualClock(T0))
+        taken = [await store.add(counted(T0, a=1)) for _ in range(MOST_OWED + 50)]
+        assert len(store._owed) == MOST_OWED + 1
+        assert taken.count(False) == 49
+        await client.close()
 
     asyncio.run(scenario())

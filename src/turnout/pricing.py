@@ -65,11 +65,19 @@ class Price:
         return (prompt + output) / MILLION + usage.searches * _or(self.search, FREE)
 
     def worst_case(
-        self, prompt_tokens: int, output_tokens: int, *, media: bool = False, long_written: bool = False
+        self,
+        prompt_tokens: int,
+        output_tokens: int,
+        *,
+        media: bool = False,
+        long_written: bool = False,
+        service_tier: str = "",
     ) -> Decimal:
         """The most that a call with at most these many tokens can cost, in USD: nothing read from a cache, all of it
-        written. media: the prompt may hold sound or images. long_written: the caller asks for an hour's cache."""
-        prices = [self, *(price for tokens, price in self.above if prompt_tokens > tokens)]
+        written. media: the prompt may hold sound or images. long_written: the caller asks for an hour's cache.
+        service_tier: that is asked for; it may be served in the usual way all the same."""
+        ways = [self, *(price for name, price in self.service_tiers if name == service_tier)]
+        prices = [*ways, *(price for way in ways for tokens, price in way.above if prompt_tokens > tokens)]
         return max(price._worst(prompt_tokens, output_tokens, media, long_written) for price in prices)
 
     def _worst(self, prompt_tokens: int, output_tokens: int, media: bool, long_written: bool) -> Decimal:

@@ -41,15 +41,17 @@ def test_results_come_in_the_prompts_order_and_are_paid_for_once(batch: Any, pro
         {"messages": asked, "temperature": 0},
         {"custom_id": "mine", "method": "POST", "url": "/v1/chat/completions", "body": {"messages": asked}},
         {"temperature": 1},
+        {"prompt": "hi", "turnout": "x"},
     ]
     for _ in range(2):
         code, results = batch(*rows)
         assert code == 1
-        assert [result["custom_id"] for result in results] == ["row-1", "row-2", "mine", "row-4"]
+        assert [result["custom_id"] for result in results] == ["row-1", "row-2", "mine", "row-4", "row-5"]
         texts = [result["response"]["body"]["choices"][0]["message"]["content"] for result in results[:3]]
         assert texts == ["to a", "to b", "to b"]
-        assert results[3]["error"]["code"] == "invalid_request_error"
-        assert results[3]["response"] is None
+        for failed in results[3:]:
+            assert failed["error"]["code"] == "invalid_request_error"
+            assert failed["response"] is None
         assert provider.calls.total() == 3
 
 

@@ -38,7 +38,11 @@ CONTENT = st.one_of(
     ),
 )
 MESSAGES = st.lists(
-    st.fixed_dictionaries({"role": st.sampled_from(["system", "user", "assistant", "tool"]), "content": CONTENT}),
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["system", "user", "assistant", "tool"]), "content": CONTENT},
+        # Marks that litellm passes on.
+        optional={"tool_calls": st.just([{"id": "c", "type": "function", "cache_control": {"type": "x"}}])},
+    ),
     min_size=1,
     max_size=8,
 )

@@ -20,6 +20,16 @@ def test_the_default_cap_is_sent_only_where_nobody_set_one() -> None:
     assert sent_caps(Model(params={"max_tokens": 7}), None, 1024, {}) == {}
 
 
+def test_the_service_tier_that_is_asked_for_counts_at_its_own_price() -> None:
+    """The model's own parameter too; and no less than the usual price, at which it may be served all the same."""
+    price = Price(
+        input=Decimal(1), output=Decimal(1), service_tiers=(("priority", Price(input=Decimal(2), output=Decimal(3))),)
+    )
+    for tier, cost in (("priority", 100 * 2000 + 10 * 3000), ("flex", 110 * 1000)):
+        model = Model(params={"service_tier": tier})
+        assert cost_bound(model, price, Size(100), {"max_tokens": 10}, {}, 1024).cost == cost
+
+
 def test_a_cap_above_what_the_model_can_write_is_lowered_and_reserved_as_lowered() -> None:
     """Of two caps each; where the model's own largest output is unknown, the caller's counts as it is."""
     both = {"max_tokens": 9000, "max_completion_tokens": 600}

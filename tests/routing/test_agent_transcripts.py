@@ -96,6 +96,9 @@ def test_a_loop_told_as_text_stays_with_its_model() -> None:
         (f"Why?\n<file path=\"a.py\">{DUMP}</file>\nAnd how?", "Why?\n\n\nAnd how?"),
         (f"<file_content path=\"a\">{DUMP}</file_content> Why? <notice>x</notice>", "Why?"),
         (f"Here is a summary of the conversation to date: {SUMMARY}", ""),
+        (f"[read_file for 'a.py'] Result:\n{DUMP}", ""),
+        ("[draft for Bob] Result: ship it. Is this right?", "[draft for Bob] Result: ship it. Is this right?"),
+        ("Summary of the conversation so far: what was it?", "Summary of the conversation so far: what was it?"),
         ("file <a> and <file>", "file <a> and <file>"),
     ],
 )  # fmt: skip

@@ -51,6 +51,24 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
     assert refused.value.param == "model"
 
 
+def test_a_model_that_shares_its_load_in_both_tiers_takes_its_own_name_alone() -> None:
+    """Which tier it would be nobody knows; that of another is found all the same."""
+
+    def entries(*models: str) -> dict[str, Any]:
+        return {
+            "models": [
+                {"model": model, "weight": 1, "params": {"verbosity": f"v{index}"}}
+                for index, model in enumerate(models)
+            ]
+        }
+
+    tiers = {"cheap": entries("openai/a", "openai/a", "openai/b"), "expensive": entries("openai/b", "openai/b")}
+    names = Catalog(Settings.from_mapping({"tiers": tiers}))
+    assert len(names.find("openai/a").candidates) == 2
+    with pytest.raises(ModelNotFound):
+        names.find("openai/b")
+
+
 def test_a_name_of_millions_of_characters_is_refused_at_once() -> None:
     """Nothing is looked for that is like it: that takes time for each character."""
     since = time.process_time()

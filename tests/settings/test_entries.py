@@ -33,6 +33,19 @@ def test_an_entry_is_a_model_of_its_own_name() -> None:
     assert {circuit_name(name, settings.model(name)) for name in names} == {MINI}
 
 
+def test_an_entry_s_name_holds_no_key_and_no_address() -> None:
+    """Callers read it: how the model answers and where it stands is a part of it, and nothing else."""
+    secret = {
+        "aws_access_key_id": "AKIAXX",
+        "aws_secret_access_key": "S1",
+        "azure_ad_token": "S2",
+        "api_base": "http://x",
+    }
+    entry = {"model": MINI, "params": {**secret, "vertex_credentials": "S3", "aws_region_name": "eu", "temperature": 0}}
+    settings = Settings.from_mapping({"tiers": {"cheap": {"models": [entry]}, "expensive": {"models": ["openai/o"]}}})
+    assert settings.model_names == (f"{MINI}@eu,0", "openai/o")
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [

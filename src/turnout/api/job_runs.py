@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -160,12 +161,17 @@ def _head(outcome: Outcome) -> bytes:
 
 def _after(error: ServedError, job: Job, deadline_at: float | None, now: float) -> JobEnd | Later:
     """What becomes of a job whose run was refused or failed."""
-    expired = deadline_at is not None and now >= deadline_at
-    if isinstance(error, FULL) and not expired:
-        return for_room(error.retry_after_s)
-    if isinstance(error, PASSING) and not expired:
+    left_s = math.inf if deadline_at is None else deadline_at - now
+    if isinstance(error, FULL) and left_s > 0:
+        return _by(left_s, for_room(error.retry_after_s))
+    if isinstance(error, PASSING) and left_s > 0:
         later = after_failure(job.attempts, error.retry_after_s, _chance())
         if later is not None:
-            return later
+            return _by(left_s, later)
     head = dumps({"status": error.told_status, "headers": []})
     return JobEnd(status="failed", head=head, error=dumps(error.to_openai()["error"]))
+
+
+def _by(left_s: float, later: Later) -> Later:
+    """Its next run, no later than when its deadline passes: it fails then, and is not left waiting."""
+    return replace(later, after_s=min(later.after_s, left_s))

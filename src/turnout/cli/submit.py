@@ -125,7 +125,7 @@ class _Batch:
             await self._room.acquire()
             try:
                 submitted = await self._submit(number, row)
-            except (ServedError, UsageError, TypeError) as error:
+            except (ServedError, UsageError, TypeError, ValueError) as error:
                 future.set_exception(error if isinstance(error, ServedError) else InvalidRequest(str(error)))
                 continue
             if not self._works and not submitted.state.workers and not warned:

@@ -52,5 +52,5 @@ def _marked(message: Message) -> Message | None:
 def _marks(value: Any) -> int:
     if isinstance(value, Mapping):
         own = int(bool(value.get("cache_control")))
-        return own + _marks(value.get("content")) + _marks(value.get("function"))
+        return own + sum(_marks(value.get(name)) for name in ("content", "function", "tool_calls"))
     return sum(map(_marks, value)) if isinstance(value, list | tuple) else 0

@@ -45,7 +45,9 @@ _WHOLE = re.compile(
     r"|\[TASK RESUMPTION\]|\[ERROR\] You did not use a tool)"
 )
 # Cline tells a tool's result as a user's text; what its human adds stands in a tag.
-_RESULT = re.compile(r"\s*\[[a-z_]+(?: for [^\n]{0,300}?)?\] Result:")
+_RESULT = re.compile(r"\s*\[[a-z_]+(?: for [^\n]{0,300}?)?\] Result:\s*(?:\n|$)")
+# A line that begins as a summary does and asks is a human's.
+_ASKS = re.compile(r"\s*[^\n]{1,300}\?\s*")
 _ADDED = ("feedback", "user_feedback", "user_message")
 # Codex's editor puts the files that are open before the question.
 _REQUEST = "## My request for Codex:"
@@ -53,7 +55,7 @@ _REQUEST = "## My request for Codex:"
 
 def is_wrapped(text: str) -> bool:
     """Whether the text may hold anything that no human wrote."""
-    return "<" in text or _REQUEST in text or _WHOLE.match(text) is not None or _RESULT.match(text) is not None
+    return "<" in text or _REQUEST in text or _is_whole(text) or _RESULT.match(text) is not None
 
 
 def human_words(text: str, end: int = END) -> str:
@@ -64,17 +66,21 @@ def human_words(text: str, end: int = END) -> str:
         return text
     if _RESULT.match(head):
         return _added(f"{head}\n{tail}")
-    if _WHOLE.match(head):
+    if _is_whole(head):
         return ""
     kept = _outside(head, cut=bool(tail))
     if tail:
         kept += "\n" + _outside(_after_closing(tail), cut=False)
     kept = kept.rpartition(_REQUEST)[2]
-    if _WHOLE.match(kept):
+    if _is_whole(kept):
         return ""
     kept = _AROUND.sub("", kept)
     unchanged = len(kept) == (len(text) if not tail else 2 * end + 1)
     return text if unchanged else kept.strip()
+
+
+def _is_whole(text: str) -> bool:
+    return _WHOLE.match(text) is not None and _ASKS.fullmatch(text) is None
 
 
 def words_of(message: Message) -> str:

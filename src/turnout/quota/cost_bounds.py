@@ -29,15 +29,19 @@ class CostBound:
         *,
         media: bool = False,
         long_written: bool = False,
+        service_tier: str = "",
     ) -> CostBound:
         """The bound of a call that uses at most so many tokens; free of cost where `price` is None. media: its prompt
-        holds sound or images. long_written: it asks for an hour's prompt cache."""
-        kinds = {"media": media, "long_written": long_written}
+        holds sound or images. long_written: it asks for an hour's prompt cache. service_tier: that it asks for."""
+
+        def worst(tokens: int) -> int:
+            if price is None:
+                return 0
+            kinds = {"media": media, "long_written": long_written}
+            return nano(price.worst_case(prompt_tokens, tokens, **kinds, service_tier=service_tier))
+
         return cls(
-            prompt_tokens=prompt_tokens,
-            output_tokens=output_tokens,
-            cost=0 if price is None else nano(price.worst_case(prompt_tokens, output_tokens, **kinds)),
-            prompt_cost=0 if price is None else nano(price.worst_case(prompt_tokens, 0, **kinds)),
+            prompt_tokens=prompt_tokens, output_tokens=output_tokens, cost=worst(output_tokens), prompt_cost=worst(0)
         )
 
     @property
@@ -72,4 +76,5 @@ def cost_bound(
         output_bound(cap, sent),
         media=size.sound or bool(size.images),
         long_written=size.long_written,
+        service_tier=str(sent.get("service_tier") or ""),
     )

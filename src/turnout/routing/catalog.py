@@ -149,6 +149,7 @@ def _targets(settings: Settings) -> Mapping[str, ModelSelection]:
 def _shared(settings: Settings) -> Mapping[str, ModelSelection]:
     """What the entries that share a load are of, by its name: any of them, where they stand in one tier."""
     found: dict[str, ModelSelection] = {}
+    in_both = set[str]()
     for tier in ("cheap", "expensive"):
         for name in settings.tier_models(tier):
             deployment = settings.deployment(name)
@@ -156,10 +157,12 @@ def _shared(settings: Settings) -> Mapping[str, ModelSelection]:
                 continue
             before = found.get(deployment)
             if before is not None and before.tier != tier:
-                return {}
+                # It names no tier.
+                in_both.add(deployment)
+                continue
             candidates = (*(before.candidates if before is not None else ()), name)
             found[deployment] = ModelSelection(name=deployment, tier=tier, candidates=candidates)
-    return found
+    return {name: selection for name, selection in found.items() if name not in in_both}
 
 
 def _short(name: str) -> str:

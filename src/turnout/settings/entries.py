@@ -11,8 +11,12 @@ from turnout.errors import SettingsError
 _KEYS = frozenset({"api_key_env", "model", "name", "params", "weight"})
 # What goes into the section of the entry as it is.
 _OWN = ("api_key_env", "weight")
-# No part of a name: names stand in headers, and addresses are nobody else's business.
-_UNNAMED = frozenset({"api_base", "base_url", "organization"})
+# Parts of a name, which every caller reads in headers: how the model answers and where it stands. Whatever else its
+# parameters hold, a key or an address, is nobody else's business.
+_NAMED = frozenset({
+    "aws_region_name", "max_completion_tokens", "max_tokens", "reasoning_effort", "region_name", "service_tier",
+    "temperature", "top_p", "verbosity", "vertex_location",
+})  # fmt: skip
 
 
 def expand_entries(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -100,6 +104,6 @@ def _checked(entry: Mapping[str, Any], where: str) -> tuple[str, Mapping[str, An
 
 def _default_name(model: str, params: Mapping[str, Any]) -> str:
     """The model's name and what its parameters say: `openai/gpt-5-mini@low`."""
-    named = (value for key, value in params.items() if key not in _UNNAMED)
+    named = (value for key, value in params.items() if key in _NAMED)
     values = ",".join(str(value) for value in named if isinstance(value, str | int | float))
     return f"{model}@{values}" if values.isascii() and values.isprintable() and values else model

@@ -213,7 +213,10 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     )
     embeddings = EmbeddingsApi(embedding_pipeline, settings.server.max_params_bytes)
     wires = Wires(
-        messages=AnthropicMessages(chat), responses=responses, embeddings=embeddings, completions=Completions(chat)
+        messages=AnthropicMessages(chat, observer),
+        responses=responses,
+        embeddings=embeddings,
+        completions=Completions(chat),
     )
     queue = (
         None if settings.queue is None else _queue(settings, clock, observer, chat, pipeline, wires, plugs.get("works"))
@@ -243,6 +246,7 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
         responses=responses,
         routes=routes,
         counters=counters,
+        observer=observer,
         forget=status.keeper.forget,
     )
     return Parts(

@@ -88,6 +88,8 @@ class ServedError(TurnoutError):
         self.retry_after_s = retry_after_s
         self.headers = headers
         self.provider_text = provider_text
+        # Whether an outcome tells of it: what is refused before the pipeline is counted by itself.
+        self.has_outcome = False
 
     @property
     def told_headers(self) -> tuple[tuple[str, str], ...]:

@@ -68,6 +68,32 @@ def test_the_figures_are_the_provider_s_own_books(behind: Behind) -> None:
     assert "ann" not in json.dumps(figures)
 
 
+def test_what_is_refused_before_it_is_routed_is_counted_by_its_code(behind: Behind) -> None:
+    """In every protocol, beside the requests; what an outcome tells of is no refusal."""
+    chat, messages = "/v1/chat/completions", "/v1/messages"
+    asked = {"model": "auto", "messages": [{"role": "user", "content": "easy"}]}
+    for path in (chat, messages):
+        assert behind.ask("POST", path, content=b"{", headers={"content-type": "application/json"}).status_code == 400
+    assert behind.ask("POST", chat, json={**asked, "model": "no/such"}).status_code == 404
+    assert behind.ask("POST", chat, json=asked, headers={"content-encoding": "gzip"}).status_code == 415
+    huge = str(behind.turnout.settings.server.max_body_bytes + 1)
+    assert behind.ask("POST", chat, content=b"{}", headers={"content-length": huge}).status_code == 413
+    assert behind.ask("GET", chat).status_code == 405
+    behind.provider.say("openai/small", ProviderFailed("down", status=500))
+    behind.chat("easy one")
+    figures = behind.status()
+    assert figures["refused_by_code"] == {
+        "invalid_request_error": 2,
+        "model_not_found": 1,
+        "unsupported_media_type": 1,
+        "request_too_large": 1,
+        "method_not_allowed": 1,
+    }
+    assert figures["requests"] == 1
+    text = behind.ask("GET", "/turnout/metrics", headers=BEARER).text
+    assert 'turnout_refused_total{error="invalid_request_error"} 2.0' in text
+
+
 def test_a_failed_attempt_s_cost_is_no_saving(behind: Behind) -> None:
     """A stream that broke off was paid, and answered nobody; the saving falls below zero."""
     broken = Says("one two three", breaks=ProviderFailed("cut", status=500))

@@ -15,6 +15,8 @@ from turnout.openai.answers import DONE, Body, dumps, event
 from turnout.openai.completion import AnswerStream
 from turnout.openai.requests import ChatRequest
 from turnout.ports.jobs import Job
+from turnout.ports.runtime import Observer
+from turnout.telemetry import names
 
 log = logging.getLogger("turnout")
 
@@ -254,6 +256,12 @@ Responder = Callable[[ApiRequest], Awaitable[Reply]]
 def json_reply(status: int, body: Any, headers: Headers, error: ServedError | None = None) -> ApiReply:
     """The reply whose body is this object as JSON. error: that which it tells of."""
     return ApiReply(status=status, headers=headers, body=dumps(body), error=error)
+
+
+def note_refused(observer: Observer, error: Exception) -> None:
+    """Tells of an error that ended a request before it was routed."""
+    if isinstance(error, ServedError) and not error.has_outcome:
+        observer.event(None, names.EVENT_REFUSED, {names.ERROR_TYPE: error.told_code})
 
 
 def error_reply(error: Exception, request_id: str) -> ApiReply:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from turnout.api.chat import Chat
 from turnout.api.completions import Completions
 from turnout.api.embeddings import EmbeddingsApi
-from turnout.api.exchange import ApiRequest, Reply, Responder
+from turnout.api.exchange import ApiReply, ApiRequest, Reply, Responder, error_reply, note_refused
 from turnout.api.feedback import Feedback
 from turnout.api.health import Health
 from turnout.api.messages import AnthropicMessages
@@ -17,7 +17,7 @@ from turnout.api.responses import ResponsesApi
 from turnout.api.status import StatusApi
 from turnout.errors import MethodNotAllowed, NotFound, UnsupportedMediaType
 from turnout.home_loop import HomeLoop
-from turnout.ports.runtime import Clock
+from turnout.ports.runtime import Clock, Observer
 from turnout.settings import Server, Settings
 from turnout.telemetry.counters import Counters
 
@@ -144,5 +144,11 @@ class Api:
     responses: ResponsesApi
     routes: Routes
     counters: Counters
+    observer: Observer
     # Forgets a user (its key, and its name among the spenders) in what was counted.
     forget: Callable[[str, str], Awaitable[None]]
+
+    def refusal(self, error: Exception, request_id: str) -> ApiReply:
+        """The reply for an error; counted, where no outcome tells of it."""
+        note_refused(self.observer, error)
+        return error_reply(error, request_id)

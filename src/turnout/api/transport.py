@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from turnout import portal
-from turnout.api.exchange import ERROR_EXTENSION, ApiReply, ApiRequest, EventStream, Reply, error_reply, json_reply
+from turnout.api.exchange import ERROR_EXTENSION, ApiReply, ApiRequest, EventStream, Reply, json_reply
 from turnout.api.routes import Api
 from turnout.context import current_caller, new_request_id
 from turnout.errors import UsageError
@@ -106,7 +106,7 @@ async def _answer(api: Api, request: ApiRequest, http_request: httpx.Request) ->
         raise
     except Exception as error:
         # The outermost code of this door: what is no ServedError is a defect of ours.
-        return error_reply(error, request.request_id)
+        return api.refusal(error, request.request_id)
 
 
 async def _open(

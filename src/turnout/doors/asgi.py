@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from functools import partial
 from typing import Any
 
-from turnout.api.exchange import Reply, Responder, error_reply
+from turnout.api.exchange import Reply, Responder
 from turnout.context import current_request, new_request_id
 from turnout.doors.asgi_connection import Connection
 from turnout.doors.asgi_endpoint import Message, ReadAhead, Receive, Send, with_headers
@@ -71,7 +71,7 @@ class TurnoutMiddleware(Door[App, Scope]):
             return
         except ServedError as error:
             # Anything else is what a middleware outside raises from its `receive`, and goes back to it.
-            await connection.reply(error_reply(error, request_id), head_only=False)
+            await connection.reply(self.turnout.api.refusal(error, request_id), head_only=False)
             return
         reply: Reply
         try:
@@ -90,7 +90,7 @@ class TurnoutMiddleware(Door[App, Scope]):
             return
         except Exception as error:
             # The outermost code of the door: what is no ServedError is a defect of ours.
-            reply = error_reply(error, request_id)
+            reply = self.turnout.api.refusal(error, request_id)
         await connection.reply(reply, head_only=method == "HEAD")
 
     async def _admit(
@@ -109,7 +109,7 @@ class TurnoutMiddleware(Door[App, Scope]):
         try:
             await request.admit(body)
         except Exception as error:
-            reply = error_reply(error, new_request_id())
+            reply = self.turnout.api.refusal(error, new_request_id())
             await Connection(receive, send).reply(reply, head_only=method == "HEAD")
             return
         await self._pass_on(bound, scope, ahead.receive, with_headers(request, send))

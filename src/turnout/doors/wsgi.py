@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from turnout import portal
-from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply, Responder, error_reply
+from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply, Responder, error_reply, note_refused
 from turnout.context import HandledRequest, current_request, new_request_id
 from turnout.doors.base import WITH_BODY, Door, check_size
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
@@ -89,11 +89,16 @@ class TurnoutMiddleware(Door[App, Environ]):
             return []
         except Exception as error:
             # The outermost code of the door: what is no ServedError is a defect of ours.
-            reply = error_reply(error, request_id)
+            reply = self._refusal(error, request_id)
         if isinstance(reply, ApiReply):
             return _send_reply(reply, environ, start_response)
         start_response(status_line(reply.status), reply.all_headers)
         return events
+
+    def _refusal(self, error: Exception, request_id: str) -> ApiReply:
+        # Counted on the loop, as all else is.
+        portal.portal_loop().call_soon_threadsafe(note_refused, self.turnout.api.observer, error)
+        return error_reply(error, request_id)
 
     def _read_body(self, environ: Environ) -> bytes:
         limit = self._body_limit(environ)
@@ -117,7 +122,7 @@ class TurnoutMiddleware(Door[App, Environ]):
             bound.find_caller()
             portal.run(portal.portal_loop(), partial(request.admit, body))
         except Exception as error:
-            return _send_reply(error_reply(error, new_request_id()), environ, start_response)
+            return _send_reply(self._refusal(error, new_request_id()), environ, start_response)
         return self._pass_on(bound, environ, with_headers(request, start_response))
 
     def _pass_on(self, bound: BoundTurnout, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -186,7 +186,9 @@ def error_code(error: BaseException) -> str:
 
 
 def with_headers(error: BaseException, headers: tuple[tuple[str, str], ...]) -> BaseException:
-    """The error to raise: with the headers of the limits that applied, where it is served."""
+    """The error to raise, of which an outcome tells: with the headers of the limits that applied where it is served."""
+    if isinstance(error, ServedError):
+        error.has_outcome = True
     return error.headed(headers) if isinstance(error, ServedError) and headers else error
 
 

@@ -219,6 +219,9 @@ class Counters:
                 self.add("skips", str(attributes[names.MODEL]), str(attributes[names.SKIP_REASON]))
             case names.CIRCUIT_CHANGED:
                 self.add("circuit_changes", str(attributes[names.CIRCUIT]), str(attributes[names.STATE]))
+            case names.EVENT_REFUSED:
+                self.add("refused", _code(str(attributes[names.ERROR_TYPE])))
+                self.changed()
             case names.EVENT_STORE_LOST | names.EVENT_STORE_FOUND:
                 self.store_up = name == names.EVENT_STORE_FOUND
                 self.add("store_changes", "found" if self.store_up else "lost")
@@ -241,8 +244,8 @@ class Counters:
 
     def _count_requests(self, at: float, kind: _Kind, number: int = 1) -> None:
         endpoint, tier, model, cache, reason, error, _ = kind
-        code = error if error is None or error in _ERRORS else OTHER
-        self._add(at, ("requests", self._endpoint(endpoint), tier, model, cache, reason, code or ""), number)
+        code = _code(error) if error else ""
+        self._add(at, ("requests", self._endpoint(endpoint), tier, model, cache, reason, code), number)
 
     def _count_saving_of(self, now: float, outcome: Outcome, paid: int) -> None:
         """paid: nano-USD for its attempts, as far as their prices are known."""
@@ -357,6 +360,10 @@ class Counters:
             # At once: each search for the first of a dict passes over all that was dropped before it.
             for old in list(islice(answers, MOST_ANSWERS)):
                 del answers[old]
+
+
+def _code(error: str) -> str:
+    return error if error in _ERRORS else OTHER
 
 
 def _is_answered(outcome: Outcome) -> bool:

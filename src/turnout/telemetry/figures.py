@@ -214,6 +214,7 @@ def summary(sums: Mapping[str, int], models: Iterable[str]) -> dict[str, Any]:
         "requests": requests,
         "errors": sum(codes.values()),
         "errors_by_code": codes,
+        "refused_by_code": counts.by("refused"),
         **money(counts),
         "tokens": _usage(counts, -1, ""),
         "cache": cache_figures(counts),

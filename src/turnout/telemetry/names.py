@@ -47,6 +47,8 @@ ENDPOINT: Final = "turnout.endpoint"
 SKIPPED: Final = "turnout.skipped"
 
 # Events of the process, not of one request.
+# Refused before it was routed: no outcome tells of it.
+EVENT_REFUSED: Final = "turnout.refused"
 EVENT_STORE_LOST: Final = "turnout.store.lost"
 EVENT_STORE_FOUND: Final = "turnout.store.found"
 STORE_REASON: Final = "turnout.store.reason"

@@ -32,6 +32,11 @@ METRICS: Final[Mapping[str, Metric]] = {
         help="Requests, by how they were answered",
         labels=("endpoint", "tier", "model", "cache", "reason", "error"),
     ),
+    "refused": Metric(
+        name="turnout_refused_total",
+        help="Requests refused before they were routed: malformed, too large, of an unknown model",
+        labels=("error",),
+    ),
     "cost": Metric(
         name="turnout_cost_usd_total",
         help="USD paid for attempts, failed ones included",

@@ -86,6 +86,8 @@ const failing = (f) => {
 };
 const rolling = /^last (\d+) s$/;
 const windowed = (text) => text.replace(rolling, (_, s) => s % 3600 ? "last " + Math.round(s / 60) + " min" : "last " + s / 3600 + " h");
+// What never reached a model: malformed, too large, of an unknown model.
+const refused = (f) => Object.entries(f.refused_by_code || {}).map(([code, n]) => num(n) + " " + code).join(", ") || "0";
 // The last first.
 const URGENT = ["rate_limited", "queue_age", "inference_p95", "provider_errors", "circuit_open", "store_lost"];
 // Each: where it stands below, and what it says; what is wrong before what is worth knowing.
@@ -193,7 +195,7 @@ const draw = () => {
   $("health").className = "big " + (sick ? "bad" : "good");
   $("traffic").textContent = many(f.requests, "request", "requests") + ", " + num(f.errors) + " failed" + (f.errors ? " (" + pct(f.errors / f.requests) + ")" : "");
   const ratings = f.feedback.count ? num(f.feedback.count) + ", mean " + f.feedback.mean_quality.toFixed(2) : "none";
-  rows("health-rows", [["Failed, last ten minutes", pct(failing(f))], ["Circuits not closed", num(bad)], ["Alerts", num(firing.length)], ["Retries", num(f.retries)], ["Fallbacks", num(f.fallbacks)], ["Inference p95", ms(f.latency_ms.inference.p95) + " ms"], ["Ratings", ratings]]);
+  rows("health-rows", [["Failed, last ten minutes", pct(failing(f))], ["Refused before routing", refused(f)], ["Circuits not closed", num(bad)], ["Alerts", num(firing.length)], ["Retries", num(f.retries)], ["Fallbacks", num(f.fallbacks)], ["Inference p95", ms(f.latency_ms.inference.p95) + " ms"], ["Ratings", ratings]]);
   $("cost").replaceChildren(money(f.cost_usd));
   $("saving").replaceChildren(money(f.saving_usd));
   $("saving-of").textContent = "saved" + (f.saving_usd !== null && f.cost_all_expensive_usd > 0 ? " (" + pct(f.saving_usd / f.cost_all_expensive_usd) + ")" : "");

@@ -204,10 +204,15 @@ def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
     similar = _similar(settings, clock, stores, keys.policy, embedding_pipeline, plugs.get("embedder"))
     collaborators = replace(collaborators, similar=similar)
     pipeline = Pipeline(collaborators, _cascade(collaborators, scorer, plugs.get("chance") or rng))
-    chat = Chat(pipeline, path=settings.server.chat_path, max_params_bytes=settings.server.max_params_bytes)
+    server = settings.server
+    chat = Chat(
+        pipeline,
+        path=server.chat_path,
+        max_params_bytes=server.max_params_bytes,
+        conversation_fields=settings.routing.conversation.fields,
+    )
     kept_entries = kept_entries_from(settings, clock)
     kept_responses = ResponseStore(kept_entries or stores.entries, settings.responses.ttl_s)
-    server = settings.server
     responses = ResponsesApi(
         chat, kept_responses, server.responses_path, server.max_body_bytes, lambda: bool(over_responses)
     )

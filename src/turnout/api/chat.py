@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,10 +22,16 @@ LARGE_BODY_BYTES = 65_536
 
 
 class Chat:
-    """Answers chat completions from the pipeline. Each verb raises ServedError."""
+    """Answers chat completions from the pipeline. Each verb raises ServedError.
 
-    def __init__(self, pipeline: Pipeline, *, path: str, max_params_bytes: int) -> None:
+    conversation_fields: fields of a body that name a conversation, beside those that every protocol has.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, *, path: str, max_params_bytes: int, conversation_fields: Sequence[str] = ()
+    ) -> None:
         self._pipeline = pipeline
+        self.conversation_fields = conversation_fields
         # Set by assembly where there is a queue: takes requests that become jobs.
         self.submissions: Submissions | None = None
         self._path = path

@@ -25,7 +25,9 @@ class Completions:
         check_content_type(request)
         body = self._chat.decoded(request)
         asked = {"stream_options": body.get("stream_options")}
-        return await self._chat.answer_in(self, request, to_chat(body), partial(_events, asked), to_completion, asked)
+        return await self._chat.answer_in(
+            self, request, to_chat(body, self._chat.conversation_fields), partial(_events, asked), to_completion, asked
+        )
 
     async def result(self, completion: Body, job: JobOrigin) -> Body:
         return to_completion(completion)

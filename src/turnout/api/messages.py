@@ -39,7 +39,9 @@ class AnthropicMessages:
         """Estimates a message's tokens by the length of all that is sent."""
         try:
             check_content_type(request)
-            chat = from_mapping(to_chat({"max_tokens": 1, **self._chat.decoded(request)}))
+            chat = from_mapping(
+                to_chat({"max_tokens": 1, **self._chat.decoded(request)}, self._chat.conversation_fields)
+            )
         except ServedError as error:
             return self._error_reply(error, request)
         size = characters(chat.messages) + len(dumps({"tools": chat.params.get("tools") or []})) - len('{"tools":[]}')
@@ -49,7 +51,7 @@ class AnthropicMessages:
 
     async def _answer(self, request: ApiRequest) -> Reply:
         check_content_type(request)
-        chat = to_chat(self._chat.decoded(request))
+        chat = to_chat(self._chat.decoded(request), self._chat.conversation_fields)
         return await self._chat.answer_in(self, request, chat, MessageEvents, to_message)
 
     async def result(self, completion: Body, job: JobOrigin) -> Body:

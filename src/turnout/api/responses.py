@@ -81,7 +81,8 @@ class ResponsesApi:
         return await self._complete(body, chat, context)
 
     def _to_chat(self, body: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        return to_chat(body, earlier, own_endpoint=self._own_endpoint())
+        fields = self._chat.conversation_fields
+        return to_chat(body, earlier, own_endpoint=self._own_endpoint(), conversation_fields=fields)
 
     def _with_beside(self, chat: ChatRequest, body: Mapping[str, Any]) -> ChatRequest:
         return replace(chat, beside_chat=beside_chat(body)) if self._own_endpoint() else chat

@@ -5,13 +5,13 @@ Field names: the OpenAI API reference, "Completions".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from turnout.errors import InvalidRequest, ServedError
 from turnout.openai.answers import DONE, Body, event
 from turnout.wires.chunks import text_in
-from turnout.wires.fields import present_fields, refuse_others
+from turnout.wires.fields import named_fields, refuse_others
 
 _SAME = (
     *("model", "max_tokens", "temperature", "top_p", "n", "stream", "stream_options", "stop", "presence_penalty"),
@@ -21,10 +21,11 @@ _SAME = (
 _NOTHING: Mapping[str, tuple[Any, ...]] = {"echo": (False,), "best_of": (1,), "suffix": ("",), "logprobs": ()}
 
 
-def to_chat(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of a chat completion whose only message is the prompt. Raises InvalidRequest for what cannot be asked
+def to_chat(body: Mapping[str, Any], conversation_fields: Sequence[str] = ()) -> dict[str, Any]:
+    """The body of a chat completion whose only message is the prompt. conversation_fields: what the settings name a
+    conversation by, carried on. Raises InvalidRequest for what cannot be asked
     so: several prompts, tokens, an echo, probabilities."""
-    refuse_others(body, frozenset({*_SAME, *_NOTHING, "prompt"}), "")
+    refuse_others(body, {*_SAME, *_NOTHING, "prompt", *conversation_fields}, "")
     for name, harmless in _NOTHING.items():
         if body.get(name) is not None and body[name] not in harmless:
             raise InvalidRequest(f"{name} is not supported on this path: it is answered by chat models", param=name)
@@ -34,7 +35,7 @@ def to_chat(body: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(prompt, str):
         raise InvalidRequest("prompt must be one text: send several, or tokens, one by one as texts", param="prompt")
     messages = [{"role": "user", "content": prompt}]
-    return present_fields(messages=messages, **{name: body.get(name) for name in _SAME})
+    return {"messages": messages, **named_fields(body, (*_SAME, *conversation_fields))}
 
 
 def to_completion(answer: Mapping[str, Any]) -> Body:

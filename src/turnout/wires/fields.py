@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from turnout.errors import InvalidRequest
@@ -29,12 +29,17 @@ def require_objects(value: Any, where: str) -> list[Mapping[str, Any]]:
     return [require_object(item, f"{where}.{at}") for at, item in enumerate(value)]
 
 
-def refuse_others(value: Mapping[str, Any], names: frozenset[str], where: str) -> None:
+def refuse_others(value: Mapping[str, Any], names: Collection[str], where: str) -> None:
     """Raises InvalidRequest for a field that is not translated: dropping it would change the answer."""
     for name, item in value.items():
         if name not in names and item is not None:
             param = f"{where}.{name}" if where else name
             raise InvalidRequest(f"{param} is not supported on this path", param=param)
+
+
+def named_fields(body: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Those of these fields that the body holds, as they came."""
+    return {name: body[name] for name in names if body.get(name) is not None}
 
 
 def present_fields(**fields: Any) -> dict[str, Any]:

@@ -5,18 +5,25 @@ Field names: Anthropic's API reference, "Create a Message" (version 2023-06-01).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from turnout.errors import InvalidRequest
 from turnout.openai.answers import dumps
 from turnout.openai.messages import shorten
-from turnout.wires.fields import present_fields, refuse_others, require_object, require_objects, require_text
+from turnout.wires.fields import (
+    named_fields,
+    present_fields,
+    refuse_others,
+    require_object,
+    require_objects,
+    require_text,
+)
 
 _FIELDS = frozenset(
     {
         *("model", "messages", "max_tokens", "system", "tools", "tool_choice", "stop_sequences", "stream"),
-        *("temperature", "top_p", "top_k", "metadata", "thinking", "service_tier", "turnout"),
+        *("temperature", "top_p", "top_k", "metadata", "thinking", "service_tier", "prompt_cache_key", "turnout"),
     }
 )
 # What litellm's own translation gives a budget of thinking tokens for, largest first.
@@ -24,16 +31,18 @@ _EFFORTS = ((10_000, "high"), (5_000, "medium"), (0, "low"))
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
 
-def to_chat(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of a chat completion that asks for the same. Raises InvalidRequest for what cannot be asked so."""
-    refuse_others(body, _FIELDS, "")
+def to_chat(body: Mapping[str, Any], conversation_fields: Sequence[str] = ()) -> dict[str, Any]:
+    """The body of a chat completion that asks for the same. conversation_fields: what the settings name a conversation
+    by, carried on. Raises InvalidRequest for what cannot be asked so."""
+    refuse_others(body, _FIELDS.union(conversation_fields), "")
     for name in ("messages", "max_tokens"):
         if body.get(name) is None:
             raise InvalidRequest(f"{name} is missing", param=name)
     messages = _system(body.get("system"))
     for at, message in enumerate(require_objects(body["messages"], "messages")):
         messages.extend(_message(message, f"messages.{at}"))
-    return present_fields(
+    metadata = require_object(body.get("metadata") or {}, "metadata")
+    asked = present_fields(
         model=body.get("model"),
         messages=messages,
         max_tokens=body["max_tokens"],
@@ -44,10 +53,13 @@ def to_chat(body: Mapping[str, Any]) -> dict[str, Any]:
         temperature=body.get("temperature"),
         top_p=body.get("top_p"),
         top_k=body.get("top_k"),
-        user=_user(body.get("metadata")),
+        user=metadata.get("user_id"),
+        metadata=named_fields(metadata, ("session_id",)) or None,
+        prompt_cache_key=body.get("prompt_cache_key"),
         reasoning_effort=_effort(body.get("thinking")),
         turnout=body.get("turnout"),
     )
+    return {**named_fields(body, conversation_fields), **asked}
 
 
 def _system(system: Any) -> list[dict[str, Any]]:
@@ -214,10 +226,6 @@ def _tool_choice(choice: Any) -> dict[str, Any]:
     if not isinstance(kind, str) or kind not in _CHOICES:
         raise InvalidRequest("tool_choice.type must be auto, any, none or tool", param="tool_choice.type")
     return {"tool_choice": _CHOICES[kind], **parallel}
-
-
-def _user(metadata: Any) -> Any:
-    return None if metadata is None else require_object(metadata, "metadata").get("user_id")
 
 
 def _effort(thinking: Any) -> str | None:

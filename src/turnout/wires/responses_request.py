@@ -11,7 +11,14 @@ from typing import Any
 from turnout.errors import InvalidRequest
 from turnout.openai.messages import shorten
 from turnout.openai.response_items import ITEMS, OWN_PARTS, are_more_than_chat, turn_of
-from turnout.wires.fields import present_fields, refuse_others, require_object, require_objects, require_text
+from turnout.wires.fields import (
+    named_fields,
+    present_fields,
+    refuse_others,
+    require_object,
+    require_objects,
+    require_text,
+)
 
 _FIELDS = frozenset(
     {
@@ -34,12 +41,17 @@ _ROLES = ("user", "assistant", "system", "developer")
 
 
 def to_chat(
-    body: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = (), *, own_endpoint: bool = False
+    body: Mapping[str, Any],
+    earlier: Sequence[Mapping[str, Any]] = (),
+    *,
+    own_endpoint: bool = False,
+    conversation_fields: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The body of a chat completion that asks for the same. earlier: the messages of the response that this one
-    continues. own_endpoint: a model may be asked over its provider's own Responses endpoint; what no chat completion
-    has stands in it as it came. Raises InvalidRequest for what cannot be asked so."""
-    refuse_others(body, _FIELDS | _BESIDE if own_endpoint else _FIELDS, "")
+    continues. conversation_fields: what the settings name a conversation by, carried on. own_endpoint: a
+    model may be asked over its provider's own Responses endpoint; what no chat completion has stands in it as it came.
+    Raises InvalidRequest for what cannot be asked so."""
+    refuse_others(body, _FIELDS.union(_BESIDE if own_endpoint else (), conversation_fields), "")
     if body.get("background"):
         raise InvalidRequest("background is not supported on this path", param="background")
     if body.get("truncation") == "auto" and not own_endpoint:
@@ -47,7 +59,7 @@ def to_chat(
     text = require_object(body.get("text") or {}, "text")
     instructions = body.get("instructions")
     system = [{"role": "system", "content": require_text(instructions, "instructions")}] if instructions else []
-    return present_fields(
+    asked = present_fields(
         model=body.get("model"),
         messages=[*system, *earlier, *input_messages(body.get("input"), own_endpoint=own_endpoint)],
         max_completion_tokens=body.get("max_output_tokens"),
@@ -61,6 +73,7 @@ def to_chat(
         **{name: body.get(name) for name in ("metadata", "prompt_cache_key", "prompt_cache_retention")},
         safety_identifier=body.get("safety_identifier"),
     )
+    return {**named_fields(body, conversation_fields), **asked}
 
 
 _BESIDE = frozenset({"max_tool_calls"})

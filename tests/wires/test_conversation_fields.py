@@ -58,4 +58,4 @@ def test_a_conversation_that_the_body_names_is_known(path: str, named: str) -> N
     # So short a prompt is worth no staying.
     assert asyncio.run(main()) == ["scored", "sticky_left"]
     assert len(provider.seen) == 2
-    assert all("thread_id" not in call.extra for call in provider.seen)
+    assert not any({"thread_id", "metadata"} & call.params.keys() for call in provider.seen)

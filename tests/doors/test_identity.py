@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from turnout.doors.identity import user_id
-from turnout.errors import UsageError
+from turnout.errors import InvalidRequest, UsageError
 from turnout.settings import Identity
 
 
@@ -32,6 +32,14 @@ def test_a_bearer_token_stands_in_no_user_id() -> None:
     ids = {user(settings, authorization=f"Bearer {token}") for token in ("sk-secret", " sk-secret ", "sk-secret-2")}
     assert len(ids) == 2
     assert not any("secret" in one for one in ids)
+
+
+def test_two_keys_in_one_request_name_nobody() -> None:
+    """A proxy that looks at one and we who look at the other would each take another for the user."""
+    settings = Identity(bearer=True)
+    with pytest.raises(InvalidRequest):
+        user(settings, authorization="Bearer sk-1", x_api_key="sk-2")
+    assert user(settings, authorization="Bearer sk-1", x_api_key="sk-1") == user(settings, x_api_key="sk-1")
 
 
 def test_a_callable_that_gives_no_text_is_refused() -> None:

@@ -82,7 +82,10 @@ class JobSubmissions:
         self._worker = worker
         self._can_notify = can_notify
         self._bounds = QueueBounds(
-            max_length=queue.max_length, max_per_user=queue.max_per_user, ttl_s=queue.result_ttl_s
+            max_length=queue.max_length,
+            max_per_user=queue.max_per_user,
+            ttl_s=queue.result_ttl_s,
+            max_bytes=queue.max_bytes,
         )
         self._chat_path = settings.server.chat_path
         self._heavy = frozenset(path for path, endpoint in settings.endpoints.items() if endpoint.heavy)
@@ -343,4 +346,6 @@ class JobSubmissions:
         if reason == "user_full":
             most = self._queue.max_per_user
             return RateLimitExceeded(f"{most} jobs of this user wait already", retry_after_s=5.0)
+        if reason == "store_full":
+            return Overloaded("the jobs that are kept leave no room for this one", retry_after_s=60.0)
         return Overloaded(f"{self._queue.max_length} jobs wait already", retry_after_s=5.0)

@@ -92,11 +92,13 @@ class JobEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueBounds:
-    """max_length: jobs that may wait in all. max_per_user: of one user. ttl_s: how long an ended job is kept."""
+    """max_length: jobs that may wait in all. max_per_user: of one user. ttl_s: how long an ended job is kept.
+    max_bytes: of the requests and results of all jobs that are kept, waiting, running or ended."""
 
     max_length: int
     max_per_user: int
     ttl_s: float
+    max_bytes: int = 2**32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,7 @@ class AcceptedJob:
 
 
 # As many jobs wait as may in all, or of this user; or the Idempotency-Key was sent with another body.
-SubmissionRefused = Literal["queue_full", "user_full", "key_reused"]
+SubmissionRefused = Literal["queue_full", "user_full", "store_full", "key_reused"]
 
 
 class JobStore(Protocol):

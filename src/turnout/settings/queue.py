@@ -14,7 +14,9 @@ class Queue:
 
     path: the file of accepted work without [redis]; relative to the settings file. in_app: with [redis] the app's
     processes work on jobs too; without it they always do. max_priority: the highest that a caller from outside may ask
-    for, who would go before everybody else otherwise; a higher one is taken for it.
+    for, who would go before everybody else otherwise; a higher one is taken for it. max_bytes: of the requests and
+    results of all jobs that are kept; beyond it none is accepted. With [redis]: far less than its maxmemory, or whoever
+    submits large jobs takes it from everybody.
     """
 
     concurrency: int = 8
@@ -24,10 +26,12 @@ class Queue:
     max_per_user: int = 10_000
     in_app: bool = False
     max_priority: int = 9
+    max_bytes: int = 4_294_967_296
 
     def __post_init__(self) -> None:
         for key in ("concurrency", "max_length", "max_per_user", "result_ttl_s"):
             value = getattr(self, key)
             require(math.isfinite(value) and 0 < value <= 10**9, key, value, "must be more than 0, at most 10^9")
+        require(0 < self.max_bytes <= 10**15, "max_bytes", self.max_bytes, "must be more than 0, at most 10^15")
         require(0 <= self.max_priority <= 9, "max_priority", self.max_priority, "must be from 0 to 9")
         require(bool(self.path.strip()), "path", self.path, "must name a file")

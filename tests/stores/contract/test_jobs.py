@@ -90,7 +90,7 @@ def new(user: str = "ann", *, endpoint: str = "/a", priority: int = 4, **more: A
         user=user,
         endpoint=endpoint,
         priority=priority,
-        spec=b'{"body": "\xc3\xa4"}',
+        spec=more.pop("spec", b'{"body": "\xc3\xa4"}'),
         **more,
     )
 
@@ -334,6 +334,26 @@ def test_a_full_queue_refuses(run: Run) -> None:
         assert await jobs.submit(new("cid"), bounds) == "queue_full"
         await claimed(jobs)
         assert isinstance(await jobs.submit(new("cid"), bounds), AcceptedJob)
+
+    run(scenario)
+
+
+def test_a_store_that_is_full_refuses(run: Run) -> None:
+    """By the bytes of all requests and results that it keeps: those of ended jobs too, until they are gone."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        bounds = QueueBounds(max_length=9, max_per_user=9, ttl_s=100, max_bytes=1000)
+        first, second = new("ann", spec=b"x" * 400), new("ann", spec=b"x" * 400)
+        assert isinstance(await jobs.submit(first, bounds), AcceptedJob)
+        assert await jobs.submit(new("bob", spec=b"x" * 601), bounds) == "store_full"
+        assert isinstance(await jobs.submit(second, bounds), AcceptedJob)
+        running = await claimed(jobs)
+        ending = JobEnd(status="done", result=b"r" * 200)
+        assert await jobs.finish(running.id, running.token, ending, bounds.ttl_s)
+        assert await jobs.submit(new("bob", spec=b"x"), bounds) == "store_full"
+        await jobs.purge(job_id=first.id)
+        assert await jobs.submit(new("bob", spec=b"x" * 601), bounds) == "store_full"
+        assert isinstance(await jobs.submit(new("bob", spec=b"x" * 600), bounds), AcceptedJob)
 
     run(scenario)
 

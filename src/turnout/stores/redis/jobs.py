@@ -37,7 +37,8 @@ class RedisJobs:
         verdict, *rest = await self._run(
             "submit",
             *(job.id, job.kind, job.user, job.endpoint, job.priority, job.spec, job.secret),
-            *(job.idempotency_key, job.digest, job.webhook_url, bounds.max_length, bounds.max_per_user),
+            *(job.idempotency_key, job.digest, job.webhook_url),
+            *(bounds.max_length, bounds.max_per_user, bounds.max_bytes),
         )
         if not rest:
             refused: SubmissionRefused = verdict.decode()

@@ -2,7 +2,8 @@
 longest ago is next, so that nobody's jobs wait behind all of another's. Times are in seconds since 1970.
 
 waiting: how many jobs of each user are queued, of user '' those of all. numbers: the last turn that was taken in the
-round (`turn`), the average run in seconds (`run_s`), the kept responses and their bytes (`entries`, `entry_bytes`).
+round (`turn`), the average run in seconds (`run_s`), the kept responses and their bytes (`entries`, `entry_bytes`),
+the bytes of all jobs' requests and results (`job_bytes`).
 places: the model at which a running job holds one of the places that `max_concurrency` allows. workers: when each was
 last seen."""
 
@@ -72,6 +73,16 @@ CREATE TRIGGER IF NOT EXISTS count_out AFTER DELETE ON jobs WHEN OLD.status = 'q
   UPDATE waiting SET jobs = jobs - 1 WHERE user IN (OLD.user, '');
   DELETE FROM waiting WHERE jobs <= 0 AND user = OLD.user;
 END;
+CREATE TRIGGER IF NOT EXISTS job_in AFTER INSERT ON jobs BEGIN
+  UPDATE numbers SET value = value + length(NEW.spec) WHERE name = 'job_bytes';
+END;
+CREATE TRIGGER IF NOT EXISTS job_ended AFTER UPDATE OF result ON jobs BEGIN
+  UPDATE numbers SET value = value + coalesce(length(NEW.result), 0) - coalesce(length(OLD.result), 0)
+    WHERE name = 'job_bytes';
+END;
+CREATE TRIGGER IF NOT EXISTS job_out AFTER DELETE ON jobs BEGIN
+  UPDATE numbers SET value = value - length(OLD.spec) - coalesce(length(OLD.result), 0) WHERE name = 'job_bytes';
+END;
 CREATE TRIGGER IF NOT EXISTS events_out AFTER DELETE ON jobs BEGIN DELETE FROM events WHERE job = OLD.id; END;
 BEGIN IMMEDIATE;
 INSERT OR IGNORE INTO numbers
@@ -79,5 +90,8 @@ INSERT OR IGNORE INTO numbers
 INSERT OR IGNORE INTO numbers
   SELECT 'entry_bytes', coalesce(sum(length(packed) + length(CAST(user || endpoint AS BLOB))), 0)
   FROM entries WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE name = 'entry_bytes');
+INSERT OR IGNORE INTO numbers
+  SELECT 'job_bytes', coalesce(sum(length(spec) + coalesce(length(result), 0)), 0)
+  FROM jobs WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE name = 'job_bytes');
 COMMIT;
 """

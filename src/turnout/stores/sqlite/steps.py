@@ -36,11 +36,19 @@ def submit(db: sqlite3.Connection, now: float, job: NewJob, bounds: QueueBounds)
         if row is not None:
             same = row["digest"] == job.digest
             return AcceptedJob(job=job_from(dict(row)), created=False, state=state(db, now)) if same else "key_reused"
-    waiting = dict(db.execute("SELECT user, jobs FROM waiting WHERE user IN ('', ?)", (job.user,)).fetchall())
+    waiting = dict(
+        db.execute(
+            "SELECT user, jobs FROM waiting WHERE user IN ('', ?)"
+            " UNION ALL SELECT name, value FROM numbers WHERE name = 'job_bytes'",
+            (job.user,),
+        ).fetchall()
+    )
     if waiting.get("", 0) >= bounds.max_length:
         return "queue_full"
     if waiting.get(job.user, 0) >= bounds.max_per_user:
         return "user_full"
+    if waiting.get("job_bytes", 0) + len(job.spec) > bounds.max_bytes:
+        return "store_full"
     db.execute(
         "INSERT INTO jobs (id, kind, user, endpoint, priority, spec, secret, idempotency_key, digest, webhook_url,"
         " status, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)",

@@ -4,6 +4,7 @@
 --   of:<priority>:<user> set, the user's lanes        held zset, lanes that wait by time     later zset, jobs that do
 --   places:<model> set, running jobs that call it
 --   running zset, by lease   waiting zset, by acceptance   waits hash, by user   hooks zset, by time   ends zset, by expiry
+--   bytes of all requests and results
 local J = {}
 
 local function key(...) return ROOT .. ':j:' .. table.concat({...}, ':') end
@@ -56,6 +57,7 @@ local function finish(id, status, now, ttl, result, head, failure)
   local job = key('d', id)
   unqueue(id)
   redis.call('ZREM', key('running'), id)
+  redis.call('INCRBY', key('bytes'), #(result or '') - redis.call('HSTRLEN', job, 'result'))
   redis.call('HSET', job, 'ended', now, 'token', '', 'result', result or '', 'head', head or '', 'error', failure or '',
     'expires', now + ttl)
   add_status(id, status)
@@ -75,6 +77,7 @@ local function delete(id)
   if idempotency ~= '' and redis.call('HGET', key('k', user), idempotency) == id then
     redis.call('HDEL', key('k', user), idempotency)
   end
+  redis.call('DECRBY', key('bytes'), redis.call('HSTRLEN', key('d', id), 'spec') + redis.call('HSTRLEN', key('d', id), 'result'))
   redis.call('DEL', key('d', id), key('e', id))
   return 1
 end
@@ -99,7 +102,8 @@ local function state(now)
   }
 end
 
-function J.submit(now, id, kind, user, endpoint, priority, spec, secret, idempotency, digest, url, most, most_user)
+function J.submit(now, id, kind, user, endpoint, priority, spec, secret, idempotency, digest, url, most, most_user,
+    most_bytes)
   if idempotency ~= '' then
     local earlier = redis.call('HGET', key('k', user), idempotency)
     if earlier and gone(earlier, now) then
@@ -111,6 +115,8 @@ function J.submit(now, id, kind, user, endpoint, priority, spec, secret, idempot
   end
   if redis.call('ZCARD', key('waiting')) >= tonumber(most) then return {'queue_full'} end
   if tonumber(redis.call('HGET', key('waits'), user) or '0') >= tonumber(most_user) then return {'user_full'} end
+  if tonumber(redis.call('GET', key('bytes')) or '0') + #spec > tonumber(most_bytes) then return {'store_full'} end
+  redis.call('INCRBY', key('bytes'), #spec)
   local seq = redis.call('INCR', key('seq'))
   redis.call('HSET', key('d', id), 'id', id, 'seq', seq, 'kind', kind, 'user', user, 'endpoint', endpoint,
     'priority', priority, 'spec', spec, 'secret', secret, 'idempotency_key', idempotency, 'digest', digest,

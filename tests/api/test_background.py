@@ -14,7 +14,7 @@ from tests.support.apps import served, settings
 from tests.support.fastapi_app import mounted
 from tests.support.job_doors import DOORS, scripted, turnout_with
 from turnout.attempt_errors import CallerFault
-from turnout.testing import Hangs
+from turnout.testing import Hangs, Says
 
 PATH = "/v1/responses"
 BACKGROUND = {"model": "auto", "input": "hi", "instructions": "be short", "background": True}
@@ -68,6 +68,19 @@ def test_one_that_fails_says_why_and_a_deleted_one_is_gone(app: App) -> None:
     assert app.http.delete(f"{PATH}/{done['id']}").json()["deleted"] is True
     assert app.http.get(f"{PATH}/{done['id']}").status_code == 404
     assert app.http.get(f"/turnout/jobs/job_{done['id'].removeprefix('resp_')}").status_code == 404
+
+
+def test_one_that_is_deleted_while_it_is_made_does_not_come_back(app: App) -> None:
+    """Its answer comes later all the same."""
+    app.provider.say("openai/small", Says("secret", after_s=0.25))
+    begun = app.http.post(PATH, json=BACKGROUND).json()
+    while app.provider.open == 0:
+        time.sleep(0.01)
+    assert app.http.delete(f"{PATH}/{begun['id']}").json()["deleted"] is True
+    while app.provider.open:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    assert app.http.get(f"{PATH}/{begun['id']}").status_code == 404
 
 
 @pytest.mark.parametrize(("more", "param"), [({"store": False}, "store"), ({"stream": True}, "stream")])

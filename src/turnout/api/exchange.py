@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -178,13 +178,11 @@ Reply = ApiReply | EventStream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOrigin:
-    """A job that was submitted in another protocol than chat completions. user: a `user_key`. asked: what its protocol
-    noted of the body that asked. messages: the chat's."""
+    """A job that was submitted in another protocol than chat completions. asked: what its protocol noted of the body
+    that asked."""
 
     id: str
-    user: str
     asked: Mapping[str, Any]
-    messages: Sequence[Mapping[str, Any]]
 
 
 class WireAdapter(Protocol):

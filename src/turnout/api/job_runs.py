@@ -104,7 +104,7 @@ class JobRuns:
         if "wire" not in spec:
             return AnswerForm(include_usage=request.include_usage)
         noted = spec["wire"]
-        asked = JobOrigin(id=job.id, user=job.user, asked=noted["asked"], messages=spec["body"]["messages"])
+        asked = JobOrigin(id=job.id, asked=noted["asked"])
         return WireForm(self._wires[noted["name"]], asked)
 
     def _context(self, spec: dict[str, Any], job: Job) -> RequestContext:

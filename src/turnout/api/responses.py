@@ -97,7 +97,7 @@ class ResponsesApi:
         response = to_response(completion, job.asked, response_id_of(job.id))
         if job.asked.get("background"):
             response["background"] = True
-        await self._keep(job.asked, job.messages, job.user, response)
+        # Shown and continued from the job's result: whatever deletes the job deletes the response.
         return response
 
     def translator(self, job: JobOrigin) -> ResponseEvents:

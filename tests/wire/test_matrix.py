@@ -65,7 +65,7 @@ def provider(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def ask(server: ScriptedServer, provider: str, transport: str, reply: Reply, work: Ask) -> Any:
+def ask(server: ScriptedServer, provider: str, transport: str, reply: Reply, work: Ask, **sections: Any) -> Any:
     """What the work gives, with the SDK before the door and this reply behind it."""
     name, base = {**MODELS, **OTHERS}[provider]
     config = {
@@ -75,6 +75,7 @@ def ask(server: ScriptedServer, provider: str, transport: str, reply: Reply, wor
         "retry": {"attempts": 1},
         "fallback": {"other_tier": "none"},
         "upstream": {"transport": transport},
+        **sections,
     }
     server.script = lambda _: reply
 

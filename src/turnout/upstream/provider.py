@@ -6,7 +6,6 @@ import asyncio
 import difflib
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from turnout.attempt_errors import AttemptError, MalformedReply
@@ -90,17 +89,15 @@ class LiteLLMProvider:
                     _refuse_made_up_finish(chunk, watched)
                 for each in watched.mended(chunk):
                     yield each
-            if watched is not None and (last := watched.finishing()):
-                yield last
         except AttemptError:
             # Of a stream that has ended in good order litellm alone finds that it lacks a finish.
             if watched is None or not watched.ended:
                 raise
-            if watched.usage is not None:
-                yield translate.chunk(SimpleNamespace(usage=watched.usage, choices=[]))
         finally:
             call.progress.ended = watched is not None and watched.ended
             await _close(parts)
+        for each in watched.last() if watched is not None else ():
+            yield each
 
     async def embed(self, call: ProviderCall) -> Body:
         await self.load()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from turnout.openai.answers import Body
+from turnout.upstream import translate
 from turnout.upstream.cohere_events import bare_lines
 from turnout.upstream.failures import hidden_failure
 from turnout.upstream.finishes import OPENAI_FINISHES, reported_finishes
@@ -13,7 +14,8 @@ from turnout.upstream.finishes import OPENAI_FINISHES, reported_finishes
 
 class StreamWatch:
     """The provider's own stream below litellm's, which replaces the real model's name by the one asked for, of several
-    choices' finishes tells one, as the first choice's, and says `stop` for each that it does not know."""
+    choices' finishes tells one, as the first choice's, says `stop` for each that it does not know, and counts tokens by
+    itself."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -27,9 +29,8 @@ class StreamWatch:
         self._choices: set[int] = set()
         # What the provider itself says that each choice ended with.
         self._finishes: dict[int, str] = {}
-        self._sent: set[int] = set()
-        # What the provider has told of its usage, as it told it, and whether its stream has ended in good order.
-        self.usage: Any = None
+        self._usages: list[Body] = []
+        # Whether the provider's stream has ended in good order.
         self.ended = self._begun = False
         # Whether what was read last was one of the provider's events, read by litellm's class.
         self._was_event = False
@@ -63,7 +64,8 @@ class StreamWatch:
             # litellm's own, made of the mark at a stream's end: a finish that no event told.
             self.ended = True
             raise StopAsyncIteration
-        self.usage = getattr(chunk, "usage", None) or self.usage
+        if usage := chunk.get("usage") if isinstance(chunk, Mapping) else getattr(chunk, "usage", None):
+            self._usages.append(translate.usage(usage, whole=not self._reads_events))
         model = getattr(chunk, "model", None)
         self._model = model if isinstance(model, str) else self._model
         choices = [
@@ -90,32 +92,27 @@ class StreamWatch:
         if self._frame.get("id"):
             # litellm makes up one a chunk where the provider tells none.
             chunk["id"] = self._frame["id"]
+        chunk.pop("usage", None)
         self._frame = chunk
         if len(self._choices) < 2:
             for choice in chunk["choices"]:
                 own, theirs = self._finishes.get(choice["index"]), choice["finish_reason"]
                 if own is not None and theirs and (theirs == "stop" or own not in OPENAI_FINISHES):
                     choice["finish_reason"] = own
-            return [chunk]
+            return [chunk] if chunk["choices"] else []
         for choice in chunk["choices"]:
             choice["finish_reason"] = None
         spoken = [choice for choice in chunk["choices"] if choice["delta"]]
-        if spoken or not chunk["choices"]:
-            before = None if spoken else self.finishing()
-            return [*([before] if before else []), {**chunk, "choices": spoken}]
-        return []
+        return [{**chunk, "choices": spoken}] if spoken else []
 
-    def finishing(self) -> Body | None:
-        """The chunk that tells how each of several choices ended, once; None for one choice, and where none did."""
-        ended = {index: finish for index, finish in self._finishes.items() if index not in self._sent}
-        if len(self._choices) < 2 or not ended:
-            return None
-        self._sent |= ended.keys()
-        frame = {name: value for name, value in self._frame.items() if name != "usage"}
+    def last(self) -> list[Body]:
+        """The chunks after the last one: how each of several choices ended, and what the provider itself told of its
+        usage, piece by piece. litellm counts where it told nothing, and makes the total up."""
         choices: list[Body] = [
-            {"index": index, "delta": {}, "finish_reason": finish} for index, finish in sorted(ended.items())
+            {"index": index, "delta": {}, "finish_reason": finish} for index, finish in sorted(self._finishes.items())
         ]
-        return {**frame, "choices": choices}
+        ends = [{**self._frame, "choices": choices}] if choices and len(self._choices) > 1 else []
+        return [*ends, *({"choices": [], "usage": usage} for usage in self._usages)]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Mapping
 from math import isfinite
+from types import SimpleNamespace
 from typing import Any
 
 from turnout.attempt_errors import (
@@ -315,6 +316,13 @@ def _without_index(message: Body) -> Body:
 
 # Perplexity's counts of what it bills beside the tokens.
 _BESIDE = ("citation_tokens", "num_search_queries")
+
+
+def usage(reported: Any, *, whole: bool) -> Body:
+    """A usage that stands in a stream as a plain object. whole: as it came, which is not of a class of litellm's."""
+    if isinstance(reported, Mapping):
+        return {**reported}
+    return dict(_plain(reported)) if whole else _usage(SimpleNamespace(usage=reported)) or {}
 
 
 def _usage(answer: Any) -> Body | None:

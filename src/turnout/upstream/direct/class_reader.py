@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from turnout.attempt_errors import AttemptError, MalformedReply
@@ -79,7 +78,7 @@ def _streamed(part: Any) -> tuple[Body, Body | None]:
     if usage is None:
         return translate.chunk(part), None
     part.usage = None
-    return translate.chunk(part), translate.chunk(SimpleNamespace(usage=usage, choices=[])).get("usage")
+    return translate.chunk(part), translate.usage(usage, whole=False)
 
 
 def _generic(part: Mapping[str, Any]) -> tuple[Body, Body | None]:

@@ -143,3 +143,9 @@ def test_only_what_cannot_fit_is_refused_for_its_strings(texts: list[str], limit
     except TooLarge:
         with pytest.raises(TooLarge):
             check_params(value, limit)
+
+
+def test_a_byte_order_mark_before_the_body_is_left_out() -> None:
+    """As some clients write it; inside a text it stands for itself."""
+    body = b'\xef\xbb\xbf{"messages": [{"role": "user", "content": "\\ufeffhi"}]}'
+    assert parse(body).messages[0]["content"] == "\ufeffhi"

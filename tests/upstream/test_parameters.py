@@ -103,6 +103,8 @@ def test_a_way_to_draw_that_changes_nothing_is_left_out() -> None:
     """As some clients send it to everybody."""
     neutral = {"extra_body": {"min_p": 0, "repetition_penalty": 1.0, "top_k": -1}}
     assert fit(Taken(provider="mistral", names=frozenset()), neutral) == ({}, ("min_p", "repetition_penalty", "top_k"))
+    asked = {"reasoning_effort": "none", "verbosity": "medium"}
+    assert fit(ANTHROPIC, asked) == ({}, ("reasoning_effort", "verbosity"))
 
 
 def test_a_server_named_in_the_environment_may_take_all(

@@ -206,6 +206,9 @@ def test_a_conversation_with_tools_is_translated_whole() -> None:
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools.0.type"),
         ({"tool_choice": {"type": "some"}}, "tool_choice.type"),
         ({"container": "c"}, "container"),
+        ({"speed": "fast"}, "speed"),
+        ({"output_config": {"format": {"type": "json_schema"}}}, "output_config.format.schema"),
+        ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, "context_management.edits.0"),
     ],
 )
 def test_what_cannot_be_translated_is_named(change: dict[str, Any], param: str) -> None:
@@ -213,6 +216,25 @@ def test_what_cannot_be_translated_is_named(change: dict[str, Any], param: str) 
     with pytest.raises(InvalidRequest) as excinfo:
         to_chat({**ASK, **change})
     assert excinfo.value.param == param
+
+
+def test_what_coding_agents_send_beside_the_messages_is_taken() -> None:
+    """An effort, a schema, and what asks for nothing."""
+    chat = to_chat(
+        {
+            **ASK,
+            "output_config": {"effort": "max", "format": {"type": "json_schema", "schema": {"type": "object"}}},
+            "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+            "cache_control": {"type": "ephemeral"},
+            "thinking": {"type": "adaptive"},
+            "mcp_servers": [],
+            "container": None,
+            "tools": [],
+        }
+    )
+    assert chat["reasoning_effort"] == "high"
+    assert chat["response_format"]["json_schema"]["schema"] == {"type": "object"}
+    assert not chat.keys() & {"tools", "mcp_servers", "context_management", "cache_control", "output_config"}
 
 
 def test_tokens_of_the_prompt_cache_are_counted_apart() -> None:

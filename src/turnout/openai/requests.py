@@ -5,6 +5,7 @@ Field names and types: the OpenAI API reference, "Create chat completion".
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -218,7 +219,8 @@ def decode(body: bytes, *, max_params_bytes: int | None = None) -> Mapping[str, 
     if max_params_bytes is not None and len(body) > max_params_bytes:
         _check_strings(body, max_params_bytes)
     try:
-        value = orjson.loads(body)
+        # Some clients write a byte order mark, which a reader may leave out (RFC 8259).
+        value = orjson.loads(body.removeprefix(codecs.BOM_UTF8))
     except RecursionError as error:
         raise InvalidRequest("the body is nested too deeply") from error
     except orjson.JSONDecodeError as error:

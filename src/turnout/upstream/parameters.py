@@ -29,9 +29,11 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "n": (1,),
     "parallel_tool_calls": (True,),
     "presence_penalty": (0,),
+    "reasoning_effort": ("none",),
     "response_format": ({"type": "text"},),
     "stop": ([],),
     "top_logprobs": (0,),
+    "verbosity": ("medium",),
     # Of open models' servers.
     "ignore_eos": (False,),
     "length_penalty": (1,),

@@ -30,9 +30,10 @@ def require_objects(value: Any, where: str) -> list[Mapping[str, Any]]:
 
 
 def refuse_others(value: Mapping[str, Any], names: Collection[str], where: str) -> None:
-    """Raises InvalidRequest for a field that is not translated: dropping it would change the answer."""
+    """Raises InvalidRequest for a field that is not translated: dropping it would change the answer, but where it is
+    empty."""
     for name, item in value.items():
-        if name not in names and item is not None:
+        if name not in names and item not in (None, [], {}):
             param = f"{where}.{name}" if where else name
             raise InvalidRequest(f"{param} is not supported on this path", param=param)
 

@@ -24,10 +24,13 @@ _FIELDS = frozenset(
     {
         *("model", "messages", "max_tokens", "system", "tools", "tool_choice", "stop_sequences", "stream"),
         *("temperature", "top_p", "top_k", "metadata", "thinking", "service_tier", "prompt_cache_key", "turnout"),
+        *("cache_control", "context_management", "output_config", "speed"),
     }
 )
 # What litellm's own translation gives a budget of thinking tokens for, largest first.
 _EFFORTS = ((10_000, "high"), (5_000, "medium"), (0, "low"))
+# Beyond what every provider's models take, and the most of that.
+_HIGHEST = {"xhigh": "high", "max": "high"}
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
 
@@ -38,6 +41,9 @@ def to_chat(body: Mapping[str, Any], conversation_fields: Sequence[str] = ()) ->
     for name in ("messages", "max_tokens"):
         if body.get(name) is None:
             raise InvalidRequest(f"{name} is missing", param=name)
+    _refuse_edits(body.get("context_management"))
+    if body.get("speed") not in (None, "standard"):
+        raise InvalidRequest("speed must be standard on this path", param="speed")
     messages = _system(body.get("system"))
     for at, message in enumerate(require_objects(body["messages"], "messages")):
         messages.extend(_message(message, f"messages.{at}"))
@@ -56,7 +62,7 @@ def to_chat(body: Mapping[str, Any], conversation_fields: Sequence[str] = ()) ->
         user=metadata.get("user_id"),
         metadata=named_fields(metadata, ("session_id",)) or None,
         prompt_cache_key=body.get("prompt_cache_key"),
-        reasoning_effort=_effort(body.get("thinking")),
+        **_output(body.get("output_config"), _effort(body.get("thinking"))),
         turnout=body.get("turnout"),
     )
     return {**named_fields(body, conversation_fields), **asked}
@@ -226,6 +232,29 @@ def _tool_choice(choice: Any) -> dict[str, Any]:
     if not isinstance(kind, str) or kind not in _CHOICES:
         raise InvalidRequest("tool_choice.type must be auto, any, none or tool", param="tool_choice.type")
     return {"tool_choice": _CHOICES[kind], **parallel}
+
+
+def _refuse_edits(management: Any) -> None:
+    """Raises InvalidRequest where something of the conversation is to be left out. Coding agents ask for all of it."""
+    edits = require_object(management or {}, "context_management").get("edits") or []
+    for at, edit in enumerate(require_objects(edits, "context_management.edits")):
+        if edit.get("keep") != "all":
+            where = f"context_management.edits.{at}"
+            raise InvalidRequest(f"{where}: nothing is left out of a request on this path", param=where)
+
+
+def _output(config: Any, effort: str | None) -> dict[str, Any]:
+    """How much to think, by the word for it or else by `effort`, and the schema of the answer."""
+    config = require_object(config or {}, "output_config")
+    word, form = config.get("effort"), config.get("format")
+    if form is not None:
+        schema = require_object(
+            require_object(form, "output_config.format").get("schema"), "output_config.format.schema"
+        )
+        form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+    if word is not None:
+        effort = _HIGHEST.get(require_text(word, "output_config.effort"), word)
+    return present_fields(reasoning_effort=effort, response_format=form)
 
 
 def _effort(thinking: Any) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cascade_logs import rows
+from tests.support.cascade_logs import paired, rows
 from turnout.cli import main
 from turnout.routing.scorer import load_scorer
 
@@ -42,11 +42,28 @@ def test_train_and_evaluate(telling: bool, tmp_path: Path, capsys: pytest.Captur
     assert main(["evaluate", aside, "--scorer", file, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert set(report) >= KEYS
+    assert report["second"] is None
     assert (report["refused"] is None) == telling
     assert report["apgr"] == pytest.approx(report["apgr_verified" if telling else "apgr_question"])
     assert report["two_calls_share"] + 1 / 16.7 == pytest.approx(report["cost_at_97"])
     assert main(["evaluate", aside, "--scorer", file]) == 0
     assert ("refused" in capsys.readouterr().out) != telling
+
+
+def test_a_second_answer_is_told_of_where_rows_hold_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By training and by evaluation: what agreement adds on those rows, at two cheap calls each."""
+    logs, aside = (written(tmp_path / f"{seed}.csv", paired(rows(120, seed=seed), seed + 2)) for seed in (3, 4))
+    file = str(tmp_path / "s.turnout")
+    assert main(["train", "--cascade", logs, "-o", file, "--embedding", "none"]) == 0
+    assert "a second cheap answer agrees" in capsys.readouterr().out
+    assert main(["evaluate", aside, "--scorer", file, "--json"]) == 0
+    second = json.loads(capsys.readouterr().out)["second"]
+    assert second["rows"] == 120
+    assert second["agreeing"] > 0.5
+    assert second["apgr"] > second["apgr_first_alone"]
+    assert second["cost_at_97"] > 2 / 16.7
+    assert main(["evaluate", aside, "--scorer", file]) == 0
+    assert "a second cheap answer agrees" in capsys.readouterr().out
 
 
 def test_the_column_says_whose_answers_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,14 +16,16 @@ from turnout.routing.three_ways import BINS, QUANTILES, second_pays
         ("So it is \\boxed{3.50}.", "3.5"),
         ("The answer is (B), for 12 is even.", "b"),
         ("**Answer: C**", "c"),
+        ('{"reasoning": "60 x $1.25", "answer": "$1,234,567.50"}', "1234567.5"),
+        ("#### 24\n**Final answer:**", "24"),
         ("First 12, then 13 apples.", "13"),
         ("Yes,  of\ncourse!", "yes of course"),
         ("", ""),
-        ("\ud800 the answer is \x00", ""),
+        ("\ud800 the answer is \x00", "the answer is"),
     ],
 )
 def test_what_an_answer_comes_to(text: str, told: str) -> None:
-    """Its last marker's word or number, else its last number, else all of it."""
+    """The word or number that its last telling marker names, else its last number, else all of it."""
     assert final_answer(text) == told
 
 
@@ -33,6 +35,11 @@ def test_two_ways_to_the_same_agree() -> None:
     assert not agrees("#### 24", "#### 25")
     assert agrees("Yes.", "yes")
     assert not agrees("Yes.", "No.")
+
+
+def test_what_comes_to_nothing_agrees_with_nothing() -> None:
+    """Not with another such answer either: neither says that the other is right."""
+    assert not agrees("...", "?")
 
 
 def test_a_second_answer_pays_where_it_moves_verdicts() -> None:

@@ -75,13 +75,7 @@ def trained(summary: dict[str, Any]) -> str:
         f"{_percent(summary['cost_at_97'])} {COSTS} (by the question {_percent(summary['cost_at_97_question'])}), "
         f"at a price ratio of {summary['price_ratio']:.1f}"
     )
-    second = summary.get("second", {})
-    if "apgr" in second:
-        lines.append(
-            f"a second cheap answer agrees in {_percent(second['agreeing'])} of {second['rows']} rows: APGR "
-            f"{_figure(second['apgr'])} with it, {_figure(second['apgr_first_alone'])} without "
-            "([routing.cascade] second_sample)"
-        )
+    lines += _second(summary.get("second"))
     if summary["refused"]:
         return "\n".join([*lines, f"the cascade is refused, and the file routes by the question: {summary['refused']}"])
     added = f"{100 * summary['added']:+.1f} % of the gap at equal cost"
@@ -113,6 +107,17 @@ def lines(report: dict[str, Any]) -> list[str]:
         f"{_percent(report['cost_at_97'])} {COSTS}; by the question {_percent(report['cost_at_97_question'])}",
         f"two calls for {_percent(report['two_calls_share'])} of requests there; "
         f"verifying takes {report['verify_us_p50']:.0f} us, p99 {report['verify_us_p99']:.0f}",
+        *_second(report["second"]),
+    ]
+
+
+def _second(second: dict[str, Any] | None) -> list[str]:
+    if second is None or "apgr" not in second:
+        return []
+    return [
+        f"a second cheap answer agrees in {_percent(second['agreeing'])} of {second['rows']} rows: APGR "
+        f"{_figure(second['apgr'])} with it, {_figure(second['apgr_first_alone'])} without "
+        "([routing.cascade] second_sample)"
     ]
 
 

@@ -23,25 +23,26 @@ GAINS = f"{PREFIX}second_gains"
 # Characters at the end of an answer that are read for what it comes to.
 END = 1_500
 _MARKED = re.compile(
-    rb"(?:####|\\boxed\{|\banswer(?: is| would be| will be| should be)?\b)[\s:*$({\\]{0,8}((?:[^\n.;})*$]|\.\d){1,60})"
+    rb"(?:####|\\boxed\{|\banswer(?: is| would be| will be| should be)?\b)[\s:*$({\\=\"']{0,8}"
+    rb"((?:[^\n.;})*$]|\.\d){1,60})"
 )
 _NUMBER = re.compile(rb"\d[\d,]{0,14}(?:\.\d{1,9})?")
 _WORD = re.compile(rb"[a-z0-9\x80-\xff]+")
 
 
 def final_answer(text: str) -> str:
-    """What an answer comes to: what its last marker names, else its last number, else all of its words."""
+    """What an answer comes to: what the last marker that names something names, else its last number, else all of its
+    words."""
     data = text[-END:].lower().encode("utf-8", "replace")
-    marked = _MARKED.findall(data)
-    result = marked[-1] if marked else data
+    result = next((named for named in reversed(_MARKED.findall(data)) if _WORD.search(named)), data)
     if numbers := _NUMBER.findall(result):
-        return f"{value_of(numbers[-1]):g}"
+        return f"{value_of(numbers[-1]):.15g}"
     return b" ".join(_WORD.findall(result)).decode("utf-8", "replace")
 
 
 def agrees(first: str, second: str) -> bool:
-    """Whether both answers come to the same."""
-    return final_answer(first) == final_answer(second)
+    """Whether both answers come to the same. Two that come to nothing do not."""
+    return final_answer(first) == final_answer(second) != ""
 
 
 class AgreementVerifier:

@@ -10,6 +10,7 @@ import numpy as np
 
 from turnout.errors import LogError
 from turnout.logs.labelled import Logs
+from turnout.routing.features import Floats
 from turnout.routing.scorer import KEPT_QUALITY, FileScorer
 from turnout.training.cascade import price_ratio
 from turnout.training.cascade_curves import cost_figures, paired_added
@@ -52,9 +53,35 @@ def with_verifier(
         "verify_us_p99": float(np.quantile(took, 0.99)),
         "price_ratio": prices,
         "refused": verifier.refused or None,
+        "second": _second(logs, scorer, question, score, prices),
     }
     if verifier.refused:
         return question, figures
     sent = (score >= verifier.threshold_for_quality(KEPT_QUALITY)).astype(np.float64)
     gains = np.array([verdict.expected_gain for verdict in verdicts])
     return replace(question, score=score, gain=gains, sent=sent), figures
+
+
+def _second(logs: Logs, scorer: FileScorer, question: Scored, first: Floats, ratio: float) -> dict[str, Any] | None:
+    """What a second cheap answer adds to the first one's scores, on the rows that hold one; None where none does, or
+    the file knows nothing of them. cost_at_97: both cheap calls of every row are paid."""
+    opinion, seconds = scorer.second_opinion, logs.second_answers or []
+    rows = [row for row, text in enumerate(seconds) if text.strip()]
+    if opinion is None or not rows:
+        return None
+    assert logs.answers is not None
+    verdicts = [
+        opinion.verify(logs.queries[row], float(question.gain[row]), logs.answers[row], seconds[row], 1.0)
+        for row in rows
+    ]
+    qualities = logs.cheap[rows], logs.expensive[rows]
+    alone = cost_figures(first[rows], *qualities, ratio, cascade=True)
+    both = cost_figures(np.array([verdict.score for verdict in verdicts]), *qualities, ratio, cascade=True)
+    return {
+        "rows": len(rows),
+        "agreeing": float(np.mean([bool(verdict.second_agrees) for verdict in verdicts])),
+        "apgr": both["apgr"],
+        "apgr_first_alone": alone["apgr"],
+        "cost_at_97": None if both["cost_at_97"] is None else both["cost_at_97"] + 1.0 / ratio,
+        "cost_at_97_first_alone": alone["cost_at_97"],
+    }

@@ -9,6 +9,10 @@ of all-expensive's cost at which 97 % of its quality is kept in hindsight, besid
 what the file's own thresholds for .95 and .97 keep on rows that they never saw. A file's figures are added to
 results/cascade.json, and results/cascade.png is drawn of all that are there.
 
+Where another file asks the same questions, its cheap answers stand for a second opinion: what agreement adds to the
+first answers' order on those rows (`second`), at two cheap calls a row. They are another model's, which errs otherwise
+than the first one asked again would.
+
 Caveats. Three folds leave a verifier two thirds of few rows; the mean of three folds of 100 rows moves by .05 from one
 division to another. Prices: a cheap call costs 1 and an expensive one 16.7 (gpt-4o to gpt-4o-mini), or the mean of the
 file's costs, whatever the lengths. The signs were chosen on these very files. cascadeflow is not in this run: it was
@@ -23,12 +27,14 @@ import os
 import platform
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from turnout.logs.labelled import Logs, read_logs
+from turnout.openai.messages import last_user_text
 from turnout.routing.scorer import FileScorer
 from turnout.training import embedding
 from turnout.training.cascade import price_ratio, train_cascade
@@ -42,9 +48,12 @@ FILES = (
     "gsm8k", "mmlu_pro_flash_pro", "chat_llama2", "chat_gpt35", "chat_mixtral", "reasoning_haiku_sonnet",
     "mmlu_pro_l8b_l70b", "routerbench",
 )  # fmt: skip
+# Whose cheap answers to the same questions stand for a second one: Llama 3.1 8B's, and Claude 3 Haiku's.
+PROXIES = {"mmlu_pro_flash_pro": "mmlu_pro_l8b_l70b", "gsm8k": "reasoning_haiku_sonnet"}
 FOLDS = 3
 ASKED = (0.95, 0.97)
 SHOWN = ("apgr", "apgr_question", "cost_at_97", "cost_question", "cost_coin", "kept_95", "kept_97", "refused")
+SECOND = ("rows", "agreeing", "apgr", "apgr_first_alone", "cost_at_97", "cost_at_97_first_alone")
 
 
 def main() -> None:
@@ -55,8 +64,7 @@ def main() -> None:
     options = asked.parse_args()
     began, files = time.perf_counter(), {}
     for name in options.files:
-        logs = read_logs([options.folder / f"{name}_cascade.csv.gz"], answers=True)
-        files[name] = measured(logs)
+        files[name] = measured(with_second_answers(name, options.folder))
         shown = " ".join(f"{key} {value(files[name][key])}" for key in SHOWN)
         print(f"{name:<24}{shown}", file=sys.stderr, flush=True)
     machine = f"{platform.machine()}, {os.cpu_count()} shared cores, Python {platform.python_version()}"
@@ -64,6 +72,21 @@ def main() -> None:
     if not options.json:
         write(whole)
     print(json.dumps(whole) if options.json else table(files))
+
+
+def with_second_answers(name: str, folder: Path) -> Logs:
+    """A file's rows, with its proxy's answers where it has one."""
+    logs, *other = (
+        read_logs([folder / f"{each}_cascade.csv.gz"], answers=True)
+        for each in (name, PROXIES.get(name))
+        if each is not None
+    )
+    seconds = {
+        last_user_text(query.messages): answer
+        for each in other
+        for query, answer in zip(each.queries, each.answers or [], strict=True)
+    }
+    return replace(logs, second_answers=[seconds.get(last_user_text(query.messages), "") for query in logs.queries])
 
 
 def write(run: dict[str, Any]) -> None:
@@ -87,10 +110,19 @@ def measured(logs: Logs) -> dict[str, Any]:
     means = {
         name: float(np.mean([each[name] for each in folds])) if all(each[name] is not None for each in folds) else None
         for name in folds[0]
-        if name not in ("refused", "curves")
+        if name not in ("refused", "curves", "second")
     }
+    means["second"] = mean_second([each["second"] for each in folds])
     refused = sum(each["refused"] is not None for each in folds)
     return {"rows": len(logs), "price_ratio": ratio, **means, "refused": refused, "curves": folds[0]["curves"]}
+
+
+def mean_second(folds: list[dict[str, Any] | None]) -> dict[str, float] | None:
+    """None where a fold's training left it out."""
+    held = [each for each in folds if each is not None]
+    if len(held) < len(folds) or any(value is None for each in held for value in each.values()):
+        return None
+    return {name: float(np.mean([each[name] for each in held])) for name in held[0]}
 
 
 def asked_of(logs: Logs, inside: Any, outside: Any, ratio: float) -> dict[str, Any]:
@@ -114,6 +146,7 @@ def asked_of(logs: Logs, inside: Any, outside: Any, ratio: float) -> dict[str, A
         "verify_us_p99": figures["verify_us_p99"],
         **{f"kept_{100 * asked:.0f}": kept(aside, scorer, served.score, asked, cascades) for asked in ASKED},
         "refused": figures["refused"],
+        "second": figures["second"],
         "curves": {
             "question": curve(question.score, aside, ratio, cascade=False),
             "served": curve(served.score, aside, ratio, cascade=cascades),
@@ -141,6 +174,12 @@ def curve(score: Any, logs: Logs, ratio: float, *, cascade: bool) -> list[list[f
 def table(files: dict[str, Any]) -> str:
     lines = [f"{'':<24}" + "".join(f"{name:>15}" for name in SHOWN)]
     lines += [f"{name:<24}" + "".join(f"{value(found[key]):>15}" for key in SHOWN) for name, found in files.items()]
+    lines += ["", f"{'with a second opinion':<24}" + "".join(f"{name:>24}" for name in SECOND)]
+    lines += [
+        f"{name:<24}" + "".join(f"{value(found['second'][key]):>24}" for key in SECOND)
+        for name, found in files.items()
+        if found.get("second")
+    ]
     return "\n".join(lines)
 
 

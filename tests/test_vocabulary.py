@@ -1,4 +1,4 @@
-"""One word for one thing: the words that docs/glossary.md replaced name nothing, and no class name stands twice."""
+"""One word for one thing: the words that docs/glossary.md replaced name nothing, and no name of a type stands for two things."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def _names(tree: ast.AST) -> Iterator[str]:
 
 
 # Both doors' classes by the contract; the demo stands for other programs, which name their things for themselves.
-SAME_IN_BOTH_DOORS = "TurnoutMiddleware"
+# The contract's name at both doors, what each calls an app, and the word of two standards, ASGI's and OpenAI's.
+TWO_MEANINGS = frozenset({"TurnoutMiddleware", "App", "Message"})
 FILES = sorted(file for file in ROOT.rglob("*.*") if file.suffix in {".py", ".lua"})
 
 
@@ -76,13 +77,23 @@ def test_a_word_that_only_contains_a_replaced_one_is_free(name: str) -> None:
     assert banned_words(name) == set()
 
 
-def test_no_class_name_stands_for_two_things() -> None:
-    """Each public class name of src/, the demo's apart, is defined in one module."""
-    modules: defaultdict[str, list[str]] = defaultdict(list)
+def test_no_name_of_a_class_or_a_type_stands_for_two_things() -> None:
+    """Each public one of src/, the demo's apart, is defined in one module, or means the same in each."""
+    meanings: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for file in ROOT.rglob("*.py"):
-        path = file.relative_to(ROOT)
-        for node in () if path.parts[0] == "demo" else ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                modules[node.name].append(str(path))
-    del modules[SAME_IN_BOTH_DOORS]
-    assert {name: where for name, where in modules.items() if len(where) > 1} == {}
+        path = str(file.relative_to(ROOT))
+        for name, meaning in () if path.startswith("demo/") else types_in(ast.parse(file.read_text("utf-8")), path):
+            meanings[name][meaning] = path
+    assert {name: where for name, where in meanings.items() if len(where) > 1 and name not in TWO_MEANINGS} == {}
+
+
+def types_in(tree: ast.Module, path: str) -> Iterator[tuple[str, str]]:
+    """The public names of classes, of aliases and of type variables, each with what tells it from another."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name, path
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and isinstance(target := statement.targets[0], ast.Name):
+            meaning = ast.unparse(statement.value)
+            if target.id[0].isupper() and not target.id.isupper():
+                yield target.id, "a type variable" if meaning.startswith("TypeVar(") else meaning

@@ -40,10 +40,10 @@ class HeadedProgress(Protocol):
     def write_head(self, head: FlightHead) -> None: ...
 
 
-Progress = TypeVar("Progress", bound=HeadedProgress)
+ProgressT = TypeVar("ProgressT", bound=HeadedProgress)
 
 
-async def encode_flight(flight: Flight[StoredAnswer, Progress], chunks: bool) -> AsyncGenerator[bytes, None]:
+async def encode_flight(flight: Flight[StoredAnswer, ProgressT], chunks: bool) -> AsyncGenerator[bytes, None]:
     """The frames of this flight for one follower, from the first chunk on; none where that is no longer kept."""
     if not flight.joinable:
         return
@@ -63,7 +63,7 @@ async def encode_flight(flight: Flight[StoredAnswer, Progress], chunks: bool) ->
         listener.leave()
 
 
-async def mirror_frames(frames: AsyncIterator[bytes], flight: Flight[StoredAnswer, Progress]) -> bool:
+async def mirror_frames(frames: AsyncIterator[bytes], flight: Flight[StoredAnswer, ProgressT]) -> bool:
     """Runs this flight from another's frames. False: there was no frame, or not from the first one on.
 
     Raises ServedError, as the other flight did, and FlightLost.
@@ -84,7 +84,7 @@ async def mirror_frames(frames: AsyncIterator[bytes], flight: Flight[StoredAnswe
     return False
 
 
-async def land_ready(answer: StoredAnswer, flight: Flight[StoredAnswer, Progress]) -> None:
+async def land_ready(answer: StoredAnswer, flight: Flight[StoredAnswer, ProgressT]) -> None:
     """Lands this flight with a whole answer; publishes its chunks first where the flight is a stream."""
     flight.progress.write_head(FlightHead(answer.decision, answer.model, answer.tier))
     if flight.streamed and not flight.has_chunks:

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar, cast
 from turnout.errors import InternalError, Overloaded, ServedError
 
 Landed = TypeVar("Landed")
-Progress = TypeVar("Progress")
+ProgressT = TypeVar("ProgressT")
 ChunkBody = Mapping[str, Any]
 
 # Chunks that are read before the fastest listener has taken them.
@@ -27,14 +27,14 @@ BUFFER_BYTES = 1_048_576
 _CHUNK_BYTES = 600
 
 
-class Flight(Generic[Landed, Progress]):
+class Flight(Generic[Landed, ProgressT]):
     """One call in progress. `run(flight)` makes it: it publishes chunks, if any, and lands the whole answer.
 
     Listeners have their answer at `land`; what the run does after it (settling, storing) keeps nobody waiting.
     progress: what listeners may know meanwhile. streamed: chunks are published. over: it has landed or failed.
     """
 
-    def __init__(self, progress: Progress, *, streamed: bool) -> None:
+    def __init__(self, progress: ProgressT, *, streamed: bool) -> None:
         self.progress = progress
         self.streamed = streamed
         self.landed: Landed | None = None
@@ -49,12 +49,12 @@ class Flight(Generic[Landed, Progress]):
         self._bytes = 0
         # How far the fastest listener had read when that was last looked at.
         self._known_read = 0
-        self._listeners: set[Listener[Landed, Progress]] = set()
+        self._listeners: set[Listener[Landed, ProgressT]] = set()
         self._changed = _Waiters()
         self._read = _Waiters()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, run: Callable[[Flight[Landed, Progress]], Awaitable[None]]) -> None:
+    def start(self, run: Callable[[Flight[Landed, ProgressT]], Awaitable[None]]) -> None:
         """Runs the call in a task of its own, in the context of the request that starts it."""
         self._task = asyncio.create_task(self._run(run), name="turnout.flight")
 
@@ -64,7 +64,7 @@ class Flight(Generic[Landed, Progress]):
         self.over = True
         self._changed.wake()
 
-    async def _run(self, run: Callable[[Flight[Landed, Progress]], Awaitable[None]]) -> None:
+    async def _run(self, run: Callable[[Flight[Landed, ProgressT]], Awaitable[None]]) -> None:
         self._started = True
         try:
             await run(self)
@@ -127,13 +127,13 @@ class Flight(Generic[Landed, Progress]):
             and not (self._task is not None and self._task.cancelling())
         )
 
-    def listen(self) -> Listener[Landed, Progress]:
+    def listen(self) -> Listener[Landed, ProgressT]:
         """A new listener, at the first chunk."""
         listener = Listener(self)
         self._listeners.add(listener)
         return listener
 
-    def leave(self, listener: Listener[Landed, Progress]) -> None:
+    def leave(self, listener: Listener[Landed, ProgressT]) -> None:
         """Ends this listening. The last listener to leave cancels the call, unless it is over."""
         self._listeners.discard(listener)
         if not self._listeners and not self.over and self._task is not None:
@@ -170,10 +170,10 @@ class Flight(Generic[Landed, Progress]):
             await asyncio.wait({self._task})
 
 
-class Listener(Generic[Landed, Progress]):
+class Listener(Generic[Landed, ProgressT]):
     """One caller's place at a flight. To be left (`leave`) whatever happened; leaving twice changes nothing."""
 
-    def __init__(self, flight: Flight[Landed, Progress]) -> None:
+    def __init__(self, flight: Flight[Landed, ProgressT]) -> None:
         self.flight = flight
         self.position = 0
 
@@ -242,28 +242,28 @@ def _weight(chunk: ChunkBody) -> int:
     return weight
 
 
-class Flights(Generic[Landed, Progress]):
+class Flights(Generic[Landed, ProgressT]):
     """The flights of this process, by cache key where they may be joined."""
 
     def __init__(self) -> None:
-        self._by_key: dict[bytes, Flight[Landed, Progress]] = {}
-        self._all: set[Flight[Landed, Progress]] = set()
+        self._by_key: dict[bytes, Flight[Landed, ProgressT]] = {}
+        self._all: set[Flight[Landed, ProgressT]] = set()
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def find(self, key: bytes) -> Flight[Landed, Progress] | None:
+    def find(self, key: bytes) -> Flight[Landed, ProgressT] | None:
         """The flight that makes this call, if it can still be joined."""
         flight = self._by_key.get(key)
         return flight if flight is not None and flight.joinable else None
 
-    def add(self, key: bytes | None, flight: Flight[Landed, Progress]) -> None:
+    def add(self, key: bytes | None, flight: Flight[Landed, ProgressT]) -> None:
         """Keeps the flight until it is removed. key: None where nobody may join it."""
         self._all.add(flight)
         if key is not None:
             self._by_key[key] = flight
 
-    def remove(self, key: bytes | None, flight: Flight[Landed, Progress]) -> None:
+    def remove(self, key: bytes | None, flight: Flight[Landed, ProgressT]) -> None:
         """Drops the flight; another one under the same key stays."""
         self._all.discard(flight)
         if key is not None and self._by_key.get(key) is flight:

@@ -13,7 +13,7 @@ from pathlib import Path
 from turnout.atomic_file import replacing
 from turnout.cli.client_lines import client_lines
 from turnout.cli.output_files import naming_write_errors
-from turnout.cli.project_scan import App, Project, scan
+from turnout.cli.project_scan import FoundApp, Project, scan
 from turnout.cli.starting_settings import settings_text
 from turnout.cli.tier_choice import TierChoice, tiers_of
 from turnout.errors import TurnoutError, UsageError
@@ -70,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def mounting_of(app: App | None, config: str) -> Mounting:
+def mounting_of(app: FoundApp | None, config: str) -> Mounting:
     """The lines that mount Turnout in this app; FastAPI's where there is none."""
-    app = app or App(framework="FastAPI", file="your app's file", line=0, variable="app")
+    app = app or FoundApp(framework="FastAPI", file="your app's file", line=0, variable="app")
     door = "asgi" if app.framework in ("FastAPI", "Starlette", "Django (ASGI)") else "wsgi"
     name = app.variable
     line = {
@@ -92,7 +92,7 @@ def _agreed(path: Path) -> bool:
     return answer.strip().lower() in ("", "y", "yes")
 
 
-def _served(project: Project) -> list[App]:
+def _served(project: Project) -> list[FoundApp]:
     """The app to mount in; where Django has both of its entries, the WSGI one first: runserver's and gunicorn's."""
     django = {app.framework: app for app in reversed(project.apps) if app.framework.startswith("Django")}
     if project.apps and project.apps[0].framework.startswith("Django"):

@@ -63,7 +63,7 @@ READ_VARIABLES = re.compile(r"\w*(?:BASE_URL|API_BASE|ENDPOINT|MODEL|MODEL_NAME|
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class App:
+class FoundApp:
     """Where an app is made. file: relative to the project. indent: of its line, in a factory."""
 
     framework: str
@@ -80,7 +80,7 @@ class Project:
     is in a .env file alone that nothing here reads. address: of the server that the code asks in place of a provider's;
     "" for none. has_redis: whether REDIS_URL is at hand."""
 
-    apps: tuple[App, ...] = ()
+    apps: tuple[FoundApp, ...] = ()
     models: tuple[AskedModel, ...] = ()
     providers: tuple[str, ...] = ()
     unloaded: tuple[str, ...] = ()
@@ -146,7 +146,7 @@ class _Found:
     """What the files read so far say."""
 
     def __init__(self) -> None:
-        self.apps: list[App] = []
+        self.apps: list[FoundApp] = []
         self.texts: dict[str, int] = {}
         self.addresses: list[str] = []
         self.loads_env = False
@@ -214,14 +214,14 @@ def _python_files(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def _apps(tree: ast.Module, file: str) -> Iterator[App]:
+def _apps(tree: ast.Module, file: str) -> Iterator[FoundApp]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(value := node.value, ast.Call):
             continue
         called = _name_of(value.func)
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
         if called in FRAMEWORKS and isinstance(target, ast.Name):
-            yield App(
+            yield FoundApp(
                 framework=FRAMEWORKS[called],
                 file=file,
                 line=value.end_lineno or value.lineno,

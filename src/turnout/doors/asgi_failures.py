@@ -16,7 +16,7 @@ from turnout.doors.failures import HandlerFailures, kept, layers, served_in, unc
 from turnout.errors import ServedError, TurnoutError
 
 Scope = MutableMapping[str, Any]
-Response = Callable[[Scope, Receive, Send], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 # Starlette's own.
 _BARE = ApiReply(status=500, headers=[], body=b"Internal Server Error", content_type="text/plain; charset=utf-8")
 
@@ -38,21 +38,21 @@ def handle_in_starlette(app: Any, failures: HandlerFailures) -> None:
             layer.handler = partial(_last_response, failures)
 
 
-async def _response(failures: HandlerFailures, request: Any, error: ServedError) -> Response:
+async def _response(failures: HandlerFailures, request: Any, error: ServedError) -> AsgiApp:
     """Starlette's exception handler. It is asked before the first byte alone."""
     if request.scope["type"] != "http" or is_debug(request.scope):
         raise error
     return _sent(failures.reply(request.scope["state"]["turnout"], error))
 
 
-async def _last_response(failures: HandlerFailures, request: Any, error: Exception) -> Response:
+async def _last_response(failures: HandlerFailures, request: Any, error: Exception) -> AsgiApp:
     """Starlette's handler for what nothing else handles, which it then raises on. What is none of ours is answered as
     Starlette does. In debug mode it is not asked."""
     bound, served = request.scope.get("state", {}).get("turnout"), served_in(error)
     return _sent(_BARE if served is None or not isinstance(bound, BoundTurnout) else failures.reply(bound, served))
 
 
-def _sent(reply: ApiReply) -> Response:
+def _sent(reply: ApiReply) -> AsgiApp:
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         await Connection(receive, send).reply(reply, head_only=scope["method"] == "HEAD")
 

@@ -17,7 +17,7 @@ MAX_ACCOUNTS = 10_000
 # Accounts and calls in one report: one script, which must not hold Redis up.
 BATCH = 100
 
-Key = tuple[object, ...]
+AccountKey = tuple[object, ...]
 # Amounts with the milliseconds since each was added.
 Amounts = tuple[tuple[int, int], ...]
 Value = TypeVar("Value")
@@ -54,8 +54,8 @@ class OutageBook:
 
     def __init__(self, max_accounts: int = MAX_ACCOUNTS) -> None:
         self._max_accounts = max_accounts
-        self._rates: OrderedDict[Key, RateClaim] = OrderedDict()
-        self._budgets: OrderedDict[Key, BudgetClaim] = OrderedDict()
+        self._rates: OrderedDict[AccountKey, RateClaim] = OrderedDict()
+        self._budgets: OrderedDict[AccountKey, BudgetClaim] = OrderedDict()
         self._calls: dict[str, OpenCall] = {}
 
     def __bool__(self) -> bool:
@@ -107,7 +107,7 @@ class OutageBook:
         ]
         return reports, leases
 
-    def _put(self, claims: OrderedDict[Key, Value], key: Key, claim: Value) -> None:
+    def _put(self, claims: OrderedDict[AccountKey, Value], key: AccountKey, claim: Value) -> None:
         claims[key] = claim
         claims.move_to_end(key)
         if len(claims) > self._max_accounts:

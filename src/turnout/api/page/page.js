@@ -87,7 +87,10 @@ const failing = (f) => {
 const rolling = /^last (\d+) s$/;
 const windowed = (text) => text.replace(rolling, (_, s) => s % 3600 ? "last " + Math.round(s / 60) + " min" : "last " + s / 3600 + " h");
 // What never reached a model: malformed, too large, of an unknown model.
-const refused = (f) => Object.entries(f.refused_by_code || {}).map(([code, n]) => num(n) + " " + code).join(", ") || "0";
+const refused = (f) => Object.values(f.refused_by_code).reduce((a, b) => a + b, 0);
+const listed = (codes) => Object.entries(codes).map(([code, n]) => num(n) + " " + code).join(", ");
+// The promise of the semantic cache, and what keeping it costs.
+const semantic = (s) => s.enabled ? [["Semantic error bound", pct(s.bound)], ["promised", pct(s.max_error)], ["Semantic checks", num(s.checks) + ", " + usd(s.checks_usd)]] : [];
 // The last first.
 const URGENT = ["rate_limited", "queue_age", "inference_p95", "provider_errors", "circuit_open", "store_lost"];
 // Each: where it stands below, and what it says; what is wrong before what is worth knowing.
@@ -105,7 +108,7 @@ const look = (f) => {
     else if (!none(b.forecast_usd) && b.forecast_usd > b.limit_usd && !fires.has("budget_forecast")) wrong.push(["budgets", "Budget " + b.key + ", " + windowed(b.window) + ", will not last: " + about(b.forecast_usd) + " foreseen of " + about(b.limit_usd) + "."]);
   }
   if (!f.store.up && !fires.has("store_lost")) wrong.push(["alerts", "Redis is lost: this worker goes on alone."]);
-  const codes = Object.entries(f.errors_by_code).map(([code, n]) => num(n) + " " + code).join(", ");
+  const codes = listed(f.errors_by_code);
   if (failing(f) > SICK) wrong.push(["decisions", pct(failing(f)) + " of the last ten minutes' requests failed; since the range began " + codes + "."]);
   else if (f.errors) known.push(["decisions", pct(f.errors / f.requests) + " of the requests failed: " + codes + "."]);
   for (const [name, m] of Object.entries(f.models)) if (m.attempts && m.rate_limited / m.attempts > 0.05 && !fires.has("rate_limited")) wrong.push(["models", name + " answered 429 to " + pct(m.rate_limited / m.attempts) + " of the attempts."]);
@@ -116,6 +119,7 @@ const look = (f) => {
   const dear = Object.entries(f.endpoints).find(([, e]) => e.cost_usd > 0);
   if (dear) known.push(["endpoints", "The dearest endpoint is " + (dear[0] || "none named") + ": " + about(dear[1].cost_usd) + "."]);
   if (f.top_users.length) known.push(["users", "The top spender is " + f.top_users[0].user + ": " + about(f.top_users[0].cost_usd) + "."]);
+  if (refused(f)) known.push([null, "Refused before routing: " + listed(f.refused_by_code) + "."]);
   if (!wrong.length) known.unshift([null, f.requests ? "Nothing needs you now." : "Nothing yet."]);
   const most = roomy.matches ? 6 : 4, left = wrong.length - most;
   return left > 0 ? [...wrong.slice(0, most - 1), ["alerts", left + 1 + " more below."]] : [...wrong, ...known].slice(0, most);
@@ -195,12 +199,12 @@ const draw = () => {
   $("health").className = "big " + (sick ? "bad" : "good");
   $("traffic").textContent = many(f.requests, "request", "requests") + ", " + num(f.errors) + " failed" + (f.errors ? " (" + pct(f.errors / f.requests) + ")" : "");
   const ratings = f.feedback.count ? num(f.feedback.count) + ", mean " + f.feedback.mean_quality.toFixed(2) : "none";
-  rows("health-rows", [["Failed, last ten minutes", pct(failing(f))], ["Refused before routing", refused(f)], ["Circuits not closed", num(bad)], ["Alerts", num(firing.length)], ["Retries", num(f.retries)], ["Fallbacks", num(f.fallbacks)], ["Inference p95", ms(f.latency_ms.inference.p95) + " ms"], ["Ratings", ratings]]);
+  rows("health-rows", [["Failed, last ten minutes", pct(failing(f))], ["Refused before routing", num(refused(f))], ["Circuits not closed", num(bad)], ["Alerts", num(firing.length)], ["Retries", num(f.retries)], ["Fallbacks", num(f.fallbacks)], ["Inference p95", ms(f.latency_ms.inference.p95) + " ms"], ["Ratings", ratings]]);
   $("cost").replaceChildren(money(f.cost_usd));
   $("saving").replaceChildren(money(f.saving_usd));
   $("saving-of").textContent = "saved" + (f.saving_usd !== null && f.cost_all_expensive_usd > 0 ? " (" + pct(f.saving_usd / f.cost_all_expensive_usd) + ")" : "");
   const part = f.saving_parts_usd || {};
-  rows("money-rows", [["All at the expensive tier", money(f.cost_all_expensive_usd)], ["Saved by routing", money(part.routing)], ["by the cache", money(part.cache)], ["by semantic hits", money(part.semantic)], ["by batches", money(part.batch)], ["Paid for failed attempts", money(f.failed_attempts_usd)], ["Hit rate", pct(f.cache.hit_rate)]]);
+  rows("money-rows", [["All at the expensive tier", money(f.cost_all_expensive_usd)], ["Saved by routing", money(part.routing)], ["by the cache", money(part.cache)], ["by semantic hits", money(part.semantic)], ["by batches", money(part.batch)], ["Paid for failed attempts", money(f.failed_attempts_usd)], ["Hit rate", pct(f.cache.hit_rate)], ...semantic(f.semantic)]);
   $("look").replaceChildren(...look(f).map(([place, text]) => {
     const item = el("li", place ? null : text);
     if (place) { const link = el("a", text); link.href = "#h-" + place; item.append(link); }

@@ -12,6 +12,7 @@ import pytest
 
 from tests.stores.test_failover import Process
 from tests.support.redis_server import RedisServer
+from turnout.api.feedback import MOST_RATED, Feedback
 from turnout.caching.semantic.candidates import MOST_REMEMBERED, Candidates, SimilarCandidate
 from turnout.caching.semantic.guarded_embedder import MOST_KEPT, GuardedEmbedder
 from turnout.caching.semantic.similar import MOST_SERVED, SimilarQuestions
@@ -141,6 +142,13 @@ def _rated() -> tuple[Callable[[int], Any], Callable[[], int], int]:
     return lambda number: questions.report_wrong(f"r{number}"), lambda: len(questions._rated), MOST_SERVED
 
 
+def _ratings() -> tuple[Callable[[int], Any], Callable[[], int], int]:
+    feedback = Feedback(
+        access=NOTHING, keeper=NOTHING, cache_admin=NOTHING, clock=NOTHING, feedback_log=None, shared=False
+    )
+    return lambda number: feedback._count(f"r{number}"), lambda: len(feedback._rated), MOST_RATED
+
+
 def _endpoint_labels() -> tuple[Callable[[int], Any], Callable[[], int], int]:
     labels = EndpointLabels(["/ask"])
     return lambda number: labels.of(f"/{number}"), lambda: len(labels._known), MOST_ENDPOINTS + 1
@@ -156,7 +164,7 @@ class OneVector(Embedder):
 NOTHING: Any = None
 FILLED = [
     *(_alerts, _claims, _last_states, _outage_book, _pins, _remembered, _codes),
-    *(_answers_of_questions, _wrong_pairs, _served, _rated, _endpoint_labels),
+    *(_answers_of_questions, _wrong_pairs, _served, _rated, _ratings, _endpoint_labels),
 ]
 
 

@@ -57,6 +57,15 @@ def test_a_wrong_cached_answer_is_evicted(behind: Behind) -> None:
     assert behind.status()["feedback"]["evicted"] == 1
 
 
+def test_one_answer_is_rated_a_few_times_at_most(behind: Behind) -> None:
+    """Whoever got it may think twice, and neither fill the log nor make the figures of all."""
+    request_id = behind.chat("easy one").headers["x-request-id"]
+    rating = {"request_id": request_id, "quality": 1}
+    statuses = [behind.ask("POST", PATH, json=rating).status_code for _ in range(5)]
+    assert statuses == [204, 204, 204, 429, 429]
+    assert behind.status()["feedback"]["count"] == 3
+
+
 def test_a_rating_of_more_than_a_few_kilobytes_is_413(behind: Behind) -> None:
     """Before it is parsed: it costs whoever sends it nothing."""
     reply = behind.ask("POST", PATH, content=b"[" * 5000)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 from turnout.api.access import StatusAccess
 from turnout.api.exchange import ApiReply, ApiRequest
-from turnout.errors import InvalidRequest, NotFound, StoreUnavailable, TooLarge
+from turnout.errors import InvalidRequest, NotFound, RateLimitExceeded, StoreUnavailable, TooLarge
 from turnout.openai.answers import load_foreign
 from turnout.ports.admission import CacheAdmin
 from turnout.ports.counting import RememberedAnswer
@@ -29,6 +30,10 @@ LONGEST_ID = 200
 LONGEST_BODY = 4096
 # Another worker's answers are in the shared store within a second.
 FOUND_WITHIN_S = 1.5
+# Of one answer: enough to think twice. Each is a line of the log, and a part of the figures that all see.
+MOST_RATINGS = 3
+# Answers whose ratings are counted; a process that has seen more begins anew with the oldest.
+MOST_RATED = 10_000
 
 
 class Feedback:
@@ -54,14 +59,16 @@ class Feedback:
         self._log = feedback_log
         self._shared = shared
         self._report_wrong = report_wrong
+        self._rated: OrderedDict[str, int] = OrderedDict()
 
     async def answer(self, request: ApiRequest) -> ApiReply:
         """Takes a rating of an answer. Raises InvalidRequest for a body that holds no rating, NotFound for an answer
-        that is not known, or that another user got."""
+        that is not known, or that another user got, RateLimitExceeded for one that was rated so often already."""
         request_id, quality = parse_rating(request.body)
         answer = await self._find(request_id)
         if answer is None or (answer.user != request.caller.user_key and not self._access.knows_token(request)):
             raise NotFound("no answer with this request_id is known here", param="request_id")
+        self._count(request_id)
         counters = self._keeper.counters
         counters.add("feedback", answer.tier, answer.cache)
         counters.add("feedback_quality", answer.tier, amount=round(quality * MICRO))
@@ -73,6 +80,15 @@ class Feedback:
             if self._report_wrong is not None and answer.cache == "semantic":
                 self._report_wrong(request_id)
         return ApiReply(status=204, headers=[("x-request-id", request.request_id)], body=b"")
+
+    def _count(self, request_id: str) -> None:
+        ratings = self._rated.get(request_id, 0) + 1
+        if ratings > MOST_RATINGS:
+            raise RateLimitExceeded(f"this answer was rated {MOST_RATINGS} times already")
+        self._rated[request_id] = ratings
+        self._rated.move_to_end(request_id)
+        if len(self._rated) > MOST_RATED:
+            self._rated.popitem(last=False)
 
     async def _find(self, request_id: str) -> RememberedAnswer | None:
         await self._keeper.flush()

@@ -11,6 +11,8 @@ import pytest
 
 from turnout import __version__
 from turnout.cli import COMMANDS, EXIT_CODES, main
+from turnout.cli.install_line import line_for
+from turnout.cli.labelled_lines import labelled
 
 # By command: arguments that are right but for the settings, an input or an output that is not there, and the exit code.
 NO_SETTINGS: dict[str, list[str]] = {
@@ -121,3 +123,43 @@ def test_every_command_has_json_and_tells_its_exit_codes(name: str, capsys: pyte
     with pytest.raises(SystemExit):
         main([name, "--help"])
     assert EXIT_CODES in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_choice_that_there_is_not_is_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    """An action as well as an option's value; all of them where none is near."""
+    assert main(["jobs", "lst"]) == 2
+    assert "there is no 'lst'; did you mean list?" in capsys.readouterr().err
+    assert main(["jobs", "list", "--status", "xyz"]) == 2
+    assert "it is one of queued, running" in capsys.readouterr().err
+
+
+def test_no_command_at_all_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, as for other wrong use."""
+    assert main([]) == 2
+    told = capsys.readouterr().err
+    assert all(f"    {name}" in told for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        (None, "pip install 'turnout[plots]'"),
+        ('{"url": "https://x/turnout.whl", "archive_info": {}}', "pip install 'turnout[plots]'"),
+        ('{"url": "file:///a%20b", "dir_info": {}}', "pip install '/a b[plots]'"),
+        ('{"url": "file:///a", "dir_info": {"editable": true}}', "pip install -e '/a[plots]'"),
+    ],
+)
+def test_an_extra_is_installed_from_where_turnout_came(source: str | None, line: str) -> None:
+    """A clone's is not the registry's."""
+    assert line_for("plots", source) == line
+
+
+def test_a_line_is_wrapped_beside_its_label_for_a_terminal_alone() -> None:
+    """Names stay whole; without a terminal each finding is one line, for grep."""
+    text = "openai/gpt-4o-mini: 0.15 in, 0.6 out, USD per million tokens"
+    assert labelled("price:", text, 11, 50).splitlines() == [
+        "price:     openai/gpt-4o-mini: 0.15 in, 0.6 out,",
+        "           USD per million tokens",
+    ]
+    assert labelled("price:", text, 11, None) == f"price:     {text}"
+    assert labelled("price:", text, 11, 20) == f"price:     {text}"

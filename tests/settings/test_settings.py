@@ -90,6 +90,27 @@ def test_what_is_wrong_is_named_with_what_is_right(sections: dict[str, Any], exp
         Settings.from_mapping({"tiers": TIERS, **sections})
 
 
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    """Each with its key and the nearest right one, below the file's name; what several settings say together is not
+    asked before."""
+    (tmp_path / "t.toml").write_text(
+        '[tiers.cheap]\nmodels = ["openai/a", 3]\n[routing]\nmax_expensive_shar = 0.3\n'
+        '[cache]\nttl_s = "long"\n[retry]\ndeadline_s = -1\n[limit]\nper_user = "1/day"\n'
+    )
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_toml(tmp_path / "t.toml")
+    first, *lines = str(raised.value).splitlines()
+    assert first == f"{tmp_path / 't.toml'}: 6 settings are wrong:"
+    assert [line.strip() for line in lines] == [
+        "[limit]: unknown section; did you mean limits?",
+        "tiers.expensive is missing; it has no default",
+        "tiers.cheap.models[1] = 3: must be a text",
+        "routing.max_expensive_shar: unknown setting; did you mean max_expensive_share?",
+        'cache.ttl_s = "long": must be a number',
+        "retry.deadline_s = -1: must be more than 0",
+    ]
+
+
 def test_tiers_are_required_and_apart() -> None:
     """No default may cost money; one model has one tier."""
     with pytest.raises(SettingsError, match="tiers is missing"):
@@ -100,8 +121,12 @@ def test_tiers_are_required_and_apart() -> None:
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     """Missing and malformed files: the path stands in the message."""
-    with pytest.raises(SettingsError, match="cannot read the settings file"):
+    with pytest.raises(SettingsError) as raised:
         Settings.from_toml(tmp_path / "none.toml")
+    assert str(raised.value) == f"there is no settings file {tmp_path / 'none.toml'}; `turnout init` writes one"
+    with pytest.raises(SettingsError, match="cannot read the settings file") as raised:
+        Settings.from_toml(tmp_path)
+    assert str(raised.value).count(str(tmp_path)) == 1
     broken = tmp_path / "broken.toml"
     broken.write_text("[tiers")
     with pytest.raises(SettingsError, match=r"broken\.toml is not valid TOML"):

@@ -82,6 +82,9 @@ def _run(arguments: list[str]) -> int:
         near = get_close_matches(arguments[0], COMMANDS, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
         raise UsageError(f"no command {arguments[0]!r}; {hint}")
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return 2
     chosen = parser.parse_args(arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else arguments)
     command = import_module(f"turnout.cli.{chosen.command.replace('-', '_')}")
     command_parser = CommandParser(prog=f"turnout {chosen.command}", description=COMMANDS[chosen.command])

@@ -25,6 +25,14 @@ class CommandParser(argparse.ArgumentParser):
         wrong = next(self._wrong_options(), None)
         raise UsageError(f"{wrong or message}; see {self.prog} --help")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        near = get_close_matches(str(value), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"it is one of {', '.join(known)}"
+        raise argparse.ArgumentError(action, f"there is no {value!r}; {hint}")
+
     def _wrong_options(self) -> Iterator[str]:
         known = [option for action in actions_of(self) for option in action.option_strings]
         for word in self._given:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from turnout.attempt_errors import AttemptError
 from turnout.cli.arguments import add_config
 from turnout.cli.failure_text import MAX_LENGTH
+from turnout.cli.labelled_lines import labelled, terminal_width
 from turnout.cli.meaning_text import Line, meaning
 from turnout.cli.stores import redis_gate
 from turnout.errors import StoreUnavailable
@@ -24,11 +25,14 @@ from turnout.redaction import Redactor, without_password
 from turnout.settings import Redis, Settings
 from turnout.settings.secrets import secrets_of
 from turnout.turnout import Turnout
+from turnout.upstream import litellm_import
 from turnout.upstream.answer_form import whole
 from turnout.upstream.prices import PriceBook
 
 # Whose calls may be let in by the machine's own role, without a variable.
 BY_ROLE = ("bedrock/", "sagemaker/", "vertex_ai/", "azure/")
+# The column that the texts begin in.
+INDENT = 11
 # Asked of each model by --call. One token is too little for models that think before they answer.
 PROBE, PROBE_TOKENS = "Answer with one word: yes.", 16
 
@@ -49,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     def tell(label: str, text: str) -> None:
         lines.append((label, text))
         if not args.json:
-            print(f"{label + ':' if label else '':<10} {text}", flush=True)
+            print(labelled(f"{label}:" if label else "", text, INDENT, terminal_width()), flush=True)
 
     for line in meaning(settings):
         tell(*line)
@@ -103,12 +107,12 @@ async def _ask_litellm(settings: Settings, tell: Callable[[str, str], None], *, 
     # Imported here: the settings are shown first, litellm takes seconds.
     from turnout.upstream.transports import provider_from
 
+    for text in _unknown_models(settings):
+        tell("model", text)
     provider = provider_from(settings)
     await provider.load()
     for text in _transports(settings, provider):
         tell("transport", text)
-    for text in _unknown_models(settings):
-        tell("model", text)
     missing = dict(_missing_keys(settings))
     for name, keys in missing.items():
         perhaps = "; the machine may have a role instead" if _by_role(settings, name) else ""
@@ -145,9 +149,8 @@ def _transports(settings: Settings, provider: Provider) -> Iterator[str]:
 
 def _unknown_models(settings: Settings) -> Iterator[str]:
     """Each model of a provider's own address that litellm's table lacks, while it has one of nearly the same name."""
-    from turnout.upstream import litellm_import
-
-    table = litellm_import.load_litellm().model_cost
+    # From its file: what can be told before litellm's import is.
+    table = litellm_import.bundled_prices() or {}
     for name in settings.every_model:
         provider, _, model = settings.deployment(name).partition("/")
         if "api_base" in settings.model(name).params or f"{provider}/{model}" in table:
@@ -164,8 +167,6 @@ def _is_of(row: object, provider: str) -> bool:
 
 def _missing_keys(settings: Settings) -> Iterator[tuple[str, str]]:
     """Each model with the environment variables that litellm looks for and does not find."""
-    from turnout.upstream import litellm_import
-
     litellm = litellm_import.load_litellm()
     for name in settings.every_model:
         model = settings.model(name)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import httpx
 
+from turnout.cli.labelled_lines import labelled, terminal_width
 from turnout.errors import UsageError
 
 Severity = Literal["good", "warning", "bad"]
@@ -19,6 +20,8 @@ TIMEOUT_S = 10.0
 # A call that meets an app which has just started waits for litellm's import.
 CALL_TIMEOUT_S = 60.0
 PROBE, PROBE_TOKENS = "Answer with one word: yes.", 16
+# The column that the texts begin in.
+INDENT = 9
 REMEDY = "is Turnout mounted, and is this the address that it is mounted at?"
 
 
@@ -54,10 +57,11 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"url": url, "good": good, "findings": [asdict(finding) for finding in findings]}))
     else:
+        width = terminal_width()
         for finding in findings:
-            print(f"{finding.verdict + ':':<9}{finding.name}: {finding.text}")
+            print(labelled(f"{finding.verdict}:", f"{finding.name}: {finding.text}", INDENT, width))
             if finding.remedy:
-                print(f"{'':<9}{finding.remedy}")
+                print(labelled("", finding.remedy, INDENT, width))
     return 0 if good else 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from turnout.cli.install_line import install_line
 from turnout.errors import SettingsError
 from turnout.routing.factory import DEFAULT_SCORER_SHARE, DEFAULT_SHARE
 from turnout.routing.scorer import FileScorer, load_scorer
@@ -98,7 +99,7 @@ def _index_text() -> str:
 
     if load_graphs():
         return f"index: numpy up to {GRAPH_ABOVE} questions of a scope, usearch above"
-    return f"index: numpy, {GRAPH_ABOVE} questions of a scope; pip install 'turnout[semantic]' brings usearch for more"
+    return f"index: numpy, {GRAPH_ABOVE} questions of a scope; {install_line('semantic')} brings usearch for more"
 
 
 def _quality_text(scorer: FileScorer | None, quality: float) -> str:

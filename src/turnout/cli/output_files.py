@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from turnout.cli.install_line import install_line
 from turnout.errors import TurnoutError, UsageError
 
 # In the head of a report, by which it is known as ours.
@@ -40,7 +41,7 @@ def check_plot(path: str | None, logs: Sequence[str]) -> None:
             stem = Path(path).stem
             raise UsageError(f"--plot {path}: the picture is a PNG or an SVG; name it {stem}.png or {stem}.svg")
         if find_spec("matplotlib") is None:
-            raise TurnoutError("--plot needs matplotlib: pip install 'turnout[plots]'")
+            raise TurnoutError(f"--plot needs matplotlib: {install_line('plots')}")
 
 
 def check_report(path: str | None, logs: Sequence[str], option: str = "--report") -> None:

@@ -28,8 +28,10 @@ def run(args: argparse.Namespace) -> int:
     """Serves until it is stopped. Exit code 1 where the settings are wrong or the port is taken."""
     import uvicorn
 
-    if args.workers < 1 or not 0 <= args.port <= 65535:
-        raise UsageError("--workers is 1 or more, --port 0 to 65535")
+    if args.workers < 1:
+        raise UsageError(f"--workers {args.workers}: it is 1 or more")
+    if not 0 <= args.port <= 65535:
+        raise UsageError(f"--port {args.port}: it is 0 to 65535")
     settings = Settings.from_toml(args.config)
     for warning in _warnings(args, settings):
         print(f"warning: {warning}", file=sys.stderr)

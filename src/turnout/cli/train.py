@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from turnout.cli import cascade_text, log_input, output_files, progress
+from turnout.cli.install_line import install_line
 
 # The columns of the table of routing targets: the figure's key, and its label.
 COLUMNS = (
@@ -88,7 +89,7 @@ def _table(summary: dict[str, Any]) -> str:
     used = f", {summary['rows_used']} of them used" if summary["rows_used"] < summary["rows"] else ""
     costs = any(line["saving"] is not None for line in summary["expected"])
     columns = COLUMNS if costs else COLUMNS[:-1]
-    embedding = summary["scorer"]["embedding"] or "not used (pip install 'turnout[semantic]' adds it)"
+    embedding = summary["scorer"]["embedding"] or f"not used ({install_line('semantic')} adds it)"
     rows = [("[routing]", *(label for _, label in columns))]
     rows += [(line["wish"], *(_cell(line, name) for name, _ in columns)) for line in summary["expected"]]
     lines = [

@@ -7,7 +7,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -27,6 +27,15 @@ class Wrong(SettingsError):
 
     def __init__(self, key: str, value: object, what: str) -> None:
         super().__init__(f"{key}: {what}" if value is NO_VALUE else f"{key}{format_value(value)}: {what}")
+
+
+class SeveralWrong(SettingsError):
+    """Settings that are wrong each by itself, told together. problems: at least one."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        several = "\n  ".join([f"{len(problems)} settings are wrong:", *problems])
+        super().__init__(several if len(problems) > 1 else problems[0])
+        self.problems = tuple(problems)
 
 
 def require(good: bool, key: str, value: object, what: str) -> None:
@@ -57,18 +66,39 @@ def build_section(section: type[Section], given: Any, where: str) -> Section:
         raise SettingsError(f"{where}: must be a table")
     hints = typing.get_type_hints(section)
     fields = {field.name: field for field in dataclasses.fields(section)}  # type: ignore[arg-type]
-    for key in given:
-        if key not in fields:
-            raise SettingsError(_unknown(_join(where, str(key)), given[key], str(key), fields))
-    for name, field in fields.items():
-        absent = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        if absent and name not in given:
-            raise SettingsError(f"{_join(where, name)} is missing; it has no default")
-    values = {name: convert(hints[name], given[name], _join(where, name)) for name in given}
+    problems = [
+        _unknown(_join(where, str(key)), given[key], str(key), fields) for key in given if key not in fields
+    ] + [
+        f"{_join(where, name)} is missing; it has no default"
+        for name, field in fields.items()
+        if name not in given and _has_no_default(field)
+    ]
+    known = [(hints[name], given[name], _join(where, name)) for name in given if name in fields]
+    values = dict(zip((name for name in given if name in fields), _converted(known, problems), strict=True))
     try:
         return section(**values)
     except Wrong as error:
         raise SettingsError(_join(where, str(error))) from None
+
+
+def _has_no_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _converted(values: Iterable[tuple[Any, Any, str]], problems: Iterable[str] = ()) -> list[Any]:
+    """Each value as its type, given with its type and its path. Raises SeveralWrong for all that are wrong, after these
+    problems."""
+    found, converted = list(problems), []
+    for hint, value, where in values:
+        try:
+            converted.append(convert(hint, value, where))
+        except SeveralWrong as error:
+            found += error.problems
+        except SettingsError as error:
+            found.append(str(error))
+    if found:
+        raise SeveralWrong(found)
+    return converted
 
 
 def _unknown(path: str, value: object, key: str, known: Mapping[str, Any]) -> str:
@@ -115,7 +145,7 @@ def _tuple(item: Any, value: Any, where: str) -> tuple[Any, ...]:
         value = [value]
     if not isinstance(value, list | tuple):
         raise SettingsError(f"{where}: must be a list")
-    return tuple(convert(item, one, f"{where}[{index}]") for index, one in enumerate(value))
+    return tuple(_converted((item, one, f"{where}[{index}]") for index, one in enumerate(value)))
 
 
 def _mapping(item: Any, value: Any, where: str) -> Mapping[str, Any]:
@@ -123,7 +153,8 @@ def _mapping(item: Any, value: Any, where: str) -> Mapping[str, Any]:
         raise SettingsError(f"{where}: must be a table")
     if item is Any:
         return dict(value)
-    return {str(key): convert(item, one, f'{where}."{key}"') for key, one in value.items()}
+    converted = _converted((item, one, f'{where}."{key}"') for key, one in value.items())
+    return dict(zip(map(str, value), converted, strict=True))
 
 
 def _scalar(hint: Any, value: Any, where: str) -> Any:

@@ -17,8 +17,12 @@ def mapping_of(file: Path, also: tuple[str, ...] = ()) -> Mapping[str, Any]:
         values = tomllib.loads(file.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} is not valid TOML: {error}") from error
+    except FileNotFoundError as error:
+        raise SettingsError(f"there is no settings file {file}; `turnout init` writes one") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read the settings file {file}: {error}") from error
+        # Its own text names the file once more.
+        why = getattr(error, "strerror", None) or error
+        raise SettingsError(f"cannot read the settings file {file}: {why}") from error
     return _beside(_with(values, also), file.parent)
 
 

@@ -29,6 +29,14 @@ def test_a_fault_of_a_provider_is_answered_by_the_next(fault: str) -> None:
     assert row.answered > row.asked / 4
 
 
+@pytest.mark.parametrize("fault", ["a provider hangs, embeddings", "a provider sends garbage, embeddings"])
+def test_a_fault_of_the_model_for_vectors_is_refused_in_good_order(fault: str) -> None:
+    """No other model gives its vectors: none is wrong, no budget is passed, and it is asked again within seconds."""
+    row, wrong = provider_faults.measure(fault)
+    assert (row.misses, wrong) == ([], [])
+    assert row.answered > row.asked / 6
+
+
 @pytest.mark.parametrize("fault", ["SIGTERM with streams under way", "the log's disk is full"])
 def test_a_fault_of_a_process_or_the_disk_costs_no_answer(fault: str) -> None:
     """Streams end in good order, requests are answered without their log line."""

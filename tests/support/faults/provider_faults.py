@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.support.faults.load import BUDGET_USD, CALL_USD, TOKENS, Load, reserved_usd
 from tests.support.faults.row import Row
-from tests.support.faults.wire_load import WireLoad
+from tests.support.faults.wire_load import EMBEDDER, EmbeddingLoad, WireLoad
 from tests.support.scripted_provider import Answer, Failure, Received, Reply, ScriptedServer, Tokens
 from turnout import Turnout
 from turnout.testing import FixedScorer
@@ -24,12 +24,15 @@ SICK: dict[str, dict[str, Any]] = {
     "a provider's 429 storm": {"kind": "rate_limited"},
     "a provider starts slowly": {"delay_s": 1.5},
 }
-OTHERS = ", other protocols"
-FAULTS = {**SICK, **{name + OTHERS: fault for name, fault in SICK.items()}}
+OTHERS, VECTORS = ", other protocols", ", embeddings"
+FAULTS = {name + protocol: fault for protocol in ("", OTHERS, VECTORS) for name, fault in SICK.items()}
+# What a text for a vector is told to cost in tokens: less than its bound, a byte a token and what stands around it.
+TEXT_TOKENS = 20
 
 
 class Scripted:
-    """The first model meets the fault while it lasts; both repeat the prompt and keep books otherwise."""
+    """The first model, or the one for vectors, meets the fault while it lasts; all repeat the prompt, or give its
+    vector, and keep books otherwise."""
 
     def __init__(self, fault: dict[str, Any]) -> None:
         self._fault = fault
@@ -37,16 +40,17 @@ class Scripted:
         self.calls: dict[str, int] = {}
 
     def __call__(self, request: Received) -> Reply:
-        text = str(request.body["messages"][-1]["content"])
-        if self.lasts and request.body["model"] == "first":
+        text = str(request.body["input"][0] if "input" in request.body else request.body["messages"][-1]["content"])
+        sick = self.lasts and request.body["model"] in ("first", "embedder")
+        tokens = Tokens(prompt=TEXT_TOKENS) if "input" in request.body else Tokens(prompt=0, completion=TOKENS)
+        if sick:
             if "kind" in self._fault:
                 return Failure(kind=self._fault["kind"], retry_after=1)
             if "fault" in self._fault:
-                return Answer(text=text, tokens=Tokens(prompt=0, completion=TOKENS), **self._fault)
+                return Answer(text=text, tokens=tokens, **self._fault)
         user = text.partition(" ")[0]
         self.calls[user] = self.calls.get(user, 0) + 1
-        delay_s = self._fault.get("delay_s", 0.0) if self.lasts and request.body["model"] == "first" else 0.0
-        return Answer(text=text, tokens=Tokens(prompt=0, completion=TOKENS), delay_s=delay_s)
+        return Answer(text=text, tokens=tokens, delay_s=self._fault.get("delay_s", 0.0) if sick else 0.0)
 
     @property
     def overspent_usd(self) -> float:
@@ -60,7 +64,15 @@ def settings(origin: str) -> dict[str, Any]:
     model |= {"first_token_timeout_s": 0.5, "chunk_timeout_s": 0.5}
     return {
         "tiers": {"cheap": {"models": names[:2]}, "expensive": {"models": names[2:]}},
-        "models": {name: {**model, "params": {"api_base": f"{origin}/v1"}} for name in names},
+        "models": {
+            **{name: {**model, "params": {"api_base": f"{origin}/v1"}} for name in names},
+            EMBEDDER: {
+                "input_usd_per_million": CALL_USD / TEXT_TOKENS * 1e6,
+                "output_usd_per_million": 0,
+                "timeout_s": 0.5,
+                "params": {"api_base": f"{origin}/v1"},
+            },
+        },
         "routing": {"threshold": 1.0},
         "identity": {"user_header": "x-user-id"},
         "budgets": {"per_user": f"{BUDGET_USD}/30d"},
@@ -75,7 +87,7 @@ async def run(fault: str) -> tuple[Row, list[str]]:
     with ScriptedServer() as server:
         server.script = script
         async with Turnout(settings(server.origin), scorer=FixedScorer(0.1)) as turnout:
-            load = WireLoad(turnout) if fault.endswith(OTHERS) else Load([turnout])
+            load = _load(fault, turnout)
             await load.run(BEFORE_S)
             script.lasts = True
             await load.run(DURING_S)
@@ -87,6 +99,12 @@ async def run(fault: str) -> tuple[Row, list[str]]:
                 await load.close()
     overspent = script.overspent_usd
     return load.row(fault, ended=ended, overspent_usd=overspent, reserved_usd=held, heals_within_s=2.0), load.wrong
+
+
+def _load(fault: str, turnout: Turnout) -> Load:
+    if fault.endswith(VECTORS):
+        return EmbeddingLoad(turnout)
+    return WireLoad(turnout) if fault.endswith(OTHERS) else Load([turnout])
 
 
 def measure(fault: str) -> tuple[Row, list[str]]:

@@ -1,4 +1,5 @@
-"""The load over the protocols beside chat completions, whole and streamed in turn."""
+"""The load over the protocols beside chat completions: those that answer in words, whole and streamed in turn; and
+embeddings."""
 
 from __future__ import annotations
 
@@ -9,10 +10,12 @@ from typing import Any
 import httpx
 
 from tests.support.faults.load import TOKENS, Load, Refused
+from tests.support.scripted_provider.openai_wire import vector_of
 from tests.support.wire_fuzz.doors import nothing
 from turnout import Turnout
 from turnout.asgi import TurnoutMiddleware
 
+EMBEDDER = "openai/embedder"
 _PATHS = ("/v1/messages", "/v1/responses", "/v1/completions")
 
 
@@ -36,6 +39,20 @@ class WireLoad(Load):
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+class EmbeddingLoad(WireLoad):
+    """Asks for vectors: of a model that is named, with no other to stand by."""
+
+    async def ask(self, number: int, text: str, user: str) -> str:
+        """The text whose vector came back. Raises Refused."""
+        body = {"model": EMBEDDER, "input": text}
+        response = await self._client.post("/v1/embeddings", json=body, headers={"x-user-id": user})
+        if response.status_code != 200:
+            assert response.json()["error"]["message"], response.text
+            raise Refused(response.status_code, response.text[:200])
+        (item,) = response.json()["data"]
+        return text if item["embedding"] == vector_of(text) else str(item)
 
 
 def _asked(path: str, text: str) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""OpenAI's chat completions, and those of the many who speak it (DeepSeek's `reasoning_content` included)."""
+"""OpenAI's chat completions, and those of the many who speak it (DeepSeek's `reasoning_content` included); its
+embeddings."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 from tests.support.scripted_provider.replies import Answer, Body, ErrorKind, Frames, HttpError, Received, Tool
@@ -10,7 +12,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def serves(path: str) -> bool:
-    return path.endswith("/chat/completions")
+    return path.endswith(("/chat/completions", "/embeddings"))
 
 
 def streams(request: Received) -> bool:
@@ -18,6 +20,8 @@ def streams(request: Received) -> bool:
 
 
 def whole(answer: Answer, request: Received) -> Body:
+    if request.path.endswith("/embeddings"):
+        return _embeddings(answer, request)
     body = {**_frame(answer, request, "chat.completion"), "choices": []}
     if answer.fault != "empty":
         body["choices"] = [
@@ -25,6 +29,19 @@ def whole(answer: Answer, request: Received) -> Body:
             for index in range(request.body.get("n") or 1)
         ]
     return {**body, **_usage(answer)}
+
+
+def _embeddings(answer: Answer, request: Received) -> Body:
+    """A vector for each text."""
+    inputs = [] if answer.fault == "empty" else request.body["input"]
+    data = [{"object": "embedding", "index": at, "embedding": vector_of(each)} for at, each in enumerate(inputs)]
+    usage = {"prompt_tokens": answer.tokens.prompt, "total_tokens": answer.tokens.prompt}
+    return {"object": "list", "data": data, "model": request.body["model"], "usage": usage}
+
+
+def vector_of(text: str) -> list[float]:
+    """The numbers that every embedding model here gives for this text: single precision holds them exactly."""
+    return [number / 256 for number in hashlib.sha256(text.encode()).digest()[:4]]
 
 
 def frames(answer: Answer, request: Received) -> Frames:

@@ -304,10 +304,14 @@ def test_a_budget_is_used_up_though_workers_hold_allowances(run: Callable[[Scena
         assert await one.begin(DAY)
         assert await one.top_up(1000 - WORST)
         assert one.spent[DAY.key] == accounts.taken(DAY) == 1000
-        for worker in (one, two):
-            await worker.close()
+        await close(one, two)
 
     run(scenario)
+
+
+async def close(*workers: Worker) -> None:
+    for worker in workers:
+        await worker.close()
 
 
 async def share_out(accounts: Accounts, one: Worker, two: Worker) -> None:
@@ -446,8 +450,7 @@ def test_what_is_given_back_late_takes_no_newer_grant_away(run: Callable[[Scenar
         one.give_up(name_of(DAY))
         await one.give_back()
         assert accounts.set_aside(DAY) == {}
-        for worker in (one, two):
-            await worker.close()
+        await close(one, two)
 
     run(scenario)
 
@@ -473,8 +476,7 @@ def test_what_a_dead_worker_held_is_free_after_two_hours(run: Callable[[Scenario
         await bench.pass_time(1)
         assert await living.begin(claim, worst=1000)
         assert accounts.set_aside(claim) == {}
-        for worker in (dead, living):
-            await worker.close()
+        await close(dead, living)
 
     run(scenario)
 
@@ -528,8 +530,7 @@ def test_an_allowance_is_a_part_of_one_half_of_what_is_left(run: Callable[[Scena
         await one.give_back()
         assert await two.begin(DAY)
         assert accounts.set_aside(DAY) == {two.shared.worker: (1000 - 4 * WORST) // 4}
-        for worker in (one, two):
-            await worker.close()
+        await close(one, two)
 
     run(scenario)
 

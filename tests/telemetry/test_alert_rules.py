@@ -88,6 +88,49 @@ def test_slower_attempts_are_told_by_how_much() -> None:
     assert value == pytest.approx(10 ** (10 / 8), rel=0.1)
 
 
+# Where each rule fires, and where it is over.
+BOUNDS = {
+    "hit_rate": (0.5, 0.25),
+    "provider_errors": (0.1, 0.05),
+    "rate_limited": (0.1, 0.05),
+    "queue_age": (60.0, 30.0),
+    "budget_forecast": (1.0, 0.9),
+    "spend_spike": (5.0, 2.5),
+    "drift": (0.2, 0.15),
+}
+
+
+def _at(name: str, value: float) -> Situation:
+    """A situation in which this rule measures this."""
+    empty = {part: Counts({}) for part in ("recent", "day", "spike")}
+    match name:
+        case "hit_rate":
+            hits = round(5000 * (1 - value))
+            counts = {"recent": Counts(_asked(hits, 10_000 - hits)), "day": Counts(_asked(500, 500))}
+            return Situation(**{**empty, **counts})
+        case "provider_errors" | "rate_limited":
+            end = "rate_limited" if name == "rate_limited" else "provider_error"
+            bad = round(1000 * value)
+            return Situation(**{**empty, "recent": Counts(_attempts(**{"ok": 1000 - bad, end: bad}))})
+        case "spend_spike":
+            return Situation(**empty, spent={"ann": round(value * USD / 5)}, before_s=DAY_S)
+        case "queue_age":
+            return Situation(**empty, queue_age_s=value)
+        case "budget_forecast":
+            return Situation(**empty, budgets={"total per day": value})
+    return Situation(**empty, drift=value)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_an_alert_goes_on_between_its_bounds(name: str) -> None:
+    """It begins where it fires and not below, and is over where it clears and not above."""
+    hysteresis, (fires, clears) = Hysteresis(), BOUNDS[name]
+    steps = ((0.99 * fires, None), (fires, True), (0.99 * fires, None), (1.02 * clears, None), (clears, False))
+    for value, firing in steps:
+        changes = [change.firing for change in hysteresis.look(_at(name, value))]
+        assert changes == ([] if firing is None else [firing]), value
+
+
 def test_what_fires_is_bounded() -> None:
     """However many subjects there are; what could not fire may once others are over."""
     hysteresis = Hysteresis()

@@ -81,7 +81,8 @@ def build_queue(
     queue = settings.queue
     assert queue is not None
     store, feed = jobs_from(settings, clock), JobFeed()
-    runs = JobRuns(chat.complete, chat.stream, clock, partial(hold_place, store, queue.concurrency), wires)
+    hold = partial(hold_place, store, queue.concurrency)
+    runs = JobRuns(chat.complete, chat.stream, clock, hold, wires, settings.retry.deadline_s)
     post = post_from(settings, clock)
     if works is None:
         works = settings.redis is None or queue.in_app or os.environ.get(WORKS_VARIABLE) == "1"

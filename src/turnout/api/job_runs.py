@@ -25,6 +25,7 @@ from turnout.errors import (
 )
 from turnout.jobs.retries import Later, after_failure, for_room
 from turnout.jobs.worker import Emit
+from turnout.numbers import parse_retry_after
 from turnout.openai.answers import dumps
 from turnout.openai.builder import AnswerBuilder
 from turnout.openai.completion import AnswerStream, Completion
@@ -38,6 +39,8 @@ from turnout.telemetry.trace_context import linked_to
 FULL = (RateLimitExceeded, BudgetExceeded, NoRoomYet)
 # What may pass by itself.
 PASSING = (Overloaded, UpstreamUnavailable, BudgetUnavailable, DeadlineExceeded)
+# The same, said by the app when a request of its own is replayed.
+PASSING_STATUSES = frozenset({429, 502, 503, 504})
 
 # Of its own: the state of `random` is the app's.
 _chance = random.Random().random
@@ -48,7 +51,8 @@ ReplayJob = Callable[[Job], Awaitable[JobEnd]]
 
 class JobRuns:
     """Runs one job at a time for each call. hold: whether this job may call a model that so many may at once. wires:
-    the other protocols that jobs come in. replay: set by a door that has the app; None: no app is here."""
+    the other protocols that jobs come in. replay_s: how long one replay may take. replay: set by a door that has the
+    app; None: no app is here."""
 
     def __init__(
         self,
@@ -57,12 +61,14 @@ class JobRuns:
         clock: Clock,
         hold: Callable[[Job, str, int], Awaitable[bool]],
         wires: Iterable[WireAdapter] = (),
+        replay_s: float = 60.0,
     ) -> None:
         self._complete = complete
         self._stream = stream
         self._clock = clock
         self._hold = hold
         self._wires = {wire.name: wire for wire in wires}
+        self._replay_s = replay_s
         self.replay: ReplayJob | None = None
 
     def kinds(self) -> frozenset[str]:
@@ -78,11 +84,24 @@ class JobRuns:
                 raise DeadlineExceeded("the job's deadline had passed before it could run")
             with linked_to(spec.get("traceparent", "")):
                 if job.kind == "http":
-                    assert self.replay is not None
-                    return await self.replay(job)
+                    return await self._run_replay(job, deadline_at)
                 return await self._run_chat(job, spec, emit)
         except ServedError as error:
             return _after(error, job, deadline_at, self._clock.time())
+
+    async def _run_replay(self, job: Job, deadline_at: float | None) -> JobEnd | Later:
+        assert self.replay is not None
+        ends_at = math.inf if deadline_at is None else deadline_at
+        by = self._clock.monotonic() + min(self._replay_s, ends_at - self._clock.time())
+        try:
+            async with self._clock.timeout_at(by):
+                end = await self.replay(job)
+        except TimeoutError:
+            # What the app has begun is not begun again: it would take as long.
+            late = DeadlineExceeded("the app did not answer before the job's deadline, or within retry.deadline_s")
+            return _failed(late)
+        now = self._clock.time()
+        return _later(end, job, now, ends_at - now) or end
 
     async def _run_chat(self, job: Job, spec: dict[str, Any], emit: Emit) -> JobEnd | Later:
         request = replace(from_mapping(spec["body"]), beside_chat=spec.get("beside_chat"), size=len(job.spec))
@@ -168,10 +187,24 @@ def _after(error: ServedError, job: Job, deadline_at: float | None, now: float) 
         later = after_failure(job.attempts, error.retry_after_s, _chance())
         if later is not None:
             return _by(left_s, later)
-    head = dumps({"status": error.told_status, "headers": []})
-    return JobEnd(status="failed", head=head, error=dumps(error.to_openai()["error"]))
+    return _failed(error)
 
 
 def _by(left_s: float, later: Later) -> Later:
     """Its next run, no later than when its deadline passes: it fails then, and is not left waiting."""
     return replace(later, after_s=min(later.after_s, left_s))
+
+
+def _failed(error: ServedError) -> JobEnd:
+    head = dumps({"status": error.told_status, "headers": []})
+    return JobEnd(status="failed", head=head, error=dumps(error.to_openai()["error"]))
+
+
+def _later(end: JobEnd, job: Job, now: float, left_s: float) -> Later | None:
+    """When a replay runs again that the app answered with a status that may pass; None where it has ended. left_s:
+    until the job's deadline."""
+    head = json.loads(end.head)
+    if head["status"] not in PASSING_STATUSES or left_s <= 0:
+        return None
+    later = after_failure(job.attempts, parse_retry_after(dict(head["headers"]), now), _chance())
+    return None if later is None else _by(left_s, later)

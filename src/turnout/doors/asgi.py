@@ -151,7 +151,11 @@ class TurnoutMiddleware(Door[App, Scope]):
     async def _replay(self, job: Job) -> JobEnd:
         heavy, bound = await self._admit_replay(job, asyncio.get_running_loop())
         exchange = ReplayedExchange(heavy, self._lifespan_state)
-        await self._pass_on(bound, exchange.scope, exchange.receive, exchange.send)
+        try:
+            await self._pass_on(bound, exchange.scope, exchange.receive, exchange.send)
+        except Exception as error:
+            # The app's, whatever it is.
+            return exchange.recorder.end_by(error, job)
         if bound.unhandled is not None:
             # The job may run again, as one of ours would.
             raise bound.unhandled

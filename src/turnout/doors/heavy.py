@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,17 +13,22 @@ from typing import TYPE_CHECKING, Any
 from turnout.api.exchange import ApiRequest, Reply
 from turnout.api.preferences import parse_prefer
 from turnout.context import Caller, RequestContext, parse_directives
+from turnout.doors.failures import served_in
 from turnout.openai.answers import dumps
 from turnout.ports.jobs import Job, JobEnd
 
 if TYPE_CHECKING:
     from turnout.api.jobs import JobSubmissions
 
+log = logging.getLogger("turnout.jobs")
+
 KEPT_HEADERS = ("accept", "accept-language", "content-type", "host")
 # The largest response that is kept as a job's result.
 MOST_RESULT_BYTES = 1_048_576
 # Asked by browsers and probes ahead of the request itself.
 LIGHT_METHODS = frozenset({"HEAD", "OPTIONS"})
+# What the app answers to who shows no credentials.
+_OF_CREDENTIALS = frozenset({401, 403})
 # A session's, and those of one connection or of one sending.
 _NOT_KEPT = frozenset(
     {"set-cookie", "content-length", "transfer-encoding", "connection", "keep-alive", "date", "server"}
@@ -107,13 +113,26 @@ class Recorder:
             self._parts.append(part)
 
     def end(self) -> JobEnd:
-        """What the job ends with: done with the response, failed where that is a server error, too large or none."""
+        """What the job ends with: done with the response, failed where that is a server error, a refusal for want of
+        credentials or of room, too large or none."""
         head = dumps({"status": self.status or 500, "headers": self._headers})
         if self._size > MOST_RESULT_BYTES:
             return _failed(head, f"the response is larger than {MOST_RESULT_BYTES} bytes", "result_too_large")
-        if self.status >= 500 or not self.status:
+        if self.status in _OF_CREDENTIALS:
+            return _failed(head, f"the app answered {self.status}: credentials are not replayed", "app_error")
+        if self.status >= 500 or self.status in (0, 429):
             return _failed(head, f"the app answered {self.status or 'nothing'}", "app_error")
         return JobEnd(status="done", head=head, result=b"".join(self._parts))
+
+    def end_by(self, error: Exception, job: Job) -> JobEnd:
+        """What the job ends with where the app's own handler raised. Raises the ServedError that it tells of."""
+        served = served_in(error)
+        if served is not None:
+            raise served
+        log.error("turnout: the app's own handler failed in job %s", job.id, exc_info=error)
+        # Whatever the handler had begun to answer: a 200 that breaks off is none.
+        head = dumps({"status": max(self.status, 500), "headers": []})
+        return _failed(head, "the app's own handler failed", "app_error")
 
 
 def _failed(head: bytes, message: str, code: str) -> JobEnd:

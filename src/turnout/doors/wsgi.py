@@ -154,9 +154,9 @@ class TurnoutMiddleware(Door[App, Environ]):
 
     async def _replay(self, job: Job) -> JobEnd:
         heavy, bound = await self._admit_replay(job, None)
-        return await asyncio.to_thread(self._play, heavy, bound)
+        return await asyncio.to_thread(self._play, heavy, bound, job)
 
-    def _play(self, heavy: HeavyRequest, bound: BoundTurnout) -> JobEnd:
+    def _play(self, heavy: HeavyRequest, bound: BoundTurnout, job: Job) -> JobEnd:
         """The app's response to a request that was written down."""
         recorder = Recorder()
 
@@ -164,14 +164,18 @@ class TurnoutMiddleware(Door[App, Environ]):
             recorder.start(int(status[:3]), headers)
             return recorder.add
 
-        body = self._pass_on(bound, replayed_environ(heavy), start)
         try:
-            for part in body:
-                recorder.add(part)
-        finally:
-            close = getattr(body, "close", None)
-            if close is not None:
-                close()
+            body = self._pass_on(bound, replayed_environ(heavy), start)
+            try:
+                for part in body:
+                    recorder.add(part)
+            finally:
+                close = getattr(body, "close", None)
+                if close is not None:
+                    close()
+        except Exception as error:
+            # The app's, whatever it is.
+            return recorder.end_by(error, job)
         if bound.unhandled is not None:
             # The job may run again, as one of ours would.
             raise bound.unhandled

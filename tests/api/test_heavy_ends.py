@@ -1,0 +1,132 @@
+"""How a heavy path's replay ends: the app's own failures, its refusals, its time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from flask import Flask
+
+from tests.support.apps import served
+from tests.support.job_doors import scripted, turnout_with
+from tests.support.wsgi_servers import validated
+from turnout import Turnout
+from turnout.api.job_runs import JobRuns
+from turnout.asgi import TurnoutMiddleware as AsgiMiddleware
+from turnout.ports.jobs import Job, JobEnd
+from turnout.testing import ManualClock
+from turnout.wsgi import TurnoutMiddleware as WsgiMiddleware
+
+
+class Heavy:
+    """An app with one heavy path, which answers these statuses in order; 0 raises."""
+
+    def __init__(self, folder: Path, **sections: Any) -> None:
+        self.turnout: Turnout = turnout_with(scripted(), folder, endpoints={"/h/{x}": {"heavy": True}}, **sections)
+        self.answers: list[int] = []
+        self.seen = 0
+
+    def answer(self) -> int:
+        self.seen += 1
+        status = self.answers.pop(0)
+        if not status:
+            raise ValueError("a bug of the app's")
+        return status
+
+    @contextmanager
+    def asgi(self) -> Iterator[httpx.Client]:
+        app = FastAPI()
+        app.add_middleware(AsgiMiddleware, turnout=self.turnout)
+
+        @app.api_route("/h/{x}", methods=["GET", "POST", "DELETE"])
+        async def heavy(x: str, request: Request) -> JSONResponse:
+            return JSONResponse({}, self.answer(), {"retry-after": "0"})
+
+        with served(app) as url, httpx.Client(base_url=url, headers={"x-user-id": "ann"}, timeout=30) as http:
+            yield http
+
+    @contextmanager
+    def wsgi(self) -> Iterator[httpx.Client]:
+        app = Flask("heavy")
+        app.wsgi_app = WsgiMiddleware(app.wsgi_app, turnout=self.turnout)  # type: ignore[method-assign]
+
+        @app.get("/h/<x>")
+        def heavy(x: str) -> Any:
+            return {}, self.answer(), {"retry-after": "0"}
+
+        with validated(app) as url, httpx.Client(base_url=url, headers={"x-user-id": "ann"}, timeout=30) as http:
+            yield http
+
+
+def ended(http: httpx.Client, **headers: str) -> dict[str, Any]:
+    """The job of a heavy request, at its end."""
+    response = http.get("/h/x", headers=headers)
+    assert response.status_code == 202
+    body: dict[str, Any] = http.get(response.headers["location"], headers={"prefer": "wait=20"}).json()
+    return body
+
+
+@pytest.mark.parametrize("door", ["asgi", "wsgi"])
+def test_a_handler_that_raises_is_the_apps_failure(door: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Code app_error, and no word of a defect of ours."""
+    heavy = Heavy(tmp_path)
+    heavy.answers = [0]
+    with caplog.at_level(logging.WARNING, logger="turnout"), getattr(heavy, door)() as http:
+        job = ended(http)
+    assert (job["status"], job["error"]["code"]) == ("failed", "app_error")
+    assert "defect" not in caplog.text
+    assert "a bug of the app's" in caplog.text or door == "wsgi"  # Flask logs it itself.
+
+
+@pytest.mark.parametrize("door", ["asgi", "wsgi"])
+def test_an_answer_that_may_pass_is_asked_for_again(door: str, tmp_path: Path) -> None:
+    """503 and 429: an attempt each, then the app's response."""
+    heavy = Heavy(tmp_path)
+    heavy.answers = [503, 429, 200]
+    with getattr(heavy, door)() as http:
+        job = ended(http)
+    assert (job["status"], heavy.seen) == ("done", 3)
+
+
+def test_a_refusal_for_want_of_credentials_says_that_none_are_replayed(tmp_path: Path) -> None:
+    """401 fails at once."""
+    heavy = Heavy(tmp_path)
+    heavy.answers = [401]
+    with heavy.asgi() as http:
+        job = ended(http)
+    assert (job["status"], heavy.seen) == ("failed", 1)
+    assert "credentials are not replayed" in job["error"]["message"]
+
+
+@pytest.mark.parametrize(("deadline_s", "ends_after_s"), [(None, 60), (5, 5), (500, 60)])
+def test_a_replay_ends_at_the_jobs_deadline_or_a_requests(deadline_s: float | None, ends_after_s: float) -> None:
+    """Whichever is earlier; the app is not asked again."""
+
+    async def main() -> None:
+        async def never(*_: Any) -> Any:
+            await asyncio.Event().wait()
+
+        clock = ManualClock(1_700_000_000)
+        runs = JobRuns(never, never, clock, never, replay_s=60.0)
+        runs.replay = never
+        spec = json.dumps({"deadline_at": None if deadline_s is None else clock.time() + deadline_s}).encode()
+        fields: dict[str, Any] = dict.fromkeys(("user", "endpoint", "secret", "digest", "webhook_url"), "")
+        job = Job(id="job_1", kind="http", priority=4, spec=spec, status="running", created=clock.time(), **fields)
+        run = asyncio.ensure_future(runs.run(job, never))
+        await clock.advance(ends_after_s - 1)
+        assert not run.done()
+        await clock.advance(1)
+        end = await asyncio.wait_for(run, 1)
+        assert isinstance(end, JobEnd)
+        assert (end.status, json.loads(end.error)["code"]) == ("failed", "deadline_exceeded")
+
+    asyncio.run(main())

@@ -10,8 +10,9 @@ from typing import Any
 from turnout.api.job_events import JobEvents
 from turnout.clock import SystemClock
 from turnout.jobs.feed import JobFeed
-from turnout.ports.jobs import Job, JobEnd, JobEvent, NewJob, QueueBounds
+from turnout.ports.jobs import Job, JobEnd, JobEvent, JobsUnavailable, NewJob, QueueBounds
 from turnout.stores.sqlite.jobs import SqliteJobs
+from turnout.testing import ManualClock
 
 
 class _EndsBetween(SqliteJobs):
@@ -48,3 +49,36 @@ def test_a_job_that_ends_between_two_looks_is_told_to_its_end(tmp_path: Path) ->
         return job
 
     assert b'"result":{}' in asyncio.run(main())
+
+
+class _AwayOnce(SqliteJobs):
+    """A store that cannot be reached at its first look."""
+
+    away = True
+
+    async def events(self, job_id: str, after: int) -> Sequence[JobEvent]:
+        if self.away:
+            self.away = False
+            raise JobsUnavailable("away")
+        return await super().events(job_id, after)
+
+
+def test_a_store_that_is_away_for_a_moment_ends_no_stream(tmp_path: Path) -> None:
+    """It is told on, to the job's end."""
+
+    async def main() -> bytes:
+        clock = ManualClock()
+        store = _AwayOnce(str(tmp_path / "jobs.sqlite"), clock)
+        bounds = QueueBounds(max_length=10, max_per_user=10, ttl_s=60)
+        await store.submit(NewJob(id="job_1", kind="chat", user="ann", endpoint="/x", priority=4, spec=b"{}"), bounds)
+        job = await store.cancel("job_1", bounds)
+        assert job is not None
+        stream = JobEvents(store, JobFeed(), clock, job, 0, [])
+        told = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        await clock.advance(1.0)
+        first = await told
+        await store.close()
+        return first
+
+    assert b'"cancelled"' in asyncio.run(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +13,7 @@ import pytest
 
 from turnout.testing import ManualClock
 from turnout.webhooks.address_check import ForbiddenAddress, check_listed, choose_address, parse_url
+from turnout.webhooks.post import Resolve, SignedPost
 from turnout.webhooks.sender import MAX_CONCURRENT, WebhookSender
 from turnout.webhooks.signing import signature_headers, signing_key
 
@@ -113,10 +115,11 @@ def hooks() -> Iterator[list[Receiver]]:
         hook.close()
 
 
-def send_one(hook: Receiver, allow_hosts: Sequence[str], clock: ManualClock) -> None:
-    async def resolve(host: str, port: int) -> Sequence[str]:
-        return ["127.0.0.1"]
+async def on_loopback(host: str, port: int) -> Sequence[str]:
+    return ["127.0.0.1"]
 
+
+def send_one(hook: Receiver, allow_hosts: Sequence[str], clock: ManualClock, resolve: Resolve = on_loopback) -> None:
     async def main() -> None:
         url = f"http://hook.test:{hook.port}/in?a=1"
         sender = WebhookSender(url=url, key=b"k", allow_hosts=allow_hosts, clock=clock, resolve=resolve)
@@ -183,3 +186,43 @@ def test_no_more_than_so_many_messages_are_under_way() -> None:
         await asyncio.wait(set(sender._sending))
 
     asyncio.run(main())
+
+
+def test_a_name_that_does_not_resolve_once_is_tried_again(hooks: list[Receiver]) -> None:
+    """A resolver that fails for a moment loses no message."""
+    hooks.append(hook := Receiver(200))
+    found: list[Sequence[str]] = [[], ["127.0.0.1"]]
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return found.pop(0)
+
+    send_one(hook, ["hook.test"], ManualClock(), resolve)
+    assert len(hook.received) == 1
+
+
+def test_a_receiver_that_drips_ends_with_its_try() -> None:
+    """One time-out around the whole; nothing of a body is waited for."""
+
+    async def main() -> tuple[int, int]:
+        async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n" if await reader.readline() == quick else b"HTTP/1.1 "
+            writer.write(head)
+            try:
+                with contextlib.suppress(ConnectionError):
+                    while True:
+                        writer.write(b"2")
+                        await writer.drain()
+                        await asyncio.sleep(0.02)
+            finally:
+                writer.close()
+
+        quick = b"POST /quick HTTP/1.1\r\n"
+        server = await asyncio.start_server(drip, "127.0.0.1", 0)
+        url = f"http://hook.test:{server.sockets[0].getsockname()[1]}"
+        post = SignedPost(key=b"k", allow_hosts=["hook.test"], clock=ManualClock(), resolve=on_loopback, timeout_s=1.0)
+        async with asyncio.timeout(5):
+            statuses = await post(url + "/quick", "msg_1", b"{}"), await post(url + "/slow", "msg_2", b"{}")
+        server.close()
+        return statuses
+
+    assert asyncio.run(main()) == (200, 0)

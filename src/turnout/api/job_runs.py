@@ -182,7 +182,8 @@ def _after(error: ServedError, job: Job, deadline_at: float | None, now: float) 
     """What becomes of a job whose run was refused or failed."""
     left_s = math.inf if deadline_at is None else deadline_at - now
     if isinstance(error, FULL) and left_s > 0:
-        return _by(left_s, for_room(error.retry_after_s))
+        # A smaller job may have room in a budget, another at its model; a rate is full for all.
+        return _by(left_s, for_room(error.retry_after_s, lane=isinstance(error, RateLimitExceeded)))
     if isinstance(error, PASSING) and left_s > 0:
         later = after_failure(job.attempts, error.retry_after_s, _chance())
         if later is not None:

@@ -25,9 +25,10 @@ class Later:
     lane: bool
 
 
-def for_room(retry_after_s: float | None) -> Later:
-    """A limit or a budget is full: the job waits in its place."""
-    return Later(after_s=min(max(retry_after_s or 1.0, 0.1), LONGEST_WAIT_S), failed=False, lane=True)
+def for_room(retry_after_s: float | None, *, lane: bool) -> Later:
+    """A limit, a budget or a model is full: the job waits in its place. lane: what comes behind it would be refused
+    too."""
+    return Later(after_s=min(max(retry_after_s or 1.0, 0.1), LONGEST_WAIT_S), failed=False, lane=lane)
 
 
 def after_failure(attempts: int, retry_after_s: float | None, chance: float) -> Later | None:

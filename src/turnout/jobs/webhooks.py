@@ -32,7 +32,7 @@ class JobWebhooks:
     def __init__(self, queue: WebhookQueue, post: Post) -> None:
         self._queue = queue
         self._post = post
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[str, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -47,19 +47,37 @@ class JobWebhooks:
                 self._woken.clear()
                 try:
                     while len(self._sending) < CONCURRENT and (job := await self._queue.claim_webhook(LEASE_S)):
-                        task = asyncio.create_task(self._send(job), name="turnout.jobs.webhook")
-                        self._sending.add(task)
-                        task.add_done_callback(self._sending.discard)
-                        task.add_done_callback(lambda _: self._woken.set())
+                        self._begin(job)
                 except JobsUnavailable as error:
                     log.warning("turnout: webhooks wait: %s", error)
                 await wait_at_most(self._woken, POLL_S)
         finally:
-            for task in self._sending:
+            for task in self._sending.values():
                 task.cancel()
 
+    def _begin(self, job: Job) -> None:
+        if job.id in self._sending:
+            # Its lease has ended, its try has not: never two at once.
+            return
+        task = asyncio.create_task(self._send(job), name="turnout.jobs.webhook")
+        self._sending[job.id] = task
+
+        def over(_: asyncio.Task[None]) -> None:
+            self._sending.pop(job.id, None)
+            self._woken.set()
+
+        task.add_done_callback(over)
+
+    async def _status(self, job: Job) -> int:
+        try:
+            return await self._post(message_id(job), job)
+        except Exception:
+            # Whatever it is: a try that is not counted would come back for ever.
+            log.exception("turnout: the webhook of job %s could not be sent", job.id)
+            return 0
+
     async def _send(self, job: Job) -> None:
-        status = await self._post(message_id(job), job)
+        status = await self._status(job)
         tries = job.hook_tries + 1
         try:
             if 200 <= status < 300 or status == GONE:
@@ -77,5 +95,6 @@ class JobWebhooks:
 
 
 def message_id(job: Job) -> str:
-    """The same on every try."""
-    return f"msg_{job.id.removeprefix('job_')}"
+    """The same on every try; another one for each end of a job that was queued again: receivers drop what they know."""
+    message = f"msg_{job.id.removeprefix('job_')}"
+    return message if job.ends <= 1 else f"{message}_{job.ends}"

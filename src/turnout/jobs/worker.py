@@ -75,11 +75,14 @@ class JobWorker:
         self._ttl_s = ttl_s
         self._kinds = kinds
         self._webhooks = webhooks
+        # Once, that it sends none.
+        self._told = False
         self._ended = ended
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tokens: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
         self._loops: list[asyncio.Task[None]] = []
+        self._claim: asyncio.Task[bool] | None = None
         self._pid = 0
         self._draining = False
 
@@ -122,6 +125,9 @@ class JobWorker:
             return
         claiming, *others = self._loops
         await _cancelled([claiming])
+        if self._claim is not None:
+            # What it claims is put back.
+            await asyncio.wait({self._claim}, timeout=LEASE_S)
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=drain_s)
         await _cancelled(list(self._tasks.values()))
@@ -133,8 +139,10 @@ class JobWorker:
             self._woken.clear()
             try:
                 # Shielded: a claim whose answer nobody takes would hold a place until its lease is over.
-                while len(self._tasks) < self.at_once and await asyncio.shield(self._claim_one()):
-                    pass
+                while len(self._tasks) < self.at_once:
+                    self._claim = asyncio.ensure_future(self._claim_one())
+                    if not await asyncio.shield(self._claim):
+                        break
             except JobsUnavailable as error:
                 log.warning("turnout: no job can be claimed: %s", error)
             await wait_at_most(self._woken, POLL_S if len(self._tasks) < self.at_once else BEAT_S)
@@ -143,6 +151,9 @@ class JobWorker:
         kinds = self._kinds()
         job = await self._jobs.claim(kinds, concurrency=self._concurrency, lease_s=LEASE_S)
         if job is None:
+            return False
+        if self._draining:
+            await self._give_back(job)
             return False
         self._tokens[job.id] = job.token
         self._tasks[job.id] = asyncio.create_task(self._work(job), name=f"turnout.job.{job.id}")
@@ -200,8 +211,19 @@ class JobWorker:
             raise ClaimLost
         if isinstance(ending, JobEnd):
             self._ended(job, ending)
-            if self._webhooks is not None and job.webhook_url:
-                self._webhooks.wake()
+            if job.webhook_url:
+                self._wake_webhooks(job)
+
+    def _wake_webhooks(self, job: Job) -> None:
+        if self._webhooks is not None:
+            self._webhooks.wake()
+        elif not self._told:
+            self._told = True
+            log.warning(
+                "turnout: this worker has no webhook secret or allowed host: the webhooks of job %s and of others that "
+                "it ends wait for a worker that has both",
+                job.id,
+            )
 
     async def _give_back(self, job: Job) -> None:
         """This worker stops: the job waits for another, at once."""

@@ -43,7 +43,8 @@ class Job:
     attempts: runs that ended in a failure that may pass. deliveries: how often a worker has begun it. token: of the
     claim that runs it. not_before: when it may run, 0.0 at once. cancel: its worker is asked to end it. result, head,
     error: JSON of what it ended with, `head` the response's status and headers. hook: its webhook's state, `pending`,
-    `delivered` or `failed`; "" where it has none or has not ended. hook_tries: how often it was sent.
+    `delivered` or `failed`; "" where it has none or has not ended. hook_tries: how often it was sent. ends: how
+    often the job has ended; told by `claim_webhook`.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Job:
     error: bytes = b""
     hook: str = ""
     hook_tries: int = 0
+    ends: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,7 @@ class WebhookQueue(Protocol):
         ...
 
     async def note_webhook(self, job_id: str, state: Literal["pending", "delivered", "failed"], after_s: float) -> None:
-        """Records a try. pending: the next one is due in `after_s`."""
+        """Records a try, unless the job is queued again. pending: the next one is due in `after_s`."""
         ...
 
 
@@ -237,7 +239,7 @@ _TYPES: Mapping[str, Any] = {
     ),
     **dict.fromkeys(("spec", "result", "head", "error"), bytes),
     **dict.fromkeys(("created", "started", "ended", "not_before"), float),
-    **dict.fromkeys(("priority", "attempts", "deliveries", "hook_tries"), int),
+    **dict.fromkeys(("priority", "attempts", "deliveries", "hook_tries", "ends"), int),
     "cancel": bool,
 }
 

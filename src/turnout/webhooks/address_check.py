@@ -39,10 +39,8 @@ def check_listed(url: str, allow_hosts: Sequence[str]) -> None:
 
 
 def choose_address(host: str, addresses: Sequence[str], allow_hosts: Sequence[str]) -> str:
-    """The address to call, of those that the host resolves to. Raises ForbiddenAddress where any is not public: an
-    attacker's name may resolve to both."""
-    if not addresses:
-        raise ForbiddenAddress(f"{host} does not resolve")
+    """The address to call, of those that the host resolves to (one at least). Raises ForbiddenAddress where any is not
+    public: an attacker's name may resolve to both."""
     if host not in allow_hosts:
         for address in addresses:
             ip = ipaddress.ip_address(address)

@@ -470,3 +470,58 @@ def test_a_worker_without_the_app_leaves_the_apps_own_requests_alone(run: Run) -
         assert job.id == replayed.id
 
     run(scenario)
+
+
+def test_a_job_that_waits_alone_holds_up_no_other_of_its_user(run: Run) -> None:
+    """Without its lane: what came before, and what comes after, runs meanwhile."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        _, second = await submitted(jobs), await submitted(jobs)
+        large = await claimed(jobs)
+        await jobs.put_back(large.id, large.token, 30, failed=False, lane=False)
+        assert (await claimed(jobs)).id == second.id
+        third = await submitted(jobs)
+        assert (await claimed(jobs)).id == third.id
+        assert await jobs.claim(KINDS, concurrency=9, lease_s=5) is None
+
+    run(scenario)
+
+
+def test_each_end_of_a_job_has_a_webhook_of_its_own(run: Run) -> None:
+    """Numbered; a try of the first that is noted late changes nothing of a job that is queued again."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        await submitted(jobs, webhook_url="https://a.test/")
+        for number in (1, 2):
+            job = await claimed(jobs)
+            await jobs.finish(job.id, job.token, JobEnd(status="failed", error=b"{}"), 1000)
+            due = await jobs.claim_webhook(30)
+            assert due is not None
+            assert due.ends == number
+            assert await jobs.retry(job.id)
+            await jobs.note_webhook(job.id, "delivered", 0)
+            found = await jobs.find(job.id)
+            assert found is not None
+            assert (found.status, found.hook, found.hook_tries) == ("queued", "", 0)
+
+    run(scenario)
+
+
+def test_more_jobs_expire_than_one_step_deletes(run: Run) -> None:
+    """A sweep and a purge delete them all, and the purge counts them."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        bounds = QueueBounds(max_length=5000, max_per_user=5000, ttl_s=100.0)
+        for expire in (True, False):
+            accepted = await asyncio.gather(*(jobs.submit(new(), bounds) for _ in range(1100)))
+            if expire:
+                assert all(isinstance(one, AcceptedJob) for one in accepted)
+                ids = [one.job.id for one in accepted if isinstance(one, AcceptedJob)]
+                await asyncio.gather(*(jobs.cancel(job_id, bounds) for job_id in ids))
+                await bench.pass_time(101)
+                await jobs.sweep()
+                assert await jobs.list_jobs() == []
+            else:
+                assert await jobs.purge() == 1100
+
+    run(scenario)

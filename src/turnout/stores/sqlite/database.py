@@ -69,9 +69,14 @@ class TimedDatabase:
         except (sqlite3.Error, OSError) as error:
             raise self._unavailable(f"the file of the jobs cannot be used: {error}") from error
 
-    async def purge(self, query: str, values: Sequence[str]) -> int:
-        """How many rows this query deleted; the log holds them no more either."""
-        purged = await self.run(lambda db, now: db.execute(query, values).rowcount)
+    async def purge(self, query: str, values: Sequence[str], at_once: int | None = None) -> int:
+        """How many rows this query deleted, at most `at_once` a step; the log holds them no more either."""
+        purged = 0
+        while True:
+            deleted = await self.run(lambda db, now: db.execute(query, values).rowcount)
+            purged += deleted
+            if at_once is None or deleted < at_once:
+                break
         await self._database.run(truncate_log)
         return purged
 

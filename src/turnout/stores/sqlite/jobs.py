@@ -3,11 +3,13 @@ the file share too."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from turnout.ports.jobs import (
+    ENDED,
     AcceptedJob,
     Job,
     JobEnd,
@@ -22,6 +24,12 @@ from turnout.ports.jobs import (
 from turnout.ports.runtime import Clock
 from turnout.stores.sqlite import claims, steps
 from turnout.stores.sqlite.database import TimedDatabase
+
+# In one step: the file's one writer serves requests between two of them.
+DELETED_AT_ONCE = 500
+# As `steps.end` adds them.
+END_EVENTS = tuple(json.dumps({"status": status}, separators=(",", ":")).encode() for status in sorted(ENDED))
+PLACES = ", ".join("?" * len(END_EVENTS))
 
 
 class SqliteJobs:
@@ -75,14 +83,18 @@ class SqliteJobs:
             if row is None:
                 return None
             db.execute("UPDATE jobs SET hook_at = ? WHERE id = ?", (now + lease_s, row["id"]))
-            return job_from(dict(row))
+            ends = db.execute(
+                f"SELECT COUNT(*) FROM events WHERE job = ? AND kind = 'status' AND data IN ({PLACES})",
+                (row["id"], *END_EVENTS),
+            ).fetchone()[0]
+            return job_from({**dict(row), "ends": ends})
 
         return await self._database.run(step)
 
     async def note_webhook(self, job_id: str, state: Literal["pending", "delivered", "failed"], after_s: float) -> None:
         await self._database.run(
             lambda db, now: db.execute(
-                "UPDATE jobs SET hook = ?, hook_at = ?, hook_tries = hook_tries + 1 WHERE id = ?",
+                "UPDATE jobs SET hook = ?, hook_at = ?, hook_tries = hook_tries + 1 WHERE id = ? AND hook = 'pending'",
                 (state, now + after_s, job_id),
             )
         )
@@ -100,11 +112,15 @@ class SqliteJobs:
     async def purge(self, *, user: str = "", status: str = "", job_id: str = "") -> int:
         where, values = _where(status=status, user=user, id=job_id)
         # A worker that still runs one finds its claim lost.
-        query = f"DELETE FROM jobs{where or ' WHERE status <> ' + repr('running')}"
-        return await self._database.purge(query, values)
+        some = f"SELECT id FROM jobs{where or ' WHERE status <> ' + repr('running')} LIMIT {DELETED_AT_ONCE}"
+        return await self._database.purge(f"DELETE FROM jobs WHERE id IN ({some})", values, DELETED_AT_ONCE)
 
     async def sweep(self) -> None:
-        await self._database.run(lambda db, now: db.execute("DELETE FROM jobs WHERE expires <= ?", (now,)))
+        some = f"SELECT id FROM jobs WHERE expires <= ? LIMIT {DELETED_AT_ONCE}"
+        query = f"DELETE FROM jobs WHERE id IN ({some})"
+        while await self._database.run(lambda db, now: db.execute(query, (now,)).rowcount) == DELETED_AT_ONCE:
+            # Others have their turn between two steps.
+            pass
 
     async def close(self) -> None:
         await self._database.close()

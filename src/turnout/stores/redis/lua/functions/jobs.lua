@@ -60,6 +60,7 @@ local function finish(id, status, now, ttl, result, head, failure)
   redis.call('INCRBY', key('bytes'), #(result or '') - redis.call('HSTRLEN', job, 'result'))
   redis.call('HSET', job, 'ended', now, 'token', '', 'result', result or '', 'head', head or '', 'error', failure or '',
     'expires', now + ttl)
+  redis.call('HINCRBY', job, 'ends', 1)
   add_status(id, status)
   if get(id, 'webhook_url') ~= '' then
     redis.call('HSET', job, 'hook', 'pending')
@@ -307,6 +308,8 @@ function J.note_webhook(now, id, status, after)
     redis.call('ZREM', key('hooks'), id)
     return 0
   end
+  -- Queued again since: the webhook of its next end is another one.
+  if get(id, 'hook') ~= 'pending' then return 0 end
   redis.call('HSET', key('d', id), 'hook', status)
   redis.call('HINCRBY', key('d', id), 'hook_tries', 1)
   if status == 'pending' then

@@ -1,4 +1,4 @@
-"""One word for one thing: the words that docs/glossary.md replaced name nothing, and no name of a type stands for two things."""
+"""One word for one thing: what docs/glossary.md replaced names nothing, and no name of a type stands for two things."""
 
 from __future__ import annotations
 

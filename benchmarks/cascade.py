@@ -189,7 +189,10 @@ def draw(files: dict[str, Any], path: Path) -> None:
     columns = min(4, len(files))
     rows = -(-len(files) // columns)
     figure = Figure(figsize=(3.25 * columns, 3.25 * rows), layout="constrained")
-    for axes, (name, found) in zip(figure.subplots(rows, columns, squeeze=False).flat, files.items(), strict=False):
+    places = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in places[len(files) :]:
+        axes.remove()
+    for axes, (name, found) in zip(places, files.items(), strict=False):
         for label, points in found["curves"].items():
             axes.plot(*zip(*points, strict=True), label=label)
         axes.plot([1 / found["price_ratio"], 1.0], [points[0][1], 1.0], ":", color="grey", label="a coin")

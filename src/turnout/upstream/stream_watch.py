@@ -112,7 +112,7 @@ class StreamWatch:
             {"index": index, "delta": {}, "finish_reason": finish} for index, finish in sorted(self._finishes.items())
         ]
         ends = [{**self._frame, "choices": choices}] if choices and len(self._choices) > 1 else []
-        return [*ends, *({"choices": [], "usage": usage} for usage in self._usages)]
+        return [*ends, *({**self._frame, "choices": [], "usage": usage} for usage in self._usages)]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -279,6 +279,7 @@ def test_models_of_one_s_own_server_are_ordered_by_size_and_cost_nothing(tmp_pat
         ),
         ("from langchain_openai import ChatOpenAI\nc = ChatOpenAI()", ["ChatOpenAI(", "http_async_client="]),
         ("from langchain_anthropic import ChatAnthropic\nc = ChatAnthropic()", ["ChatOpenAI(", "http_client="]),
+        ("from llama_index.llms.openai import OpenAI\nc = OpenAI('gpt-4o')", ["OpenAI(model=", "async_http_client="]),
         ('import litellm\nlitellm.completion("gpt-4o", [])', ['completion("turnout/auto", ...)']),
     ],
 )

@@ -29,6 +29,11 @@ LINES = {
     # It takes no client, so no transport.
     ("langchain", "ChatAnthropic"): _CHAT_OPENAI,
     ("langchain", "ChatOllama"): _CHAT_OPENAI,
+    ("llama_index", "OpenAI"): (
+        'OpenAI(model=..., api_key="-", api_base="http://turnout/v1",',
+        "    http_client=httpx.Client(transport=turnout.transport()),",
+        "    async_http_client=httpx.AsyncClient(transport=turnout.transport()))",
+    ),
     ("litellm", "completion"): ('litellm.{name}("turnout/auto", ...)',),
 }
 # The files named at most.

@@ -186,8 +186,9 @@ def test_the_graph_of_an_emptied_scope_is_freed_by_the_thread() -> None:
         assert scope._graph is not None
         freed_by = list[int]()
         weakref.finalize(scope._graph, lambda: freed_by.append(threading.get_ident()))
-        del scope
-        await store.purge()
+        while scope._graph.waiting or len(scope._direct):
+            await found(store, 0, 0.0)
+        scope.discard()
         thread = await asyncio.wrap_future(store._thread.submit(threading.get_ident))
         while not freed_by:
             # What was handed over before has its turn.

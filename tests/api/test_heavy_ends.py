@@ -14,7 +14,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from flask import Flask
+from flask import Flask, request
 
 from tests.support.apps import served
 from tests.support.job_doors import scripted, turnout_with
@@ -48,7 +48,7 @@ class Heavy:
         app.add_middleware(AsgiMiddleware, turnout=self.turnout)
 
         @app.api_route("/h/{x}", methods=["GET", "POST", "DELETE"])
-        async def heavy(x: str, request: Request) -> JSONResponse:
+        async def heavy(x: str) -> JSONResponse:
             return JSONResponse({}, self.answer(), {"retry-after": "0"})
 
         with served(app) as url, httpx.Client(base_url=url, headers={"x-user-id": "ann"}, timeout=30) as http:
@@ -130,3 +130,53 @@ def test_a_replay_ends_at_the_jobs_deadline_or_a_requests(deadline_s: float | No
         assert (end.status, json.loads(end.error)["code"]) == ("failed", "deadline_exceeded")
 
     asyncio.run(main())
+
+
+SUBMITTED = {"content-encoding": "x", "content-type": "text/plain", "x-forwarded-proto": "https"}
+
+
+def replayed(url: str) -> Any:
+    """The result of a DELETE with a body at the heavy path of an app mounted at /api."""
+    with httpx.Client(base_url=url + "/api", headers={"x-user-id": "ann"}, timeout=30) as http:
+        response = http.request("DELETE", "/h/x", content=b"four", headers=SUBMITTED)
+        assert response.status_code == 202
+        job = http.get(response.headers["location"], headers={"prefer": "wait=20"}).json()
+    assert job["status"] == "done", job
+    return job["result"]["body"]
+
+
+def test_a_mounted_asgi_app_is_replayed_as_it_was_asked(tmp_path: Path) -> None:
+    """Its app, mount point, scheme, client, encoding and body."""
+    outer, app = FastAPI(), FastAPI()
+    app.add_middleware(AsgiMiddleware, turnout=Heavy(tmp_path).turnout)
+    app.state.name = "mine"
+    outer.mount("/api", app)
+
+    @app.delete("/h/{x}")
+    async def heavy(x: str, asked: Request) -> dict[str, Any]:
+        client = asked.client.host if asked.client else ""
+        seen = [asked.app.state.name, asked.scope["root_path"], asked.url.scheme, asked.url.path, client]
+        return {"seen": [*seen, asked.headers["content-encoding"], (await asked.body()).decode()]}
+
+    with served(outer) as url:
+        assert replayed(url) == {"seen": ["mine", "/api", "https", "/api/h/x", "127.0.0.1", "x", "four"]}
+
+
+def test_a_mounted_wsgi_app_is_replayed_as_it_was_asked(tmp_path: Path) -> None:
+    """SCRIPT_NAME, the scheme, the client, the encoding and the body."""
+    app = Flask("heavy")
+    inner = WsgiMiddleware(app.wsgi_app, turnout=Heavy(tmp_path).turnout)
+
+    @app.delete("/h/<x>")
+    def heavy(x: str) -> dict[str, Any]:
+        seen = [request.script_root, request.scheme, request.path, request.remote_addr]
+        return {"seen": [*seen, request.headers["content-encoding"], request.get_data(as_text=True)]}
+
+    app.wsgi_app = inner  # type: ignore[method-assign]
+
+    def outer(environ: Any, start_response: Any) -> Any:
+        path = environ["PATH_INFO"].removeprefix("/api")
+        return app({**environ, "SCRIPT_NAME": "/api", "PATH_INFO": path, "wsgi.url_scheme": "https"}, start_response)
+
+    with validated(outer) as url:
+        assert replayed(url) == {"seen": ["/api", "https", "/h/x", "127.0.0.1", "x", "four"]}

@@ -74,11 +74,11 @@ def test_a_store_that_is_away_for_a_moment_ends_no_stream(tmp_path: Path) -> Non
         job = await store.cancel("job_1", bounds)
         assert job is not None
         stream = JobEvents(store, JobFeed(), clock, job, 0, [])
-        told = asyncio.ensure_future(anext(stream))
+        first = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0)
         await clock.advance(1.0)
-        first = await told
+        piece = await first
         await store.close()
-        return first
+        return piece
 
     assert b'"cancelled"' in asyncio.run(main())

@@ -150,7 +150,7 @@ class TurnoutMiddleware(Door[App, Scope]):
 
     async def _replay(self, job: Job) -> JobEnd:
         heavy, bound = await self._admit_replay(job, asyncio.get_running_loop())
-        exchange = ReplayedExchange(heavy, self._lifespan_state)
+        exchange = ReplayedExchange(heavy, self._lifespan_state, self._apps_in_scope)
         try:
             await self._pass_on(bound, exchange.scope, exchange.receive, exchange.send)
         except Exception as error:
@@ -185,6 +185,9 @@ class TurnoutMiddleware(Door[App, Scope]):
 
     def _working(self, app: App) -> App:
         async def entry(scope: Scope, receive: Receive, send: Send) -> None:
+            if not self._apps_in_scope and "app" in scope:
+                # The Starlette app around the door: the same for every request, and not to be found otherwise.
+                self._apps_in_scope.append(scope["app"])
             if scope["type"] != "lifespan":
                 self.turnout.start_worker()
             await app(scope, receive, send)
@@ -220,6 +223,9 @@ class TurnoutMiddleware(Door[App, Scope]):
 
     def _scheme(self, scope: Scope) -> str:
         return str(scope.get("scheme", "http"))
+
+    def _mount_point(self, scope: Scope) -> dict[str, str]:
+        return {"root_path": scope.get("root_path", ""), "path": scope["path"]}
 
     def _header_reader(self, scope: Scope) -> Callable[[str], str]:
         texts = joined(scope["headers"])

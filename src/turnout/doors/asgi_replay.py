@@ -11,9 +11,12 @@ from turnout.doors.heavy import HeavyRequest, Recorder
 
 
 class ReplayedExchange:
-    """One request played again. states: the app's lifespan states, the last one current."""
+    """One request played again. states: the app's lifespan states, the last one current. apps: the one that a server's
+    requests have in their scope; empty where none is known."""
 
-    def __init__(self, heavy: HeavyRequest, states: Sequence[Any]) -> None:
+    def __init__(self, heavy: HeavyRequest, states: Sequence[Any], apps: Sequence[Any]) -> None:
+        origin = heavy.origin
+        path = origin.get("path", heavy.path)
         self.recorder = Recorder()
         self._body: bytes | None = heavy.body
         self._over = asyncio.Event()
@@ -22,18 +25,20 @@ class ReplayedExchange:
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": heavy.method,
-            "scheme": "http",
-            "path": heavy.path,
-            "raw_path": heavy.path.encode(),
-            "root_path": "",
+            "scheme": origin.get("scheme", "http"),
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": origin.get("root_path", ""),
             "query_string": heavy.query.encode("latin-1"),
             "headers": [
                 (b"content-length", str(len(heavy.body)).encode()),
                 *((name.encode("latin-1"), value.encode("latin-1")) for name, value in heavy.headers),
             ],
-            "client": None,
+            # Its port is another's by now.
+            "client": (origin["client"], 0) if origin.get("client") else None,
             "server": None,
             "state": dict(states[-1]) if states else {},
+            **({"app": apps[0]} if apps else {}),
         }
 
     async def receive(self) -> Message:

@@ -26,7 +26,7 @@ from turnout.turnout import Config, Turnout
 log = logging.getLogger("turnout")
 
 # The methods whose bodies are read.
-WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 App = TypeVar("App", bound=Callable[..., Any])
 # What the server hands in for a request: an ASGI scope, a WSGI environ.
@@ -64,7 +64,9 @@ class Door(ABC, Generic[App, Raw]):
         self._left_to_app: set[str] = set()
         serve: Any = self._serve
         self._entry = below_server_span(serve, self._spanned(serve)) if settings.telemetry.server_span else serve
+        # What replayed requests of an ASGI app have in their scope.
         self._lifespan_state: list[Any] = []
+        self._apps_in_scope: list[Any] = []
         if settings.queue is not None:
             self._entry = self._working(self._entry)
             if any(endpoint.heavy for endpoint in settings.endpoints.values()):
@@ -124,13 +126,19 @@ class Door(ABC, Generic[App, Raw]):
         """`http` or `https`."""
 
     @abstractmethod
+    def _mount_point(self, raw: Raw) -> dict[str, str]:
+        """Where the app is mounted, as a replay needs it: `root_path`, and where the protocol's own path holds that,
+        the `path`."""
+
+    @abstractmethod
     async def _replay(self, job: Job) -> JobEnd:
         """Plays a heavy request through the app again. Raises ServedError where it is refused."""
 
     async def _submit_heavy(self, request: ApiRequest, *, raw: Raw, name: str) -> Reply:
         """The reply to a heavy request of the app's own path. name: of the endpoint in the settings."""
         caller = self._caller(raw, request.path, name)
-        return await submit_heavy(self.turnout.submissions, request, caller, self.turnout.clock.time())
+        origin = {"scheme": self._scheme(raw), "client": self._client(raw), **self._mount_point(raw)}
+        return await submit_heavy(self.turnout.submissions, request, caller, self.turnout.clock.time(), origin)
 
     async def _admit_replay(
         self, job: Job, loop: asyncio.AbstractEventLoop | None

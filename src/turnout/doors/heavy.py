@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("turnout.jobs")
 
-KEPT_HEADERS = ("accept", "accept-language", "content-type", "host")
+KEPT_HEADERS = ("accept", "accept-language", "content-encoding", "content-type", "host")
 # The largest response that is kept as a job's result.
 MOST_RESULT_BYTES = 1_048_576
 # Asked by browsers and probes ahead of the request itself.
@@ -35,9 +35,11 @@ _NOT_KEPT = frozenset(
 )
 
 
-async def submit_heavy(submissions: JobSubmissions, request: ApiRequest, caller: Caller, now: float) -> Reply:
+async def submit_heavy(
+    submissions: JobSubmissions, request: ApiRequest, caller: Caller, now: float, origin: Mapping[str, str]
+) -> Reply:
     """The reply to a heavy request: 202, or the app's response where it is there within the caller's wait. now: seconds
-    since 1970. Raises ServedError."""
+    since 1970. origin: where it came from and to, for its replay. Raises ServedError."""
     # Imported here: an app without a queue loads nothing of it.
     from turnout.api.submission import JobOptions
 
@@ -52,6 +54,7 @@ async def submit_heavy(submissions: JobSubmissions, request: ApiRequest, caller:
     spec = {
         **asked,
         "headers": [[name, value] for name in KEPT_HEADERS if (value := request.header(name))],
+        "origin": dict(origin),
         "user": caller.user,
         "request_id": request.request_id,
         "deadline_at": None if deadline_s is None else now + deadline_s,
@@ -71,7 +74,8 @@ async def submit_heavy(submissions: JobSubmissions, request: ApiRequest, caller:
 
 @dataclass(frozen=True, slots=True)
 class HeavyRequest:
-    """A heavy request as it was written down."""
+    """A heavy request as it was written down. origin: its `scheme`, `client` (an address), `root_path` and, of an ASGI
+    request, the `path` with it."""
 
     method: str
     path: str
@@ -79,6 +83,7 @@ class HeavyRequest:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     caller: Caller
+    origin: Mapping[str, str]
 
     @classmethod
     def of(cls, job: Job) -> HeavyRequest:
@@ -91,6 +96,8 @@ class HeavyRequest:
             headers=tuple((name, value) for name, value in spec["headers"]),
             body=base64.b64decode(spec["body"]),
             caller=Caller(user=spec["user"], endpoint=job.endpoint, admitted=True),
+            # Jobs of before have none.
+            origin=spec.get("origin", {}),
         )
 
 

@@ -222,6 +222,9 @@ class TurnoutMiddleware(Door[App, Environ]):
     def _scheme(self, environ: Environ) -> str:
         return str(environ.get("wsgi.url_scheme", "http"))
 
+    def _mount_point(self, environ: Environ) -> dict[str, str]:
+        return {"root_path": str(environ.get("SCRIPT_NAME", ""))}
+
     def _header(self, environ: Environ, name: str) -> str:
         key = name.upper().replace("-", "_")
         text: str = environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}", "")

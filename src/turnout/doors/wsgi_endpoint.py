@@ -96,19 +96,20 @@ def with_headers(request: EndpointRequest, start_response: StartResponse) -> Sta
 
 def replayed_environ(heavy: HeavyRequest) -> Environ:
     """The environ of a request that was written down (PEP 3333)."""
-    headers = dict(heavy.headers)
+    headers, scheme = dict(heavy.headers), heavy.origin.get("scheme", "http")
     host, _, port = headers.get("host", "localhost").rpartition(":") if ":" in headers.get("host", "") else ("", "", "")
     environ: Environ = {
         "REQUEST_METHOD": heavy.method,
-        "SCRIPT_NAME": "",
+        "SCRIPT_NAME": heavy.origin.get("root_path", ""),
         "PATH_INFO": heavy.path.encode().decode("latin-1"),
         "QUERY_STRING": heavy.query,
         "CONTENT_LENGTH": str(len(heavy.body)),
         "SERVER_NAME": host or headers.get("host", "localhost"),
-        "SERVER_PORT": port or "80",
+        "SERVER_PORT": port or ("443" if scheme == "https" else "80"),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "REMOTE_ADDR": heavy.origin.get("client", ""),
+        "wsgi.url_scheme": scheme,
         "wsgi.input": io.BytesIO(heavy.body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,

@@ -76,7 +76,7 @@ class JobWorker:
         self._kinds = kinds
         self._webhooks = webhooks
         # Once, that it sends none.
-        self._told = False
+        self._warned = False
         self._ended = ended
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tokens: dict[str, str] = {}
@@ -217,8 +217,8 @@ class JobWorker:
     def _wake_webhooks(self, job: Job) -> None:
         if self._webhooks is not None:
             self._webhooks.wake()
-        elif not self._told:
-            self._told = True
+        elif not self._warned:
+            self._warned = True
             log.warning(
                 "turnout: this worker has no webhook secret or allowed host: the webhooks of job %s and of others that "
                 "it ends wait for a worker that has both",

@@ -52,6 +52,21 @@ def test_that_no_key_goes_to_another_address_is_told(
     assert told not in capsys.readouterr().out
 
 
+def test_webhooks_without_their_secret_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where hosts are allowed: a worker without the secret leaves them waiting."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.delenv("TURNOUT_WEBHOOK_SECRET", raising=False)
+    path = Path(settings(tmp_path))
+    path.write_text(path.read_text() + '[queue]\n[webhooks]\nallow_hosts = ["hook.test"]\n')
+    assert main(["check", "--config", str(path)]) == 0
+    assert "webhooks:  TURNOUT_WEBHOOK_SECRET is not set" in capsys.readouterr().out
+    monkeypatch.setenv("TURNOUT_WEBHOOK_SECRET", "secret")
+    assert main(["check", "--config", str(path)]) == 0
+    assert "webhooks:" not in capsys.readouterr().out
+
+
 def test_a_misspelt_model_is_told_its_nearest_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

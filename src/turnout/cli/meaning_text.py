@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 from turnout.cli.install_line import install_line
@@ -31,6 +32,9 @@ def meaning(settings: Settings) -> Iterator[Line]:
     if cache.enabled and cache.semantic.enabled:
         yield "semantic", f"at most {cache.semantic.max_error:g} of the hits wrong; {_embedder_text(cache.semantic)}"
         yield "", _index_text()
+    hooks = settings.webhooks
+    if settings.queue is not None and hooks.allow_hosts and not os.environ.get(hooks.secret_env):
+        yield "webhooks", f"{hooks.secret_env} is not set: a process without it takes and sends no webhook of a job"
 
 
 def _models(settings: Settings) -> Iterator[Line]:

@@ -229,7 +229,8 @@ def main() -> int:
     parser.add_argument("--days", type=float, default=7.0, help="how much of the week is played, its end (7)")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    figures = {"hit": asyncio.run(hit_cpu(args.rounds, args.hits)), "week": asyncio.run(week(args.requests, args.days))}
+    figures = {} if args.week else {"hit": asyncio.run(hit_cpu(args.rounds, args.hits))}
+    figures["week"] = asyncio.run(week(args.requests, args.days))
     print(json.dumps(figures, indent=None if args.json else 2))
     return 0 if all(part["within"] for part in figures.values()) else 1
 

@@ -27,6 +27,27 @@ from turnout.testing import ManualClock
 from turnout.wsgi import TurnoutMiddleware as WsgiMiddleware
 
 
+def test_a_mounted_app_says_where_its_job_is_found(tmp_path: Path) -> None:
+    """Below the path that it is mounted at."""
+
+    async def main() -> tuple[str, int, int]:
+        inner, outer = FastAPI(), FastAPI()
+        turnout = turnout_with(scripted(), tmp_path)
+        inner.add_middleware(AsgiMiddleware, turnout=turnout)
+        outer.mount("/api", inner)
+        transport = httpx.ASGITransport(app=outer)
+        async with turnout, httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+            body = {"messages": [{"role": "user", "content": "hi"}]}
+            headers = {"x-user-id": "ann", "prefer": "respond-async"}
+            accepted = await http.post("/api/v1/chat/completions", json=body, headers=headers)
+            location = accepted.headers["location"]
+            return location, accepted.status_code, (await http.get(location, headers=headers)).status_code
+
+    location, accepted, found = asyncio.run(main())
+    assert location.startswith("/api/turnout/jobs/")
+    assert (accepted, found) == (202, 200)
+
+
 class Heavy:
     """An app with one heavy path, which answers these statuses in order; 0 raises."""
 
@@ -71,7 +92,9 @@ def ended(http: httpx.Client, **headers: str) -> dict[str, Any]:
     """The job of a heavy request, at its end."""
     response = http.get("/h/x", headers=headers)
     assert response.status_code == 202
-    body: dict[str, Any] = http.get(response.headers["location"], headers={"prefer": "wait=20"}).json()
+    body: dict[str, Any] = http.get(
+        response.url.join(response.headers["location"]), headers={"prefer": "wait=20"}
+    ).json()
     return body
 
 
@@ -140,7 +163,7 @@ def replayed(url: str) -> Any:
     with httpx.Client(base_url=url + "/api", headers={"x-user-id": "ann"}, timeout=30) as http:
         response = http.request("DELETE", "/h/x", content=b"four", headers=SUBMITTED)
         assert response.status_code == 202
-        job = http.get(response.headers["location"], headers={"prefer": "wait=20"}).json()
+        job = http.get(response.url.join(response.headers["location"]), headers={"prefer": "wait=20"}).json()
     assert job["status"] == "done", job
     return job["result"]["body"]
 

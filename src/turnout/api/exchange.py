@@ -29,12 +29,12 @@ ERROR_EXTENSION = "turnout_error"
 class ApiRequest:
     """One request for one of our own paths, as a door or the in-process transport read it.
 
-    path: below where the app is mounted. header: gives a header's text by its lower-case name, "" where absent.
-    body: empty unless the method is POST. started: by the clock's monotonic. rename_model: gives the name to route
-    by for the name in the body; None: as it is. waits: how the caller waits for what may take long.
-    own_code: whether the app's own code asks, over the in-process transport. query: behind the path's "?". client: the
-    address that the request came from, "" where none is known. secure: whether it came by https. long_lived: whether a
-    reply may stay open for long without holding a thread.
+    path: below where the app is mounted. root: where that is, "" at the top. header: gives a header's text by its
+    lower-case name, "" where absent. body: empty unless the method is POST. started: by the clock's monotonic.
+    rename_model: gives the name to route by for the name in the body; None: as it is. waits: how the caller waits
+    for what may take long. own_code: whether the app's own code asks, over the in-process transport. query: behind
+    the path's "?". client: the address that the request came from, "" where none is known. secure: whether it came
+    by https. long_lived: whether a reply may stay open for long without holding a thread.
     """
 
     method: str
@@ -51,6 +51,7 @@ class ApiRequest:
     client: str = ""
     secure: bool = False
     long_lived: bool = False
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

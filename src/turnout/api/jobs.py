@@ -187,9 +187,11 @@ class JobSubmissions:
         applied: Headers = [("preference-applied", preferences.applied)] if preferences.applied else []
         secret: Headers = [(SECRET_HEADER, submitted.secret)] if submitted.secret else []
         if preferences.wait_s is not None and job.status in ("done", "failed"):
-            return answer_of(job, [("location", submitted.location), *applied, *secret], wire, request.request_id)
+            return answer_of(
+                job, [("location", request.root + submitted.location), *applied, *secret], wire, request.request_id
+            )
         headers: Headers = [
-            ("location", submitted.location),
+            ("location", request.root + submitted.location),
             ("x-request-id", request.request_id),
             ("retry-after", str(LOOK_AGAIN_S)),
             *applied,

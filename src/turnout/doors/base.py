@@ -206,6 +206,7 @@ class Door(ABC, Generic[App, Raw]):
             query=self._query(raw),
             client=self._client(raw),
             secure=self._scheme(raw) == "https",
+            root=self._mount_point(raw)["root_path"],
             **more,
         )
 

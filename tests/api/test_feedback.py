@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.status_doors import BEARER, DOORS, TOKEN, Behind
-from turnout.api.feedback import parse_rating
+from turnout.api.feedback import MOST_RATINGS, parse_rating
 from turnout.errors import InvalidRequest
 
 PATH = "/turnout/feedback"
@@ -61,9 +61,10 @@ def test_one_answer_is_rated_a_few_times_at_most(behind: Behind) -> None:
     """Whoever got it may think twice, and neither fill the log nor make the figures of all."""
     request_id = behind.chat("easy one").headers["x-request-id"]
     rating = {"request_id": request_id, "quality": 1}
-    statuses = [behind.ask("POST", PATH, json=rating).status_code for _ in range(5)]
-    assert statuses == [204, 204, 204, 429, 429]
-    assert behind.status()["feedback"]["count"] == 3
+    statuses = [behind.ask("POST", PATH, json=rating).status_code for _ in range(MOST_RATINGS + 2)]
+    assert statuses == [204] * MOST_RATINGS + [429, 429]
+    assert behind.status()["feedback"]["count"] == MOST_RATINGS
+    assert behind.ask("POST", PATH, json=rating, headers=BEARER).status_code == 204
 
 
 def test_a_rating_of_more_than_a_few_kilobytes_is_413(behind: Behind) -> None:

@@ -11,6 +11,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import Ridge
 
+from turnout.cli.install_line import install_line
 from turnout.errors import ArtifactError
 from turnout.logs.labelled import Logs
 from turnout.ports.scoring import Query
@@ -157,4 +158,4 @@ def test_without_its_package_training_says_what_to_install(tmp_path: Path) -> No
     assert not (tmp_path / "scorer").exists()
     went_on = train()
     assert went_on.returncode == 0, went_on.stderr
-    assert "pip install 'turnout[semantic]'" in went_on.stdout
+    assert install_line("semantic") in went_on.stdout

@@ -57,7 +57,7 @@ def test_a_prompt_is_answered_whole_and_streamed(url: str, provider: LoopbackPro
         ({"prompt": "a", "best_of": 3}, "best_of"),
         ({"prompt": "a", "logprobs": 2}, "logprobs"),
         ({"prompt": "a", "suffix": "b"}, "suffix"),
-        ({"prompt": "a", "tools": []}, "tools"),
+        ({"prompt": "a", "tools": [{"type": "function"}]}, "tools"),
     ],
 )
 def test_what_a_chat_cannot_be_asked_is_named(body: dict[str, Any], param: str) -> None:

@@ -148,13 +148,19 @@ def test_nobody_is_in_a_graph_beside_another_and_only_look_ups_on_the_event_loop
     asyncio.run(scenario())
 
 
+async def with_graph() -> MemorySemanticStore:
+    """A store of one scope of 50 questions, which has a graph."""
+    store = MemorySemanticStore(max_entries=400, graph_above=5, graphs=True)
+    for number in range(50):
+        await store.add(entry(number, number, 0.0))
+    return store
+
+
 def test_a_look_up_waits_for_no_thread_but_one_that_is_in_the_graph() -> None:
     """Where the index's thread does something else it answers at once."""
 
     async def scenario() -> None:
-        store = MemorySemanticStore(max_entries=400, graph_above=5, graphs=True)
-        for number in range(50):
-            await store.add(entry(number, number, 0.0))
+        store = await with_graph()
         (scope,) = store._scopes.values()
         assert scope._graph is not None
         while scope._graph.waiting or len(scope._direct):
@@ -179,9 +185,7 @@ def test_the_graph_of_an_emptied_scope_is_freed_by_the_thread() -> None:
     """That takes milliseconds: the event loop lets go of it, and the thread has the last hold."""
 
     async def scenario() -> None:
-        store = MemorySemanticStore(max_entries=400, graph_above=5, graphs=True)
-        for number in range(50):
-            await store.add(entry(number, number, 0.0))
+        store = await with_graph()
         (scope,) = store._scopes.values()
         assert scope._graph is not None
         freed_by = list[int]()

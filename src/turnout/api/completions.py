@@ -29,7 +29,7 @@ class Completions:
             self, request, to_chat(body, self._chat.conversation_fields), partial(_events, asked), to_completion, asked
         )
 
-    async def result(self, completion: Body, job: JobOrigin) -> Body:
+    def result(self, completion: Body, job: JobOrigin) -> Body:
         return to_completion(completion)
 
     def translator(self, job: JobOrigin) -> CompletionEvents:

@@ -194,7 +194,7 @@ class WireAdapter(Protocol):
         """What jobs know it by."""
         ...
 
-    async def result(self, completion: Body, job: JobOrigin) -> Body:
+    def result(self, completion: Body, job: JobOrigin) -> Body:
         """The whole answer."""
         ...
 

@@ -15,7 +15,7 @@ class AnswerForm:
     def __init__(self, *, include_usage: bool) -> None:
         self._include_usage = include_usage
 
-    async def result(self, completion: bytes) -> bytes:
+    def result(self, completion: bytes) -> bytes:
         """The whole answer. completion: a `chat.completion` object as JSON."""
         return completion
 
@@ -36,8 +36,8 @@ class WireForm(AnswerForm):
         self._job = job
         self._translator = wire.translator(job)
 
-    async def result(self, completion: bytes) -> bytes:
-        return dumps(await self._wire.result(json.loads(completion), self._job))
+    def result(self, completion: bytes) -> bytes:
+        return dumps(self._wire.result(json.loads(completion), self._job))
 
     def events(self, chunks: Sequence[Body]) -> list[bytes]:
         return _data(b"".join(map(self._translator.feed, chunks)))

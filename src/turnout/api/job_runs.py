@@ -110,10 +110,10 @@ class JobRuns:
         if request.stream:
             # With its usage: the result is the whole answer, whatever its chunks hold.
             stream = await self._stream(replace(request, include_usage=True), context)
-            body, outcome = await form.result(await _read(stream, emit, form)), stream.outcome
+            body, outcome = form.result(await _read(stream, emit, form)), stream.outcome
         else:
             completion = await self._complete(request, context)
-            body, outcome = await form.result(completion.body_bytes), completion.outcome
+            body, outcome = form.result(completion.body_bytes), completion.outcome
         if outcome.reason == "fallback_answer" and (later := after_failure(job.attempts, None, _chance())):
             # A caller who waits is better off with the plain answer; a job can wait for a real one.
             return later

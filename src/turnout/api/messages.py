@@ -54,7 +54,7 @@ class AnthropicMessages:
         chat = to_chat(self._chat.decoded(request), self._chat.conversation_fields)
         return await self._chat.answer_in(self, request, chat, MessageEvents, to_message)
 
-    async def result(self, completion: Body, job: JobOrigin) -> Body:
+    def result(self, completion: Body, job: JobOrigin) -> Body:
         return to_message(completion)
 
     def translator(self, job: JobOrigin) -> MessageEvents:

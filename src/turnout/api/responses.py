@@ -93,7 +93,7 @@ class ResponsesApi:
         await self._keep(body, chat.messages, context.caller.user_key, response)
         return Response(response, completion.outcome)
 
-    async def result(self, completion: Body, job: JobOrigin) -> Body:
+    def result(self, completion: Body, job: JobOrigin) -> Body:
         response = to_response(completion, job.asked, response_id_of(job.id))
         if job.asked.get("background"):
             response["background"] = True

@@ -51,7 +51,7 @@ def page(rows: list[Row], machine: str) -> str:
         "  of the requests of a Redis' or provider's row are of a user whose budget runs out, and a budget that",
         '  cannot be asked refuses (`[budgets] on_outage = "refuse"`, the default). **wrong**: anything else.',
         "- **overspent**: above the budgets, by the provider's own books. **left reserved**: at the end.",
-        "- **healed**: from the fault's end until requests are answered as before.",
+        "- **healed**: from the fault's end to the last refusal before a whole second without one.",
         "",
         f"Measured on {machine}.",
         "",

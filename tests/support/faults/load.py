@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
@@ -22,6 +23,8 @@ CALL_USD, BUDGET_USD = 0.01, 0.5
 TOKENS = 100
 GOOD_REFUSALS = (429, 503, 504)
 GIVEN_UP_S = 15.0
+# So long nobody is refused who should not be: the fault is over. One hiccup of the machine later is none of it.
+HEALED_S = 1.0
 
 
 class Books:
@@ -74,7 +77,9 @@ class Load:
         self._asked: list[asyncio.Task[None]] = []
         self.results: Counter[str] = Counter()
         self.wrong: list[str] = []
-        self.last_refused = 0.0
+        # When a request was asked that was refused though its user's budget had room, time.monotonic().
+        self._refused_at: list[float] = []
+        self._asked_last = 0.0
         self._number = 0
 
     async def run(self, seconds: float) -> None:
@@ -92,6 +97,7 @@ class Load:
         poor = number % 2 == 0
         user = "poor" if poor else f"u{number // 40}"
         text, due = f"{user} question {number}", time.monotonic()
+        self._asked_last = due
         try:
             async with asyncio.timeout(GIVEN_UP_S):
                 answer = await self.ask(number // 2, text, user)
@@ -100,11 +106,11 @@ class Load:
             if error.status not in GOOD_REFUSALS:
                 self.wrong.append(repr(error))
             if not poor:
-                self.last_refused = max(self.last_refused, due)
+                self._refused_at.append(due)
         except Exception as error:
             self.results["wrong"] += 1
             self.wrong.append(repr(error))
-            self.last_refused = max(self.last_refused, due)
+            self._refused_at.append(due)
         else:
             right = answer == text
             self.results["answered" if right else "wrong"] += 1
@@ -134,9 +140,18 @@ class Load:
             wrong=self.results["wrong"],
             overspent_usd=overspent_usd,
             reserved_usd=reserved_usd,
-            healed_s=max(0.0, self.last_refused - ended),
+            healed_s=self._healed_s(ended),
             **wanted,
         )
+
+    def _healed_s(self, ended: float) -> float:
+        """From `ended` to the last refusal before HEALED_S without one; infinite where refusals do not end."""
+        last = ended
+        for due in sorted(self._refused_at):
+            if due - last >= HEALED_S:
+                return last - ended
+            last = max(last, due)
+        return math.inf if last > ended and self._asked_last - last < HEALED_S else last - ended
 
 
 async def reserved_usd(turnout: Turnout, users: Sequence[str]) -> float:

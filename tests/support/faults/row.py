@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Row:
     """asked = answered + refused (a 429, 503 or 504 in good order) + wrong. overspent_usd: by the provider's books,
     above the budget. reserved_usd: what is still held when nothing is left to do. healed_s: from the end of the fault
-    until requests are answered as before."""
+    to the last refusal before a whole second without one."""
 
     fault: str
     asked: int

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesRegressor
+from sklearn import config_context
 from sklearn.linear_model import Ridge
+from sklearn.tree import ExtraTreeRegressor
 
 from turnout.routing.features import Floats
 from turnout.routing.view_scale import KNOTS
@@ -76,16 +77,19 @@ class RankLinear:
 class Forest:
     """Fitted trees; means: of the tags, where they are asked for."""
 
-    estimator: Any
+    trees: Sequence[ExtraTreeRegressor]
     means: Mapping[str, float] | None = None
 
     def predict(self, view: Any) -> Floats:
-        numbers = view if self.means is None else view.with_means(self.means)
-        return np.asarray(self.estimator.predict(numbers), dtype=np.float64)
+        rows = _tree_rows(view if self.means is None else view.with_means(self.means))
+        total = np.zeros(len(rows))
+        for tree in self.trees:
+            total += tree.predict(rows, check_input=False)
+        return total / len(self.trees)
 
     @property
     def depth(self) -> int:
-        return max(int(each.tree_.max_depth) for each in self.estimator.estimators_)
+        return max(int(each.tree_.max_depth) for each in self.trees)
 
 
 View = Linear | RankLinear | Forest
@@ -102,7 +106,7 @@ def flattened(forests: Sequence[tuple[Forest, float]]) -> dict[str, NDArray[Any]
     features, cuts, lefts, rights, values = ([np.zeros(0)] for _ in range(5))
     roots, start = [], 0
     for forest, share in forests:
-        for each in forest.estimator.estimators_:
+        for each in forest.trees:
             tree = each.tree_
             itself = np.arange(tree.node_count)
             leaf = tree.children_left < 0
@@ -110,7 +114,7 @@ def flattened(forests: Sequence[tuple[Forest, float]]) -> dict[str, NDArray[Any]
             cuts.append(np.where(leaf, 0.0, tree.threshold))
             lefts.append(start + np.where(leaf, itself, tree.children_left))
             rights.append(start + np.where(leaf, itself, tree.children_right))
-            values.append(tree.value[:, 0, 0] * share / len(forest.estimator.estimators_))
+            values.append(tree.value[:, 0, 0] * share / len(forest.trees))
             roots.append(start)
             start += tree.node_count
     return {
@@ -125,22 +129,13 @@ def flattened(forests: Sequence[tuple[Forest, float]]) -> dict[str, NDArray[Any]
 def fit_view(name: str, view: Any, target: Floats, penalty: float, seed: int) -> View:
     """One estimator on one view. Deterministic."""
     if name == "answer_trees":
-        answers = ExtraTreesRegressor(
-            ANSWER_TREES,
-            max_depth=ANSWER_DEPTH,
-            min_samples_leaf=int(penalty),
-            max_features=ANSWER_FEATURES,
-            random_state=seed,
-        )
-        return Forest(answers.fit(view, target))
+        shape = {"max_depth": ANSWER_DEPTH, "min_samples_leaf": int(penalty), "max_features": ANSWER_FEATURES}
+        return Forest(_grown(ANSWER_TREES, view, target, seed, **shape))
     if name in ("trees", "tagged_trees"):
-        forest = ExtraTreesRegressor(
-            TREES, max_depth=DEPTH, min_samples_leaf=int(penalty), max_features=0.3, random_state=seed
-        )
-        if name == "trees":
-            return Forest(forest.fit(view, target))
-        means = tag_means(target, list(view.tags))
-        return Forest(forest.fit(view.with_means(means), target), means)
+        means = tag_means(target, list(view.tags)) if name == "tagged_trees" else None
+        numbers = view if means is None else view.with_means(means)
+        shape = {"max_depth": DEPTH, "min_samples_leaf": int(penalty), "max_features": 0.3}
+        return Forest(_grown(TREES, numbers, target, seed, **shape), means)
     if name in ("ranks", "answer_ranks"):
         return _ranked(view, target, penalty, on_one_scale=name == "answer_ranks")
     if name == "meaning":
@@ -150,6 +145,24 @@ def fit_view(name: str, view: Any, target: Floats, penalty: float, seed: int) ->
     model = Ridge(alpha=penalty, solver="sparse_cg", tol=tolerance, fit_intercept=False)
     model.fit(view.multiply(rarity).tocsr(), target - target.mean())
     return Linear(np.asarray(model.coef_, dtype=np.float64) * rarity, float(target.mean()))
+
+
+def _grown(count: int, numbers: Any, target: Floats, seed: int, **shape: float) -> list[ExtraTreeRegressor]:
+    """The trees of ExtraTreesRegressor, to the same bits: on fifty rows its copies and checks of each tree cost more
+    than growing it."""
+    rows, chance = _tree_rows(numbers), np.random.RandomState(seed)
+    with config_context(skip_parameter_validation=True):
+        return [
+            ExtraTreeRegressor(random_state=chance.randint(np.iinfo(np.int32).max), **shape).fit(
+                rows, target, check_input=False
+            )
+            for _ in range(count)
+        ]
+
+
+def _tree_rows(numbers: Any) -> Any:
+    """As a tree reads them."""
+    return np.ascontiguousarray(numbers, dtype=np.float32)
 
 
 def _ranked(numbers: Floats, target: Floats, penalty: float, *, on_one_scale: bool) -> RankLinear:

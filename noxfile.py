@@ -50,6 +50,7 @@ def nightly(session: nox.Session) -> None:
     session.notify("hostile")
     session.notify("clients")
     session.notify("onnx")
+    session.notify("containers")
     session.notify("audit")
 
 
@@ -75,6 +76,13 @@ def onnx(session: nox.Session) -> None:
     """The tests of what `semantic-onnx` installs, which the others skip."""
     session.install("-e", ".[test,semantic-onnx]")
     session.run("pytest", "tests/caching/semantic/test_embedders.py", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def containers(session: nox.Session) -> None:
+    """Each container that outlives a request, filled with a million distinct entries."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "tests/test_containers.py", *session.posargs, env={"TURNOUT_TESTS": "nightly"})
 
 
 @nox.session(python=PYTHONS[0])

@@ -66,7 +66,8 @@ def provider() -> Iterator[str]:
 
 
 class Reader:
-    """Does what the tutorial says, block by block. The provider's address is all that it adds to the settings."""
+    """Does what the tutorial says, block by block. The provider's address is all that it adds to the settings; what it
+    asks for by the minute it asks for by the second."""
 
     def __init__(self, folder: Path, provider: str) -> None:
         self.folder = folder
@@ -106,7 +107,8 @@ class Reader:
         return done.stdout
 
     def _here(self, text: str) -> str:
-        return text.replace("127.0.0.1:8000", f"127.0.0.1:{self.port}")
+        here = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.port}")
+        return here.replace("--rate 600/minute", "--rate 600/second")
 
     @contextmanager
     def serving(self) -> Iterator[httpx.Client]:

@@ -22,7 +22,7 @@ FLOORS = {
     4: ("routing", "caching", "quota", "upstream", "home_loop", "jobs"),
     5: ("pipeline", "logs"),
     6: ("api", "training", "labelling"),
-    7: ("cascade_assembly", "queue_assembly", "semantic_assembly", "status_assembly", "warming"),
+    7: ("warming",),
     8: ("assembly",),
     9: ("turnout",),
     10: ("doors",),

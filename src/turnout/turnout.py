@@ -13,7 +13,8 @@ from weakref import WeakSet
 
 from turnout import portal
 from turnout.api import litellm_provider
-from turnout.assembly import Plugs, build
+from turnout.assembly.build import build
+from turnout.assembly.common_parts import Plugs
 from turnout.caching.entries import forget_unpacked
 from turnout.context import (
     DEFAULT_DIRECTIVES,

@@ -380,7 +380,7 @@ def test_without_a_queue_nothing_of_it_is_imported() -> None:
         "Turnout({'tiers': {'cheap': {'models': ['a/b']}, 'expensive': {'models': ['c/d']}}, 'routing':"
         " {'threshold': 0.5}})\n"
         "parts = ('turnout.jobs', 'turnout.stores.sqlite', 'turnout.api.job', 'turnout.api.submission',"
-        " 'turnout.queue_assembly', 'sqlite3')\n"
+        " 'turnout.assembly.queue', 'sqlite3')\n"
         "print(*[name for name in sys.modules if name.startswith(parts)])"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

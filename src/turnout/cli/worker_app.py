@@ -10,9 +10,9 @@ import sys
 from typing import Any
 
 from turnout import portal
+from turnout.assembly.queue import WORKS_VARIABLE
 from turnout.cli.stopping import say_working, stop_event_of_loop, stop_event_of_process
 from turnout.errors import UsageError
-from turnout.queue_assembly import WORKS_VARIABLE
 from turnout.turnout import Turnout, running_turnouts
 
 

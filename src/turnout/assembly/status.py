@@ -7,23 +7,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from turnout.api.access import StatusAccess
 from turnout.api.feedback import Feedback
 from turnout.api.health import Health
 from turnout.api.routes import OwnPages
 from turnout.api.status import StatusApi
 from turnout.api.status_snapshot import Snapshots, Sources
+from turnout.assembly.common_parts import CommonParts
 from turnout.ports.runtime import Clock
-from turnout.quota.policies import Policies
-from turnout.settings import Settings
-from turnout.stores.factory import Stores
 from turnout.telemetry.alert_watch import AlertWatch
 from turnout.telemetry.count_keeper import CountKeeper
-from turnout.telemetry.counters import Counters
 from turnout.telemetry.feedback_log import FeedbackLog
 from turnout.telemetry.ticker import Ticker
 from turnout.upstream.bulkhead import Bulkhead
-from turnout.webhooks.sender import WebhookSender
 
 if TYPE_CHECKING:
     from turnout.pipeline.semantic import SemanticAnswers
@@ -39,59 +34,64 @@ class StatusParts:
 
 
 def build_status(
-    settings: Settings,
+    common: CommonParts,
     *,
-    clock: Clock,
-    stores: Stores,
-    access: StatusAccess,
-    counters: Counters,
     bulkhead: Bulkhead,
-    policies: Policies,
-    sender: WebhookSender | None,
+    semantic: SemanticAnswers | None,
     is_ready: Callable[[], bool],
-    queue_figures: Callable[[], Awaitable[Mapping[str, Any]]] | None = None,
-    queue_warning: Callable[[], Awaitable[str]] | None = None,
-    semantic: SemanticAnswers | None = None,
+    queue_figures: Callable[[], Awaitable[Mapping[str, Any]]] | None,
+    queue_warning: Callable[[], Awaitable[str]] | None,
 ) -> StatusParts:
     """The parts; opens nothing. is_ready: whether nothing slow is left for a request to wait for. queue_figures,
     queue_warning: what is shown of the job queue, and what is wrong with it; None where there is none."""
-    shared = settings.redis is not None
-    keeper = CountKeeper(counters, stores.counter_store)
+    clock, stores = common.clock, common.stores
+    keeper = CountKeeper(common.counters, stores.counter_store)
     sources = Sources(
-        settings=settings,
+        settings=common.settings,
         clock=clock,
         keeper=keeper,
         gate=stores.gate,
         bulkhead=bulkhead,
-        policies=policies,
-        shared=shared,
+        policies=common.policies,
+        shared=common.settings.redis is not None,
         queue=queue_figures,
         semantic=None if semantic is None else semantic.figures,
     )
-    alert_watch = AlertWatch(
-        keeper=keeper,
-        claims=stores.circuit_store,
-        clock=clock,
-        around=sources.around,
-        send=None if sender is None else sender.send,
-        body_format=settings.alerts.format,
-    )
-    if sender is not None:
-        sender.on_undelivered = alert_watch.note_undelivered
+    alert_watch = _alert_watch(common, keeper, sources)
     pages = OwnPages(
-        status=StatusApi(access, Snapshots(replace(sources, alerts=alert_watch.firing)), clock),
-        feedback=Feedback(
-            access=access,
-            keeper=keeper,
-            cache_admin=stores.cache_admin,
-            clock=clock,
-            feedback_log=FeedbackLog(settings.log.path) if settings.log.path else None,
-            shared=shared,
-            report_wrong=None if semantic is None else semantic.report_wrong,
-        ),
+        status=StatusApi(common.access, Snapshots(replace(sources, alerts=alert_watch.firing)), clock),
+        feedback=_feedback(common, keeper, semantic),
         health=Health(is_ready, [each for each in (stores.warning, queue_warning) if each is not None]),
     )
-    return StatusParts(pages=pages, keeper=keeper, ticker=_ticker(keeper, alert_watch, clock, shared=shared))
+    return StatusParts(pages=pages, keeper=keeper, ticker=_ticker(keeper, alert_watch, clock, shared=sources.shared))
+
+
+def _alert_watch(common: CommonParts, keeper: CountKeeper, sources: Sources) -> AlertWatch:
+    """What warns; it hears of the messages that could not be delivered."""
+    alert_watch = AlertWatch(
+        keeper=keeper,
+        claims=common.stores.circuit_store,
+        clock=common.clock,
+        around=sources.around,
+        send=None if common.sender is None else common.sender.send,
+        body_format=common.settings.alerts.format,
+    )
+    if common.sender is not None:
+        common.sender.on_undelivered = alert_watch.note_undelivered
+    return alert_watch
+
+
+def _feedback(common: CommonParts, keeper: CountKeeper, semantic: SemanticAnswers | None) -> Feedback:
+    path = common.settings.log.path
+    return Feedback(
+        access=common.access,
+        keeper=keeper,
+        cache_admin=common.stores.cache_admin,
+        clock=common.clock,
+        feedback_log=FeedbackLog(path) if path else None,
+        shared=common.settings.redis is not None,
+        report_wrong=None if semantic is None else semantic.report_wrong,
+    )
 
 
 def _ticker(keeper: CountKeeper, alert_watch: AlertWatch, clock: Clock, *, shared: bool) -> Ticker | None:

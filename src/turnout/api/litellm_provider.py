@@ -40,60 +40,20 @@ def _register(find: Callable[[], Api], litellm: Any) -> None:
 
 def _provider(find: Callable[[], Api]) -> Any:
     """The provider object; its base class is litellm's, so that it can only be defined once litellm is imported."""
-    from litellm.llms.custom_llm import CustomLLM, CustomLLMError
-    from litellm.types.utils import EmbeddingResponse, ModelResponse, ModelResponseStream
+    from litellm.llms.custom_llm import CustomLLM
 
-    def litellm_error(error: ServedError) -> Exception:
-        return CustomLLMError(status_code=error.told_status, message=error.message)  # type: ignore[no-untyped-call]
-
-    async def complete(call: _Call) -> Any:
-        try:
-            completion = await call.api.chat.complete(call.request(stream=False), call.context)
-        except ServedError as error:
-            raise litellm_error(error) from error
-        return ModelResponse(**completion.to_openai())
-
-    async def embed(call: _Call) -> Any:
-        try:
-            embeddings = await call.api.embeddings.embed(call.embedding(), call.context)
-        except ServedError as error:
-            raise litellm_error(error) from error
-        return EmbeddingResponse(**embeddings.to_openai())
-
-    async def begin_stream(call: _Call) -> AsyncIterator[Any]:
-        try:
-            return parts(await call.api.chat.stream(call.request(stream=True), call.context))
-        except ServedError as error:
-            raise litellm_error(error) from error
-
-    async def open_stream(call: _Call) -> tuple[None, AsyncIterator[Any]]:
-        return None, await begin_stream(call)
-
-    async def parts(stream: AnswerStream) -> AsyncIterator[Any]:
-        finish, usage = "stop", None
-        try:
-            async for chunk in stream:
-                finish = finish_reason(chunk) or finish
-                usage = chunk.get("usage") or usage
-                if chunk["choices"]:
-                    yield ModelResponseStream(**without_finish(chunk))
-            # litellm reads no further than the finish: it goes last, and takes the usage along.
-            yield {"text": "", "is_finished": True, "finish_reason": finish, "usage": usage, "index": 0}
-        except ServedError as error:
-            raise litellm_error(error) from error
-        finally:
-            await stream.aclose()
+    answers = _Answers()
 
     class TurnoutProvider(CustomLLM):
         """litellm's verbs; of the arguments that litellm passes, `_Call` reads those that matter."""
 
         async def acompletion(self, *_: Any, **arguments: Any) -> Any:
             call = _Call(find(), arguments)
-            return await call.api.home.run(partial(complete, call))
+            return await call.api.home.run(partial(answers.complete, call))
 
         async def astreaming(self, *_: Any, **arguments: Any) -> AsyncIterator[Any]:  # type: ignore[override]
             call = _Call(find(), arguments)
-            stream = await call.api.home.run(partial(begin_stream, call))
+            stream = await call.api.home.run(partial(answers.begin_stream, call))
             end = object()
 
             async def next_part() -> Any:
@@ -104,11 +64,12 @@ def _provider(find: Callable[[], Api]) -> Any:
 
         def completion(self, *_: Any, **arguments: Any) -> Any:
             call = _Call(find(), arguments)
-            return portal.run(call.api.home.for_thread(), partial(complete, call))
+            return portal.run(call.api.home.for_thread(), partial(answers.complete, call))
 
         def streaming(self, *_: Any, **arguments: Any) -> Iterator[Any]:
             call = _Call(find(), arguments)
-            pumped: portal.Pumped[None, Any] = portal.Pumped(call.api.home.for_thread(), partial(open_stream, call))
+            opened = partial(answers.open_stream, call)
+            pumped: portal.Pumped[None, Any] = portal.Pumped(call.api.home.for_thread(), opened)
             try:
                 yield from pumped
             finally:
@@ -116,13 +77,71 @@ def _provider(find: Callable[[], Api]) -> Any:
 
         async def aembedding(self, *_: Any, **arguments: Any) -> Any:
             call = _Call(find(), arguments)
-            return await call.api.home.run(partial(embed, call))
+            return await call.api.home.run(partial(answers.embed, call))
 
         def embedding(self, *_: Any, **arguments: Any) -> Any:
             call = _Call(find(), arguments)
-            return portal.run(call.api.home.for_thread(), partial(embed, call))
+            return portal.run(call.api.home.for_thread(), partial(answers.embed, call))
 
     return TurnoutProvider()
+
+
+class _Answers:
+    """Answers in litellm's own types, which can only be imported once litellm is. Each verb raises litellm's error."""
+
+    def __init__(self) -> None:
+        from litellm.llms.custom_llm import CustomLLMError
+        from litellm.types.utils import EmbeddingResponse, ModelResponse, ModelResponseStream
+
+        self._error = CustomLLMError
+        self._embeddings = EmbeddingResponse
+        self._completion = ModelResponse
+        self._chunk = ModelResponseStream
+
+    async def complete(self, call: _Call) -> Any:
+        """The whole answer."""
+        try:
+            completion = await call.api.chat.complete(call.request(stream=False), call.context)
+        except ServedError as error:
+            raise self._litellm_error(error) from error
+        return self._completion(**completion.to_openai())
+
+    async def embed(self, call: _Call) -> Any:
+        """The vectors."""
+        try:
+            embeddings = await call.api.embeddings.embed(call.embedding(), call.context)
+        except ServedError as error:
+            raise self._litellm_error(error) from error
+        return self._embeddings(**embeddings.to_openai())
+
+    async def begin_stream(self, call: _Call) -> AsyncIterator[Any]:
+        """The chunks, once the first is there."""
+        try:
+            return self._parts(await call.api.chat.stream(call.request(stream=True), call.context))
+        except ServedError as error:
+            raise self._litellm_error(error) from error
+
+    async def open_stream(self, call: _Call) -> tuple[None, AsyncIterator[Any]]:
+        """The same, as the portal pumps it."""
+        return None, await self.begin_stream(call)
+
+    async def _parts(self, stream: AnswerStream) -> AsyncIterator[Any]:
+        finish, usage = "stop", None
+        try:
+            async for chunk in stream:
+                finish = finish_reason(chunk) or finish
+                usage = chunk.get("usage") or usage
+                if chunk["choices"]:
+                    yield self._chunk(**without_finish(chunk))
+            # litellm reads no further than the finish: it goes last, and takes the usage along.
+            yield {"text": "", "is_finished": True, "finish_reason": finish, "usage": usage, "index": 0}
+        except ServedError as error:
+            raise self._litellm_error(error) from error
+        finally:
+            await stream.aclose()
+
+    def _litellm_error(self, error: ServedError) -> Exception:
+        return self._error(status_code=error.told_status, message=error.message)  # type: ignore[no-untyped-call]
 
 
 class _Call:

@@ -35,26 +35,16 @@ def artifact_of(
 ) -> Artifact:
     """The arrays and the header of a scorer. shares: of the views, then of the tag. A view that the blend gives nothing
     to is left out, for serving to spare its time; but for the ranks, which cost next to none."""
-    share = dict(zip(fitted, map(float, shares[:-1]), strict=True))
     mean = float(logs.gain.mean())
-    intercept, arrays = mean, dict[str, NDArray[Any]]()
+    share = dict(zip(fitted, map(float, shares[:-1]), strict=True))
     forests = [(view, share[name]) for name, view in fitted.items() if isinstance(view, Forest) and share[name] > 0]
+    intercept, arrays = _linear_parts(fitted, share, mean)
     arrays |= flattened(forests)
-    for name, view in fitted.items():
-        intercept -= mean * share[name]
-        if isinstance(view, RankLinear):
-            arrays |= {"knots": view.knots, "rank_weights": view.weights * share[name], "rank_middle": view.middle}
-        elif isinstance(view, Linear) and share[name] > 0:
-            arrays[name] = view.weights * share[name]
-        if not isinstance(view, Forest):
-            intercept += view.intercept * share[name]
     predicted, gain = repeats.ravel(), np.tile(logs.gain, len(repeats))
     arrays["ranks"], arrays["levels"] = gain_ranks(predicted)
     slope, offset = calibration(predicted, gain)
-    means, gains = (tag_means(values, logs.groups) for values in (logs.net_gain, logs.gain))
-    tags = sorted(means)
-    arrays["tag_means"] = np.array([means[tag] for tag in tags], dtype=np.float64)
-    arrays["tag_gains"] = np.array([gains.get(tag, 0.0) for tag in tags], dtype=np.float64)
+    tags, of_tags = _tag_arrays(logs)
+    arrays |= of_tags
     if embedding is not None and "meaning" in arrays:
         arrays |= packed(embedding.tokens)
     arrays |= {f"seen_{view}": bits for view, bits in seen.bits.items()}
@@ -77,6 +67,32 @@ def artifact_of(
         "summary": summary,
     }
     return Artifact(header=header, arrays=arrays)
+
+
+def _linear_parts(
+    fitted: Mapping[str, View], share: Mapping[str, float], mean: float
+) -> tuple[float, dict[str, NDArray[Any]]]:
+    """The intercept of the blend, and the weights of the views that are no forest, each times its share."""
+    intercept, arrays = mean, dict[str, NDArray[Any]]()
+    for name, view in fitted.items():
+        intercept -= mean * share[name]
+        if isinstance(view, RankLinear):
+            arrays |= {"knots": view.knots, "rank_weights": view.weights * share[name], "rank_middle": view.middle}
+        elif isinstance(view, Linear) and share[name] > 0:
+            arrays[name] = view.weights * share[name]
+        if not isinstance(view, Forest):
+            intercept += view.intercept * share[name]
+    return intercept, arrays
+
+
+def _tag_arrays(logs: Logs) -> tuple[list[str], dict[str, NDArray[Any]]]:
+    """The tags in order, and the means of each: of the gain less its cost, and of the gain itself."""
+    means, gains = (tag_means(values, logs.groups) for values in (logs.net_gain, logs.gain))
+    tags = sorted(means)
+    return tags, {
+        "tag_means": np.array([means[tag] for tag in tags], dtype=np.float64),
+        "tag_gains": np.array([gains.get(tag, 0.0) for tag in tags], dtype=np.float64),
+    }
 
 
 def calibration(predicted: Floats, gain: Floats) -> tuple[float, float]:

@@ -2,11 +2,13 @@
 
 Times are of one process on one core, in microseconds: the median and the 99th percentile of five runs (the median of
 the five) on prompts of 229 characters, and the worst of long ones of several kinds, in CPU time, the least of ten. Of
-novelty: the share that a scorer of four fifths of the rows marks of the last fifth; of the other files' rows that the
-scorers of RouterBench's and MMLU's logs mark; and of another language and of noise, made here.
+each file, whose scorer learns from 1,500 of its rows with the embedding: the median CPU time of a score of its own
+prompts, and of its parts. Of novelty: the share that a scorer of four fifths of the rows marks of the last fifth; of
+the other files' rows that the scorers of RouterBench's and MMLU's logs mark; and of another language and of noise.
 Caveats: a shared machine; the 99th percentile is mostly its. The prompts timed are GSM8K's; no scorer timed saw them.
 
     python benchmarks/scorer_costs.py FOLDER      (of labelled logs, NAME.csv.gz) writes results/scorer_costs.json
+    python benchmarks/scorer_costs.py FOLDER --files      measures the files alone, and writes their part of it
 """
 
 from __future__ import annotations
@@ -17,14 +19,17 @@ import random
 import statistics
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from turnout.logs import labelled as labelled_logs
 from turnout.logs.labelled import Logs
 from turnout.ports.scoring import Query
-from turnout.routing.features import read_features
+from turnout.routing.features import Reading, read_features
 from turnout.routing.scorer import FileScorer
 from turnout.routing.tags import identity
 from turnout.training import embedding, evaluate, fit
@@ -34,6 +39,7 @@ NAMES = (
     "mmlu", "gsm8k", "chat_gpt35", "chat_llama2", "chat_mixtral", "reasoning_haiku_sonnet", "mixed14",
     "mmlu_pro_flash_pro", "routerbench",
 )  # fmt: skip
+LEARNT, ASKED = 1_500, 300
 TIMED, CHARACTERS, RUNS = "chat_gpt35", 229, 5
 NARROW, BROAD = "routerbench", "mmlu"
 RUSSIAN = "сколько будет почему небо напишите письмо другу кратко закон перечень слов договор ошибку код".split()  # noqa: SIM905
@@ -107,6 +113,39 @@ def timed(logs: dict[str, Logs]) -> dict[str, Any]:
     }
 
 
+def costs_of_a_file(logs: Logs) -> dict[str, float]:
+    """Each request is scored, then once more part by part, in the order of serving: caches are as cold as they are."""
+    drawn = np.random.default_rng(0).permutation(len(logs))
+    scorer = fit.train(logs.part(np.sort(drawn[:LEARNT])), embedding=embedding.load_embedding()).scorer
+    tables = [view for view in scorer._tables if view != "letters"]
+    meaning = scorer._meaning
+    parts: dict[str, Callable[[Reading], Any]] = {
+        "ranks of the numbers": lambda reading: scorer._above(reading.structure) @ scorer._ranked,
+        "the words' weights": lambda reading: [scorer._hashed(view, reading) for view in tables],
+        "the letters' weights": lambda reading: "letters" in scorer._tables and scorer._hashed("letters", reading),
+        "the tokens' weights": lambda reading: meaning is not None and meaning.gain(reading.data),
+        "trees": lambda reading: scorer._trees.gain(reading.structure, 0.0),
+        "novelty": scorer._novelty.of,
+    }
+    took = defaultdict[str, list[float]](list)
+
+    def call(name: str, work: Callable[[Any], Any], value: Any) -> Any:
+        began = time.thread_time_ns()
+        result = work(value)
+        took[name].append((time.thread_time_ns() - began) / 1e3)
+        return result
+
+    for _ in range(RUNS):
+        for at in drawn[-ASKED:]:
+            call("score", scorer.score, logs.queries[at])
+            reading = call("reading", read_features, logs.queries[at])
+            for name, part in parts.items():
+                call(name, part, reading)
+    bytes_read = [len(read_features(logs.queries[at]).data) for at in drawn[-ASKED:]]
+    medians = {name: round(statistics.median(values), 1) for name, values in took.items()}
+    return {"bytes_p50": statistics.median(bytes_read), **medians}
+
+
 def marked(scorer: FileScorer, queries: Sequence[Query]) -> float:
     return round(sum(scorer.score(query).novel for query in queries) / len(queries), 4)
 
@@ -134,16 +173,18 @@ def novelty(logs: dict[str, Logs]) -> dict[str, Any]:
     return {"rows put aside": aside, "by the scorer of": others}
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, files_only: bool) -> None:
     logs = {name: labelled_logs.read_logs([folder / f"{name}.csv.gz"]) for name in NAMES}
-    result = {
-        "machine": f"{platform.machine()}, one shared core, Python {platform.python_version()}",
-        "times": timed(logs),
-        "novelty": novelty(logs),
-    }
-    print(json.dumps(result, indent=1))
+    result = json.loads((RESULTS / "scorer_costs.json").read_text()) if files_only else {}
+    if not files_only:
+        result["machine"] = f"{platform.machine()}, one shared core, Python {platform.python_version()}"
+        result |= {"times": timed(logs), "novelty": novelty(logs)}
+    result["files"] = {}
+    for name, each in logs.items():
+        result["files"][name] = costs_of_a_file(each)
+        print(name, json.dumps(result["files"][name]), flush=True)
     (RESULTS / "scorer_costs.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), files_only="--files" in sys.argv[2:])

@@ -212,7 +212,7 @@ def test_a_disk_that_is_full_ends_with_an_error_of_ours(tmp_path: Path) -> None:
     """And leaves what was there."""
     with _open(tmp_path) as journal:
         _buy(journal, "a", ONE)
-        journal._database.execute("PRAGMA max_page_count = 1")
+        journal._database.connection.execute("PRAGMA max_page_count = 1")
         call = journal.begin_call("a", 8 * ONE)
         with pytest.raises(LogError, match="cannot be written: database or disk is full"):
             journal.record_answer(call, "a", "long", Answer(text="x" * 50_000, spent_usd=ONE))

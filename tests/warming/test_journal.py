@@ -42,3 +42,14 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no journal"):
         WarmJournal(path)
     assert path.read_text().startswith("mine")
+
+
+def test_one_that_noted_nothing_leaves_nothing_behind(tmp_path: Path) -> None:
+    """As after a budget too small for any prompt; one with a call stays for the next run."""
+    path = tmp_path / "p.jsonl.warm"
+    WarmJournal(path).close(done=False)
+    assert not path.exists()
+    journal = WarmJournal(path)
+    journal.begin("a", Decimal(1))
+    journal.close(done=False)
+    assert path.exists()

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
 from turnout.errors import LogError, UsageError
 from turnout.labelling.models import Answer
+from turnout.locked_database import DatabaseBusy, DatabaseRemoved, ForeignDatabase, LockedDatabase
 from turnout.openai.messages import Message, canonical_json
 from turnout.pricing import FREE
 
@@ -29,14 +29,13 @@ Bought = dict[str, Answer]
 
 # Any number that no other program is known to use: it tells our databases from others'.
 APPLICATION_ID = 0x7475726E
-SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-CREATE TABLE policies (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE calls (id INTEGER PRIMARY KEY, row_digest TEXT NOT NULL, worst_usd TEXT NOT NULL, usd TEXT);
-CREATE TABLE answers (row_digest TEXT, question TEXT, answer TEXT NOT NULL, PRIMARY KEY (row_digest, question));
-CREATE TABLE failures (row_digest TEXT NOT NULL, reason TEXT NOT NULL);
-CREATE TABLE last_append (only INTEGER PRIMARY KEY CHECK (only = 1), offset INTEGER NOT NULL, line BLOB NOT NULL);
-"""
+SCHEMA = (
+    "CREATE TABLE policies (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE calls (id INTEGER PRIMARY KEY, row_digest TEXT NOT NULL, worst_usd TEXT NOT NULL, usd TEXT)",
+    "CREATE TABLE answers (row_digest TEXT, question TEXT, answer TEXT NOT NULL, PRIMARY KEY (row_digest, question))",
+    "CREATE TABLE failures (row_digest TEXT NOT NULL, reason TEXT NOT NULL)",
+    "CREATE TABLE last_append (only INTEGER PRIMARY KEY CHECK (only = 1), offset INTEGER NOT NULL, line BLOB NOT NULL)",
+)
 
 
 class QuestionDigests:
@@ -70,26 +69,28 @@ class Journal:
     def __init__(self, labelled: Path, policies: Mapping[str, Any] | None = None) -> None:
         self.path = journal_path(labelled)
         self._policies = dict(policies or {})
-        self._begun = self._closed = False
-        with self._errors(f"{labelled}: cannot be written; {self.path.name} beside it"):
-            # Held before SQLite opens the path, so that its number is nobody else's until the lock is there.
-            self.path.touch()
-            self._held = os.open(self.path, getattr(os, "O_PATH", os.O_RDONLY))
-            # Each statement commits by itself but inside `with self._transaction()`.
-            self._database = sqlite3.connect(self.path, timeout=0.0, isolation_level=None)
+        self._database = self._open(labelled)
+        try:
+            if self._database.begun and policies is not None:
+                self._compare(labelled)
+            failures = self._select("SELECT row_digest, count(*) FROM failures GROUP BY row_digest")
+            self.failures: Counter[str] = Counter(dict(failures))
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, labelled: Path) -> LockedDatabase:
         try:
             with self._errors():
-                self._lock(labelled)
-                self._check_in_place(labelled)
-                self._begun = self._is_begun()
-                if self._begun and policies is not None:
-                    self._compare(labelled)
-                failures = self._select("SELECT row_digest, count(*) FROM failures GROUP BY row_digest")
-                self.failures: Counter[str] = Counter(dict(failures))
-        except BaseException:
-            self._database.close()
-            os.close(self._held)
-            raise
+                return LockedDatabase(self.path, application_id=APPLICATION_ID, schema=SCHEMA)
+        except OSError as error:
+            raise LogError(f"{labelled}: cannot be written; {self.path.name} beside it: {error}") from error
+        except DatabaseBusy as error:
+            raise LogError(f"{labelled}: another run is adding to it; wait for it, or write to another -o") from error
+        except DatabaseRemoved as error:
+            raise LogError(f"{labelled}: another run was adding to it; run the same command again") from error
+        except ForeignDatabase as error:
+            raise LogError(f"{self.path}: {self._foreign_text()}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -99,15 +100,7 @@ class Journal:
 
     def close(self) -> None:
         """Unlocks the journal, and removes it where it holds nothing. May be called again."""
-        if not self._begun and not self._closed:
-            # Still locked: a run that opened it just before finds it gone (`_check_in_place`). Where an open file
-            # cannot be removed, an empty one stays.
-            with suppress(OSError):
-                self.path.unlink()
-        if not self._closed:
-            self._database.close()
-            os.close(self._held)
-        self._closed = True
+        self._database.close()
 
     def spent(self, labelled: Mapping[str, Decimal]) -> Decimal:
         """USD of all runs so far; calls without an end count at their worst. labelled: the rows of FILE by digest, and
@@ -124,30 +117,30 @@ class Journal:
 
     def begin_call(self, row: str, worst: Decimal) -> int:
         """Notes that a call for this row begins, and what it may cost in USD. Returns the call's number."""
-        with self._transaction():
+        with self._transaction() as connection:
             statement = "INSERT INTO calls (row_digest, worst_usd) VALUES (?, ?)"
-            number = self._database.execute(statement, (row, str(worst))).lastrowid
+            number = connection.execute(statement, (row, str(worst))).lastrowid
         assert number is not None
         return number
 
     def end_call(self, call: int, spent: Decimal) -> None:
         """Notes that the call ended without an answer, for so many USD."""
-        with self._transaction():
-            self._database.execute("UPDATE calls SET usd = ? WHERE id = ?", (str(spent), call))
+        with self._transaction() as connection:
+            connection.execute("UPDATE calls SET usd = ? WHERE id = ?", (str(spent), call))
 
     def record_answer(self, call: int, row: str, question: str, answer: Answer) -> None:
         """Notes that the call ended with this answer. question: its digest."""
-        with self._transaction():
-            self._database.execute("UPDATE calls SET usd = ? WHERE id = ?", (str(answer.spent_usd), call))
-            self._database.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", (row, question, _json(answer)))
+        with self._transaction() as connection:
+            connection.execute("UPDATE calls SET usd = ? WHERE id = ?", (str(answer.spent_usd), call))
+            connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", (row, question, _json(answer)))
 
     def record_failure(self, row: str, reason: str, keep: Collection[str]) -> None:
         """Notes that the row failed for its own sake. keep: the questions whose answers are still good."""
         self.failures[row] += 1
         bad = [(row, question) for question in self.bought(row).keys() - set(keep)]
-        with self._transaction():
-            self._database.execute("INSERT INTO failures VALUES (?, ?)", (row, json.dumps(reason)))
-            self._database.executemany("DELETE FROM answers WHERE row_digest = ? AND question = ?", bad)
+        with self._transaction() as connection:
+            connection.execute("INSERT INTO failures VALUES (?, ?)", (row, json.dumps(reason)))
+            connection.executemany("DELETE FROM answers WHERE row_digest = ? AND question = ?", bad)
 
     def last_append(self) -> tuple[int, bytes] | None:
         """Where in FILE the last row was to begin, in bytes, and its line."""
@@ -155,32 +148,8 @@ class Journal:
 
     def begin_append(self, offset: int, line: bytes) -> None:
         """Notes which line is about to be added to FILE: an interrupted write is known by it."""
-        with self._transaction():
-            self._database.execute("INSERT OR REPLACE INTO last_append VALUES (1, ?, ?)", (offset, line))
-
-    def _lock(self, labelled: Path) -> None:
-        try:
-            # An exclusive lock, once taken, is held until the connection is closed; a kill frees it.
-            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.execute("BEGIN EXCLUSIVE")
-            self._database.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-            raise LogError(f"{labelled}: another run is adding to it; wait for it, or write to another -o") from error
-        except sqlite3.DatabaseError as error:
-            raise LogError(f"{self.path}: {self._foreign_text()}") from error
-
-    def _check_in_place(self, labelled: Path) -> None:
-        """Raises LogError where the path leads to another file than the one locked: a run that ended has removed it."""
-        held = os.fstat(self._held)
-        try:
-            now = os.stat(self.path)
-        except FileNotFoundError:
-            now = None
-        if now is None or (now.st_dev, now.st_ino) != (held.st_dev, held.st_ino):
-            raise LogError(f"{labelled}: another run was adding to it; run the same command again")
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO last_append VALUES (1, ?, ?)", (offset, line))
 
     def _foreign_text(self) -> str:
         with self.path.open("rb") as file:
@@ -191,13 +160,6 @@ class Journal:
             "version, or write to another -o; or move the account away: then only the rows of the file count as "
             "spent, and rows that are not done are asked anew"
         )
-
-    def _is_begun(self) -> bool:
-        if self._database.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
-            return True
-        if self._database.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise LogError(f"{self.path}: is no journal of labelling; move it, or write to another -o")
-        return False
 
     def _compare(self, labelled: Path) -> None:
         begun = {name: json.loads(value) for name, value in self._select("SELECT name, value FROM policies")}
@@ -212,40 +174,24 @@ class Journal:
             )
 
     def _select(self, statement: str, *values: str) -> list[Any]:
-        if not self._begun:
-            return []
         with self._errors():
-            return self._database.execute(statement, values).fetchall()
+            return self._database.select(statement, *values)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         """All statements of the block, or none."""
-        with self._errors(f"{self.path}: cannot be written"):
-            if not self._begun:
-                # A commit then waits for no disk: 0.01 ms, not 16 ms of an event loop. A kill loses nothing of it; a
-                # power failure may lose the last calls, and breaks nothing.
-                self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("BEGIN")
-            try:
-                if not self._begun:
-                    for statement in filter(str.strip, SCHEMA.split(";")):
-                        self._database.execute(statement)
-                    policies = [(name, json.dumps(value)) for name, value in self._policies.items()]
-                    self._database.executemany("INSERT INTO policies VALUES (?, ?)", policies)
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
-            self._begun = True
+        with self._errors("cannot be written"), self._database.transaction() as connection:
+            if not self._database.begun:
+                policies = [(name, json.dumps(value)) for name, value in self._policies.items()]
+                connection.executemany("INSERT INTO policies VALUES (?, ?)", policies)
+            yield connection
 
     @contextmanager
-    def _errors(self, message: str = "") -> Iterator[None]:
+    def _errors(self, message: str = "cannot be read") -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
-            raise LogError(f"{message or f'{self.path}: cannot be read'}: {error}") from error
+        except sqlite3.Error as error:
+            raise LogError(f"{self.path}: {message}: {error}") from error
 
 
 def _json(answer: Answer) -> str:

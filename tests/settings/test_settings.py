@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from turnout.errors import SettingsError
-from turnout.settings import Budget, Rate, Settings
+from turnout.settings import Budget, Rate, Retry, Settings
 
 TIERS = {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}}
 
@@ -91,8 +91,7 @@ def test_what_is_wrong_is_named_with_what_is_right(sections: dict[str, Any], exp
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
-    """Each with its key and the nearest right one, below the file's name; what several settings say together is not
-    asked before."""
+    """Each with its key and the nearest right one, below the file's name."""
     (tmp_path / "t.toml").write_text(
         '[tiers.cheap]\nmodels = ["openai/a", 3]\n[routing]\nmax_expensive_shar = 0.3\n'
         '[cache]\nttl_s = "long"\n[retry]\ndeadline_s = -1\n[limit]\nper_user = "1/day"\n'
@@ -109,6 +108,42 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         'cache.ttl_s = "long": must be a number',
         "retry.deadline_s = -1: must be more than 0",
     ]
+
+
+def test_what_settings_say_together_is_told_with_what_each_says_by_itself() -> None:
+    """Every section's own checks, and those across sections, over what the right values make; of a setting that is
+    wrong by itself nothing more."""
+    wrong = {
+        "tiers": TIERS,
+        "models": {"openai/a": {"timeout_s": -1, "input_usd_per_million": "free", "api_key_env": "sk-abc def"}},
+        "routing": {"tresh": 0.5, "keep_quality": 1.7, "max_expensive_share": 0.3, "aliases": {"old": "chep"}},
+        "queue": {"concurrency": "many"},
+        "endpoints": {"ask": {}, "/job": {"heavy": True}},
+        "retry": {"base_s": 9, "cap_s": 1.5},
+    }
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_mapping(wrong)
+    _, *lines = str(raised.value).splitlines()
+    assert [line.strip().partition(": ")[0] for line in lines] == [
+        'models."openai/a".input_usd_per_million = "free"',
+        'models."openai/a".timeout_s = -1',
+        'models."openai/a".api_key_env',
+        "routing.tresh",
+        "routing.keep_quality = 1.7",
+        "routing.keep_quality and max_expensive_share",
+        'queue.concurrency = "many"',
+        "retry.cap_s = 1.5",
+        'routing.aliases."old" = "chep"',
+        'endpoints."ask"',
+    ]
+
+
+def test_a_section_made_in_code_refuses_its_first_wrong_value() -> None:
+    """Nothing is collected outside of the reader, after one of its runs either."""
+    with pytest.raises(SettingsError):
+        Settings.from_mapping({"tiers": TIERS, "retry": {"base_s": -1}})
+    with pytest.raises(SettingsError, match="base_s = -1: must be more than 0"):
+        Retry(base_s=-1)
 
 
 def test_tiers_are_required_and_apart() -> None:

@@ -15,7 +15,9 @@ from turnout.api.routes import Api, Routes, Wires, route_table
 from turnout.assembly.common_parts import CommonParts, Plugs, build_common
 from turnout.assembly.request_path import PathParts, build_path
 from turnout.assembly.status import StatusParts, build_status
+from turnout.assembly.unmet_settings import with_others
 from turnout.caching.kept_responses import ResponseStore
+from turnout.errors import SettingsError
 from turnout.home_loop import HomeLoop
 from turnout.pipeline.pipeline import Pipeline
 from turnout.ports.runtime import Provider
@@ -57,7 +59,15 @@ class Parts:
 
 
 def build(settings: Settings, **plugs: Unpack[Plugs]) -> Parts:
-    """The parts of a Turnout of these settings. Opens and calls nothing. Raises SettingsError."""
+    """The parts of a Turnout of these settings. Opens and calls nothing. Raises SettingsError for all that the
+    environment and the files that they name do not bear out."""
+    try:
+        return _built(settings, plugs)
+    except SettingsError as error:
+        raise with_others(error, settings, plugs) from error
+
+
+def _built(settings: Settings, plugs: Plugs) -> Parts:
     common = build_common(settings, plugs)
     path = build_path(common, plugs)
     chat = _chat(settings, path.pipeline)

@@ -19,16 +19,20 @@ def check_positive(section: Any, *keys: str) -> None:
     """Checks that these keys of a section are more than 0, and not too much."""
     for key in keys:
         value = getattr(section, key)
-        require(math.isfinite(value) and value > 0, key, value, "must be more than 0")
-        _check_most(key, value)
+        good = math.isfinite(value) and value > 0
+        require(good, key, value, "must be more than 0")
+        if good:
+            _check_most(key, value)
 
 
 def check_not_negative(section: Any, *keys: str) -> None:
     """Checks that these keys of a section are 0 or more, and not too much."""
     for key in keys:
         value = getattr(section, key)
-        require(math.isfinite(value) and value >= 0, key, value, "must be at least 0")
-        _check_most(key, value)
+        good = math.isfinite(value) and value >= 0
+        require(good, key, value, "must be at least 0")
+        if good:
+            _check_most(key, value)
 
 
 def check_share(section: Any, *keys: str) -> None:

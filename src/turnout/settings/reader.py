@@ -7,7 +7,9 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -20,6 +22,8 @@ Section = TypeVar("Section")
 
 # Given as the value where the key itself, or what several keys say together, is wrong.
 NO_VALUE = object()
+# In the place of a value of which nothing is right.
+_NONE = object()
 
 
 class Wrong(SettingsError):
@@ -30,18 +34,42 @@ class Wrong(SettingsError):
 
 
 class SeveralWrong(SettingsError):
-    """Settings that are wrong each by itself, told together. problems: at least one."""
+    """Settings that are wrong each by itself, told together. problems: at least one. built: what the right ones make,
+    so that the rest is checked too; None where nothing can be made of them."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], built: Any = None) -> None:
         several = "\n  ".join([f"{len(problems)} settings are wrong:", *problems])
         super().__init__(several if len(problems) > 1 else problems[0])
         self.problems = tuple(problems)
+        self.built = built
+
+
+# What a section's own checks refuse while the reader builds it, by setting and value.
+_refused: ContextVar[dict[tuple[str, str], Wrong] | None] = ContextVar("refused", default=None)
 
 
 def require(good: bool, key: str, value: object, what: str) -> None:
-    """Raises Wrong unless good."""
-    if not good:
-        raise Wrong(key, value, what)
+    """Raises Wrong unless good; while the reader builds the section, it is told with whatever else is wrong."""
+    if good:
+        return
+    error, refused = Wrong(key, value, what), _refused.get()
+    if refused is None:
+        raise error
+    refused.setdefault((key, repr(value)), error)
+
+
+def problems_of(error: SettingsError) -> tuple[str, ...]:
+    """Each setting that it tells to be wrong."""
+    return error.problems if isinstance(error, SeveralWrong) else (str(error),)
+
+
+def problems_among(checks: Iterable[Callable[[], object]]) -> Iterator[str]:
+    """Each setting that one of these checks refuses."""
+    for check in checks:
+        try:
+            check()
+        except SettingsError as error:
+            yield from problems_of(error)
 
 
 def format_value(value: object) -> str:
@@ -49,7 +77,9 @@ def format_value(value: object) -> str:
     not stand in a log because of it."""
     if isinstance(value, bool):
         return f" = {str(value).lower()}"
-    if isinstance(value, int | float | Decimal):
+    if isinstance(value, float):
+        return f" = {value!r}".removesuffix(".0")
+    if isinstance(value, int | Decimal):
         return f" = {value:.60g}"[:64]
     return "" if not isinstance(value, str) or may_be_secret(value) else f' = "{value}"'
 
@@ -73,31 +103,49 @@ def build_section(section: type[Section], given: Any, where: str) -> Section:
         for name, field in fields.items()
         if name not in given and _has_no_default(field)
     ]
-    known = [(hints[name], given[name], _join(where, name)) for name in given if name in fields]
-    values = dict(zip((name for name in given if name in fields), _converted(known, problems), strict=True))
+    names = [name for name in given if name in fields]
+    known = ((hints[name], given[name], _join(where, name)) for name in names)
+    values = {name: value for name, value in zip(names, _converted(known, problems), strict=True) if value is not _NONE}
+    if any(name not in values and _has_no_default(field) for name, field in fields.items()):
+        raise SeveralWrong(problems)
+    with _collected(problems, where):
+        built = section(**values)
+    if problems:
+        raise SeveralWrong(problems, built)
+    return built
+
+
+@contextmanager
+def _collected(problems: list[str], where: str) -> Iterator[None]:
+    """Adds what the checks of the section that is built inside refuse to the problems, each setting's first."""
+    refused: dict[tuple[str, str], Wrong] = {}
+    token = _refused.set(refused)
     try:
-        return section(**values)
-    except Wrong as error:
-        raise SettingsError(_join(where, str(error))) from None
+        yield
+    finally:
+        _refused.reset(token)
+    begun = tuple(problems)
+    for (key, _), error in refused.items():
+        # Of a value that is wrong by itself nothing more is said.
+        if not any(problem.startswith((f"{_join(where, key)}:", f"{_join(where, key)} = ")) for problem in begun):
+            problems.append(_join(where, str(error)))
 
 
 def _has_no_default(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _converted(values: Iterable[tuple[Any, Any, str]], problems: Iterable[str] = ()) -> list[Any]:
-    """Each value as its type, given with its type and its path. Raises SeveralWrong for all that are wrong, after these
-    problems."""
-    found, converted = list(problems), []
+def _converted(values: Iterable[tuple[Any, Any, str]], problems: list[str]) -> list[Any]:
+    """Each value as its type, given with its type and its path. What is wrong is added to the problems, and stands as
+    what its right parts make, or as _NONE."""
+    converted = []
     for hint, value, where in values:
         try:
             converted.append(convert(hint, value, where))
-        except SeveralWrong as error:
-            found += error.problems
         except SettingsError as error:
-            found.append(str(error))
-    if found:
-        raise SeveralWrong(found)
+            problems += problems_of(error)
+            built = getattr(error, "built", None)
+            converted.append(_NONE if built is None else built)
     return converted
 
 
@@ -145,7 +193,12 @@ def _tuple(item: Any, value: Any, where: str) -> tuple[Any, ...]:
         value = [value]
     if not isinstance(value, list | tuple):
         raise SettingsError(f"{where}: must be a list")
-    return tuple(_converted((item, one, f"{where}[{index}]") for index, one in enumerate(value)))
+    problems: list[str] = []
+    converted = _converted(((item, one, f"{where}[{index}]") for index, one in enumerate(value)), problems)
+    built = tuple(one for one in converted if one is not _NONE)
+    if problems:
+        raise SeveralWrong(problems, built)
+    return built
 
 
 def _mapping(item: Any, value: Any, where: str) -> Mapping[str, Any]:
@@ -153,8 +206,12 @@ def _mapping(item: Any, value: Any, where: str) -> Mapping[str, Any]:
         raise SettingsError(f"{where}: must be a table")
     if item is Any:
         return dict(value)
-    converted = _converted((item, one, f'{where}."{key}"') for key, one in value.items())
-    return dict(zip(map(str, value), converted, strict=True))
+    problems: list[str] = []
+    converted = _converted(((item, one, f'{where}."{key}"') for key, one in value.items()), problems)
+    built = {str(key): one for key, one in zip(value, converted, strict=True) if one is not _NONE}
+    if problems:
+        raise SeveralWrong(problems, built)
+    return built
 
 
 def _scalar(hint: Any, value: Any, where: str) -> Any:

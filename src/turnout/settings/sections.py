@@ -377,7 +377,7 @@ class Retry:
     def __post_init__(self) -> None:
         check_positive(self, "attempts", "base_s", "cap_s", "deadline_s", "stream_deadline_s")
         check_share(self, "budget")
-        require(self.cap_s >= self.base_s, "cap_s", self.cap_s, f"must be at least base_s ({self.base_s})")
+        require(self.cap_s >= self.base_s, "cap_s", self.cap_s, f"must be at least base_s ({self.base_s:g})")
 
     def lease_s(self, *, stream: bool) -> float:
         """How long a call's reservation is kept if its process dies, in seconds: longer than the call may last."""

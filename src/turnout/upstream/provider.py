@@ -13,6 +13,7 @@ from turnout.errors import SettingsError
 from turnout.openai.answers import Body
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
+from turnout.settings.reader import SeveralWrong
 from turnout.telemetry.trace_context import outgoing_headers
 from turnout.upstream import litellm_import, translate
 from turnout.upstream.failures import json_or_none
@@ -32,7 +33,7 @@ class LiteLLMProvider:
         self._known = False
         # The provider of each model, as litellm names it.
         self._providers: dict[str, str] = {}
-        self.arguments = {name: _arguments(settings, name, environ) for name in settings.every_model}
+        self.arguments = _every_arguments(settings, environ)
         # What litellm calls each model.
         self.deployments = {name: settings.deployment(name) for name in settings.every_model}
         self._parameters = ParameterBook(self.arguments, self.deployments)
@@ -206,6 +207,19 @@ def _unknown(name: str, providers: Iterable[Any]) -> str:
     near = difflib.get_close_matches(prefix, known, n=1)
     hint = f'did you mean "{near[0]}/{rest}"?' if near else "its documentation lists them"
     return f'the model "{name}" names the provider "{prefix}", which litellm does not know; {hint}'
+
+
+def _every_arguments(settings: Settings, environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """By model. Raises SettingsError for all keys that are not set."""
+    arguments, problems = {}, []
+    for name in settings.every_model:
+        try:
+            arguments[name] = _arguments(settings, name, environ)
+        except SettingsError as error:
+            problems.append(str(error))
+    if problems:
+        raise SeveralWrong(problems)
+    return arguments
 
 
 def _arguments(settings: Settings, name: str, environ: Mapping[str, str]) -> dict[str, Any]:

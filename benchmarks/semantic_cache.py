@@ -17,7 +17,7 @@ vcache    vCache's published policy (arXiv 2502.03771), written from the paper: 
           each cached prompt, fitted on a grid; explores with the probability that keeps its promise. That promise is of
           the errors among all answers, the explored ones included: among the hits alone it may err far more.
 verifier  our verifier alone, its probability of at least 1 - max_error; cross-fitted by component on `pairs`.
-turnout   gate, verifier and promise, as served. `unpromoted_hit_rate`: the same where checks teach no words.
+turnout   gate, verifier and error bound, as served. `unpromoted_hit_rate`: the same where checks teach no words.
 
 `checks` counts comparisons with a model's own answer, those on the client's path included.
 """
@@ -49,8 +49,8 @@ import numpy as np
 
 from turnout.caching.semantic.candidates import NEIGHBOURS, Candidates
 from turnout.caching.semantic.embedders import WordllamaEmbedder
+from turnout.caching.semantic.error_bound import ErrorBound
 from turnout.caching.semantic.pair_features import pair_features
-from turnout.caching.semantic.promise import Promise
 from turnout.caching.semantic.verifier import SHIPPED, PairVerifier, load_verifier
 from turnout.caching.semantic.words import question_of
 from turnout.pipeline.semantic import CHECK_SHARE
@@ -206,7 +206,7 @@ def run_verifier(replay: Replay, max_error: float, rng: random.Random) -> Run:
 
 
 def run_turnout(replay: Replay, max_error: float, rng: random.Random, *, learns: bool = True) -> Run:
-    run, inserted, promise = Run(), [False] * len(replay.texts), Promise(max_error)
+    run, inserted, error_bound = Run(), [False] * len(replay.texts), ErrorBound(max_error)
     judges = {id(verifier): verifier for verifier in replay.verifiers}
     candidates = {name: Candidates(verifier, learns=learns) for name, verifier in judges.items()}
     for at, text in enumerate(replay.texts):
@@ -215,7 +215,7 @@ def run_turnout(replay: Replay, max_error: float, rng: random.Random, *, learns:
         question = question_of(text)
         neighbours = [Neighbour(replay.entries[place], s) for place, s in replay.present(at, inserted)]
         candidate = judge.judge(question, b"s", neighbours, ASKER)
-        allowed = candidate is not None and candidate.learnable is None and promise.allows(candidate.probability)
+        allowed = candidate is not None and candidate.learnable is None and error_bound.allows(candidate.probability)
         run.us.append((time.perf_counter() - began) * 1e6)
         if candidate is None:
             judge.note_answer(question, b"%d" % replay.ids[at])
@@ -227,7 +227,7 @@ def run_turnout(replay: Replay, max_error: float, rng: random.Random, *, learns:
         if not allowed or rng.random() < CHECK_SHARE:
             run.checks += 1
             if candidate.learnable is None:
-                promise.record(candidate.probability, agrees=agrees)
+                error_bound.record(candidate.probability, agrees=agrees)
             answer = b"%d" % replay.ids[at]
             if not allowed:
                 judge.note_answer(question, answer)

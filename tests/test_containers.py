@@ -130,7 +130,7 @@ def _wrong_pairs() -> tuple[Callable[[int], Any], Callable[[], int], int]:
 def _served() -> tuple[Callable[[int], Any], Callable[[], int], int]:
     nothing: Any = None
     questions = SimilarQuestions(
-        embedder=nothing, vectors="", store=nothing, candidates=nothing, promise=nothing, now=lambda: 0.0
+        embedder=nothing, vectors="", store=nothing, candidates=nothing, error_bound=nothing, now=lambda: 0.0
     )
     candidate = _similar(0)
     return (
@@ -142,7 +142,7 @@ def _served() -> tuple[Callable[[int], Any], Callable[[], int], int]:
 
 def _rated() -> tuple[Callable[[int], Any], Callable[[], int], int]:
     questions = SimilarQuestions(
-        embedder=NOTHING, vectors="", store=NOTHING, candidates=NOTHING, promise=NOTHING, now=lambda: 0.0
+        embedder=NOTHING, vectors="", store=NOTHING, candidates=NOTHING, error_bound=NOTHING, now=lambda: 0.0
     )
     return lambda number: questions.report_wrong(f"r{number}"), lambda: len(questions._rated), MOST_SERVED
 

@@ -10,8 +10,8 @@ from typing import Any
 from turnout.caching.semantic.batched_embedder import BatchedEmbedder
 from turnout.caching.semantic.candidates import Candidates
 from turnout.caching.semantic.embedders import MINILM, CallableEmbedder, MinilmEmbedder, WordllamaEmbedder
+from turnout.caching.semantic.error_bound import LEVELS, ErrorBound
 from turnout.caching.semantic.guarded_embedder import GuardedEmbedder
-from turnout.caching.semantic.promise import LEVELS, Promise
 from turnout.caching.semantic.similar import SimilarQuestions
 from turnout.caching.semantic.verifier import SHIPPED, load_verifier
 from turnout.ports.runtime import Clock
@@ -36,7 +36,7 @@ def build_similar(
     semantic = settings.cache.semantic
     vectors = semantic.embedder if embedder is None else _name_of(embedder)
     verifier = load_verifier(semantic.verifier or SHIPPED)
-    promise = Promise(semantic.max_error, shared=checks is not None)
+    error_bound = ErrorBound(semantic.max_error, shared=checks is not None)
     # Of another verifier the levels say another thing, of other models the answers differ otherwise.
     of = hashlib.blake2b(f"{vectors}\0{LEVELS}\0{verifier.dumps()}".encode(), digest_size=16, key=policy).hexdigest()
     guarded = GuardedEmbedder(
@@ -51,7 +51,7 @@ def build_similar(
         embedder=guarded,
         store=store,
         candidates=Candidates(verifier),
-        promise=promise,
+        error_bound=error_bound,
         now=clock.time,
         checks=None if checks is None else (checks, of),
     )

@@ -3,7 +3,7 @@
 complete() and stream()   begin: model, cache key, reservation -> enter the gate (admission, reservation)
 hit                       the stored answer: nothing is called, scored or spent
 follow                    listen to the flight that makes this call already (follower, flight_frames)
-                          before it: a similar question's answer, where the promise allows (semantic)
+                          before it: a similar question's answer, where the error bound allows (semantic)
 lead                      decide -> call upstream -> store -> leave the gate, as a flight (leader)
 delivery                  wait for the flight as this caller does; a stale or plain answer when no model answered
 outcomes                  over, one way or another: one outcome

@@ -56,7 +56,7 @@ def question_in(settings: Settings, keys: CacheKeys, call: Call) -> AskedQuestio
 
 
 class SemanticAnswers:
-    """Serves stored answers to similar questions as far as the promise allows."""
+    """Serves stored answers to similar questions as far as the error bound allows."""
 
     def __init__(
         self,

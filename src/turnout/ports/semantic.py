@@ -68,7 +68,7 @@ class SemanticStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PairLesson:
+class PairResult:
     """What a check or a rating taught about two questions of one scope: whether their answers agree.
 
     known, asked: the digests of the stored question and of the one that was asked. words: each word that only `asked`
@@ -109,13 +109,13 @@ class Purged:
 
 
 # What workers tell each other.
-Lesson = PairLesson | UninformativeAnswer | RatedWrong
-LESSONS_AT_ONCE = 32
+CheckResult = PairResult | UninformativeAnswer | RatedWrong
+RESULTS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckBatch:
-    """What one worker has checked and learnt: LESSONS_AT_ONCE at most. number: from 1 on at each worker, so that one
+    """What one worker has checked and learnt: RESULTS_AT_ONCE at most. number: from 1 on at each worker, so that one
     that is sent again counts once; 0 for nothing. begun: when the oldest check in it was made, or earlier, by the
     worker's own clock."""
 
@@ -123,16 +123,16 @@ class CheckBatch:
     number: int
     begun: float
     counts: Sequence[int]
-    lessons: Sequence[Lesson] = ()
+    results: Sequence[CheckResult] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeResult:
-    """sums: of all workers' counts. lessons: of any worker, in the order in which all get them. last: where these end.
+    """sums: of all workers' counts. results: of any worker, in the order in which all get them. last: where these end.
     more: whether there are more already."""
 
     sums: Sequence[int]
-    lessons: Sequence[Lesson | Purged]
+    results: Sequence[CheckResult | Purged]
     last: str
     more: bool
 
@@ -141,7 +141,7 @@ class CheckStore(Protocol):
     """Where workers share how their checks ended. Restarts keep it; what a purge forgot does not come back."""
 
     async def exchange(self, name: str, batch: CheckBatch, age_s: float, since: str) -> ExchangeResult | None:
-        """Adds the batch's counts to the sums of this name and its lessons to those of all; returns the sums, and the
-        lessons after `since`, a `last` or "". None where the store cannot be asked. age_s: how long ago it was begun;
+        """Adds the batch's counts to the sums of this name and its results to those of all; returns the sums, and the
+        results after `since`, a `last` or "". None where the store cannot be asked. age_s: how long ago it was begun;
         what a purge since then has forgotten is not added."""
         ...

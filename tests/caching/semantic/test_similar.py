@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from tests.caching.semantic.test_shared_promise import Checks
+from tests.caching.semantic.test_shared_error_bound import Checks
 from turnout.caching.semantic.candidates import Candidates, SimilarCandidate
+from turnout.caching.semantic.error_bound import ErrorBound
 from turnout.caching.semantic.guarded_embedder import GuardedEmbedder
-from turnout.caching.semantic.promise import Promise
 from turnout.caching.semantic.similar import MOST_SERVED, SimilarQuestions
 from turnout.caching.semantic.verifier import SHIPPED, load_verifier
 from turnout.caching.semantic.words import question_of
-from turnout.ports.semantic import PairLesson, RatedWrong, SemanticEntry
+from turnout.ports.semantic import PairResult, RatedWrong, SemanticEntry
 from turnout.stores.memory.semantic_store import MemorySemanticStore
 from turnout.testing import ManualClock
 
@@ -31,7 +31,7 @@ def similar_questions(checks: Checks) -> SimilarQuestions:
         vectors="none",
         store=MemorySemanticStore(max_entries=10, graphs=False),
         candidates=Candidates(load_verifier(SHIPPED)),
-        promise=Promise(0.1, shared=True),
+        error_bound=ErrorBound(0.1, shared=True),
         now=lambda: 0.0,
         checks=(checks, "n"),
     )
@@ -52,10 +52,10 @@ def test_a_rating_that_comes_again_is_told_once() -> None:
         for request_id in ("mine", "another's"):
             similar.report_wrong(request_id)
     asyncio.run(similar.settle())
-    own, other = checks.lessons
-    assert isinstance(own, PairLesson)
+    own, other = checks.results
+    assert isinstance(own, PairResult)
     assert other == RatedWrong("another's")
-    assert (similar.promise.checks, similar.promise.wrong) == (1, 1)
+    assert (similar.error_bound.checks, similar.error_bound.wrong) == (1, 1)
     for number in range(MOST_SERVED + 10):
         similar.report_wrong(str(number))
     assert len(similar._rated) == MOST_SERVED
@@ -73,7 +73,7 @@ def test_checks_end_with_a_purge_of_everything_alone(
     checks = Checks()
     similar = similar_questions(checks)
     for _ in range(10):
-        similar.promise.record(0.95, agrees=False)
+        similar.error_bound.record(0.95, agrees=False)
 
     async def main() -> None:
         checks.down = under_way
@@ -84,4 +84,4 @@ def test_checks_end_with_a_purge_of_everything_alone(
         await similar.settle()
 
     asyncio.run(main())
-    assert (similar.promise.checks, similar.promise.wrong, sum(checks.sums[-1:])) == (kept, kept, kept)
+    assert (similar.error_bound.checks, similar.error_bound.wrong, sum(checks.sums[-1:])) == (kept, kept, kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.caching.semantic.test_promise import LEVELS
+from tests.caching.semantic.test_error_bound import LEVELS
 from turnout.caching.semantic.candidates import MOST_TAUGHT, NOBODY, Candidates, SimilarCandidate
 from turnout.caching.semantic.taught_words import ENOUGH_QUESTIONS, MOST_WORDS, TaughtWords, are_unlike
 from turnout.caching.semantic.verifier import SHIPPED, load_verifier
@@ -154,12 +154,12 @@ def test_many_words_of_many_users_are_bounded() -> None:
     candidates = Candidates(load_verifier(SHIPPED))
     candidate = judged(candidates, "fix", 0, ANN, ANN)
     assert candidate is not None
-    lesson = candidates.confirm(candidate, b"answer", ANN)
-    assert lesson is not None
+    result = candidates.confirm(candidate, b"answer", ANN)
+    assert result is not None
     for number in range(2 * MOST_TAUGHT):
         user = f"user:{number // 100}"
         words = {f"a{number}": f"b{number}"}
-        candidates.apply(replace(lesson, asked=b"%d" % number, words=words, users=(user, user)))
+        candidates.apply(replace(result, asked=b"%d" % number, words=words, users=(user, user)))
     sizes = [each.size for each in candidates._taught.values()]
     assert MOST_TAUGHT - 100 <= sum(sizes) == candidates._taught_size <= MOST_TAUGHT
     candidates.forget(None)

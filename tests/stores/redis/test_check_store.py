@@ -12,10 +12,10 @@ import redis
 
 from tests.support.redis_server import RedisServer
 from turnout.ports.semantic import (
-    LESSONS_AT_ONCE,
+    RESULTS_AT_ONCE,
     CheckBatch,
     ExchangeResult,
-    PairLesson,
+    PairResult,
     Purged,
     RatedWrong,
     UninformativeAnswer,
@@ -27,10 +27,10 @@ from turnout.stores.redis.semantic_store import purge_questions
 ANN, BOB = "user:ann", "user:bob"
 
 
-def pair(number: int, *users: str, **fields: Any) -> PairLesson:
+def pair(number: int, *users: str, **fields: Any) -> PairResult:
     digest = number.to_bytes(16, "big")
     owner, asker = (*users, ANN, ANN)[:2]
-    return PairLesson(scope=b"s" * 16, known=digest, asked=b"q" * 16, agrees=False, users=(owner, asker), **fields)
+    return PairResult(scope=b"s" * 16, known=digest, asked=b"q" * 16, agrees=False, users=(owner, asker), **fields)
 
 
 class Bench:
@@ -45,13 +45,13 @@ class Bench:
         self,
         worker: str,
         counts: Sequence[int],
-        *lessons: Any,
+        *results: Any,
         since: str = "",
         age_s: float = 0.0,
         again: bool = False,
     ) -> ExchangeResult:
         self.numbers[worker] = self.numbers.get(worker, 0) + (not again)
-        batch = CheckBatch(worker=worker, number=self.numbers[worker], begun=0.0, counts=counts, lessons=lessons)
+        batch = CheckBatch(worker=worker, number=self.numbers[worker], begun=0.0, counts=counts, results=results)
         news = await self.store.exchange("n", batch, age_s, since)
         assert news is not None
         return news
@@ -96,12 +96,12 @@ def test_a_batch_counts_once_however_often_it_is_sent(run: Callable[..., None]) 
     """Each worker's own; one of nothing leaves no trace and keeps nothing alive."""
 
     async def scenario(bench: Bench) -> None:
-        assert (await bench.read()) == ExchangeResult(sums=[0, 0], lessons=[], last="", more=False)
+        assert (await bench.read()) == ExchangeResult(sums=[0, 0], results=[], last="", more=False)
         assert bench.names() == []
-        lesson = pair(1, words={"fix": "mend", "really": ""}, refused=("\ud800",), sketch=b"\0\1", answer=b"\xff")
+        result = pair(1, words={"fix": "mend", "really": ""}, refused=("\ud800",), sketch=b"\0\1", answer=b"\xff")
         for again in (False, True, True):
-            news = await bench.add("a", [3, 1], lesson, UninformativeAnswer(b"\n\0"), RatedWrong("r"), again=again)
-        assert (news.sums, news.lessons) == ([3, 1], [lesson, UninformativeAnswer(b"\n\0"), RatedWrong("r")])
+            news = await bench.add("a", [3, 1], result, UninformativeAnswer(b"\n\0"), RatedWrong("r"), again=again)
+        assert (news.sums, news.results) == ([3, 1], [result, UninformativeAnswer(b"\n\0"), RatedWrong("r")])
         assert (await bench.add("b", [2, 0])).sums == [5, 1]
         assert bench.names() == [b"sb:a", b"sb:b", b"sc", b"sl"]
         assert max(map(bench.ttl_s, ("sb:a", "sb:b"))) <= 86_400 < 29 * 86_400 < min(map(bench.ttl_s, ("sc", "sl")))
@@ -117,20 +117,20 @@ def test_every_worker_hears_all_in_one_order(run: Callable[..., None]) -> None:
     """So many at once, from where it was."""
 
     async def scenario(bench: Bench) -> None:
-        told = [pair(number) for number in range(2 * LESSONS_AT_ONCE + 3)]
-        for number, lesson in enumerate(told):
-            await bench.add("ab"[number % 2], [0, 0], lesson)
+        told = [pair(number) for number in range(2 * RESULTS_AT_ONCE + 3)]
+        for number, result in enumerate(told):
+            await bench.add("ab"[number % 2], [0, 0], result)
         heard, since, more = [], "", True
         while more:
             news = await bench.read(since)
-            assert len(news.lessons) <= LESSONS_AT_ONCE
-            heard, since, more = [*heard, *news.lessons], news.last, news.more
+            assert len(news.results) <= RESULTS_AT_ONCE
+            heard, since, more = [*heard, *news.results], news.last, news.more
         assert heard == told
         await bench.add("a", [0, 0], pair(999))
-        assert (await bench.read(since)).lessons == [pair(999)]
+        assert (await bench.read(since)).results == [pair(999)]
         bench.redis.delete(f"{{{bench.prefix}}}:sl")
         await bench.add("a", [0, 0], pair(1000))
-        assert (await bench.read(since)).lessons == [pair(1000)]
+        assert (await bench.read(since)).results == [pair(1000)]
 
     run(scenario)
 
@@ -141,24 +141,24 @@ def test_a_user_is_forgotten_in_redis_and_at_every_worker(run: Callable[..., Non
     async def scenario(bench: Bench) -> None:
         secret = {"zanzibar": "quagga"}
         others = [pair(number, BOB, BOB) for number in range(300)]
-        for lesson in (pair(1000, ANN, BOB, words=secret), *others, pair(1001, BOB, ANN, words=secret)):
-            news = await bench.add("a", [1, 0], lesson)
+        for result in (pair(1000, ANN, BOB, words=secret), *others, pair(1001, BOB, ANN, words=secret)):
+            news = await bench.add("a", [1, 0], result)
         before = (await bench.read()).last
-        while (read := await bench.read(before)).more or read.lessons:
+        while (read := await bench.read(before)).more or read.results:
             before = read.last
         await bench.purge(ANN)
-        assert (await bench.read(before)).lessons == [Purged(ANN)]
+        assert (await bench.read(before)).results == [Purged(ANN)]
         kept, since, more = [], "", True
         while more:
             news = await bench.read(since)
-            kept, since, more = [*kept, *news.lessons], news.last, news.more
+            kept, since, more = [*kept, *news.results], news.last, news.more
         assert kept == [*others, Purged(ANN)]
         assert news.sums == [302, 0]
         assert b"zanzibar" not in bench.dump()
         await bench.add("a", [0, 0], pair(2000, ANN))
-        assert (await bench.read(since)).lessons == []
+        assert (await bench.read(since)).results == []
         await bench.add("a", [0, 0], pair(2001, BOB, BOB), age_s=5)
-        assert (await bench.read(since)).lessons == [pair(2001, BOB, BOB)]
+        assert (await bench.read(since)).results == [pair(2001, BOB, BOB)]
 
     run(scenario)
 
@@ -177,10 +177,10 @@ def test_what_was_checked_before_a_purge_and_is_sent_after_it_stays_forgotten(
         await bench.purge(user, endpoint)
         await bench.add("b", [5, 1], pair(2, ANN), pair(3, BOB, BOB), age_s=2.0)
         news = await bench.read()
-        assert (news.sums, len(news.lessons)) == (sums, 1 + left)
+        assert (news.sums, len(news.results)) == (sums, 1 + left)
         await asyncio.to_thread(bench.redis.delete, *bench.redis.keys(f"{{{bench.prefix}}}:sf:*"))
         await bench.add("c", [1, 0], pair(4, ANN))
-        assert (await bench.read()).lessons[-1] == pair(4, ANN)
+        assert (await bench.read()).results[-1] == pair(4, ANN)
 
     run(scenario)
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from turnout.caching.semantic.differences import LONGEST_WORD, Substitutions, find_difference, find_substitutions
+from turnout.caching.semantic.error_bound import LEVELS
 from turnout.caching.semantic.pair_features import pair_features
-from turnout.caching.semantic.promise import LEVELS
 from turnout.caching.semantic.taught_words import TaughtWords, are_unlike, join
 from turnout.caching.semantic.verifier import PairVerifier
 from turnout.caching.semantic.words import Question, question_of, sketch
 from turnout.context import ANONYMOUS, user_key
-from turnout.ports.semantic import Neighbour, PairLesson, SemanticEntry
+from turnout.ports.semantic import Neighbour, PairResult, SemanticEntry
 
 NEIGHBOURS = 8
 # Below it, the answers of a pair that differs in a word are not compared: nearly all of them differ.
@@ -59,17 +59,17 @@ class _Group:
         them alone cannot have planted it. One person with so many accounts can."""
         return [pair for pair, users in self.taught.items() if user in users or len(users) >= ENOUGH_USERS]
 
-    def learn(self, lesson: PairLesson) -> bool:
+    def learn(self, result: PairResult) -> bool:
         """Notes the words, for the user who asked. Returns whether there was room."""
-        pairs = [tuple(sorted(pair)) for pair in lesson.words.items()]
-        users = self.users.union(lesson.users)
+        pairs = [tuple(sorted(pair)) for pair in result.words.items()]
+        users = self.users.union(result.users)
         if max(len(self.taught.keys() | {*pairs}), len(users)) > MOST_OF_A_GROUP:
             return False
         self.users = users
         for one, other in pairs:
             known = self.taught.get((one, other), ())
-            if len(known) < ENOUGH_USERS and lesson.users[1] not in known:
-                self.taught[one, other] = (*known, lesson.users[1])
+            if len(known) < ENOUGH_USERS and result.users[1] not in known:
+                self.taught[one, other] = (*known, result.users[1])
         return True
 
 
@@ -179,63 +179,63 @@ class Candidates:
         if len(self._askers) > MOST_REMEMBERED:
             self._askers.popitem(last=False)
 
-    def confirm(self, candidate: SimilarCandidate, answer: bytes, user: str) -> PairLesson | None:
+    def confirm(self, candidate: SimilarCandidate, answer: bytes, user: str) -> PairResult | None:
         """A check agreed. Where the pair differs in words that may be learnt, they count as one in its group from now
         on. answer: a digest of what both got. Returns what is new by it, if anything."""
         if not candidate.learnable or not self._teaches(answer, user):
             return None
-        lesson = replace(
-            _lesson(candidate, user),
+        result = replace(
+            _result(candidate, user),
             agrees=True,
             answer=answer,
             words=candidate.learnable,
             sketch=sketch(candidate.question.content),
         )
-        self.apply(lesson)
-        return lesson
+        self.apply(result)
+        return result
 
-    def reject(self, candidate: SimilarCandidate, user: str) -> PairLesson:
+    def reject(self, candidate: SimilarCandidate, user: str) -> PairResult:
         """A check or a rating found the pair wrong: it is never served again, nor is another wording of it. Returns
         what is new by it."""
-        lesson = rejection(candidate, user)
-        self.apply(lesson)
-        return lesson
+        result = rejection(candidate, user)
+        self.apply(result)
+        return result
 
-    def apply(self, lesson: PairLesson) -> None:
+    def apply(self, result: PairResult) -> None:
         """Learns, once or again, what this worker or another has found."""
-        if lesson.agrees:
-            self._learn(lesson)
+        if result.agrees:
+            self._learn(result)
             return
-        self._wrong[lesson.scope, lesson.known, lesson.asked] = frozenset(lesson.users)
-        if not lesson.words and lesson.known != lesson.asked:
+        self._wrong[result.scope, result.known, result.asked] = frozenset(result.users)
+        if not result.words and result.known != result.asked:
             # By words that were wrongly learnt.
-            self._groups.pop((lesson.scope, lesson.known), None)
-        if lesson.refused and (taught_words := self._taught.get((lesson.scope, lesson.users[1]))) is not None:
+            self._groups.pop((result.scope, result.known), None)
+        if result.refused and (taught_words := self._taught.get((result.scope, result.users[1]))) is not None:
             before = taught_words.size
-            taught_words.refuse(lesson.refused)
+            taught_words.refuse(result.refused)
             self._taught_size += taught_words.size - before
         while len(self._wrong) > MOST_REMEMBERED:
             self._wrong.popitem(last=False)
 
-    def _learn(self, lesson: PairLesson) -> None:
-        owner, user = lesson.users
-        if not self._teaches(lesson.answer, user):
+    def _learn(self, result: PairResult) -> None:
+        owner, user = result.users
+        if not self._teaches(result.answer, user):
             return
-        place = (lesson.scope, lesson.known)
-        group = self._groups.get(place) or _Group(lesson.answer)
-        if group.learn(lesson):
-            self._groups[place] = self._groups[lesson.scope, lesson.asked] = group
+        place = (result.scope, result.known)
+        group = self._groups.get(place) or _Group(result.answer)
+        if group.learn(result):
+            self._groups[place] = self._groups[result.scope, result.asked] = group
         while len(self._groups) > MOST_REMEMBERED:
             self._groups.popitem(last=False)
         if user == owner:
-            self._teach(lesson, user)
+            self._teach(result, user)
 
-    def _teach(self, lesson: PairLesson, user: str) -> None:
-        taught_words = self._taught.setdefault((lesson.scope, user), TaughtWords())
+    def _teach(self, result: PairResult, user: str) -> None:
+        taught_words = self._taught.setdefault((result.scope, user), TaughtWords())
         before = taught_words.size
-        taught_words.note(lesson.words, lesson.sketch, lesson.answer)
+        taught_words.note(result.words, result.sketch, result.answer)
         self._taught_size += taught_words.size - before
-        self._taught.move_to_end((lesson.scope, user))
+        self._taught.move_to_end((result.scope, user))
         while self._taught_size > MOST_TAUGHT:
             self._taught_size -= self._taught.popitem(last=False)[1].size
 
@@ -252,7 +252,7 @@ class Candidates:
             del self._wrong[pair]
 
 
-def rejection(candidate: SimilarCandidate, user: str) -> PairLesson:
+def rejection(candidate: SimilarCandidate, user: str) -> PairResult:
     """What it teaches that this pair is wrong. user: who asked, a `user_key`."""
     mine, others = candidate.question.content, question_of(candidate.entry.question).content
     words = candidate.learnable or {}
@@ -263,12 +263,12 @@ def rejection(candidate: SimilarCandidate, user: str) -> PairLesson:
         # Of several words that differ nobody knows which one it was.
         refused = {word for pair in words.items() for word in pair if word}
     known = sorted(word for word in refused if len(word) <= LONGEST_WORD)[:MOST_OF_A_GROUP]
-    return replace(_lesson(candidate, user), words=words, refused=tuple(known))
+    return replace(_result(candidate, user), words=words, refused=tuple(known))
 
 
-def _lesson(candidate: SimilarCandidate, user: str) -> PairLesson:
+def _result(candidate: SimilarCandidate, user: str) -> PairResult:
     entry = candidate.entry
-    return PairLesson(
+    return PairResult(
         scope=entry.scope,
         known=question_of(entry.question).digest,
         asked=candidate.question.digest,

@@ -12,14 +12,14 @@ from typing import Any, assert_never
 
 from turnout.caching.semantic.candidates import NEIGHBOURS, Candidates, SimilarCandidate, rejection
 from turnout.caching.semantic.comparison import LEAST_SIMILARITY, digest, may_agree, plain
+from turnout.caching.semantic.error_bound import ErrorBound
 from turnout.caching.semantic.guarded_embedder import GuardedEmbedder
-from turnout.caching.semantic.promise import Promise
-from turnout.caching.semantic.shared_promise import SharedPromise
+from turnout.caching.semantic.shared_error_bound import SharedErrorBound
 from turnout.caching.semantic.words import LONGEST_TEXT, question_of
 from turnout.ports.semantic import (
+    CheckResult,
     CheckStore,
-    Lesson,
-    PairLesson,
+    PairResult,
     Purged,
     RatedWrong,
     SemanticEntry,
@@ -63,7 +63,7 @@ class SimilarQuestions:
         vectors: str,
         store: SemanticStore,
         candidates: Candidates,
-        promise: Promise,
+        error_bound: ErrorBound,
         now: Callable[[], float],
         checks: tuple[CheckStore, str] | None = None,
     ) -> None:
@@ -71,12 +71,14 @@ class SimilarQuestions:
         self.vectors = vectors
         self.store = store
         self._candidates = candidates
-        self.promise = promise
+        self.error_bound = error_bound
         self._now = now
-        self._shared = SharedPromise(promise, *checks, now=now, learn=self._learn) if checks is not None else None
+        self._shared = (
+            SharedErrorBound(error_bound, *checks, now=now, learn=self._learn) if checks is not None else None
+        )
         self._figures = _Figures()
         # By request id: how probable the hit was, and what it teaches that it was wrong.
-        self._served: OrderedDict[str, tuple[float, PairLesson]] = OrderedDict()
+        self._served: OrderedDict[str, tuple[float, PairResult]] = OrderedDict()
         # Request ids, so that a rating that comes again is no news to anybody.
         self._rated: OrderedDict[str, None] = OrderedDict()
 
@@ -91,8 +93,8 @@ class SimilarQuestions:
         return asked.candidate
 
     def allows(self, candidate: SimilarCandidate) -> bool:
-        """Whether the candidate may be served, by the promise."""
-        return candidate.learnable is None and self.promise.allows(candidate.probability)
+        """Whether the candidate may be served, by the error bound."""
+        return candidate.learnable is None and self.error_bound.allows(candidate.probability)
 
     def note_served(self, request_id: str, candidate: SimilarCandidate, user: str) -> None:
         """Counts a semantic hit, and remembers it for a rating."""
@@ -136,20 +138,20 @@ class SimilarQuestions:
     def record(self, candidate: SimilarCandidate, user: str, *, agrees: bool, answer: str = "") -> None:
         """Learns from a check of this candidate. answer: the model's own."""
         if candidate.learnable is None:
-            self.promise.record(candidate.probability, agrees=agrees)
+            self.error_bound.record(candidate.probability, agrees=agrees)
         if agrees:
-            lesson = self._candidates.confirm(candidate, digest(answer), user)
+            result = self._candidates.confirm(candidate, digest(answer), user)
         else:
-            lesson = self._candidates.reject(candidate, user)
-        if lesson is not None:
-            self._tell(lesson)
+            result = self._candidates.reject(candidate, user)
+        if result is not None:
+            self._tell(result)
 
     def is_due(self) -> bool:
         """Whether `settle` is to be called, though nothing was checked: others may have checked."""
         return self._shared is not None and self._shared.is_due()
 
     async def settle(self) -> None:
-        """Brings the promise, and what was learnt of pairs, in step with the other workers'."""
+        """Brings the error bound, and what was learnt of pairs, in step with the other workers'."""
         if self._shared is not None:
             await self._shared.settle()
 
@@ -168,36 +170,36 @@ class SimilarQuestions:
         served = self._served.pop(request_id, None)
         if served is None:
             return False
-        probability, lesson = served
-        self.promise.record(probability, agrees=False)
-        self._candidates.apply(lesson)
-        self._tell(lesson)
+        probability, result = served
+        self.error_bound.record(probability, agrees=False)
+        self._candidates.apply(result)
+        self._tell(result)
         return True
 
-    def _tell(self, lesson: Lesson) -> None:
+    def _tell(self, result: CheckResult) -> None:
         if self._shared is not None:
-            self._shared.note(lesson)
+            self._shared.note(result)
 
-    def _learn(self, lesson: Lesson | Purged) -> None:
+    def _learn(self, result: CheckResult | Purged) -> None:
         """Learns what a worker has told, this one perhaps."""
-        match lesson:
-            case PairLesson():
-                self._candidates.apply(lesson)
+        match result:
+            case PairResult():
+                self._candidates.apply(result)
             case UninformativeAnswer():
-                self._candidates.note_uninformative(lesson.answer)
+                self._candidates.note_uninformative(result.answer)
             case RatedWrong():
-                self._reject_served(lesson.request_id)
+                self._reject_served(result.request_id)
             case Purged():
-                self._forget(lesson.user or None)
+                self._forget(result.user or None)
             case _:
-                assert_never(lesson)
+                assert_never(result)
 
     async def purge(self, *, user: str | None, endpoint: str | None) -> None:
         """Forgets the questions and pairs of this user (a `user_key`) at this endpoint; None: of all."""
         if self._shared is not None:
             self._shared.forget(user, counts=user is None and endpoint is None)
         if user is None and endpoint is None:
-            self.promise.forget()
+            self.error_bound.forget()
         self._forget(user)
         # What it remembers of texts is nobody's in particular.
         question_of.cache_clear()
@@ -207,21 +209,21 @@ class SimilarQuestions:
     def _forget(self, user: str | None) -> None:
         """Forgets the pairs of this user; None: of all."""
         self._candidates.forget(user)
-        of_user = [name for name, (_, lesson) in self._served.items() if user is None or user in lesson.users]
+        of_user = [name for name, (_, result) in self._served.items() if user is None or user in result.users]
         for request_id in of_user:
             del self._served[request_id]
 
     def figures(self) -> dict[str, Any]:
-        """What the status page shows: the promise of all workers with Redis; look-ups and hits of this process since it
-        began. Rates are null of none."""
-        figures, promise = self._figures, self.promise
+        """What the status page shows: the error bound, of all workers with Redis; look-ups and hits, of this process.
+        Rates are null of none."""
+        figures, error_bound = self._figures, self.error_bound
         return {
-            "max_error": promise.max_error,
-            "estimate": promise.estimate,
-            "bound": promise.bound,
-            "level": promise.level,
-            "checks": promise.checks,
-            "wrong": promise.wrong,
+            "max_error": error_bound.max_error,
+            "estimate": error_bound.estimate,
+            "bound": error_bound.bound,
+            "level": error_bound.level,
+            "checks": error_bound.checks,
+            "wrong": error_bound.wrong,
             "lookups": figures.lookups,
             "hits": figures.hits,
             "hit_rate": round(figures.hits / figures.lookups, 6) if figures.lookups else None,

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
 from turnout.ports.semantic import (
-    LESSONS_AT_ONCE,
+    RESULTS_AT_ONCE,
     CheckBatch,
+    CheckResult,
     ExchangeResult,
-    Lesson,
-    PairLesson,
+    PairResult,
     Purged,
     RatedWrong,
     UninformativeAnswer,
@@ -33,20 +33,20 @@ class RedisCheckStore:
         self._client = client
 
     async def exchange(self, name: str, batch: CheckBatch, age_s: float, since: str) -> ExchangeResult | None:
-        lessons = [part for lesson in batch.lessons for part in _pack(lesson)]
+        results = [part for result in batch.results for part in _pack(result)]
         age_ms = round(age_s * 1000) + _UNDER_WAY_MS
         counts = (len(batch.counts), *batch.counts)
-        head = (name, batch.worker, batch.number, age_ms, since, LESSONS_AT_ONCE)
+        head = (name, batch.worker, batch.number, age_ms, since, RESULTS_AT_ONCE)
         try:
             sums, last, more, *events = await self._client.here().session.run(
-                "exchange_checks", *head, *counts, *lessons
+                "exchange_checks", *head, *counts, *results
             )
         except StoreUnreachable:
             return None
-        return ExchangeResult(sums=sums, lessons=list(_unpacked(events)), last=last.decode(), more=bool(more))
+        return ExchangeResult(sums=sums, results=list(_unpacked(events)), last=last.decode(), more=bool(more))
 
 
-def _unpacked(events: Iterable[Sequence[bytes]]) -> Iterable[Lesson | Purged]:
+def _unpacked(events: Iterable[Sequence[bytes]]) -> Iterable[CheckResult | Purged]:
     for what, value in events:
         if what == b"f":
             yield Purged(value.decode())
@@ -55,36 +55,36 @@ def _unpacked(events: Iterable[Sequence[bytes]]) -> Iterable[Lesson | Purged]:
             yield _unpack(json.loads(value))
         except (ValueError, KeyError, TypeError) as error:
             # Of another version of Turnout, while workers are replaced.
-            log.debug("a lesson of the semantic cache is not understood: %r", error)
+            log.debug("a check result of the semantic cache is not understood: %r", error)
 
 
-def _pack(lesson: Lesson) -> tuple[str, str, str]:
-    """The lesson, and whose it is."""
+def _pack(result: CheckResult) -> tuple[str, str, str]:
+    """The result, and whose it is."""
     users = ("", "")
     fields: dict[str, Any]
-    match lesson:
-        case PairLesson():
-            users = lesson.users
-            digests = [each.hex() for each in (lesson.scope, lesson.known, lesson.asked, lesson.answer, lesson.sketch)]
-            words, refused = dict(lesson.words), list(lesson.refused)
-            fields = {"pair": digests, "agrees": lesson.agrees, "words": words, "refused": refused, "users": users}
+    match result:
+        case PairResult():
+            users = result.users
+            digests = [each.hex() for each in (result.scope, result.known, result.asked, result.answer, result.sketch)]
+            words, refused = dict(result.words), list(result.refused)
+            fields = {"pair": digests, "agrees": result.agrees, "words": words, "refused": refused, "users": users}
         case UninformativeAnswer():
-            fields = {"empty": lesson.answer.hex()}
+            fields = {"empty": result.answer.hex()}
         case RatedWrong():
-            fields = {"rated": lesson.request_id}
+            fields = {"rated": result.request_id}
         case _:
-            assert_never(lesson)
+            assert_never(result)
     return json.dumps(fields, separators=(",", ":")), *users
 
 
-def _unpack(fields: Any) -> Lesson:
+def _unpack(fields: Any) -> CheckResult:
     if "empty" in fields:
         return UninformativeAnswer(bytes.fromhex(fields["empty"]))
     if "rated" in fields:
         return RatedWrong(str(fields["rated"]))
     scope, known, asked, answer, sketch = map(bytes.fromhex, fields["pair"])
     owner, user = fields["users"]
-    return PairLesson(
+    return PairResult(
         scope=scope,
         known=known,
         asked=asked,

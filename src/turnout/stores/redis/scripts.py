@@ -14,7 +14,7 @@ FUNCTIONS = (
 # Functions that one script alone needs.
 OWN_FUNCTIONS = {
     "jobs": ("jobs",),
-    **dict.fromkeys(("exchange_checks", "forget_lessons"), ("lessons",)),
+    **dict.fromkeys(("exchange_checks", "forget_check_results"), ("check_results",)),
     **{f"semantic_{verb}": ("semantic",) for verb in ("add", "remove", "purge", "load", "since")},
 }
 

@@ -177,7 +177,7 @@ async def purge_questions(client: RedisClient, *, user: str | None, endpoint: st
     at every worker; None: any. Returns how many questions. Raises StoreUnreachable."""
     ended, checked = int(user is None and endpoint is None), ["", ""]
     while checked:
-        checked = await client.here().session.run("forget_lessons", user or "", ended, PURGE_BATCH, *checked)
+        checked = await client.here().session.run("forget_check_results", user or "", ended, PURGE_BATCH, *checked)
     criteria = (int(user is not None), user or "", int(endpoint is not None), endpoint_name(endpoint or ""))
     forgotten, skipped, more = 0, 0, True
     while more:

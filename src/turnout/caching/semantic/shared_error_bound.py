@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from turnout.caching.semantic.promise import Promise
-from turnout.ports.semantic import LESSONS_AT_ONCE, CheckBatch, CheckStore, Lesson, PairLesson, Purged
+from turnout.caching.semantic.error_bound import ErrorBound
+from turnout.ports.semantic import RESULTS_AT_ONCE, CheckBatch, CheckResult, CheckStore, PairResult, Purged
 
 # Between two times that a process asks for the others' checks: so far behind may its level be.
 SETTLE_S = 1.0
@@ -16,21 +16,21 @@ SETTLE_S = 1.0
 MOST_UNSENT = 1000
 
 
-class SharedPromise:
+class SharedErrorBound:
     """One process' part. name: of what is checked; the checks of another embedder, verifier or policy are no help.
-    now: seconds, of any clock. learn: called with each lesson of any worker, its own ones again, in one order for
+    now: seconds, of any clock. learn: called with each result of any worker, its own ones again, in one order for
     all."""
 
     def __init__(
         self,
-        promise: Promise,
+        error_bound: ErrorBound,
         store: CheckStore,
         name: str,
         *,
         now: Callable[[], float],
-        learn: Callable[[Lesson | Purged], None],
+        learn: Callable[[CheckResult | Purged], None],
     ) -> None:
-        self._promise = promise
+        self._error_bound = error_bound
         self._store = store
         self._name = name
         self._now = now
@@ -38,15 +38,15 @@ class SharedPromise:
         self._worker = secrets.token_hex(8)
         self._number = 0
         self._batch: CheckBatch | None = None
-        self._unsent: deque[tuple[float, Lesson]] = deque(maxlen=MOST_UNSENT)
+        self._unsent: deque[tuple[float, CheckResult]] = deque(maxlen=MOST_UNSENT)
         self._since = ""
         self._settled_at = now()
         self._settling = False
         self._due = 0.0
 
-    def note(self, lesson: Lesson) -> None:
+    def note(self, result: CheckResult) -> None:
         """The next `settle` tells the others."""
-        self._unsent.append((self._now(), lesson))
+        self._unsent.append((self._now(), result))
 
     def is_due(self) -> bool:
         """Whether the others' checks are to be asked for; then not again for SETTLE_S."""
@@ -76,9 +76,9 @@ class SharedPromise:
         if news is None or self._batch is not batch:
             return False
         self._batch, self._since = None, news.last
-        self._promise.replace(news.sums)
-        for lesson in news.lessons:
-            self._learn(lesson)
+        self._error_bound.replace(news.sums)
+        for result in news.results:
+            self._learn(result)
         return news.more or bool(self._unsent)
 
     def forget(self, user: str | None, *, counts: bool) -> None:
@@ -88,26 +88,26 @@ class SharedPromise:
         self._unsent = deque(kept, maxlen=MOST_UNSENT)
         if counts:
             self._batch = None
-        elif self._batch is not None and any(_is_of(each, user) for each in self._batch.lessons):
-            lessons = [each for each in self._batch.lessons if not _is_of(each, user)]
-            self._batch = replace(self._batch, lessons=lessons)
+        elif self._batch is not None and any(_is_of(each, user) for each in self._batch.results):
+            results = [each for each in self._batch.results if not _is_of(each, user)]
+            self._batch = replace(self._batch, results=results)
 
     def _new_batch(self) -> CheckBatch:
         now = self._now()
-        lessons = [self._unsent.popleft() for _ in range(min(LESSONS_AT_ONCE, len(self._unsent)))]
-        counts = self._promise.take()
-        if lessons or any(counts):
+        results = [self._unsent.popleft() for _ in range(min(RESULTS_AT_ONCE, len(self._unsent)))]
+        counts = self._error_bound.take()
+        if results or any(counts):
             self._number += 1
-        # What was counted since the last batch was begun, and perhaps lessons that did not fit it.
-        begun, self._settled_at = min([self._settled_at, *(at for at, _ in lessons)]), now
+        # What was counted since the last batch was begun, and perhaps results that did not fit it.
+        begun, self._settled_at = min([self._settled_at, *(at for at, _ in results)]), now
         return CheckBatch(
             worker=self._worker,
-            number=self._number if lessons or any(counts) else 0,
+            number=self._number if results or any(counts) else 0,
             begun=begun,
             counts=counts,
-            lessons=[lesson for _, lesson in lessons],
+            results=[result for _, result in results],
         )
 
 
-def _is_of(lesson: Lesson, user: str | None) -> bool:
-    return user is None or (isinstance(lesson, PairLesson) and user in lesson.users)
+def _is_of(result: CheckResult, user: str | None) -> bool:
+    return user is None or (isinstance(result, PairResult) and user in result.users)

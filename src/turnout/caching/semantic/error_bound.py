@@ -1,4 +1,4 @@
-"""The promise: at most `max_error` of the semantic hits would have been answered differently. Pure.
+"""The error bound: at most `max_error` of the semantic hits would have been answered differently. Pure.
 
 Each would-be hit that a model answered too is a check. A level, the least probability that the verifier must give, is
 open while the checks at or above it are evidence enough that their error rate is below `max_error`. The evidence is
@@ -47,7 +47,7 @@ def upper_bound(checks: int, wrong: int, risk: float = RISK / len(LEVELS)) -> fl
     return high
 
 
-class Promise:
+class ErrorBound:
     """Which would-be hits may be served, by the checks so far. shared: it opens by what `replace` was given alone."""
 
     def __init__(self, max_error: float, *, shared: bool = False) -> None:

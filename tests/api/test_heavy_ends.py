@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +20,11 @@ from flask import Flask, request
 from tests.support.apps import served
 from tests.support.job_doors import scripted, turnout_with
 from tests.support.wsgi_servers import validated
-from turnout import Turnout
+from turnout import Turnout, portal
 from turnout.api.job_runs import JobRuns
 from turnout.asgi import TurnoutMiddleware as AsgiMiddleware
 from turnout.ports.jobs import Job, JobEnd
+from turnout.settings import Queue
 from turnout.testing import ManualClock
 from turnout.wsgi import TurnoutMiddleware as WsgiMiddleware
 
@@ -48,11 +50,14 @@ def test_a_mounted_app_says_where_its_job_is_found(tmp_path: Path) -> None:
     assert (accepted, found) == (202, 200)
 
 
+HEAVY = {"/h/{x}": {"heavy": True}}
+
+
 class Heavy:
     """An app with one heavy path, which answers these statuses in order; 0 raises."""
 
     def __init__(self, folder: Path, **sections: Any) -> None:
-        self.turnout: Turnout = turnout_with(scripted(), folder, endpoints={"/h/{x}": {"heavy": True}}, **sections)
+        self.turnout: Turnout = turnout_with(scripted(), folder, endpoints=HEAVY, **sections)
         self.answers: list[int] = []
         self.seen = 0
 
@@ -69,8 +74,9 @@ class Heavy:
         app.add_middleware(AsgiMiddleware, turnout=self.turnout)
 
         @app.api_route("/h/{x}", methods=["GET", "POST", "DELETE"])
-        async def heavy(x: str) -> JSONResponse:
-            return JSONResponse({}, self.answer(), {"retry-after": "0"})
+        async def heavy(asked: Request) -> JSONResponse:
+            said = json.loads(await asked.body() or b"{}")
+            return JSONResponse(said, self.answer(), {"retry-after": "0"})
 
         with served(app) as url, httpx.Client(base_url=url, headers={"x-user-id": "ann"}, timeout=30) as http:
             yield http
@@ -87,6 +93,18 @@ class Heavy:
         with validated(app) as url, httpx.Client(base_url=url, headers={"x-user-id": "ann"}, timeout=30) as http:
             yield http
 
+    @contextmanager
+    def plain(self) -> Iterator[httpx.Client]:
+        """A WSGI app of no framework: what it raises reaches the door."""
+
+        def app(environ: Any, start_response: Any) -> list[bytes]:
+            start_response(f"{self.answer()} As Told", [("content-type", "text/plain"), ("retry-after", "0")])
+            return [environ["wsgi.input"].read()]
+
+        door = WsgiMiddleware(app, turnout=self.turnout)
+        with validated(door) as url, httpx.Client(base_url=url, headers={"x-user-id": "ann"}, timeout=30) as http:
+            yield http
+
 
 def ended(http: httpx.Client, **headers: str) -> dict[str, Any]:
     """The job of a heavy request, at its end."""
@@ -98,7 +116,7 @@ def ended(http: httpx.Client, **headers: str) -> dict[str, Any]:
     return body
 
 
-@pytest.mark.parametrize("door", ["asgi", "wsgi"])
+@pytest.mark.parametrize("door", ["asgi", "wsgi", "plain"])
 def test_a_handler_that_raises_is_the_apps_failure(door: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Code app_error, and no word of a defect of ours."""
     heavy = Heavy(tmp_path)
@@ -110,7 +128,7 @@ def test_a_handler_that_raises_is_the_apps_failure(door: str, tmp_path: Path, ca
     assert "a bug of the app's" in caplog.text or door == "wsgi"  # Flask logs it itself.
 
 
-@pytest.mark.parametrize("door", ["asgi", "wsgi"])
+@pytest.mark.parametrize("door", ["asgi", "wsgi", "plain"])
 def test_an_answer_that_may_pass_is_asked_for_again(door: str, tmp_path: Path) -> None:
     """503 and 429: an attempt each, then the app's response."""
     heavy = Heavy(tmp_path)
@@ -130,8 +148,8 @@ def test_a_refusal_for_want_of_credentials_says_that_none_are_replayed(tmp_path:
     assert "credentials are not replayed" in job["error"]["message"]
 
 
-@pytest.mark.parametrize(("deadline_s", "ends_after_s"), [(None, 60), (5, 5), (500, 60)])
-def test_a_replay_ends_at_the_jobs_deadline_or_a_requests(deadline_s: float | None, ends_after_s: float) -> None:
+@pytest.mark.parametrize(("deadline_s", "ends_after_s"), [(None, 600), (5, 5), (900, 600)])
+def test_a_replay_ends_at_the_jobs_deadline_or_the_queues(deadline_s: float | None, ends_after_s: float) -> None:
     """Whichever is earlier; the app is not asked again."""
 
     async def main() -> None:
@@ -139,18 +157,21 @@ def test_a_replay_ends_at_the_jobs_deadline_or_a_requests(deadline_s: float | No
             await asyncio.Event().wait()
 
         clock = ManualClock(1_700_000_000)
-        runs = JobRuns(never, never, clock, never, replay_s=60.0)
+        runs = JobRuns(never, never, clock, never, replay_s=Queue().replay_deadline_s)
         runs.replay = never
         spec = json.dumps({"deadline_at": None if deadline_s is None else clock.time() + deadline_s}).encode()
         fields: dict[str, Any] = dict.fromkeys(("user", "endpoint", "secret", "digest", "webhook_url"), "")
-        job = Job(id="job_1", kind="http", priority=4, spec=spec, status="running", created=clock.time(), **fields)
+        now = clock.time()
+        job = Job(id="job_1", kind="http", priority=4, spec=spec, status="running", created=now, since=now, **fields)
         run = asyncio.ensure_future(runs.run(job, never))
         await clock.advance(ends_after_s - 1)
         assert not run.done()
         await clock.advance(1)
         end = await asyncio.wait_for(run, 1)
         assert isinstance(end, JobEnd)
-        assert (end.status, json.loads(end.error)["code"]) == ("failed", "deadline_exceeded")
+        error = json.loads(end.error)
+        assert (end.status, error["code"]) == ("failed", "deadline_exceeded")
+        assert ("replay_deadline_s (600 s)" in error["message"]) is (ends_after_s == 600)
 
     asyncio.run(main())
 
@@ -203,3 +224,55 @@ def test_a_mounted_wsgi_app_is_replayed_as_it_was_asked(tmp_path: Path) -> None:
 
     with validated(outer) as url:
         assert replayed(url) == {"seen": ["/api", "https", "/h/x", "127.0.0.1", "x", "four"]}
+
+
+@pytest.mark.parametrize("door", ["asgi", "plain"])
+def test_the_body_of_a_get_is_replayed(door: str, tmp_path: Path) -> None:
+    """Whatever the method: an app that reads it has it."""
+    heavy = Heavy(tmp_path)
+    heavy.answers = [200]
+    with getattr(heavy, door)() as http:
+        response = http.request("GET", "/h/x", content=b'{"find": 4}')
+        body = http.get(response.headers["location"], headers={"prefer": "wait=20"}).json()
+    assert body["result"]["body"] == ({"find": 4} if door == "asgi" else '{"find": 4}')
+
+
+def test_a_wsgi_handler_that_hangs_gives_its_place_back(tmp_path: Path) -> None:
+    """Its job fails at the queue's deadline, others run, and no pool's thread is lost to it."""
+    heavy, hanging, threads = Heavy(tmp_path, queue={"replay_deadline_s": 0.3, "concurrency": 1}), threading.Event(), []
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        threads.append(threading.current_thread())
+        if environ["PATH_INFO"] == "/h/hangs":
+            hanging.wait(30)
+        start_response("200 OK", [("content-type", "text/plain")])
+        return [b"done"]
+
+    with validated(WsgiMiddleware(app, turnout=heavy.turnout)) as url, httpx.Client(base_url=url, timeout=30) as http:
+        responses = [http.get(f"/h/{name}", headers={"x-user-id": "ann"}) for name in ("hangs", "x")]
+        seen = {"prefer": "wait=20", "x-user-id": "ann"}
+        jobs = [http.get(response.headers["location"], headers=seen).json() for response in responses]
+        hanging.set()
+    assert [job["status"] for job in jobs] == ["failed", "done"]
+    assert "replay_deadline_s" in jobs[0]["error"]["message"]
+    assert all(thread.daemon and thread.name == "turnout.replay" for thread in threads)
+
+
+def test_a_wsgi_process_begins_to_work_before_its_first_request(tmp_path: Path) -> None:
+    """Where a server's hook says so: what was accepted before a restart waits for nobody."""
+    heavy = Heavy(tmp_path)
+    done = threading.Event()
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        done.set()
+        start_response("200 OK", [("content-type", "text/plain")])
+        return [b"done"]
+
+    before = WsgiMiddleware(app, turnout=turnout_with(scripted(), tmp_path, works=False, endpoints=HEAVY))
+    with validated(before) as url:
+        assert httpx.get(url + "/h/x").status_code == 202
+    after = WsgiMiddleware(app, turnout=heavy.turnout)
+    assert not done.wait(0)
+    after.start_worker()
+    assert done.wait(20)
+    portal.run(portal.portal_loop(), heavy.turnout.aclose)

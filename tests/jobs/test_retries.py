@@ -46,7 +46,7 @@ def test_a_webhook_is_given_up_after_its_last_delay() -> None:
 def test_each_end_of_a_job_has_a_message_id_of_its_own() -> None:
     """The first is the job's; receivers drop what they know."""
     fields: dict[str, Any] = dict.fromkeys(("user", "endpoint", "secret", "digest", "webhook_url"), "")
-    job = Job(id="job_a", kind="chat", priority=4, spec=b"{}", status="failed", created=0.0, **fields)
+    job = Job(id="job_a", kind="chat", priority=4, spec=b"{}", status="failed", created=0.0, since=0.0, **fields)
     assert [message_id(replace(job, ends=ends)) for ends in (0, 1, 2)] == ["msg_a", "msg_a", "msg_a_2"]
 
 
@@ -62,7 +62,7 @@ def test_a_rate_alone_holds_up_what_comes_behind_a_job(error: ServedError, lane:
     runs = JobRuns(refuse, refuse, ManualClock(), refuse)
     runs.replay = refuse
     fields: dict[str, Any] = dict.fromkeys(("user", "endpoint", "secret", "digest", "webhook_url"), "")
-    job = Job(id="job_a", kind="http", priority=4, spec=b"{}", status="running", created=0.0, **fields)
+    job = Job(id="job_a", kind="http", priority=4, spec=b"{}", status="running", created=0.0, since=0.0, **fields)
     later = asyncio.run(runs.run(job, refuse))
     assert isinstance(later, Later)
     assert (later.lane, later.failed) == (lane, False)

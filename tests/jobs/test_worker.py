@@ -107,7 +107,9 @@ class _Due:
 
     def __init__(self, times: int) -> None:
         fields: dict[str, Any] = dict.fromkeys(("user", "endpoint", "secret", "digest", "webhook_url"), "")
-        self._job = Job(id="job_1", kind="chat", priority=4, spec=b"{}", status="done", created=0.0, **fields)
+        self._job = Job(
+            id="job_1", kind="chat", priority=4, spec=b"{}", status="done", created=0.0, since=0.0, **fields
+        )
         self._left = times
         self.given_out, self.noted = asyncio.Event(), asyncio.Event()
         self.notes: list[str] = []

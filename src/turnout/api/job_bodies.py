@@ -38,8 +38,9 @@ def job_object(job: Job, state: QueueState | None = None, *, concurrency: int = 
     if job.ended is not None:
         body["ended_at"] = job.ended
     if state is not None and job.status == "queued":
-        body["position"] = max(1, state.waiting)
-        body["expected_wait_s"] = round(max(1, state.waiting) * state.run_s / concurrency, 3)
+        if state.position:
+            body["position"] = state.position
+            body["expected_wait_s"] = round(state.position * state.run_s / concurrency, 3)
         if not state.workers:
             body["warning"] = NO_WORKER
     if job.status == "done":

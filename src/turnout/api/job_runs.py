@@ -61,7 +61,7 @@ class JobRuns:
         clock: Clock,
         hold: Callable[[Job, str, int], Awaitable[bool]],
         wires: Iterable[WireAdapter] = (),
-        replay_s: float = 60.0,
+        replay_s: float = 600.0,
     ) -> None:
         self._complete = complete
         self._stream = stream
@@ -78,34 +78,36 @@ class JobRuns:
     async def run(self, job: Job, emit: Emit) -> JobEnd | Later:
         """What the job ended with, or when it runs again."""
         spec = json.loads(job.spec)
-        deadline_at = spec.get("deadline_at")
+        deadline_at = _deadline_of(job, spec)
         try:
             if deadline_at is not None and deadline_at <= self._clock.time():
                 raise DeadlineExceeded("the job's deadline had passed before it could run")
             with linked_to(spec.get("traceparent", "")):
                 if job.kind == "http":
                     return await self._run_replay(job, deadline_at)
-                return await self._run_chat(job, spec, emit)
+                return await self._run_chat(job, spec, deadline_at, emit)
         except ServedError as error:
             return _after(error, job, deadline_at, self._clock.time())
 
     async def _run_replay(self, job: Job, deadline_at: float | None) -> JobEnd | Later:
         assert self.replay is not None
         ends_at = math.inf if deadline_at is None else deadline_at
-        by = self._clock.monotonic() + min(self._replay_s, ends_at - self._clock.time())
+        left_s = ends_at - self._clock.time()
+        by = self._clock.monotonic() + min(self._replay_s, left_s)
         try:
             async with self._clock.timeout_at(by):
                 end = await self.replay(job)
         except TimeoutError:
             # What the app has begun is not begun again: it would take as long.
-            late = DeadlineExceeded("the app did not answer before the job's deadline, or within retry.deadline_s")
-            return _failed(late)
+            own = left_s <= self._replay_s
+            within = "its own deadline" if own else f"[queue] replay_deadline_s ({self._replay_s:g} s)"
+            return _failed(DeadlineExceeded(f"the app did not answer the job within {within}"))
         now = self._clock.time()
         return _later(end, job, now, ends_at - now) or end
 
-    async def _run_chat(self, job: Job, spec: dict[str, Any], emit: Emit) -> JobEnd | Later:
+    async def _run_chat(self, job: Job, spec: dict[str, Any], deadline_at: float | None, emit: Emit) -> JobEnd | Later:
         request = replace(from_mapping(spec["body"]), beside_chat=spec.get("beside_chat"), size=len(job.spec))
-        context = self._context(spec, job)
+        context = self._context(spec, job, deadline_at)
         form = self._form(spec, job, request)
         if request.stream:
             # With its usage: the result is the whole answer, whatever its chunks hold.
@@ -126,8 +128,8 @@ class JobRuns:
         asked = JobOrigin(id=job.id, asked=noted["asked"])
         return WireForm(self._wires[noted["name"]], asked)
 
-    def _context(self, spec: dict[str, Any], job: Job) -> RequestContext:
-        deadline_at, directives = spec.get("deadline_at"), spec.get("directives") or {}
+    def _context(self, spec: dict[str, Any], job: Job, deadline_at: float | None) -> RequestContext:
+        directives = spec.get("directives") or {}
         remaining = None if deadline_at is None else deadline_at - self._clock.time()
         return RequestContext(
             request_id=spec["request_id"],
@@ -172,6 +174,12 @@ async def _next_batch(stream: AnswerStream) -> list[dict[str, Any]] | None:
         return await stream.next_batch()
     except StopAsyncIteration:
         return None
+
+
+def _deadline_of(job: Job, spec: dict[str, Any]) -> float | None:
+    """Seconds since 1970; None: it has none. One that was queued again by a retry has as long from then on."""
+    deadline_at = spec.get("deadline_at")
+    return None if deadline_at is None else deadline_at + (job.since - job.created)
 
 
 def _head(outcome: Outcome) -> bytes:

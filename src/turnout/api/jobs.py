@@ -184,6 +184,7 @@ class JobSubmissions:
         job = submitted.job
         if preferences.wait_s and job.status not in ENDED:
             job = await request.waits(self._wait(job, preferences.wait_s)) or job
+            submitted = replace(submitted, job=job, state=await self._state(job.id))
         applied: Headers = [("preference-applied", preferences.applied)] if preferences.applied else []
         secret: Headers = [(SECRET_HEADER, submitted.secret)] if submitted.secret else []
         if preferences.wait_s is not None and job.status in ("done", "failed"):
@@ -197,7 +198,7 @@ class JobSubmissions:
             *applied,
             *secret,
         ]
-        return json_reply(202, replace(submitted, job=job).to_dict(), headers)
+        return json_reply(202, submitted.to_dict(), headers)
 
     async def submit(
         self, kind: JobKind, spec: dict[str, Any], body: Any, context: RequestContext, wanted: JobOptions
@@ -247,7 +248,6 @@ class JobSubmissions:
         if rest not in ("", "events"):
             raise NotFound(f"{request.path[:200]} is not served")
         job = await self._visible(job_id, request)
-        headers = job_headers(job, request.request_id)
         if rest == "events":
             if request.method == "DELETE":
                 raise NotFound("delete the job itself, not its events")
@@ -257,10 +257,12 @@ class JobSubmissions:
             job = await request.waits(self.cancel(job)) or job
             return json_reply(200, job_object(job), job_headers(job, request.request_id))
         preferences = parse_prefer(request.header("prefer"))
+        applied: Headers = []
         if preferences.wait_s:
             job = await request.waits(self._wait(job, preferences.wait_s)) or job
-            headers = [*job_headers(job, request.request_id), ("preference-applied", f"wait={preferences.wait_s}")]
-        return json_reply(200, job_object(job, await self._state(), concurrency=self._queue.concurrency), headers)
+            applied = [("preference-applied", f"wait={preferences.wait_s}")]
+        body = job_object(job, await self._state(job.id), concurrency=self._queue.concurrency)
+        return json_reply(200, body, [*job_headers(job, request.request_id), *applied])
 
     async def warning(self) -> str:
         """What is wrong with the queue; "" where nothing is."""
@@ -280,9 +282,9 @@ class JobSubmissions:
             raise NotFound(f"there is no job {job_id[:80]!r} of yours")
         return job
 
-    async def _state(self) -> QueueState:
+    async def _state(self, job_id: str = "") -> QueueState:
         try:
-            state = await self._store.state()
+            state = await self._store.state(job_id)
         except JobsUnavailable:
             return QueueState(workers=1)
         return self._with_own_worker(state)

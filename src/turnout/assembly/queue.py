@@ -82,7 +82,7 @@ def build_queue(
     assert queue is not None
     store, feed = jobs_from(settings, clock), JobFeed()
     hold = partial(hold_place, store, queue.concurrency)
-    runs = JobRuns(chat.complete, chat.stream, clock, hold, wires, settings.retry.deadline_s)
+    runs = JobRuns(chat.complete, chat.stream, clock, hold, wires, queue.replay_deadline_s)
     post = post_from(settings, clock)
     if works is None:
         works = settings.redis is None or queue.in_app or os.environ.get(WORKS_VARIABLE) == "1"
@@ -113,8 +113,8 @@ def build_queue(
 
 def observe_end(observer: Observer, clock: Clock, job: Job, end: JobEnd) -> None:
     """Tells that the job has ended, how long it waited and how long its last run took."""
-    started = job.started or job.created
-    times = {names.JOB_WAIT: max(0.0, started - job.created), names.JOB_RUN: max(0.0, clock.time() - started)}
+    started = job.started or job.since
+    times = {names.JOB_WAIT: max(0.0, started - job.since), names.JOB_RUN: max(0.0, clock.time() - started)}
     observer.event(None, names.EVENT_JOB_ENDED, {names.JOB_STATUS: end.status, **times})
 
 

@@ -60,13 +60,16 @@ class TurnoutMiddleware(Door[App, Scope]):
                 return
         await self._pass_on(self._bind(scope, path, asyncio.get_running_loop()), scope, receive, send)
 
-    async def _answer(self, route: Responder, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """A request for one of our own paths."""
+    async def _answer(
+        self, route: Responder, path: str, scope: Scope, receive: Receive, send: Send, *, any_body: bool = False
+    ) -> None:
+        """A request for one of our own paths. any_body: read whatever the method."""
         request_id, started = new_request_id(), self.turnout.clock.monotonic()
         method = scope["method"]
         connection = Connection(receive, send)
+        reads = any_body or method in WITH_BODY
         try:
-            body = await connection.read_body(self._body_limit(scope)) if method in WITH_BODY else b""
+            body = await connection.read_body(self._body_limit(scope)) if reads else b""
         except CallerGone:
             return
         except ServedError as error:
@@ -99,7 +102,8 @@ class TurnoutMiddleware(Door[App, Scope]):
         """A request of one of the app's own endpoints: counted and decided before its handler runs; a heavy one becomes
         a job."""
         if endpoint.heavy and scope["method"] not in LIGHT_METHODS:
-            await self._answer(partial(self._submit_heavy, raw=scope, name=name), path, scope, receive, send)
+            submit = partial(self._submit_heavy, raw=scope, name=name)
+            await self._answer(submit, path, scope, receive, send, any_body=True)
             return
         bound = self._bind(scope, path, asyncio.get_running_loop(), name)
         request = EndpointRequest(bound, endpoint)

@@ -7,12 +7,10 @@ until the response is closed.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Token
 from functools import partial
-from typing import Any
 
 from turnout import portal
 from turnout.api.exchange import ApiReply, ApiRequest, EventStream, Reply, Responder, error_reply, note_refused
@@ -21,7 +19,7 @@ from turnout.doors.base import WITH_BODY, Door, check_size
 from turnout.doors.bound import BlockingTurnout, BoundTurnout
 from turnout.doors.endpoints import EndpointRequest
 from turnout.doors.failures import is_around, note_uncaught, passes_on_purpose, served_in
-from turnout.doors.heavy import LIGHT_METHODS, HeavyRequest, Recorder
+from turnout.doors.heavy import LIGHT_METHODS
 from turnout.doors.route_templates import wsgi_template
 from turnout.doors.wsgi_client import Client
 from turnout.doors.wsgi_endpoint import (
@@ -30,10 +28,10 @@ from turnout.doors.wsgi_endpoint import (
     body_size,
     read_ahead,
     read_body,
-    replayed_environ,
     with_headers,
 )
 from turnout.doors.wsgi_failures import ReplacedStart, status_line
+from turnout.doors.wsgi_replay import in_thread_of_its_own, play
 from turnout.errors import CallerGone
 from turnout.ports.jobs import Job, JobEnd
 from turnout.settings import Endpoint
@@ -62,13 +60,21 @@ class TurnoutMiddleware(Door[App, Environ]):
             return self._admit(*found, path, environ, start_response)
         return self._pass_on(self._bind(environ, path, None), environ, start_response)
 
-    def _answer(self, route: Responder, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """A request for one of our own paths, answered on the portal."""
+    def _answer(
+        self,
+        route: Responder,
+        path: str,
+        environ: Environ,
+        start_response: StartResponse,
+        *,
+        any_body: bool = False,
+    ) -> Iterable[bytes]:
+        """A request for one of our own paths, answered on the portal. any_body: read whatever the method."""
         request_id, started = new_request_id(), self.turnout.clock.monotonic()
         method, client = environ["REQUEST_METHOD"], Client(environ)
         reply: Reply
         try:
-            body = self._read_body(environ) if method in WITH_BODY else b""
+            body = self._read_body(environ) if any_body or method in WITH_BODY else b""
             if client.is_gone:
                 # It may have waited for a thread for longer than it cared to.
                 raise CallerGone
@@ -112,7 +118,8 @@ class TurnoutMiddleware(Door[App, Environ]):
         """A request of one of the app's own endpoints: counted and decided before its handler runs; a heavy one becomes
         a job."""
         if endpoint.heavy and environ["REQUEST_METHOD"] not in LIGHT_METHODS:
-            return self._answer(partial(self._submit_heavy, raw=environ, name=name), path, environ, start_response)
+            submit = partial(self._submit_heavy, raw=environ, name=name)
+            return self._answer(submit, path, environ, start_response, any_body=True)
         bound = self._bind(environ, path, None, name)
         request = EndpointRequest(bound, endpoint)
         try:
@@ -154,32 +161,7 @@ class TurnoutMiddleware(Door[App, Environ]):
 
     async def _replay(self, job: Job) -> JobEnd:
         heavy, bound = await self._admit_replay(job, None)
-        return await asyncio.to_thread(self._play, heavy, bound, job)
-
-    def _play(self, heavy: HeavyRequest, bound: BoundTurnout, job: Job) -> JobEnd:
-        """The app's response to a request that was written down."""
-        recorder = Recorder()
-
-        def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], None]:
-            recorder.start(int(status[:3]), headers)
-            return recorder.add
-
-        try:
-            body = self._pass_on(bound, replayed_environ(heavy), start)
-            try:
-                for part in body:
-                    recorder.add(part)
-            finally:
-                close = getattr(body, "close", None)
-                if close is not None:
-                    close()
-        except Exception as error:
-            # The app's, whatever it is.
-            return recorder.end_by(error, job)
-        if bound.unhandled is not None:
-            # The job may run again, as one of ours would.
-            raise bound.unhandled
-        return recorder.end()
+        return await in_thread_of_its_own(partial(play, partial(self._pass_on, bound), heavy, bound, job))
 
     def _explain(self, app: App) -> None:
         # They make a 500 of every error themselves.
@@ -193,11 +175,16 @@ class TurnoutMiddleware(Door[App, Environ]):
 
     def _working(self, app: App) -> App:
         def entry(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            if self.turnout.lacks_worker:
-                portal.portal_loop().call_soon_threadsafe(self.turnout.start_worker)
+            self.start_worker()
             return app(environ, start_response)
 
         return entry
+
+    def start_worker(self) -> None:
+        """Begins to work on jobs in this process, where it does and has not begun: before its first request, which else
+        does. For a server's hook that runs in each worker process, behind its fork (gunicorn's `post_worker_init`)."""
+        if self.turnout.lacks_worker:
+            portal.portal_loop().call_soon_threadsafe(self.turnout.start_worker)
 
     def _spanned(self, app: App) -> App:
         from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware

@@ -4,12 +4,10 @@ an endpoint's response gains."""
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from turnout.doors.endpoints import EndpointRequest
-from turnout.doors.heavy import HeavyRequest
 from turnout.errors import InvalidRequest, TooLarge
 from turnout.numbers import parse_count
 
@@ -92,30 +90,3 @@ def with_headers(request: EndpointRequest, start_response: StartResponse) -> Sta
         return start_response(status, [*headers, *request.headers()], *exc_info)
 
     return start_with_headers
-
-
-def replayed_environ(heavy: HeavyRequest) -> Environ:
-    """The environ of a request that was written down (PEP 3333)."""
-    headers, scheme = dict(heavy.headers), heavy.origin.get("scheme", "http")
-    host, _, port = headers.get("host", "localhost").rpartition(":") if ":" in headers.get("host", "") else ("", "", "")
-    environ: Environ = {
-        "REQUEST_METHOD": heavy.method,
-        "SCRIPT_NAME": heavy.origin.get("root_path", ""),
-        "PATH_INFO": heavy.path.encode().decode("latin-1"),
-        "QUERY_STRING": heavy.query,
-        "CONTENT_LENGTH": str(len(heavy.body)),
-        "SERVER_NAME": host or headers.get("host", "localhost"),
-        "SERVER_PORT": port or ("443" if scheme == "https" else "80"),
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0),
-        "REMOTE_ADDR": heavy.origin.get("client", ""),
-        "wsgi.url_scheme": scheme,
-        "wsgi.input": io.BytesIO(heavy.body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in headers.items():
-        environ["CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")] = value
-    return environ

@@ -13,6 +13,9 @@ ENDED: frozenset[str] = frozenset({"done", "failed", "cancelled"})
 JobKind = Literal["chat", "http"]
 # After so many workers have died in the middle of it, a job is not begun again.
 MAX_DELIVERIES = 10
+# So many jobs at the head of a lane may wait for a time of their own, until there is room or they are tried again; then
+# what is behind them waits too, and is not tried one by one.
+LOOK_AHEAD = 100
 
 
 class JobsUnavailable(Exception):
@@ -41,7 +44,8 @@ class Job:
     """A job as the store knows it. Times in seconds since 1970, None where not yet.
 
     attempts: runs that ended in a failure that may pass. deliveries: how often a worker has begun it. token: of the
-    claim that runs it. not_before: when it may run, 0.0 at once. cancel: its worker is asked to end it. result, head,
+    claim that runs it. since: when its wait began, as it was accepted or queued again by a retry. not_before: when it
+    may run, 0.0 at once. cancel: its worker is asked to end it. result, head,
     error: JSON of what it ended with, `head` the response's status and headers. hook: its webhook's state, `pending`,
     `delivered` or `failed`; "" where it has none or has not ended. hook_tries: how often it was sent. ends: how
     often the job has ended; told by `claim_webhook`.
@@ -58,6 +62,7 @@ class Job:
     webhook_url: str
     status: JobStatus
     created: float
+    since: float
     started: float | None = None
     ended: float | None = None
     not_before: float = 0.0
@@ -106,13 +111,39 @@ class QueueBounds:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueState:
     """waiting, running: jobs. oldest_s: how long the oldest waits. run_s: how long recent runs took, on average.
-    workers: processes seen within the last 30 s that work on jobs."""
+    workers: processes seen within the last 30 s that work on jobs. position: the farthest place in line of the job that
+    was asked about; 0 where none was, or it does not wait."""
 
     waiting: int = 0
     running: int = 0
     oldest_s: float = 0.0
     run_s: float = 0.0
     workers: int = 0
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What stands between a waiting job and its turn. higher: jobs of higher priorities. At its own priority: `own` of
+    its user, itself included, `ahead` of them before it in its lane; `lanes` of this user, `earlier` of which have
+    their turn before its own; `others` of other users, of `users` in all, at most `before` of whom have their turn
+    before this one."""
+
+    higher: int
+    own: int
+    ahead: int
+    lanes: int
+    earlier: int
+    others: int
+    users: int
+    before: int
+
+    @property
+    def position(self) -> int:
+        """The farthest place that the job can have by what waits now: users take turns, and so do one user's lanes.
+        What is submitted behind it changes nothing of it, but for the turns of users that are new to the round."""
+        mine = min(self.own, self.ahead * self.lanes + self.earlier + 1)
+        return self.higher + mine + min(self.others, (mine - 1) * self.users + min(self.users, self.before))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +178,8 @@ class JobStore(Protocol):
         """The events after this number."""
         ...
 
-    async def state(self) -> QueueState:
-        """What waits and runs now, of all users."""
+    async def state(self, job_id: str = "") -> QueueState:
+        """What waits and runs now, of all users; and the place in line of this job."""
         ...
 
 
@@ -230,6 +261,8 @@ class Jobs(JobStore, JobQueue, ModelPlaces, WebhookQueue, JobAdmin, Protocol):
 def job_from(fields: Mapping[str, Any]) -> Job:
     """The job of a store's row: a database's types, or Redis' bytes."""
     values = {name: _typed(name, value) for name, value in fields.items() if name in _TYPES}
+    # One that was accepted by a version of before has none.
+    values["since"] = values.get("since") or values["created"]
     return Job(**values)
 
 
@@ -238,7 +271,7 @@ _TYPES: Mapping[str, Any] = {
         ("id", "kind", "user", "endpoint", "secret", "digest", "webhook_url", "status", "token", "hook"), str
     ),
     **dict.fromkeys(("spec", "result", "head", "error"), bytes),
-    **dict.fromkeys(("created", "started", "ended", "not_before"), float),
+    **dict.fromkeys(("created", "since", "started", "ended", "not_before"), float),
     **dict.fromkeys(("priority", "attempts", "deliveries", "hook_tries", "ends"), int),
     "cancel": bool,
 }

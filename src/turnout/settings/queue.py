@@ -16,7 +16,8 @@ class Queue:
     processes work on jobs too; without it they always do. max_priority: the highest that a caller from outside may ask
     for, who would go before everybody else otherwise; a higher one is taken for it. max_bytes: of the requests and
     results of all jobs that are kept; beyond it none is accepted. With [redis]: far less than its maxmemory, or whoever
-    submits large jobs takes it from everybody.
+    submits large jobs takes it from everybody. replay_deadline_s: how long one replay of a heavy path of the app's own
+    may take; a chat job's call may take [retry] deadline_s, as any.
     """
 
     concurrency: int = 8
@@ -27,9 +28,10 @@ class Queue:
     in_app: bool = False
     max_priority: int = 9
     max_bytes: int = 4_294_967_296
+    replay_deadline_s: float = 600.0  # Dramatiq's limit: heavy work may take long, and what hangs gives its place back
 
     def __post_init__(self) -> None:
-        for key in ("concurrency", "max_length", "max_per_user", "result_ttl_s"):
+        for key in ("concurrency", "max_length", "max_per_user", "result_ttl_s", "replay_deadline_s"):
             value = getattr(self, key)
             require(math.isfinite(value) and 0 < value <= 10**9, key, value, "must be more than 0, at most 10^9")
         require(0 < self.max_bytes <= 10**15, "max_bytes", self.max_bytes, "must be more than 0, at most 10^15")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from tests.stores.contract.conftest import RedisBench
-from turnout.ports.jobs import MAX_DELIVERIES, AcceptedJob, Job, JobEnd, Jobs, NewJob, QueueBounds
+from turnout.ports.jobs import LOOK_AHEAD, MAX_DELIVERIES, AcceptedJob, Job, JobEnd, Jobs, NewJob, QueueBounds
 from turnout.stores.redis.jobs import RedisJobs
 from turnout.stores.sqlite.jobs import SqliteJobs
 from turnout.testing import ManualClock
@@ -183,6 +183,62 @@ def test_users_take_turns_whatever_they_have_waiting(run: Run) -> None:
     run(scenario)
 
 
+def test_one_users_endpoints_take_turns(run: Run) -> None:
+    """However many jobs wait at another of them."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        for endpoint in "aaabbbc":
+            await submitted(jobs, endpoint=endpoint)
+        assert [(await claimed(jobs)).endpoint for _ in range(7)] == list("abcabab")
+
+    run(scenario)
+
+
+def test_the_place_in_line_is_the_jobs_own_and_grows_by_nothing_behind_it(run: Run) -> None:
+    """By the fair order: what others submit behind it changes nothing, and each claim brings it nearer."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        async def place(job: Job) -> int:
+            return (await jobs.state(job.id)).position
+
+        for _ in range(6):
+            await submitted(jobs, "ann")
+        first = await jobs.submit(new("bob"), BOUNDS)
+        assert isinstance(first, AcceptedJob)
+        second = await submitted(jobs, "bob")
+        # Users take turns: of the six before it one or two are ahead.
+        assert (first.state.position, await place(first.job), await place(second)) == (2, 2, 4)
+        for user in ("ann", "bob", "ann", "bob"):
+            await submitted(jobs, user)
+        assert (await place(first.job), await place(second)) == (2, 4)
+        seen = []
+        while (await claimed(jobs)).id != second.id:
+            seen.append(await place(second))
+        assert seen == [3, 2, 1]
+        assert (await place(second), (await jobs.state()).position) == (0, 0)
+
+    run(scenario)
+
+
+def test_the_place_in_line_is_never_better_than_what_comes(run: Run) -> None:
+    """Over priorities, users and endpoints mixed: so many claims at most, and fewer after each."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        ids = [
+            (await submitted(jobs, f"u{n % 3}", endpoint=f"/{n % 2}", priority=(4, 4, 7)[n // 6])).id for n in range(18)
+        ]
+        # The turn by which each runs at the latest.
+        promised = {job_id: (await jobs.state(job_id)).position for job_id in ids}
+        assert max(promised.values()) == 18
+        for turn in range(1, 19):
+            assert turn <= promised.pop((await claimed(jobs)).id)
+            for job_id, latest in promised.items():
+                promised[job_id] = turn + (await jobs.state(job_id)).position
+                assert turn < promised[job_id] <= latest
+
+    run(scenario)
+
+
 def test_one_users_jobs_run_in_the_order_they_came(run: Run) -> None:
     """First in, first out within a lane."""
 
@@ -297,6 +353,40 @@ def test_what_is_put_back_waits_in_its_place(run: Run) -> None:
         assert (await claimed(jobs)).id == other.id
         await bench.pass_time(10.5)
         assert {(await claimed(jobs)).id, (await claimed(jobs)).id} >= {one.id}
+
+    run(scenario)
+
+
+def test_a_lane_whose_jobs_find_no_room_is_looked_at_no_deeper_than_so_far(run: Run) -> None:
+    """However long it is: what is behind waits too, until one of them may be tried again, or is gone."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        bounds = QueueBounds(max_length=1000, max_per_user=1000, ttl_s=100)
+        accepted = await asyncio.gather(*(jobs.submit(new(), bounds) for _ in range(LOOK_AHEAD + 20)))
+        first = accepted[0]
+        assert isinstance(first, AcceptedJob)
+
+        async def looks(least: float) -> int:
+            looked = 0
+            while job := await jobs.claim(KINDS, concurrency=9, lease_s=5):
+                assert await jobs.put_back(job.id, job.token, least, failed=False, lane=False)
+                looked += 1
+            return looked
+
+        assert await looks(30) == LOOK_AHEAD
+        assert isinstance(await jobs.submit(new("bob"), bounds), AcceptedJob)
+        other = await claimed(jobs)
+        assert other.user == "bob"
+        assert await jobs.finish(other.id, other.token, DONE, 100)
+        await jobs.cancel(first.job.id, bounds)
+        await bench.pass_time(31)
+        assert await looks(30) == LOOK_AHEAD
+        assert await looks(30) == 0
+        await bench.pass_time(31)
+        ended = 0
+        while job := await jobs.claim(KINDS, concurrency=9, lease_s=5):
+            ended += await jobs.finish(job.id, job.token, DONE, 100)
+        assert ended == LOOK_AHEAD + 19
 
     run(scenario)
 
@@ -417,10 +507,12 @@ def test_commands_list_retry_and_purge(run: Run) -> None:
         assert [job.id for job in await jobs.list_jobs(status="failed")] == [first.id]
         assert [job.id for job in await jobs.list_jobs(user="bob")] == [second.id]
         assert not await jobs.retry(second.id)
+        await bench.pass_time(50)
         assert await jobs.retry(first.id)
         again = await jobs.find(first.id)
         assert again is not None
         assert (again.status, again.attempts, again.ended) == ("queued", 0, None)
+        assert again.since - again.created == pytest.approx(50, abs=0.5)
         assert await jobs.purge(user="ann") == 2
         assert await jobs.find(first.id) is None
         assert (await jobs.state()).waiting == 1

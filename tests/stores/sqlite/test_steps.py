@@ -9,14 +9,16 @@ from pathlib import Path
 from turnout.ports.jobs import JobEnd, NewJob, QueueBounds
 from turnout.stores.sqlite import claims, steps
 from turnout.stores.sqlite.database import _open
+from turnout.stores.sqlite.places import MOST_JOBS_COUNTED, MOST_LANES_COUNTED
 
 BOUNDS = QueueBounds(max_length=10_000, max_per_user=10_000, ttl_s=86_400.0)
 # A step that passes over every one of them takes thousands more of SQLite's own instructions.
 DONE, WAITING, MORE = 500, 500, 500
 
 
-def _submit(db: sqlite3.Connection, number: int) -> None:
-    job = NewJob(id=f"job_{number}", kind="chat", user=f"user:{number}", endpoint="/v1", priority=5, spec=b"{}")
+def _submit(db: sqlite3.Connection, number: int, user: str = "") -> None:
+    user = user or f"user:{number}"
+    job = NewJob(id=f"job_{number}", kind="chat", user=user, endpoint="/v1", priority=5, spec=b"{}")
     assert not isinstance(steps.submit(db, float(number), job, BOUNDS), str)
 
 
@@ -62,4 +64,26 @@ def test_a_step_costs_the_same_however_many_jobs_there_are(tmp_path: Path) -> No
     work["submit"] = lambda: _submit(db, 100_001)
     many = {name: _instructions(db, step) for name, step in work.items()}
     assert {name: many[name] - few[name] < MORE for name in work} == dict.fromkeys(work, True), (few, many)
+    db.close()
+
+
+def test_a_place_in_line_costs_so_much_at_most(tmp_path: Path) -> None:
+    """Beyond some it is a bound, by a user's own jobs and by other users, and no more rows are read."""
+    db = _open(tmp_path / "jobs.sqlite")
+    db.execute("BEGIN")
+    _submit(db, 0, "last")
+    costs, places = [], []
+    for users, jobs in ((MOST_LANES_COUNTED, MOST_JOBS_COUNTED), (2 * MOST_LANES_COUNTED, 2 * MOST_JOBS_COUNTED)):
+        waiting = db.execute("SELECT count(*) FROM jobs").fetchone()[0]
+        for number in range(waiting, users):
+            _submit(db, number)
+        for number in range(max(waiting, users), users + jobs):
+            _submit(db, number, "ann")
+        newest = f"job_{users + jobs - 1}"
+        costs.append(_instructions(db, lambda newest=newest: steps.state(db, 9_000.0, newest)))  # type: ignore[misc]
+        places.append(steps.state(db, 9_000.0, newest).position)
+    assert costs[1] - costs[0] < MORE, costs
+    # None is told too good a place: all that wait came before it.
+    assert places == [MOST_LANES_COUNTED + MOST_JOBS_COUNTED, 2 * (MOST_LANES_COUNTED + MOST_JOBS_COUNTED)]
+    db.execute("ROLLBACK")
     db.close()

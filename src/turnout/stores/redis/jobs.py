@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from turnout.ports.jobs import (
+    LOOK_AHEAD,
     MAX_DELIVERIES,
     AcceptedJob,
     Job,
     JobEnd,
     JobEvent,
     JobsUnavailable,
+    Line,
     NewJob,
     QueueBounds,
     QueueState,
@@ -22,7 +24,7 @@ from turnout.ports.jobs import (
 from turnout.stores.redis.client import RedisClient
 from turnout.stores.redis.connection import StoreUnreachable
 
-TIMES = (b"created", b"started", b"ended", b"not_before")
+TIMES = (b"created", b"since", b"started", b"ended", b"not_before")
 # Jobs deleted by one script: Redis serves nobody meanwhile.
 PURGED_AT_ONCE = 500
 
@@ -60,13 +62,14 @@ class RedisJobs:
             for index, text in enumerate(texts, 1)
         ]
 
-    async def state(self) -> QueueState:
-        return _state(await self._run("state"))
+    async def state(self, job_id: str = "") -> QueueState:
+        return _state(await self._run("state", *([job_id] if job_id else [])))
 
     async def claim(self, kinds: Collection[str], *, concurrency: int, lease_s: float) -> Job | None:
         allowed = f"|{'|'.join(kinds)}|"
         token = secrets.token_hex(8)
-        return _job(await self._run("claim", token, allowed, concurrency, _ms(lease_s), MAX_DELIVERIES))
+        bounds = (concurrency, _ms(lease_s), MAX_DELIVERIES, LOOK_AHEAD)
+        return _job(await self._run("claim", token, allowed, *bounds))
 
     async def renew(self, worker: str, claims: Mapping[str, str], lease_s: float) -> Mapping[str, str]:
         held = [part for claim in claims.items() for part in claim]
@@ -135,6 +138,18 @@ def _job(fields: Iterable[bytes]) -> Job | None:
     return job_from({name.decode(): value for name, value in values.items()})
 
 
-def _state(values: Sequence[int]) -> QueueState:
-    waiting, running, oldest_ms, run_ms, workers = values
-    return QueueState(waiting=waiting, running=running, oldest_s=oldest_ms / 1000, run_s=run_ms / 1000, workers=workers)
+def _state(values: Sequence[Any]) -> QueueState:
+    waiting, running, oldest_ms, run_ms, workers, line = values
+    return QueueState(
+        waiting=waiting,
+        running=running,
+        oldest_s=oldest_ms / 1000,
+        run_s=run_ms / 1000,
+        workers=workers,
+        position=_line(line).position if line else 0,
+    )
+
+
+def _line(values: Sequence[int]) -> Line:
+    names = ("higher", "own", "ahead", "lanes", "earlier", "others", "users", "before")
+    return Line(**dict(zip(names, values, strict=True)))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
-from turnout.ports.jobs import MAX_DELIVERIES, Job, JobEnd, job_from
-from turnout.stores.sqlite.steps import TURN, add_event, end, open_lane, take_turn
+from turnout.ports.jobs import LOOK_AHEAD, MAX_DELIVERIES, Job, JobEnd, job_from
+from turnout.stores.sqlite.steps import add_event, end, open_lane, take_turn
 
+LANE = "priority = ? AND user = ? AND endpoint = ? AND kind = ?"
 # The part of the average that the last run counts for.
 RUN_WEIGHT = 0.1
 # What a job that took down every worker is kept for.
@@ -49,21 +51,30 @@ def _next_in(db: sqlite3.Connection, now: float, lane: sqlite3.Row) -> sqlite3.R
     """The lane's next job that may run now; the lane is closed, or waits, where there is none."""
     key = (lane["priority"], lane["user"], lane["endpoint"], lane["kind"])
     here = "status = 'queued' AND priority = ? AND user = ? AND endpoint = ? AND kind = ?"
-    row: sqlite3.Row | None = db.execute(
-        f"SELECT * FROM jobs WHERE {here} AND not_before <= ? ORDER BY seq LIMIT 1", (*key, now)
-    ).fetchone()
-    if row is not None:
-        # All lanes of this user have had their turn: endpoints are no way to more of them.
-        take_turn(db)
-        db.execute(f"UPDATE lanes SET turn = {TURN} WHERE priority = ? AND user = ?", key[:2])
-        return row
-    earliest = db.execute(f"SELECT min(not_before) FROM jobs WHERE {here}", key).fetchone()[0]
-    lane_is = "priority = ? AND user = ? AND endpoint = ? AND kind = ?"
-    if earliest is None:
-        db.execute(f"DELETE FROM lanes WHERE {lane_is}", key)
+    earliest = math.inf
+    for row in db.execute(f"SELECT * FROM jobs WHERE {here} ORDER BY seq LIMIT {LOOK_AHEAD}", key):
+        if row["not_before"] <= now:
+            _pass_turn(db, key, lane["turn"])
+            first: sqlite3.Row = row
+            return first
+        earliest = min(earliest, row["not_before"])
+    if earliest < math.inf:
+        db.execute(f"UPDATE lanes SET not_before = ? WHERE {LANE}", (earliest, *key))
     else:
-        db.execute(f"UPDATE lanes SET not_before = ? WHERE {lane_is}", (earliest, *key))
+        db.execute(f"DELETE FROM lanes WHERE {LANE}", key)
     return None
+
+
+def _pass_turn(db: sqlite3.Connection, key: tuple[int, str, str, str], turn: int) -> None:
+    """All lanes of this user have had their turn, as endpoints are no way to more of them: they go behind those of all
+    others, in their order, and behind them the one that was served."""
+    # The plus keeps SQLite from looking for it among the lanes of all users.
+    last = db.execute("SELECT max(+turn) FROM lanes WHERE priority = ? AND user = ?", key[:2]).fetchone()[0]
+    behind = take_turn(db, last - turn + 1)
+    db.execute(
+        f"UPDATE lanes SET turn = iif({LANE}, ?, turn + ?) WHERE priority = ? AND user = ?",
+        (*key, behind, behind - last - 1, *key[:2]),
+    )
 
 
 def _begin(db: sqlite3.Connection, now: float, row: sqlite3.Row, lease_s: float) -> Job:
@@ -156,10 +167,8 @@ def put_back(
     )
     _queue(db, job, now + after_s if after_s else 0.0)
     if lane:
-        db.execute(
-            "UPDATE lanes SET not_before = ? WHERE priority = ? AND user = ? AND endpoint = ? AND kind = ?",
-            (now + after_s, job.priority, job.user, job.endpoint, job.kind),
-        )
+        key = (job.priority, job.user, job.endpoint, job.kind)
+        db.execute(f"UPDATE lanes SET not_before = ? WHERE {LANE}", (now + after_s, *key))
     return True
 
 

@@ -4,6 +4,7 @@ moves what is committed from the log into the file, so that no step waits for th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import sqlite3
@@ -151,6 +152,11 @@ def _open(path: Path) -> sqlite3.Connection:
     connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_LOG_PAGES}")
     # What is deleted is overwritten: a purged user's words are not left in free pages.
     connection.execute("PRAGMA secure_delete = ON")
+    columns = {row["name"] for row in connection.execute("PRAGMA table_info(jobs)")}
+    if columns and "since" not in columns:
+        # A file of before. Another process may add it at the same moment.
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection.execute("ALTER TABLE jobs ADD COLUMN since REAL")
     connection.executescript(SCHEMA)
     return connection
 

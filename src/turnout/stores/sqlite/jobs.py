@@ -50,8 +50,8 @@ class SqliteJobs:
     async def events(self, job_id: str, after: int) -> Sequence[JobEvent]:
         return await self._database.run(lambda db, now: steps.events(db, job_id, after))
 
-    async def state(self) -> QueueState:
-        return await self._database.run(steps.state)
+    async def state(self, job_id: str = "") -> QueueState:
+        return await self._database.run(lambda db, now: steps.state(db, now, job_id))
 
     async def claim(self, kinds: Collection[str], *, concurrency: int, lease_s: float) -> Job | None:
         return await self._database.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from turnout.ports.jobs import (
     AcceptedJob,
@@ -16,11 +16,10 @@ from turnout.ports.jobs import (
     SubmissionRefused,
     job_from,
 )
+from turnout.stores.sqlite.places import lines, new_position, position
 
 # How long after its last sign a worker counts as gone.
 WORKER_SEEN_S = 30.0
-# The last place in the round that was taken.
-TURN = "CAST((SELECT value FROM numbers WHERE name = 'turn') AS INTEGER)"
 
 
 def submit(db: sqlite3.Connection, now: float, job: NewJob, bounds: QueueBounds) -> AcceptedJob | SubmissionRefused:
@@ -34,34 +33,31 @@ def submit(db: sqlite3.Connection, now: float, job: NewJob, bounds: QueueBounds)
             "SELECT * FROM jobs WHERE user = ? AND idempotency_key = ?", (job.user, job.idempotency_key)
         ).fetchone()
         if row is not None:
-            same = row["digest"] == job.digest
-            return AcceptedJob(job=job_from(dict(row)), created=False, state=state(db, now)) if same else "key_reused"
-    waiting = dict(
-        db.execute(
-            "SELECT user, jobs FROM waiting WHERE user IN ('', ?)"
-            " UNION ALL SELECT name, value FROM numbers WHERE name = 'job_bytes'",
-            (job.user,),
-        ).fetchall()
-    )
-    if waiting.get("", 0) >= bounds.max_length:
+            if row["digest"] != job.digest:
+                return "key_reused"
+            return AcceptedJob(job=job_from(dict(row)), created=False, state=state(db, now, row["id"]))
+    waiting = lines(db, job.user)
+    if sum(line["jobs"] for line in waiting if not line["user"]) >= bounds.max_length:
         return "queue_full"
-    if waiting.get(job.user, 0) >= bounds.max_per_user:
+    if sum(line["jobs"] for line in waiting if line["user"]) >= bounds.max_per_user:
         return "user_full"
-    if waiting.get("job_bytes", 0) + len(job.spec) > bounds.max_bytes:
+    kept = db.execute("SELECT value FROM numbers WHERE name = 'job_bytes'").fetchone()
+    if kept["value"] + len(job.spec) > bounds.max_bytes:
         return "store_full"
     db.execute(
         "INSERT INTO jobs (id, kind, user, endpoint, priority, spec, secret, idempotency_key, digest, webhook_url,"
-        " status, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)",
+        " status, created, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)",
         (
             *(job.id, job.kind, job.user, job.endpoint, job.priority, job.spec, job.secret),
-            *(job.idempotency_key or None, job.digest, job.webhook_url, now),
+            *(job.idempotency_key or None, job.digest, job.webhook_url, now, now),
         ),
     )
     open_lane(db, job.priority, job.user, job.endpoint, job.kind, 0.0)
     add_event(db, job.id, "status", {"status": "queued"})
     # Not read again: in a surge each statement is a turn for which the thread waits.
     accepted = job_from({**asdict(job), "status": "queued", "created": now})
-    return AcceptedJob(job=accepted, created=True, state=state(db, now))
+    position = new_position(waiting, job.priority)
+    return AcceptedJob(job=accepted, created=True, state=replace(state(db, now), position=position))
 
 
 def find(db: sqlite3.Connection, now: float, job_id: str) -> Job | None:
@@ -111,21 +107,21 @@ def retry(db: sqlite3.Connection, now: float, job_id: str) -> bool:
     if job is None or job.status not in ("failed", "cancelled"):
         return False
     db.execute(
-        "UPDATE jobs SET status = 'queued', ended = NULL, expires = NULL, error = NULL, cancel = 0, attempts = 0,"
-        " deliveries = 0, not_before = 0, hook = '', hook_tries = 0 WHERE id = ?",
-        (job_id,),
+        "UPDATE jobs SET status = 'queued', since = ?, ended = NULL, expires = NULL, error = NULL, cancel = 0,"
+        " attempts = 0, deliveries = 0, not_before = 0, hook = '', hook_tries = 0 WHERE id = ?",
+        (now, job_id),
     )
     open_lane(db, job.priority, job.user, job.endpoint, job.kind, 0.0)
     add_event(db, job_id, "status", {"status": "queued"})
     return True
 
 
-def state(db: sqlite3.Connection, now: float) -> QueueState:
+def state(db: sqlite3.Connection, now: float, job_id: str = "") -> QueueState:
     row = db.execute(
-        "SELECT (SELECT jobs FROM waiting WHERE user = '') AS waiting,"
+        "SELECT (SELECT sum(jobs) FROM lines WHERE user = '') AS waiting,"
         " (SELECT COUNT(*) FROM jobs WHERE status = 'running') AS running,"
         " (SELECT COUNT(*) FROM workers WHERE seen > ?) AS workers,"
-        " (SELECT min(created) FROM jobs WHERE status = 'queued') AS oldest,"
+        " (SELECT min(since) FROM jobs WHERE status = 'queued') AS oldest,"
         " (SELECT value FROM numbers WHERE name = 'run_s') AS run_s",
         (now - WORKER_SEEN_S,),
     ).fetchone()
@@ -135,6 +131,7 @@ def state(db: sqlite3.Connection, now: float) -> QueueState:
         oldest_s=max(0.0, now - row["oldest"]) if row["oldest"] is not None else 0.0,
         run_s=row["run_s"] or 0.0,
         workers=row["workers"],
+        position=position(db, job_id) if job_id else 0,
     )
 
 
@@ -147,13 +144,17 @@ def open_lane(db: sqlite3.Connection, priority: int, user: str, endpoint: str, k
         (not_before, *key),
     )
     if not known.rowcount:
-        take_turn(db)
-        db.execute(f"INSERT INTO lanes VALUES (?, ?, ?, ?, {TURN}, ?)", (*key, not_before))
+        db.execute("INSERT INTO lanes VALUES (?, ?, ?, ?, ?, ?)", (*key, take_turn(db), not_before))
 
 
-def take_turn(db: sqlite3.Connection) -> None:
-    """Makes TURN a place in the round, behind all that were given out."""
-    db.execute("INSERT INTO numbers VALUES ('turn', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1")
+def take_turn(db: sqlite3.Connection, places: int = 1) -> int:
+    """The last of so many new places in the round, behind all that were given out."""
+    taken: float = db.execute(
+        "INSERT INTO numbers VALUES ('turn', ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
+        " RETURNING value",
+        (places,),
+    ).fetchone()[0]
+    return int(taken)
 
 
 def add_event(db: sqlite3.Connection, job_id: str, kind: str, data: object) -> None:

@@ -3,9 +3,12 @@
 --   q:<priority>:<lane> zset, waiting jobs by seq     lanes:<priority> zset, open lanes by turn
 --   of:<priority>:<user> set, the user's lanes        held zset, lanes that wait by time     later zset, jobs that do
 --   places:<model> set, running jobs that call it
---   running zset, by lease   waiting zset, by acceptance   waits hash, by user   hooks zset, by time   ends zset, by expiry
+--   running zset, by lease   waiting zset, by when its wait began   hooks zset, by time   ends zset, by expiry
+--   line:<priority> hash, jobs waiting by user   lines hash, by priority   waits hash, of a user at all priorities
+--   away hash, jobs of a lane in `later`, by priority|lane
 --   bytes of all requests and results
 local J = {}
+local MOST_LANES_COUNTED = 200
 
 local function key(...) return ROOT .. ':j:' .. table.concat({...}, ':') end
 local function get(id, field) return redis.call('HGET', key('d', id), field) end
@@ -21,6 +24,19 @@ local function add_status(id, status, more)
   add_event(id, 's{"status":"' .. status .. '"' .. (more or '') .. '}')
 end
 
+-- Adds to a number of a hash, which is deleted at 0.
+local function count(hash, field, by)
+  local value = redis.call('HINCRBY', hash, field, by)
+  if value <= 0 then redis.call('HDEL', hash, field) end
+  return value
+end
+
+local function count_waiting(priority, user, by)
+  count(key('waits'), user, by)
+  count(key('line', priority), user, by)
+  count(key('lines'), priority, by)
+end
+
 local function open_lane(priority, lane, user)
   local lanes = key('lanes', priority)
   if redis.call('ZSCORE', key('held'), priority .. '|' .. lane) or redis.call('ZSCORE', lanes, lane) then return end
@@ -32,25 +48,75 @@ local function queue(id, not_before, now)
   local priority, lane, user = lane_of(id)
   add_status(id, 'queued')
   redis.call('HSET', key('d', id), 'token', '', 'not_before', not_before)
-  if redis.call('ZADD', key('waiting'), get(id, 'created'), id) == 1 then
-    redis.call('HINCRBY', key('waits'), user, 1)
+  if redis.call('ZADD', key('waiting'), get(id, 'since') or get(id, 'created'), id) == 1 then
+    count_waiting(priority, user, 1)
   end
   if not_before > now then
     redis.call('ZADD', key('later'), not_before, id)
+    count(key('away'), priority .. '|' .. lane, 1)
   else
     redis.call('ZADD', key('q', priority, lane), get(id, 'seq'), id)
     open_lane(priority, lane, user)
   end
 end
 
+-- Takes a job out of those that wait for a time of their own; its lane may be looked at again.
+local function no_longer_away(id, priority, lane, user)
+  if redis.call('ZREM', key('later'), id) == 0 then return end
+  count(key('away'), priority .. '|' .. lane, -1)
+  if redis.call('EXISTS', key('q', priority, lane)) == 1 then open_lane(priority, lane, user) end
+end
+
 -- Takes a job out of everything that it waits in.
 local function unqueue(id)
   local priority, lane, user = lane_of(id)
-  redis.call('ZREM', key('later'), id)
+  no_longer_away(id, priority, lane, user)
   redis.call('ZREM', key('q', priority, lane), id)
-  if redis.call('ZREM', key('waiting'), id) == 1 and redis.call('HINCRBY', key('waits'), user, -1) <= 0 then
-    redis.call('HDEL', key('waits'), user)
+  if redis.call('ZREM', key('waiting'), id) == 1 then count_waiting(priority, user, -1) end
+end
+
+-- The turns of the user's open lanes, the last and the first of them.
+local function turns_of(priority, user)
+  local turns, last, first = {}, 0, math.huge
+  for _, lane in ipairs(redis.call('SMEMBERS', key('of', priority, user))) do
+    local turn = tonumber(redis.call('ZSCORE', key('lanes', priority), lane) or '')
+    if turn then turns[lane], last, first = turn, math.max(last, turn), math.min(first, turn) end
   end
+  return turns, last, first
+end
+
+-- Of how many users a lane has its turn before this one; nil where they are many.
+local function users_before(lanes, first)
+  local before = redis.call('ZRANGEBYSCORE', lanes, '-inf', '(' .. first, 'LIMIT', 0, MOST_LANES_COUNTED)
+  if #before == MOST_LANES_COUNTED then return nil end
+  local known, users = {}, 0
+  for _, lane in ipairs(before) do
+    local user = string.match(lane, '^[^|]*')
+    if not known[user] then known[user], users = true, users + 1 end
+  end
+  return users
+end
+
+-- The numbers of ports.jobs.Line for a waiting job, in its order.
+local function line_of(id)
+  if not redis.call('ZSCORE', key('waiting'), id) then return {} end
+  local priority, lane, user = lane_of(id)
+  local higher, line, lanes = 0, key('line', priority), key('lanes', priority)
+  for above = tonumber(priority) + 1, 9 do
+    higher = higher + tonumber(redis.call('HGET', key('lines'), above) or '0')
+  end
+  local own, all = tonumber(redis.call('HGET', line, user) or '1'), tonumber(redis.call('HGET', key('lines'), priority) or '1')
+  local users = redis.call('HLEN', line) - 1
+  local ahead = redis.call('ZCOUNT', key('q', priority, lane), '-inf', '(' .. get(id, 'seq'))
+    + tonumber(redis.call('HGET', key('away'), priority .. '|' .. lane) or '0')
+  local turns, last, first = turns_of(priority, user)
+  -- One that is held comes after the others.
+  local mine, open, earlier = turns[lane] or last + 1, turns[lane] and 0 or 1, 0
+  for _, turn in pairs(turns) do
+    open, earlier = open + 1, earlier + (turn < mine and 1 or 0)
+  end
+  local before = first == math.huge and users or users_before(lanes, first) or users
+  return {higher, own, ahead, open, earlier, math.max(0, all - own), math.max(0, users), before}
 end
 
 local function finish(id, status, now, ttl, result, head, failure)
@@ -93,13 +159,13 @@ local function found(id, now)
   return redis.call('HGETALL', key('d', id))
 end
 
-local function state(now)
+local function state(now, id)
   local oldest = redis.call('ZRANGE', key('waiting'), 0, 0, 'WITHSCORES')
   return {
     redis.call('ZCARD', key('waiting')), redis.call('ZCARD', key('running')),
     oldest[2] and math.max(0, now - tonumber(oldest[2])) or 0,
     math.floor(tonumber(redis.call('GET', key('run_ms')) or '0')),
-    redis.call('ZCOUNT', key('workers'), now - 30000, '+inf'),
+    redis.call('ZCOUNT', key('workers'), now - 30000, '+inf'), id and line_of(id) or {},
   }
 end
 
@@ -111,7 +177,7 @@ function J.submit(now, id, kind, user, endpoint, priority, spec, secret, idempot
       delete(earlier)
     elseif earlier and get(earlier, 'digest') then
       if get(earlier, 'digest') ~= digest then return {'key_reused'} end
-      return {'known', found(earlier, now), state(now)}
+      return {'known', found(earlier, now), state(now, earlier)}
     end
   end
   if redis.call('ZCARD', key('waiting')) >= tonumber(most) then return {'queue_full'} end
@@ -121,12 +187,12 @@ function J.submit(now, id, kind, user, endpoint, priority, spec, secret, idempot
   local seq = redis.call('INCR', key('seq'))
   redis.call('HSET', key('d', id), 'id', id, 'seq', seq, 'kind', kind, 'user', user, 'endpoint', endpoint,
     'priority', priority, 'spec', spec, 'secret', secret, 'idempotency_key', idempotency, 'digest', digest,
-    'webhook_url', url, 'created', now, 'attempts', 0, 'deliveries', 0, 'hook', '', 'hook_tries', 0, 'cancel', 0)
+    'webhook_url', url, 'created', now, 'since', now, 'attempts', 0, 'deliveries', 0, 'hook', '', 'hook_tries', 0, 'cancel', 0)
   redis.call('ZADD', key('all'), seq, id)
   redis.call('ZADD', key('u', user), seq, id)
   if idempotency ~= '' then redis.call('HSET', key('k', user), idempotency, id) end
   queue(id, 0, now)
-  return {'created', found(id, now), state(now)}
+  return {'created', found(id, now), state(now, id)}
 end
 
 function J.find(now, id) return found(id, now) end
@@ -146,7 +212,7 @@ function J.events(now, id, after)
   return redis.call('LRANGE', key('e', id), after, after + 999)
 end
 
-function J.state(now) return state(now) end
+function J.state(now, id) return state(now, id) end
 
 -- Lets jobs whose worker is gone, or whose time has come, wait in their lanes again.
 local function take_back(now, most_deliveries)
@@ -163,10 +229,9 @@ local function take_back(now, most_deliveries)
     end
   end
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('later'), '-inf', now, 'LIMIT', 0, 100)) do
-    redis.call('ZREM', key('later'), id)
     local priority, lane, user = lane_of(id)
     redis.call('ZADD', key('q', priority, lane), get(id, 'seq'), id)
-    open_lane(priority, lane, user)
+    no_longer_away(id, priority, lane, user)
   end
   for _, held in ipairs(redis.call('ZRANGEBYSCORE', key('held'), '-inf', now, 'LIMIT', 0, 100)) do
     redis.call('ZREM', key('held'), held)
@@ -175,7 +240,17 @@ local function take_back(now, most_deliveries)
   end
 end
 
-local function next_in(priority, kinds)
+-- All lanes of this user have had their turn, as endpoints are no way to more of them: they go behind those of all
+-- others, in their order, and behind them the one that was served.
+local function pass_turn(priority, lane, user)
+  local turns, last = turns_of(priority, user)
+  local behind = redis.call('INCRBY', key('turn'), last - turns[lane] + 1)
+  for other, turn in pairs(turns) do
+    redis.call('ZADD', key('lanes', priority), other == lane and behind or turn + behind - last - 1, other)
+  end
+end
+
+local function next_in(priority, kinds, look_ahead)
   local lanes, from = key('lanes', priority), 0
   while true do
     local some = redis.call('ZRANGE', lanes, from, from + 99)
@@ -184,16 +259,14 @@ local function next_in(priority, kinds)
       if string.find(kinds, '|' .. string.match(lane, '|([^|]*)$') .. '|', 1, true) then
         local user = string.match(lane, '^[^|]*')
         local id = redis.call('ZRANGE', key('q', priority, lane), 0, 0)[1]
-        if not id then
+        local away = tonumber(redis.call('HGET', key('away'), priority .. '|' .. lane) or '0')
+        -- One that is closed is opened again as soon as fewer are away.
+        if not id or away >= look_ahead then
           redis.call('ZREM', lanes, lane)
           redis.call('SREM', key('of', priority, user), lane)
-          return next_in(priority, kinds)
+          return next_in(priority, kinds, look_ahead)
         end
-        -- All lanes of this user have had their turn: endpoints are no way to more of them.
-        local turn = redis.call('INCR', key('turn'))
-        for _, other in ipairs(redis.call('SMEMBERS', key('of', priority, user))) do
-          redis.call('ZADD', lanes, 'XX', turn, other)
-        end
+        pass_turn(priority, lane, user)
         return id
       end
     end
@@ -201,11 +274,11 @@ local function next_in(priority, kinds)
   end
 end
 
-function J.claim(now, token, kinds, concurrency, lease, most_deliveries)
+function J.claim(now, token, kinds, concurrency, lease, most_deliveries, look_ahead)
   take_back(now, most_deliveries)
   if redis.call('ZCARD', key('running')) >= tonumber(concurrency) then return {} end
   for priority = 9, 0, -1 do
-    local id = next_in(priority, kinds)
+    local id = next_in(priority, kinds, tonumber(look_ahead))
     if id then
       unqueue(id)
       local delivery = redis.call('HINCRBY', key('d', id), 'deliveries', 1)
@@ -337,7 +410,8 @@ function J.retry(now, id)
   redis.call('ZREM', key('ends'), id)
   redis.call('ZREM', key('hooks'), id)
   redis.call('HDEL', key('d', id), 'expires', 'ended')
-  redis.call('HSET', key('d', id), 'error', '', 'cancel', 0, 'attempts', 0, 'deliveries', 0, 'hook', '', 'hook_tries', 0)
+  redis.call('HSET', key('d', id), 'since', now, 'error', '', 'cancel', 0, 'attempts', 0, 'deliveries', 0, 'hook', '',
+    'hook_tries', 0)
   queue(id, 0, now)
   return 1
 end

@@ -123,7 +123,7 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class PlaceInLine:
     """What stands between a waiting job and its turn. higher: jobs of higher priorities. At its own priority: `own` of
     its user, itself included, `ahead` of them before it in its lane; `lanes` of this user, `earlier` of which have
     their turn before its own; `others` of other users, of `users` in all, at most `before` of whom have their turn

@@ -14,8 +14,8 @@ from turnout.ports.jobs import (
     JobEnd,
     JobEvent,
     JobsUnavailable,
-    Line,
     NewJob,
+    PlaceInLine,
     QueueBounds,
     QueueState,
     SubmissionRefused,
@@ -150,6 +150,6 @@ def _state(values: Sequence[Any]) -> QueueState:
     )
 
 
-def _line(values: Sequence[int]) -> Line:
+def _line(values: Sequence[int]) -> PlaceInLine:
     names = ("higher", "own", "ahead", "lanes", "earlier", "others", "users", "before")
-    return Line(**dict(zip(names, values, strict=True)))
+    return PlaceInLine(**dict(zip(names, values, strict=True)))

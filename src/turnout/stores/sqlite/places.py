@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from turnout.ports.jobs import Line
+from turnout.ports.jobs import PlaceInLine
 
 # What is counted row by row: beyond it a bound must do.
 MOST_JOBS_COUNTED = 1000
@@ -62,11 +62,11 @@ def _line(
     lanes: int,
     earlier: int,
     before: int | None,
-) -> Line:
+) -> PlaceInLine:
     """before: None where nobody has counted."""
     mine = _jobs(waiting, priority, own=True)
     users = sum(line["users"] for line in waiting if not line["user"] and line["priority"] == priority) - bool(mine)
-    return Line(
+    return PlaceInLine(
         higher=sum(line["jobs"] for line in waiting if not line["user"] and line["priority"] > priority),
         own=own,
         ahead=ahead,

@@ -97,7 +97,7 @@ local function users_before(lanes, first)
   return users
 end
 
--- The numbers of ports.jobs.Line for a waiting job, in its order.
+-- The numbers of ports.jobs.PlaceInLine for a waiting job, in its order.
 local function line_of(id)
   if not redis.call('ZSCORE', key('waiting'), id) then return {} end
   local priority, lane, user = lane_of(id)

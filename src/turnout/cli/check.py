@@ -8,7 +8,8 @@ import difflib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from turnout.attempt_errors import AttemptError
 from turnout.cli.arguments import add_config
@@ -27,7 +28,10 @@ from turnout.settings.secrets import secrets_of
 from turnout.turnout import Turnout
 from turnout.upstream import litellm_import
 from turnout.upstream.answer_form import whole
+from turnout.upstream.direct.deployments import PLACES
+from turnout.upstream.direct.without_litellm import facts_of
 from turnout.upstream.prices import PriceBook
+from turnout.upstream.transports import DirectProvider, provider_from
 
 # Whose calls may be let in by the machine's own role, without a variable.
 BY_ROLE = ("bedrock/", "sagemaker/", "vertex_ai/", "azure/")
@@ -104,53 +108,76 @@ def _shared(settings: Settings) -> str:
 async def _ask_litellm(settings: Settings, tell: Callable[[str, str], None], *, call: bool) -> tuple[bool, bool]:
     """Tells how each model is called and which keys are missing, and with `call` what it answers. Whether a key is
     missing, and whether all that were asked answered."""
-    # Imported here: the settings are shown first, litellm takes seconds.
-    from turnout.upstream.transports import provider_from
-
-    for text in _unknown_models(settings):
+    # From its file: litellm's import takes seconds, and most models are told without it.
+    table = litellm_import.bundled_prices() or {}
+    for text in _unknown_models(settings, table):
         tell("model", text)
+    known = {name: facts_of(settings, name, table, os.environ) for name in settings.every_model}
     provider = provider_from(settings)
-    await provider.load()
-    for text in _transports(settings, provider):
-        tell("transport", text)
-    missing = dict(_missing_keys(settings))
-    for name, keys in missing.items():
-        perhaps = "; the machine may have a role instead" if _by_role(settings, name) else ""
-        tell("key", f"{name}: {keys} is not set{perhaps}")
-    for name in settings.every_model:
-        model = settings.model(name)
-        if "api_base" in model.params and not model.api_key_env:
-            tell("key", f"{name}: none is sent to its api_base; set api_key_env where that wants one")
-    if not missing:
-        tell("key", "each model's is set, or it needs none")
-    answered = True
     try:
-        if call:
-            for name in settings.model_names:
-                good, text = await _call(settings, provider, name)
-                tell("call", text)
-                answered = answered and good
+        if call or None in known.values():
+            await provider.load()
+            reasons, missing = _reasons(settings, provider), dict(_missing_keys(settings))
+        else:
+            reasons = {name: facts.reason for name, facts in known.items() if facts}
+            missing = {name: facts.missing_keys for name, facts in known.items() if facts and facts.missing_keys}
+        for text in _transports(settings, reasons):
+            tell("transport", text)
+        for text in _keys(settings, missing):
+            tell("key", text)
+        answered = await _call_each(settings, provider, tell) if call else True
     finally:
         await provider.close()
     return any(not _by_role(settings, name) for name in missing), answered
 
 
-def _transports(settings: Settings, provider: Provider) -> Iterator[str]:
-    """Which way each model is called, where that is not the same for all."""
-    from turnout.upstream.transports import DirectProvider
-
-    if not isinstance(provider, DirectProvider):
+def _transports(settings: Settings, reasons: Mapping[str, str | None]) -> Iterator[str]:
+    """Which way each model is called, where that is not the same for all. reasons: why not directly."""
+    if settings.upstream.transport == "litellm":
         yield "litellm"
         return
     for name in settings.model_names:
-        reason = provider.reason(name)
+        reason = reasons[name]
         yield f"{name}: {'direct' if reason is None else f'litellm: {reason}'}"
 
 
-def _unknown_models(settings: Settings) -> Iterator[str]:
+def _reasons(settings: Settings, provider: Provider) -> dict[str, str | None]:
+    """Why each model goes through litellm, None where it is called directly. provider: loaded."""
+    if not isinstance(provider, DirectProvider):
+        return {}
+    return {name: provider.reason(name) for name in settings.model_names}
+
+
+def _keys(settings: Settings, missing: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Which keys are not set, and which are not sent. missing: the variables, by model."""
+    for name, keys in missing.items():
+        provider = settings.deployment(name).partition("/")[0]
+        alternatives = provider in PLACES and {*keys} <= {*PLACES[provider].keys}
+        perhaps = "; the machine may have a role instead" if _by_role(settings, name) else ""
+        yield f"{name}: {(' or ' if alternatives else ', ').join(keys)} is not set{perhaps}"
+    unsent = [
+        name
+        for name in settings.every_model
+        if "api_base" in settings.model(name).params and not settings.model(name).api_key_env
+    ]
+    for name in unsent:
+        yield f"{name}: none is sent to its api_base; set api_key_env where that wants one"
+    if not missing and len(unsent) < len(settings.every_model):
+        yield f"each {'other ' if unsent else ''}model's is set, or it needs none"
+
+
+async def _call_each(settings: Settings, provider: Provider, tell: Callable[[str, str], None]) -> bool:
+    """Asks each model of the tiers, and tells how that went. Whether all answered."""
+    answered = True
+    for name in settings.model_names:
+        good, text = await _call(settings, provider, name)
+        tell("call", text)
+        answered = answered and good
+    return answered
+
+
+def _unknown_models(settings: Settings, table: Mapping[str, Any]) -> Iterator[str]:
     """Each model of a provider's own address that litellm's table lacks, while it has one of nearly the same name."""
-    # From its file: what can be told before litellm's import is.
-    table = litellm_import.bundled_prices() or {}
     for name in settings.every_model:
         provider, _, model = settings.deployment(name).partition("/")
         if "api_base" in settings.model(name).params or f"{provider}/{model}" in table:
@@ -165,7 +192,7 @@ def _is_of(row: object, provider: str) -> bool:
     return isinstance(row, dict) and row.get("litellm_provider") == provider
 
 
-def _missing_keys(settings: Settings) -> Iterator[tuple[str, str]]:
+def _missing_keys(settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Each model with the environment variables that litellm looks for and does not find."""
     litellm = litellm_import.load_litellm()
     for name in settings.every_model:
@@ -174,7 +201,7 @@ def _missing_keys(settings: Settings) -> Iterator[tuple[str, str]]:
             continue
         found = litellm.validate_environment(model=settings.deployment(name))
         if not found["keys_in_environment"] and found["missing_keys"]:
-            yield name, ", ".join(found["missing_keys"])
+            yield name, tuple(found["missing_keys"])
 
 
 def _by_role(settings: Settings, name: str) -> bool:

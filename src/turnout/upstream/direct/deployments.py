@@ -14,7 +14,8 @@ OPENAI_PARAMS = frozenset({
     "tool_choice", "tools", "top_logprobs", "top_p", "user",
 })  # fmt: skip
 # What a model's settings may hold besides: where it is and how it is let in.
-_PLACE_PARAMS = frozenset({"api_base", "base_url", "api_key", "extra_headers"})
+PLACE_PARAMS = frozenset({"api_base", "base_url", "api_key", "extra_headers"})
+NO_KEY = "no key is set; litellm may find one"
 # Levels that litellm maps the same way with and without its wrapper.
 _EFFORTS = frozenset({"low", "medium", "high"})
 
@@ -83,7 +84,7 @@ def deployment(
 ) -> Deployment:
     """The deployment that a model's arguments of `acompletion` describe. Raises NotDirectError."""
     for key in arguments:
-        if key not in OPENAI_PARAMS and key not in _PLACE_PARAMS:
+        if key not in OPENAI_PARAMS and key not in PLACE_PARAMS:
             raise NotDirectError(f"its parameter {key} is litellm's to read")
     given_base = arguments.get("api_base") or arguments.get("base_url")
     given_key = arguments.get("api_key")
@@ -101,7 +102,7 @@ def deployment(
     environ = os.environ if environ is None else environ
     api_key = given_key or found_key or first_set(environ, place.keys)
     if not api_key and not place.keyless:
-        raise NotDirectError("no key is set; litellm may find one")
+        raise NotDirectError(NO_KEY)
     return Deployment(
         name=name,
         model=model,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from turnout.ports.limits import BudgetClaim, BudgetState
-from turnout.quota.alerts import due
+from turnout.quota.budget_alert_rules import due
 from turnout.quota.budget_alerts import BudgetAlerts
 from turnout.stores.memory.circuit_store import MemoryCircuitStore
 from turnout.testing import ManualClock

@@ -44,7 +44,7 @@ async def opened(clock: ManualClock, circuit_store: MemoryCircuitStore | None = 
     slot = await made.enter(CANDIDATE, call(clock), CallTrace())
     assert isinstance(slot, CallSlot)
     with slot:
-        slot.permit.failed(Misconfigured("no", status=401))
+        slot.permit.report_failure(Misconfigured("no", status=401))
     return made
 
 

@@ -423,7 +423,7 @@ def test_an_opening_for_ours_to_mend_is_told_apart_from_an_outage() -> None:
                 turn = await bulkhead.enter(Candidate(model=model, tier="cheap"), w.order(model), w.trace)
                 assert isinstance(turn, CallSlot)
                 with turn:
-                    turn.permit.failed(fault)
+                    turn.permit.report_failure(fault)
         assert hearing.heard == [(FIRST, "open", "misconfigured"), (SECOND, "open", None)]
 
     asyncio.run(scenario())

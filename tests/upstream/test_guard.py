@@ -30,7 +30,7 @@ async def admitted(guard: Guard, lease_s: float = 10.0) -> Permit:
 
 async def broken(guard: Guard) -> None:
     for _ in range(RULES.failures):
-        (await admitted(guard)).failed(DOWN)
+        (await admitted(guard)).report_failure(DOWN)
     assert isinstance(await guard.ask(NAME, 10.0), CircuitRefusal)
 
 
@@ -51,9 +51,9 @@ def test_pybreaker_carries_the_state_and_its_listeners_hear_of_it(caplog: pytest
         await broken(guard)
         assert guard.circuit(NAME).current_state == pybreaker.STATE_OPEN
         await clock.advance(30)
-        (await admitted(guard)).failed(DOWN)
+        (await admitted(guard)).report_failure(DOWN)
         await clock.advance(30)
-        (await admitted(guard)).succeeded()
+        (await admitted(guard)).report_success()
         assert guard.circuit(NAME).current_state == pybreaker.STATE_CLOSED
         assert heard == ["open", "half-open", "open", "half-open", "closed"]
         assert [new for _, _, new in changes] == heard
@@ -80,7 +80,7 @@ def test_a_circuit_can_be_moved_by_hand() -> None:
         refused = await guard.ask(NAME, 10.0)
         assert refused == CircuitRefusal(reason="open", retry_after_s=30.0)
         guard.circuit(NAME).close()
-        (await admitted(guard)).succeeded()
+        (await admitted(guard)).report_success()
         guard.circuit(NAME).half_open()
         assert (await admitted(guard)).probe
 
@@ -99,10 +99,10 @@ def test_of_two_hundred_one_is_the_probe_and_a_cancelled_one_is_given_back() -> 
             asked = await asyncio.gather(*(guard.ask(NAME, 10.0) for _ in range(200)))
             probes = [permit for permit in asked if isinstance(permit, Permit)]
             assert len(probes) == 1
-            probes[0].released()
+            probes[0].release()
         asked = await asyncio.gather(*(guard.ask(NAME, 10.0) for _ in range(200)))
         (probe,) = (permit for permit in asked if isinstance(permit, Permit))
-        probe.succeeded()
+        probe.report_success()
         asked = await asyncio.gather(*(guard.ask(NAME, 10.0) for _ in range(200)))
         assert all(isinstance(permit, Permit) for permit in asked)
 
@@ -122,9 +122,9 @@ def test_a_probe_that_never_came_back_is_replaced_when_its_lease_ends() -> None:
         assert isinstance(await guard.ask(NAME, 10.0), CircuitRefusal)
         await clock.advance(0.1)
         second = await admitted(guard, lease_s=10)
-        lost.failed(DOWN)
+        lost.report_failure(DOWN)
         assert guard.circuit(NAME).current_state == "half-open"
-        second.succeeded()
+        second.report_success()
         assert guard.state(NAME).free
 
     asyncio.run(scenario())
@@ -141,15 +141,15 @@ def test_what_is_not_the_providers_fault_counts_neither_way(fault: CallerFault |
 
         async def neutral() -> None:
             permit = await admitted(guard)
-            permit.failed(fault) if fault is not None else permit.released()
+            permit.report_failure(fault) if fault is not None else permit.release()
 
         for _ in range(10):
             await neutral()
         for _ in range(RULES.failures - 1):
-            (await admitted(guard)).failed(DOWN)
+            (await admitted(guard)).report_failure(DOWN)
             await neutral()
         assert guard.state(NAME).failures == RULES.failures - 1
-        (await admitted(guard)).failed(DOWN)
+        (await admitted(guard)).report_failure(DOWN)
         await clock.advance(30)
         await neutral()
         assert guard.circuit(NAME).current_state == "half-open"
@@ -166,12 +166,12 @@ def test_what_is_ours_to_mend_opens_at_once_and_the_probe_gets_it_back(fault: Mi
         clock = ManualClock()
         guard = Guard(clock=clock, rules=RULES)
         crowd = [await admitted(guard) for _ in range(20)]
-        assert [permit.failed(fault) for permit in crowd] == [True] + [False] * 19
+        assert [permit.report_failure(fault) for permit in crowd] == [True] + [False] * 19
         assert await guard.ask(NAME, 10.0) == CircuitRefusal(reason="misconfigured", retry_after_s=30.0)
         await clock.advance(30)
-        assert (await admitted(guard)).failed(fault)
+        assert (await admitted(guard)).report_failure(fault)
         await clock.advance(30)
-        (await admitted(guard)).succeeded()
+        (await admitted(guard)).report_success()
         assert guard.state(NAME).free
 
     asyncio.run(scenario())
@@ -183,10 +183,10 @@ def test_a_denial_of_one_request_does_not_take_a_model_that_answers_from_the_oth
     async def scenario() -> None:
         guard = Guard(clock=ManualClock(), rules=RULES)
         for _ in range(10):
-            (await admitted(guard)).succeeded()
+            (await admitted(guard)).report_success()
             for _ in range(RULES.failures - 1):
-                assert not (await admitted(guard)).failed(Denied("flagged", status=403))
-        assert (await admitted(guard)).failed(Denied("flagged", status=403))
+                assert not (await admitted(guard)).report_failure(Denied("flagged", status=403))
+        assert (await admitted(guard)).report_failure(Denied("flagged", status=403))
 
     asyncio.run(scenario())
 
@@ -197,7 +197,7 @@ def test_other_processes_do_not_ask_a_model_that_is_set_up_wrong() -> None:
     async def scenario() -> None:
         here = Processes()
         first, second = here.guards
-        (await admitted(first)).failed(Misconfigured("wrong key", status=401))
+        (await admitted(first)).report_failure(Misconfigured("wrong key", status=401))
         await here.entry(second)
         assert isinstance(await second.ask(NAME, 10.0), CircuitRefusal)
         for guard in here.guards:
@@ -215,9 +215,9 @@ def test_a_stream_that_begins_is_all_a_probe_is_to_find_out() -> None:
         await broken(guard)
         await clock.advance(30)
         probe = await admitted(guard)
-        probe.answered()
+        probe.report_first_chunk()
         assert guard.state(NAME).free
-        probe.failed(DOWN)
+        probe.report_failure(DOWN)
         assert guard.state(NAME).failures == 1
 
     asyncio.run(scenario())
@@ -229,9 +229,9 @@ def test_a_permit_is_told_once() -> None:
     async def scenario() -> None:
         guard = Guard(clock=ManualClock(), rules=RULES)
         permit = await admitted(guard)
-        permit.failed(DOWN)
-        permit.failed(DOWN)
-        permit.released()
+        permit.report_failure(DOWN)
+        permit.report_failure(DOWN)
+        permit.release()
         assert guard.state(NAME).failures == 1
 
     asyncio.run(scenario())
@@ -261,7 +261,7 @@ def test_one_process_opens_for_all_and_one_closes_for_all() -> None:
         await here.entry(second)
         assert isinstance(await second.ask(NAME, 10.0), CircuitRefusal)
         await here.clock.advance(30)
-        (await admitted(second)).succeeded()
+        (await admitted(second)).report_success()
         await here.entry(first)
         assert first.state(NAME).free
         for guard in here.guards:
@@ -281,12 +281,12 @@ def test_one_probe_among_all_processes() -> None:
         await here.clock.advance(30)
         asked = await asyncio.gather(*(guard.ask(NAME, 10.0) for guard in here.guards for _ in range(200)))
         (probe,) = (permit for permit in asked if isinstance(permit, Permit))
-        probe.released()
+        probe.release()
         await settle()
         await here.clock.advance(CLAIM_AGAIN_S)
         asked = await asyncio.gather(*(guard.ask(NAME, 10.0) for guard in here.guards for _ in range(200)))
         (probe,) = (permit for permit in asked if isinstance(permit, Permit))
-        probe.failed(DOWN)
+        probe.report_failure(DOWN)
         for guard in here.guards:
             await here.entry(guard)
             assert isinstance(await guard.ask(NAME, 10.0), CircuitRefusal)
@@ -319,7 +319,7 @@ def test_a_pause_is_shared_too() -> None:
     async def scenario() -> None:
         here = Processes()
         first, second = here.guards
-        (await admitted(first)).failed(ProviderRateLimited("slow", status=429, retry_after_s=7.0))
+        (await admitted(first)).report_failure(ProviderRateLimited("slow", status=429, retry_after_s=7.0))
         await here.entry(second)
         refused = await second.ask(NAME, 10.0)
         assert isinstance(refused, CircuitRefusal)

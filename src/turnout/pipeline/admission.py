@@ -9,11 +9,12 @@ from typing import Any
 
 from turnout.context import Caller
 from turnout.pipeline.call import Call, Collaborators
-from turnout.pipeline.reservation import Reservation, refusal_error
+from turnout.pipeline.reservation import Reservation
 from turnout.ports.admission import Ask, Entry, GateVerdict, Lead, Settlement
 from turnout.ports.limits import BudgetRefused, BudgetState, RateRefused
 from turnout.quota.policies import Policies
 from turnout.quota.rate_headers import HeaderPairs, rate_headers
+from turnout.quota.refusals import refusal_error
 from turnout.settings import LEASE_MARGIN_S
 
 # How long a cancelled task waits for the gate.

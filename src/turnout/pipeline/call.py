@@ -1,6 +1,6 @@
 """One request in the pipeline: what is known when it begins, what has happened to it, and what the pipeline is made of.
 
-Values and their types; nothing here waits or decides.
+Values, their types, and what follows from them alone, such as which cache state a call has. Nothing here waits.
 """
 
 from __future__ import annotations

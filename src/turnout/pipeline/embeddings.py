@@ -18,12 +18,13 @@ from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Collaborators, miss_state
 from turnout.pipeline.outcomes import error_code, tell_side_calls, with_headers
-from turnout.pipeline.reservation import Reservation, Reservations, refusal_error
+from turnout.pipeline.reservation import Reservation, Reservations
 from turnout.ports.admission import Ask, Lead, NewEntry, Settlement
 from turnout.ports.entries import EntryStore
 from turnout.ports.limits import BudgetClaim, BudgetRefused, RateClaim, RateRefused
 from turnout.pricing import Price, total
 from turnout.quota.cost_bounds import CostBound
+from turnout.quota.refusals import refusal_error
 from turnout.quota.text_size import utf8_bound
 from turnout.records import CacheState, Outcome, ServedTier, Usage
 from turnout.routing.catalog import EmbeddingModels, ModelSelection

@@ -15,10 +15,10 @@ from turnout.errors import Overloaded
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import AnswerFlight, AnswerFlights, AnswerListener, Call, Collaborators, FlightProgress
 from turnout.pipeline.leader import Leader
-from turnout.pipeline.reservation import refusal_error
 from turnout.ports.admission import Ask, Follow, GateVerdict, Hit, Lead
 from turnout.ports.limits import BudgetRefused, RateRefused, Refusal
 from turnout.ports.sharing import FlightLost
+from turnout.quota.refusals import refusal_error
 
 
 class Follower:

@@ -37,9 +37,9 @@ from turnout.pipeline.follower import Follower
 from turnout.pipeline.leader import Leader, decide, key_tag
 from turnout.pipeline.outcomes import OutcomeReporter, ReadyAnswer, cached_answer
 from turnout.pipeline.refresher import Refresher
-from turnout.pipeline.reservation import refusal_error
 from turnout.ports.admission import Ask, Follow, GateVerdict, Hit, Lead
 from turnout.ports.limits import BudgetRefused, RateRefused
+from turnout.quota.refusals import refusal_error
 from turnout.records import Decision
 from turnout.routing.catalog import ModelSelection
 

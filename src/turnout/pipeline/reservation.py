@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from turnout.context import Caller
-from turnout.errors import BudgetUnavailable, ServedError
+from turnout.errors import BudgetUnavailable
 from turnout.openai.requests import ChatRequest
 from turnout.openai.usage import TokenLimits
 from turnout.ports.admission import Ask, Entry, Gate, Lead, NewEntry, Settlement
@@ -33,11 +33,6 @@ from turnout.upstream.call_trace import CallTrace, Candidate
 from turnout.upstream.prices import HOW_TO_PRICE
 
 log = logging.getLogger("turnout")
-
-
-def refusal_error(verdict: RateRefused | BudgetRefused) -> ServedError:
-    """The error that a caller gets for this verdict: a 429."""
-    return rate_exceeded(verdict) if isinstance(verdict, RateRefused) else budget_exceeded(verdict)
 
 
 class Reservations:

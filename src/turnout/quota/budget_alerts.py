@@ -10,7 +10,7 @@ from turnout.ports.limits import BudgetClaim, BudgetState
 from turnout.ports.runtime import Clock, Observer
 from turnout.ports.sharing import Claims
 from turnout.pricing import usd
-from turnout.quota.alerts import Alert, due, exhausted
+from turnout.quota.budget_alert_rules import BudgetAlert, due, exhausted
 from turnout.telemetry import names
 
 log = logging.getLogger("turnout")
@@ -52,7 +52,7 @@ class BudgetAlerts:
         now = self._clock.time()
         await self._alert_once(exhausted(states, refusing, now), token, now)
 
-    async def _alert_once(self, alerts: Iterable[Alert], token: Any, now: float) -> None:
+    async def _alert_once(self, alerts: Iterable[BudgetAlert], token: Any, now: float) -> None:
         for alert in alerts:
             if self._silent_until.get(alert.name, 0.0) > now:
                 continue
@@ -62,7 +62,7 @@ class BudgetAlerts:
             if await self._claims.claim(alert.name, alert.lasts_s(now)):
                 self._alert(alert, token, now)
 
-    def _alert(self, alert: Alert, token: Any, now: float) -> None:
+    def _alert(self, alert: BudgetAlert, token: Any, now: float) -> None:
         claim, state = alert.state.claim, alert.state
         if alert.kind == "spent":
             log.warning("the budget of %s: %g of %s USD is spent", claim.key, alert.share, f"{usd(claim.limit):f}")

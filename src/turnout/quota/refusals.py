@@ -5,12 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turnout.errors import BudgetExceeded, RateLimitExceeded
+from turnout.errors import BudgetExceeded, RateLimitExceeded, ServedError
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateRefused
 
 # While reservations are out that may be given back.
 RESERVED_RETRY_S = 1.0
 _WHOSE = {"user": "of this user", "endpoint": "of this endpoint", "total": "of this app"}
+
+
+def refusal_error(verdict: RateRefused | BudgetRefused) -> ServedError:
+    """The error that a caller gets for this verdict: a 429."""
+    return rate_exceeded(verdict) if isinstance(verdict, RateRefused) else budget_exceeded(verdict)
 
 
 def rate_exceeded(refused: RateRefused) -> RateLimitExceeded:

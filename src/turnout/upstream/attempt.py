@@ -133,12 +133,12 @@ class AttemptInProgress:
         self._fair = deadline - self.began >= FAIR * min(allowed_s, self._deadline_s)
         return min(deadline, self.began + allowed_s)
 
-    def begun(self) -> None:
+    def note_first_chunk(self) -> None:
         """The first content-bearing chunk is here."""
         self.first_chunk_s = self._clock.monotonic() - self.began
-        self.slot.permit.answered()
+        self.slot.permit.report_first_chunk()
 
-    def failed(self, error: BaseException) -> AttemptError:
+    def fail(self, error: BaseException) -> AttemptError:
         """The fault that this error is. A cancellation is none: it is recorded and raised again."""
         if not isinstance(error, Exception):
             self._error_kind = CANCELLED if isinstance(error, _LEFT) else "internal_error"
@@ -156,7 +156,7 @@ class AttemptInProgress:
         self._error = error
         text = self._line(error)
         self._trace.causes[self.call.model] = f"{error.kind}: {text}"
-        self._log(error, text, opened=self.slot.permit.failed(error))
+        self._log(error, text, opened=self.slot.permit.report_failure(error))
         return error
 
     def _log(self, error: AttemptError, text: str, *, opened: bool) -> None:
@@ -178,7 +178,7 @@ class AttemptInProgress:
         if isinstance(error, Misconfigured | NotConnected):
             self._warned.add(name)
 
-    def outdid(self, refusals: Mapping[str, AttemptError]) -> None:
+    def warn_of_refusals(self, refusals: Mapping[str, AttemptError]) -> None:
         """Warns of the models that refused what this one has answered, once a model: it is ours to mend."""
         for name, error in refusals.items():
             known = f"{name}: refuses what another answers"
@@ -214,20 +214,20 @@ class AttemptInProgress:
         self._body = body
         self._usage = self._read_usage(body, answered=characters is not None)
         if self._usage is None:
-            self._usage = self._counted(0 if characters is None else max(1, characters))
+            self._usage = self._estimate_usage(0 if characters is None else max(1, characters))
         return body if self.call.inputs else {**body, "usage": reported_usage(self._usage, body.get("usage"))}
 
-    def succeeded(self) -> None:
+    def succeed(self) -> None:
         """The whole answer is here, and read."""
-        self.slot.permit.succeeded()
+        self.slot.permit.report_success()
 
-    def broke_off(self, whole: AnswerBuilder, usage: Mapping[str, Any] | None) -> None:
+    def break_off(self, whole: AnswerBuilder, usage: Mapping[str, Any] | None) -> None:
         """Broken off: what was received is billed. usage: what it had told of it."""
         body = {**whole.body(), "usage": usage}
         if whole.characters:
             # What a stream tells on its way is not yet all that it used.
             usage_so_far = self._read_usage(body, answered=True) if whole.finished else None
-            self._usage = usage_so_far or self._counted(whole.characters)
+            self._usage = usage_so_far or self._estimate_usage(whole.characters)
             silent = any((choice.get("message") or {}).keys() & {"audio", "images"} for choice in body["choices"])
             if not silent and "reasoning" not in (self._limits.abilities or ()):
                 # No token is shorter than a byte, no character longer than four. What is reasoned is not streamed
@@ -247,7 +247,7 @@ class AttemptInProgress:
                 log.log(logging.WARNING if usage is None else logging.INFO, _USAGE_FAULTS[fault], name)
         return usage
 
-    def _counted(self, characters: int) -> Usage:
+    def _estimate_usage(self, characters: int) -> Usage:
         # Four characters a token: OpenAI's own rule of thumb for English text.
         sent = sum(map(len, self.call.texts))
         return Usage(prompt_tokens=-(-sent // 4), completion_tokens=-(-characters // 4), estimated=True)

@@ -44,7 +44,7 @@ class CallSlot:
 
     def __exit__(self, *_: object) -> None:
         # Does nothing where the result was reported before: the call was cancelled, or failed in a way of ours.
-        self.permit.released()
+        self.permit.release()
         self.limit.give()
         if self.settle is not None:
             self.settle()

@@ -95,12 +95,12 @@ class Chain:
                         async with self._clock.timeout_at(attempt.answer_by(request.deadline)):
                             body = await ask(attempt.call)
                         body = attempt.read(body)
-                        attempt.succeeded()
+                        attempt.succeed()
                     except BaseException as error:
-                        failures.add(attempt.failed(error), slot.candidate)
+                        failures.add(attempt.fail(error), slot.candidate)
                     else:
                         trace.serve(slot.candidate, attempt.call.progress.dropped)
-                        attempt.outdid(failures.unclear)
+                        attempt.warn_of_refusals(failures.unclear)
                         return body
                     finally:
                         attempt.end()
@@ -131,12 +131,12 @@ class Chain:
                         body = attempt.read({**whole.body(), "usage": form.usage})
                         # Without each finish it cannot be told from a part of an answer: never stored.
                         trace.answer, trace.exact = body, whole.exact and whole.finished
-                        attempt.succeeded()
-                        attempt.outdid(failures.unclear)
+                        attempt.succeed()
+                        attempt.warn_of_refusals(failures.unclear)
                     except BaseException as error:
                         # A caller that leaves arrives here as GeneratorExit or CancelledError, and goes on upwards.
-                        attempt.broke_off(whole, form.usage)
-                        fault = attempt.failed(error)
+                        attempt.break_off(whole, form.usage)
+                        fault = attempt.fail(error)
                         if trace.serving is not None:
                             raise self._present(broken(fault)) from fault
                         failures.add(fault, slot.candidate)
@@ -261,7 +261,7 @@ class Chain:
             async for chunk in chunks:
                 held.append(form.read(chunk))
                 if is_content(held[-1]):
-                    attempt.begun()
+                    attempt.note_first_chunk()
                     return held
                 if self._clock.monotonic() >= first_by:
                     # No timer fires where nothing is waited for.

@@ -43,17 +43,17 @@ class Permit:
         self._reported = False
         self.probe = probe
 
-    def answered(self) -> None:
+    def report_first_chunk(self) -> None:
         """A stream has begun to answer. That is all a probe is to find out; how it ends is still to be reported."""
         if self.probe and not self._reported:
             self._guard.tell(self._name, self._term, "succeeded")
             self.probe = False
             self._term = self._guard.state(self._name).term
 
-    def succeeded(self) -> None:
+    def report_success(self) -> None:
         self._tell("succeeded")
 
-    def failed(self, fault: AttemptError) -> bool:
+    def report_failure(self, fault: AttemptError) -> bool:
         """Counts a failure, a pause, or nothing. Returns whether the circuit opened for a misconfiguration."""
         match fault:
             case ProviderRateLimited():
@@ -67,8 +67,8 @@ class Permit:
             case _:
                 return self._tell("failed" if fault.counts else "released")
 
-    def released(self) -> None:
-        """Ended in a way that says nothing about the provider."""
+    def release(self) -> None:
+        """Reports an end that says nothing about the provider."""
         self._tell("released")
 
     def _tell(self, event: Event, retry_after_s: float | None = None) -> bool:

@@ -14,7 +14,7 @@ LEAST_SPENT_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
+class BudgetAlert:
     """share: of the budget that was reached; of a forecast 1. at: when it is, or will be, seconds since 1970.
     exhausted: what is left has no room for a call, and nothing is reserved that may be given back."""
 
@@ -36,23 +36,23 @@ class Alert:
         return float(rolling) if rolling is not None else max(1.0, self.state.end - now)
 
 
-def exhausted(states: Iterable[BudgetState], refusing: BudgetClaim, now: float) -> Iterator[Alert]:
+def exhausted(states: Iterable[BudgetState], refusing: BudgetClaim, now: float) -> Iterator[BudgetAlert]:
     """What a refusal by this budget calls for: worst cases are held, so one that is used up stops short of 100 %."""
     for state in states:
         if state.claim == refusing and not state.reserved:
-            yield Alert(kind="exhausted", state=state, share=1.0, at=now)
+            yield BudgetAlert(kind="exhausted", state=state, share=1.0, at=now)
 
 
-def due(states: Iterable[BudgetState], shares: Sequence[float], now: float) -> Iterator[Alert]:
+def due(states: Iterable[BudgetState], shares: Sequence[float], now: float) -> Iterator[BudgetAlert]:
     """The alerts that these states call for, sent before or not. Of several shares reached at once, the highest."""
     for state in states:
         used = state.spent / state.claim.limit
         reached = [share for share in shares if used >= share]
         if reached:
-            yield Alert(kind="spent", state=state, share=max(reached), at=now)
+            yield BudgetAlert(kind="spent", state=state, share=max(reached), at=now)
         when = _exhausted(state, used, now)
         if when is not None:
-            yield Alert(kind="forecast", state=state, share=1.0, at=when)
+            yield BudgetAlert(kind="forecast", state=state, share=1.0, at=when)
 
 
 def _exhausted(state: BudgetState, used: float, now: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from turnout import Turnout
 from turnout.api.exchange import ApiRequest
 from turnout.api.routes import Routes
 from turnout.context import Caller
-from turnout.errors import MethodNotAllowed, NotFound
+from turnout.errors import MethodNotAllowed, NotFound, UnsupportedMediaType
 from turnout.testing import FixedScorer, ScriptedProvider
 
 
@@ -79,6 +80,27 @@ def test_another_method_is_405_with_allow(method: str, path: str, allow: str) ->
     with pytest.raises(MethodNotAllowed) as refused:
         asyncio.run(route(request(method, path)))
     assert ("allow", allow) in refused.value.told_headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["chat/completions", "completions", "embeddings", "responses", "messages", "messages/count_tokens"],
+)
+def test_a_body_that_says_it_is_no_json_is_415_in_the_shape_of_its_protocol(path: str) -> None:
+    """At each path that takes JSON; Anthropic's tell it, like any error, as Anthropic does."""
+    route = routes().find(f"/v1/{path}")
+    assert route is not None
+    header = {"content-type": "text/xml"}
+    asked = replace(request("POST", path), header=lambda name: header.get(name, ""), body=b"<a>")
+        request("POST", path), header=lambda name: "text/xml" if name == "content-type" else "", body=b"<a>"
+    )
+    if not path.startswith("messages"):
+        with pytest.raises(UnsupportedMediaType, match="text/xml"):
+            asyncio.run(route(asked))
+        return
+    for each, status in ((asked, 415), (request("GET", path), 405)):
+        reply: Any = asyncio.run(route(each))
+        assert (reply.status, json.loads(reply.body)["type"]) == (status, "error")
 
 
 def test_a_models_row_answers_with_the_model() -> None:

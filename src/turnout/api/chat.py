@@ -10,7 +10,6 @@ from typing import Any
 from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, EventTranslator, Reply, Submissions, WireAdapter
 from turnout.api.response_headers import outcome_headers
 from turnout.context import RequestContext, current_request, parse_directives
-from turnout.errors import UnsupportedMediaType
 from turnout.openai.answers import Body, dumps
 from turnout.openai.completion import AnswerStream, Completion
 from turnout.openai.requests import ChatRequest, check_number, check_params, decode, from_mapping, parse
@@ -101,7 +100,6 @@ class Chat:
 
     async def answer(self, request: ApiRequest) -> Reply:
         """Answers a chat completion: JSON, or events where the body asks for a stream."""
-        check_content_type(request)
         context = context_of(request)
         chat = parse(request.body, max_params_bytes=self._max_params_bytes)
         chat = await self._prepared(request, chat)
@@ -132,10 +130,3 @@ def note(outcome: Outcome) -> None:
     handled = current_request.get()
     if handled is not None:
         handled.note(outcome)
-
-
-def check_content_type(request: ApiRequest) -> None:
-    """Raises UnsupportedMediaType for a body that says it is no JSON."""
-    content_type = request.header("content-type").partition(";")[0].strip().lower()
-    if content_type and content_type != "application/json" and not content_type.endswith("+json"):
-        raise UnsupportedMediaType(f"content-type must be application/json, not {content_type}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from turnout.api.chat import Chat, check_content_type
+from turnout.api.chat import Chat
 from turnout.api.exchange import ApiRequest, JobOrigin, Reply
 from turnout.openai.answers import Body
 from turnout.wires.completions import CompletionEvents, to_chat, to_completion
@@ -22,7 +22,6 @@ class Completions:
 
     async def answer(self, request: ApiRequest) -> Reply:
         """Answers an old completion over chat: JSON, or events where the body asks for a stream. Raises ServedError."""
-        check_content_type(request)
         body = self._chat.decoded(request)
         asked = {"stream_options": body.get("stream_options")}
         return await self._chat.answer_in(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnout.api.chat import check_content_type, context_of, note
+from turnout.api.chat import context_of, note
 from turnout.api.exchange import ApiReply, ApiRequest, Reply
 from turnout.api.response_headers import outcome_headers
 from turnout.context import RequestContext
@@ -25,7 +25,6 @@ class EmbeddingsApi:
 
     async def answer(self, request: ApiRequest) -> Reply:
         """Answers embeddings, by the very model that is named: none is routed."""
-        check_content_type(request)
         asked = parse_embedding(request.body, max_params_bytes=self._max_params_bytes)
         embeddings = await self.embed(asked, context_of(request))
         headers = outcome_headers(embeddings.outcome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.api.chat import Chat, check_content_type
+from turnout.api.chat import Chat
 from turnout.api.exchange import ApiReply, ApiRequest, JobOrigin, Reply, json_reply, note_refused
 from turnout.errors import ServedError
 from turnout.openai.answers import Body, dumps
@@ -20,7 +20,7 @@ _CHARACTERS_A_TOKEN = 4
 
 
 class AnthropicMessages:
-    """Answers Anthropic's requests as chat completions. Every error has Anthropic's shape. Implements WireAdapter."""
+    """Answers Anthropic's requests as chat completions; `error_reply` is for their errors. Implements WireAdapter."""
 
     name = "messages"
 
@@ -29,30 +29,23 @@ class AnthropicMessages:
         self._observer = observer
 
     async def answer(self, request: ApiRequest) -> Reply:
-        """Answers a message, as Anthropic's: JSON, or events where the body asks for a stream."""
-        try:
-            return await self._answer(request)
-        except ServedError as error:
-            return self._error_reply(error, request)
+        """Answers a message, as Anthropic's: JSON, or events where the body asks for a stream. Raises ServedError."""
+        chat = to_chat(self._chat.decoded(request), self._chat.conversation_fields)
+        return await self._chat.answer_in(self, request, chat, MessageEvents, to_message)
 
     async def count(self, request: ApiRequest) -> Reply:
-        """Estimates a message's tokens by the length of all that is sent."""
-        try:
-            check_content_type(request)
-            chat = from_mapping(
-                to_chat({"max_tokens": 1, **self._chat.decoded(request)}, self._chat.conversation_fields)
-            )
-        except ServedError as error:
-            return self._error_reply(error, request)
+        """Estimates a message's tokens by the length of all that is sent. Raises ServedError."""
+        chat = from_mapping(to_chat({"max_tokens": 1, **self._chat.decoded(request)}, self._chat.conversation_fields))
         size = characters(chat.messages) + len(dumps({"tools": chat.params.get("tools") or []})) - len('{"tools":[]}')
         return json_reply(
             200, {"input_tokens": -(-size // _CHARACTERS_A_TOKEN)}, [("x-request-id", request.request_id)]
         )
 
-    async def _answer(self, request: ApiRequest) -> Reply:
-        check_content_type(request)
-        chat = to_chat(self._chat.decoded(request), self._chat.conversation_fields)
-        return await self._chat.answer_in(self, request, chat, MessageEvents, to_message)
+    def error_reply(self, error: ServedError, request: ApiRequest) -> ApiReply:
+        """The reply for an error, in Anthropic's shape; counted, where no outcome tells of it."""
+        note_refused(self._observer, error)
+        headers = [("x-request-id", request.request_id), *error.told_headers]
+        return json_reply(error.told_status, to_error(error, request.request_id), headers, error)
 
     def result(self, completion: Body, job: JobOrigin) -> Body:
         return to_message(completion)
@@ -62,8 +55,3 @@ class AnthropicMessages:
 
     def error_body(self, error: Mapping[str, Any], status: int, request_id: str) -> Body:
         return error_body(error, status, request_id)
-
-    def _error_reply(self, error: ServedError, request: ApiRequest) -> ApiReply:
-        note_refused(self._observer, error)
-        headers = [("x-request-id", request.request_id), *error.told_headers]
-        return json_reply(error.told_status, to_error(error, request.request_id), headers, error)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from turnout.api.background import asked_of, check_background, job_id_of, kept_of, response_id_of, response_of
-from turnout.api.chat import Chat, check_content_type
+from turnout.api.chat import Chat
 from turnout.api.exchange import AnswerEvents, ApiReply, ApiRequest, JobOrigin, Reply, json_reply
 from turnout.api.response_headers import outcome_headers
 from turnout.caching.kept_responses import KeptResponse, ResponseStore
@@ -47,7 +47,6 @@ class ResponsesApi:
 
     async def answer(self, request: ApiRequest) -> Reply:
         """Answers a response, as OpenAI's: JSON, or events where the body asks for a stream. Raises ServedError."""
-        check_content_type(request)
         body = self._chat.decoded(request)
         earlier, size = await self._earlier(request.caller.user_key, body.get("previous_response_id"))
         if (size := size + len(request.body)) > self._max_body_bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from turnout.api.chat import Chat
 from turnout.api.completions import Completions
@@ -15,7 +16,7 @@ from turnout.api.messages import AnthropicMessages
 from turnout.api.models import ModelList
 from turnout.api.responses import ResponsesApi
 from turnout.api.status import StatusApi
-from turnout.errors import MethodNotAllowed, NotFound, UnsupportedMediaType
+from turnout.errors import MethodNotAllowed, NotFound, ServedError, UnsupportedMediaType
 from turnout.home_loop import HomeLoop
 from turnout.ports.runtime import Clock, Observer
 from turnout.settings import Server, Settings
@@ -28,25 +29,42 @@ READ = ("GET", "HEAD")
 class Route:
     """One row. path: below where the app is mounted; with a "/" at its end it stands for every path below it; "": the
     settings switch it off. methods: as `Allow` names them. relative: the path below an SDK's base URL;
-    "": no SDK asks for it."""
+    "": no SDK asks for it. yields: whether a route of the app's own that names this very path goes before it.
+    takes_json: whether a body of another content-type is refused. to_reply: gives an error its reply in the shape of
+    this path's protocol; None: the door gives it OpenAI's."""
 
     path: str
     methods: tuple[str, ...]
     answer: Responder
     relative: str
-    # Whether a route of the app's own that names this very path goes before it.
     yields: bool = False
+    takes_json: bool = False
+    to_reply: Callable[[ServedError, ApiRequest], ApiReply] | None = None
 
     async def __call__(self, request: ApiRequest) -> Reply:
-        """The reply. Raises ServedError; MethodNotAllowed for another method than the row's, UnsupportedMediaType for
-        a compressed body."""
-        if request.method not in self.methods:
-            allow = ", ".join(self.methods)
-            raise MethodNotAllowed(f"this path takes {allow}, not {request.method}", headers=(("allow", allow),))
-        encoding = request.header("content-encoding").strip().lower()
-        if request.body and encoding not in ("", "identity"):
-            raise UnsupportedMediaType("content-encoding must be absent: a compressed body is not read")
-        return await self.answer(request)
+        """The reply. Raises ServedError, but where the row gives errors their reply; MethodNotAllowed for another
+        method than the row's, UnsupportedMediaType for a body that is compressed, or says that it is no JSON."""
+        try:
+            if request.method not in self.methods:
+                allow = ", ".join(self.methods)
+                raise MethodNotAllowed(f"this path takes {allow}, not {request.method}", headers=(("allow", allow),))
+            encoding = request.header("content-encoding").strip().lower()
+            if request.body and encoding not in ("", "identity"):
+                raise UnsupportedMediaType("content-encoding must be absent: a compressed body is not read")
+            if self.takes_json:
+                check_content_type(request)
+            return await self.answer(request)
+        except ServedError as error:
+            if self.to_reply is None:
+                raise
+            return self.to_reply(error, request)
+
+
+def check_content_type(request: ApiRequest) -> None:
+    """Raises UnsupportedMediaType for a body that says it is no JSON."""
+    content_type = request.header("content-type").partition(";")[0].strip().lower()
+    if content_type and content_type != "application/json" and not content_type.endswith("+json"):
+        raise UnsupportedMediaType(f"content-type must be application/json, not {content_type}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +93,21 @@ def route_table(server: Server, chat: Chat, models: ModelList, pages: OwnPages, 
     responses = server.responses_path if server.chat_path else ""
     embeddings = server.embeddings_path if server.chat_path else ""
     completions = server.completions_path if server.chat_path else ""
+    to_json = partial(Route, methods=("POST",), takes_json=True)
+    to_message = partial(to_json, yields=True, to_reply=wires.messages.error_reply)
     return (
-        Route(server.chat_path, ("POST",), chat.answer, "/chat/completions"),
+        to_json(server.chat_path, answer=chat.answer, relative="/chat/completions"),
         Route(base, READ, models.list_all, "/models"),
         Route(base and f"{base}/", READ, models.retrieve, "/models/"),
-        Route(messages and f"{messages}/count_tokens", ("POST",), wires.messages.count, "/messages/count_tokens", True),
-        Route(messages, ("POST",), wires.messages.answer, "/messages", True),
-        Route(responses, ("POST",), wires.responses.answer, "/responses", True),
+        to_message(
+            messages and f"{messages}/count_tokens", answer=wires.messages.count, relative="/messages/count_tokens"
+        ),
+        to_message(messages, answer=wires.messages.answer, relative="/messages"),
+        to_json(responses, answer=wires.responses.answer, relative="/responses", yields=True),
         Route(responses and f"{responses}/", ("GET", "DELETE", "POST"), wires.responses.one, "/responses/", True),
-        Route(embeddings, ("POST",), wires.embeddings.answer, "/embeddings", True),
+        to_json(embeddings, answer=wires.embeddings.answer, relative="/embeddings", yields=True),
         # Behind the chat's: a path that ends with that one's name ends with this one's too.
-        Route(completions, ("POST",), wires.completions.answer, "/completions", True),
+        to_json(completions, answer=wires.completions.answer, relative="/completions", yields=True),
         *own_routes(pages),
     )
 

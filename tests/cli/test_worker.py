@@ -9,8 +9,9 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from turnout.api.submission import Submitted
 from turnout.cli import main
 from turnout.clock import SystemClock
 from turnout.context import Caller
+from turnout.jobs.worker import BEAT_S, LEASE_S, POLL_S
 from turnout.ports.jobs import Jobs
 from turnout.settings import Settings
 from turnout.stores.factory import jobs_from
@@ -34,6 +36,8 @@ from turnout.testing import FixedScorer, ScriptedProvider
 
 ANN = Caller(user="ann", endpoint="/v1/chat/completions")
 RECOVERED_WITHIN_S = 10.0
+# A machine may be busy: what is waited for comes at once on a quiet one.
+PATIENCE_S = 60.0
 
 
 class Queue:
@@ -63,15 +67,16 @@ class Queue:
         other.processes = self.processes
         return other
 
-    def work(self, drain_s: float = 5) -> subprocess.Popen[bytes]:
+    def work(self, drain_s: float = 5, workers: int = 1) -> list[subprocess.Popen[bytes]]:
         command = [sys.executable, "-m", "tests.support.job_worker", self.config, str(drain_s)]
-        return self.run(command, {})
+        started = [self.start(command, {}) for _ in range(workers)]
+        for process in started:
+            said(process, b"working")
+        return started
 
-    def run(self, command: list[str], more: dict[str, str]) -> subprocess.Popen[bytes]:
+    def start(self, command: list[str], more: dict[str, str]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(command, env={**self._environ, **more}, stderr=subprocess.PIPE)
         self.processes.append(process)
-        assert process.stderr is not None
-        assert b"working" in process.stderr.readline()
         return process
 
     def submit(self, count: int) -> list[Submitted]:
@@ -91,8 +96,8 @@ class Queue:
 
         return asyncio.run(asked(jobs_from(self.settings, SystemClock())))
 
-    def wait(self, submitted: list[Submitted], seconds: float = 25.0) -> list[str]:
-        ends = time.monotonic() + seconds
+    def wait(self, submitted: list[Submitted]) -> list[str]:
+        ends = time.monotonic() + PATIENCE_S
         while set(statuses := self.statuses(submitted)) - {"done", "failed", "cancelled"} and time.monotonic() < ends:
             time.sleep(0.1)
         return statuses
@@ -114,27 +119,49 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path, provider: LoopbackProv
         process.stderr.close()
 
 
-def until(condition: Any, seconds: float = 15.0) -> None:
-    ends = time.monotonic() + seconds
+def said(process: subprocess.Popen[bytes], word: bytes) -> None:
+    """Returns once it has said this on its standard error."""
+    assert process.stderr is not None
+    lines = []
+    while not lines or word not in lines[-1]:
+        lines.append(process.stderr.readline())
+        assert lines[-1], lines
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Returns once this is so."""
+    ends = time.monotonic() + PATIENCE_S
     while not condition() and time.monotonic() < ends:
         time.sleep(0.02)
     assert condition()
 
 
+def held(provider: LoopbackProvider, model: str = "small") -> threading.Event:
+    """Set, it lets the provider answer those who have asked by then."""
+    released = threading.Event()
+
+    def answer(_: Any) -> str:
+        assert released.wait(PATIENCE_S)
+        return "It is four."
+
+    provider.says[model] = answer
+    return released
+
+
 def test_a_killed_workers_jobs_are_done_by_another(queue: Queue, provider: LoopbackProvider) -> None:
     """None is lost, none ends twice; a second call is paid only for what was cut down in mid-call."""
-    provider.modes["*"] = "slow:1.0"
-    first = queue.work()
+    provider.modes["*"] = "hang"
+    [first] = queue.work()
     submitted = queue.submit(6)
     until(lambda: sum(provider.active.values()) == 4)
+    [second] = queue.work()
+    provider.modes["*"] = "ok"
     os.kill(first.pid, signal.SIGKILL)
-    killed = time.monotonic()
-    queue.work()
-    until(lambda: provider.calls.total() > 4, RECOVERED_WITHIN_S)
-    assert time.monotonic() - killed < RECOVERED_WITHIN_S + 5
     assert queue.wait(submitted) == ["done"] * 6
-    assert 6 <= provider.calls.total() <= 10
-    assert max(provider.peak.values()) <= 8
+    assert second.poll() is None
+    assert provider.calls.total() == 10
+    # Nothing but the machine's own time comes on top.
+    assert LEASE_S + BEAT_S + POLL_S < RECOVERED_WITHIN_S
 
 
 def test_no_worker_makes_the_call_too_many(queue: Queue, provider: LoopbackProvider) -> None:
@@ -143,7 +170,7 @@ def test_no_worker_makes_the_call_too_many(queue: Queue, provider: LoopbackProvi
     for more, most in (("", 5), ('[models."openai/small"]\nmax_concurrency = 3\n', 3)):
         provider.peak.clear()
         shared = queue.with_settings(more, 5)
-        workers = [shared.work() for _ in range(3)]
+        workers = shared.work(workers=3)
         submitted = shared.submit(20)
         assert shared.wait(submitted) == ["done"] * 20
         assert 1 < max(provider.peak.values()) <= most
@@ -157,26 +184,28 @@ def test_a_models_rate_is_kept_over_all_workers(
 ) -> None:
     """Two processes on one Redis: what is above it waits in the queue, and no failure is counted."""
     queue = Queue(tmp_path, provider, redis_server.url, '[models."openai/small"]\nrate = "3/hour"\n')
-    workers = [queue.work(), queue.work()]
+    workers = queue.work(workers=2)
     submitted = queue.submit(8)
     until(lambda: provider.calls.total() == 3)
     until(lambda: sorted(queue.statuses(submitted)) == ["done"] * 3 + ["queued"] * 5)
     assert provider.calls.total() == 3
     for worker in workers:
         worker.terminate()
-        assert worker.wait(15) == 0
+        assert worker.wait(PATIENCE_S) == 0
         assert worker.stderr is not None
         worker.stderr.close()
 
 
 def test_a_stopped_worker_ends_what_it_has_begun(queue: Queue, provider: LoopbackProvider) -> None:
     """SIGTERM: it claims no more, and its jobs are done."""
-    provider.modes["*"] = "slow:0.6"
-    worker = queue.work()
+    released = held(provider)
+    [worker] = queue.work(drain_s=PATIENCE_S)
     submitted = queue.submit(5)
     until(lambda: sum(provider.active.values()) == 4)
     worker.terminate()
-    assert worker.wait(15) == 0
+    said(worker, b"stopping")
+    released.set()
+    assert worker.wait(PATIENCE_S) == 0
     assert sorted(queue.statuses(submitted)) == ["done"] * 4 + ["queued"]
 
 
@@ -193,11 +222,12 @@ def test_a_worker_with_the_app_does_the_requests_of_its_own_paths(
     with asgi_app(turnout) as url:
         response = httpx.post(url + "/report", content="sums")
         assert response.status_code == 202
-        secret = {"x-turnout-job-secret": response.headers["x-turnout-job-secret"], "prefer": "wait=30"}
-        worker = queue.run(command, more)
-        body = httpx.get(url + response.headers["location"], headers=secret, timeout=40).json()
+        secret = {"x-turnout-job-secret": response.headers["x-turnout-job-secret"], "prefer": "wait=60"}
+        worker = queue.start(command, more)
+        said(worker, b"working")
+        body = httpx.get(url + response.headers["location"], headers=secret, timeout=70).json()
     worker.terminate()
-    assert worker.wait(15) == 0
+    assert worker.wait(PATIENCE_S) == 0
     assert body["result"]["body"] == "answer to sums"
     assert worker.stderr is not None
     worker.stderr.close()
@@ -209,15 +239,15 @@ def test_the_jobs_command(queue: Queue, capsys: pytest.CaptureFixture[str]) -> N
     one = submitted[0].id
     config = ["--config", queue.config]
 
-    def said(*arguments: str) -> Any:
+    def json_of(*arguments: str) -> Any:
         assert main(["jobs", *arguments, *config, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
-    assert [job["id"] for job in said("list")] == [job.id for job in reversed(submitted)]
-    assert said("show", one)["status"] == "queued"
-    assert said("cancel", one) == {one: True}
-    assert [job["id"] for job in said("list", "--status", "cancelled", "--user", "ann")] == [one]
-    assert said("retry", one) == {one: True}
+    assert [job["id"] for job in json_of("list")] == [job.id for job in reversed(submitted)]
+    assert json_of("show", one)["status"] == "queued"
+    assert json_of("cancel", one) == {one: True}
+    assert [job["id"] for job in json_of("list", "--status", "cancelled", "--user", "ann")] == [one]
+    assert json_of("retry", one) == {one: True}
     assert main(["jobs", "retry", one, *config]) == 1
     assert main(["jobs", "show", "job_none", *config]) == 1
     for wrong in (["purge"], ["purge", "--all", "--user", "ann"], ["show"], ["retry"]):
@@ -225,10 +255,10 @@ def test_the_jobs_command(queue: Queue, capsys: pytest.CaptureFixture[str]) -> N
     capsys.readouterr()
     assert main(["jobs", "list", *config]) == 0
     assert one in capsys.readouterr().out
-    assert said("purge", one) == {"purged": 1}
+    assert json_of("purge", one) == {"purged": 1}
     assert main(["cache", "purge", "--user", "ann", *config]) == 0
     assert "2 jobs" in capsys.readouterr().err
-    assert said("list") == []
+    assert json_of("list") == []
 
 
 def test_a_worker_without_a_queue_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,8 +45,20 @@ def test_a_private_address_is_refused_unless_its_host_is_allowed(address: str) -
         choose_address("evil.test", [address], [])
     with pytest.raises(ForbiddenAddress):
         choose_address("evil.test", ["93.184.215.14", address], [])
-    assert choose_address("inside.test", [address], ["inside.test"]) == address
+    assert choose_address(address, [address], [address]) == address
     assert choose_address("good.test", ["93.184.215.14"], []) == "93.184.215.14"
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.169.254", "fe80::1%eth0", "0.0.0.0", "::", "224.0.0.1"]
+)
+def test_an_allowed_name_leads_to_this_host_or_its_link_only_where_that_is_allowed(address: str) -> None:
+    """Whoever answers for the name in the DNS may answer anything, and another thing each time."""
+    with pytest.raises(ForbiddenAddress, match="itself"):
+        choose_address("hook.test", ["10.1.2.3", address], ["hook.test"])
+    assert choose_address("hook.test", [address], ["hook.test", address]) == address
+    assert choose_address("hook.test", ["10.1.2.3"], ["hook.test"]) == "10.1.2.3"
+    assert choose_address("localhost", ["127.0.0.1"], ["localhost"]) == "127.0.0.1"
 
 
 @pytest.mark.parametrize("url", ["ftp://a.test/", "http://a.test/", "https://u:p@a.test/", "https:///x", "file:///etc"])
@@ -137,7 +149,7 @@ def send_one(hook: Receiver, allow_hosts: Sequence[str], clock: ManualClock, res
 def test_it_is_sent_to_the_resolved_address_and_tried_again(hooks: list[Receiver]) -> None:
     """The host's own name in its headers; the same id each time; a redirect is no success and is not followed."""
     hooks.append(hook := Receiver(500, 302, 200))
-    send_one(hook, ["hook.test"], ManualClock(1_700_000_000.0))
+    send_one(hook, ["hook.test", "127.0.0.1"], ManualClock(1_700_000_000.0))
     assert len(hook.received) == 3
     assert hook.followed == []
     assert {received["webhook-id"] for received in hook.received} == {hook.received[0]["webhook-id"]}
@@ -151,7 +163,7 @@ def test_a_receiver_that_wants_no_more_is_left_alone(hooks: list[Receiver]) -> N
     """410; and one that never takes it is given up after four tries; a host that is not allowed gets nothing."""
     for status, tries in ((410, 1), (503, 4)):
         hooks.append(hook := Receiver(status))
-        send_one(hook, ["hook.test"], ManualClock())
+        send_one(hook, ["hook.test", "127.0.0.1"], ManualClock())
         assert len(hook.received) == tries
     hooks.append(hook := Receiver(200))
     send_one(hook, [], ManualClock())
@@ -165,7 +177,7 @@ def test_a_proxy_of_the_environment_is_not_used(hooks: list[Receiver], monkeypat
     monkeypatch.delenv("no_proxy", raising=False)
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-    send_one(hook, ["hook.test"], ManualClock())
+    send_one(hook, ["hook.test", "127.0.0.1"], ManualClock())
     assert (len(hook.received), proxy.received) == (1, [])
 
 
@@ -196,7 +208,7 @@ def test_a_name_that_does_not_resolve_once_is_tried_again(hooks: list[Receiver])
     async def resolve(host: str, port: int) -> Sequence[str]:
         return found.pop(0)
 
-    send_one(hook, ["hook.test"], ManualClock(), resolve)
+    send_one(hook, ["hook.test", "127.0.0.1"], ManualClock(), resolve)
     assert len(hook.received) == 1
 
 
@@ -219,7 +231,9 @@ def test_a_receiver_that_drips_ends_with_its_try() -> None:
         quick = b"POST /quick HTTP/1.1\r\n"
         server = await asyncio.start_server(drip, "127.0.0.1", 0)
         url = f"http://hook.test:{server.sockets[0].getsockname()[1]}"
-        post = SignedPost(key=b"k", allow_hosts=["hook.test"], clock=ManualClock(), resolve=on_loopback, timeout_s=1.0)
+        post = SignedPost(
+            key=b"k", allow_hosts=["hook.test", "127.0.0.1"], clock=ManualClock(), resolve=on_loopback, timeout_s=1.0
+        )
         async with asyncio.timeout(5):
             statuses = await post(url + "/quick", "msg_1", b"{}"), await post(url + "/slow", "msg_2", b"{}")
         server.close()

@@ -34,6 +34,15 @@ def stop_event_of_process() -> threading.Event:
     return stopping
 
 
+def say_stopping(drain_s: float) -> None:
+    """Tells that from here on no job is begun."""
+    print(
+        f"turnout worker {os.getpid()}: stopping; waits at most {drain_s:g} s for the jobs that run",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
 def say_working(*, as_json: bool, processes: int = 1) -> None:
     """Tells that from here on jobs are worked on."""
     if as_json:

@@ -12,7 +12,13 @@ import sys
 import threading
 
 from turnout.cli.arguments import add_config
-from turnout.cli.stopping import let_the_next_signal_end, say_working, stop_event_of_loop, stop_event_of_process
+from turnout.cli.stopping import (
+    let_the_next_signal_end,
+    say_stopping,
+    say_working,
+    stop_event_of_loop,
+    stop_event_of_process,
+)
 from turnout.cli.stores import queue_settings
 from turnout.errors import UsageError
 from turnout.turnout import Turnout
@@ -69,6 +75,7 @@ async def work(turnout: Turnout, *, drain_s: float, at_once: int = 0, as_json: b
         say_working(as_json=as_json)
         await stopping.wait()
         let_the_next_signal_end()
+        say_stopping(drain_s)
         await turnout.stop_worker(drain_s)
 
 

@@ -11,7 +11,13 @@ from typing import Any
 
 from turnout import portal
 from turnout.assembly.queue import WORKS_VARIABLE
-from turnout.cli.stopping import say_working, stop_event_of_loop, stop_event_of_process
+from turnout.cli.stopping import (
+    let_the_next_signal_end,
+    say_stopping,
+    say_working,
+    stop_event_of_loop,
+    stop_event_of_process,
+)
 from turnout.errors import UsageError
 from turnout.turnout import Turnout, running_turnouts
 
@@ -71,6 +77,8 @@ async def _work_asgi(app: Any, drain_s: float, at_once: int, as_json: bool) -> N
         turnout.limit_worker(at_once)
     say_working(as_json=as_json)
     await stopping.wait()
+    let_the_next_signal_end()
+    say_stopping(drain_s)
     await asyncio.gather(*(turnout.stop_worker(drain_s) for turnout in turnouts))
     if lifespan.done():
         await asyncio.gather(*(turnout.aclose() for turnout in turnouts))
@@ -89,6 +97,7 @@ def _work_wsgi(drain_s: float, at_once: int, as_json: bool) -> None:
     say_working(as_json=as_json)
     while not stopping.wait(1.0):
         pass
+    say_stopping(drain_s)
     for turnout in turnouts:
         portal.run(portal.portal_loop(), lambda turnout=turnout: turnout.stop_worker(drain_s))  # type: ignore[misc]
         portal.run(portal.portal_loop(), turnout.aclose)

@@ -40,11 +40,16 @@ def check_listed(url: str, allow_hosts: Sequence[str]) -> None:
 
 def choose_address(host: str, addresses: Sequence[str], allow_hosts: Sequence[str]) -> str:
     """The address to call, of those that the host resolves to (one at least). Raises ForbiddenAddress where any is not
-    public: an attacker's name may resolve to both."""
-    if host not in allow_hosts:
-        for address in addresses:
-            ip = ipaddress.ip_address(address)
-            mapped = getattr(ip, "ipv4_mapped", None)
-            if not (mapped or ip).is_global or ip.is_multicast:
-                raise ForbiddenAddress(f"{host} resolves to {address}, which is not a public address")
+    public: an attacker's name may resolve to both. An allowed name may be a private network's, but of this host itself
+    or of its link, where clouds keep their credentials, only with the address in the list too: whoever answers for the
+    name may answer anything."""
+    for address in addresses:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        if address in allow_hosts or (host in allow_hosts and host == "localhost" and ip.is_loopback):
+            continue
+        if host not in allow_hosts and (not ip.is_global or ip.is_multicast):
+            raise ForbiddenAddress(f"{host} resolves to {address}, which is not a public address")
+        if ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast:
+            raise ForbiddenAddress(f"{host} resolves to {address}, which must stand in webhooks.allow_hosts itself")
     return addresses[0]

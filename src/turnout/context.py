@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -39,6 +40,11 @@ def endpoint_name(endpoint: str) -> str:
 def user_key(user: str) -> str:
     """Returns the name of this user in every store: `user:` and a hash, whatever the app takes for an id."""
     return "user:" + hash_text(user)
+
+
+def is_user_key(name: str) -> bool:
+    """Returns whether this name is shaped as a `user_key`; an id that is cannot be told from one."""
+    return re.fullmatch("user:[0-9a-f]{20}", name) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

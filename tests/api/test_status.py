@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -301,6 +303,41 @@ def test_what_an_answer_cost_is_told_with_it(behind: Behind) -> None:
     chunks = [json.loads(line[6:]) for line in replayed.text.splitlines() if line.startswith("data: {")]
     assert chunks[-1]["usage"]["turnout"] == {"cost_usd": 0.0}
     assert "turnout" not in behind.chat("hard one", stream=True).text.replace("turnout/", "")
+
+
+def test_no_series_stands_twice_in_the_metrics(behind: Behind) -> None:
+    """Two circuits open, two endpoints' budgets, a path nobody knows: Prometheus refuses a scrape with a duplicate."""
+    some_traffic(behind)
+    behind.provider.say("openai/small", ProviderFailed("down", status=500))
+    behind.chat("easy three")
+    # The watch looks by the clock: what it would show of two circuits.
+    alert = {"value": 1.0, "firing": True, "message": "open"}
+    route: Any = behind.turnout.api.routes.find("/turnout/metrics")
+    snapshots = route.answer.__self__._snapshots
+    both = [{"rule": "circuit_open", "subject": model, **alert} for model in ("openai/small", "openai/large")]
+    snapshots._sources = replace(snapshots._sources, alerts=lambda: both)
+    snapshots.forget()
+    text = behind.ask("GET", "/turnout/metrics", headers=BEARER).text
+    rows = [
+        (sample.name, *sorted(sample.labels.items()))
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    ]
+    assert 'turnout_alert_firing{rule="circuit_open"} 1.0' in text
+    assert [row for row, number in Counter(rows).items() if number > 1] == []
+
+
+@pytest.mark.parametrize("user", ["ann", "user:bob"])
+def test_a_spender_s_budget_is_told_whatever_the_id_looks_like(monkeypatch: pytest.MonkeyPatch, user: str) -> None:
+    """An id that begins as a hash does is no hash."""
+    monkeypatch.setenv("TURNOUT_STATUS_TOKEN", TOKEN)
+    shown = {"status": {**CONFIG["status"], "user_ids": True}}
+    behind = Behind("asgi", budgets={"per_user": "0.5/24h"}, **shown)
+    behind.chat("easy one", user=user)
+    figures = behind.status()
+    assert [row["user"] for row in figures["top_users"]] == [user]
+    assert [row["spent_usd"] for row in figures["budgets"]] == [pytest.approx(12e-6, abs=ONE)]
+    behind.close()
 
 
 def test_budgets_are_told_with_what_is_reserved_and_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:

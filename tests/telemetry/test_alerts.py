@@ -6,10 +6,12 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from turnout.context import user_key
 from turnout.pricing import Price
 from turnout.records import Attempt, Decision, Outcome, Usage
 from turnout.settings import Settings
@@ -63,6 +65,13 @@ class Day:
             await self.watch._keeper.flush()
             await self.watch.look()
             await self.clock.advance(TICK_S)
+
+    def spend(self, user: str, usd: Decimal) -> None:
+        """A request of this user that costs so much."""
+        attempt = Attempt(model=MODEL, tier="cheap", duration_s=1.0, cost_usd=usd)
+        shown: Any = {"tier": "cheap", "model": MODEL, "reason": "scored", "cache": "miss_stored"}
+        outcome = Outcome(request_id="r", decision=None, attempts=(attempt,), user=user, **shown)
+        self.counters.request_ended(None, outcome)
 
     def _request(self) -> None:
         hit = self.rng.random() < (0.05 if self.fault == "hit_rate" else 0.4)
@@ -154,6 +163,24 @@ def test_a_quiet_day_is_quiet() -> None:
             await day.go(60, per_tick=0 if 2 <= hour < 5 else 1 + hour % 5)
         assert day.sent == []
         assert day.watch.firing() == []
+
+    play(scenario)
+
+
+def test_a_user_s_spike_is_one_episode_whatever_bucket_it_is_counted_in() -> None:
+    """3 USD every ten minutes for 40 minutes: the sum slides, so that no new bucket ends the episode."""
+
+    async def scenario() -> None:
+        day = Day()
+        await day.go(90, per_tick=0)
+        for _ in range(4 * 40):
+            day.spend("bob", Decimal("0.075"))
+            await day.go(0.25, per_tick=0)
+        subjects = [message["data"]["subject"] for message in day.sent]
+        assert subjects == ["endpoint without a name", user_key("bob")]
+        await day.go(20, per_tick=0)
+        assert day.watch.firing() == []
+        assert len(day.sent) == 2
 
     play(scenario)
 

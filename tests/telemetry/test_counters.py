@@ -149,14 +149,21 @@ def test_a_code_of_a_provider_s_own_is_one_with_the_others(counters: Counters) -
     assert Counts(counters.take().series[MINUTE]).by("requests", 5) == {"other": 5, "overloaded": 1}
 
 
-@pytest.mark.parametrize(("shown", "user"), [(True, "ann"), (False, "ann"), (True, "a" * 101), (True, "a\nb")])
+@pytest.mark.parametrize(
+    ("shown", "user"),
+    [
+        *((True, "ann"), (False, "ann"), (True, "a" * 101), (True, "a\nb"), (True, "user:bob")),
+        # Shaped as another user's hash.
+        (True, user_key("ann")),
+    ],
+)
 def test_who_spends_is_told_by_hash_or_by_id(clock: ManualClock, shown: bool, user: str) -> None:
     """By the id only where the settings say so, and only where it can be read; without a name all are one."""
     counters = Counters(Settings.of({**BARE, "status": {"user_ids": shown}}), prices=lambda: PRICES, clock=clock)
     counters.request_ended(None, _miss("openai/small", "0.5", user=user))
     counters.request_ended(None, _miss("openai/small", "0.25", user="anonymous"))
     (spenders,) = counters.take().spenders.values()
-    name = user if shown and user == "ann" else user_key(user)
+    name = user if shown and user in ("ann", "user:bob") else user_key(user)
     assert spenders == {name: 500_000_000, "anonymous": 250_000_000}
 
 

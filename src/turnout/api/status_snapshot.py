@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from turnout.context import user_key
+from turnout.context import is_user_key, user_key
 from turnout.ports.admission import Gate, Settlement
 from turnout.ports.counting import MINUTE_S, TEN_MINUTES_S, TOTALS
 from turnout.ports.limits import BudgetState
@@ -158,7 +158,7 @@ class Snapshots:
         if not sources.policies.budgeted:
             return []
         endpoints = dict.fromkeys((*sources.settings.endpoints, *sorted(set(seen) - {OTHER, ""})))
-        users = [user if user.startswith("user:") else user_key(user) for user in top]
+        users = [user if is_user_key(user) else user_key(user) for user in top]
         keys = ["total", *(endpoint_key(endpoint) for endpoint in endpoints), *users]
         return [budget_figures(state, now) for state in await sources.budget_states(keys, now)]
 
@@ -179,7 +179,8 @@ class Snapshots:
             "queue_running": [((), float(snapshot["queue"].get("running") or 0))],
             "queue_workers": [((), float(snapshot["queue"].get("workers") or 0))],
             "queue_oldest": [((), float(snapshot["queue"].get("oldest_s") or 0.0))],
-            "alerts": [((row["rule"],), 1.0) for row in snapshot["alerts"] if row.get("firing")],
+            # One row a rule: its subjects are many, and users among them.
+            "alerts": [((rule,), 1.0) for rule in sorted({row["rule"] for row in snapshot["alerts"] if row["firing"]})],
         }
         for name in ("estimate", "bound", "hit_rate"):
             if snapshot["semantic"].get(name) is not None:

@@ -89,6 +89,7 @@ class AlertWatch:
         recent = (bucket for bucket in minutes if bucket.start > minute - RECENT_S)
         ten = int(now) // TEN_MINUTES_S * TEN_MINUTES_S
         spent, _ = await store.rest(ten, ten + TEN_MINUTES_S)
+        spent_last, _ = await store.rest(ten - TEN_MINUTES_S, ten)
         if self._day is None or now - self._day[0] >= DAY_EVERY_S:
             # Not the last full ten minutes: the fault would be held against itself.
             until = ten - TEN_MINUTES_S
@@ -101,7 +102,7 @@ class AlertWatch:
             recent=Counts(merged(recent)),
             day=self._day[1],
             spike=Counts(merged(minutes)),
-            spent=spent,
+            spent=sliding_sum(spent, spent_last, (now - ten) / TEN_MINUTES_S),
             spent_before=self._day[2],
             before_s=min(float(DAY_S), now - totals.series.get("since", now)),
             drift=counters.drift,
@@ -114,6 +115,15 @@ class AlertWatch:
         log.warning("alert %s: %s", change.rule.name, message)
         if self._send is not None and change.rule.sent:
             self._send(payload(change.rule.name, change.subject, change.value, message, now, self._format))
+
+
+def sliding_sum(current: Mapping[str, int], last: Mapping[str, int], passed: float) -> dict[str, int]:
+    """What was spent, by spender, in the bucket's length that ends now: this bucket, of which the share `passed` is
+    over, and the rest of the last one, as if it had been spent evenly. A steady rate gives a steady sum."""
+    sums = {name: round(nanos * (1 - passed)) for name, nanos in last.items()}
+    for name, nanos in current.items():
+        sums[name] = sums.get(name, 0) + nanos
+    return sums
 
 
 def payload(

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import islice
 
-from turnout.context import ANONYMOUS, REFRESH_USER, user_key
+from turnout.context import ANONYMOUS, REFRESH_USER, is_user_key, user_key
 from turnout.ports.counting import (
     MINUTE_S,
     MOST_ANSWERS,
@@ -340,7 +340,9 @@ class Counters:
         if outcome.user == ANONYMOUS:
             return "anonymous"
         short = len(outcome.user) <= LONGEST_LABEL and outcome.user.isprintable()
-        return outcome.user if self._user_ids and short else self._keys[outcome.user]
+        # What looks like a key would be taken for another user's.
+        shown = self._user_ids and short and not is_user_key(outcome.user)
+        return outcome.user if shown else self._keys[outcome.user]
 
     def _answer(self, outcome: Outcome, now: float) -> bytes:
         answer = RememberedAnswer(

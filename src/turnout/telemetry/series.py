@@ -164,7 +164,9 @@ GAUGES: Final[Mapping[str, Metric]] = {
     "semantic_hit_rate": Metric(
         name="turnout_semantic_hit_rate", help="The share of this process' semantic look-ups that were hits"
     ),
-    "alerts": Metric(name="turnout_alert_firing", help="1 while an alert fires", labels=("rule",)),
+    "alerts": Metric(
+        name="turnout_alert_firing", help="1 while an alert of this rule fires, of whomever", labels=("rule",)
+    ),
 }
 
 # Of histograms, in seconds: eight to each power of ten, from 50 microseconds to 500 s. A percentile read from them is

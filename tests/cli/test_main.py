@@ -12,7 +12,7 @@ import pytest
 from turnout import __version__
 from turnout.cli import COMMANDS, EXIT_CODES, main
 from turnout.cli.install_line import line_for
-from turnout.cli.labelled_lines import labelled
+from turnout.cli.labelled_lines import labelled, wrapped
 
 # By command: arguments that are right but for the settings, an input or an output that is not there, and the exit code.
 NO_SETTINGS: dict[str, list[str]] = {
@@ -97,6 +97,9 @@ def test_a_wrong_option_is_told_the_nearest_right_one(capsys: pytest.CaptureFixt
     assert main(["--verison"]) == 2
     assert "did you mean --version?" in capsys.readouterr().err
     assert main(["evaluate", "none.csv", "--see", "1", "--scorer=default"]) == 1
+    capsys.readouterr()
+    assert main(["--json", "check"]) == 2
+    assert "write it after: turnout COMMAND --json" in capsys.readouterr().err
 
 
 def test_a_wrong_name_is_told_the_nearest_right_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,6 +132,8 @@ def test_a_choice_that_there_is_not_is_told_the_nearest(capsys: pytest.CaptureFi
     """An action as well as an option's value; all of them where none is near."""
     assert main(["jobs", "lst"]) == 2
     assert "there is no 'lst'; did you mean list?" in capsys.readouterr().err
+    assert main(["jobs"]) == 2
+    assert "required: action (list, show, retry, cancel, purge); see" in capsys.readouterr().err
     assert main(["jobs", "list", "--status", "xyz"]) == 2
     assert "it is one of queued, running" in capsys.readouterr().err
 
@@ -152,6 +157,18 @@ def test_no_command_at_all_lists_them(capsys: pytest.CaptureFixture[str]) -> Non
 def test_an_extra_is_installed_from_where_turnout_came(source: str | None, line: str) -> None:
     """A clone's is not the registry's."""
     assert line_for("plots", source) == line
+
+
+def test_what_is_longer_than_the_terminal_is_wrapped_below_itself() -> None:
+    """A little further in; what fits, and all where there is no terminal, stays as it is."""
+    text = "2 settings are wrong:\n  a   b\n  routing.keep_quality must be between 0 and 1"
+    assert wrapped(text, None) == text
+    assert wrapped(text, 40).splitlines() == [
+        "2 settings are wrong:",
+        "  a   b",
+        "  routing.keep_quality must be between 0",
+        "    and 1",
+    ]
 
 
 def test_a_line_is_wrapped_beside_its_label_for_a_terminal_alone() -> None:

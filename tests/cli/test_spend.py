@@ -53,7 +53,9 @@ def test_it_prints_spend_by_user_endpoint_and_total(
     assert rows["total"]["remaining_usd"] == "2.99998"
     assert rows["endpoint"]["of"] == "endpoint:/ask"
     assert main(["spend", "--config", str(file)]) == 0
-    assert "endpoint:/ask" in capsys.readouterr().out
+    told = capsys.readouterr().out.splitlines()
+    assert "endpoint:/ask" in told
+    assert max(map(len, told)) <= 80
     assert main(["spend", "--config", str(file), "--user", "ann", "--json"]) == 0
     assert [row["spent_usd"] for row in json.loads(capsys.readouterr().out)] == ["0.00002"]
 
@@ -62,8 +64,8 @@ def test_without_redis_it_says_where_the_figures_live(tmp_path: Path, capsys: py
     """And without a budget that there is none."""
     file = tmp_path / "turnout.toml"
     file.write_text(CONFIG.format(more='[budgets]\ntotal = "3/day"'))
-    assert main(["spend", "--config", str(file)]) == 1
+    assert main(["spend", "--config", str(file)]) == 2
     assert "the app's own process" in capsys.readouterr().err
     file.write_text(CONFIG.format(more=""))
-    assert main(["spend", "--config", str(file)]) == 1
-    assert "no budget is set" in capsys.readouterr().err
+    assert main(["spend", "--config", str(file), "--json"]) == 2
+    assert "sets no budget; add one" in json.loads(capsys.readouterr().out)["error"]["message"]

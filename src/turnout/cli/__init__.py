@@ -12,6 +12,7 @@ from importlib import import_module
 
 from turnout import __version__
 from turnout.cli.arguments import CommandParser
+from turnout.cli.labelled_lines import width_of, wrapped
 from turnout.errors import TurnoutError, UsageError
 
 # Name -> description: here, so that listing the commands imports none. Each is a module here with
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _failed(message: str, code: int, arguments: Sequence[str]) -> int:
     """Tells a failure on standard error; on standard output too, as JSON, where that was asked for."""
-    print(f"turnout: {message}", file=sys.stderr)
+    print(wrapped(f"turnout: {message}", width_of(sys.stderr)), file=sys.stderr)
     if "--json" in arguments:
         print(json.dumps({"error": {"message": message, "exit_code": code}}))
     return code
@@ -79,9 +80,12 @@ def _run(arguments: list[str]) -> int:
             "rest", nargs=argparse.REMAINDER
         )
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
-        near = get_close_matches(arguments[0], COMMANDS, n=1, cutoff=0.5)
+        near = get_close_matches(arguments[0], COMMANDS, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
         raise UsageError(f"no command {arguments[0]!r}; {hint}")
+    options = ("--help", "--version")
+    if arguments and arguments[0].startswith("--") and not get_close_matches(arguments[0], options, cutoff=0.75):
+        raise UsageError(f"{arguments[0]} stands before the command; write it after: turnout COMMAND {arguments[0]}")
     if not arguments:
         parser.print_help(sys.stderr)
         return 2

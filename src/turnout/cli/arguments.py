@@ -10,6 +10,9 @@ from typing import Any, NoReturn
 
 from turnout.errors import UsageError
 
+# How argparse begins to say so.
+MISSING = "the following arguments are required:"
+
 
 class CommandParser(argparse.ArgumentParser):
     """Raises UsageError for wrong use, so that it is told as every other failure is: once, and as JSON where asked."""
@@ -23,7 +26,17 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # First: it is the cause where a required option is missing too.
         wrong = next(self._wrong_options(), None)
-        raise UsageError(f"{wrong or message}; see {self.prog} --help")
+        raise UsageError(f"{wrong or self._with_choices(message)}; see {self.prog} --help")
+
+    def _with_choices(self, message: str) -> str:
+        """The message that arguments are missing, with what each of them may be."""
+        if not message.startswith(MISSING):
+            return message
+        for action in self._actions:
+            if action.choices is not None and not action.option_strings:
+                choices = ", ".join(map(str, action.choices))
+                message = message.replace(f" {action.dest}", f" {action.dest} ({choices})", 1)
+        return message
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:
@@ -41,7 +54,7 @@ class CommandParser(argparse.ArgumentParser):
                 return
             # argparse takes the beginning of an option for the whole.
             if name.startswith("--") and not any(option.startswith(name) for option in known):
-                near = get_close_matches(name, known, n=1, cutoff=0.5)
+                near = get_close_matches(name, known, n=1, cutoff=0.6)
                 yield f"there is no option {name}" + (f", did you mean {near[0]}?" if near else "")
 
 

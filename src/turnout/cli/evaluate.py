@@ -164,7 +164,7 @@ def _target(args: argparse.Namespace) -> str:
 
 
 def _title(args: argparse.Namespace) -> str:
-    scorer = (args.scorer or ["train's own, by cross-validation"])[0]
+    scorer = args.scorer[0] if args.scorer else "cross-validation: each row by what `train` learns of the others"
     return f"{', '.join(args.logs)}, scored by {scorer}"
 
 
@@ -191,7 +191,8 @@ def _comparison_text(comparison: dict[str, Any]) -> str:
 
 
 def _text(report: dict[str, Any]) -> str:
-    lines = [_line(label, report[name], report["intervals"].get(name)) for name, label in LINES if name in report]
+    lines = [f"{'':<36}{'':>10}   middle 95 % of the bootstrap"] if report["intervals"] else []
+    lines += [_line(label, report[name], report["intervals"].get(name)) for name, label in LINES if name in report]
     if "apgr_question" in report:
         lines += ["", *cascade_text.lines(report)]
     if "reason" in report:

@@ -6,11 +6,13 @@ import argparse
 import json
 import math
 import shlex
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.cli import log_input, progress
+from turnout.cli.labelled_lines import width_of, wrapped
 from turnout.errors import LogError
 from turnout.logs.bad_rows import BadRows
 from turnout.logs.columns import CONTRACT
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     except LogError as error:
         refusal = str(error)
     report = seen.report(reader, refusal, _next_line(args, seen) if not refusal else "")
-    print(json.dumps(report) if args.json else _text(report))
+    print(json.dumps(report) if args.json else wrapped(_text(report), width_of(sys.stdout)))
     return 1 if refusal else 0
 
 
@@ -186,7 +188,7 @@ def _text(report: dict[str, Any]) -> str:
 def _file_line(file: dict[str, Any]) -> str:
     sides = [f"{side} = {name}" for side, name in sorted(file["sides"].items()) if side != name]
     unclear = [f"if two of {', '.join(file['unclear'])} are qualities, pass them as --cheap and --expensive"]
-    merged = [f"{file['merged']} records told of the question of another one"] if file["merged"] else []
+    merged = [f"{file['merged']} records repeat another one's question"] if file["merged"] else []
     note = [file["note"]] if file["note"] else []
     parts = [f"{file['path']}: {file['format']}", *([", ".join(sides)] if sides else []), *merged, *note]
     return "; ".join([*parts, *(unclear if file["unclear"] else [])])

@@ -24,7 +24,7 @@ STATUSES = ("queued", "running", "done", "failed", "cancelled")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=ACTIONS, help="what to do; failed jobs wait here for a retry")
-    parser.add_argument("ids", nargs="*", metavar="ID", help="which: for show, retry, cancel and purge")
+    parser.add_argument("ids", nargs="*", default=[], metavar="ID", help="which: for show, retry, cancel and purge")
     add_config(parser)
     parser.add_argument("--status", choices=STATUSES, default="", help="list, retry, purge: those of this status")
     parser.add_argument("--user", metavar="ID", help="list, purge: those of this user; purge takes running ones too")

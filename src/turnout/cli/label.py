@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from turnout.cli import label_report, log_input
 from turnout.cli.label_arguments import count, function, minutes, rate, usd
 from turnout.cli.label_run import Work, prompts_of, replayed
+from turnout.cli.labelled_lines import width_of, wrapped
 from turnout.cli.quiet_logging import quiet_logging
 from turnout.errors import UsageError
 
@@ -140,7 +141,8 @@ def _code(summary: Mapping[str, Any]) -> int:
 
 def _speaker(as_json: bool) -> Callable[[str], None]:
     # With --json standard output holds only the JSON.
-    return lambda text: print(text, file=sys.stderr if as_json else sys.stdout, flush=True)
+    stream = sys.stderr if as_json else sys.stdout
+    return lambda text: print(wrapped(text, width_of(stream)), file=stream, flush=True)
 
 
 def _end(args: argparse.Namespace, summary: Mapping[str, Any], code: int) -> int:

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from turnout.cli import progress
+from turnout.cli.labelled_lines import width_of, wrapped
 from turnout.errors import UsageError
 from turnout.logs.columns import Columns
 from turnout.logs.values import Scale
@@ -144,4 +145,4 @@ def read_log_arguments(args: argparse.Namespace, *, most: int, answers: bool = F
 def warn(warnings: Sequence[str]) -> None:
     """Prints each on standard error, also where standard output holds JSON."""
     for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(wrapped(f"warning: {warning}", width_of(sys.stderr)), file=sys.stderr)

@@ -8,6 +8,7 @@ import shlex
 import sys
 from typing import Any
 
+from turnout.cli.labelled_lines import width_of, wrapped
 from turnout.cli.reason_text import reason_text
 from turnout.errors import UsageError
 from turnout.ports.scoring import Query
@@ -103,7 +104,8 @@ def _text(report: dict[str, Any], target: str) -> str:
     score = f"{report['tier']}: score {report['score']:.4f}, threshold {report['threshold']:.4f} (for {target})"
     reasons = [f"  {reason}" for reason in report["reasons"]]
     measured = [] if report["novelty"] is None else [_measured(report)]
-    return "\n".join([score, *measured, *reasons, *_groups(report), *filter(None, [report["limits"]])])
+    text = "\n".join([score, *measured, *reasons, *_groups(report), *filter(None, [report["limits"]])])
+    return wrapped(text, width_of(sys.stdout))
 
 
 def _groups(report: dict[str, Any]) -> list[str]:

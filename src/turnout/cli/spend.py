@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +13,7 @@ from turnout.cli.arguments import add_config
 from turnout.cli.stores import redis_gate
 from turnout.clock import SystemClock
 from turnout.context import user_key
+from turnout.errors import UsageError
 from turnout.ports.admission import Settlement
 from turnout.ports.limits import BudgetState
 from turnout.pricing import usd
@@ -33,20 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     settings = Settings.from_toml(args.config)
     if not Policies(settings).budgeted:
-        return _nothing_to_show("no budget is set in this file")
+        raise UsageError(f'{args.config} sets no budget; add one, such as [budgets] total = "50/day"')
     if settings.redis is None:
-        return _nothing_to_show("no [redis] in this file: the figures live in the app's own process, and end with it")
+        raise UsageError(
+            f"{args.config} has no [redis]: the figures live in the app's own process, at /turnout/status, and end "
+            "with it"
+        )
     rows = asyncio.run(_rows(settings, settings.redis, args.user))
     if args.json:
         print(json.dumps(rows, indent=2))
     else:
         _table(rows, ZoneInfo(settings.budgets.time_zone))
     return 0
-
-
-def _nothing_to_show(why: str) -> int:
-    print(f"turnout: {why}", file=sys.stderr)
-    return 1
 
 
 async def _rows(settings: Settings, redis: Redis, user: str | None) -> list[dict[str, Any]]:
@@ -79,10 +77,16 @@ def _row(state: BudgetState) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]], zone: ZoneInfo) -> None:
+    """Each budget's own line, below whose it is: a key may be as long as it likes."""
     if not rows:
         print("nothing is spent yet")
+        return
+    print(f"{'USD':<6}{'spent':>9}{'reserved':>13}{'left':>13}{'of':>9}  in")
+    above = ""
     for row in rows:
+        if row["of"] != above:
+            print(above := row["of"])
         until = "until " + datetime.fromtimestamp(row["end"], zone).isoformat(" ", "minutes")
-        window = f"in the last {row['rolling_s']} s" if row["rolling_s"] else until
-        amounts = (f"{float(row[name]):12.6f}" for name in ("spent_usd", "reserved_usd", "remaining_usd"))
-        print("{:40} spent {} reserved {} left {} of {} USD, {}".format(row["of"], *amounts, row["limit_usd"], window))
+        window = f"the last {row['rolling_s']} s" if row["rolling_s"] else until
+        amounts = (f"{float(row[name]):13.6f}" for name in ("spent_usd", "reserved_usd", "remaining_usd"))
+        print("  {}{:>9}  {}".format("".join(amounts), row["limit_usd"], window))

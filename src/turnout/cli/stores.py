@@ -36,7 +36,9 @@ async def redis_gate(
     try:
         yield client, gate
     except StoreUnreachable as down:
-        raise StoreUnavailable(f"Redis cannot be asked: {down}") from down
+        raise StoreUnavailable(
+            f"Redis cannot be asked: {str(down).rstrip('.')}; is it started, and [redis] url its address?"
+        ) from down
     finally:
         await gate.close()
 

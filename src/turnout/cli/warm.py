@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.cli.arguments import add_config
 from turnout.cli.label_arguments import count, rate, usd
+from turnout.cli.labelled_lines import width_of, wrapped
 from turnout.cli.quiet_logging import quiet_logging
 from turnout.errors import LogError, UsageError
 
@@ -136,7 +137,8 @@ def _prompts(args: argparse.Namespace, settings: Settings, path: Path, bad: BadR
 
 def _say(args: argparse.Namespace, text: str) -> None:
     # With --json standard output holds only the JSON.
-    print(text, file=sys.stderr if args.json else sys.stdout, flush=True)
+    stream = sys.stderr if args.json else sys.stdout
+    print(wrapped(text, width_of(stream)), file=stream, flush=True)
 
 
 def plan_text(plan: dict[str, Any], args: argparse.Namespace) -> str:

@@ -7,10 +7,14 @@ neither repeats nor the cache can flatter the router.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
+
+# Of the text, in columns.
+WIDTH = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +146,7 @@ def as_text(summary: Mapping[str, Any]) -> str:
   cost                  {s["cost_usd"]:>8.4f}   USD, distinct prompts, nothing cached
     all-expensive       {s["cost_expensive_usd"]:>8.4f}   USD
   saved by routing      {s["saving"]:>8.1%}   given up: {1 - s["quality_kept"]:.1%} of all-expensive's quality
-  saved by the cache    {s["saving_cache"]:>8.1%}   more, of what the whole traffic would have cost
+  saved by the cache    {s["saving_cache"]:>8.1%}   more, of the whole traffic's cost
 {_cascade_text(s)}
 
   Turnout's own time    {s["turnout_ms_p50"]:>8.2f}   ms p50, {s["turnout_ms_p95"]:.2f} ms p95
@@ -153,10 +157,16 @@ def as_text(summary: Mapping[str, Any]) -> str:
 def _cascade_text(summary: Mapping[str, Any]) -> str:
     cascade = summary["cascade"]
     if cascade["refused"]:
-        return f"  with the cascade       refused   {cascade['refused']}"
+        return _beside("refused", cascade["refused"])
     gains = cascade["saving"] > summary["saving"] or cascade["quality_kept"] > summary["quality_kept"]
-    return (
-        f"  with the cascade      {cascade['saving']:>8.1%}   saved by routing, {cascade['cost_usd']:.4f} USD; "
-        f"{cascade['quality_kept']:.1%} of all-expensive's quality; two calls for {cascade['two_calls_share']:.1%}"
-        f"{'' if gains else '; it gains nothing here'}"
+    return _beside(
+        f"{cascade['saving']:.1%}",
+        f"saved by routing, {cascade['cost_usd']:.4f} USD; {cascade['quality_kept']:.1%} of all-expensive's quality; "
+        f"two calls for {cascade['two_calls_share']:.1%}{'' if gains else '; it gains nothing here'}",
     )
+
+
+def _beside(figure: str, text: str) -> str:
+    """The cascade's line, its text wrapped in the column of the other lines' texts."""
+    first = f"  with the cascade      {figure:>8}   "
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)

@@ -76,7 +76,9 @@ def _curve(axes: Any, logs: Logs, score: Floats, chosen: Chosen | None) -> None:
     low, high = float(quality[0]), float(quality[-1])
     axes.fill_between(100 * BAND_GRID, *band(score, logs), color=OURS, alpha=0.15, linewidth=0, label="middle 95 %")
     axes.plot(100 * share, quality, color=OURS, linewidth=2.2, label="Turnout", zorder=3)
-    axes.plot(100 * by_length[0], by_length[1], color=LENGTH, linewidth=1.2, label="longest prompts first")
+    # Above Turnout's, and thinner: where the two are the same, both are seen.
+    axes.plot(100 * by_length[0], by_length[1], color=LENGTH, linewidth=1.2, linestyle=":", zorder=3.5,
+              label="longest prompts first")  # fmt: skip
     axes.plot([0, 100], [low, high], color=RANDOM, linestyle="--", linewidth=1.2, label="random")
     axes.plot([0], [low], "o", color=CHEAP, label=f"all cheap ({low:.3f})", zorder=4, clip_on=False)
     axes.plot([100], [high], "s", color=DEAR, label=f"all expensive ({high:.3f})", zorder=4, clip_on=False)

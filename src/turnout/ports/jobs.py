@@ -100,7 +100,7 @@ class JobEnd:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueBounds:
     """max_length: jobs that may wait in all. max_per_user: of one user. ttl_s: how long an ended job is kept.
-    max_bytes: of the requests and results of all jobs that are kept, waiting, running or ended."""
+    max_bytes: of the requests, results and events of all jobs that are kept, waiting, running or ended."""
 
     max_length: int
     max_per_user: int

@@ -14,10 +14,10 @@ class Queue:
 
     path: the file of accepted work without [redis]; relative to the settings file. in_app: with [redis] the app's
     processes work on jobs too; without it they always do. max_priority: the highest that a caller from outside may ask
-    for, who would go before everybody else otherwise; a higher one is taken for it. max_bytes: of the requests and
-    results of all jobs that are kept; beyond it none is accepted. With [redis]: far less than its maxmemory, or whoever
-    submits large jobs takes it from everybody. replay_deadline_s: how long one replay of a heavy path of the app's own
-    may take; a chat job's call may take [retry] deadline_s, as any.
+    for, who would go before everybody else otherwise; a higher one is taken for it. max_bytes: of the requests,
+    results and events of all jobs that are kept; beyond it none is accepted. With [redis]: far less than its
+    maxmemory, or whoever submits large jobs takes it from everybody. replay_deadline_s: how long one replay of a heavy
+    path of the app's own may take; a chat job's call may take [retry] deadline_s, as any.
     """
 
     concurrency: int = 8

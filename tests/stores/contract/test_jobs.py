@@ -429,21 +429,24 @@ def test_a_full_queue_refuses(run: Run) -> None:
 
 
 def test_a_store_that_is_full_refuses(run: Run) -> None:
-    """By the bytes of all requests and results that it keeps: those of ended jobs too, until they are gone."""
+    """By the bytes of all requests, results and events that it keeps: those of ended jobs too, until they are gone."""
 
     async def scenario(bench: JobBench, jobs: Jobs) -> None:
-        bounds = QueueBounds(max_length=9, max_per_user=9, ttl_s=100, max_bytes=1000)
-        first, second = new("ann", spec=b"x" * 400), new("ann", spec=b"x" * 400)
+        bounds = QueueBounds(max_length=9, max_per_user=9, ttl_s=100, max_bytes=100_000)
+        first, second = new("ann", spec=b"x" * 40_000), new("ann", spec=b"x" * 40_000)
         assert isinstance(await jobs.submit(first, bounds), AcceptedJob)
-        assert await jobs.submit(new("bob", spec=b"x" * 601), bounds) == "store_full"
+        assert await jobs.submit(new("bob", spec=b"x" * 60_000), bounds) == "store_full"
         assert isinstance(await jobs.submit(second, bounds), AcceptedJob)
         running = await claimed(jobs)
-        ending = JobEnd(status="done", result=b"r" * 200)
+        assert await jobs.append(running.id, running.token, [b"c" * 10_000])
+        assert await jobs.submit(new("bob", spec=b"x" * 10_000), bounds) == "store_full"
+        ending = JobEnd(status="done", result=b"r" * 9_000)
         assert await jobs.finish(running.id, running.token, ending, bounds.ttl_s)
-        assert await jobs.submit(new("bob", spec=b"x"), bounds) == "store_full"
+        assert await jobs.submit(new("bob", spec=b"x" * 1_000), bounds) == "store_full"
         await jobs.purge(job_id=first.id)
-        assert await jobs.submit(new("bob", spec=b"x" * 601), bounds) == "store_full"
-        assert isinstance(await jobs.submit(new("bob", spec=b"x" * 600), bounds), AcceptedJob)
+        # What is left are the second and its one event.
+        assert await jobs.submit(new("bob", spec=b"x" * 60_000), bounds) == "store_full"
+        assert isinstance(await jobs.submit(new("bob", spec=b"x" * 59_900), bounds), AcceptedJob)
 
     run(scenario)
 

@@ -6,7 +6,7 @@
 --   running zset, by lease   waiting zset, by when its wait began   hooks zset, by time   ends zset, by expiry
 --   line:<priority> hash, jobs waiting by user   lines hash, by priority   waits hash, of a user at all priorities
 --   away hash, jobs of a lane in `later`, by priority|lane
---   bytes of all requests and results
+--   bytes of all requests, results and events
 local J = {}
 local MOST_LANES_COUNTED = 200
 
@@ -18,7 +18,11 @@ local function lane_of(id)
   return f[1], f[2] .. '|' .. f[3] .. '|' .. f[4], f[2]
 end
 
-local function add_event(id, text) redis.call('RPUSH', key('e', id), text) end
+local function add_event(id, text)
+  redis.call('RPUSH', key('e', id), text)
+  redis.call('HINCRBY', key('d', id), 'event_bytes', #text)
+  redis.call('INCRBY', key('bytes'), #text)
+end
 local function add_status(id, status, more)
   redis.call('HSET', key('d', id), 'status', status)
   add_event(id, 's{"status":"' .. status .. '"' .. (more or '') .. '}')
@@ -105,7 +109,8 @@ local function line_of(id)
   for above = tonumber(priority) + 1, 9 do
     higher = higher + tonumber(redis.call('HGET', key('lines'), above) or '0')
   end
-  local own, all = tonumber(redis.call('HGET', line, user) or '1'), tonumber(redis.call('HGET', key('lines'), priority) or '1')
+  local own = tonumber(redis.call('HGET', line, user) or '1')
+  local all = tonumber(redis.call('HGET', key('lines'), priority) or '1')
   local users = redis.call('HLEN', line) - 1
   local ahead = redis.call('ZCOUNT', key('q', priority, lane), '-inf', '(' .. get(id, 'seq'))
     + tonumber(redis.call('HGET', key('away'), priority .. '|' .. lane) or '0')
@@ -144,7 +149,8 @@ local function delete(id)
   if idempotency ~= '' and redis.call('HGET', key('k', user), idempotency) == id then
     redis.call('HDEL', key('k', user), idempotency)
   end
-  redis.call('DECRBY', key('bytes'), redis.call('HSTRLEN', key('d', id), 'spec') + redis.call('HSTRLEN', key('d', id), 'result'))
+  redis.call('DECRBY', key('bytes'), redis.call('HSTRLEN', key('d', id), 'spec')
+    + redis.call('HSTRLEN', key('d', id), 'result') + tonumber(get(id, 'event_bytes') or '0'))
   redis.call('DEL', key('d', id), key('e', id))
   return 1
 end
@@ -187,7 +193,8 @@ function J.submit(now, id, kind, user, endpoint, priority, spec, secret, idempot
   local seq = redis.call('INCR', key('seq'))
   redis.call('HSET', key('d', id), 'id', id, 'seq', seq, 'kind', kind, 'user', user, 'endpoint', endpoint,
     'priority', priority, 'spec', spec, 'secret', secret, 'idempotency_key', idempotency, 'digest', digest,
-    'webhook_url', url, 'created', now, 'since', now, 'attempts', 0, 'deliveries', 0, 'hook', '', 'hook_tries', 0, 'cancel', 0)
+    'webhook_url', url, 'created', now, 'since', now, 'attempts', 0, 'deliveries', 0, 'hook', '', 'hook_tries', 0,
+    'cancel', 0)
   redis.call('ZADD', key('all'), seq, id)
   redis.call('ZADD', key('u', user), seq, id)
   if idempotency ~= '' then redis.call('HSET', key('k', user), idempotency, id) end

@@ -52,7 +52,7 @@ def served(app: Any, *, lifespan: str = "on") -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     for _ in range(6000):
-        if server.started:
+        if server.started or not thread.is_alive():
             break
         time.sleep(0.01)
     assert server.started, "the server did not start"

@@ -63,6 +63,8 @@ def test_the_log_gives_the_figures_of_the_page(tmp_path: Path, monkeypatch: pyte
     assert {name: report[name] for name in SAME} == {name: page[name] for name in SAME}
     assert report["scope"] == "requests.jsonl"
     assert len(report["decisions"]) == 6
+    semantic = written(tmp_path, '[log]\npath = "requests.jsonl"\n[cache.semantic]\nenabled = true\n')
+    assert semantic["scope"].startswith("requests.jsonl (requests alone, without what")
 
 
 def test_redis_gives_the_figures_of_all_workers(

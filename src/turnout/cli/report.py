@@ -35,6 +35,9 @@ from turnout.telemetry.observers import Observers
 from turnout.upstream.bulkhead import Bulkhead
 from turnout.upstream.prices import PriceBook
 
+# Why a log's costs are below the page's.
+REQUESTS_ALONE = "requests alone, without what the semantic cache's checks and vectors cost"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
@@ -63,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(figures))
     else:
-        print(f"{args.output}: {figures['requests']} requests, {figures['cost_usd']:.6f} USD", file=sys.stderr)
+        figure = f"{figures['requests']} requests, {figures['cost_usd']:.6f} USD"
+        print(f"{args.output}: figures of {figures['scope']}: {figure}", file=sys.stderr)
     return 0
 
 
@@ -98,7 +102,9 @@ async def _from_log(settings: Settings, path: Path, name: str) -> dict[str, Any]
         rows += 1
     if not rows:
         raise LogError(f"{path}: holds no request of Turnout's log")
-    return {**await Snapshots(sources).of(name), "scope": f"{path.name}"}
+    # A log has a line a request, and the semantic cache pays for checks and vectors that no request asked for.
+    alone = f" ({REQUESTS_ALONE})" if cache.enabled and cache.semantic.enabled else ""
+    return {**await Snapshots(sources).of(name), "scope": f"{path.name}{alone}"}
 
 
 def _fields(settings: Settings) -> dict[str, Any]:

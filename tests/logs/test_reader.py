@@ -298,3 +298,84 @@ def test_a_cut_or_flipped_file_is_an_error_or_a_counted_loss(
         with contextlib.suppress(LogError):
             logs = read_logs([path])
             assert all(0.0 <= quality <= 1.0 for quality in (*logs.cheap, *logs.expensive))
+
+
+# How people write a grade: (of a wrong answer, of a right one), each with the quality that it is.
+GRADES = {
+    "plain": ("0", "1"),
+    "bool": ("False", "True"),
+    "yes": ("no", "yes"),
+    "percent": ("10 %", "90 %"),
+    "comma": ("0,0", "1,0"),
+}
+
+
+def graded_table(grades: tuple[str, str], quoting: Any, kind: str) -> bytes:
+    """Twelve rows, some of them with commas, quotes and lines within the prompt."""
+    more = ("", ", with details", '\nand "quote" it', "")
+    rows = [(f"Explain topic {n}{more[n % 4]}", grades[n % 2], grades[n % 3 > 0]) for n in range(12)]
+    names = ("prompt", "cheap_quality", "expensive_quality")
+    if kind == "csv":
+        out = io.StringIO()
+        csv.writer(out, quoting=quoting, lineterminator="\n").writerows([names, *rows])
+        return out.getvalue().encode()
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    text = json.dumps(records) if kind == "json" else "\n".join(map(json.dumps, records))
+    return text.encode()
+
+
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from(list(GRADES.values())), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+       st.sampled_from(["csv", "csv", "jsonl", "json"]),
+       st.sampled_from(["flip", "quote in", "quote out", "cut"]), st.data())  # fmt: skip
+def test_damage_costs_no_row_but_its_own_without_a_word(
+    tmp_path: Path, grades: tuple[str, str], quoting: Any, kind: str, damage: str, data: st.DataObject
+) -> None:
+    """However grades are written: of the other rows each is read with its labels, or counted as lost."""
+    content = graded_table(grades, quoting, kind)
+    place = data.draw(st.integers(content.index(b"Explain"), len(content) - 1))
+    quotes = [at for at in range(place, len(content)) if content[at] == ord('"')]
+    damaged = {
+        "flip": content[:place] + bytes([content[place] ^ 1 << data.draw(st.integers(0, 7))]) + content[place + 1 :],
+        "quote in": content[:place] + b'"' + content[place:],
+        "quote out": content[: quotes[0]] + content[quotes[0] + 1 :] if quotes else content,
+        "cut": content[:place],
+    }[damage]
+    whole, hurt = tmp_path / "whole.log", tmp_path / "hurt.log"
+    whole.write_bytes(content)
+    hurt.write_bytes(damaged)
+    labels = labels_of(read_logs([whole]))
+    assert len(labels) == 12
+    with contextlib.suppress(LogError):
+        logs = read_logs([hurt])
+        read = labels_of(logs)
+        assert sum(read[question] != labels[question] for question in read.keys() & labels.keys()) <= 1
+        assert damage == "cut" or len(logs) + logs.skipped >= 11
+
+
+def labels_of(logs: Any) -> dict[str, tuple[float, float]]:
+    return {question_of(query): (logs.cheap[n], logs.expensive[n]) for n, query in enumerate(logs.queries)}
+
+
+def test_rows_of_one_id_are_one_question_only_where_they_ask_the_same(tmp_path: Path) -> None:
+    """Ids begin anew in each subject, and an id may be a category, or one for all."""
+    questions = [(subject, number, f"{subject} question {number}") for subject in "ab" for number in range(3)]
+    for named in (lambda subject, number: number, lambda subject, number: subject, lambda subject, number: "x"):
+        records = [
+            {"id": named(subject, number), "prompt": text, "model": model, "score": score}
+            for subject, number, text in questions
+            for model, score in zip(PRICES, (number % 2, 1), strict=True)
+        ]
+        logs = read_logs([json_lines(tmp_path / "log.jsonl", records)], price_of=price_of)
+        assert sorted(map(question_of, logs.queries)) == [text for _, _, text in questions]
+        assert logs.cheap.tolist() == [0.0, 1.0, 0.0] * 2
+        assert "6 records repeat another one's question" in logs.understood[0]
+
+
+def test_a_record_without_its_prompt_is_of_no_question_where_its_id_names_several(tmp_path: Path) -> None:
+    """It would be graded as whichever came first."""
+    rows = [("p", "gpt-4o-mini"), ("", "gpt-4o"), ("q", "gpt-4o-mini"), ("q", "gpt-4o")]
+    records = [{"id": 1, "prompt": prompt, "model": model, "score": 1} for prompt, model in rows]
+    logs = read_logs([json_lines(tmp_path / "log.jsonl", records)], price_of=price_of)
+    assert list(map(question_of, logs.queries)) == ["q"]
+    assert "its id names several questions" in logs.bad[0]

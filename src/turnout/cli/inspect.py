@@ -20,7 +20,7 @@ from turnout.logs.example import SIDES
 from turnout.logs.files import Broken, Row
 from turnout.logs.reader import LogReader, broken_by
 from turnout.logs.rows import group_of, prompt_of
-from turnout.logs.sides import Understanding
+from turnout.logs.sides import Understanding, merged_line
 from turnout.logs.values import quality, scale_flag
 
 BINS = 10
@@ -188,7 +188,7 @@ def _text(report: dict[str, Any]) -> str:
 def _file_line(file: dict[str, Any]) -> str:
     sides = [f"{side} = {name}" for side, name in sorted(file["sides"].items()) if side != name]
     unclear = [f"if two of {', '.join(file['unclear'])} are qualities, pass them as --cheap and --expensive"]
-    merged = [f"{file['merged']} records repeat another one's question"] if file["merged"] else []
+    merged = [merged_line(file["merged"])] if file["merged"] else []
     note = [file["note"]] if file["note"] else []
     parts = [f"{file['path']}: {file['format']}", *([", ".join(sides)] if sides else []), *merged, *note]
     return "; ".join([*parts, *(unclear if file["unclear"] else [])])

@@ -10,13 +10,14 @@ import csv
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from turnout.errors import LogError
 from turnout.logs.container import SEPARATOR_LINE, OpenLog, open_log
+from turnout.logs.values import number
 
 # A prompt may be a megabyte long; csv's own limit is 128 KiB.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
@@ -87,16 +88,16 @@ def _csv(file: IO[str], delimiter: str) -> Iterator[tuple[int, Row | Broken]]:
     _check_names(header)
     begins = reader.line_num + 1
     lines.forget()
-    numeric: list[int] = []
+    shape: _Shape = {}
+    good = 0
     for row in reader:
         whole = len(row) == len(header)
-        # The last line of a whole row holds its further fields.
-        inner = lines.taken[1:-1] if whole else lines.taken[1:]
-        swallowed = _swallowed(inner, header, numeric, delimiter) if inner else 0
+        swallowed = _swallowed(lines.taken, row, header, shape, delimiter) if len(lines.taken) > 1 else 0
         if swallowed:
             yield begins, Broken(f"a quote that is not closed swallows {swallowed} rows", rows=1 + swallowed)
         elif whole:
-            numeric = numeric or [place for place, cell in enumerate(row) if _is_number(cell)]
+            if (good := good + 1) < _SHAPING_ROWS:
+                shape = _shape_of(row, shape)
             yield begins, dict(zip(header, row, strict=True))
         elif row:
             yield begins, Broken(f"{len(row)} fields where the header names {len(header)}; is a quote missing?")
@@ -123,23 +124,60 @@ class _Remembering:
         self.taken.clear()
 
 
-def _swallowed(lines: list[str], header: list[str], numeric: list[int], delimiter: str) -> int:
-    """How many of the further lines of a row look like rows of their own: as many fields, numbers where numbers are.
+# The rows at the start of a table that say which of its columns are numeric.
+_SHAPING_ROWS = 100
+# Of each column, whether all that stands there are numbers, and whether one stands behind a blank.
+_Shape = dict[int, bool | None]
 
-    0 where they are lines of one long text, as most of those that follow each other in a quoted field.
+
+def _shape_of(row: Sequence[str], before: _Shape) -> _Shape:
+    """The numeric columns of this row that were so before, too. None: a column of other things. An empty cell is
+    either."""
+    shape = dict(before)
+    for place, cell in enumerate(row):
+        if shape.get(place, False) is not None and cell.strip():
+            shape[place] = cell[:1].isspace() if _is_number(cell) else None
+    return shape
+
+
+def _swallowed(taken: list[str], row: list[str], header: list[str], shape: _Shape, delimiter: str) -> int:
+    """How many of the further lines of a row are rows of their own, that an open quote makes part of it. taken: its
+    lines.
+
+    They look like rows: as many fields, numbers where numbers are. Where the quoting is wrong, the row is lost in any
+    case, and the fields alone count. 0 where they are lines of one long text.
     """
-    if not numeric:
-        return 0
-    alike = 0
-    for line in lines:
-        fields = next(csv.reader([line], delimiter=delimiter), [])
-        alike += len(fields) == len(header) and all(_is_number(fields[place]) for place in numeric)
-    return alike if 2 * alike >= len(lines) else 0
+    if not _is_well_quoted(taken, delimiter):
+        return max(1, sum(len(_fields(line, delimiter)) == len(header) for line in taken[1:]))
+    # The last line holds the further fields of the row.
+    inner, shape = taken[1:-1], shape or _shape_of(row, {})
+    alike = sum(_is_alike(_fields(line, delimiter), len(header), shape) for line in inner)
+    return alike if 2 * alike >= len(inner) else 0
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter), [])
+
+
+def _is_well_quoted(lines: list[str], delimiter: str) -> bool:
+    """Whether no quote stays open, and each that closes is followed by the next field."""
+    try:
+        return bool(list(csv.reader(lines, delimiter=delimiter, strict=True)))
+    except csv.Error:
+        return False
+
+
+def _is_alike(fields: Sequence[str], width: int, shape: _Shape) -> bool:
+    """Whether these are the fields of a row of this shape."""
+    if len(fields) != width:
+        return False
+    cells = [(fields[place], blank) for place, blank in shape.items() if blank is not None and fields[place].strip()]
+    return bool(cells) and all(_is_number(cell) and cell[:1].isspace() == blank for cell, blank in cells)
 
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        number(cell, "")
     except ValueError:
         return False
     return True
@@ -154,9 +192,9 @@ def _check_names(names: list[str]) -> None:
 
 
 def _json_lines(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
-    for number, line in enumerate(file, 1):
+    for place, line in enumerate(file, 1):
         if line.strip():
-            yield from ((number, row) for row in _rows_within(_object(line)))
+            yield from ((place, row) for row in _rows_within(_object(line)))
 
 
 def _object(line: str) -> Row | Broken:
@@ -207,6 +245,8 @@ def _of_pandas(row: Row) -> list[Row | Broken] | None:
 def _json(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
     """The elements of an array, one at a time; or the one object that the document is."""
     decoder, text, line, first = json.JSONDecoder(), file.read(_CHUNK), 1, True
+    # What each row begins with, to count those that are lost.
+    key = ""
     is_array = text.lstrip().startswith("[")
     while True:
         skipped = len(text) - len(text.lstrip(_SPACE + ("[" if is_array and first else "," if is_array else "")))
@@ -222,9 +262,11 @@ def _json(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
                 text += more
                 continue
             if text or is_array:
-                yield line, Broken(f"not JSON from here on ({error})" if text else "the JSON array is cut short")
+                reason = f"not JSON from here on ({error})" if text else "the JSON array is cut short"
+                yield line, Broken(reason, rows=max(1, text.count(key)) if key else 1)
             return
         first = False
+        key = key or next((json.dumps(name) for name in element), "") if isinstance(element, dict) else key
         for row in _rows_within(element if isinstance(element, dict) else Broken("not a JSON object")):
             yield line, row
         line += text.count("\n", 0, end)
@@ -242,14 +284,14 @@ def _parquet(file: IO[bytes]) -> Iterator[tuple[int, Row | Broken]]:
     except ImportError:
         raise LogError("is a Parquet file, which needs pyarrow: pip install 'turnout[parquet]'") from None
 
-    number = 0
+    place = 0
     try:
         with pyarrow.parquet.ParquetFile(file) as table:
             _check_names(list(table.schema_arrow.names))
             for batch in table.iter_batches(batch_size=1024):
                 for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
+                    place += 1
+                    yield place, row
     except (pyarrow.lib.ArrowException, UnicodeError, OSError) as error:
         # A missing file is recognised by its errno; what Arrow finds damaged has none.
         if isinstance(error, OSError) and error.errno is not None:

@@ -19,7 +19,7 @@ from turnout.logs.example import SIDES, Example, Schema
 from turnout.logs.fields import LogRecord, NoPrompt, field, first_field, prompt_and_answer, unpack_json
 from turnout.logs.files import Broken, Row, records_of
 from turnout.logs.parts import FILE_LINES, are_parts, file_as_model, with_model
-from turnout.logs.pivot import Pivot, question_key
+from turnout.logs.pivot import Pivot
 from turnout.logs.schemas import SCHEMAS
 from turnout.logs.sides import PriceOf, Understanding, find_sides
 from turnout.logs.values import UNIT, OffScale, Scale, is_missing, number, quality
@@ -327,7 +327,7 @@ def _pivoted(file: _File, rows: Iterable[tuple[int, Row | Broken]]) -> Iterator[
             yield line, row
         else:
             named = row.get(file.key) if file.key else None
-            pivot.add(question_key(row) if is_missing(named) else str(named).encode("utf-8", "replace"), line, row)
+            pivot.add(line, row, None if is_missing(named) else str(named))
     file.understanding.merged = pivot.merged
     yield from pivot.rows()
 

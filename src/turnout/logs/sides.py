@@ -50,7 +50,13 @@ class Understanding:
             return f"{self.path}: {self.note}" if self.note else ""
         names = sorted((side, name) for name, side in self.sides.items() if name not in SIDES)
         sides = ", ".join(f"{side} = {name}" for side, name in names)
-        return f"{self.path}: read as {self.title}" + "".join(f"; {more}" for more in (sides, self.note) if more)
+        more = (sides, merged_line(self.merged), self.note)
+        return f"{self.path}: read as {self.title}" + "".join(f"; {each}" for each in more if each)
+
+
+def merged_line(merged: int) -> str:
+    """How many records were merged; "" where none was."""
+    return f"{merged} records repeat another one's question" if merged else ""
 
 
 def find_sides(

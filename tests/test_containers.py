@@ -35,7 +35,7 @@ from turnout.telemetry.endpoint_labels import MOST_ENDPOINTS, EndpointLabels
 from turnout.telemetry.remedies import MOST_CODES, OnceAMinute
 from turnout.telemetry.remembered import Remembered
 from turnout.testing import ManualClock
-from turnout.upstream.transports import DirectProvider
+from turnout.upstream.transports import DirectFirstProvider
 
 MILLION = 1_000_000
 FEWEST = 20_000
@@ -221,7 +221,7 @@ def test_why_a_request_went_through_litellm_is_noted_without_its_callers_words()
         "tiers": {"cheap": {"models": [name]}, "expensive": {"models": ["openai/dear"]}},
         "models": {name: {"params": {"api_base": "http://127.0.0.1:9"}}},
     }
-    provider = DirectProvider(Settings.of(sections), {})
+    provider = DirectFirstProvider(Settings.of(sections), {})
 
     async def scenario() -> None:
         await provider.load()
@@ -254,7 +254,7 @@ def test_a_callers_long_parameters_are_not_kept_with_their_mapping() -> None:
     """Nor more than a number of short ones."""
     name = "openai/small"
     tiers = {"cheap": {"models": [name]}, "expensive": {"models": ["openai/dear"]}}
-    provider = DirectProvider(
+    provider = DirectFirstProvider(
         Settings.of({"tiers": tiers, "models": {name: {"params": {"api_base": "http://127.0.0.1:9"}}}}), {}
     )
 

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnout.openai.cache_marks import MOST_MARKS, with_marks
 from turnout.openai.messages import text_of
+from turnout.openai.prompt_cache import MOST_MARKS, with_marks
 
 TOOLS = [{"type": "function", "function": {"name": name}} for name in "ab"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from turnout.openai.tool_order import in_stable_order
+from turnout.openai.prompt_cache import in_stable_order
 
 
 def tool(name: str, *, strict: bool = False, turned: bool = False) -> dict[str, Any]:

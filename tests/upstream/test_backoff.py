@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.settings import Retry
-from turnout.upstream.backoff import backoff, pause
+from turnout.upstream.retry_policy import backoff, pause
 
 RETRY = Retry(attempts=3, base_s=0.2, cap_s=5.0)
 CHANCE = st.floats(0, 1, exclude_max=True)

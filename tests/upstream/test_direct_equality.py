@@ -21,11 +21,11 @@ from turnout.attempt_errors import AttemptError, Unsupported
 from turnout.ports.runtime import Provider, ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import
+from turnout.upstream.direct.calls import DirectCalls
 from turnout.upstream.direct.deployments import NotDirectError
 from turnout.upstream.direct.http import HttpSessions
-from turnout.upstream.direct.provider import DirectCalls
+from turnout.upstream.litellm_calls import LiteLLMProvider
 from turnout.upstream.parameters import name_parameter
-from turnout.upstream.provider import LiteLLMProvider
 
 # A provider's name for the matrix -> the model, and where its API begins below the server's origin.
 MODELS = {

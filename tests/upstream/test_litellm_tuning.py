@@ -13,8 +13,8 @@ from tests.support.provider import LoopbackProvider
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import
+from turnout.upstream.litellm_calls import LiteLLMProvider
 from turnout.upstream.litellm_tuning import listened
-from turnout.upstream.provider import LiteLLMProvider
 
 MESSAGES: list[dict[str, Any]] = [{"role": "user", "content": "hello"}]
 

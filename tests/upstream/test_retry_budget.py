@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.upstream.retry_budget import FLOOR, WINDOW_S, Recent, counted, may_retry, since
+from turnout.upstream.retry_policy import FLOOR, WINDOW_S, Recent, counted, may_retry, since
 
 
 @given(

@@ -15,7 +15,7 @@ from turnout.attempt_errors import NoAnswer
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream.direct.http import proxy_of
-from turnout.upstream.transports import DirectProvider
+from turnout.upstream.transports import DirectFirstProvider
 
 NAME = "openai/small"
 CALL = ProviderCall(model=NAME, messages=({"role": "user", "content": "What is 2 + 2?"},))
@@ -23,14 +23,14 @@ BOUND = 20_000
 JSON = {"content-type": "application/json"}
 
 
-def provider(base: str, environ: dict[str, str] | None = None, **params: Any) -> DirectProvider:
+def provider(base: str, environ: dict[str, str] | None = None, **params: Any) -> DirectFirstProvider:
     tiers = {"cheap": {"models": [NAME]}, "expensive": {"models": ["openai/dear"]}}
     models = {NAME: {"params": {"api_base": base, **params}}}
     sections = {"tiers": tiers, "models": models, "server": {"max_answer_bytes": BOUND}}
-    return DirectProvider(Settings.of(sections), environ or {})
+    return DirectFirstProvider(Settings.of(sections), environ or {})
 
 
-def run(provider: DirectProvider, call: ProviderCall = CALL, *, times: int = 1, stream: bool = False) -> list[Any]:
+def run(provider: DirectFirstProvider, call: ProviderCall = CALL, *, times: int = 1, stream: bool = False) -> list[Any]:
     """The bodies of calls made one after the other; of a stream, its chunks."""
 
     async def scenario() -> list[Any]:

@@ -22,7 +22,7 @@ from turnout.quota.bounded import check_message
 from turnout.settings import Settings
 from turnout.testing import FixedScorer
 from turnout.upstream.responses_models import ResponsesModels
-from turnout.upstream.transports import DirectProvider
+from turnout.upstream.transports import DirectFirstProvider
 from turnout.wires.responses_request import beside_chat, input_messages
 
 REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "c2VjcmV0"}
@@ -321,7 +321,7 @@ def test_what_such_an_endpoint_cannot_do_is_refused_at_start(sections: dict[str,
 def test_a_model_that_cannot_be_placed_keeps_no_app_from_starting() -> None:
     """An Azure deployment without an address has the endpoint by default: it is asked over chat completions then."""
     tiers = {"cheap": {"models": ["openai/gpt-4o-mini"]}, "expensive": {"models": ["openai/gpt-4o", "azure/gpt-5"]}}
-    asyncio.run(DirectProvider(Settings.from_mapping({"tiers": tiers}), {"OPENAI_API_KEY": "-"}).load())
+    asyncio.run(DirectFirstProvider(Settings.from_mapping({"tiers": tiers}), {"OPENAI_API_KEY": "-"}).load())
 
 
 @pytest.mark.parametrize("items", [5, [1], [{"type": 7}], [{"type": ["x"]}]])

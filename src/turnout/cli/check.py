@@ -31,7 +31,7 @@ from turnout.upstream.answer_form import whole
 from turnout.upstream.direct.deployments import PLACES
 from turnout.upstream.direct.without_litellm import facts_of
 from turnout.upstream.prices import PriceBook
-from turnout.upstream.transports import DirectProvider, provider_from
+from turnout.upstream.transports import DirectFirstProvider, provider_from
 
 # Whose calls may be let in by the machine's own role, without a variable.
 BY_ROLE = ("bedrock/", "sagemaker/", "vertex_ai/", "azure/")
@@ -143,7 +143,7 @@ def _transports(settings: Settings, reasons: Mapping[str, str | None]) -> Iterat
 
 def _reasons(settings: Settings, provider: Provider) -> dict[str, str | None]:
     """Why each model goes through litellm, None where it is called directly. provider: loaded."""
-    if not isinstance(provider, DirectProvider):
+    if not isinstance(provider, DirectFirstProvider):
         return {}
     return {name: provider.reason(name) for name in settings.model_names}
 

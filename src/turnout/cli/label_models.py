@@ -25,8 +25,8 @@ from turnout.settings import Cache, Fallback, Routing, Settings
 from turnout.turnout import Turnout
 from turnout.upstream import litellm_import
 from turnout.upstream.call_trace import DEFAULT_RETRY_AFTER_S
+from turnout.upstream.litellm_calls import LiteLLMProvider
 from turnout.upstream.prices import price_table
-from turnout.upstream.provider import LiteLLMProvider
 
 
 def replaying(settings: Settings) -> Settings:

@@ -17,8 +17,7 @@ from turnout.attempt_errors import AttemptError, ContextTooLong, CutShort, Malfo
 from turnout.errors import NoRoomYet, ServedError
 from turnout.openai.answers import Body, is_content
 from turnout.openai.builder import AnswerBuilder
-from turnout.openai.cache_marks import with_marks
-from turnout.openai.tool_order import in_stable_order
+from turnout.openai.prompt_cache import in_stable_order, with_marks
 from turnout.openai.usage import TokenLimits
 from turnout.ports.runtime import CallProgress, Clock, Observer, Provider, ProviderCall
 from turnout.pricing import Price
@@ -28,10 +27,9 @@ from turnout.settings import Settings
 from turnout.settings.secrets import secrets_of
 from turnout.telemetry import names
 from turnout.telemetry.remedies import REMEDIES, OnceAMinute
-from turnout.upstream import answer_form, retry_budget
+from turnout.upstream import answer_form, retry_policy
 from turnout.upstream.answer_form import ChunkForm
 from turnout.upstream.attempt import MAX_LINE, AttemptInProgress
-from turnout.upstream.backoff import pause
 from turnout.upstream.bulkhead import Bulkhead, CallSlot, Unavailable
 from turnout.upstream.call_trace import DEFAULT_RETRY_AFTER_S, CallTrace, Candidate, Failures, UpstreamCall, broken
 from turnout.upstream.next_within import next_within
@@ -65,7 +63,7 @@ class Chain:
         self._prices = prices
         self._limits = limits
         self._rng = rng
-        self._recent = retry_budget.Recent()
+        self._recent = retry_policy.Recent()
         self._redactor = Redactor(secrets_of(settings, os.environ))
         # Models whose misconfiguration is in the log already.
         self._warned: set[str] = set()
@@ -171,7 +169,7 @@ class Chain:
                         )
                     break
                 if not tried:
-                    self._recent = retry_budget.counted(self._recent, self._clock.monotonic(), retry=False)
+                    self._recent = retry_policy.counted(self._recent, self._clock.monotonic(), retry=False)
                 yield slot
                 tried += 1
                 fault = failures.last
@@ -237,11 +235,11 @@ class Chain:
     ) -> bool:
         """Whether the candidate may be tried again, now that it has been waited for."""
         now = self._clock.monotonic()
-        wait = pause(self._settings.retry, tried, self._rng(), fault.retry_after_s, request.deadline - now)
-        if wait is None or not retry_budget.may_retry(self._recent, now, self._settings.retry.budget):
+        wait = retry_policy.pause(self._settings.retry, tried, self._rng(), fault.retry_after_s, request.deadline - now)
+        if wait is None or not retry_policy.may_retry(self._recent, now, self._settings.retry.budget):
             return False
         # Counted when it is granted: those who wait have their share already.
-        self._recent = retry_budget.counted(self._recent, now, retry=True)
+        self._recent = retry_policy.counted(self._recent, now, retry=True)
         self._observer.event(
             request.token,
             names.RETRIED,

@@ -14,18 +14,18 @@ from turnout.openai.answers import Body
 from turnout.ports.runtime import Provider, ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import, litellm_tuning
+from turnout.upstream.direct.calls import DirectCalls
 from turnout.upstream.direct.deployments import NotDirectError, check_globals
 from turnout.upstream.direct.dialects import Prepared
 from turnout.upstream.direct.http import HttpSessions
-from turnout.upstream.direct.provider import DirectCalls
 from turnout.upstream.direct.responses import ResponsesCalls, ResponsesDialect
-from turnout.upstream.provider import LiteLLMProvider
+from turnout.upstream.litellm_calls import LiteLLMProvider
 from turnout.upstream.responses_models import ResponsesModels, as_chat
 
 log = logging.getLogger("turnout.upstream")
 
 
-class DirectProvider:
+class DirectFirstProvider:
     """The Provider port: directly where that is proved equal, else through litellm; the reason is logged once."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
@@ -143,7 +143,7 @@ class DirectProvider:
 
 def provider_from(settings: Settings, environ: Mapping[str, str] | None = None) -> Provider:
     """The Provider that the settings name. Raises SettingsError where a named key is not set."""
-    chosen = DirectProvider if settings.upstream.transport == "direct" else LiteLLMProvider
+    chosen = DirectFirstProvider if settings.upstream.transport == "direct" else LiteLLMProvider
     return chosen(settings, environ)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from turnout.attempt_errors import AttemptError, MalformedReply
 from turnout.openai.answers import Body
 from turnout.upstream import translate
-from turnout.upstream.direct import plain
+from turnout.upstream.direct import reading
 from turnout.upstream.direct.class_reader import PartReader, error_line
 from turnout.upstream.direct.deployments import Deployment, NotDirectError
 from turnout.upstream.finishes import hidden_finishes
@@ -177,11 +177,11 @@ class PlainDialect:
 
     def completion(self, prepared: Prepared, data: Any, status: int, headers: Mapping[str, str], raw: bytes) -> Body:
         """The whole answer. Raises AttemptError."""
-        return plain.completion(data)
+        return reading.completion(data)
 
     def reader(self, prepared: Prepared, headers: Mapping[str, str]) -> Reader:
         """What reads this request's stream."""
-        return plain.ChunkReader()
+        return reading.ChunkReader()
 
 
 class ClassDialect(PlainDialect):

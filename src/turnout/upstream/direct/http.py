@@ -18,7 +18,6 @@ from turnout.attempt_errors import (
     ConnectionFailed,
     MalformedReply,
     Misconfigured,
-    NoAnswer,
     NotConnected,
 )
 from turnout.ports.runtime import CallProgress
@@ -170,18 +169,6 @@ def proxy_of(scheme: str, netloc: str, environ: Mapping[str, str]) -> str | None
     if urllib.request.proxy_bypass_environment(netloc, proxies):  # type: ignore[attr-defined]
         return None
     return proxies.get(scheme) or proxies.get("all")
-
-
-async def read_response(response: aiohttp.ClientResponse, most: int) -> bytes:
-    """The whole body, unpacked. Raises NoAnswer where it is longer than `most` bytes."""
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in response.content.iter_any():
-        size += len(piece)
-        if size > most:
-            raise NoAnswer(f"the answer is longer than {most} bytes")
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _text(error: Exception) -> str:

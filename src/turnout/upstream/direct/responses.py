@@ -12,10 +12,11 @@ from turnout.attempt_errors import CallerFault, Misconfigured
 from turnout.errors import SettingsError
 from turnout.openai.answers import Body, chunks_of
 from turnout.ports.runtime import ProviderCall
+from turnout.upstream.direct.calls import request_of
 from turnout.upstream.direct.deployments import PLACES, first_set
 from turnout.upstream.direct.dialects import Prepared
 from turnout.upstream.direct.http import HttpSessions
-from turnout.upstream.direct.provider import checked, drain, events, parsed, request_of
+from turnout.upstream.direct.reading import checked, drain, events, parsed
 from turnout.upstream.direct.responses_answer import ResponsesReader, completion
 from turnout.upstream.direct.responses_body import responses_body
 from turnout.upstream.failures import hidden_failure

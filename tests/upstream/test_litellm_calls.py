@@ -16,7 +16,7 @@ from turnout.errors import SettingsError
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream import litellm_import
-from turnout.upstream.provider import LiteLLMProvider
+from turnout.upstream.litellm_calls import LiteLLMProvider
 from turnout.upstream.transports import provider_from
 
 

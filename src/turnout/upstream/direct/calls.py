@@ -1,29 +1,24 @@
-"""The Provider port over litellm's provider classes and one warm session: what its wrapper costs is left out."""
+"""Calls over litellm's provider classes and one warm session: what its wrapper costs is left out."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from turnout.attempt_errors import AttemptError, MalformedReply, Misconfigured, NotSendable, OtherModelMayServe
-from turnout.openai.answers import Body, chunks_of, dumps, load_foreign
-from turnout.ports.runtime import CallProgress, ProviderCall
+from turnout.attempt_errors import AttemptError, Misconfigured, NotSendable, OtherModelMayServe
+from turnout.openai.answers import Body, chunks_of, dumps
+from turnout.ports.runtime import ProviderCall
 from turnout.upstream import translate
 from turnout.upstream.direct.deployments import NotDirectError, check_request, deployment
 from turnout.upstream.direct.dialects import PlainDialect, Prepared
-from turnout.upstream.direct.events import event_data
-from turnout.upstream.direct.http import HttpSessions, Request, read_response
+from turnout.upstream.direct.http import HttpSessions, Request
 from turnout.upstream.direct.own_wires import dialect_of
-from turnout.upstream.failures import failure, hidden_failure
+from turnout.upstream.direct.reading import checked, drain, events, parsed
+from turnout.upstream.failures import hidden_failure
 from turnout.upstream.stream_watch import is_framed
 
 if TYPE_CHECKING:
     import aiohttp
-
-# How long the end of a transfer is waited for, once the stream has reported its own: the connection is warm after it.
-_TAIL_S = 0.1
 
 
 class DirectCalls:
@@ -125,41 +120,3 @@ def request_of(call: ProviderCall, prepared: Prepared, *, stream: bool) -> Reque
         read_s=call.timeout_s if stream else None,
         progress=call.progress,
     )
-
-
-async def checked(response: aiohttp.ClientResponse, most: int) -> bytes:
-    """The body of an answer with a good status. Raises the failure that another is."""
-    raw = await read_response(response, most)
-    if not 200 <= response.status < 300:
-        raise failure(response.status, response.headers, raw)
-    return raw
-
-
-async def events(
-    pieces: AsyncIterable[bytes], most: int, progress: CallProgress
-) -> AsyncGenerator[Mapping[str, Any], None]:
-    """The objects of a stream's events, up to `[DONE]`, which is noted. Raises AttemptError for an error among them."""
-    async for data in event_data(pieces, most):
-        if data == b"[DONE]":
-            progress.ended = True
-            return
-        event = parsed(data)
-        if not isinstance(event, Mapping):
-            raise MalformedReply("an event of the stream is no JSON object")
-        if (hidden := hidden_failure(event)) is not None:
-            raise hidden
-        yield event
-
-
-async def drain(pieces: AsyncIterable[bytes]) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_TAIL_S):
-            async for _ in pieces:
-                pass
-
-
-def parsed(raw: bytes) -> Any:
-    try:
-        return load_foreign(raw)
-    except (ValueError, RecursionError) as error:
-        raise MalformedReply(f"the provider's answer is no JSON: {error}") from error

@@ -1,21 +1,117 @@
-"""Answers that are OpenAI's already, read as they came: no object is built, unknown fields are kept. Pure."""
+"""A provider's answer read, whole or event by event: its bytes, its JSON, its failures; and what is OpenAI's already,
+which stays as it came: no object is built, unknown fields are kept."""
 
 from __future__ import annotations
 
+import asyncio
+import codecs
+import contextlib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from turnout.attempt_errors import MalformedReply, NoAnswer
-from turnout.openai.answers import Body
+from turnout.openai.answers import Body, load_foreign
 from turnout.openai.usage import merged_usage
+from turnout.ports.runtime import CallProgress
+from turnout.upstream.failures import failure, hidden_failure
 from turnout.upstream.finishes import to_openai_finish
 
+if TYPE_CHECKING:
+    import aiohttp
+
+# How long the end of a transfer is waited for, once the stream has reported its own: the connection is warm after it.
+_TAIL_S = 0.1
 # How open models tell their reasoning where a server does not take it out: DeepSeek's R1 and its like.
 _THOUGHT = re.compile(r"<(think|thinking|budget:thinking)>(.*?)</\1>(.*)", re.DOTALL)
 
 # Beside choices it is none (upstream/failures.py), and a client would take it for one.
 ERROR = "error"
+
+
+async def checked(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The body of an answer with a good status. Raises the failure that another is."""
+    raw = await _read_response(response, most)
+    if not 200 <= response.status < 300:
+        raise failure(response.status, response.headers, raw)
+    return raw
+
+
+async def _read_response(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The whole body, unpacked. Raises NoAnswer where it is longer than `most` bytes."""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in response.content.iter_any():
+        size += len(piece)
+        if size > most:
+            raise NoAnswer(f"the answer is longer than {most} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def parsed(raw: bytes) -> Any:
+    try:
+        return load_foreign(raw)
+    except (ValueError, RecursionError) as error:
+        raise MalformedReply(f"the provider's answer is no JSON: {error}") from error
+
+
+async def _event_data(pieces: AsyncIterable[bytes], most: int) -> AsyncGenerator[bytes, None]:
+    """The `data` of each event, its lines joined by newlines; comments, names and empty events are left out.
+
+    The last event counts without its blank line too. Raises NoAnswer for an event longer than `most` bytes.
+    """
+    parts: list[bytes] = []  # of a line whose end is not here yet
+    lines: list[bytes] = []  # of an event whose end is not here yet
+    size = 0  # of both
+    begun = False
+    async for piece in pieces:
+        if not begun and piece:
+            # A byte order mark may stand before a stream, and is none of it.
+            begun, piece = True, piece.removeprefix(codecs.BOM_UTF8)
+        parts.append(piece)
+        if b"\n" in piece:
+            *whole, rest = (b"".join(parts) if len(parts) > 1 else piece).split(b"\n")
+            for line in whole:
+                if line.startswith(b"data:"):
+                    lines.append(line[5:].strip())
+                elif lines and line in (b"", b"\r"):
+                    yield lines[0] if len(lines) == 1 else b"\n".join(lines)
+                    lines.clear()
+            parts = [rest] if rest else []
+            size = len(rest) + sum(map(len, lines))
+        else:
+            size += len(piece)
+        if size > most:
+            raise NoAnswer(f"an event of the stream is longer than {most} bytes")
+    rest = b"".join(parts)
+    if rest.startswith(b"data:"):
+        lines.append(rest[5:].strip())
+    if lines:
+        yield b"\n".join(lines)
+
+
+async def events(
+    pieces: AsyncIterable[bytes], most: int, progress: CallProgress
+) -> AsyncGenerator[Mapping[str, Any], None]:
+    """The objects of a stream's events, up to `[DONE]`, which is noted. Raises AttemptError for an error among them."""
+    async for data in _event_data(pieces, most):
+        if data == b"[DONE]":
+            progress.ended = True
+            return
+        event = parsed(data)
+        if not isinstance(event, Mapping):
+            raise MalformedReply("an event of the stream is no JSON object")
+        if (hidden := hidden_failure(event)) is not None:
+            raise hidden
+        yield event
+
+
+async def drain(pieces: AsyncIterable[bytes]) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_TAIL_S):
+            async for _ in pieces:
+                pass
 
 
 def completion(data: Any) -> Body:

@@ -1,4 +1,5 @@
-"""Marks of what a provider is to keep in its prompt cache (Anthropic's `cache_control`). Pure. No text is changed."""
+"""What a provider's prompt cache knows a request by: marks of what it is to keep (Anthropic's `cache_control`), and one
+order of tools, for it compares bytes. Pure. No text is changed."""
 
 from __future__ import annotations
 
@@ -54,3 +55,31 @@ def _marks(value: Any) -> int:
         own = int(bool(value.get("cache_control")))
         return own + sum(_marks(value.get(name)) for name in ("content", "function", "tool_calls"))
     return sum(map(_marks, value)) if isinstance(value, list | tuple) else 0
+
+
+def in_stable_order(tools: Tools) -> list[Mapping[str, Any]]:
+    """The tools by name, the keys of their JSON by the alphabet, whatever order the caller lists them in. The
+    properties of a strict tool keep their order, for the model fills them in it; tools keep theirs where the caller
+    marked one of them (`cache_control`)."""
+    marked = any("cache_control" in tool for tool in tools)
+    ordered = list(tools) if marked else sorted(tools, key=_name)
+    return [_sorted(tool, strict=bool(_function(tool).get("strict"))) for tool in ordered]
+
+
+def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    function = tool.get("function")
+    return function if isinstance(function, Mapping) else tool
+
+
+def _name(tool: Mapping[str, Any]) -> str:
+    return str(_function(tool).get("name"))
+
+
+def _sorted(value: Any, *, strict: bool, keep: bool = False) -> Any:
+    """keep: this table's own keys stay in their order."""
+    if isinstance(value, Mapping):
+        keys = value if keep else sorted(value)
+        return {key: _sorted(value[key], strict=strict, keep=strict and key == "properties") for key in keys}
+    if isinstance(value, list | tuple):
+        return [_sorted(item, strict=strict) for item in value]
+    return value

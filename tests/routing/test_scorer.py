@@ -115,7 +115,7 @@ def test_training_is_deterministic() -> None:
 
 def test_of_two_gains_the_higher_ranks_higher_however_far_beyond_the_logs(fitted: fit.Fitted) -> None:
     """No two alike, none beyond 0 or 1, and no jump at the logs' lowest and highest; equal ones rank in the middle."""
-    low, high = float(fitted.repeats.min()), float(fitted.repeats.max())
+    low, high = float(fitted.predicted.min()), float(fitted.predicted.max())
     raws = np.linspace(low - 3 * (high - low), high + 3 * (high - low), 2_001)
     ranks = np.array([fitted.scorer.rank(raw) for raw in raws])
     assert (np.diff(ranks) > 0).all()
@@ -124,7 +124,7 @@ def test_of_two_gains_the_higher_ranks_higher_however_far_beyond_the_logs(fitted
     for end in (low, high):
         below, above = (fitted.scorer.rank(end + step) for step in (-1e-9, 1e-9))
         assert above - below < 1e-6
-    actual = np.array([fitted.scorer.rank(raw) for raw in fitted.repeats.ravel()])
+    actual = np.array([fitted.scorer.rank(raw) for raw in fitted.predicted.ravel()])
     assert np.sort(actual) == pytest.approx((np.arange(len(actual)) + 0.5) / len(actual), abs=0.01)
 
 

@@ -107,7 +107,7 @@ def test_the_seed_decides_which_rows_fall_together(tmp_path: Path) -> None:
     actual = Logs.from_rows(
         {"prompt": prompt, "cheap_quality": cheap, "expensive_quality": dear} for prompt, cheap, dear, _ in rows(100)
     )
-    one, again, other = (fit.train(actual, seed=seed).repeats for seed in (1, 1, 2))
+    one, again, other = (fit.train(actual, seed=seed).predicted for seed in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.allclose(one, other)
 

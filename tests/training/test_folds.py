@@ -18,7 +18,7 @@ def logs(texts: int, rows: int = 200) -> Logs:
 
 def test_a_text_is_in_one_fold_and_repeats_differ() -> None:
     """Each division holds every fold, and no text in two; the first is the same whatever follows."""
-    actual = divisions(logs(40), seed=3, repeats=3)
+    actual = divisions(logs(40), seed=3, count=3)
     for fold in actual:
         assert np.bincount(fold).tolist() == [40] * FOLDS
         assert all(len(set(fold[text::40])) == 1 for text in range(40))

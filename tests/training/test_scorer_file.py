@@ -23,7 +23,7 @@ def made(shares: Floats | None = None, repeats: Floats | None = None) -> Artifac
     fitted = trained()
     seen = seen_of([read_features(query) for query in fitted.logs.queries[:20]])
     shares, repeats = (
-        own if other is None else other for own, other in ((fitted.shares, shares), (fitted.repeats, repeats))
+        own if other is None else other for own, other in ((fitted.shares, shares), (fitted.predicted, repeats))
     )
     return artifact_of(fitted.views, shares, repeats, fitted.logs, seen, {})
 
@@ -37,8 +37,8 @@ def scores_of(file: Artifact) -> Sequence[Score]:
 def test_a_threshold_is_that_of_the_smallest_share_which_keeps_the_quality(target: float) -> None:
     """By the out-of-fold predictions of the logs' own rows: with the lowest one fewer, less would be kept."""
     fitted = trained()
-    cheap, dear = (np.tile(quality, len(fitted.repeats)) for quality in (fitted.logs.cheap, fitted.logs.expensive))
-    rank = np.array([fitted.scorer.rank(raw) for raw in fitted.repeats.ravel()])
+    cheap, dear = (np.tile(quality, len(fitted.predicted)) for quality in (fitted.logs.cheap, fitted.logs.expensive))
+    rank = np.array([fitted.scorer.rank(raw) for raw in fitted.predicted.ravel()])
     sent = rank >= fitted.scorer.threshold_for_quality(target)
     assert 0.1 < sent.mean() < 0.9
     assert np.where(sent, dear, cheap).sum() >= target * dear.sum() - 1e-9
@@ -65,7 +65,7 @@ def test_a_wish_for_little_quality_is_kept_by_as_little(target: float) -> None:
 def test_the_told_gains_are_those_that_came_true() -> None:
     """On the rows put aside: on average, and along the scores, by a straight line."""
     fitted = trained()
-    gains, came = fitted.calibrated(fitted.repeats.ravel()), np.tile(fitted.logs.gain, len(fitted.repeats))
+    gains, came = fitted.calibrated(fitted.predicted.ravel()), np.tile(fitted.logs.gain, len(fitted.predicted))
     assert gains.mean() == pytest.approx(came.mean(), abs=0.01)
     assert np.cov(gains, came)[0, 1] == pytest.approx(gains.var(), rel=0.05)
 
@@ -76,7 +76,7 @@ def test_no_expected_gain_falls_as_the_score_rises() -> None:
     assert known == sorted(known)
     assert known[-1] > known[0] + 0.3
     mean = float(trained().logs.gain.mean())
-    wrong = scores_of(made(repeats=2 * mean - trained().repeats))
+    wrong = scores_of(made(repeats=2 * mean - trained().predicted))
     assert wrong[-1].score > wrong[0].score + 0.3
     assert [each.expected_gain for each in wrong] == pytest.approx([mean] * 60)
 

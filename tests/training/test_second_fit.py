@@ -63,7 +63,7 @@ def test_pairs_that_tell_nothing_are_left_out() -> None:
 def test_where_the_verifier_misleads_agreement_alone_tells_without_bias() -> None:
     """A verifier that says the contrary is left out, and what is said of either kind of pair is its mean gain."""
     fitted = trained_on_pairs().verifier
-    second = fit_second(replace(fitted, repeats=fitted.repeats - 3 * fitted.logs.gain), 1.0, 0.0, 16.7)
+    second = fit_second(replace(fitted, predicted=fitted.predicted - 3 * fitted.logs.gain), 1.0, 0.0, 16.7)
     assert isinstance(second, FittedSecond)
     assert second.header["slope"] == 0
     answers, others = fitted.logs.answers, fitted.logs.second_answers

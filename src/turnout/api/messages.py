@@ -12,7 +12,7 @@ from turnout.openai.answers import Body, dumps
 from turnout.openai.prompt_floor import characters
 from turnout.openai.requests import from_mapping
 from turnout.ports.runtime import Observer
-from turnout.wires.messages_answer import MessageEvents, error_body, to_error, to_message
+from turnout.wires.messages_answer import MessageEvents, anthropic_error, to_error, to_message
 from turnout.wires.messages_request import to_chat
 
 # Of English text; no tokenizer runs here.
@@ -54,4 +54,4 @@ class AnthropicMessages:
         return MessageEvents()
 
     def error_body(self, error: Mapping[str, Any], status: int, request_id: str) -> Body:
-        return error_body(error, status, request_id)
+        return anthropic_error(error, status, request_id)

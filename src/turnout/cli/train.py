@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     used = fitted.logs
     # One scorer on the rows it was trained on would flatter itself: the table is out of fold.
     rows = target_backtest.Rows(
-        fitted.repeats, used.cheap, used.expensive, used.cheap_usd, used.expensive_usd, texts_of(used)
+        fitted.predicted, used.cheap, used.expensive, used.cheap_usd, used.expensive_usd, texts_of(used)
     )
     targets, worth = target_backtest.table(rows, seed=args.seed), target_backtest.worth(rows, args.seed)
     warnings = [*fitted.warnings, *target_backtest.no_better(rows, worth), *target_backtest.too_wide(rows, targets)]

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from turnout.jobs.retries import webhook_delay
 from turnout.jobs.waiting import wait_at_most
 from turnout.ports.jobs import Job, JobsUnavailable, WebhookQueue
+from turnout.webhooks.signing import is_settled
 
 log = logging.getLogger("turnout.jobs")
 
@@ -20,7 +21,6 @@ CONCURRENT = 8
 
 # Posts a job's message under this id; returns the HTTP status, 0 where none came, -1 where it may not be sent at all.
 Post = Callable[[str, Job], Awaitable[int]]
-GONE = 410
 FORBIDDEN = -1
 # Of its own: the state of `random` is the app's.
 _chance = random.Random().random
@@ -80,7 +80,7 @@ class JobWebhooks:
         status = await self._status(job)
         tries = job.hook_tries + 1
         try:
-            if 200 <= status < 300 or status == GONE:
+            if is_settled(status):
                 await self._queue.note_webhook(job.id, "delivered", 0.0)
                 return
             delay_s = None if status == FORBIDDEN else webhook_delay(tries, _chance())

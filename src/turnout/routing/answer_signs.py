@@ -24,19 +24,18 @@ from turnout.ports.scoring import Query
 from turnout.routing import answer_arithmetic
 from turnout.routing.answer_arithmetic import NUMBER, value_of
 from turnout.routing.conversation import joined_ends, last_turn
-from turnout.routing.features import Floats, Hashes, words_of
+from turnout.routing.features import ODD, Floats, Hashes, words_of
 
 # Part of each verifier: one that was trained on other signs is refused.
 SIGNS_VERSION = 2
 # Characters read at each end of an answer: 2 x 1,500 holds nine of ten answers measured whole.
-END = 1_500
+ANSWER_END = 1_500
 # Characters of a question that are read for what it gives: its ends, too.
 QUESTION_END = 1_500
 # Characters of code that is parsed, at most: it takes some 200 microseconds.
 MOST_CODE = 1_000
 # Of an option's number: so near to it, a number of the answer is the same, rounded.
 NEAR = 0.005
-_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 _LEXICON = {
     "hedging": "maybe perhaps might possibly probably likely unclear unsure approximately roughly about around seems "
@@ -103,7 +102,7 @@ class AnswerReading:
     @cached_property
     def hashes(self) -> Hashes:
         """One hash a word."""
-        return np.array(list(map(crc32, self.words)), np.uint64) * _ODD
+        return np.array(list(map(crc32, self.words)), np.uint64) * ODD
 
     @property
     def weights(self) -> Floats:
@@ -113,7 +112,7 @@ class AnswerReading:
 
 def read_answer(query: Query, text: str) -> AnswerReading:
     """What is read of this answer to this question. Never raises on any text."""
-    kept, length = joined_ends((text,), END)
+    kept, length = joined_ends((text,), ANSWER_END)
     raw = kept.encode("utf-8", "replace")
     data = raw.strip()
     folded = data.lower()

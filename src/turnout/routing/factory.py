@@ -61,7 +61,7 @@ def routing_target(settings: Settings, scorer: Scorer) -> float | ShareControl:
 
 
 def quality_control_from(settings: Settings, scorer: Scorer, target: float | ShareControl) -> QualityControl | None:
-    """What makes up for conversations that stay, under a wish for quality; None: there is nothing to make up for."""
+    """What makes up for conversations that stay, where the target is a quality; None: nothing is to be made up for."""
     gain_at = getattr(scorer, "gain_at", None)
     routing = settings.routing
     if gain_at is None or isinstance(target, ShareControl):

@@ -127,7 +127,8 @@ _KINDS = _classes(ord(" "), (_LOWER + _BEYOND_ASCII, ord("a")), (_CHARACTERS["di
 _OPTION = re.compile(rb"^\(?[A-Za-z0-9][).][^\n]*", re.M)
 _MARK_BYTES = tuple(_MARKS.values())
 
-_ODD = np.uint64(0x9E3779B97F4A7C15)
+# Spreads a code over 64 bits (Knuth's multiplicative hashing).
+ODD = np.uint64(0x9E3779B97F4A7C15)
 _STEP = np.uint64(1_000_003)
 _FOLD = np.uint64(31)
 # A word's code has 32 bits: a tag's goes above them.
@@ -148,14 +149,14 @@ class Reading:
     @cached_property
     def words(self) -> Hashes:
         """One hash a word."""
-        return self.word_codes * _ODD
+        return self.word_codes * ODD
 
     @cached_property
     def tagged_words(self) -> Hashes:
         """One hash a word, another one for each tag; none without a tag that is known."""
         if not self.tag:
             return np.zeros(0, np.uint64)
-        return np.asarray((self.word_codes ^ (np.uint64(crc32(self.tag.encode("utf-8", "replace"))) << _TAG)) * _ODD)
+        return np.asarray((self.word_codes ^ (np.uint64(crc32(self.tag.encode("utf-8", "replace"))) << _TAG)) * ODD)
 
     @cached_property
     def letters(self) -> Hashes:
@@ -172,7 +173,7 @@ def grams(folded: bytes, size: int) -> Hashes:
     code = data[:count]
     for offset in range(1, size):
         code = code * _STEP + data[offset : offset + count]
-    return np.asarray((code ^ (code >> _FOLD)) * _ODD)
+    return np.asarray((code ^ (code >> _FOLD)) * ODD)
 
 
 def words_of(folded: bytes) -> list[bytes]:

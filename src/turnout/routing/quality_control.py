@@ -1,4 +1,4 @@
-"""Keeps a wish for quality over all served requests: what conversations give up by staying, others make up for."""
+"""Keeps the quality that the settings ask for: what conversations give up by staying, other requests make up for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_GAIN = 0.01
 
 class QualityControl:
     """A threshold that moves with the expected gain that is owed. Deterministic, bounded, no clock. base: the threshold
-    that the wish means where each request goes by its score; gain: what one at it is expected to gain."""
+    that the target means where each request goes by its score; gain: what one at it is expected to gain."""
 
     def __init__(self, base: float, gain: float) -> None:
         self.base = base
@@ -23,7 +23,7 @@ class QualityControl:
 
     @property
     def threshold(self) -> float:
-        """Lower while quality is owed, higher while more was served than wished."""
+        """Lower while quality is owed, higher while more was served than the target asks."""
         shift = self._debt / (REPAID_WITHIN * self._gain)
         return min(1.0, max(0.0, self.base - max(-MOST_SHIFT, min(MOST_SHIFT, shift))))
 

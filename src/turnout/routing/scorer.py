@@ -24,7 +24,7 @@ from turnout.routing.artifact import Arrays, Artifact
 from turnout.routing.features import NAMES, Floats, Hashes, Reading, read_features
 from turnout.routing.novelty import Novelty
 from turnout.routing.rank_scale import RankScale
-from turnout.routing.scorer_header import Header
+from turnout.routing.scorer_header import Header, threshold_for
 from turnout.routing.second_opinion import AgreementVerifier
 from turnout.routing.tags import SYSTEM, with_known_tag
 from turnout.routing.tokens import Meaning
@@ -196,10 +196,7 @@ class FileScorer:
     def threshold_for_quality(self, quality: float) -> float:
         """The threshold of the smallest share of expensive calls that was expected, out of fold, to keep this
         share of all-expensive's quality. Above the table's end: 0, everything to the expensive tier."""
-        for kept, threshold in self._header.keep_quality:
-            if kept >= quality:
-                return threshold
-        return 0.0
+        return threshold_for(self._header.keep_quality, quality)
 
 
 def load_scorer(path: str | os.PathLike[str]) -> FileScorer:

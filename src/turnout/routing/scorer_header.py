@@ -179,3 +179,8 @@ def _kept(fields: Mapping[str, Any]) -> Sequence[tuple[float, float]]:
     if any(low[0] >= high[0] for low, high in pairwise(rows)):
         raise ValueError("the qualities of keep_quality do not ascend")
     return rows
+
+
+def threshold_for(keep_quality: Sequence[tuple[float, float]], quality: float) -> float:
+    """The threshold of the first row that keeps this quality; 0 above the table's end. keep_quality: as a header's."""
+    return next((threshold for kept, threshold in keep_quality if kept >= quality), 0.0)

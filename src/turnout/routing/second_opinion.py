@@ -21,7 +21,7 @@ from turnout.routing.verifier import PREFIX, Verdict, Verifier
 
 GAINS = f"{PREFIX}second_gains"
 # Characters at the end of an answer that are read for what it comes to.
-END = 1_500
+LAST_CHARACTERS = 1_500
 _MARKED = re.compile(
     rb"(?:####|\\boxed\{|\banswer(?: is| would be| will be| should be)?\b)[\s:*$({\\=\"']{0,8}"
     rb"((?:[^\n.;})*$]|\.\d){1,60})"
@@ -33,7 +33,7 @@ _WORD = re.compile(rb"[a-z0-9\x80-\xff]+")
 def final_answer(text: str) -> str:
     """What an answer comes to: what the last marker that names something names, else its last number, else all of its
     words."""
-    data = text[-END:].lower().encode("utf-8", "replace")
+    data = text[-LAST_CHARACTERS:].lower().encode("utf-8", "replace")
     result = next((named for named in reversed(_MARKED.findall(data)) if _WORD.search(named)), data)
     if numbers := _NUMBER.findall(result):
         return f"{value_of(numbers[-1]):.15g}"

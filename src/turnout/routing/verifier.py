@@ -19,7 +19,7 @@ from turnout.ports.scoring import Query
 from turnout.routing.answer_signs import NAMES, SIGNS_VERSION, AnswerReading, read_answer
 from turnout.routing.features import Floats
 from turnout.routing.rank_scale import RankScale
-from turnout.routing.scorer_header import CascadeHeader
+from turnout.routing.scorer_header import CascadeHeader, threshold_for
 from turnout.routing.three_ways import BINS, QUANTILES, Way, way_of
 from turnout.routing.trees import Trees
 from turnout.routing.view_scale import HASHED_BITS, KNOTS, scale, slots
@@ -115,10 +115,7 @@ class Verifier:
     def threshold_for_quality(self, quality: float) -> float:
         """The threshold of the smallest share of second calls that was expected, out of fold and with a margin, to keep
         this share of all-expensive's quality. Above the table's end: 0, every answer is asked again."""
-        for kept, threshold in self._header.keep_quality:
-            if kept >= quality:
-                return threshold
-        return 0.0
+        return threshold_for(self._header.keep_quality, quality)
 
     @property
     def gains(self) -> Floats:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from turnout.ports.admission import Ask, Entry
 from turnout.ports.limits import BudgetClaim, BudgetRefused, BudgetState, RateClaim, RateRefused, RateState
-from turnout.stores.outage_book import Report
-
-Shared = TypeVar("Shared")
+from turnout.stores.outage_book import Report, put_newest
 
 # Accounts whose state is kept. One takes about 600 bytes.
 MAX_ACCOUNTS = 10_000
@@ -31,22 +28,17 @@ class LastStates:
             if rate.claim.unit == "calls":
                 # They are over when their leases are.
                 continue
-            self._put(self._rates, _rate_account(rate.claim), (rate, at))
+            put_newest(self._rates, _rate_account(rate.claim), (rate, at), self._max_accounts)
         for budget in budgets:
-            self._put(self._budgets, _budget_account(budget.claim), budget)
+            put_newest(self._budgets, _budget_account(budget.claim), budget, self._max_accounts)
 
     def subtract(self, report: Report) -> None:
         """Notes what this process took by itself of what was left of limits: in the next outage it is gone."""
         for claim, amounts in report.rates:
             if (known := self._rates.get(_rate_account(claim))) is not None:
                 left = max(0, known[0].remaining - sum(amount for _, amount in amounts))
-                self._put(self._rates, _rate_account(claim), (replace(known[0], remaining=left), report.at))
-
-    def _put(self, states: OrderedDict[tuple[object, ...], Shared], account: tuple[object, ...], state: Shared) -> None:
-        states[account] = state
-        states.move_to_end(account)
-        if len(states) > self._max_accounts:
-            states.popitem(last=False)
+                state = replace(known[0], remaining=left)
+                put_newest(self._rates, _rate_account(claim), (state, report.at), self._max_accounts)
 
     @property
     def rates(self) -> tuple[RateState, ...]:

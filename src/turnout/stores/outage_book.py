@@ -66,11 +66,11 @@ class OutageBook:
         alone; cost: what it reserves, in nano-USD."""
         for rate in ask.rates:
             if rate.unit == "requests" or (rate.unit == "tokens" and lease is not None):
-                self._put(self._rates, (rate.unit, rate.key, rate.window_s), rate)
+                put_newest(self._rates, (rate.unit, rate.key, rate.window_s), rate, self._max_accounts)
         if lease is None:
             return
         for budget in ask.budgets:
-            self._put(self._budgets, (budget.key, budget.rolling_s, budget.windows), budget)
+            put_newest(self._budgets, (budget.key, budget.rolling_s, budget.windows), budget, self._max_accounts)
         reserved = tuple(rate for rate in ask.rates if rate.unit != "requests")
         if reserved or ask.budgets:
             amount = max((rate.amount for rate in reserved if rate.unit == "tokens"), default=0)
@@ -107,8 +107,10 @@ class OutageBook:
         ]
         return reports, leases
 
-    def _put(self, claims: OrderedDict[AccountKey, Value], key: AccountKey, claim: Value) -> None:
-        claims[key] = claim
-        claims.move_to_end(key)
-        if len(claims) > self._max_accounts:
-            claims.popitem(last=False)
+
+def put_newest(items: OrderedDict[AccountKey, Value], account: AccountKey, item: Value, most: int) -> None:
+    """Keeps the item as the newest; beyond `most` the oldest is forgotten."""
+    items[account] = item
+    items.move_to_end(account)
+    if len(items) > most:
+        items.popitem(last=False)

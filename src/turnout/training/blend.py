@@ -80,10 +80,10 @@ def tags_out_of_fold(gain: Floats, tags: Sequence[str], folds: RowNumbers) -> Fl
     return predicted
 
 
-def blend_shares(repeats: Sequence[OutOfFold]) -> tuple[list[int], Floats]:
+def blend_shares(predictions: Sequence[OutOfFold]) -> tuple[list[int], Floats]:
     """The place of each view's penalty, and the shares of the views and of the tag, by all divisions together."""
-    best = [int(np.mean([each.errors(name) for each in repeats], axis=0).argmin()) for name in repeats[0].tried]
-    return best, np.mean([shares(each.columns(best), each.gain) for each in repeats], axis=0)
+    best = [int(np.mean([each.errors(name) for each in predictions], axis=0).argmin()) for name in predictions[0].tried]
+    return best, np.mean([shares(each.columns(best), each.gain) for each in predictions], axis=0)
 
 
 def _noise(predicted: Floats, gain: Floats) -> float:

@@ -62,7 +62,7 @@ def train_cascade(
     summary = _worth(verifier, price_ratio(answered, ratio), seed)
     header, arrays = _file_part(verifier, summary, cheap_model)
     own = {**fitted.artifact.header, "cascade": header}
-    own["keep_quality"] = _thresholds(fitted.repeats, fitted.logs, dict(fitted.artifact.arrays))
+    own["keep_quality"] = _thresholds(fitted.predicted, fitted.logs, dict(fitted.artifact.arrays))
     artifact = Artifact(header=own, arrays={**fitted.artifact.arrays, **arrays})
     return FittedCascade(replace(fitted, artifact=artifact, scorer=FileScorer(artifact)), verifier, summary)
 
@@ -71,7 +71,7 @@ def _worth(verifier: FittedVerifier, ratio: float, seed: int) -> dict[str, Any]:
     logs = verifier.logs
     paired = paired_added(
         [*verifier.question],
-        [*verifier.repeats],
+        [*verifier.predicted],
         logs.cheap,
         logs.expensive,
         ratio=ratio,
@@ -80,7 +80,7 @@ def _worth(verifier: FittedVerifier, ratio: float, seed: int) -> dict[str, Any]:
     )
     figures = {
         name: [cost_figures(row, logs.cheap, logs.expensive, ratio, cascade=cascade) for row in rows]
-        for name, rows, cascade in (("question", verifier.question, False), ("verified", verifier.repeats, True))
+        for name, rows, cascade in (("question", verifier.question, False), ("verified", verifier.predicted, True))
     }
     return {
         "price_ratio": ratio,
@@ -133,8 +133,8 @@ def _file_part(
             assert isinstance(view, Linear)
             arrays["words"] = view.weights * share
             intercept += view.intercept * share
-    predicted = verifier.repeats.ravel()
-    slope, offset = calibration(predicted, np.tile(logs.gain, len(verifier.repeats)))
+    predicted = verifier.predicted.ravel()
+    slope, offset = calibration(predicted, np.tile(logs.gain, len(verifier.predicted)))
     arrays["ranks"], arrays["levels"] = gain_ranks(predicted)
     arrays["gains"] = _gains(verifier, slope, offset)
     header = {
@@ -148,7 +148,7 @@ def _file_part(
         "gain_intercept": offset,
         "trees": len(arrays["tree_roots"]),
         "tree_depth": depth,
-        "keep_quality": _thresholds(verifier.repeats, logs, arrays),
+        "keep_quality": _thresholds(verifier.predicted, logs, arrays),
         "summary": summary,
     }
     second = fit_second(verifier, slope, offset, summary["price_ratio"])
@@ -173,7 +173,7 @@ def _thresholds(predicted: Floats, logs: Logs, arrays: dict[str, NDArray[Any]]) 
 def _gains(verifier: FittedVerifier, slope: float, offset: float) -> Floats:
     """What the verifier said of answers to questions of each eighth of the scores, [BINS, QUANTILES], ascending."""
     levels = np.linspace(0.0, 1.0, QUANTILES)
-    question, said = verifier.question[0], slope * verifier.repeats[0] + offset
+    question, said = verifier.question[0], slope * verifier.predicted[0] + offset
     ranks = np.argsort(np.argsort(question, kind="stable")) / max(1, len(question))
     bins = np.array([bin_of(rank) for rank in ranks])
     return np.stack([np.quantile(said[bins == at], levels) for at in range(BINS)])

@@ -38,8 +38,8 @@ PENALTIES = {
 # Two views of 64 trees of depth 7 cost 30 microseconds to serve; three times as many gained less than .002 APGR.
 TREES = 64
 # Up to so many rows each one counts: solved to rounding. By the products of all rows it takes six times as long.
-FEW_ROWS = 2_000
-TOLERANCE, FEW_ROWS_TOLERANCE = 1e-3, 1e-6
+EXACT_ROWS = 2_000
+TOLERANCE, EXACT_TOLERANCE = 1e-3, 1e-6
 DEPTH = 7
 # An answer has more signs than a question, few of them strong: more trees, each split on fewer signs.
 ANSWER_TREES, ANSWER_DEPTH, ANSWER_FEATURES = 96, 8, 0.15
@@ -141,7 +141,7 @@ def fit_view(name: str, view: Any, target: Floats, penalty: float, seed: int) ->
     if name == "meaning":
         return _of_meaning(view, target, penalty)
     rarity = np.log((1.0 + view.shape[0]) / (1.0 + np.bincount(view.indices, minlength=view.shape[1]))) + 1.0
-    tolerance = FEW_ROWS_TOLERANCE if view.shape[0] <= FEW_ROWS else TOLERANCE
+    tolerance = EXACT_TOLERANCE if view.shape[0] <= EXACT_ROWS else TOLERANCE
     model = Ridge(alpha=penalty, solver="sparse_cg", tol=tolerance, fit_intercept=False)
     model.fit(view.multiply(rarity).tocsr(), target - target.mean())
     return Linear(np.asarray(model.coef_, dtype=np.float64) * rarity, float(target.mean()))

@@ -37,8 +37,8 @@ from turnout.training.views import views_of
 FEWEST_ROWS = 20
 # Gains that differ by less differ by rounding.
 SAME = 1e-9
-# Under this many rows one division into folds is a matter of luck: three are made.
-FEW_ROWS = 600
+# From so many rows on, one division into folds is enough; of fewer it is a matter of luck, and three are made.
+ONCE_FROM_ROWS = 600
 # Rows beyond this many teach a scorer this small little more, and would take minutes.
 MOST_ROWS = 20_000
 # Of their texts together. Hashed words and letters take some 60 bytes a character while they are fitted: 1.1 GiB.
@@ -50,12 +50,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A scorer and how its training went. repeats: out-of-fold gains of the rows used, [repeats, rows].
+    """A scorer and how its training went. predicted: out-of-fold gains of the rows used, [divisions, rows]: the
+    rows were divided into folds so many times.
     views, shares: the estimators that the scorer serves, and what each is worth in it, the tag's last."""
 
     scorer: FileScorer
     artifact: Artifact
-    repeats: Floats
+    predicted: Floats
     warnings: tuple[str, ...]
     logs: Logs
     views: Mapping[str, View]
@@ -64,7 +65,7 @@ class Fitted:
     @property
     def out_of_fold(self) -> Floats:
         """One out-of-fold prediction of each row of `logs`, [rows]."""
-        first: Floats = self.repeats[0]
+        first: Floats = self.predicted[0]
         return first
 
     def calibrated(self, raw_gain: Floats) -> Floats:
@@ -99,7 +100,7 @@ def _train(
 ) -> Fitted:
     gain, tags = used.net_gain, used.groups
     readings = [read_features(query) for query in used.queries]
-    views, folded = views_of(readings, embedding), divisions(used, seed, 3 if len(used) < FEW_ROWS else 1)
+    views, folded = views_of(readings, embedding), divisions(used, seed, 3 if len(used) < ONCE_FROM_ROWS else 1)
     seen = seen_of(readings)
     steps = iter(range(1, (len(folded) + 1) * len(views) + 1))
 
@@ -119,16 +120,16 @@ def _train(
     for name in views:
         fitted[name] = fit_view(name, views[name], gain, penalties[name], seed)
         done()
-    repeats = np.stack([each.blended() for each in predictions])
-    summary = _summary(logs, used, repeats, warnings) | {
+    predicted = np.stack([each.blended() for each in predictions])
+    summary = _summary(logs, used, predicted, warnings) | {
         "seed": seed,
         "costs": bool(np.any(used.net_gain != used.gain)),
         "embedding": None if embedding is None else embedding.name,
         "penalties": penalties,
         "shares": dict(zip((*views, "tag"), map(float, shares), strict=True)),
     }
-    file = artifact_of(fitted, shares, repeats, used, seen, summary, embedding)
-    return Fitted(FileScorer(file), file, repeats, warnings, used, fitted, shares)
+    file = artifact_of(fitted, shares, predicted, used, seen, summary, embedding)
+    return Fitted(FileScorer(file), file, predicted, warnings, used, fitted, shares)
 
 
 def _check(logs: Logs) -> None:
@@ -150,16 +151,16 @@ def sampled(logs: Logs, seed: int, *, max_rows: int = MOST_ROWS, max_characters:
     return np.sort(np.random.default_rng(seed).choice(len(logs), count, replace=False))
 
 
-def _summary(logs: Logs, used: Logs, repeats: Floats, warnings: Sequence[str]) -> dict[str, Any]:
+def _summary(logs: Logs, used: Logs, predicted: Floats, warnings: Sequence[str]) -> dict[str, Any]:
     """What the file tells of its training."""
-    apgrs = [figures(row, used.cheap, used.expensive)["apgr"] for row in repeats]
+    apgrs = [figures(row, used.cheap, used.expensive)["apgr"] for row in predicted]
     return {
         "rows": logs.rows,
         "rows_used": len(used),
         "skipped": logs.skipped,
         "groups": len(set(logs.groups)),
         "folds": FOLDS,
-        "repeats": len(repeats),
+        "repeats": len(predicted),
         "date": datetime.now(UTC).date().isoformat(),
         "cheap_quality": float(np.average(logs.cheap, weights=logs.weight)),
         "expensive_quality": float(np.average(logs.expensive, weights=logs.weight)),

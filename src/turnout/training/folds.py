@@ -16,14 +16,14 @@ RowNumbers = NDArray[np.intp]
 FOLDS = 5
 
 
-def divisions(logs: Logs, seed: int, repeats: int = 1) -> list[RowNumbers]:
+def divisions(logs: Logs, seed: int, count: int = 1) -> list[RowNumbers]:
     """For each repeat the fold of each row, [n]. The same text is never in two folds: it would be memorised. Where
     there are too few texts for that, rows are divided one by one."""
     distinct, which = np.unique(_hashes(logs), return_inverse=True)
     if len(distinct) < 4 * FOLDS:
         distinct, which = np.arange(len(logs)), np.arange(len(logs))
     rng = np.random.default_rng(seed)
-    return [(rng.permutation(len(distinct)) % FOLDS)[which] for _ in range(repeats)]
+    return [(rng.permutation(len(distinct)) % FOLDS)[which] for _ in range(count)]
 
 
 def texts_of(logs: Logs) -> RowNumbers:

@@ -27,20 +27,21 @@ QUALITIES = tuple(round(0.005 * step, 3) for step in range(201))
 def artifact_of(
     fitted: Mapping[str, View],
     shares: Floats,
-    repeats: Floats,
+    by_division: Floats,
     logs: Logs,
     seen: Seen,
     summary: Mapping[str, Any],
     embedding: Embedding | None = None,
 ) -> Artifact:
-    """The arrays and the header of a scorer. shares: of the views, then of the tag. A view that the blend gives nothing
-    to is left out, for serving to spare its time; but for the ranks, which cost next to none."""
+    """The arrays and the header of a scorer. shares: of the views, then of the tag. by_division: out-of-fold gains,
+    [divisions, rows]. A view that the blend gives nothing to is left out, for serving to spare its time; but for the
+    ranks, which cost next to none."""
     mean = float(logs.gain.mean())
     share = dict(zip(fitted, map(float, shares[:-1]), strict=True))
     forests = [(view, share[name]) for name, view in fitted.items() if isinstance(view, Forest) and share[name] > 0]
     intercept, arrays = _linear_parts(fitted, share, mean)
     arrays |= flattened(forests)
-    predicted, gain = repeats.ravel(), np.tile(logs.gain, len(repeats))
+    predicted, gain = by_division.ravel(), np.tile(logs.gain, len(by_division))
     arrays["ranks"], arrays["levels"] = gain_ranks(predicted)
     slope, offset = calibration(predicted, gain)
     tags, of_tags = _tag_arrays(logs)
@@ -62,7 +63,7 @@ def artifact_of(
         "tags": tags,
         "known_tags": sorted({tag for tag in logs.groups if tag}),
         "keep_quality": keep_table(
-            predicted, arrays, *(np.tile(q, len(repeats)) for q in (logs.cheap, logs.expensive))
+            predicted, arrays, *(np.tile(q, len(by_division)) for q in (logs.cheap, logs.expensive))
         ),
         "summary": summary,
     }

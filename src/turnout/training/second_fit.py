@@ -35,7 +35,7 @@ def fit_second(fitted: FittedVerifier, slope: float, intercept: float, ratio: fl
     if len(rows) < FEWEST_ANSWERS:
         return f"{len(rows)} rows hold a second_answer (at least {FEWEST_ANSWERS})"
     assert logs.answers is not None
-    said = np.clip(slope * fitted.repeats[0][rows] + intercept, -1.0, 1.0)
+    said = np.clip(slope * fitted.predicted[0][rows] + intercept, -1.0, 1.0)
     same = np.array([float(agrees(logs.answers[row], held[row])) for row in rows])
     design, gain = np.column_stack((np.ones(len(rows)), said, same)), logs.gain[rows]
     if not slope > 0 or np.linalg.matrix_rank(design) < 3:

@@ -17,7 +17,7 @@ from turnout.routing.answer_signs import AnswerReading, read_answer
 from turnout.routing.features import Floats
 from turnout.training.blend import OutOfFold, out_of_fold
 from turnout.training.estimators import View, fit_view
-from turnout.training.fit import FEW_ROWS, Fitted, Progress
+from turnout.training.fit import ONCE_FROM_ROWS, Fitted, Progress
 from turnout.training.folds import FOLDS, divisions
 from turnout.training.views import hashed
 
@@ -37,12 +37,12 @@ FEWEST_ANSWERS = 50
 
 @dataclass(frozen=True)
 class FittedVerifier:
-    """logs: the rows that it was fitted on. question, repeats: each row's gain as predicted out of fold, by the
-    question and with the answer, [repeats, rows]."""
+    """logs: the rows that it was fitted on. question, predicted: each row's gain as predicted out of fold, by the
+    question and with the answer, [divisions, rows]."""
 
     logs: Logs
     question: Floats
-    repeats: Floats
+    predicted: Floats
     views: dict[str, View]
 
 
@@ -69,8 +69,8 @@ def fit_verifier(fitted: Fitted, *, seed: int = 0, progress: Progress | None = N
     assert logs.answers is not None
     readings = [read_answer(query, answer) for query, answer in zip(logs.queries, logs.answers, strict=True)]
     gain = learnt_gain(logs)
-    predictions, questions = [], fitted.calibrated(fitted.repeats)
-    folded = divisions(logs, seed + OTHER_FOLDS, 3 if len(logs) < FEW_ROWS else 1)
+    predictions, questions = [], fitted.calibrated(fitted.predicted)
+    folded = divisions(logs, seed + OTHER_FOLDS, 3 if len(logs) < ONCE_FROM_ROWS else 1)
     with threadpool_limits(1):
         for number, (folds, question) in enumerate(zip(folded, questions, strict=True)):
             views = _views(readings, question)

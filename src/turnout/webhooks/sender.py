@@ -12,6 +12,7 @@ from typing import Any
 from turnout.ports.runtime import Clock
 from turnout.webhooks.address_check import ForbiddenAddress
 from turnout.webhooks.post import Resolve, SignedPost, resolve_host
+from turnout.webhooks.signing import is_settled
 
 log = logging.getLogger("turnout.webhooks")
 
@@ -19,8 +20,6 @@ log = logging.getLogger("turnout.webhooks")
 RETRY_DELAYS_S = (5.0, 30.0, 120.0)
 # Messages being sent at once; more are dropped and logged.
 MAX_CONCURRENT = 64
-# The status by which a receiver asks for no more messages.
-GONE = 410
 
 
 class WebhookSender:
@@ -55,7 +54,7 @@ class WebhookSender:
                 log.warning("webhook %s was not sent: %s", message_id, error)
                 self.on_undelivered(str(error))
                 return
-            if 200 <= status < 300 or status == GONE:
+            if is_settled(status):
                 return
             if delay_s is None:
                 break

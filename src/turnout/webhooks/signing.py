@@ -1,4 +1,4 @@
-"""Signs messages as Standard Webhooks specifies. Pure."""
+"""Standard Webhooks, as it specifies them: how messages are signed, and what their receiver answers. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import hashlib
 import hmac
 
 from turnout.errors import SettingsError
+
+# The status by which a receiver asks for no more messages.
+GONE = 410
 
 
 def signing_key(secret: str) -> bytes:
@@ -29,3 +32,8 @@ def signature_headers(key: bytes, message_id: str, timestamp: int, body: bytes) 
         "webhook-timestamp": str(timestamp),
         "webhook-signature": f"v1,{signature}",
     }
+
+
+def is_settled(status: int) -> bool:
+    """Whether a receiver that answers with this HTTP status has the message, or wants none any more."""
+    return 200 <= status < 300 or status == GONE

@@ -54,10 +54,10 @@ def to_usage(usage: Mapping[str, Any] | None) -> Body:
 
 def to_error(error: ServedError, request_id: str) -> Body:
     """The error in Anthropic's shape. `code` and `param` are ours."""
-    return error_body(error.to_openai()["error"], error.told_status, request_id)
+    return anthropic_error(error.to_openai()["error"], error.told_status, request_id)
 
 
-def error_body(error: Mapping[str, Any], status: int, request_id: str) -> Body:
+def anthropic_error(error: Mapping[str, Any], status: int, request_id: str) -> Body:
     """The same of an error in OpenAI's shape, and its HTTP status."""
     detail = {
         "type": _ERRORS.get(status, "api_error"),

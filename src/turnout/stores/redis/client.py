@@ -6,6 +6,7 @@ import asyncio
 import os
 import weakref
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from turnout.stores.redis.connection import RedisAccess, StoreConnection
 from turnout.stores.redis.flight_broker import RedisFlightBroker
@@ -56,6 +57,10 @@ class RedisClient:
             client = self._clients[loop] = LoopClient(self.access, self._note_redis_name)
             client.flights.on_yield = self._yield_allowance
         return client
+
+    async def run(self, script: str, *arguments: str | bytes | int) -> Any:
+        """The script's reply to the running event loop. Raises StoreUnreachable."""
+        return await self.here().session.run(script, *arguments)
 
     async def _note_redis_name(self, connection: StoreConnection, name: bytes) -> None:
         before, self.redis_name = self.redis_name, name

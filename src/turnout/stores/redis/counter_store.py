@@ -69,7 +69,7 @@ class RedisCounterStore:
         try:
             while self._owed:
                 batch = self._owed[0]
-                await self._run("count", *batch, BOUNDS)
+                await self._client.run("count", *batch, BOUNDS)
                 # Another task may have sent it meanwhile: it counts once.
                 if self._owed and self._owed[0] is batch:
                     self._owed.popleft()
@@ -96,14 +96,14 @@ class RedisCounterStore:
         for spenders in (await self._buckets("u", [f"u:{at}" for at in starts])).values():
             spent.update(spenders)
         try:
-            decisions: list[bytes] = await self._run("read_counts", "d")
+            decisions: list[bytes] = await self._client.run("read_counts", "d")
         except StoreUnreachable:
             decisions = []
         return spent, decisions
 
     async def find_answer(self, request_id: str) -> RememberedAnswer | None:
         try:
-            packed = await self._run("read_counts", "a", request_id)
+            packed = await self._client.run("read_counts", "a", request_id)
         except StoreUnreachable:
             return None
         answer = RememberedAnswer.unpack(packed) if packed else None
@@ -115,9 +115,9 @@ class RedisCounterStore:
         self._settled = {name: series for name, series in self._settled.items() if not name.startswith("u:")}
         try:
             marks = decision_marks(user_key, spender)
-            checked = await self._run("forget_counts", 0, CHECKED_A_CALL, user_key, spender, *marks, *starts)
+            checked = await self._client.run("forget_counts", 0, CHECKED_A_CALL, user_key, spender, *marks, *starts)
             while checked:
-                checked = await self._run("forget_counts", checked, CHECKED_A_CALL, user_key, spender, *marks)
+                checked = await self._client.run("forget_counts", checked, CHECKED_A_CALL, user_key, spender, *marks)
         except StoreUnreachable:
             return
 
@@ -126,7 +126,7 @@ class RedisCounterStore:
         found = {name: self._settled[name] for name in names if name in self._settled}
         try:
             for some in batched([name for name in names if name not in found], BUCKETS_A_CALL):
-                rows = await self._run("read_counts", kind, *some)
+                rows = await self._client.run("read_counts", kind, *some)
                 found |= {name: _pairs(row) for name, row in zip(some, rows, strict=True)}
         except StoreUnreachable:
             return found | {name: {} for name in names if name not in found}
@@ -143,9 +143,6 @@ class RedisCounterStore:
         oldest = now - TEN_MINUTES_KEPT_S - TEN_MINUTES_S
         for name in [name for name in self._settled if int(name.partition(":")[2]) < oldest]:
             del self._settled[name]
-
-    async def _run(self, script: str, *arguments: str | bytes | int) -> Any:
-        return await self._client.here().session.run(script, *arguments)
 
 
 def _batches(increments: Increments, now: float) -> Iterator[str]:

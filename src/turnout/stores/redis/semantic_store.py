@@ -60,7 +60,7 @@ class RedisSemanticStore:
             return
         try:
             where = (entry.user, endpoint_name(entry.endpoint))
-            await self._run("semantic_add", entry.key, _pack(entry), left_ms, *where, self._max_entries)
+            await self._client.run("semantic_add", entry.key, _pack(entry), left_ms, *where, self._max_entries)
         except StoreUnreachable as error:
             # Kept here alone, a purge by another worker would miss it.
             log.debug("a question for semantic answers is not kept: %s", error)
@@ -74,7 +74,7 @@ class RedisSemanticStore:
     async def remove(self, key: bytes) -> bool:
         await self._index.remove(key)
         try:
-            return bool(await self._run("semantic_remove", key))
+            return bool(await self._client.run("semantic_remove", key))
         except StoreUnreachable as error:
             raise StoreUnavailable(f"Redis cannot be asked ({error}): the question was not forgotten") from error
 
@@ -93,7 +93,7 @@ class RedisSemanticStore:
                 if self._seen is None:
                     await self._load()
                 assert self._seen is not None
-                missed, last, more, *events = await self._run("semantic_since", self._seen, BATCH)
+                missed, last, more, *events = await self._client.run("semantic_since", self._seen, BATCH)
                 if missed:
                     self._seen, more = None, 1
                     continue
@@ -123,7 +123,7 @@ class RedisSemanticStore:
         # heap, because sorting 100,000 at once would hold the event loop for 50 ms.
         cursor, entries = b"0", list[tuple[float, bytes, int, SemanticEntry]]()
         while seen is None or cursor != b"0":
-            newest, cursor, *rows = await self._run("semantic_load", cursor, BATCH)
+            newest, cursor, *rows = await self._client.run("semantic_load", cursor, BATCH)
             seen = int(newest) if seen is None else seen
             for row in rows:
                 entry = self._unpack(row)
@@ -168,20 +168,17 @@ class RedisSemanticStore:
                 await self.sync()
             await asyncio.sleep(POLL_S)
 
-    async def _run(self, script: str, *arguments: str | bytes | int) -> Any:
-        return await self._client.here().session.run(script, *arguments)
-
 
 async def purge_questions(client: RedisClient, *, user: str | None, endpoint: str | None) -> int:
     """Forgets what this user (a `user_key`) asked at this endpoint, and what the user's questions taught, in Redis and
     at every worker; None: any. Returns how many questions. Raises StoreUnreachable."""
     ended, checked = int(user is None and endpoint is None), ["", ""]
     while checked:
-        checked = await client.here().session.run("forget_check_results", user or "", ended, PURGE_BATCH, *checked)
+        checked = await client.run("forget_check_results", user or "", ended, PURGE_BATCH, *checked)
     criteria = (int(user is not None), user or "", int(endpoint is not None), endpoint_name(endpoint or ""))
     forgotten, skipped, more = 0, 0, True
     while more:
-        now, passed, more = await client.here().session.run("semantic_purge", *criteria, skipped, PURGE_BATCH)
+        now, passed, more = await client.run("semantic_purge", *criteria, skipped, PURGE_BATCH)
         forgotten, skipped = forgotten + now, skipped + passed
     return forgotten
 

@@ -72,6 +72,9 @@ class CacheKeys:
         if "threshold" in request.extension:
             # Of a caller who accepts the cheap tier's answer where others would not.
             shaping.append(request.extension["threshold"])
+        if spared := sorted(request.optional & request.params.keys()):
+            # Of a caller who accepts an answer that was made without them.
+            shaping.append({"optional": spared})
         # Keyed, so that the policy costs nothing a request and no caller can aim at another policy's keys.
         return hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES, key=self.policy).digest()
 

@@ -50,9 +50,19 @@ def _priority(value: Any) -> str | None:
     return None if good else "must be a whole number from 0 to 9"
 
 
+# What a model may do without and still answer the question.
+OPTIONAL = ("logprobs", "reasoning_effort", "top_logprobs")
+
+
+def _optional(value: Any) -> str | None:
+    good = isinstance(value, list) and all(name in OPTIONAL for name in value)
+    return None if good else f"must be a list of some of {', '.join(OPTIONAL)}"
+
+
 KEYS: Mapping[str, Check] = {
     "cache": _boolean,
     "deadline_ms": _milliseconds,
+    "optional": _optional,
     "priority": _priority,
     "semantic": _boolean,
     "tag": _tag,

@@ -46,6 +46,11 @@ class ChatRequest:
         return tag if isinstance(tag, str) else ""
 
     @property
+    def optional(self) -> frozenset[str]:
+        """Parameters that a model which does not take them is asked without."""
+        return frozenset(self.extension.get("optional", ()))
+
+    @property
     def tools(self) -> int:
         """How many tools are offered."""
         offered = self.params.get("tools") or self.params.get("functions") or ()

@@ -216,6 +216,7 @@ class Leader:
             params=call.request.params,
             extra=call.request.extra,
             beside_chat=call.request.beside_chat,
+            optional=call.request.optional,
             candidates=tuple(candidates),
             # A flight belongs to nobody: a caller's own lower deadline ends its listening, not the flight.
             deadline=call.context.started + retry.deadline_s,

@@ -48,7 +48,8 @@ class CallProgress:
 class ProviderCall:
     """One call of one model. params: the caller's, as OpenAI names them; the provider adds the model's own. inputs: of
     embeddings, in place of messages. progress: written by the provider. beside_chat: of a call that may be made over
-    the provider's own Responses endpoint, what a chat has no place for (`ChatRequest.beside_chat`)."""
+    the provider's own Responses endpoint, what a chat has no place for (`ChatRequest.beside_chat`). optional:
+    parameters that a model which does not take them is asked without."""
 
     model: str
     messages: tuple[Message, ...]
@@ -58,6 +59,7 @@ class ProviderCall:
     progress: CallProgress = field(default_factory=CallProgress, compare=False)
     inputs: tuple[Input, ...] = ()
     beside_chat: Mapping[str, Any] | None = None
+    optional: frozenset[str] = frozenset()
 
     @property
     def operation(self) -> Operation:

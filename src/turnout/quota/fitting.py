@@ -135,7 +135,7 @@ def _needed(request: ChatRequest) -> frozenset[str]:
         needed.add("tools")
     if params.get("response_format", {}).get("type") == "json_schema":
         needed.add("json_schema")
-    if params.get("reasoning_effort", "none") != "none":
+    if params.get("reasoning_effort", "none") != "none" and "reasoning_effort" not in request.optional:
         needed.add("reasoning")
     if any(_has_image(message.get("content")) for message in request.messages):
         needed.add("images")

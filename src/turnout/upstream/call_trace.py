@@ -52,7 +52,7 @@ class UpstreamCall:
     own: parameters sent to one model alone, by its name. user: whose turn it is where places are waited for.
     tokens: asked where a model's tokens are limited. job: what it is made for, where nobody waits for the answer.
     inputs: of embeddings, in place of messages. second_sample: made beside the request's first call, which it is not to
-    hinder: tried once, where places are free. beside_chat: see ChatRequest.
+    hinder: tried once, where places are free. beside_chat: see ChatRequest. optional: see ProviderCall.
     """
 
     messages: tuple[Message, ...]
@@ -71,6 +71,7 @@ class UpstreamCall:
     tokens: TokenCounts | None = None
     job: RunningJob | None = None
     second_sample: bool = False
+    optional: frozenset[str] = frozenset()
 
 
 class TokenCounts(Protocol):

@@ -307,6 +307,7 @@ class Chain:
             connect_timeout_s=model.connect_timeout_s,
             inputs=request.inputs,
             beside_chat=request.beside_chat,
+            optional=request.optional,
         )
         return AttemptInProgress(
             slot=slot,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -17,6 +17,7 @@ from turnout.attempt_errors import Unsupported
 from turnout.openai.requests import SHAPELESS
 from turnout.ports.runtime import ProviderCall
 from turnout.upstream.direct.deployments import PLACES, first_set
+from turnout.upstream.thinking import is_claude, lacks_thinking, sendable, without_thinking
 
 # Left out, they change no answer: `prediction` makes it faster, the others are for a provider's accounts and cache.
 _DROPPABLE = SHAPELESS | {"prediction"}
@@ -115,14 +116,23 @@ class ParameterBook:
             taken = self._taken[call.model] = _taken(
                 litellm, self._deployments[call.model], self._arguments[call.model]
             )
-        params, dropped = fit(taken, call.params)
+        params, dropped = fit(taken, call.params, call.optional)
+        messages = sendable(call.messages, taken.provider)
+        if is_claude(taken.provider, self._deployments[call.model]) and lacks_thinking(messages):
+            params, unthought = without_thinking(params, self._arguments[call.model])
+            dropped = (*dropped, *unthought)
         if dropped:
             call.progress.dropped = dropped
-        return call if params is call.params else replace(call, params=params)
+        if params is call.params and messages is call.messages:
+            return call
+        return replace(call, params=params, messages=messages)
 
 
-def fit(taken: Taken, params: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    """The parameters to send, and the names of those left out. Raises Unsupported. Pure."""
+def fit(
+    taken: Taken, params: Mapping[str, Any], optional: Collection[str] = ()
+) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """The parameters to send, and the names of those left out. optional: what the caller lets a model do without.
+    Raises Unsupported. Pure."""
     names, extra = taken.names, params.get("extra_body") or {}
     if not extra and (names is None or params.keys() <= names):
         return params, ()
@@ -136,7 +146,7 @@ def fit(taken: Taken, params: Mapping[str, Any]) -> tuple[Mapping[str, Any], tup
             kept[name] = value
         elif name in _DROPPABLE and taken.provider in _OPENAIS_OWN:
             body[name] = value
-        elif name in _DROPPABLE or value in _NEUTRAL.get(name, ()):
+        elif name in _DROPPABLE or name in optional or value in _NEUTRAL.get(name, ()):
             dropped.append(name)
         else:
             raise _refused(name)

@@ -46,3 +46,12 @@ def named_fields(body: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any
 def present_fields(**fields: Any) -> dict[str, Any]:
     """The fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def extension(given: Any, optional: Iterable[str]) -> Any:
+    """The `turnout` object of a body that asks for these parameters where the model takes them, unless the caller says
+    himself which are optional. What is no object is left to those who refuse it."""
+    names = list(optional)
+    if not names or not isinstance(given, Mapping | None):
+        return given
+    return {"optional": names, **(given or {})}

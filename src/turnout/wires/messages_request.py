@@ -12,6 +12,7 @@ from turnout.errors import InvalidRequest
 from turnout.openai.answers import dumps
 from turnout.openai.messages import shorten
 from turnout.wires.fields import (
+    extension,
     named_fields,
     present_fields,
     refuse_others,
@@ -48,6 +49,7 @@ def to_chat(body: Mapping[str, Any], conversation_fields: Sequence[str] = ()) ->
     for at, message in enumerate(require_objects(body["messages"], "messages")):
         messages.extend(_message(message, f"messages.{at}"))
     metadata = require_object(body.get("metadata") or {}, "metadata")
+    output = _output(body.get("output_config"), _effort(body.get("thinking")))
     asked = present_fields(
         model=body.get("model"),
         messages=messages,
@@ -62,8 +64,8 @@ def to_chat(body: Mapping[str, Any], conversation_fields: Sequence[str] = ()) ->
         user=metadata.get("user_id"),
         metadata=named_fields(metadata, ("session_id",)) or None,
         prompt_cache_key=body.get("prompt_cache_key"),
-        **_output(body.get("output_config"), _effort(body.get("thinking"))),
-        turnout=body.get("turnout"),
+        **output,
+        turnout=extension(body.get("turnout"), output.keys() & {"reasoning_effort"}),
     )
     return {**named_fields(body, conversation_fields), **asked}
 
@@ -179,6 +181,9 @@ def _assistant(blocks: list[Mapping[str, Any]], where: str) -> list[dict[str, An
         match block.get("type"):
             case "text":
                 parts.append(_text_part(block, place))
+            case "thinking" if not block.get("signature"):
+                # Made up of another provider's reasoning: nobody takes it back.
+                continue
             case "thinking" | "redacted_thinking":
                 thinking.append(dict(block))
             case "tool_use":
@@ -187,7 +192,10 @@ def _assistant(blocks: list[Mapping[str, Any]], where: str) -> list[dict[str, An
                 raise InvalidRequest(
                     f"{place}: blocks of the type {shorten(other)} are not supported here", param=place
                 )
-    content = _plain(parts) if parts else None
+    if not (parts or calls or thinking):
+        return []
+    # A turn that only thought: without its thoughts there must be a content all the same.
+    content = _plain(parts) if parts else None if calls else ""
     return [
         {
             "role": "assistant",

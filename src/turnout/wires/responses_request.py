@@ -12,6 +12,7 @@ from turnout.errors import InvalidRequest
 from turnout.openai.messages import shorten
 from turnout.openai.response_items import ITEMS, OWN_PARTS, are_more_than_chat, turn_of
 from turnout.wires.fields import (
+    extension,
     named_fields,
     present_fields,
     refuse_others,
@@ -59,6 +60,7 @@ def to_chat(
     text = require_object(body.get("text") or {}, "text")
     instructions = body.get("instructions")
     system = [{"role": "system", "content": require_text(instructions, "instructions")}] if instructions else []
+    effort = require_object(body.get("reasoning") or {}, "reasoning").get("effort")
     asked = present_fields(
         model=body.get("model"),
         messages=[*system, *earlier, *input_messages(body.get("input"), own_endpoint=own_endpoint)],
@@ -68,8 +70,9 @@ def to_chat(
         parallel_tool_calls=body.get("parallel_tool_calls") if body.get("tools") else None,
         response_format=_format(text.get("format")),
         verbosity=text.get("verbosity"),
-        reasoning_effort=require_object(body.get("reasoning") or {}, "reasoning").get("effort"),
-        **{name: body.get(name) for name in ("temperature", "top_p", "stream", "user", "service_tier", "turnout")},
+        reasoning_effort=effort,
+        turnout=extension(body.get("turnout"), () if effort is None else ("reasoning_effort",)),
+        **{name: body.get(name) for name in ("temperature", "top_p", "stream", "user", "service_tier")},
         **{name: body.get(name) for name in ("metadata", "prompt_cache_key", "prompt_cache_retention")},
         safety_identifier=body.get("safety_identifier"),
     )

@@ -18,6 +18,26 @@ def streams(request: Received) -> bool:
     return bool(request.body.get("stream"))
 
 
+def refusal(request: Received) -> HttpError | None:
+    """What the real one says of thinking that is asked for in the middle of a turn without any."""
+    messages = request.body.get("messages") or []
+    if (request.body.get("thinking") or {}).get("type") != "enabled":
+        return None
+    spoken = [at for at, message in enumerate(messages) if message["role"] == "assistant"]
+    if not spoken or not isinstance(messages[spoken[-1]]["content"], list):
+        return None
+    kinds = [block["type"] for block in messages[spoken[-1]]["content"]]
+    if "tool_use" not in kinds or kinds[0] in ("thinking", "redacted_thinking"):
+        return None
+    return _error(
+        400,
+        _INVALID,
+        f"messages.{spoken[-1]}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{kinds[0]}`. "
+        "When `thinking` is enabled, a final `assistant` message must start with a thinking block (preceeding the "
+        "lastmost set of `tool_use` and `tool_result` blocks). To avoid this requirement, disable `thinking`.",
+    )
+
+
 def whole(answer: Answer, request: Received) -> Body:
     return {
         **_frame(answer, request),

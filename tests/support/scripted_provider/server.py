@@ -113,6 +113,8 @@ class ScriptedServer:
             error: HttpError = wire.ERRORS[reply.kind]
             headers = {"retry-after": f"{reply.retry_after:g}"} if reply.retry_after is not None else {}
             return web.json_response(error.body, status=error.status, headers=headers)
+        if wire is anthropic_wire and (refused := anthropic_wire.refusal(received)) is not None:
+            return web.json_response(refused.body, status=refused.status)
         await asyncio.sleep(reply.delay_s)
         if reply.fault in _BARE:
             return await _BARE[reply.fault](request)

@@ -54,7 +54,7 @@ class DirectCalls:
     def prepare(self, call: ProviderCall, *, stream: bool) -> Prepared:
         """The request that this call is. Raises NotDirectError where it is litellm's to make, and AttemptError."""
         dialect = self._dialects[call.model]
-        params = {**dialect.target.params, **call.params}
+        params = {name: value for name, value in {**dialect.target.params, **call.params}.items() if value is not None}
         check_request(self._litellm, dialect.target, params)
         try:
             return dialect.prepare(call.messages, params, stream=stream)

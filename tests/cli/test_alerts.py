@@ -79,7 +79,9 @@ def test_a_receiver_that_refuses_is_told(
     """Exit code 1, after one try."""
     receiver.status = 500
     assert main(["alerts", "test", "--config", config(tmp_path, receiver)]) == 1
-    assert "answered 500" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "answered 500 (http://127.0.0.1:" in told
+    assert "answers the POST with 200 to 299" in told
     assert len(receiver.taken) == 1
 
 

@@ -10,6 +10,7 @@ import secrets
 from turnout.cli.arguments import add_config
 from turnout.clock import SystemClock
 from turnout.errors import UsageError
+from turnout.redaction import without_path
 from turnout.settings import Settings
 from turnout.telemetry.alert_watch import payload
 from turnout.webhooks.address_check import ForbiddenAddress
@@ -39,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     elif delivered:
         print(f"taken: the receiver answered {status}")
     else:
-        print(f"not taken: {why}")
+        where = without_path(settings.alerts.webhook_url)
+        print(f"not taken: {why} ({where}); a receiver that takes it answers the POST with 200 to 299")
     return 0 if delivered else 1
 
 

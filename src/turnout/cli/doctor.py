@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -22,6 +23,8 @@ CALL_TIMEOUT_S = 60.0
 PROBE, PROBE_TOKENS = "Answer with one word: yes.", 16
 # The column that the texts begin in.
 INDENT = 9
+# What stands before the words of an operating system's error.
+ERRNO = re.compile(r"\[Errno -?\d+\] ")
 REMEDY = "is Turnout mounted, and is this the address that it is mounted at?"
 
 
@@ -70,7 +73,8 @@ def _examined(client: httpx.Client, token: str, *, call: bool) -> Iterator[Findi
     try:
         live = client.get("/turnout/health/live")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        yield Finding("reached", "bad", f"no answer from {client.base_url}: {error}", "is the app started?")
+        why = ERRNO.sub("", str(error))
+        yield Finding("reached", "bad", f"no answer from {client.base_url}: {why}", "is the app started?")
         return
     if live.status_code != 200 or not _json(live).get("status"):
         yield Finding("mounted", "bad", f"/turnout/health/live answers {live.status_code}", REMEDY)

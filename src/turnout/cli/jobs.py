@@ -12,6 +12,7 @@ from typing import Any
 
 from turnout.api.job_bodies import job_object
 from turnout.cli.arguments import add_config
+from turnout.cli.labelled_lines import width_of
 from turnout.cli.stores import open_jobs, queue_settings
 from turnout.context import user_key
 from turnout.errors import UsageError
@@ -116,8 +117,14 @@ def _print_list(jobs: Any, as_json: bool) -> None:
         print(json.dumps([{name: value for name, value in _whole(job).items() if name != "result"} for job in jobs]))
         return
     for job in jobs:
-        created = datetime.fromtimestamp(job.created, UTC).isoformat(" ", "seconds")
-        reason = json.loads(job.error or b"{}").get("message", "")
-        print(f"{job.id}  {job.status:9}  {created}  p{job.priority}  {job.endpoint}  {reason}".rstrip())
+        print(list_line(job, width_of(sys.stdout)))
     if not jobs:
         print("no jobs")
+
+
+def list_line(job: Job, width: int | None) -> str:
+    """A job as one line. width: of the terminal, which only the beginning of a long reason is for; None: all of it."""
+    created = f"{datetime.fromtimestamp(job.created, UTC):%Y-%m-%d %H:%M}Z"
+    reason = json.loads(job.error or b"{}").get("message", "")
+    line = f"{job.id} {job.status:9} {created} p{job.priority} {job.endpoint} {reason}".rstrip()
+    return line if width is None or len(line) <= width else f"{line[: width - 3]}..."

@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from turnout.api.job_bodies import NO_WORKER, result_of
+from turnout.api.job_bodies import result_of
 from turnout.api.submission import DEFAULT_PRIORITY
 from turnout.atomic_file import replacing
 from turnout.cli.arguments import add_config
 from turnout.cli.output_files import check_place
 from turnout.cli.progress import progress_bar
+from turnout.cli.quiet_logging import quiet_logging
 from turnout.cli.stores import queue_settings
 from turnout.context import Caller
 from turnout.errors import (
@@ -58,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--priority is a whole number from 0 to 9")
     check_place(Path(args.output), "-o")
     rows = _read_rows(Path(args.prompts))
-    failed = asyncio.run(_Batch(settings, queue, args, rows).run())
+    # What the log would warn of is told here, once.
+    with quiet_logging():
+        failed = asyncio.run(_Batch(settings, queue, args, rows).run())
     counts = {"done": len(rows) - failed, "failed": failed}
     print(json.dumps(counts) if args.json else f"{counts['done']} done, {failed} failed: {args.output}")
     return 1 if failed else 0
@@ -93,6 +96,7 @@ class _Batch:
         self._works = works
         self._turnout = Turnout(settings, works=works)
         self._caller = Caller(user=args.user, endpoint=settings.server.chat_path)
+        self._config = args.config
         self._output = Path(args.output)
         self._priority = args.priority
         self._rows = rows
@@ -130,7 +134,8 @@ class _Batch:
                 continue
             if not self._works and not submitted.state.workers and not warned:
                 warned = True
-                print(f"turnout: {NO_WORKER}", file=sys.stderr)
+                start = f"start one with `turnout worker --config {self._config}`"
+                print(f"turnout: the jobs wait: no worker is seen at the queue; {start}", file=sys.stderr)
             future.set_result(submitted.id)
 
     async def _submit(self, number: int, row: dict[str, Any]) -> Any:

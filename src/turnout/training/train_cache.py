@@ -83,7 +83,8 @@ def read_pairs(path: Path) -> Pairs:
                 texts.append((row["text_a"].strip(), row["text_b"].strip()))
                 labels.append(int(float(row["label"])))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LogError(f"{path}: cannot be read ({error})") from error
+        why = getattr(error, "strerror", None) or error
+        raise LogError(f"{path}: cannot be read: {why}") from error
     return Pairs(texts=texts, labels=np.array(labels, dtype=np.int64), skipped=skipped)
 
 

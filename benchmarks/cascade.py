@@ -38,7 +38,7 @@ from turnout.openai.messages import last_user_text
 from turnout.routing.scorer import FileScorer
 from turnout.training import embedding
 from turnout.training.cascade import price_ratio, train_cascade
-from turnout.training.cascade_curves import cost_figures
+from turnout.training.cascade_curves import figures_at_97
 from turnout.training.cascade_evaluate import with_verifier
 from turnout.training.evaluate import with_scorer
 from turnout.training.folds import texts_of
@@ -131,7 +131,7 @@ def asked_of(logs: Logs, inside: Any, outside: Any, ratio: float) -> dict[str, A
     question = with_scorer(aside, scorer)
     served, figures = with_verifier(aside, scorer, question, ratio=ratio)
     cascades = figures["refused"] is None
-    own = cost_figures(served.score, aside.cheap, aside.expensive, ratio, cascade=cascades)
+    own = figures_at_97(served.score, aside.cheap, aside.expensive, ratio, cascade=cascades)
     # A coin's order: the mean of the rows' two ends.
     share = max(0.0, (0.97 * aside.expensive.mean() - aside.cheap.mean()) / (aside.expensive - aside.cheap).mean())
     return {

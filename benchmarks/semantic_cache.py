@@ -476,7 +476,7 @@ def main() -> None:
     args = parser.parse_args()
     embedder = WordllamaEmbedder()
     pairs = train_cache.read_pairs(Path(args.pairs or Path(args.data) / "qqp_visible.csv.gz"))
-    fitted = train_cache.train(pairs, embedder.embed_all, embedder="wordllama")
+    fitted = train_cache.train_pairs(pairs, embedder.embed_all, embedder="wordllama")
     by_component = {
         int(pairs.components[number]): fitted.by_fold[fold]
         for pair, fold in zip(pairs.numbered, fitted.folds, strict=True)

@@ -49,6 +49,8 @@ def _names(tree: ast.AST) -> Iterator[str]:
 # Both doors' classes by the contract; the demo stands for other programs, which name their things for themselves.
 # The contract's name at both doors, what each calls an app, and the word of two standards, ASGI's and OpenAI's.
 TWO_MEANINGS = frozenset({"TurnoutMiddleware", "App", "Message"})
+# What each command does, and each protocol's request.
+SAME_IN_EACH = {("cli", "add_arguments"), ("cli", "run"), ("wires", "to_chat")}
 FILES = sorted(file for file in ROOT.rglob("*.*") if file.suffix in {".py", ".lua"})
 
 
@@ -85,6 +87,18 @@ def test_no_name_of_a_class_or_a_type_stands_for_two_things() -> None:
         for name, meaning in () if path.startswith("demo/") else types_in(ast.parse(file.read_text("utf-8")), path):
             meanings[name][meaning] = path
     assert {name: where for name, where in meanings.items() if len(where) > 1 and name not in TWO_MEANINGS} == {}
+
+
+def test_no_name_of_a_function_stands_for_two_things_in_one_room() -> None:
+    """Each public function that a module of src/ defines, the demo's apart, has a name of its own among its room's."""
+    places: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for file in ROOT.rglob("*.py"):
+        path = file.relative_to(ROOT)
+        for statement in ast.parse(file.read_text("utf-8")).body if path.parts[0] != "demo" else ():
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and not statement.name.startswith("_"):
+                places[path.parts[0], statement.name].append(str(path))
+    twice = {place: where for place, where in places.items() if len(where) > 1 and place not in SAME_IN_EACH}
+    assert twice == {}
 
 
 def types_in(tree: ast.Module, path: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,5 @@
-"""Work in the background of an event loop: one task at most (probing, reporting, ticking), or any number."""
+"""Work in the background of an event loop: one task at most (probing, reporting, ticking), or any number; and what such
+work waits by."""
 
 from __future__ import annotations
 
@@ -56,3 +57,12 @@ class BackgroundTasks:
         loop = asyncio.get_running_loop()
         while here := [task for task in self._tasks if task.get_loop() is loop]:
             await asyncio.wait(here)
+
+
+async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
+    """Returns when the event is set, or after so many seconds."""
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({waiting}, timeout=seconds)
+    finally:
+        waiting.cancel()

@@ -19,7 +19,7 @@ from turnout.routing.answer_signs import read_answer
 from turnout.routing.artifact import Artifact
 from turnout.routing.scorer import FileScorer, load_scorer
 from turnout.training.cascade import price_ratio, train_cascade
-from turnout.training.cascade_curves import MARGIN, cost_figures, paired_added, safe_rows
+from turnout.training.cascade_curves import MARGIN, figures_at_97, paired_added, safe_rows
 from turnout.training.estimators import fit_view
 from turnout.training.verifier_fit import SHARES, UNREAD, learnt_gain
 
@@ -151,8 +151,8 @@ def test_every_cheap_call_is_paid() -> None:
     """Half of the calls expensive cost the other half by the question, and half and all cheap ones with a cascade."""
     cheap, expensive = np.repeat([0.0, 1.0], 50), np.ones(100)
     score = 1.0 - cheap
-    assert cost_figures(score, cheap, expensive, 10.0, cascade=True)["cost_at_97"] == pytest.approx(0.47 + 0.1)
-    assert cost_figures(score, cheap, expensive, 10.0, cascade=False)["cost_at_97"] == pytest.approx(0.47 + 0.053)
+    assert figures_at_97(score, cheap, expensive, 10.0, cascade=True)["cost_at_97"] == pytest.approx(0.47 + 0.1)
+    assert figures_at_97(score, cheap, expensive, 10.0, cascade=False)["cost_at_97"] == pytest.approx(0.47 + 0.053)
 
 
 def test_at_low_prices_the_same_verifier_adds_nothing() -> None:

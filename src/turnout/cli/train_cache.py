@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.pairs}: {problem}", file=sys.stderr)
     if args.strict and pairs.skipped:
         raise LogError(f"{args.pairs}: {len(pairs.skipped)} bad rows, and --strict is set")
-    verifier = train_cache.train(pairs, WordllamaEmbedder().embed_all, embedder="wordllama").verifier
+    verifier = train_cache.train_pairs(pairs, WordllamaEmbedder().embed_all, embedder="wordllama").verifier
     with output_files.naming_write_errors(args.output):
         Path(args.output).write_text(verifier.dumps(), "utf-8")
     summary = {"file": args.output, "skipped": len(pairs.skipped), **verifier.summary}

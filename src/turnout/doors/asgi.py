@@ -14,7 +14,7 @@ from typing import Any
 from turnout.api.exchange import Reply, Responder
 from turnout.context import current_request, new_request_id
 from turnout.doors.asgi_connection import Connection
-from turnout.doors.asgi_endpoint import Message, ReadAhead, Receive, Send, with_headers
+from turnout.doors.asgi_endpoint import Message, ReadAhead, Receive, Send, headed_send
 from turnout.doors.asgi_failures import handle_in_starlette, is_replaceable, replacing
 from turnout.doors.asgi_replay import ReplayedExchange
 from turnout.doors.base import WITH_BODY, Door
@@ -116,7 +116,7 @@ class TurnoutMiddleware(Door[App, Scope]):
             reply = self.turnout.api.refusal(error, new_request_id())
             await Connection(receive, send).reply(reply, head_only=method == "HEAD")
             return
-        await self._pass_on(bound, scope, ahead.receive, with_headers(request, send))
+        await self._pass_on(bound, scope, ahead.receive, headed_send(request, send))
 
     async def _pass_on(self, bound: BoundTurnout, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope.get("state")

@@ -55,7 +55,7 @@ class ReadAhead:
         return await self._receive()
 
 
-def with_headers(request: EndpointRequest, send: Send) -> Send:
+def headed_send(request: EndpointRequest, send: Send) -> Send:
     """A `send` that adds this request's headers to the app's response."""
 
     async def send_with_headers(message: Message) -> None:

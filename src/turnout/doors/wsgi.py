@@ -26,9 +26,9 @@ from turnout.doors.wsgi_endpoint import (
     Environ,
     StartResponse,
     body_size,
+    headed_start,
     read_ahead,
     read_body,
-    with_headers,
 )
 from turnout.doors.wsgi_failures import ReplacedStart, status_line
 from turnout.doors.wsgi_replay import in_thread_of_its_own, play
@@ -130,7 +130,7 @@ class TurnoutMiddleware(Door[App, Environ]):
             portal.run(portal.portal_loop(), partial(request.admit, body))
         except Exception as error:
             return _send_reply(self._refusal(error, new_request_id()), environ, start_response)
-        return self._pass_on(bound, environ, with_headers(request, start_response))
+        return self._pass_on(bound, environ, headed_start(request, start_response))
 
     def _pass_on(self, bound: BoundTurnout, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ["turnout"] = BlockingTurnout(bound)

@@ -83,7 +83,7 @@ class _Replayed(io.RawIOBase):
         return len(part)
 
 
-def with_headers(request: EndpointRequest, start_response: StartResponse) -> StartResponse:
+def headed_start(request: EndpointRequest, start_response: StartResponse) -> StartResponse:
     """A `start_response` that adds this request's headers to the app's response."""
 
     def start_with_headers(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:

@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from turnout.jobs.retries import webhook_delay
-from turnout.jobs.waiting import wait_at_most
+from turnout.loop_task import wait_at_most
 from turnout.ports.jobs import Job, JobsUnavailable, WebhookQueue
 from turnout.webhooks.signing import is_settled
 

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from turnout.jobs.feed import JobFeed
 from turnout.jobs.retries import Later
-from turnout.jobs.waiting import wait_at_most
 from turnout.jobs.webhooks import JobWebhooks
+from turnout.loop_task import wait_at_most
 from turnout.ports.jobs import Job, JobEnd, Jobs, JobsUnavailable
 from turnout.ports.runtime import Clock
 

@@ -16,7 +16,7 @@ from turnout.routing.scorer import FileScorer
 from turnout.routing.three_ways import BINS, QUANTILES, bin_of
 from turnout.routing.verifier import PREFIX
 from turnout.training import fit
-from turnout.training.cascade_curves import cost_figures, paired_added, safe_rows
+from turnout.training.cascade_curves import figures_at_97, paired_added, safe_rows
 from turnout.training.curves import by_taken, midway
 from turnout.training.embedding import Embedding
 from turnout.training.estimators import Forest, Linear, RankLinear, flattened
@@ -79,7 +79,7 @@ def _worth(verifier: FittedVerifier, ratio: float, seed: int) -> dict[str, Any]:
         seed=seed,
     )
     figures = {
-        name: [cost_figures(row, logs.cheap, logs.expensive, ratio, cascade=cascade) for row in rows]
+        name: [figures_at_97(row, logs.cheap, logs.expensive, ratio, cascade=cascade) for row in rows]
         for name, rows, cascade in (("question", verifier.question, False), ("verified", verifier.predicted, True))
     }
     return {

@@ -70,7 +70,7 @@ def paired_added(
     return {"added": added(first, second, even, ratio) / gap, "paired_low": low, "paired_high": high}
 
 
-def cost_figures(score: Floats, cheap: Floats, expensive: Floats, ratio: float, *, cascade: bool) -> dict[str, Any]:
+def figures_at_97(score: Floats, cheap: Floats, expensive: Floats, ratio: float, *, cascade: bool) -> dict[str, Any]:
     """apgr; cost_at_97: the share of all-expensive's cost at the cheapest threshold that keeps 97 % on these rows, in
     hindsight; expensive_share: of the calls there. None where nothing keeps it."""
     ranked = Ranked.of(score, cheap, expensive)

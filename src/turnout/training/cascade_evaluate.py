@@ -13,7 +13,7 @@ from turnout.logs.labelled import Logs
 from turnout.routing.features import Floats
 from turnout.routing.scorer import KEPT_QUALITY, FileScorer
 from turnout.training.cascade import price_ratio
-from turnout.training.cascade_curves import cost_figures, paired_added
+from turnout.training.cascade_curves import figures_at_97, paired_added
 from turnout.training.evaluate import Scored
 from turnout.training.folds import texts_of
 
@@ -39,8 +39,8 @@ def with_verifier(
         [question.score], [score], logs.cheap, logs.expensive,
         ratio=prices, weight=logs.weight, texts=texts_of(logs), seed=seed,
     )  # fmt: skip
-    verified = cost_figures(score, logs.cheap, logs.expensive, prices, cascade=True)
-    by_question = cost_figures(question.score, logs.cheap, logs.expensive, prices, cascade=False)
+    verified = figures_at_97(score, logs.cheap, logs.expensive, prices, cascade=True)
+    by_question = figures_at_97(question.score, logs.cheap, logs.expensive, prices, cascade=False)
     figures = {
         "apgr_verified": verified["apgr"],
         "apgr_question": by_question["apgr"],
@@ -75,8 +75,8 @@ def _second(logs: Logs, scorer: FileScorer, question: Scored, first: Floats, rat
         for row in rows
     ]
     qualities = logs.cheap[rows], logs.expensive[rows]
-    alone = cost_figures(first[rows], *qualities, ratio, cascade=True)
-    both = cost_figures(np.array([verdict.score for verdict in verdicts]), *qualities, ratio, cascade=True)
+    alone = figures_at_97(first[rows], *qualities, ratio, cascade=True)
+    both = figures_at_97(np.array([verdict.score for verdict in verdicts]), *qualities, ratio, cascade=True)
     return {
         "rows": len(rows),
         "agreeing": float(np.mean([bool(verdict.second_agrees) for verdict in verdicts])),

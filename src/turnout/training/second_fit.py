@@ -11,7 +11,7 @@ from turnout.routing.features import Floats
 from turnout.routing.scorer_header import SecondHeader
 from turnout.routing.second_opinion import agrees
 from turnout.routing.three_ways import BINS, QUANTILES, bin_of
-from turnout.training.cascade_curves import cost_figures
+from turnout.training.cascade_curves import figures_at_97
 from turnout.training.verifier_fit import FEWEST_ANSWERS, FittedVerifier
 
 # Standard errors that the weight of agreement must stand off 0.
@@ -51,7 +51,7 @@ def fit_second(fitted: FittedVerifier, slope: float, intercept: float, ratio: fl
     header = SecondHeader(intercept=float(weights[0]), slope=float(weights[1]), agreement=float(weights[2]))
     paired = np.array([header.gain(float(one), agrees=bool(two)) for one, two in zip(said, same, strict=True)])
     figures = [
-        cost_figures(each, logs.cheap[rows], logs.expensive[rows], ratio, cascade=True) for each in (said, paired)
+        figures_at_97(each, logs.cheap[rows], logs.expensive[rows], ratio, cascade=True) for each in (said, paired)
     ]
     summary = {
         "rows": len(rows),

@@ -134,7 +134,7 @@ def features_of(pairs: Pairs, embed_all: Callable[[Sequence[str]], Any]) -> Any:
     return np.array(rows)
 
 
-def train(pairs: Pairs, embed_all: Callable[[Sequence[str]], Any], *, embedder: str) -> FittedPairs:
+def train_pairs(pairs: Pairs, embed_all: Callable[[Sequence[str]], Any], *, embedder: str) -> FittedPairs:
     """Fits, out of fold by component for the calibration. Raises LogError where the pairs are too few."""
     labels = pairs.labels
     if len(labels) < FEWEST_PAIRS or min(labels.sum(), len(labels) - labels.sum()) < FOLDS:

@@ -50,7 +50,7 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     """Trained, written, read: one probability."""
     pairs = train_cache.read_pairs(write_pairs(tmp_path / "pairs.csv", ",b,1", "a,b,maybe"))
     assert [problem.split(": ")[1] for problem in pairs.skipped] == ["text_a is empty", "label is neither 0 nor 1"]
-    fitted = train_cache.train(pairs, vectors, embedder="letters")
+    fitted = train_cache.train_pairs(pairs, vectors, embedder="letters")
     assert fitted.verifier.summary["pairs"] == 400
     assert fitted.verifier.summary["auc"] > 0.9
     path = tmp_path / "v"
@@ -64,7 +64,7 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_pairs_of_one_component_are_in_one_fold(tmp_path: Path) -> None:
     """A verifier is never asked about a question that it was trained on."""
     pairs = train_cache.read_pairs(write_pairs(tmp_path / "pairs.csv"))
-    folds = train_cache.train(pairs, vectors, embedder="letters").folds
+    folds = train_cache.train_pairs(pairs, vectors, embedder="letters").folds
     seen: dict[int, int] = {}
     for (one, _), fold in zip(pairs.numbered, folds, strict=True):
         assert seen.setdefault(int(pairs.components[one]), int(fold)) == fold
@@ -112,7 +112,7 @@ def test_too_few_pairs_are_refused(tmp_path: Path) -> None:
     """And a file without the columns."""
     (tmp_path / "few.csv").write_text("text_a,text_b,label\na,b,1\n")
     with pytest.raises(LogError, match="at least 100"):
-        train_cache.train(train_cache.read_pairs(tmp_path / "few.csv"), vectors, embedder="letters")
+        train_cache.train_pairs(train_cache.read_pairs(tmp_path / "few.csv"), vectors, embedder="letters")
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(LogError, match="no column text_a"):
         train_cache.read_pairs(tmp_path / "other.csv")

@@ -177,7 +177,7 @@ class PlainDialect:
 
     def completion(self, prepared: Prepared, data: Any, status: int, headers: Mapping[str, str], raw: bytes) -> Body:
         """The whole answer. Raises AttemptError."""
-        return reading.completion(data)
+        return reading.plain_completion(data)
 
     def reader(self, prepared: Prepared, headers: Mapping[str, str]) -> Reader:
         """What reads this request's stream."""

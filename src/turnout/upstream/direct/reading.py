@@ -114,7 +114,7 @@ async def drain(pieces: AsyncIterable[bytes]) -> None:
                 pass
 
 
-def completion(data: Any) -> Body:
+def plain_completion(data: Any) -> Body:
     """The `chat.completion` that a provider's whole answer is. Raises AttemptError where it is none."""
     choices = data.get("choices") if isinstance(data, Mapping) else None
     if not isinstance(choices, list) or not choices:

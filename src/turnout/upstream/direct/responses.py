@@ -17,7 +17,7 @@ from turnout.upstream.direct.deployments import PLACES, first_set
 from turnout.upstream.direct.dialects import Prepared
 from turnout.upstream.direct.http import HttpSessions
 from turnout.upstream.direct.reading import checked, drain, events, parsed
-from turnout.upstream.direct.responses_answer import ResponsesReader, completion
+from turnout.upstream.direct.responses_answer import ResponsesReader, completion_of_response
 from turnout.upstream.direct.responses_body import responses_body
 from turnout.upstream.failures import hidden_failure
 
@@ -104,7 +104,7 @@ class ResponsesCalls:
 
     async def _complete(self, call: ProviderCall, prepared: Prepared) -> Body:
         async with self._sessions.send(request_of(call, prepared, stream=False)) as response:
-            return completion(parsed(await checked(response, self._most)))
+            return completion_of_response(parsed(await checked(response, self._most)))
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
         """The stream's `chat.completion.chunk` objects, the usage last. Raises AttemptError."""
@@ -127,7 +127,7 @@ class ResponsesCalls:
                 data = parsed(await checked(response, self._most))
                 if (hidden := hidden_failure(data)) is not None and not data.get("output"):
                     raise hidden
-                whole = completion(data)
+                whole = completion_of_response(data)
                 for chunk in chunks_of(whole, include_usage="usage" in whole):
                     yield chunk
                 return

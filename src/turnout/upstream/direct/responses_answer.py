@@ -25,12 +25,12 @@ _TEXTS = {
 }
 
 
-def completion(data: Any) -> Body:
+def completion_of_response(data: Any) -> Body:
     """The `chat.completion` that a whole Response is. Raises AttemptError where it is none."""
     if not isinstance(data, Mapping) or not isinstance(data.get("output"), list):
         raise MalformedReply("the provider's answer has no output")
     if data.get("status") == "failed":
-        raise failed(data.get("error"))
+        raise response_fault(data.get("error"))
     try:
         items: list[Body] = data["output"]
         message: Body = {"role": "assistant", "content": _joined(items, "message", "content", "text") or None}
@@ -50,7 +50,7 @@ def completion(data: Any) -> Body:
         raise MalformedReply(f"the provider's answer is no Response: {error}") from error
 
 
-def failed(error: Any) -> AttemptError:
+def response_fault(error: Any) -> AttemptError:
     """The AttemptError that a failed Response's error means."""
     said = parse_error({"error": error}) if error else None
     if said is None:
@@ -125,9 +125,9 @@ class ResponsesReader:
         kind = data.get("type")
         try:
             if kind == "error":
-                raise failed(data.get("error") or data)
+                raise response_fault(data.get("error") or data)
             if kind == "response.failed":
-                raise failed(data["response"].get("error"))
+                raise response_fault(data["response"].get("error"))
             if kind in _OPENING:
                 self._frame = {**_frame(data["response"]), "object": "chat.completion.chunk"}
                 return None

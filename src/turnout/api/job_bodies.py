@@ -12,8 +12,10 @@ from turnout.api.response_headers import Headers
 from turnout.openai.answers import dumps, one_line
 from turnout.ports.jobs import ENDED, Job, JobEvent, QueueState
 
-# Between looks at a job that runs, in seconds, as `Retry-After` says.
+# Between looks at a job that runs, in seconds, as `Retry-After` says; at one that waits a quarter of its wait, at most
+# so long: a full queue's submitters would fell the app with their looks.
 LOOK_AGAIN_S = 1
+LONGEST_LOOK_S = 30
 JOBS_PATH = "/turnout/jobs/"
 # Where nobody has been seen who works on jobs.
 NO_WORKER = "no worker has been seen for 30 s: start one with `turnout worker --config turnout.toml`"
@@ -40,7 +42,7 @@ def job_object(job: Job, state: QueueState | None = None, *, concurrency: int = 
     if state is not None and job.status == "queued":
         if state.position:
             body["position"] = state.position
-            body["expected_wait_s"] = round(state.position * state.run_s / concurrency, 3)
+            body["expected_wait_s"] = round(_expected_wait_s(state, concurrency), 3)
         if not state.workers:
             body["warning"] = NO_WORKER
     if job.status == "done":
@@ -68,9 +70,22 @@ def result_of(job: Job) -> Any:
     return {**head, "headers": dict(head["headers"]), "body": body, "encoding": encoding}
 
 
-def job_headers(job: Job, request_id: str) -> Headers:
+def _expected_wait_s(state: QueueState, concurrency: int) -> float:
+    return state.position * state.run_s / concurrency
+
+
+def look_again_s(state: QueueState | None, concurrency: int) -> int:
+    """After how many seconds to look at a job again. state: the queue's, with its place in line."""
+    wait_s = 0.0 if state is None else _expected_wait_s(state, concurrency)
+    return max(LOOK_AGAIN_S, min(LONGEST_LOOK_S, int(wait_s / 4)))
+
+
+def job_headers(job: Job, request_id: str, state: QueueState | None = None, *, concurrency: int = 1) -> Headers:
+    """The headers around a job. state: the queue's, for when to look again at one that waits."""
     headers: Headers = [("x-request-id", request_id), ("cache-control", "no-store")]
-    return headers if job.status in ENDED else [*headers, ("retry-after", str(LOOK_AGAIN_S))]
+    if job.status in ENDED:
+        return headers
+    return [*headers, ("retry-after", str(look_again_s(state, concurrency)))]
 
 
 def event_text(event: JobEvent, job: Job | None) -> bytes:

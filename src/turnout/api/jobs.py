@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from turnout.api.exchange import ApiReply, ApiRequest, Reply, WireAdapter, json_reply
-from turnout.api.job_bodies import JOBS_PATH, LOOK_AGAIN_S, NO_WORKER, job_headers, job_object
+from turnout.api.job_bodies import JOBS_PATH, NO_WORKER, job_headers, job_object, look_again_s
 from turnout.api.job_events import JobEvents
 from turnout.api.preferences import Preferences, parse_prefer
 from turnout.api.response_headers import Headers
@@ -194,7 +194,7 @@ class JobSubmissions:
         headers: Headers = [
             ("location", request.root + submitted.location),
             ("x-request-id", request.request_id),
-            ("retry-after", str(LOOK_AGAIN_S)),
+            ("retry-after", str(look_again_s(submitted.state, self._queue.concurrency))),
             *applied,
             *secret,
         ]
@@ -261,8 +261,9 @@ class JobSubmissions:
         if preferences.wait_s:
             job = await request.waits(self._wait(job, preferences.wait_s)) or job
             applied = [("preference-applied", f"wait={preferences.wait_s}")]
-        body = job_object(job, await self._state(job.id), concurrency=self._queue.concurrency)
-        return json_reply(200, body, [*job_headers(job, request.request_id), *applied])
+        state, concurrency = await self._state(job.id), self._queue.concurrency
+        headers = job_headers(job, request.request_id, state, concurrency=concurrency)
+        return json_reply(200, job_object(job, state, concurrency=concurrency), [*headers, *applied])
 
     async def warning(self) -> str:
         """What is wrong with the queue; "" where nothing is."""

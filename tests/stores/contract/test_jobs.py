@@ -435,17 +435,17 @@ def test_a_store_that_is_full_refuses(run: Run) -> None:
         bounds = QueueBounds(max_length=9, max_per_user=9, ttl_s=100, max_bytes=100_000)
         first, second = new("ann", spec=b"x" * 40_000), new("ann", spec=b"x" * 40_000)
         assert isinstance(await jobs.submit(first, bounds), AcceptedJob)
-        assert await jobs.submit(new("bob", spec=b"x" * 60_000), bounds) == "store_full"
+        assert await jobs.submit(new("bob", spec=b"x" * 60_001), bounds) == "store_full"
         assert isinstance(await jobs.submit(second, bounds), AcceptedJob)
         running = await claimed(jobs)
         assert await jobs.append(running.id, running.token, [b"c" * 10_000])
-        assert await jobs.submit(new("bob", spec=b"x" * 10_000), bounds) == "store_full"
+        assert await jobs.submit(new("bob", spec=b"x" * 10_001), bounds) == "store_full"
         ending = JobEnd(status="done", result=b"r" * 9_000)
         assert await jobs.finish(running.id, running.token, ending, bounds.ttl_s)
-        assert await jobs.submit(new("bob", spec=b"x" * 1_000), bounds) == "store_full"
+        assert await jobs.submit(new("bob", spec=b"x" * 1_001), bounds) == "store_full"
         await jobs.purge(job_id=first.id)
-        # What is left are the second and its one event.
-        assert await jobs.submit(new("bob", spec=b"x" * 60_000), bounds) == "store_full"
+        # What is left are the second and a few bytes of its events.
+        assert await jobs.submit(new("bob", spec=b"x" * 60_001), bounds) == "store_full"
         assert isinstance(await jobs.submit(new("bob", spec=b"x" * 59_900), bounds), AcceptedJob)
 
     run(scenario)

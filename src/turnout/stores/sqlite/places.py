@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from turnout.ports.jobs import PlaceInLine
 
@@ -12,9 +13,36 @@ MOST_JOBS_COUNTED = 1000
 MOST_LANES_COUNTED = 200
 
 
-def lines(db: sqlite3.Connection, user: str) -> Sequence[sqlite3.Row]:
-    """How many jobs wait at each priority: of all (user ''), and of this user."""
-    return db.execute("SELECT user, priority, jobs, users FROM lines WHERE user IN ('', ?)", (user,)).fetchall()
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many jobs wait at each priority, of all and of one user, and of how many users there; the bytes of all jobs
+    that are kept. One statement gives them: in a surge each is a turn for which the thread waits."""
+
+    all: Mapping[int, int]
+    own: Mapping[int, int]
+    users: Mapping[int, int]
+    kept_bytes: int
+
+
+def waiting_of(db: sqlite3.Connection, user: str) -> Waiting:
+    """What waits of all, and of this user."""
+    all_: dict[int, int] = {}
+    own: dict[int, int] = {}
+    users: dict[int, int] = {}
+    kept_bytes = 0
+    for of, priority, value, users_there in db.execute(
+        "SELECT 'all', priority, jobs, users FROM lines WHERE user = ''"
+        " UNION ALL SELECT 'own', priority, jobs, 0 FROM lines WHERE user = ?"
+        " UNION ALL SELECT 'bytes', 0, value, 0 FROM numbers WHERE name = 'job_bytes'",
+        (user,),
+    ):
+        if of == "all":
+            all_[priority], users[priority] = value, users_there
+        elif of == "own":
+            own[priority] = value
+        else:
+            kept_bytes = int(value)
+    return Waiting(all_, own, users, kept_bytes)
 
 
 def position(db: sqlite3.Connection, job_id: str) -> int:
@@ -24,62 +52,48 @@ def position(db: sqlite3.Connection, job_id: str) -> int:
     ).fetchone()
     if job is None:
         return 0
-    waiting = lines(db, job["user"])
+    waiting = waiting_of(db, job["user"])
     key = (job["priority"], job["user"], job["endpoint"], job["kind"])
     turns = {
         (lane["endpoint"], lane["kind"]): lane["turn"]
         for lane in db.execute("SELECT endpoint, kind, turn FROM lanes WHERE priority = ? AND user = ?", key[:2])
     }
-    first = min(turns.values())
     before = db.execute(
         "SELECT COUNT(DISTINCT user) AS users, COUNT(*) AS lanes FROM (SELECT user FROM lanes INDEXED BY lanes_next"
         f" WHERE priority = ? AND turn < ? LIMIT {MOST_LANES_COUNTED})",
-        (key[0], first),
+        (key[0], min(turns.values())),
     ).fetchone()
-    return _line(
-        waiting,
-        key[0],
-        own=_jobs(waiting, key[0], own=True),
+    own, users = waiting.own[key[0]], waiting.users[key[0]] - 1
+    return PlaceInLine(
+        higher=_higher(waiting, key[0]),
+        own=own,
         ahead=_ahead(db, key, job["seq"]),
         lanes=len(turns),
         earlier=sum(turn < turns[key[2:]] for turn in turns.values()),
-        before=before["users"] if before["lanes"] < MOST_LANES_COUNTED else None,
+        others=waiting.all[key[0]] - own,
+        users=users,
+        before=before["users"] if before["lanes"] < MOST_LANES_COUNTED else users,
     ).position
 
 
-def new_position(waiting: Sequence[sqlite3.Row], priority: int) -> int:
-    """The farthest place of a new job. waiting: the lines before it came."""
-    own = _jobs(waiting, priority, own=True)
-    return _line(waiting, priority, own=own + 1, ahead=own, lanes=1, earlier=0, before=None).position
-
-
-def _line(
-    waiting: Sequence[sqlite3.Row],
-    priority: int,
-    *,
-    own: int,
-    ahead: int,
-    lanes: int,
-    earlier: int,
-    before: int | None,
-) -> PlaceInLine:
-    """before: None where nobody has counted."""
-    mine = _jobs(waiting, priority, own=True)
-    users = sum(line["users"] for line in waiting if not line["user"] and line["priority"] == priority) - bool(mine)
+def new_position(waiting: Waiting, priority: int) -> int:
+    """The farthest place of a new job. waiting: before it came."""
+    own = waiting.own.get(priority, 0)
+    users = waiting.users.get(priority, 0) - bool(own)
     return PlaceInLine(
-        higher=sum(line["jobs"] for line in waiting if not line["user"] and line["priority"] > priority),
-        own=own,
-        ahead=ahead,
-        lanes=lanes,
-        earlier=earlier,
-        others=_jobs(waiting, priority, own=False) - mine,
+        higher=_higher(waiting, priority),
+        own=own + 1,
+        ahead=own,
+        lanes=1,
+        earlier=0,
+        others=waiting.all.get(priority, 0) - own,
         users=users,
-        before=users if before is None else before,
-    )
+        before=users,
+    ).position
 
 
-def _jobs(waiting: Sequence[sqlite3.Row], priority: int, *, own: bool) -> int:
-    return sum(line["jobs"] for line in waiting if bool(line["user"]) is own and line["priority"] == priority)
+def _higher(waiting: Waiting, priority: int) -> int:
+    return sum(jobs for at, jobs in waiting.all.items() if at > priority)
 
 
 def _ahead(db: sqlite3.Connection, key: tuple[int, str, str, str], seq: int) -> int:

@@ -3,7 +3,8 @@ longest ago is next, so that nobody's jobs wait behind all of another's. Times a
 
 lines: how many jobs of each user are queued at each priority; of user '' those of all, and of how many users. numbers:
 the last turn that was taken in the round (`turn`), the average run in seconds (`run_s`), the kept responses and their
-bytes (`entries`, `entry_bytes`), the bytes of all jobs' requests, results and events (`job_bytes`).
+bytes (`entries`, `entry_bytes`), the bytes of all jobs' requests, results and events (`job_bytes`; not of a job's first
+changes of status).
 places: the model at which a running job holds one of the places that `max_concurrency` allows. workers: when each was
 last seen."""
 
@@ -97,10 +98,10 @@ END;
 CREATE TRIGGER IF NOT EXISTS job_out AFTER DELETE ON jobs BEGIN
   UPDATE numbers SET value = value - length(OLD.spec) - coalesce(length(OLD.result), 0) WHERE name = 'job_bytes';
 END;
-CREATE TRIGGER IF NOT EXISTS event_in AFTER INSERT ON events BEGIN
+CREATE TRIGGER IF NOT EXISTS event_in AFTER INSERT ON events WHEN NEW.kind = 'chunk' OR NEW.number > 20 BEGIN
   UPDATE numbers SET value = value + length(NEW.data) WHERE name = 'job_bytes';
 END;
-CREATE TRIGGER IF NOT EXISTS event_out AFTER DELETE ON events BEGIN
+CREATE TRIGGER IF NOT EXISTS event_out AFTER DELETE ON events WHEN OLD.kind = 'chunk' OR OLD.number > 20 BEGIN
   UPDATE numbers SET value = value - length(OLD.data) WHERE name = 'job_bytes';
 END;
 CREATE TRIGGER IF NOT EXISTS events_out AFTER DELETE ON jobs BEGIN DELETE FROM events WHERE job = OLD.id; END;
@@ -123,7 +124,7 @@ INSERT OR IGNORE INTO numbers
   FROM entries WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE name = 'entry_bytes');
 INSERT OR IGNORE INTO numbers
   SELECT 'job_bytes', coalesce(sum(length(spec) + coalesce(length(result), 0)), 0)
-    + (SELECT coalesce(sum(length(data)), 0) FROM events)
+    + (SELECT coalesce(sum(length(data)), 0) FROM events WHERE kind = 'chunk' OR number > 20)
   FROM jobs WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE name = 'job_bytes');
 COMMIT;
 """

@@ -16,7 +16,7 @@ from turnout.ports.jobs import (
     SubmissionRefused,
     job_from,
 )
-from turnout.stores.sqlite.places import lines, new_position, position
+from turnout.stores.sqlite.places import new_position, position, waiting_of
 
 # How long after its last sign a worker counts as gone.
 WORKER_SEEN_S = 30.0
@@ -36,13 +36,12 @@ def submit(db: sqlite3.Connection, now: float, job: NewJob, bounds: QueueBounds)
             if row["digest"] != job.digest:
                 return "key_reused"
             return AcceptedJob(job=job_from(dict(row)), created=False, state=state(db, now, row["id"]))
-    waiting = lines(db, job.user)
-    if sum(line["jobs"] for line in waiting if not line["user"]) >= bounds.max_length:
+    waiting = waiting_of(db, job.user)
+    if sum(waiting.all.values()) >= bounds.max_length:
         return "queue_full"
-    if sum(line["jobs"] for line in waiting if line["user"]) >= bounds.max_per_user:
+    if sum(waiting.own.values()) >= bounds.max_per_user:
         return "user_full"
-    kept = db.execute("SELECT value FROM numbers WHERE name = 'job_bytes'").fetchone()
-    if kept["value"] + len(job.spec) > bounds.max_bytes:
+    if waiting.kept_bytes + len(job.spec) > bounds.max_bytes:
         return "store_full"
     db.execute(
         "INSERT INTO jobs (id, kind, user, endpoint, priority, spec, secret, idempotency_key, digest, webhook_url,"

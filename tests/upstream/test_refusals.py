@@ -94,6 +94,9 @@ def test_an_error_inside_a_200_means_the_same(refusal: Refusal) -> None:
         ({"detail": "Internal error"}, "provider_error"),
         ({"errors": [{"message": "AiError: upstream", "code": 5006}], "success": False}, "provider_error"),
         ({"error": {"message": "no", "code": "model_not_found"}}, "misconfigured"),
+        ({"choices": [{"index": 0}], "error": {"message": "down"}}, "provider_error"),
+        ({"choices": [{"index": 0}, {"index": 1, "error": {"message": "down", "code": 502}}]}, "provider_error"),
+        ({"candidates": [{"content": {}}], "error": {"message": "overloaded", "code": 503}}, "provider_error"),
     ],
 )
 def test_each_providers_error_inside_a_200_is_found(answer: dict[str, object], kind: str) -> None:
@@ -107,11 +110,11 @@ def test_each_providers_error_inside_a_200_is_found(answer: dict[str, object], k
     "answer",
     [
         {"id": "c", "choices": [{"index": 0}], "error": None},
-        {"id": "c", "choices": [{"index": 0}], "error": {"message": "beside an answer"}},
+        {"id": "c", "choices": [{"index": 0, "error": None}], "error": {"message": "", "code": None}},
         {"type": "message", "content": [{"type": "text", "text": "error"}]},
         {"type": "message_start", "message": {"id": "m"}},
         {"id": "1", "message": {"role": "assistant", "content": []}, "finish_reason": "COMPLETE"},
-        {"candidates": [{"content": {}}], "error": {"message": "beside an answer"}},
+        {"candidates": [{"content": {}}], "error": {}},
         {"id": "r", "object": "response", "output": [], "error": None},
     ],
 )

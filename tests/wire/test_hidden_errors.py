@@ -35,6 +35,11 @@ def chunk(delta: Any, **more: Any) -> bytes:
     return event({"id": "c1", "created": 1, "model": "m", "choices": choices, **more})
 
 
+def ended(finish: str | None = "stop", **more: Any) -> bytes:
+    choice = {"index": 0, "delta": {}, "finish_reason": finish, **more}
+    return event({"id": "c1", "created": 1, "model": "m", "choices": [choice]})
+
+
 def candidate(text: str, **more: Any) -> bytes:
     return event({"candidates": [{"index": 0, "content": {"role": "model", "parts": [{"text": text}]}, **more}]})
 
@@ -54,6 +59,7 @@ ANTHROPIC = (
 )
 OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
 UNAVAILABLE = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
+DOWN = {"code": 502, "message": "Provider returned error"}
 BROKEN: dict[str, tuple[str, tuple[bytes, ...]]] = {
     "an event without an error object": ("openai", (HALF, event({"message": "boom", "code": 500}, "error"))),
     "an error object": ("openai", (HALF, event({"error": {"message": "boom"}}), DONE)),
@@ -70,6 +76,12 @@ BROKEN: dict[str, tuple[str, tuple[bytes, ...]]] = {
             DONE,
         ),
     ),
+    "in a choice": ("openai", (HALF, ended(error=DOWN), DONE)),
+    "in a choice that goes on": ("openai", (HALF, ended(None, error=DOWN), DONE)),
+    "in a choice, read by a class": ("openrouter", (HALF, ended(error=DOWN), DONE)),
+    "beside a choice": ("openai", (HALF, chunk({}, error=DOWN), ended(), DONE)),
+    "its provider's own finish": ("openrouter", (HALF, ended(native_finish_reason="error"), DONE)),
+    "its provider's own finish, read by the SDK": ("openai", (HALF, ended(native_finish_reason="error"), DONE)),
     "anthropic's event": ("anthropic", (*ANTHROPIC, event(OVERLOADED, "error"))),
     "google's object": ("gemini", (candidate("half"), event(UNAVAILABLE))),
 }  # fmt: skip
@@ -85,6 +97,38 @@ def test_an_error_after_the_first_words_breaks_the_stream_off(
     assert "half" in told
     assert '"code":"upstream_unavailable"' in told.split("\n\n")[-2]
     assert "[DONE]" not in told
+
+
+def whole(*, beside: Any = None, **more: Any) -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "half"}, "finish_reason": "stop", **more}
+    return json.dumps({"id": "c1", "created": 1, "model": "m", "choices": [choice], **(beside or {})}).encode()
+
+
+WHOLE = {
+    "in a choice": whole(error=DOWN),
+    "in a choice without a finish": whole(error=DOWN, finish_reason=None),
+    "beside choices": whole(beside={"error": DOWN}),
+    "its provider's own finish": whole(native_finish_reason="error"),
+}
+MALFORMED = whole(native_finish_reason="MALFORMED_FUNCTION_CALL")
+
+
+@pytest.mark.parametrize("provider", ["openai", "openrouter"])
+def test_an_error_inside_a_whole_answer_fails_over(server: ScriptedServer, transport: str, provider: str) -> None:
+    """Whatever finish stands beside it; and an end that only the provider's own finish tells is told, not stored."""
+
+    async def work(client: Any, model: str) -> None:
+        for case, body in [*WHOLE.items(), ("malformed", MALFORMED), ("malformed", MALFORMED)]:
+            server.script = lambda _, body=body: Raw(pieces=(body,))
+            asked = {"model": model, "messages": [{"role": "user", "content": case}]}
+            told = await client._client.post(f"{client.base_url}chat/completions", json=asked)
+            if case in WHOLE:
+                assert (case, told.status_code) == (case, 503), told.text
+            else:
+                assert '"finish_reason":"MALFORMED_FUNCTION_CALL"' in told.text
+                assert "hit" not in told.headers["cache-status"]
+
+    ask(server, provider, transport, Raw(pieces=()), work, breaker={"failures": 100})
 
 
 def test_what_gemini_blocks_is_told_as_filtered(server: ScriptedServer, transport: str) -> None:

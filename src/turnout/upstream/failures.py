@@ -74,6 +74,9 @@ def hidden_failure(data: Any) -> AttemptError | None:
     if isinstance(data, Mapping) and isinstance(own := data.get("x_groq"), Mapping) and own.get("error"):
         # Groq's word for why it stops a stream.
         data = own
+    if isinstance(data, Mapping):
+        # OpenRouter's word for a provider that fails behind it stands in the choice that it leaves unended.
+        data = next((choice for choice in _listed(data.get("choices")) if choice.get("error")), data)
     error = parse_error(data) if isinstance(data, Mapping) and _is_error(data) else None
     if error is None:
         return None
@@ -87,9 +90,12 @@ _ANSWERS = frozenset({"choices", "candidates", "content", "output", "data"})
 
 
 def _is_error(data: Mapping[str, Any]) -> bool:
-    """An error object, not an answer that also has a field of this name."""
-    if data.get("error") or data.get("errors"):
-        return not data.get("choices") and not data.get("candidates")
+    """An error object, also beside choices, which are no whole answer then; not one that says nothing."""
+    answers = data.get("choices") or data.get("candidates")
+    if error := data.get("error"):
+        return not answers or not isinstance(error, Mapping) or any(error.values())
+    if data.get("errors"):
+        return not answers
     if data.get("object") == "error" or data.get("type") == "error":
         return True
     return (isinstance(data.get("message"), str) or "detail" in data) and not data.keys() & _ANSWERS
@@ -207,6 +213,10 @@ def _retry_after(headers: Mapping[str, str], error: ErrorBody) -> float | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _listed(value: object) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def json_or_none(body: Any) -> Any:

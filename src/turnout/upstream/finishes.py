@@ -14,7 +14,7 @@ from turnout.attempt_errors import ProviderFailed
 OPENAI_FINISHES = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 _KNOWN: Mapping[str, str] = {
     **{word: word for word in OPENAI_FINISHES},
-    **dict.fromkeys(("complete", "end_turn", "eos", "eos_token", "stop_sequence"), "stop"),
+    **dict.fromkeys(("complete", "completed", "end_turn", "eos", "eos_token", "stop_sequence"), "stop"),
     **dict.fromkeys(
         (
             *("compaction", "continuation", "max_output_tokens", "max_tokens", "model_context_window_exceeded"),
@@ -53,6 +53,15 @@ def to_openai_finish(reason: Any, *, called: bool = False) -> str | None:
     return "tool_calls" if called and known == "stop" else known
 
 
+def finish_of(choice: Mapping[str, Any]) -> Any:
+    """What a choice on OpenAI's wire reports as its finish: OpenRouter's `native_finish_reason` where that is none of
+    OpenAI's words and it says `stop` for it. Raises ProviderFailed where either tells a failure."""
+    finish, native = choice.get("finish_reason"), choice.get("native_finish_reason")
+    own = to_openai_finish(native) if isinstance(native, str) else None
+    hides = own is not None and own not in OPENAI_FINISHES and to_openai_finish(finish) in ("stop", "tool_calls")
+    return own if hides else finish
+
+
 def reported_finishes(data: Any) -> dict[int, str]:
     """OpenAI's words for what each choice ended with, in an answer or an event of any provider's own wire. Raises
     ProviderFailed where one tells a failure."""
@@ -76,12 +85,13 @@ def _finishes(data: Any) -> Iterable[tuple[int, Any]]:
     """The finishes in OpenAI's place, in Gemini's, in Cohere's and in Anthropic's."""
     if not isinstance(data, Mapping):
         return
-    for holders, name in (("choices", "finish_reason"), ("candidates", "finishReason")):
+    for holders in ("choices", "candidates"):
         listed = data.get(holders)
         for at, each in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(each, Mapping):
                 index = each.get("index")
-                yield index if isinstance(index, int) else at, each.get(name)
+                finish = finish_of(each) if holders == "choices" else each.get("finishReason")
+                yield index if isinstance(index, int) else at, finish
     if isinstance(feedback := data.get("promptFeedback"), Mapping) and feedback.get("blockReason"):
         # Gemini's answer to what it does not answer, in the place of a candidate.
         yield 0, "content_filter"

@@ -16,7 +16,7 @@ from turnout.settings import Settings
 from turnout.settings.reader import SeveralWrong
 from turnout.telemetry.trace_context import outgoing_headers
 from turnout.upstream import litellm_import, translate
-from turnout.upstream.failures import json_or_none
+from turnout.upstream.failures import hidden_failure, json_or_none
 from turnout.upstream.finishes import hidden_finishes
 from turnout.upstream.litellm_tuning import keeping_raw, watching_http
 from turnout.upstream.media import media_urls, refuse_media
@@ -63,7 +63,12 @@ class LiteLLMProvider:
         raw: list[Any] = []
         answer = await self._ask(as_chat(call), stream=False, raw=raw)
         own = raw[-1] if raw else None
-        return translate.completion(answer, hidden_finishes(own if isinstance(own, Mapping) else json_or_none(own)))
+        own = own if isinstance(own, Mapping) else json_or_none(own)
+        # What holds nothing but an error, in any provider's form, litellm has found.
+        beside = isinstance(own, Mapping) and (own.get("choices") or own.get("candidates"))
+        if beside and (hidden := hidden_failure(own)) is not None:
+            raise hidden
+        return translate.completion(answer, hidden_finishes(own))
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
         call.progress.sent = False

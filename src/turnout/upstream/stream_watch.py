@@ -11,6 +11,9 @@ from turnout.upstream.cohere_events import bare_lines
 from turnout.upstream.failures import hidden_failure
 from turnout.upstream.finishes import OPENAI_FINISHES, reported_finishes
 
+# What is read of a choice of the openai SDK's, which keeps the fields that it does not know.
+_CHOICE = ("index", "finish_reason", "native_finish_reason", "error")
+
 
 class StreamWatch:
     """The provider's own stream below litellm's, which replaces the real model's name by the one asked for, of several
@@ -69,14 +72,14 @@ class StreamWatch:
         model = getattr(chunk, "model", None)
         self._model = model if isinstance(model, str) else self._model
         choices = [
-            {name: getattr(choice, name, None) for name in ("index", "finish_reason")}
-            for choice in getattr(chunk, "choices", None) or ()
+            {name: getattr(choice, name, None) for name in _CHOICE} for choice in getattr(chunk, "choices", None) or ()
         ]
         self._choices |= {choice["index"] for choice in choices if isinstance(choice["index"], int)}
-        if not self._reads_events and not choices and (hidden := hidden_failure(getattr(chunk, "model_extra", None))):
-            raise hidden
+        # Where litellm's class has read it, its error was found there, and a `stop` may be litellm's own.
         if not self._reads_events:
-            # Where litellm's class has read it, it may be a `stop` of litellm's own.
+            beside = getattr(chunk, "model_extra", None) or {}
+            if hidden := hidden_failure({**beside, "choices": choices} if choices else beside):
+                raise hidden
             self._finishes |= reported_finishes({"choices": choices})
         return chunk
 

@@ -15,7 +15,7 @@ from turnout.openai.answers import Body, load_foreign
 from turnout.openai.usage import merged_usage
 from turnout.ports.runtime import CallProgress
 from turnout.upstream.failures import failure, hidden_failure
-from turnout.upstream.finishes import to_openai_finish
+from turnout.upstream.finishes import finish_of, to_openai_finish
 
 if TYPE_CHECKING:
     import aiohttp
@@ -25,7 +25,7 @@ _TAIL_S = 0.1
 # How open models tell their reasoning where a server does not take it out: DeepSeek's R1 and its like.
 _THOUGHT = re.compile(r"<(think|thinking|budget:thinking)>(.*?)</\1>(.*)", re.DOTALL)
 
-# Beside choices it is none (upstream/failures.py), and a client would take it for one.
+# One that says something has ended the call before (upstream/failures.py); a client would take an empty one for one.
 ERROR = "error"
 
 
@@ -137,7 +137,7 @@ def _choice(choice: Mapping[str, Any], index: int) -> Body:
     calls = message.get("tool_calls")
     if calls:
         message["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in calls]
-    finish = to_openai_finish(choice.get("finish_reason"), called=bool(calls))
+    finish = to_openai_finish(finish_of(choice), called=bool(calls))
     return {**choice, "index": index, "message": message, "finish_reason": finish}
 
 
@@ -178,7 +178,7 @@ class ChunkReader:
         index = choice.get("index", 0)
         if delta.get("tool_calls"):
             self._calling.add(index)
-        reason = choice.get("finish_reason")
+        reason = finish_of(choice)
         finish = to_openai_finish(reason, called=index in self._calling) if reason else None
         return {**_present(choice), "index": index, "delta": delta, "finish_reason": finish}
 

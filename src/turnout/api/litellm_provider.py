@@ -68,8 +68,7 @@ def _provider(find: Callable[[], Api]) -> Any:
 
         def streaming(self, *_: Any, **arguments: Any) -> Iterator[Any]:
             call = _Call(find(), arguments)
-            opened = partial(answers.open_stream, call)
-            pumped: portal.Pumped[None, Any] = portal.Pumped(call.api.home.for_thread(), opened)
+            pumped = answers.pump_stream(call)
             try:
                 yield from pumped
             finally:
@@ -121,9 +120,13 @@ class _Answers:
         except ServedError as error:
             raise self._litellm_error(error) from error
 
-    async def open_stream(self, call: _Call) -> tuple[None, AsyncIterator[Any]]:
-        """The same, as the portal pumps it."""
-        return None, await self.begin_stream(call)
+    def pump_stream(self, call: _Call) -> portal.Pumped[None, Any]:
+        """The chunks for a thread."""
+
+        async def open_stream() -> tuple[None, AsyncIterator[Any]]:
+            return None, await self.begin_stream(call)
+
+        return portal.Pumped(call.api.home.for_thread(), open_stream)
 
     async def _parts(self, stream: AnswerStream) -> AsyncIterator[Any]:
         finish, usage = "stop", None

@@ -149,6 +149,20 @@ def read_outcomes(path: Path, settings: Settings) -> Iterator[tuple[float, Outco
         raise LogError(f"{path}: {error.strerror}") from error
 
 
+def _decision(fields: Mapping[str, Any], model: str) -> Decision | None:
+    if fields.get("score") is None:
+        return None
+    score, threshold = float(fields["score"]), fields.get("threshold")
+    return Decision(
+        tier="expensive" if threshold is not None and score >= threshold else "cheap",
+        reason=fields.get("reason", "scored"),
+        candidates=(model,),
+        score=score,
+        threshold=threshold,
+        expected_gain=fields.get("expected_gain"),
+    )
+
+
 def _outcome(fields: Mapping[str, Any], settings: Settings) -> Outcome:
     tier, model = fields["tier"], fields.get("model", "")
     usage = Usage(
@@ -157,20 +171,9 @@ def _outcome(fields: Mapping[str, Any], settings: Settings) -> Outcome:
         cached_tokens=int(fields.get("cached_tokens", 0)),
     )
     served = next((one for one in reversed(fields.get("attempts", ())) if "error" not in one), None)
-    decision = None
-    if fields.get("score") is not None:
-        score, threshold = float(fields["score"]), fields.get("threshold")
-        decision = Decision(
-            tier="expensive" if threshold is not None and score >= threshold else "cheap",
-            reason=fields.get("reason", "scored"),
-            candidates=(model,),
-            score=score,
-            threshold=threshold,
-            expected_gain=fields.get("expected_gain"),
-        )
     return Outcome(
         request_id=fields["id"],
-        decision=decision,
+        decision=_decision(fields, model),
         tier=tier,
         model=model,
         reason=fields.get("reason"),

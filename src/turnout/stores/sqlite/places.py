@@ -14,7 +14,7 @@ MOST_LANES_COUNTED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingCounts:
     """How many jobs wait at each priority, of all and of one user, and of how many users there; the bytes of all jobs
     that are kept. One statement gives them: in a surge each is a turn for which the thread waits."""
 
@@ -24,7 +24,7 @@ class Waiting:
     kept_bytes: int
 
 
-def waiting_of(db: sqlite3.Connection, user: str) -> Waiting:
+def waiting_of(db: sqlite3.Connection, user: str) -> WaitingCounts:
     """What waits of all, and of this user."""
     all_: dict[int, int] = {}
     own: dict[int, int] = {}
@@ -42,7 +42,7 @@ def waiting_of(db: sqlite3.Connection, user: str) -> Waiting:
             own[priority] = value
         else:
             kept_bytes = int(value)
-    return Waiting(all_, own, users, kept_bytes)
+    return WaitingCounts(all_, own, users, kept_bytes)
 
 
 def position(db: sqlite3.Connection, job_id: str) -> int:
@@ -76,7 +76,7 @@ def position(db: sqlite3.Connection, job_id: str) -> int:
     ).position
 
 
-def new_position(waiting: Waiting, priority: int) -> int:
+def new_position(waiting: WaitingCounts, priority: int) -> int:
     """The farthest place of a new job. waiting: before it came."""
     own = waiting.own.get(priority, 0)
     users = waiting.users.get(priority, 0) - bool(own)
@@ -92,7 +92,7 @@ def new_position(waiting: Waiting, priority: int) -> int:
     ).position
 
 
-def _higher(waiting: Waiting, priority: int) -> int:
+def _higher(waiting: WaitingCounts, priority: int) -> int:
     return sum(jobs for at, jobs in waiting.all.items() if at > priority)
 
 

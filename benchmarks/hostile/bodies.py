@@ -71,6 +71,8 @@ LARGE: dict[str, Body] = {
     "9 MB of logit_bias": lambda n: _with(
         n, b'"logit_bias": {' + b",".join(b'"%d": 1e-300' % i for i in range(9 * MB // 24)) + b"}"
     ),
+    "9 MB of empty lists": lambda n: _with(n, b'"zz": [' + _repeated("[],", 3 * MB) + b"0]"),
+    "9 MB of nested lists": lambda n: _with(n, b'"zz": [' + _repeated("[[[]]],", 9 * MB // 7) + b"0]"),
     "300,000 messages": lambda n: b'{"model": "openai/small", "messages": [%s]}' % _small_messages(),
     "9 MB of blanks": lambda n: b" " * (9 * MB) + _chat(n),
     "9 MB of escapes": _text("\\u0041", 3 * MB // 2),

@@ -146,9 +146,16 @@ def test_a_path_finds_its_setting_by_itself_or_by_its_template(path: str, name: 
 def test_a_pointer_leads_to_a_text_or_to_nothing(pointer: str, found: Any) -> None:
     """RFC 6901; what is missing or no text is the app's own to refuse."""
     body = b'{"question":"hi","number":7,"deep":[0,{"te/xt":"there"}],"messages":[{"role":"user","content":"m"}]}'
-    assert prompt_at(body, pointer) == found
-    assert prompt_at(b"not json", pointer) is None
-    assert prompt_at(b'{"question": "x", "y": NaN}', "/question") is None
+    assert prompt_at(body, pointer, 1000) == found
+    assert prompt_at(b"not json", pointer, 1000) is None
+    assert prompt_at(b'{"question": "x", "y": NaN}', "/question", 1000) is None
+
+
+def test_a_body_of_very_many_values_is_not_looked_into() -> None:
+    """To decode it would keep all other requests waiting. A long text is looked into, whatever it holds."""
+    lists = b"[]," * 1000 + b"[]"
+    assert prompt_at(b'{"question":"hi","lists":[' + lists + b"]}", "/question", 1000) is None
+    assert prompt_at(b'{"question":"' + lists + b'"}', "/question", 1000) == lists.decode()
 
 
 def test_the_asgi_app_receives_the_very_same_messages() -> None:

@@ -90,3 +90,22 @@ def test_what_could_not_be_written_again_is_not_read(opening: bytes) -> None:
         else:
             with pytest.raises(ValueError, match="nested too deeply"):
                 load_foreign(data)
+
+
+@pytest.mark.parametrize("values", [b"[]," * 750_000, b'{"a":1},' * 750_000, b"1," * 4_000_001])
+def test_very_many_values_are_not_decoded(values: bytes) -> None:
+    """Not even looked at: it is no JSON. As many as a long answer may hold are."""
+    with pytest.raises(ValueError, match="too many values"):
+        load_foreign(b"[" + values + b"}")
+    assert len(load_foreign(b"[" + b"[]," * 1000 + b"0]")) == 1001
+
+
+def test_what_orjson_does_not_write_is_measured_too() -> None:
+    """A lone surrogate changes nothing of how deep an answer may be."""
+    for levels, readable in ((190, True), (230, False)):
+        data = b'["\\ud800",' * levels + b"1" + b"]" * levels
+        if readable:
+            assert loads(dumps({"answer": load_foreign(data)}))
+        else:
+            with pytest.raises(ValueError, match="nested too deeply"):
+                load_foreign(data)

@@ -12,11 +12,12 @@ from turnout.attempt_errors import (
     CallerFault,
     ContextTooLong,
     Misconfigured,
+    ProviderFailed,
     RequestTooLarge,
     UnclearRefusal,
     Unsupported,
 )
-from turnout.upstream.failures import failure, hidden_failure
+from turnout.upstream.failures import failure, hidden_failure, json_or_none
 
 # The most special first.
 MEANINGS: dict[str, type[AttemptError]] = {
@@ -61,6 +62,13 @@ def test_what_a_caller_wrote_is_never_taken_for_our_fault(refusal: Refusal) -> N
     for said in (f"Invalid value: '{text}'.", f"messages.0.content: {text}", f"Bad role {text}"):
         error = failure(400, {}, json.dumps({"error": {"message": said, "type": "invalid_request_error"}}).encode())
         assert isinstance(error, CallerFault | Unsupported), said
+
+
+def test_an_errors_body_of_very_many_values_is_not_decoded() -> None:
+    """It is classed by its status alone."""
+    body = b'{"error": {"message": "no", "x": [' + b"[]," * 750_000 + b"[]]}}"
+    assert json_or_none(body) is None
+    assert type(failure(500, {}, body)) is ProviderFailed
 
 
 def test_a_413_is_for_another_model() -> None:

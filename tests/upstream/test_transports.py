@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.scripted_provider import Answer, Raw, ScriptedServer
 from turnout.attempt_errors import NoAnswer
+from turnout.openai.json_size import MOST_NESTED
 from turnout.ports.runtime import ProviderCall
 from turnout.settings import Settings
 from turnout.upstream.direct.http import proxy_of
@@ -23,10 +24,12 @@ BOUND = 20_000
 JSON = {"content-type": "application/json"}
 
 
-def provider(base: str, environ: dict[str, str] | None = None, **params: Any) -> DirectFirstProvider:
+def provider(
+    base: str, environ: dict[str, str] | None = None, *, most: int = BOUND, **params: Any
+) -> DirectFirstProvider:
     tiers = {"cheap": {"models": [NAME]}, "expensive": {"models": ["openai/dear"]}}
     models = {NAME: {"params": {"api_base": base, **params}}}
-    sections = {"tiers": tiers, "models": models, "server": {"max_answer_bytes": BOUND}}
+    sections = {"tiers": tiers, "models": models, "server": {"max_answer_bytes": most}}
     return DirectFirstProvider(Settings.of(sections), environ or {})
 
 
@@ -79,6 +82,19 @@ def test_the_bound_is_of_one_event(server: ScriptedServer) -> None:
     server.script = lambda _: Raw(pieces=(b"data: " + b"a" * (BOUND + 1),), headers=headers)
     with pytest.raises(NoAnswer, match=f"longer than {BOUND} bytes"):
         run(provider(f"{server.origin}/v1"), stream=True)
+
+
+def test_no_more_values_than_the_bound_are_decoded(server: ScriptedServer) -> None:
+    """Of an answer, and of an event: a few kilobytes, unpacked, hold millions of lists. What a
+    caller asks for may be the cause, so it is no failure that counts."""
+    body = b'{"choices": [], "x": [' + b"[]," * MOST_NESTED + b"[]]}"
+    event = b"data: " + body + b"\n\n"
+    for stream, sent, kind in ((False, body, "application/json"), (True, event, "text/event-stream")):
+        headers = {"content-type": kind, "content-encoding": "gzip"}
+        answer = Raw(pieces=(gzip.compress(sent),), headers=headers)
+        server.script = lambda _, answer=answer: answer
+        with pytest.raises(NoAnswer, match="too many values"):
+            run(provider(f"{server.origin}/v1", most=4_000_000), stream=stream)
 
 
 def test_what_goes_through_litellm_is_logged_once_with_its_reason(

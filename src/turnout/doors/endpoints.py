@@ -12,6 +12,8 @@ import orjson
 from turnout.api.response_headers import Headers, app_seconds, cost_text, decision_headers, handler_timing
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.route_templates import PARAMETER, normal_path, normal_template
+from turnout.errors import TooLarge
+from turnout.openai.json_size import check_values
 from turnout.pricing import total
 from turnout.records import Outcome
 from turnout.settings import Endpoint
@@ -57,14 +59,16 @@ def _pattern(template: str) -> str:
     return pattern + re.escape(template[end:])
 
 
-def prompt_at(body: bytes, pointer: str) -> str | Sequence[Any] | None:
+def prompt_at(body: bytes, pointer: str, max_params_bytes: int) -> str | Sequence[Any] | None:
     """The text, or the message list, at this JSON pointer (RFC 6901) of the body; None where neither is there, which
-    is for the app to refuse."""
+    is for the app to refuse, and where decoding would take too long: beyond `max_params_bytes` of values outside
+    texts."""
     try:
+        check_values(body, max_params_bytes)
         value: Any = orjson.loads(body)
         for token in _tokens(pointer):
             value = value[int(token)] if isinstance(value, list) else value[token]
-    except (ValueError, LookupError, TypeError):
+    except (TooLarge, ValueError, LookupError, TypeError):
         return None
     return value if isinstance(value, str | list) and value else None
 
@@ -88,7 +92,7 @@ class EndpointRequest:
 
     async def admit(self, body: bytes) -> None:
         """Counts the request, and decides where its body holds a text. Raises ServedError where it is refused."""
-        prompt = prompt_at(body, self._endpoint.prompt)
+        prompt = prompt_at(body, self._endpoint.prompt, self._bound.turnout.settings.server.max_params_bytes)
         admission = await self._bound.turnout.admit(prompt, self._bound.find_caller())
         self._bound.decision = admission.decision
         self._limits = list(admission.headers)

@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from turnout.openai.json_size import count_nested, is_too_much
+
 Body = dict[str, Any]
 DONE = b"data: [DONE]\n\n"
 
@@ -48,20 +50,35 @@ def loads(data: bytes) -> Any:
 
 
 def load_foreign(data: bytes) -> Any:
-    """The JSON value of bytes that somebody else wrote. Raises ValueError, also where it is nested so deeply that it
-    could not be written again."""
+    """The JSON value of bytes that somebody else wrote. Raises ValueError, also where it holds more values than are
+    read, or is nested so deeply that it could not be written again."""
+    if is_too_much(data):
+        raise ValueError("it holds too many values")
     try:
         value = loads(data)
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
-    if data.count(b"{") + data.count(b"[") > _DEEPEST and _is_deeper(value, _DEEPEST):
+    if count_nested(data) > _DEEPEST and _is_too_deep(value):
         raise ValueError(_TOO_DEEP)
     return value
 
 
 # What orjson writes is at most 254 levels deep, and what it writes stands in objects of ours.
-_DEEPEST = 200
+_DEEPEST, _OURS = 200, 54
 _TOO_DEEP = "it is nested too deeply"
+_NESTED = (dict, list)
+
+
+def _is_too_deep(value: Any) -> bool:
+    inside = value
+    for _ in range(_OURS):
+        inside = [inside]
+    try:
+        orjson.dumps(inside)
+    except TypeError:
+        # Or it holds what only json writes.
+        return _is_deeper(value, _DEEPEST)
+    return False
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
@@ -71,9 +88,8 @@ def _is_deeper(value: Any, levels: int) -> bool:
         layer = [
             inner
             for each in layer
-            if isinstance(each, dict | list)
             for inner in (each.values() if isinstance(each, dict) else each)
-            if isinstance(inner, dict | list)
+            if isinstance(inner, _NESTED) and inner
         ]
     return bool(layer)
 

@@ -14,6 +14,7 @@ import orjson
 
 from turnout.errors import InvalidRequest, TooLarge, UsageError
 from turnout.openai.extension import check_extension
+from turnout.openai.json_size import check_values, count_nested
 from turnout.openai.messages import Messages, as_messages, check_messages, shorten
 
 Check = Callable[[Any], str | None]
@@ -221,8 +222,8 @@ def _bare_medium(medium: Mapping[str, Any]) -> Any:
 
 def decode(body: bytes, *, max_params_bytes: int | None = None) -> Mapping[str, Any]:
     """The JSON object in this body. max_params_bytes: see `parse`. Raises InvalidRequest, and TooLarge."""
-    if max_params_bytes is not None and len(body) > max_params_bytes:
-        _check_strings(body, max_params_bytes)
+    if max_params_bytes is not None:
+        check_values(body, max_params_bytes)
     try:
         # Some clients write a byte order mark, which a reader may leave out (RFC 8259).
         value = orjson.loads(body.removeprefix(codecs.BOM_UTF8))
@@ -235,7 +236,7 @@ def decode(body: bytes, *, max_params_bytes: int | None = None) -> Mapping[str, 
         raise InvalidRequest(f"the body is not valid JSON: {problem}") from error
     if not isinstance(value, dict):
         raise InvalidRequest("the body must be a JSON object with model and messages")
-    if body.count(b"{") + body.count(b"[") > _DEEPEST:
+    if count_nested(body) > _DEEPEST:
         _check_depth(value)
     return value
 
@@ -246,16 +247,6 @@ def _check_depth(value: Mapping[str, Any]) -> None:
         orjson.dumps(value)
     except TypeError as error:
         raise InvalidRequest("the body is nested too deeply") from error
-
-
-def _check_strings(body: bytes, limit: int) -> None:
-    """Refuses what `check_params` would for its strings, before they are decoded: each takes three bytes there, two
-    quotes and a separator, however short it is. To count them takes milliseconds; to decode 400,000 of them takes a
-    tenth of a second, in which nothing else runs. Raises TooLarge."""
-    # An escaped quote is part of a text. So is, here, what ends a text whose last character is a backslash.
-    strings = (body.count(b'"') - body.count(b'\\"')) // 2
-    if 3 * strings > limit:
-        raise TooLarge(f"the body holds {strings} strings, which take more than {limit} bytes beside their texts")
 
 
 def from_mapping(value: Mapping[str, Any], *, size: int = 0) -> ChatRequest:

@@ -192,7 +192,7 @@ class Server:
     embeddings_path: str = "/v1/embeddings"
     completions_path: str = "/v1/completions"
     max_body_bytes: int = 10_485_760  # 10 MiB: a conversation with some images inlined
-    # Outside the texts and media of the messages. 128 tools with long schemas are about half of it.
+    # Outside the texts and media of the messages; each object and array counts as 8 at least. 128 long tools are half.
     max_params_bytes: int = 1_048_576
     # A provider's own text may name the app's key, account or hidden messages.
     provider_errors: bool = False

@@ -20,6 +20,7 @@ from turnout.attempt_errors import (
     Unsupported,
 )
 from turnout.numbers import parse_retry_after
+from turnout.openai.answers import load_foreign
 from turnout.upstream.refusals import ErrorBody, lacks, longer_than_the_window, recognised, refusal
 
 _REFUSED = frozenset({400, 413, 422})
@@ -220,10 +221,10 @@ def _listed(value: object) -> list[Mapping[str, Any]]:
 
 
 def json_or_none(body: Any) -> Any:
-    """What a JSON text holds; None where it is no JSON."""
+    """What a JSON text holds; None where it is no JSON, or more than is read."""
     try:
-        return json.loads(body)
-    except (TypeError, ValueError, RecursionError):
+        return load_foreign(body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body)
+    except (AttributeError, TypeError, ValueError, RecursionError):
         return None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.attempt_errors import MalformedReply, NoAnswer
 from turnout.openai.answers import Body, load_foreign
+from turnout.openai.json_size import is_too_much
 from turnout.openai.usage import merged_usage
 from turnout.ports.runtime import CallProgress
 from turnout.upstream.failures import failure, hidden_failure
@@ -50,6 +51,8 @@ async def _read_response(response: aiohttp.ClientResponse, most: int) -> bytes:
 
 
 def parsed(raw: bytes) -> Any:
+    if is_too_much(raw):
+        raise NoAnswer("the provider's answer holds too many values")
     try:
         return load_foreign(raw)
     except (ValueError, RecursionError) as error:

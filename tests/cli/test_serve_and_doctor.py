@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -136,14 +135,10 @@ def test_serve_refuses_what_it_cannot_do(tmp_path: Path, capsys: pytest.CaptureF
     assert "--port 70000: it is 0 to 65535" in capsys.readouterr().err
 
 
-def test_a_port_that_is_taken_is_a_failure(tmp_path: Path, provider: LoopbackProvider) -> None:
-    """Exit code 1, with uvicorn's own words."""
+def test_a_port_that_is_taken_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1, before anything is loaded, with what to do."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        config = settings(tmp_path, api_base=provider.base_url)
-        command = [sys.executable, "-m", "turnout", "serve", "--config", config, "--port",
-                   str(listener.getsockname()[1])]  # fmt: skip
-        ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ}, timeout=90)
-    assert ended.returncode == 1
-    assert "address already in use" in ended.stderr
+        assert main(["serve", "--config", settings(tmp_path), "--port", str(listener.getsockname()[1])]) == 1
+    assert "in use; name another with --port" in capsys.readouterr().err

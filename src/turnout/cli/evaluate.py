@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the figures; exit code 0 whatever they are."""
+    log_input.check_there(args.logs)
     from turnout.routing.prior import PriorScorer
     from turnout.routing.scorer import load_scorer
     from turnout.training import evaluate

@@ -6,12 +6,13 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from turnout.cli import progress
 from turnout.cli.labelled_lines import width_of, wrapped
-from turnout.errors import UsageError
+from turnout.errors import LogError, UsageError
 from turnout.logs.columns import Columns
 from turnout.logs.values import Scale
 from turnout.upstream.litellm_import import bundled_prices
@@ -113,6 +114,13 @@ def embedding(choice: str) -> Any:
     if choice == "none":
         return None
     return embedding.load_embedding() if choice == "wordllama" else embedding.installed()
+
+
+def check_there(logs: Sequence[str]) -> None:
+    """Raises LogError for a file that is not there: before what reads and learns is imported, which takes seconds."""
+    for path in logs:
+        if not Path(path).exists():
+            raise LogError(f"{path}: cannot be read: No such file or directory")
 
 
 def read_log_arguments(args: argparse.Namespace, *, most: int, answers: bool = False) -> Any:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 
 from turnout.cli.arguments import add_config
 from turnout.cli.standalone import CONFIG_VARIABLE
-from turnout.errors import UsageError
+from turnout.errors import TurnoutError, UsageError
 from turnout.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings.from_toml(args.config)
     for warning in _warnings(args, settings):
         print(f"warning: {warning}", file=sys.stderr)
+    _check_free(args.host, args.port)
     os.environ[CONFIG_VARIABLE] = str(Path(args.config).resolve())
     if args.json:
         print(json.dumps({"host": args.host, "port": args.port, "workers": args.workers}), flush=True)
@@ -51,6 +53,18 @@ def run(args: argparse.Namespace) -> int:
         # uvicorn's own way to say that it did not start; it has logged why.
         return 1 if stopped.code else 0
     return 0
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raises TurnoutError where nothing can listen there: before litellm's import, which takes seconds."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            # As the server binds: an address whose last connections still end is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise TurnoutError(f"{host}:{port}: {error.strerror}; name another with --port or --host") from error
 
 
 def _warnings(args: argparse.Namespace, settings: Settings) -> list[str]:

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trains, writes exactly the file named, and says what to expect of it."""
+    log_input.check_there(args.logs)
     from turnout.training import fit, target_backtest
     from turnout.training.folds import texts_of
 

@@ -20,7 +20,7 @@ from turnout.logs.example import SIDES
 from turnout.logs.files import Broken, Row
 from turnout.logs.reader import LogReader, broken_by
 from turnout.logs.rows import group_of, prompt_of
-from turnout.logs.sides import Understanding, merged_line
+from turnout.logs.sides import Understanding, left_out_line, merged_line
 from turnout.logs.values import quality, scale_flag
 
 BINS = 10
@@ -154,6 +154,7 @@ def _file(file: Understanding) -> dict[str, Any]:
         "sides": {name: model for name, model in sides.items() if not file.models or model in file.models},
         "unclear": list(file.unclear),
         "merged": file.merged,
+        "left_out": file.left_out,
         "note": file.note,
     }
 
@@ -189,8 +190,9 @@ def _file_line(file: dict[str, Any]) -> str:
     sides = [f"{side} = {name}" for side, name in sorted(file["sides"].items()) if side != name]
     unclear = [f"if two of {', '.join(file['unclear'])} are qualities, pass them as --cheap and --expensive"]
     merged = [merged_line(file["merged"])] if file["merged"] else []
+    left_out = [left_out_line(file["left_out"])] if file["left_out"] else []
     note = [file["note"]] if file["note"] else []
-    parts = [f"{file['path']}: {file['format']}", *([", ".join(sides)] if sides else []), *merged, *note]
+    parts = [f"{file['path']}: {file['format']}", *([", ".join(sides)] if sides else []), *merged, *left_out, *note]
     return "; ".join([*parts, *(unclear if file["unclear"] else [])])
 
 

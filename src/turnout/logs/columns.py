@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from turnout.errors import LogError
 from turnout.logs.example import SIDES, TIES, Example, plain_winner, won_by
 from turnout.logs.fields import LogRecord, field, first_field, prompt_and_answer, unpack_json
+from turnout.logs.names import (
+    ANSWERS,
+    CONTRACT_PROMPTS,
+    COSTS,
+    GROUPS,
+    IDS,
+    MODELS,
+    PROMPTS,
+    WINNERS,
+    column_named,
+    grade_column,
+    is_no_quality,
+    plain,
+)
 from turnout.logs.values import UNIT, Scale, is_missing, number
 
-_CONTRACT_PROMPTS = ("messages", "prompt")
-_PROMPTS = (
-    *_CONTRACT_PROMPTS, "conversations", "conversation", "question", "query", "instruction", "input", "inputs", "text",
-    "request", "user_input", "user_message", "user_prompt", "user_query", "prompt_text", "contents", "chat",
-    "request_body", "body", "payload", "input_messages", "inputs_question", "inputs_input", "inputs_messages",
-    "input_question", "input_text", "request_messages", "task_input",
-)  # fmt: skip
-MODELS = ("model", "model_name", "model_id", "llm", "provider")
-_GRADES = (
-    "quality", "score", "rating", "grade", "thumb", "thumbs", "feedback", "label", "correct", "is_correct", "vote",
-    "reaction", "stars", "passed", "pass", "success", "overall_score", "judge_score", "user_rating", "human_score",
-    "evaluation",
-)  # fmt: skip
-_WINNERS = ("winner", "preference", "preferred", "preferred_model", "better", "better_model", "choice", "vote")
-_GROUPS = ("group", "endpoint", "feature", "category", "subject", "task", "eval_name")
-_IDS = ("id", "prompt_id", "question_id", "request_id", "example_id", "sample_id", "task_id", "query_id")
-_ANSWERS = ("answer", "response", "output", "completion", "answer_text")
-_COSTS = ("cost_usd", "cost", "usd", "total_cost", "price")
-# A number that says how long or how much, not how good.
-_MEASURE = re.compile(
-    r"token|latenc|duration|cost|usd|price|time|date|created|updated|length|index|unnamed|turn|temperature|seed|count|"
-    r"weight|version|year|size|(^|_)(id|ms|s|n|no|row|line|idx)$"
-)
-
+# More names than these that won are no models'.
+_MOST_MODELS = 30
 # What the contract names a row's columns.
 CONTRACT = frozenset(
     [*(f"{side}_{what}" for side in SIDES for what in ("quality", "usd", "answer")), "prompt", "messages", "group"]
@@ -94,8 +86,8 @@ def contract_names(names: Iterable[str]) -> dict[str, str]:
     names = list(names)
     renames: dict[str, str] = {}
     for name in names:
-        plain = _plain(name)
-        contract = plain if plain in CONTRACT else _SPELLINGS.get(plain)
+        spelling = plain(name)
+        contract = spelling if spelling in CONTRACT else _SPELLINGS.get(spelling)
         if contract and contract not in names and contract not in renames.values():
             renames[name] = contract
     return renames
@@ -105,25 +97,40 @@ def renamed(record: LogRecord, renames: Mapping[str, str]) -> LogRecord:
     return {renames.get(name, name): value for name, value in record.items()} if renames else record
 
 
-def own_schema(path: object, first: Sequence[LogRecord], columns: Columns) -> OwnSchema:
-    """Of these first records of a file. Raises LogError, which says what to pass."""
+def renamed_flags(columns: Columns, renames: Mapping[str, str]) -> Columns:
+    """The flags under the names that the records have once they are renamed."""
+    return replace(
+        columns,
+        prompt=renames.get(columns.prompt, columns.prompt),
+        cheap=renames.get(columns.cheap, columns.cheap),
+        expensive=renames.get(columns.expensive, columns.expensive),
+        group=renames.get(columns.group, columns.group),
+        model=renames.get(columns.model, columns.model),
+        quality=renames.get(columns.quality, columns.quality),
+    )
+
+
+def own_schema(
+    path: object, first: Sequence[LogRecord], columns: Columns, every: Callable[[], Iterable[LogRecord]]
+) -> OwnSchema:
+    """Of these first records of a file. every: reads all of them. Raises LogError, which says what to pass."""
     names = dict.fromkeys(name for record in first for name in record)
-    prompt = columns.prompt or column_named(names, _PROMPTS)
+    prompt = columns.prompt or column_named(names, PROMPTS)
     if not prompt or not any(not is_missing(field(record, prompt)) for record in first):
         raise LogError(
             f"{path}: no column {columns.prompt or 'prompt or messages'}; it has {names_of(first[0])}; "
             "say which holds the question: --prompt COLUMN (or a JSON pointer, /request/messages)"
         )
-    group = columns.group or column_named(names, _GROUPS) or ""
+    group = columns.group or column_named(names, GROUPS) or ""
     sides = {side: path for side, path in (("cheap", columns.cheap), ("expensive", columns.expensive)) if path}
-    if not sides:
+    if not sides and not columns.model and not columns.quality:
         sides = {side: f"{side}_quality" for side in SIDES if f"{side}_quality" in names}
     if sides and all(_is_held(first, name) for name in sides.values()):
         return OwnSchema(
             title=f"columns {prompt}, {', '.join(sides.values())}", example=_wide(names, prompt, group, sides)
         )
     model = columns.model or column_named(names, MODELS) or _model_within(first, prompt)
-    grade = columns.quality or column_named(names, _GRADES)
+    grade = columns.quality or grade_column(names)
     if model and grade and grade != model:
         key = _question_key(first, names, model)
         return OwnSchema(
@@ -132,11 +139,14 @@ def own_schema(path: object, first: Sequence[LogRecord], columns: Columns) -> Ow
             one_answer_each=True,
             key=key,
         )
+    if columns.model or columns.quality:
+        lacking = "which model answered: --model COLUMN" if grade else "how good the answer was: --quality COLUMN"
+        raise LogError(f"{path}: it has {names_of(first[0])}; say which column holds {lacking}")
     if nested := next((name for name in names if name != prompt and _grades_within(first[0].get(name))), None):
         return OwnSchema(title=f"columns {prompt}, {nested}", example=_nested(prompt, group, nested))
-    winner = column_named(names, _WINNERS)
+    winner = column_named(names, WINNERS)
     named = (columns.cheap, columns.expensive) if columns.cheap and columns.expensive else None
-    if winner and (models := named or _winning_models(first, winner)):
+    if winner and (models := named or _winning_models(path, winner, every)):
         return OwnSchema(title=f"columns {prompt}, {winner}", example=_won(prompt, group, winner, models))
     numeric = [name for name in names if name not in (prompt, group) and _is_quality_like(first, name)]
     if sides:
@@ -152,10 +162,9 @@ def own_schema(path: object, first: Sequence[LogRecord], columns: Columns) -> Ow
     )
 
 
-def has_columns(first: Sequence[LogRecord], columns: Columns) -> bool:
-    """Whether the user names columns of the file: then no schema is looked for. A model's name may be a column's."""
-    sides = [path for path in (columns.cheap, columns.expensive) if path]
-    return bool(columns.prompt or columns.model or columns.quality) or any(_is_held(first, path) for path in sides)
+def grades_columns(first: Sequence[LogRecord], columns: Columns) -> bool:
+    """Whether --cheap or --expensive names a column of the file, not a model: then no schema is looked for."""
+    return any(_is_held(first, path) for path in (columns.cheap, columns.expensive) if path)
 
 
 def names_of(record: LogRecord) -> str:
@@ -169,7 +178,7 @@ def _wide(names: Iterable[str], prompt: str, group: str, sides: Mapping[str, str
 
     def example(record: LogRecord) -> Example:
         # A row may hold the one or the other.
-        question = first_field(record, *(_CONTRACT_PROMPTS if prompt in _CONTRACT_PROMPTS else (prompt,)))
+        question = first_field(record, *(CONTRACT_PROMPTS if prompt in CONTRACT_PROMPTS else (prompt,)))
         messages, answer = prompt_and_answer(question)
         answers = {side: record.get(f"{side}_answer") for side in SIDES}
         if answer is not None:
@@ -188,7 +197,7 @@ def _wide(names: Iterable[str], prompt: str, group: str, sides: Mapping[str, str
 
 
 def _long(names: Iterable[str], prompt: str, group: str, model: str, grade: str) -> Callable[[LogRecord], Example]:
-    cost, text = column_named(names, _COSTS), column_named(names, _ANSWERS)
+    cost, text = column_named(names, COSTS), column_named(names, ANSWERS)
 
     def example(record: LogRecord) -> Example:
         messages, answer = prompt_and_answer(field(record, prompt))
@@ -250,24 +259,36 @@ def _grades_within(value: Any) -> dict[str, Any]:
     value = unpack_json(value)
     if isinstance(value, list) and all(isinstance(each, Mapping) for each in value):
         names = dict.fromkeys(name for each in value for name in each)
-        model, grade = column_named(names, MODELS), column_named(names, _GRADES)
+        model, grade = column_named(names, MODELS), grade_column(names)
         value = {str(each.get(model)): each.get(grade) for each in value} if model and grade else {}
-    if not isinstance(value, Mapping) or len(value) < 2 or any(_MEASURE.search(_plain(name)) for name in value):
+    if not isinstance(value, Mapping) or len(value) < 2 or any(map(is_no_quality, map(str, value))):
         return {}
     are_grades = all(isinstance(grade, int | float) for grade in value.values())
     return dict(value) if are_grades else {}
 
 
-def _winning_models(first: Sequence[LogRecord], winner: str) -> tuple[str, str] | None:
-    """The two names that win in these records; None where there are not two."""
-    values = dict.fromkeys(str(value) for record in first if not is_missing(value := record.get(winner)))
-    models = [value for value in values if plain_winner(value) not in TIES]
-    return (models[0], models[1]) if len(models) == 2 else None
+def _winning_models(path: object, winner: str, every: Callable[[], Iterable[LogRecord]]) -> tuple[str, str] | None:
+    """The two names that win in these records; None where none does. Raises LogError where there are not two."""
+    values = Counter(str(value) for record in every() if not is_missing(value := record.get(winner)))
+    models = [value for value, _ in values.most_common() if plain_winner(value) not in TIES]
+    if len(models) == 2:
+        first, second = sorted(models, key=list(values).index)
+        return first, second
+    if not models or len(models) > _MOST_MODELS or all(map(_is_numeric, models)):
+        return None
+    shown = ", ".join(models[:8])
+    raise LogError(
+        f"{path}: the column {winner} names {shown}; say which two models they are: --cheap NAME --expensive NAME"
+    )
+
+
+def _is_numeric(text: str) -> bool:
+    return text.strip().lstrip("+-").replace(".", "", 1).isdigit()
 
 
 def _question_key(first: Sequence[LogRecord], names: Iterable[str], model: str) -> str:
     """The column whose values several models' records share; "" where none has."""
-    for name in (named for one in _IDS if (named := column_named(names, (one,)))):
+    for name in (named for one in IDS if (named := column_named(names, (one,)))):
         models: dict[str, set[str]] = {}
         for record in first:
             models.setdefault(str(record.get(name)), set()).add(str(field(record, model)))
@@ -286,20 +307,9 @@ def _is_held(first: Sequence[LogRecord], path: str) -> bool:
     return any(field(record, path) is not None for record in first)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\s\-.]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())).lower()
-
-
-def column_named(names: Iterable[str], usual: Sequence[str]) -> str | None:
-    """The column that has one of the usual names, written in whatever case."""
-    by_plain = {_plain(name): name for name in names}
-    return next((by_plain[name] for name in usual if name in by_plain), None)
-
-
 def _is_quality_like(first: Sequence[LogRecord], name: str) -> bool:
     """Whether all that stands there are numbers, and its name is not that of an amount."""
-    plain = _plain(name)
-    if not plain or plain in _IDS or _MEASURE.search(plain):
+    if not plain(name) or plain(name) in IDS or is_no_quality(name):
         return False
     values = [record.get(name) for record in first if not is_missing(record.get(name))]
     try:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from turnout.logs.example import Example, example_of_answer, first_tag, won_by
+from turnout.logs.example import Example, RecordKind, example_of_answer, first_tag, won_by
 from turnout.logs.fields import LogRecord, field, first_field, prompt_and_answer
 from turnout.logs.values import UNIT, Scale, is_missing, number
 
@@ -24,6 +24,10 @@ def openai_batch(record: LogRecord) -> Example:
     return example_of_answer(
         field(record, "body.messages") or field(record, "body.input"), None, id=record.get("custom_id")
     )
+
+
+def openai_batch_kind(record: LogRecord) -> RecordKind:
+    return "other" if str(record.get("url")).rstrip("/").endswith(("/embeddings", "/moderations")) else "call"
 
 
 def openai_stored(record: LogRecord) -> Example:
@@ -102,6 +106,8 @@ def routerbench(record: LogRecord) -> Example:
 
 
 def promptfoo(record: LogRecord) -> Example:
+    if _has_failed(record):
+        raise ValueError("the call failed: there is no answer whose quality it could tell")
     provider = record["provider"]
     model = (provider.get("label") or provider["id"]) if isinstance(provider, Mapping) else provider
     grade = first_field(record, "score", "gradingResult.score", "success")
@@ -115,6 +121,14 @@ def promptfoo(record: LogRecord) -> Example:
         scale=UNIT,
         group=first_field(record, "metadata.group", "vars.group"),
     )
+
+
+def _has_failed(record: LogRecord) -> bool:
+    """Whether the provider gave an error. promptfoo's `error` is also what a failed assertion says."""
+    reason = record.get("failureReason")
+    if not is_missing(reason):
+        return str(reason) in ("2", "2.0")
+    return bool(record.get("error")) and field(record, "response.output") is None
 
 
 def promptfoo_results(record: LogRecord) -> Iterable[Any]:
@@ -132,6 +146,7 @@ def _promptfoo_table(record: LogRecord) -> Iterable[Any]:
                 "provider": head.get("provider"),
                 "prompt": first_field(output, "prompt") or _filled(head.get("raw"), table, row),
                 "score": first_field(output, "score", "pass"),
+                "failureReason": output.get("failureReason"),
                 "response": {"output": output.get("text")},
                 "cost": output.get("cost"),
                 "testIdx": place,
@@ -159,6 +174,11 @@ def promptfoo_row(record: LogRecord) -> Example:
     verdicts = {model: _VERDICT.match(str(record[name])) for name, model in answered.items()}
     return Example(
         prompt=prompt,
-        grades={model: float(match[2] or match[1] == "PASS") for model, match in verdicts.items() if match},
+        # An error of the provider says nothing of an answer.
+        grades={
+            model: float(match[2] or match[1] == "PASS")
+            for model, match in verdicts.items()
+            if match and match[1] != "ERROR"
+        },
         scale=UNIT,
     )

@@ -101,7 +101,7 @@ def prompt_and_answer(value: Any) -> tuple[Any, str | None]:
         return prompt_and_answer(messages[0])
     if messages and all(isinstance(message, str) for message in messages):
         return "\n".join(messages), None
-    read = [_message(message) for message in messages]
+    read = [each for message in messages for each in (*_tool_results(message), *_messages(message))]
     end = len(read)
     while end and read[end - 1].get("role") == "assistant":
         end -= 1
@@ -118,6 +118,38 @@ def _under(system: Any, prompt: Any, answer: str | None) -> tuple[Any, str | Non
         return prompt, answer
     messages = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}]
     return [{"role": "system", "content": text}, *messages], answer
+
+
+def _messages(message: Any) -> Iterable[dict[str, Any]]:
+    """The message, unless all it holds are tools' results."""
+    parts = _parts_of(message)
+    if parts and all(part.get("type") == "tool_call_response" for part in parts):
+        return
+    read = _message(message)
+    if calls := [_tool_call(part) for part in parts if part.get("type") == "tool_call"]:
+        read = {**read, "content": read["content"] or None, "tool_calls": calls}
+    yield read
+
+
+def _tool_results(message: Any) -> Iterable[dict[str, Any]]:
+    for part in _parts_of(message):
+        if part.get("type") == "tool_call_response":
+            result = first_field(part, "response", "result", "content")
+            text = result if isinstance(result, str) else json.dumps(result, default=str)
+            yield {"role": "tool", "content": text, "tool_call_id": str(part.get("id") or "")}
+
+
+def _parts_of(message: Any) -> list[LogRecord]:
+    """OpenTelemetry's parts of a message."""
+    parts = message.get("parts") if isinstance(message, Mapping) else None
+    return [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+
+
+def _tool_call(part: LogRecord) -> dict[str, Any]:
+    arguments = part.get("arguments")
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, default=str)
+    called = {"name": str(part.get("name") or ""), "arguments": text}
+    return {"id": str(part.get("id") or ""), "type": "function", "function": called}
 
 
 def _message(message: Any) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from turnout.logs.columns import MODELS, Columns, column_named
+from turnout.logs.columns import Columns
 from turnout.logs.example import SIDES
 from turnout.logs.fields import LogRecord
+from turnout.logs.names import MODELS, column_named
 
 # More lines than a file has: place = file * FILE_LINES + line tells both.
 FILE_LINES = 10**12

@@ -14,15 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from turnout.errors import LogError
-from turnout.logs.columns import CONTRACT, Columns, contract_names, has_columns, names_of, own_schema, renamed
+from turnout.logs.columns import (
+    CONTRACT,
+    Columns,
+    contract_names,
+    grades_columns,
+    names_of,
+    own_schema,
+    renamed,
+    renamed_flags,
+)
 from turnout.logs.example import SIDES, Example, Schema
-from turnout.logs.fields import LogRecord, NoPrompt, field, first_field, prompt_and_answer, unpack_json
+from turnout.logs.fields import LogRecord, NoPrompt, field, prompt_and_answer, unpack_json
 from turnout.logs.files import Broken, Row, records_of
+from turnout.logs.overrides import check_flags, holds, override
 from turnout.logs.parts import FILE_LINES, are_parts, file_as_model, with_model
 from turnout.logs.pivot import Pivot
 from turnout.logs.schemas import SCHEMAS
+from turnout.logs.scores import ScoresById, add_scores, chosen_score, gather, grade_by, scores_around, usual_scale
 from turnout.logs.sides import PriceOf, Understanding, find_sides
-from turnout.logs.values import UNIT, OffScale, Scale, is_missing, number, quality
+from turnout.logs.values import UNIT, OffScale, Scale, is_missing, quality
 
 # Records looked at to tell a file's schema, and to tell which models answered in it.
 _SCHEMA_RECORDS, _MODEL_RECORDS = 50, 2_000
@@ -54,14 +65,15 @@ class LogReader:
     def rows(self) -> RowStream:
         """Each row as (file, line, row). Raises LogError for a file that cannot be read or understood."""
         opened = [self._understood(path) for path in self._paths]
+        self._check_sides(opened)
         scores = [file for file in opened if file.schema is not None and file.schema.name in _SCORES]
         logs = [file for file in opened if file not in scores]
         if scores and not logs:
             raise LogError(f"{scores[0].path}: reads as {scores[0].title}: it holds no prompts; name the log beside it")
         self.understanding = [file.understanding for file in logs]
-        graded: dict[str, list[float]] = {}
+        graded: ScoresById = {}
         for file in scores:
-            yield from _gather_grades(file, graded)
+            yield from _gather_scores(file, graded)
         heads = [_Head.of(file, graded) for file in logs if file.example is not None]
         if len(heads) == len(logs) and are_parts(
             [head.models for head in heads], [file.one_answer_each for file in logs]
@@ -78,6 +90,11 @@ class LogReader:
         notes: list[str] = []
         records = records_of(path, notes)
         head = list(islice(records, _SCHEMA_RECORDS))
+        if (group := self._columns.group) and not any(
+            holds(record, group) for _, record in head if not isinstance(record, Broken)
+        ):
+            # It may be a rare one.
+            head += islice(records, _MODEL_RECORDS)
         first = [record for _, record in head if not isinstance(record, Broken)]
         if not first:
             reasons = [record.reason for _, record in head if isinstance(record, Broken)]
@@ -90,14 +107,20 @@ class LogReader:
         file.understanding.note = "".join(notes)
         return file
 
+    def _check_sides(self, opened: Sequence[_File]) -> None:
+        """Raises LogError for a --cheap or --expensive that names nothing in the only file."""
+        named = self._columns.cheap or self._columns.expensive
+        if named and len(opened) == 1 and opened[0].example is None and self._tiers is None:
+            raise LogError(f"{opened[0].path}: no column {named}; it has cheap_quality and expensive_quality")
+
     def _native(self, file: _File) -> RowStream:
-        columns, scale = self._columns, self._columns.scale or UNIT
+        scale = self._columns.scale or UNIT
         for line, record in file.records:
             if isinstance(record, Broken):
                 yield str(file.path), line, record
                 continue
             try:
-                yield str(file.path), line, _native_row(renamed(record, file.renames), columns, scale)
+                yield str(file.path), line, _native_row(renamed(record, file.renames), file.columns, scale)
             except ValueError as error:
                 yield str(file.path), line, broken_by(error)
 
@@ -106,7 +129,7 @@ class LogReader:
         first = [example for head in heads for example in head.first]
         for head in heads:
             find_sides(head.file.understanding, first, self._columns, self._price_of, self._tiers)
-        scale = self._columns.scale
+        scale = self._columns.scale or usual_scale(first)
         rows = (
             (place * FILE_LINES + line, _row(head.file, example, scale))
             for place, head in enumerate(heads)
@@ -120,19 +143,22 @@ class LogReader:
 class _File:
     """A log whose schema is known; its records still to be read. example None: Turnout's own columns.
 
-    key: the column that records of one question have in common; "" the question itself. records_within: the records
-    that one record holds.
+    key: the column that records of one question have in common; "" the question itself. has_calls: whether its schema
+    tells calls from what stands around them, and it holds such. around: the scores of what stands around them.
     """
 
     path: Path
     records: Iterable[tuple[int, Row | Broken]]
     title: str
     renames: Mapping[str, str]
+    columns: Columns = dataclass_field(default_factory=Columns)
     schema: Schema | None = None
     example: Callable[[LogRecord], Example] | None = None
     one_answer_each: bool = False
     key: str = ""
     unclear: tuple[str, ...] = ()
+    has_calls: bool = False
+    around: ScoresById = dataclass_field(default_factory=dict)
     understanding: Understanding = dataclass_field(init=False)
 
     def __post_init__(self) -> None:
@@ -147,16 +173,24 @@ class _File:
 
 @dataclass(slots=True)
 class _Head:
-    """A file whose first examples are read. models: those that answered in them."""
+    """A file whose first examples are read. models: those that answered in them. score: what grades an answer, of
+    several scores."""
 
     file: _File
     known: list[tuple[int, Example | Broken]]
     rest: Iterator[tuple[int, Example | Broken]]
+    score: str | None = None
 
     @classmethod
-    def of(cls, file: _File, graded: Mapping[str, Sequence[float]]) -> _Head:
-        examples = _examples(file, graded)
-        return cls(file, list(islice(examples, _MODEL_RECORDS)), examples)
+    def of(cls, file: _File, graded: ScoresById) -> _Head:
+        """Raises LogError where the flags name what is not there, or have to say which score is meant."""
+        examples, columns = _examples(file, file.around | graded), file.columns
+        head = cls(file, list(islice(examples, _MODEL_RECORDS)), examples)
+        check_flags(file.path, head.first, columns)
+        head.score = chosen_score(file.path, head.first, columns.quality)
+        for example in head.first:
+            grade_by(example, head.score)
+        return head
 
     @property
     def first(self) -> list[Example]:
@@ -169,7 +203,11 @@ class _Head:
     def everything(self) -> Iterator[tuple[int, Example | Broken]]:
         """The examples, once. The first ones are held no longer."""
         known, self.known = self.known, []
-        return chain(known, self.rest)
+        rest = (
+            (line, grade_by(example, self.score) if isinstance(example, Example) else example)
+            for line, example in self.rest
+        )
+        return chain(known, rest)
 
 
 # They hold grades alone, by the id of what they grade.
@@ -180,36 +218,72 @@ def _file(
     path: Path, records: Iterable[tuple[int, Row | Broken]], first: Sequence[LogRecord], columns: Columns
 ) -> _File:
     renames = contract_names(dict.fromkeys(name for record in first for name in record))
+    columns = renamed_flags(columns, renames)
     first = [renamed(record, renames) for record in first]
-    if columns.source:
-        schema = _schema_named(path, first, columns.source)
-    elif has_columns(first, columns):
-        schema = None
-    elif _is_native(first):
-        return _File(path=path, records=records, title="Turnout's own columns", renames=renames)
-    else:
-        schema = next((schema for schema in SCHEMAS if 2 * sum(map(schema.matches, first)) > len(first)), None)
+    if not columns.source and not grades_columns(first, columns) and not _is_row_flags(columns) and _is_native(first):
+        check_flags(path, [Example(record=record) for record in first], columns)
+        return _File(path=path, records=records, title="Turnout's own columns", renames=renames, columns=columns)
+    schema = _schema(path, first, columns)
     if schema is not None:
         return _File(
             path=path,
             records=records,
             title=schema.title,
             renames=renames,
+            columns=columns,
             schema=schema,
             example=schema.example,
             one_answer_each=not schema.both_answers,
+            **_calls_within(path, first, schema),
         )
-    own = own_schema(path, first, columns)
+    own = own_schema(path, first, columns, lambda: _readable(path))
     return _File(
         path=path,
         records=records,
         title=own.title,
         renames=renames,
+        columns=columns,
         example=own.example,
         one_answer_each=own.one_answer_each,
         key=own.key,
         unclear=own.unclear,
     )
+
+
+def _readable(path: Path) -> Iterator[LogRecord]:
+    """All records of a file that can be read."""
+    return (record for _, record in records_of(path) if not isinstance(record, Broken))
+
+
+def _schema(path: Path, first: Sequence[LogRecord], columns: Columns) -> Schema | None:
+    """The schema that is named, or told beyond doubt; None where the flags or the usual names tell the columns."""
+    if columns.source:
+        schema = _schema_named(path, first, columns.source)
+        if schema.both_answers and (flag := "model" if columns.model else "quality" if columns.quality else ""):
+            raise LogError(f"{path}: --{flag} is of a row a model; a record of {schema.title} grades two answers")
+        return schema
+    if grades_columns(first, columns) or (columns.prompt and columns.model and columns.quality):
+        return None
+    found = next((schema for schema in SCHEMAS if 2 * sum(map(schema.matches, first)) > len(first)), None)
+    return None if found is not None and found.both_answers and _is_row_flags(columns) else found
+
+
+def _is_row_flags(columns: Columns) -> bool:
+    """Whether the flags say what a row of one answer holds."""
+    return bool(columns.prompt or columns.model or columns.quality)
+
+
+def _calls_within(path: Path, first: Sequence[LogRecord], schema: Schema) -> dict[str, Any]:
+    """What a file tells of calls and of what stands around them: all of it is read once more."""
+    if not any(schema.kind(inner) != "call" for record in first for inner in _within(schema, record)):
+        return {"has_calls": True}
+    inner = (each for record in _readable(path) for each in _within(schema, record))
+    has_calls, around = scores_around(schema, inner)
+    return {"has_calls": has_calls, "around": around if has_calls else {}}
+
+
+def _within(schema: Schema, record: LogRecord) -> Iterator[LogRecord]:
+    return (inner for inner in schema.records(record) if isinstance(inner, Mapping))
 
 
 def _is_native(first: Sequence[LogRecord]) -> bool:
@@ -231,21 +305,19 @@ def _schema_named(path: Path, first: Sequence[LogRecord], name: str) -> Schema:
     return schema
 
 
-def _gather_grades(file: _File, grades: dict[str, list[float]]) -> RowStream:
-    """Adds the grades of a file that holds nothing else, by the id of what they grade. Yields those that cannot be
-    read."""
+def _gather_scores(file: _File, found: ScoresById) -> RowStream:
+    """Adds the scores of a file that holds nothing else, by the id of what they are about. Yields those that cannot
+    be read."""
     for line, example in _examples(file, {}):
         try:
             if isinstance(example, Broken):
                 raise ValueError(example.reason)
-            numbers = [number(grade, "the score") for grade in example.grades.values()]
-            grades.setdefault(str(example.id), []).extend(numbers)
+            gather(found, example.id, example.scores)
         except ValueError as error:
             yield str(file.path), line, broken_by(error)
 
 
-def _examples(file: _File, graded: Mapping[str, Sequence[float]]) -> Iterator[tuple[int, Example | Broken]]:
-    assert file.example is not None
+def _examples(file: _File, found: ScoresById) -> Iterator[tuple[int, Example | Broken]]:
     for line, record in file.records:
         if isinstance(record, Broken):
             yield line, record
@@ -255,23 +327,28 @@ def _examples(file: _File, graded: Mapping[str, Sequence[float]]) -> Iterator[tu
             try:
                 if not isinstance(inner, Mapping):
                     raise ValueError("not a JSON object")
-                example = file.example(inner)
-                example.record = inner
-                _add_scores(example, graded)
-                yield line, example
+                if _is_left_out(file, inner):
+                    file.understanding.left_out += 1
+                else:
+                    yield line, _example(file, inner, found)
             except (KeyError, TypeError, AttributeError) as error:
                 yield line, Broken(f"not a record of {file.title}: {type(error).__name__} at {error}")
             except ValueError as error:
                 yield line, broken_by(error)
 
 
-def _add_scores(example: Example, graded: Mapping[str, Sequence[float]]) -> None:
-    """Of the answer itself, else of the trace that it is part of."""
-    for about in (example.id, first_field(example.record, "trace_id", "traceId")) if graded else ():
-        if grades := graded.get(str(about)):
-            names = [*example.answers, *example.usd, *example.grades, ""]
-            example.grades[names[0]] = sum(grades) / len(grades)
-            return
+def _is_left_out(file: _File, record: LogRecord) -> bool:
+    kind = file.schema.kind(record) if file.schema is not None else "call"
+    return kind == "other" or (kind == "around" and file.has_calls)
+
+
+def _example(file: _File, record: LogRecord, found: ScoresById) -> Example:
+    assert file.example is not None
+    example = file.example(record)
+    example.record = record
+    add_scores(example, found)
+    is_log = file.schema is not None and file.schema.name not in _SCORES
+    return override(example, file.columns) if is_log else example
 
 
 def _row(file: _File, example: Example | Broken, scale: Scale | None) -> Row | Broken:
@@ -299,6 +376,8 @@ def broken_by(error: ValueError) -> Broken:
 def _shared(example: Example, *, keyed: bool) -> dict[str, Any]:
     """What is of the question. keyed: another record of the same key may hold the prompt."""
     prompt = example.prompt
+    if example.no_prompt:
+        raise NoPrompt(example.no_prompt)
     if is_missing(prompt) and not keyed:
         raise ValueError("prompt is empty")
     # A check of the user's own may know the right answer by another column.

@@ -13,6 +13,10 @@ from turnout.records import CacheState
 
 # What a request log says of where an answer came from.
 _CACHE_STATES = frozenset(get_args(CacheState))
+# What Langfuse calls the parts of a trace.
+_OBSERVATIONS = frozenset(
+    {"GENERATION", "SPAN", "EVENT", "AGENT", "TOOL", "CHAIN", "RETRIEVER", "EVALUATOR", "EMBEDDING", "GUARDRAIL"}
+)
 # Every GenAI span has it.
 _GEN_AI = "gen_ai.request.model"
 
@@ -36,18 +40,21 @@ SCHEMAS = (
         title="LiteLLM's StandardLoggingPayload",
         signs=("call_type", "messages", "response_cost"),
         example=traces.litellm,
+        kind=traces.litellm_kind,
     ),
     Schema(
         name="litellm",
         title="LiteLLM's spend logs",
         signs=("call_type", "messages", "spend"),
         example=traces.litellm,
+        kind=traces.litellm_kind,
     ),
     Schema(
         name="litellm",
         title="LiteLLM's spend logs",
         signs=("call_type", "proxy_server_request", "spend"),
         example=traces.litellm,
+        kind=traces.litellm_kind,
     ),
     Schema(
         name="langfuse-scores",
@@ -66,14 +73,16 @@ SCHEMAS = (
         title="Langfuse's observations",
         signs=("trace_id", "type", "input"),
         example=traces.langfuse,
-        only=lambda record: str(record.get("type")).upper() == "GENERATION",
+        kind=traces.langfuse_kind,
+        only=lambda record: str(record.get("type")).upper() in _OBSERVATIONS,
     ),
     Schema(
         name="langfuse",
         title="Langfuse's observations",
         signs=("traceId", "type", "input"),
         example=traces.langfuse,
-        only=lambda record: str(record.get("type")).upper() == "GENERATION",
+        kind=traces.langfuse_kind,
+        only=lambda record: str(record.get("type")).upper() in _OBSERVATIONS,
     ),
     Schema(
         name="langfuse",
@@ -83,7 +92,12 @@ SCHEMAS = (
         only=lambda record: "root_span_id" not in record and "run_type" not in record,
     ),
     Schema(
-        name="langsmith", title="LangSmith's runs", signs=("run_type", "inputs", "outputs"), example=traces.langsmith
+        name="langsmith",
+        title="LangSmith's runs",
+        signs=("run_type", "inputs", "outputs"),
+        example=traces.langsmith,
+        kind=traces.langsmith_kind,
+        scores=traces.langsmith_scores,
     ),
     Schema(
         name="helicone",
@@ -91,18 +105,27 @@ SCHEMAS = (
         signs=("request_body", "response_body", "request_id"),
         example=traces.helicone,
     ),
-    Schema(name="phoenix", title="Phoenix' spans", signs=("context.span_id", "span_kind"), example=traces.phoenix),
+    Schema(
+        name="phoenix",
+        title="Phoenix' spans",
+        signs=("context.span_id", "span_kind"),
+        example=traces.phoenix,
+        kind=traces.phoenix_kind,
+        scores=traces.phoenix_scores,
+    ),
     Schema(
         name="braintrust",
         title="Braintrust's logs",
         signs=("root_span_id", "input", "scores"),
         example=traces.braintrust,
+        kind=traces.braintrust_kind,
     ),
     Schema(
         name="openai-batch",
         title="OpenAI's batch input",
         signs=("custom_id", "method", "body"),
         example=datasets.openai_batch,
+        kind=datasets.openai_batch_kind,
     ),
     Schema(
         name="openai-stored",
@@ -176,6 +199,7 @@ SCHEMAS = (
             title="OpenTelemetry's GenAI spans",
             signs=(sign,),
             example=traces.otel,
+            kind=traces.otel_kind,
             records=traces.otlp_spans,
         )
         for sign in ("resourceSpans", "resource_spans")
@@ -185,6 +209,7 @@ SCHEMAS = (
         title="OpenTelemetry's GenAI spans",
         signs=(),
         example=traces.otel,
+        kind=traces.otel_kind,
         only=lambda record: any(
             _GEN_AI in names for names in (record, unpack_json(record.get("attributes"))) if isinstance(names, Mapping)
         ),

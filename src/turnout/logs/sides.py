@@ -28,8 +28,9 @@ PriceOf = Callable[[str], float | None]
 class Understanding:
     """How one file is read. models: those whose answers it grades, with how often; sides: which is which.
 
-    merged: records that were read into another one's row, of the same question. unclear: columns that may be
-    qualities. note: what else one should know of it.
+    merged: records that were read into another one's row, of the same question. left_out: spans that are no model's
+    call. unclear: columns that may be qualities. note: what else one should
+    know of it.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class Understanding:
     native: bool = False
     labelled: bool = True
     merged: int = 0
+    left_out: int = 0
     unclear: tuple[str, ...] = ()
     note: str = ""
     models: Counter[str] = field(default_factory=Counter)
@@ -50,13 +52,18 @@ class Understanding:
             return f"{self.path}: {self.note}" if self.note else ""
         names = sorted((side, name) for name, side in self.sides.items() if name not in SIDES)
         sides = ", ".join(f"{side} = {name}" for side, name in names)
-        more = (sides, merged_line(self.merged), self.note)
+        more = (sides, merged_line(self.merged), left_out_line(self.left_out), self.note)
         return f"{self.path}: read as {self.title}" + "".join(f"; {each}" for each in more if each)
 
 
 def merged_line(merged: int) -> str:
     """How many records were merged; "" where none was."""
     return f"{merged} records repeat another one's question" if merged else ""
+
+
+def left_out_line(left_out: int) -> str:
+    """How many records are no model's call; "" where none is."""
+    return f"{left_out} records are no call of a chat model and are left out" if left_out else ""
 
 
 def find_sides(

@@ -7,45 +7,52 @@ Braintrust (logs) and OpenTelemetry (GenAI spans as OTLP JSON).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from turnout.logs.example import SIDES, Example, example_of_answer, first_tag, mean_grade
-from turnout.logs.fields import LogRecord, NoPrompt, field, first_field, mean_of, nested, unpack_json
-from turnout.logs.values import UNIT, is_missing
+from turnout.logs.example import SIDES, Example, RecordKind, example_of_answer, first_tag, scores_of
+from turnout.logs.fields import LogRecord, field, first_field, nested, unpack_json
+from turnout.logs.values import UNIT, is_missing, number
+
+# What stands where a prompt was, if LiteLLM is told to log none.
+_REDACTED = "redacted-by-litellm"
 
 
 def request_log(record: LogRecord) -> Example:
-    if is_missing(first_field(record, "messages", "prompt")):
-        raise NoPrompt("no prompt: a cache hit, or logged without [log] content = true")
+    prompt = first_field(record, "messages", "prompt")
     side = str(record.get("tier", ""))
     return example_of_answer(
-        first_field(record, "messages", "prompt"),
+        prompt,
         side if side in SIDES else record.get("model"),
         usd=record.get("cost_usd"),
         answer=record.get("answer"),
         grade=record.get("quality"),
         group=first_field(record, "group", "endpoint"),
         id=record.get("id"),
+        no_prompt="no prompt: a cache hit, or logged without [log] content = true" if prompt is None else "",
         scale=UNIT,
     )
 
 
 def feedback(record: LogRecord) -> Example:
-    return Example(id=record["request_id"], grades={"": record["quality"]}, scale=UNIT)
+    return Example(id=record["request_id"], scores={"": record["quality"]}, scale=UNIT)
 
 
 def litellm(record: LogRecord) -> Example:
     # Spend logs hold the prompt in the one or in the other, or, unless it is asked for, in neither.
     prompt = first_field(record, "messages", "proxy_server_request.messages", "proxy_server_request.body.messages",
                          "proxy_server_request.input", "proxy_server_request.body.input")  # fmt: skip
-    if prompt is None:
-        raise NoPrompt("no prompt: logged without store_prompts_in_spend_logs")
+    if record.get("status") == "failure":
+        raise ValueError("the call failed: there is no answer whose quality it could tell")
+    redacted = _REDACTED in json.dumps(prompt, default=str)
+    no_prompt = "no prompt: logged without store_prompts_in_spend_logs" if prompt is None else ""
     return example_of_answer(
         prompt,
         record.get("model"),
+        no_prompt="no prompt: redacted by LiteLLM (turn_off_message_logging)" if redacted else no_prompt,
         usd=first_field(record, "response_cost", "spend"),
-        answer=record.get("response"),
+        answer=None if redacted else record.get("response"),
         group=first_tag(record.get("request_tags")) or field(record, "metadata.user_api_key_alias"),
         id=first_field(record, "id", "request_id"),
         grade=first_field(record, "quality", "metadata.quality", "metadata.score", "feedback"),
@@ -62,7 +69,7 @@ def langfuse(record: LogRecord) -> Example:
         answer=record.get("output"),
         group=first_field(record, "trace_name", "traceName") or first_tag(record.get("tags")),
         id=record.get("id"),
-        grade=mean_grade(record.get("scores")),
+        scores=scores_of(record.get("scores")),
     )
 
 
@@ -74,14 +81,16 @@ def langfuse_trace(record: LogRecord) -> Example:
         answer=record.get("output"),
         group=first_field(record, "name") or first_tag(record.get("tags")),
         id=record.get("id"),
-        grade=mean_grade(record.get("scores")),
+        scores=scores_of(record.get("scores")),
     )
 
 
 def langfuse_score(record: LogRecord) -> Example:
-    grade = record.get("value") if not is_missing(record.get("value")) else first_field(record, "string_value")
     about = first_field(record, "observation_id", "observationId", "trace_id", "traceId")
-    return Example(id=about, grades={} if is_missing(grade) else {"": grade})
+    grade = record.get("value") if not is_missing(record.get("value")) else first_field(record, "string_value")
+    if str(first_field(record, "data_type", "dataType")).upper() == "BOOLEAN" and grade in (0, 1):
+        grade = bool(grade)
+    return Example(id=about, scores={} if is_missing(grade) else {str(record.get("name") or ""): grade})
 
 
 def langsmith(record: LogRecord) -> Example:
@@ -95,22 +104,25 @@ def langsmith(record: LogRecord) -> Example:
         answer=record.get("outputs"),
         id=record.get("id"),
         group=first_field(record, "extra.metadata.feature", "name"),
-        grade=mean_grade(record.get("feedback_stats")),
+        scores=langsmith_scores(record),
     )
 
 
+def langsmith_scores(record: LogRecord) -> dict[str, Any]:
+    return scores_of(record.get("feedback_stats"))
+
+
 def helicone(record: LogRecord) -> Example:
-    grade, scores = first_field(record, "feedback_rating", "feedback.rating"), unpack_json(record.get("scores"))
-    if is_missing(grade) and isinstance(scores, Mapping):
-        mean = mean_of(scores.values())
-        # Helicone's scores are whole numbers, 0 to 100.
-        grade = None if mean is None else f"{mean} %"
+    rating = first_field(record, "feedback_rating", "feedback.rating")
+    scores = {} if rating is not None else scores_of(_helicone_scores(unpack_json(record.get("scores"))))
     return example_of_answer(
         record["request_body"],
         first_field(record, "request_model", "model", "response_body.model"),
         usd=first_field(record, "costUSD", "cost_usd", "cost"),
         answer=record.get("response_body"),
-        grade=grade,
+        grade=rating,
+        scores=scores,
+        from_zero_to_hundred=bool(scores),
         group=first_field(
             record,
             "request_properties.feature",
@@ -123,15 +135,36 @@ def helicone(record: LogRecord) -> Example:
     )
 
 
+def _helicone_scores(scores: Any) -> dict[str, Any]:
+    """By name; the truth values as such, which Helicone writes as 0 and 1 under a name that ends in _BOOLEAN."""
+    found: dict[str, Any] = {}
+    for name, score in scores.items() if isinstance(scores, Mapping) else ():
+        value = score.get("value") if isinstance(score, Mapping) else score
+        is_truth = name.endswith(_BOOLEAN) and not is_missing(value)
+        found[name.removesuffix(_BOOLEAN)] = bool(number(value, "the score")) if is_truth else score
+    return found
+
+
+_BOOLEAN = "-hcone-bool"
+
+
+def phoenix_scores(record: LogRecord) -> dict[str, Any]:
+    scores = [
+        {"name": name[len("eval.") : -len(".score")], "value": value}
+        for name, value in record.items()
+        if name.startswith("eval.") and name.endswith(".score")
+    ]
+    annotations = first_field(record, "annotations", "span_annotations")
+    return scores_of([*scores, *(annotations if isinstance(annotations, list) else ())])
+
+
 def phoenix(record: LogRecord) -> Example:
     if isinstance(attributes := unpack_json(record.get("attributes")), Mapping):
         record = {**record, "attributes": nested(attributes)}
-    scores = [value for name, value in record.items() if name.startswith("eval.") and name.endswith(".score")]
-    annotations = first_field(record, "annotations", "span_annotations")
     return example_of_answer(
         first_field(record, "attributes.llm.input_messages", "attributes.input.value"),
         first_field(record, "attributes.llm.model_name"),
-        grade=mean_of([*scores, *(annotations if isinstance(annotations, list) else ())]),
+        scores=phoenix_scores(record),
         answer=first_field(record, "attributes.output.value"),
         group=first_field(record, "attributes.metadata.feature", "name"),
         id=first_field(record, "context.span_id"),
@@ -145,7 +178,7 @@ def braintrust(record: LogRecord) -> Example:
         field(record, "metadata.model"),
         usd=first_field(record, "metrics.cost", "metrics.estimated_cost"),
         answer=record.get("output"),
-        grade=mean_grade(record.get("scores")),
+        scores=scores_of(record.get("scores")),
         group=first_tag(record.get("tags")),
         id=record.get("id"),
     )
@@ -192,15 +225,54 @@ def otel(record: LogRecord) -> Example:
         record = {"spanId": span, **attributes}
     by_path = nested({name: value for name, value in record.items() if name.startswith("gen_ai.")})
     prompt = first_field(record, "gen_ai.input.messages", "gen_ai.prompt") or field(by_path, "gen_ai.prompt")
-    if prompt is None:
-        raise NoPrompt("no prompt: the span was recorded without its content")
     return example_of_answer(
-        prompt,
+        _with_system(prompt, unpack_json(record.get("gen_ai.system_instructions"))),
         first_field(record, "gen_ai.response.model", "gen_ai.request.model"),
         id=record.get("spanId"),
+        no_prompt="no prompt: the span was recorded without its content" if prompt is None else "",
         answer=first_field(record, "gen_ai.output.messages", "gen_ai.completion")
         or field(by_path, "gen_ai.completion.0.content"),
         group=first_field(record, "turnout.endpoint", "gen_ai.agent.name"),
         grade=first_field(record, "gen_ai.evaluation.score.value", "quality", "score"),
         usd=first_field(record, "gen_ai.usage.cost", "gen_ai.usage.total_cost"),
     )
+
+
+def _with_system(prompt: Any, system: Any) -> Any:
+    """The prompt's object with the system prompt, which the conventions hold in parts of its own."""
+    if is_missing(system):
+        return prompt
+    return {"messages": prompt, "system": {"parts": system} if isinstance(system, list) else system}
+
+
+# Kinds of records, by what each tool writes of them.
+_NO_CHAT = ("embedding", "image", "transcription", "speech", "moderation", "rerank", "ocr", "vector_store", "search")
+
+
+def litellm_kind(record: LogRecord) -> RecordKind:
+    return "other" if any(word in str(record.get("call_type")) for word in _NO_CHAT) else "call"
+
+
+def langsmith_kind(record: LogRecord) -> RecordKind:
+    kinds: dict[str, RecordKind] = {"llm": "call", "chain": "around"}
+    return kinds.get(str(record.get("run_type")), "other")
+
+
+def langfuse_kind(record: LogRecord) -> RecordKind:
+    return "call" if str(record.get("type")).upper() == "GENERATION" else "other"
+
+
+def phoenix_kind(record: LogRecord) -> RecordKind:
+    kinds: dict[str, RecordKind] = {"LLM": "call", "CHAIN": "around", "AGENT": "around", "UNKNOWN": "around"}
+    return kinds.get(str(record.get("span_kind")).upper(), "other")
+
+
+def braintrust_kind(record: LogRecord) -> RecordKind:
+    kinds: dict[str, RecordKind] = {"": "call", "llm": "call", "task": "around", "eval": "around", "function": "around"}
+    return kinds.get(str(field(record, "span_attributes.type") or ""), "other")
+
+
+def otel_kind(record: LogRecord) -> RecordKind:
+    attributes = unpack_json(record.get("attributes"))
+    operation = (attributes if isinstance(attributes, Mapping) else record).get("gen_ai.operation.name")
+    return "other" if operation in ("embeddings", "execute_tool", "create_agent", "retrieval") else "call"

@@ -1,0 +1,65 @@
+"""What people name the columns of their logs, in whatever case. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+CONTRACT_PROMPTS = ("messages", "prompt")
+PROMPTS = (
+    *CONTRACT_PROMPTS, "conversations", "conversation", "question", "query", "instruction", "input", "inputs", "text",
+    "request", "user_input", "user_message", "user_prompt", "user_query", "prompt_text", "contents", "chat",
+    "request_body", "body", "payload", "input_messages", "inputs_question", "inputs_input", "inputs_messages",
+    "input_question", "input_text", "request_messages", "task_input",
+)  # fmt: skip
+MODELS = ("model", "model_name", "model_id", "llm", "provider")
+_GRADES = (
+    "quality", "score", "rating", "grade", "thumb", "thumbs", "feedback", "label", "correct", "is_correct", "vote",
+    "reaction", "stars", "passed", "pass", "success", "overall_score", "judge_score", "user_rating", "human_score",
+    "evaluation",
+)  # fmt: skip
+WINNERS = ("winner", "preference", "preferred", "preferred_model", "better", "better_model", "choice", "vote")
+GROUPS = ("group", "endpoint", "feature", "category", "subject", "task", "eval_name")
+IDS = ("id", "prompt_id", "question_id", "request_id", "example_id", "sample_id", "task_id", "query_id")
+ANSWERS = ("answer", "response", "output", "completion", "answer_text")
+COSTS = ("cost_usd", "cost", "usd", "total_cost", "price")
+# Of a request log: its `success` says that the call came back, not that the answer was good.
+_OF_CALLS = re.compile(r"latenc|duration|status|tokens|elapsed|response_time|http|finish_reason|(^|_)(ms|error)$")
+# A number that says how long or how much, not how good.
+_MEASURE = re.compile(
+    r"token|latenc|duration|cost|usd|price|time|date|created|updated|length|index|unnamed|turn|temperature|seed|count|"
+    r"weight|version|year|size|(^|_)(id|ms|s|n|no|row|line|idx)$"
+)
+# A number that says how bad, how sure or how hard: read as a quality it would train the opposite.
+_NO_QUALITY = re.compile(
+    r"(^|_)(errors?|err|wer|cer|mae|mse|rmse|loss|losses|rank|ranking|difficulty|hardness|confidence|certainty|entropy|"
+    r"uncertainty|perplexity|ppl|logprobs?|distance|toxicity|hallucinations?|failures?|refusals?|violations?|risk)(_|$)"
+)
+
+
+def plain(name: str) -> str:
+    """A column's name in small letters, its words parted by _."""
+    return re.sub(r"[\s\-.]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())).lower()
+
+
+def column_named(names: Iterable[str], usual: Sequence[str]) -> str | None:
+    """The column that has one of the usual names, written in whatever case."""
+    by_plain = {plain(name): name for name in names}
+    return next((by_plain[name] for name in usual if name in by_plain), None)
+
+
+def grade_column(names: Iterable[str]) -> str | None:
+    """The column of one answer's grade; a request log's `success` is none."""
+    names = list(names)
+    of_calls = any(_OF_CALLS.search(plain(name)) for name in names)
+    return column_named(names, [name for name in _GRADES if not (of_calls and name == "success")])
+
+
+def is_measure(name: str) -> bool:
+    """Whether a column of this name holds an amount."""
+    return bool(_MEASURE.search(plain(name)))
+
+
+def is_no_quality(name: str) -> bool:
+    """Whether a number of this name is an amount, or larger where an answer is worse."""
+    return is_measure(name) or bool(_NO_QUALITY.search(plain(name)))

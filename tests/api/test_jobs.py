@@ -318,6 +318,22 @@ def test_accepted_work_survives_a_restart(tmp_path: Path) -> None:
     assert body["result"]["choices"][0]["message"]["content"] == "later"
 
 
+def test_the_place_in_line_is_the_callers_own(tmp_path: Path) -> None:
+    """In the 202 and whenever asked; another user's many jobs are no longer a line before it."""
+    with DOORS["asgi"](turnout_with(scripted(), tmp_path, works=False)) as url:
+        app = App(url, scripted())
+        many = [app.submit(str(number)) for number in range(3)]
+        assert [response.json()["position"] for response in many] == [1, 2, 3]
+        bob = {"x-user-id": "bob"}
+        response = app.submit("b", headers=bob)
+        assert response.json()["position"] == 2
+        app.submit("4")
+        assert app.http.get(response.headers["location"], headers=bob).json()["position"] == 2
+        app.http.delete(response.headers["location"], headers=bob)
+        places = [app.http.get(one.headers["location"]).json()["position"] for one in many]
+        assert places == [1, 2, 3]
+
+
 def test_a_heavy_chat_path_makes_every_request_a_job(tmp_path: Path) -> None:
     """Without any preference of the caller's."""
     turnout = turnout_with(scripted(), tmp_path, endpoints={CHAT: {"heavy": True}})

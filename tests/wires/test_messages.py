@@ -129,9 +129,12 @@ def test_tokens_are_counted_without_a_call(server: ScriptedServer) -> None:
     async def work(client: anthropic.AsyncAnthropic) -> Any:
         short = await client.messages.count_tokens(model="auto", messages=ASK["messages"])
         long = await client.messages.count_tokens(model="auto", messages=[{"role": "user", "content": "word " * 800}])
-        return short.input_tokens, long.input_tokens
+        image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
+        seen = await client.messages.count_tokens(model="auto", messages=[{"role": "user", "content": [image]}])
+        return short.input_tokens, long.input_tokens, seen.input_tokens
 
-    short, long = run(server, Failure(kind="server_error"), work)
+    short, long, seen = run(server, Failure(kind="server_error"), work)
+    assert seen == 1600
     assert 1 <= short <= 20
     assert 800 <= long <= 1200
 
@@ -235,6 +238,42 @@ def test_what_coding_agents_send_beside_the_messages_is_taken() -> None:
     assert chat["reasoning_effort"] == "high"
     assert chat["response_format"]["json_schema"]["schema"] == {"type": "object"}
     assert not chat.keys() & {"tools", "mcp_servers", "context_management", "cache_control", "output_config"}
+    # As Anthropic does it: of the last block.
+    assert chat["messages"][-1]["content"][-1]["cache_control"] == {"type": "ephemeral"}
+
+
+def test_what_says_more_of_a_block_or_a_tool_is_kept() -> None:
+    """A document's title and context as words, a tool's strictness, a tier of service by OpenAI's word."""
+    source = {"type": "text", "media_type": "text/plain", "data": "Four."}
+    document = {"type": "document", "source": source, "title": "Sums", "context": "of 2026"}
+    chat = to_chat(
+        {
+            **ASK,
+            "messages": [{"role": "user", "content": [document]}],
+            "tools": [{**TOOLS[0], "strict": True}],
+            "service_tier": "standard_only",
+        }
+    )
+    assert [part["text"] for part in chat["messages"][0]["content"]] == ["Sums", "of 2026", "Four."]
+    assert chat["tools"][0]["function"]["strict"] is True
+    assert chat["service_tier"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("reached", "reason"), [("END", ("stop_sequence", "END")), (None, ("end_turn", None)), ("eos", ("end_turn", None))]
+)
+def test_the_sequence_that_ended_an_answer_is_told_where_the_server_says_it(
+    reached: str | None, reason: tuple[str, str | None]
+) -> None:
+    """As servers of open models do, beside the finish; whole and streamed."""
+    choice = {"message": {"content": "x"}, "delta": {"content": "x"}, "finish_reason": "stop", "stop_reason": reached}
+    message = to_message({"choices": [choice]}, ["END"])
+    assert (message["stop_reason"], message["stop_sequence"]) == reason
+    events = MessageEvents(["END"])
+    events.feed({"choices": [choice]})
+    bodies = [json.loads(line[6:]) for line in events.end().splitlines() if line.startswith(b"data: ")]
+    (delta,) = (body["delta"] for body in bodies if body["type"] == "message_delta")
+    assert (delta["stop_reason"], delta["stop_sequence"]) == reason
 
 
 def test_tokens_of_the_prompt_cache_are_counted_apart() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from turnout import Turnout
 from turnout.asgi import TurnoutMiddleware
 from turnout.errors import InvalidRequest
 from turnout.testing import FixedScorer, ManualClock
+from turnout.wires.responses_answer import ResponseEvents, to_response
 from turnout.wires.responses_request import input_messages, to_chat
 
 TOKENS = Tokens(prompt=20, completion=9)
@@ -184,6 +186,45 @@ def test_a_kept_response_ends_after_its_lifetime(server: ScriptedServer) -> None
     run(server, FOUR, work, clock, responses={"ttl_s": 60})
 
 
+def test_a_response_s_items_are_not_served_and_the_error_says_so(server: ScriptedServer) -> None:
+    """It names what is not there, not an id that nobody sent."""
+
+    async def work(client: openai.AsyncOpenAI, _: Turnout) -> Any:
+        response = await client.responses.create(model="auto", input="What is 2 + 2?")
+        with pytest.raises(openai.NotFoundError, match="input_items"):
+            await client.responses.input_items.list(response.id)
+
+    run(server, FOUR, work)
+
+
+def test_the_probabilities_of_tokens_are_asked_for_and_told() -> None:
+    """Whole and streamed; a model that tells none is asked without."""
+    asked = {"model": "auto", "input": "hello", "include": ["message.output_text.logprobs"], "top_logprobs": 2}
+    chat = to_chat(asked)
+    assert (chat["logprobs"], chat["top_logprobs"]) == (True, 2)
+    assert chat["turnout"] == {"optional": ["logprobs", "top_logprobs"]}
+    tokens = [{"token": "Four", "logprob": -0.1, "bytes": None, "top_logprobs": []}]
+    choice = {"message": {"content": "Four"}, "delta": {"content": "Four"}, "logprobs": {"content": tokens}}
+    whole = to_response({"choices": [choice]}, asked, "resp_1")
+    events = ResponseEvents(asked, "resp_1")
+    lines = [line for line in events.feed({"choices": [choice]}).splitlines() if line.startswith(b"data: ")]
+    events.end()
+    assert whole["output"][0]["content"][0]["logprobs"] == tokens
+    assert events.response["output"][0]["content"][0]["logprobs"] == tokens
+    bodies = [json.loads(line[6:]) for line in lines]
+    assert [body["part"]["logprobs"] for body in bodies if "part" in body] == [[]]
+    assert [body["logprobs"] for body in bodies if "delta" in body] == [tokens]
+
+
+def test_what_was_cut_short_is_incomplete_itself() -> None:
+    """The last item, and the summary that was asked for is told."""
+    asked = {"model": "auto", "input": "hello", "reasoning": {"effort": "low", "summary": "auto"}}
+    choice = {"message": {"content": "Fo", "reasoning_content": "hm"}, "finish_reason": "length"}
+    response = to_response({"choices": [choice]}, asked, "resp_1")
+    assert [item["status"] for item in response["output"]] == ["completed", "incomplete"]
+    assert response["reasoning"] == {"effort": "low", "summary": "auto"}
+
+
 def test_a_sick_provider_is_openais_error(server: ScriptedServer) -> None:
     """The status and the code of the chat path."""
 
@@ -216,6 +257,7 @@ def test_a_turn_with_calls_is_one_message() -> None:
     ("change", "param"),
     [
         ({"input": None}, "input"),
+        ({"input": []}, "input"),
         ({"input": [{"role": "robot", "content": "x"}]}, "input.0.role"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input.0"),
         ({"tools": [{"type": "web_search"}]}, "tools.0.type"),

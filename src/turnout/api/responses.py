@@ -17,6 +17,7 @@ from turnout.context import RequestContext
 from turnout.errors import InvalidRequest, MethodNotAllowed, NotFound, TooLarge
 from turnout.openai.answers import Body, dumps
 from turnout.openai.completion import Response
+from turnout.openai.messages import shorten
 from turnout.openai.requests import ChatRequest, from_mapping
 from turnout.openai.response_items import turn_of
 from turnout.ports.jobs import Job
@@ -121,6 +122,8 @@ class ResponsesApi:
         one that is not kept, or another user's."""
         *_, before, last = request.path.rstrip("/").split("/")
         owner, headers = request.caller.user_key, [("x-request-id", request.request_id)]
+        if before.startswith("resp_") and (request.method != "POST" or last != "cancel"):
+            raise NotFound(f"no {shorten(last)} of a response is served here, only the response itself", param="id")
         if request.method == "POST":
             if last != "cancel":
                 raise MethodNotAllowed("this path takes GET, DELETE, not POST", headers=(("allow", "GET, DELETE"),))

@@ -5,7 +5,7 @@ Shapes: Anthropic's API reference, "Messages" and "Streaming Messages".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from turnout.errors import ServedError
@@ -27,14 +27,14 @@ _ERRORS = {
 }
 
 
-def to_message(completion: Mapping[str, Any]) -> Body:
-    """The Message of a complete answer."""
+def to_message(completion: Mapping[str, Any], stops: Collection[str] = ()) -> Body:
+    """The Message of a complete answer. stops: the sequences at which it was to end."""
     choice = first_choice(completion)
     message = choice.get("message") or {}
     return {
         **_frame(completion),
         "content": list(_blocks(message)),
-        "stop_reason": _stop_reason(choice.get("finish_reason"), bool(message.get("refusal"))),
+        **_stop(choice, choice.get("finish_reason"), bool(message.get("refusal")), stops),
         "usage": to_usage(completion.get("usage")),
     }
 
@@ -81,8 +81,12 @@ def _frame(answer: Mapping[str, Any]) -> Body:
     }
 
 
-def _stop_reason(finish: str | None, refused: bool) -> str:
-    return "refusal" if refused else _STOPS.get(finish or "stop", "end_turn")
+def _stop(choice: Mapping[str, Any], finish: str | None, refused: bool, stops: Collection[str]) -> Body:
+    """Why it ended. Servers of open models tell the sequence that ended an answer beside its finish; others do not."""
+    if not refused and finish == "stop" and (reached := choice.get("stop_reason")) in stops:
+        return {"stop_reason": "stop_sequence", "stop_sequence": reached}
+    reason = "refusal" if refused else _STOPS.get(finish or "stop", "end_turn")
+    return {"stop_reason": reason, "stop_sequence": None}
 
 
 def _blocks(message: Mapping[str, Any]) -> Iterator[Body]:
@@ -126,7 +130,10 @@ class MessageEvents:
     """Anthropic's events of one answer, made of its chunks one after another. Its blocks come one after another, too:
     what belongs to another than the open one waits while that is a call whose arguments are not whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, stops: Collection[str] = ()) -> None:
+        self._stops = stops
+        # The chunk's choice that told the finish.
+        self._last: Mapping[str, Any] = {}
         self._begun = False
         self._block = -1
         # The kind of the open block, and which of several of its kind.
@@ -147,7 +154,7 @@ class MessageEvents:
 
     def end(self) -> bytes:
         """The events after the last chunk."""
-        stop = {"stop_reason": _stop_reason(self._finish, self._refused), "stop_sequence": None}
+        stop = _stop(self._last, self._finish, self._refused, self._stops)
         last = {"type": "message_delta", "delta": stop, "usage": to_usage(self._usage)}
         events = [*self._release(at_end=True), *self._close()]
         return b"".join([*events, typed_event(last), typed_event({"type": "message_stop"})])
@@ -173,7 +180,8 @@ class MessageEvents:
             start = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
             piece = {"type": "input_json_delta", "partial_json": call.arguments}
             yield from self._piece(("tool_use", call.number), start, *([piece] if call.arguments else []))
-        self._finish = choice.get("finish_reason") or self._finish
+        if choice.get("finish_reason"):
+            self._finish, self._last = choice["finish_reason"], choice
 
     def _thinking(self, delta: Mapping[str, Any]) -> Iterator[bytes]:
         start = {"type": "thinking", "thinking": "", "signature": ""}

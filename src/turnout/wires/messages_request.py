@@ -48,6 +48,7 @@ def to_chat(body: Mapping[str, Any], conversation_fields: Sequence[str] = ()) ->
     messages = _system(body.get("system"))
     for at, message in enumerate(require_objects(body["messages"], "messages")):
         messages.extend(_message(message, f"messages.{at}"))
+    _mark_last(messages, body.get("cache_control"))
     metadata = require_object(body.get("metadata") or {}, "metadata")
     output = _output(body.get("output_config"), _effort(body.get("thinking")))
     asked = present_fields(
@@ -61,6 +62,8 @@ def to_chat(body: Mapping[str, Any], conversation_fields: Sequence[str] = ()) ->
         temperature=body.get("temperature"),
         top_p=body.get("top_p"),
         top_k=body.get("top_k"),
+        # `auto` is what every provider does unasked.
+        service_tier="default" if body.get("service_tier") == "standard_only" else None,
         user=metadata.get("user_id"),
         metadata=named_fields(metadata, ("session_id",)) or None,
         prompt_cache_key=body.get("prompt_cache_key"),
@@ -84,6 +87,18 @@ def _plain(parts: list[dict[str, Any]]) -> Any:
     return parts[0]["text"] if len(parts) == 1 and set(parts[0]) == {"type", "text"} else parts
 
 
+def _mark_last(messages: list[dict[str, Any]], mark: Any) -> None:
+    """Marks the last block for the provider's prompt cache, as Anthropic does by itself for a mark of the request's."""
+    if mark is None or not messages:
+        return
+    mark, last = require_object(mark, "cache_control"), messages[-1]
+    if isinstance(last.get("content"), str) and last["content"]:
+        last["content"] = [{"type": "text", "text": last["content"], "cache_control": mark}]
+    elif isinstance(last.get("content"), list):
+        *before, part = last["content"]
+        last["content"] = [*before, {"cache_control": mark, **part}]
+
+
 def _message(message: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     role = require_text(message.get("role"), f"{where}.role")
     content = message.get("content")
@@ -103,8 +118,18 @@ def _user_turn(blocks: list[Mapping[str, Any]], where: str) -> list[dict[str, An
         if block.get("type") == "tool_result":
             results.append(_tool_result(block, place))
         else:
-            parts.append(_user_part(block, place))
+            parts += _user_parts(block, place)
     return [*results, {"role": "user", "content": _plain(parts)}] if parts else results
+
+
+def _user_parts(block: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+    """The block, after what it says of itself: chat completions have no field for that, and the model reads it."""
+    about = []
+    if block.get("type") == "document":
+        # A file is named by its title.
+        names = ("context",) if (block.get("source") or {}).get("type") == "base64" else ("title", "context")
+        about = [require_text(block[name], f"{where}.{name}") for name in names if block.get(name)]
+    return [*({"type": "text", "text": text} for text in about), _user_part(block, where)]
 
 
 def _user_part(block: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -161,7 +186,8 @@ def _tool_result(block: Mapping[str, Any], where: str) -> dict[str, Any]:
         result: Any = content or ""
     else:
         items = require_objects(content, f"{where}.content")
-        result = _plain([_user_part(item, f"{where}.content.{at}") for at, item in enumerate(items)]) if items else ""
+        parts = [part for at, item in enumerate(items) for part in _user_parts(item, f"{where}.content.{at}")]
+        result = _plain(parts) if parts else ""
     if block.get("is_error") and isinstance(result, str):
         # Chat completions have no field for it; the model reads it.
         result = f"Error: {result}"
@@ -224,6 +250,7 @@ def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
         name=require_text(tool.get("name"), f"{where}.name"),
         description=tool.get("description"),
         parameters=require_object(tool.get("input_schema"), f"{where}.input_schema"),
+        strict=tool.get("strict"),
     )
     return {"type": "function", "function": function, **_cache(tool)}
 

@@ -5,7 +5,7 @@ Shapes: the OpenAI API reference, "The Response object" and "Streaming events".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -27,6 +27,7 @@ _ECHOED: Mapping[str, Any] = {
     "temperature": None,
     "tool_choice": "auto",
     "tools": [],
+    "top_logprobs": 0,
     "top_p": None,
     "truncation": "disabled",
     "user": None,
@@ -46,11 +47,17 @@ def to_response(completion: Mapping[str, Any], request: Mapping[str, Any], respo
         return finished(frame, message[ITEMS], finish, usage)
     items = ResponseItems(response_id)
     calls = [{"index": at, **call} for at, call in enumerate(message.get("tool_calls") or ())]
-    for _ in items.feed({**message, "tool_calls": calls}):
+    for _ in items.feed({**message, "tool_calls": calls}, probabilities(choice)):
         pass
-    for _ in items.close():
+    for _ in items.close(finish):
         pass
     return finished(frame, items.output, finish, usage)
+
+
+def probabilities(choice: Mapping[str, Any]) -> list[Body]:
+    """Those of the tokens of a choice's text, whose fields both protocols call the same."""
+    tokens = (choice.get("logprobs") or {}).get("content")
+    return [dict(each) for each in tokens if isinstance(each, Mapping)] if isinstance(tokens, list) else []
 
 
 def finished(frame: Body, output: list[Body], finish: str | None, usage: Mapping[str, Any] | None) -> Body:
@@ -87,7 +94,7 @@ def _frame(answer: Mapping[str, Any], request: Mapping[str, Any], response_id: s
         "incomplete_details": None,
         "model": answer.get("model") or "",
         "output": [],
-        "reasoning": {"effort": (request.get("reasoning") or {}).get("effort"), "summary": None},
+        "reasoning": {name: (request.get("reasoning") or {}).get(name) for name in ("effort", "summary")},
         "text": {**text, "format": text.get("format") or {"type": "text"}},
         "usage": None,
         **echoed,
@@ -118,12 +125,12 @@ class ResponseItems:
         self._open: tuple[str, int] | None = None
         self._calls = ToolCallPieces()
 
-    def feed(self, delta: Mapping[str, Any]) -> Iterator[Body]:
-        """The events of this delta, or of a whole message."""
+    def feed(self, delta: Mapping[str, Any], logprobs: Sequence[Body] = ()) -> Iterator[Body]:
+        """The events of this delta, or of a whole message. logprobs: of the tokens of its text."""
         if text := text_in(delta.get("reasoning_content")):
             yield from self._reasoning(text)
         if text := text_in(delta.get("content")):
-            yield from self._text("output_text", "text", text)
+            yield from self._text("output_text", "text", text, logprobs)
         yield from self._annotated(delta.get("annotations"))
         if text := text_in(delta.get("refusal")):
             yield from self._text("refusal", "refusal", text)
@@ -135,11 +142,13 @@ class ResponseItems:
                 item["arguments"] += call.arguments
                 yield self._event("response.function_call_arguments.delta", at, delta=call.arguments)
 
-    def close(self) -> Iterator[Body]:
-        """The events that end the items which are still open."""
+    def close(self, finish: str | None = None) -> Iterator[Body]:
+        """The events that end the items which are still open. finish: why the answer ended; the item in which one was
+        cut short is incomplete."""
         for at, item in enumerate(self.output):
             if item["status"] == "in_progress":
-                yield from self._done(at, item)
+                cut = finish in _INCOMPLETE and at == len(self.output) - 1
+                yield from self._done(at, item, "incomplete" if cut else "completed")
 
     def _call_item(self, number: int, call_id: str, name: str) -> Body:
         return {
@@ -179,7 +188,7 @@ class ResponseItems:
         self.output[-1]["summary"][0]["text"] += text
         yield self._event("response.reasoning_summary_text.delta", summary_index=0, delta=text)
 
-    def _text(self, kind: str, field: str, text: str) -> Iterator[Body]:
+    def _text(self, kind: str, field: str, text: str, logprobs: Sequence[Body] = ()) -> Iterator[Body]:
         if self._open != (kind, 0):
             item = {"type": "message", "id": f"msg_{self._suffix}_{len(self.output)}", "role": "assistant"}
             yield from self._begin((kind, 0), {**item, "status": "in_progress", "content": []})
@@ -189,7 +198,10 @@ class ResponseItems:
             self.output[-1]["content"].append(part)
             yield self._event("response.content_part.added", content_index=0, part=dict(part))
         self.output[-1]["content"][0][field] += text
-        more: Body = {"logprobs": []} if kind == "output_text" else {}
+        more: Body = {"logprobs": list(logprobs)} if kind == "output_text" else {}
+        if kind == "output_text":
+            part = self.output[-1]["content"][0]
+            part["logprobs"] = [*part["logprobs"], *logprobs]
         yield self._event(f"response.{kind}.delta", content_index=0, delta=text, **more)
 
     def _annotated(self, annotations: Any) -> Iterator[Body]:
@@ -205,13 +217,13 @@ class ResponseItems:
             place = {"content_index": 0, "annotation_index": len(known) - 1}
             yield self._event("response.output_text.annotation.added", **place, annotation=known[-1])
 
-    def _done(self, at: int, item: Body) -> Iterator[Body]:
-        item["status"] = "completed"
+    def _done(self, at: int, item: Body, status: str = "completed") -> Iterator[Body]:
+        item["status"] = status
         match item["type"]:
             case "message":
                 part = item["content"][0]
                 field = "text" if part["type"] == "output_text" else "refusal"
-                more: Body = {"logprobs": []} if field == "text" else {}
+                more: Body = {"logprobs": part["logprobs"]} if field == "text" else {}
                 yield self._event(f"response.{part['type']}.done", at, content_index=0, **{field: part[field]}, **more)
                 yield self._event("response.content_part.done", at, content_index=0, part=dict(part))
             case "reasoning":
@@ -285,9 +297,10 @@ class ResponseEvents:
         self._usage = chunk.get("usage") or self._usage
         choice = first_choice(chunk)
         self._finish = choice.get("finish_reason") or self._finish
-        return b"".join(map(self._event, [*begin, *self._events_of(chunk, choice.get("delta") or {})]))
+        return b"".join(map(self._event, [*begin, *self._events_of(chunk, choice)]))
 
-    def _events_of(self, chunk: Mapping[str, Any], delta: Mapping[str, Any]) -> Iterable[Body]:
+    def _events_of(self, chunk: Mapping[str, Any], choice: Mapping[str, Any]) -> Iterable[Body]:
+        delta = choice.get("delta") or {}
         first = len(self._given)
         self._given += delta.get(ITEMS) or ()
         if EVENTS in chunk:
@@ -296,7 +309,7 @@ class ResponseEvents:
         if first < len(self._given):
             # Of an answer that was stored.
             return chain.from_iterable(given_events(item, at) for at, item in enumerate(self._given[first:], first))
-        return self._items.feed(delta)
+        return self._items.feed(delta, probabilities(choice))
 
     @property
     def _output(self) -> list[Body]:
@@ -304,7 +317,7 @@ class ResponseEvents:
 
     def end(self) -> bytes:
         """The events after the last chunk."""
-        closing = list(self._items.close())
+        closing = list(self._items.close(self._finish))
         frame = self._frame or _frame({}, self._request, self._id)
         self.response = response = finished(frame, self._output, self._finish, self._usage)
         last = {"type": f"response.{response['status']}", "response": response}

@@ -61,17 +61,21 @@ def to_chat(
     instructions = body.get("instructions")
     system = [{"role": "system", "content": require_text(instructions, "instructions")}] if instructions else []
     effort = require_object(body.get("reasoning") or {}, "reasoning").get("effort")
+    messages = [*system, *earlier, *input_messages(body.get("input"), own_endpoint=own_endpoint)]
+    if not messages:
+        raise InvalidRequest("input must hold at least one item", param="input")
+    optional = present_fields(reasoning_effort=effort, **_logprobs(body))
     asked = present_fields(
         model=body.get("model"),
-        messages=[*system, *earlier, *input_messages(body.get("input"), own_endpoint=own_endpoint)],
+        messages=messages,
         max_completion_tokens=body.get("max_output_tokens"),
         tools=_tools(body.get("tools"), own_endpoint),
         tool_choice=_tool_choice(body.get("tool_choice"), own_endpoint),
         parallel_tool_calls=body.get("parallel_tool_calls") if body.get("tools") else None,
         response_format=_format(text.get("format")),
         verbosity=text.get("verbosity"),
-        reasoning_effort=effort,
-        turnout=extension(body.get("turnout"), () if effort is None else ("reasoning_effort",)),
+        **optional,
+        turnout=extension(body.get("turnout"), optional),
         **{name: body.get(name) for name in ("temperature", "top_p", "stream", "user", "service_tier")},
         **{name: body.get(name) for name in ("metadata", "prompt_cache_key", "prompt_cache_retention")},
         safety_identifier=body.get("safety_identifier"),
@@ -80,6 +84,16 @@ def to_chat(
 
 
 _BESIDE = frozenset({"max_tool_calls"})
+
+
+# What asks for the probabilities of the answer's tokens.
+_LOGPROBS = "message.output_text.logprobs"
+
+
+def _logprobs(body: Mapping[str, Any]) -> dict[str, Any]:
+    if _LOGPROBS not in (_include(body.get("include")) or ()):
+        return {}
+    return present_fields(logprobs=True, top_logprobs=body.get("top_logprobs"))
 
 
 def beside_chat(body: Mapping[str, Any]) -> dict[str, Any]:

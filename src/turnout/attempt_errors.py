@@ -8,7 +8,7 @@ AttemptError
 │       ├── UnclearRefusal        a 400 that says nothing of whose fault it is
 │       └── NotSendable           it could not be put in the provider's form: nothing was sent
 ├── Misconfigured                 our key or model name is to blame (401, none): next candidate, circuit opens
-│   ├── Denied                    402, 403, 404, 405: for the app to fix, unless it is this request's doing
+│   ├── Denied                    402, 403, 404, 405, a 429 for want of credit: for the app to fix
 │   └── Unsupported               this model lacks what this request asks for: says nothing about the next request
 ├── ProviderRateLimited           429: a pause, not a failure
 ├── AttemptTimeout                connect, first token, between chunks or the whole attempt
@@ -136,9 +136,9 @@ class Misconfigured(AttemptError, kind="misconfigured"):
 
 
 class Denied(Misconfigured):
-    """Refused as a wrong name, address, account or permission is; but some providers answer so to a flagged input, to
-    a feature that a model lacks or to a request that is too dear, as well. Of a model that has answered well before
-    it counts as a failure; of any other the circuit opens at once."""
+    """Refused as a wrong name, address, account or permission is, and in no words that tell a flagged input, a feature
+    that the model lacks or a request that is too dear, to which some providers give the same statuses. Of a model that
+    has answered well before it counts as a failure; of any other the circuit opens at once."""
 
 
 class Unsupported(Misconfigured):

@@ -16,6 +16,7 @@ from turnout.stores.memory.circuit_store import MemoryCircuitStore
 from turnout.testing import ManualClock, settle
 from turnout.upstream.breaker import CircuitRefusal, Rules
 from turnout.upstream.guard import CLAIM_AGAIN_S, Guard, Permit
+from turnout.upstream.refusals import ErrorBody, denial
 
 RULES = Rules(failures=3, reset_s=30.0, pause_s=5.0)
 NAME = "openai/large"
@@ -178,15 +179,18 @@ def test_what_is_ours_to_mend_opens_at_once_and_the_probe_gets_it_back(fault: Mi
 
 
 def test_a_denial_of_one_request_does_not_take_a_model_that_answers_from_the_others() -> None:
-    """A flagged input, a feature that the model lacks: it has to come in a row, with no good answer between."""
+    """What words tell to be the request's own counts for nothing; what tells nothing, in a row, with no good answer
+    between."""
 
     async def scenario() -> None:
         guard = Guard(clock=ManualClock(), rules=RULES)
         for _ in range(10):
             (await admitted(guard)).report_success()
+            for _ in range(2 * RULES.failures):
+                assert not (await admitted(guard)).report_failure(denial(403, ErrorBody("flagged", None, None, None)))
             for _ in range(RULES.failures - 1):
-                assert not (await admitted(guard)).report_failure(Denied("flagged", status=403))
-        assert (await admitted(guard)).report_failure(Denied("flagged", status=403))
+                assert not (await admitted(guard)).report_failure(denial(403, ErrorBody("no", None, None, None)))
+        assert (await admitted(guard)).report_failure(denial(403, ErrorBody("no", None, None, None)))
 
     asyncio.run(scenario())
 

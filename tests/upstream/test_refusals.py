@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,11 @@ from turnout.attempt_errors import (
     AttemptError,
     CallerFault,
     ContextTooLong,
+    Denied,
     Misconfigured,
+    NoAnswer,
     ProviderFailed,
+    ProviderRateLimited,
     RequestTooLarge,
     UnclearRefusal,
     Unsupported,
@@ -62,6 +66,68 @@ def test_what_a_caller_wrote_is_never_taken_for_our_fault(refusal: Refusal) -> N
     for said in (f"Invalid value: '{text}'.", f"messages.0.content: {text}", f"Bad role {text}"):
         error = failure(400, {}, json.dumps({"error": {"message": said, "type": "invalid_request_error"}}).encode())
         assert isinstance(error, CallerFault | Unsupported), said
+
+
+_MODERATED = 'Your chosen model requires moderation and your input was flagged for "violence". No credits were charged.'
+_TOO_DEAR = (
+    "This request requires more credits, or fewer max_tokens. You requested up to 320 tokens, but can only afford 12. "
+    "To increase, visit https://openrouter.ai/settings/credits and upgrade to a paid account"
+)
+_GUIDELINES = "Content violates usage guidelines. Team: x, API key ID: y, Model: m, Failed check: SAFETY_CHECK_TYPE_BIO"
+_NOT_PERMITTED = "The caller does not have permission to execute the specified operation"
+_NO_TOOLS = (
+    "No endpoints found that support tool use. To learn more about provider routing, visit: https://openrouter.ai"
+)
+_QUOTA = {"message": "You exceeded your current quota, please check your plan.", "code": "insufficient_quota"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (403, {"error": {"code": 403, "message": _MODERATED}}, CallerFault),
+        (403, {"code": _NOT_PERMITTED, "error": _GUIDELINES}, CallerFault),
+        (403, {"error": {"message": "no", "code": "content_filter"}}, CallerFault),
+        (402, {"error": {"code": 402, "message": _TOO_DEAR}}, RequestTooLarge),
+        (404, {"error": {"code": 404, "message": _NO_TOOLS}}, Unsupported),
+        (404, {"error": {"code": 404, "message": "No endpoints found that support image input"}}, Unsupported),
+        # Ours, however like it they are.
+        (403, {"error": {"message": "Your account was flagged for a violation of our usage policies."}}, Denied),
+        (403, {"error": {"message": "This project has been flagged"}}, Denied),
+        (404, {"error": {"message": "No endpoints found matching your data policy"}}, Denied),
+        (404, {"error": {"message": "No endpoints found for acme/safety-7b."}}, Denied),
+        (403, {"error": {"message": "Not permitted for acme/safety-7b"}}, Denied),
+        (403, {"error": {"message": "Model acme-7b with safety filters is not available to you"}}, Denied),
+        (402, {"error": {"message": "Insufficient credits."}}, Denied),
+        (407, "Proxy Authentication Required", Denied),
+        (429, {"error": _QUOTA}, Denied),
+        (
+            429,
+            {"error": {"message": "Quota exceeded for metric x", "status": "RESOURCE_EXHAUSTED"}},
+            ProviderRateLimited,
+        ),
+        # Whatever else a caller can cause.
+        (409, {"error": {"message": "Another process works on this conversation."}}, UnclearRefusal),
+        (414, "URI Too Long", UnclearRefusal),
+        (415, {"detail": "Unsupported media type"}, UnclearRefusal),
+        (
+            424,
+            {"error": {"message": "Error retrieving tool list from MCP server: 'x'.", "param": "tools"}},
+            CallerFault,
+        ),
+        (431, {"error": {"message": "Request Header Fields Too Large"}}, UnclearRefusal),
+        (418, "", UnclearRefusal),
+        (499, {"error": {"message": "client closed"}}, NoAnswer),
+    ],
+)
+def test_what_a_caller_can_cause_counts_against_no_circuit(
+    status: int, body: dict[str, Any] | str, kind: type[AttemptError]
+) -> None:
+    """Whatever the status is that a provider gives it, and as an error inside a 200, too."""
+    error = failure(status, {}, (body if isinstance(body, str) else json.dumps(body)).encode())
+    assert type(error) is kind
+    assert not error.counts
+    if isinstance(body, dict) and isinstance(fields := body.get("error"), dict) and isinstance(fields.get("code"), int):
+        assert type(hidden_failure(body)) is kind
 
 
 def test_an_errors_body_of_very_many_values_is_not_decoded() -> None:

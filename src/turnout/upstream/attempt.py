@@ -48,6 +48,7 @@ _TO_CHECK: Mapping[int | None, str] = {
     403: "what its key is allowed, and its name",
     404: "its name, and its address (api_base)",
     405: "its address (api_base)",
+    429: "the credit of its account",
     None: "its key (api_key_env) and its name",
 }
 

@@ -14,6 +14,7 @@ from turnout.attempt_errors import (
     Denied,
     MalformedReply,
     Misconfigured,
+    NoAnswer,
     ProviderFailed,
     ProviderRateLimited,
     RequestTooLarge,
@@ -21,11 +22,20 @@ from turnout.attempt_errors import (
 )
 from turnout.numbers import parse_retry_after
 from turnout.openai.answers import load_foreign
-from turnout.upstream.refusals import ErrorBody, lacks, longer_than_the_window, recognised, refusal
+from turnout.upstream.refusals import (
+    ErrorBody,
+    denial,
+    is_of_account,
+    lacks,
+    longer_than_the_window,
+    recognised,
+    refusal,
+)
 
-_REFUSED = frozenset({400, 413, 422})
 # Paid for, allowed, there, and by this address: not.
-_DENIED = frozenset({402, 403, 404, 405, 410, 412, 451})
+_DENIED = frozenset({402, 403, 404, 405, 407, 410, 412, 451})
+# By whoever closed the connection first: a caller that takes long, a gateway that waits no longer.
+_CLOSED = 499
 # A server's own failure, by which some tell what the request is or what they lack.
 _FAILED, _NOT_IMPLEMENTED = 500, 501
 # Where an error stands inside a good status, its type or its code says which status it would have had.
@@ -176,23 +186,28 @@ def classify(status: int, error: ErrorBody, headers: Mapping[str, str]) -> Attem
     if status == 400 and error.kind == "request_too_large":
         # litellm gives Anthropic's 413 as a 400.
         status = 413
-    if status in _REFUSED:
-        return refusal(status, error)
     if status == 401:
         return Misconfigured(message, status=status)
     if status in _DENIED:
-        return Denied(message, status=status)
+        return denial(status, error)
     if status == 408:
         return AttemptTimeout(message, status=status, retry_after_s=_retry_after(headers, error))
     if status == 429:
         if _never_fits(message):
             return RequestTooLarge(message, status=413, code="request_too_large")
+        if is_of_account(error):
+            return Denied(message, status=status)
         return ProviderRateLimited(message, status=status, retry_after_s=_retry_after(headers, error))
+    if status == _CLOSED:
+        return NoAnswer(message, status=status)
+    if 400 <= status < 500:
+        # A conflict, a header or an address too long, what a tool's server failed with: a caller can cause each.
+        return refusal(status, error)
     if status == _FAILED and (too_long := longer_than_the_window(error)) is not None:
         return too_long
     if status == _NOT_IMPLEMENTED or (status == _FAILED and lacks(error)):
         return Unsupported(message, status=status)
-    if status >= 400:
+    if status >= 500:
         return ProviderFailed(message, status=status, retry_after_s=_retry_after(headers, error))
     if status >= 300:
         return Denied(f"the address answers with a redirect ({status}), which is not followed", status=status)

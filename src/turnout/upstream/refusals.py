@@ -1,4 +1,4 @@
-"""Whose fault a provider's refusal of a request (400, 413, 422) is, by what it says of itself. Pure.
+"""Whose fault a provider's refusal of a request (400, 402, 403, 404, 413, 422) is, by what it says of itself. Pure.
 
 What opens a circuit is read from codes and from the beginning of a message alone: behind it, messages repeat what the
 caller sent. What merely sends the request on to the next model may be read anywhere. A refusal that says neither whose
@@ -36,6 +36,28 @@ class ErrorBody(NamedTuple):
 def refusal(status: int, error: ErrorBody) -> AttemptError:
     """The AttemptError that a refusal means."""
     return recognised(status, error) or UnclearRefusal(error.message, status=status, code=error.code)
+
+
+def denial(status: int, error: ErrorBody) -> AttemptError:
+    """The AttemptError that a 402, 403, 404 and their like mean: what is ours to mend, but for what providers refuse of
+    one request by the same statuses. That opens no circuit."""
+    message = error.message
+    said = _without_quotations(message)
+    first = _SENTENCE_END.split(said, maxsplit=1)[0]
+    flagged = _FLAGGED.search(first) or _FLAGGED_CODE.fullmatch(error.code or "")
+    ours = _OUR_ACCOUNT.match(said) or _OUR_MODEL.match(said) or _NOT_A_CALLERS.search(first)
+    if status in _FORBIDDEN and flagged and not ours:
+        return CallerFault(message, code="content_policy_violation")
+    if _NO_ENDPOINT.match(said):
+        return Unsupported(message, status=status, param=error.param)
+    if _TOO_DEAR.search(said):
+        return RequestTooLarge(message, status=413, code="request_too_large")
+    return Denied(message, status=status)
+
+
+def is_of_account(error: ErrorBody) -> bool:
+    """Whether the code says that our account, or what it may, is to blame."""
+    return bool({error.code, error.kind} & _ACCOUNT_CODES)
 
 
 def recognised(status: int, error: ErrorBody) -> AttemptError | None:
@@ -163,6 +185,20 @@ _NOT_A_CALLERS = re.compile(
     r"\b(?:api[ _-]?keys?|accounts?|billing|credits?|deployments?|headers?|licen[sc]es?|organi[sz]ations?|quotas?"
     r"|regions?|subscriptions?|tenants?|workspaces?)\b"
 )
+# The first sentence alone is read for what a denial is about: behind it stand accounts, keys and models.
+_SENTENCE_END = re.compile(r"[.!;\n](?=\s|$)")
+_FORBIDDEN = frozenset({403, 451})
+# By itself, not in a model's name.
+_FLAGGED = re.compile(
+    r"(?<![\w/.-])(?:flagged|moderat(?:ion|ed)|safety|inappropriate|content (?:policy|policies|filter\w*|exists risk)"
+    r"|(?:content|community|usage) guidelines|usage polic(?:y|ies))(?![\w/-])"
+)
+_FLAGGED_CODE = re.compile(r"content_(?:filter|policy)\w*|data_inspection_failed|ResponsibleAIPolicyViolation")
+# OpenRouter's words for a model that lacks what a request asks for.
+_NO_ENDPOINT = re.compile(
+    r"no (?:allowed )?(?:endpoints?|providers?) (?:were )?(?:found|available) that (?:support|can handle)"
+)
+_TOO_DEAR = re.compile(r"\bor fewer max_tokens|\bcan only afford \d")
 # Where a message begins with the place in the request that it is about.
 _PATH = re.compile(
     r"\W{0,3}(?:generatecontentrequest\.)?(?:messages?|tools?|system|contents?|prompt|input|tool_choice|response_format"

@@ -13,7 +13,6 @@ from turnout.attempt_errors import (
     AttemptTimeout,
     ConnectionFailed,
     ContextTooLong,
-    Denied,
     MalformedReply,
     Misconfigured,
     NotConnected,
@@ -35,7 +34,6 @@ _BY_CLASS: Mapping[str, type[AttemptError]] = {
     "APIResponseValidationError": MalformedReply,
     "JSONSchemaValidationError": MalformedReply,
     "LiteLLMUnknownProvider": Misconfigured,
-    "PaymentRequiredError": Denied,
 }
 # litellm's words for our own mistakes and for replies that are no JSON: it gives both a 500.
 _NO_KEY = ("Missing credentials", "api_key client option must be set")
@@ -74,7 +72,8 @@ def attempt_error(error: Exception) -> AttemptError:
     if isinstance(original, Exception):
         error = original
     name, text = type(error).__name__, message(error)
-    status = _status(error)
+    # Of litellm's classes the only one that has another status than the provider's answer.
+    status = 402 if name == "PaymentRequiredError" else _status(error)
     if any(words in text for words in _NO_KEY):
         return Misconfigured("no key is configured for this model", status=status)
     if name == "UnsupportedParamsError":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from turnout.clock import SystemClock
 from turnout.jobs.feed import JobFeed
 from turnout.jobs.retries import Later
 from turnout.jobs.webhooks import JobWebhooks
-from turnout.jobs.worker import Emit, JobWorker
+from turnout.jobs.worker import LOOK_PACE_S, LOOKS_IN_A_ROW, Emit, JobWorker
 from turnout.ports.jobs import Job, JobEnd, NewJob, QueueBounds
 from turnout.stores.sqlite.jobs import SqliteJobs
 
@@ -78,6 +80,35 @@ def test_a_claim_that_comes_back_after_the_stop_is_put_back(tmp_path: Path) -> N
         return job.status, len(begun)
 
     assert asyncio.run(main()) == ("queued", 0)
+
+
+def test_looks_that_find_no_room_are_paced(tmp_path: Path) -> None:
+    """However many users' jobs wait for one full model; a job that ends lets the next ones come at once."""
+    looks, more = LOOKS_IN_A_ROW, 4
+
+    async def main() -> list[float]:
+        times: list[float] = []
+        over = asyncio.Event()
+
+        async def run(job: Job, emit: Emit) -> JobEnd | Later:
+            times.append(time.monotonic())
+            if len(times) == looks + more:
+                over.set()
+            return Later(after_s=30, failed=False, lane=False)
+
+        store = SqliteJobs(str(tmp_path / "jobs.sqlite"), SystemClock())
+        bounds = replace(BOUNDS, max_length=100)
+        for number in range(looks + more):
+            await store.submit(replace(NEW, id=f"job_{number}", user=f"user {number}"), bounds)
+        worker = worker_of(store, run)
+        worker.start()
+        await over.wait()
+        await worker.stop(5.0)
+        await store.close()
+        return times
+
+    times = asyncio.run(main())
+    assert times[-1] - times[looks - 1] >= more * LOOK_PACE_S
 
 
 def test_a_worker_that_can_send_no_webhook_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

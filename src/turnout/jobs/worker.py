@@ -26,6 +26,10 @@ LEASE_S = 5.0
 # A cancelled job ends within one beat.
 BEAT_S = 0.5
 IDLE_BEATS = 10
+# After so many looks in a row that found no room, the next ones come so far apart: however many users wait for one full
+# model, looking for room costs a small part of a processor.
+LOOKS_IN_A_ROW = 16
+LOOK_PACE_S = 0.05
 POLL_S = 0.25
 # What has expired is deleted so often.
 SWEEP_S = 60.0
@@ -81,6 +85,7 @@ class JobWorker:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tokens: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
+        self._roomless = 0
         self._loops: list[asyncio.Task[None]] = []
         self._claim: asyncio.Task[bool] | None = None
         self._pid = 0
@@ -140,6 +145,8 @@ class JobWorker:
             try:
                 # Shielded: a claim whose answer nobody takes would hold a place until its lease is over.
                 while len(self._tasks) < self.at_once:
+                    if self._roomless >= LOOKS_IN_A_ROW:
+                        await asyncio.sleep(LOOK_PACE_S)
                     self._claim = asyncio.ensure_future(self._claim_one())
                     if not await asyncio.shield(self._claim):
                         break
@@ -209,6 +216,7 @@ class JobWorker:
             ended = await self._persist(lambda: self._jobs.finish(job.id, job.token, ending, self._ttl_s))
         if not ended:
             raise ClaimLost
+        self._roomless = self._roomless + 1 if isinstance(ending, Later) and not ending.failed else 0
         if isinstance(ending, JobEnd):
             self._ended(job, ending)
             if job.webhook_url:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from turnout.install_line import install_line
+
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
 # Each serves requests, trains, or runs `turnout serve` and the demo.
 PLAIN = {
@@ -97,7 +99,7 @@ def test_what_the_plain_install_brings_stays_small() -> None:
     ("package", "arguments", "expected"),
     [
         ("matplotlib", ["evaluate", "x.csv", "--plot", "c.png"], "[plots]'"),
-        ("pyarrow", ["inspect", "x.parquet"], "pip install 'turnout[parquet]'"),
+        ("pyarrow", ["inspect", "x.parquet"], install_line("parquet")),
     ],
 )
 def test_what_is_not_installed_is_told_with_the_line_that_installs_it(

@@ -11,8 +11,8 @@ import pytest
 
 from turnout import __version__
 from turnout.cli import COMMANDS, EXIT_CODES, main
-from turnout.cli.install_line import line_for
 from turnout.cli.labelled_lines import labelled, wrapped
+from turnout.install_line import line_for
 
 # By command: arguments that are right but for the settings, an input or an output that is not there, and the exit code.
 NO_SETTINGS: dict[str, list[str]] = {

@@ -11,8 +11,8 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import Ridge
 
-from turnout.cli.install_line import install_line
 from turnout.errors import ArtifactError
+from turnout.install_line import install_line
 from turnout.logs.labelled import Logs
 from turnout.ports.scoring import Query
 from turnout.routing import artifact
@@ -154,7 +154,7 @@ def test_without_its_package_training_says_what_to_install(tmp_path: Path) -> No
 
     asked = train("--embedding", "wordllama")
     assert asked.returncode != 0
-    assert "pip install 'turnout[semantic]'" in asked.stderr
+    assert install_line("semantic") in asked.stderr
     assert not (tmp_path / "scorer").exists()
     went_on = train()
     assert went_on.returncode == 0, went_on.stderr

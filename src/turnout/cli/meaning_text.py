@@ -6,8 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from turnout.cli.install_line import install_line
 from turnout.errors import SettingsError
+from turnout.install_line import install_line
 from turnout.routing.factory import DEFAULT_SCORER_SHARE, DEFAULT_SHARE
 from turnout.routing.scorer import FileScorer, load_scorer
 from turnout.routing.tags import SYSTEM

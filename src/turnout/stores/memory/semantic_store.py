@@ -9,6 +9,7 @@ from itertools import islice
 
 import numpy as np
 
+from turnout.install_line import install_line
 from turnout.ports.semantic import Neighbour, SemanticEntry
 from turnout.stores.memory.split_dict import AgedKeys, SplitDict
 from turnout.stores.memory.vector_index import GrowingIndex, IndexThread, load_graphs
@@ -70,7 +71,7 @@ class MemorySemanticStore:
             message = (
                 "%s questions of one scope are kept for semantic answers, the oldest go: %s brings an index for more"
             )
-            log.warning(message, self._most_of_a_scope, "pip install 'turnout[semantic]'")
+            log.warning(message, self._most_of_a_scope, install_line("semantic"))
 
     async def nearest(self, scope: bytes, vector: bytes, count: int, now: float) -> Sequence[Neighbour]:
         index = self._scopes.get((scope, len(vector)))

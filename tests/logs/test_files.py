@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from turnout.errors import LogError
+from turnout.logs.columns import Columns
 from turnout.logs.labelled import read_logs
 
 HEADER = "prompt,cheap_quality,expensive_quality\n"
@@ -78,3 +81,68 @@ def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path, name: str) -> 
     """Not as a damaged one, of whatever format."""
     with pytest.raises(LogError, match=rf"{name}: cannot be read: .*No such file or directory$"):
         read_logs([tmp_path / name])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"7z\xbc\xaf\x27\x1c\x00\x04\xff\xfe", "7z archive"),
+        (b"Rar!\x1a\x07\x01\x00\xff\xfe", "RAR archive"),
+        (b"Obj\x01\x02\xff", "Avro"),
+        (b"ORC\x01\xff", "ORC"),
+        ("prompt,cheap_quality\nq,1\n".encode("utf-32"), "UTF-32"),
+        (b"log.csv".ljust(257, b"\x00") + b"ustar\x0000", "tar archive"),
+        (b"\n<!DOCTYPE html><html></html>\n", "web page"),
+        (b"prompt,cheap_quality,expensive_quality\n", "is empty but for its header"),
+        (b"null", "null alone"),
+        (b"[]", "[] alone"),
+        (b'[["prompt","cheap_quality"],["q",1]]', "orient='records'"),
+        (b"My export\n\nprompt,cheap_quality,expensive_quality\nq,0,1\n", "names no columns"),
+        (b'{"custom_id":"r","response":{"body":{}},"error":null}\n', "the batch's input"),
+    ],
+)
+def test_what_is_no_log_is_named(tmp_path: Path, content: bytes, reason: str) -> None:
+    """With what to do about it."""
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    with pytest.raises(LogError, match=re.escape(reason)):
+        read_logs([path])
+
+
+def test_texts_stored_as_bytes_are_read(tmp_path: Path) -> None:
+    """As some writers of Parquet store them."""
+    rows = {"prompt": [b"q"], "cheap_quality": [0.0], "expensive_quality": [1.0]}
+    pa.parquet.write_table(pa.table(rows), tmp_path / "log.parquet")
+    assert read_logs([tmp_path / "log.parquet"]).queries[0].messages[0]["content"] == "q"
+
+
+def test_the_encoding_is_told_by_the_whole_file(tmp_path: Path) -> None:
+    """Latin-1 rows behind a megabyte of English ones are no damage; a few bytes among many rows are."""
+    english = "".join(f"{'x' * 80} {n},0,1\n" for n in range(1000))
+    path = tmp_path / "log.csv"
+    for german, lost in (("".join(f"Größe und Länge {n},0,1\n" for n in range(200)), 0), ("Größe,0,1\n", 1)):
+        path.write_bytes(f"prompt,cheap_quality,expensive_quality\n{english}{german}".encode("latin-1"))
+        logs = read_logs([path])
+        assert (logs.skipped, bool(logs.understood)) == (lost, not lost)
+        assert logs.queries[-1].messages[0]["content"].startswith("x" if lost else "Größe")
+
+
+def test_the_hint_names_no_encoding_that_it_cannot_know(tmp_path: Path) -> None:
+    """Cyrillic bytes converted from Latin-1 would be other letters."""
+    text = "".join(f"Вопрос номер {n} о двигателе,0,1\n" for n in range(30))
+    path = tmp_path / "log.csv"
+    path.write_bytes(f"prompt,cheap_quality,expensive_quality\n{text}".encode("cp1251"))
+    with pytest.raises(LogError, match="iconv -f ENCODING -t UTF-8"):
+        read_logs([path])
+
+
+def test_lists_within_a_row_are_no_rows(tmp_path: Path) -> None:
+    """Whatever the question is called; what a flag names, too."""
+    for name, flag in (("user_prompt", ""), ("user_query", ""), ("frage", "frage")):
+        samples = [{"model": "a", "text": "x", "score": 0}, {"model": "b", "text": "y", "score": 1}]
+        rows = [{name: f"q{n}", "samples": samples} for n in range(3)]
+        path = tmp_path / "log.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)))
+        logs = read_logs([path], columns=Columns(prompt=flag, cheap="a", expensive="b"))
+        assert [query.messages[0]["content"] for query in logs.queries] == ["q0", "q1", "q2"]
+        assert logs.gain.tolist() == [1.0, 1.0, 1.0]

@@ -94,7 +94,7 @@ def test_a_group_in_another_encoding_is_a_bad_row_whatever_the_prompt(tmp_path: 
     for most in (None, 1):
         logs = read_logs([path], most=most)
         assert (logs.rows, logs.skipped) == (2, 1)
-        assert logs.bad[0].startswith(f"{path}:3: group is not valid UTF-8; is the file Latin-1? Convert it: iconv")
+        assert logs.bad[0].startswith(f"{path}:3: group is not valid UTF-8; convert the file from what it is: iconv")
 
 
 def test_a_group_that_is_missing_is_no_group(tmp_path: Path) -> None:

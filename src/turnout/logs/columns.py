@@ -116,6 +116,10 @@ def own_schema(
     """Of these first records of a file. every: reads all of them. Raises LogError, which says what to pass."""
     names = dict.fromkeys(name for record in first for name in record)
     prompt = columns.prompt or column_named(names, PROMPTS)
+    if not prompt and names.keys() >= {"custom_id", "response"}:
+        raise LogError(
+            f"{path}: is the output of an OpenAI batch, which holds no prompts; `turnout label` takes the batch's input"
+        )
     if not prompt or not any(not is_missing(field(record, prompt)) for record in first):
         raise LogError(
             f"{path}: no column {columns.prompt or 'prompt or messages'}; it has {names_of(first[0])}; "

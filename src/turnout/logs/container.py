@@ -12,7 +12,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -25,6 +25,8 @@ FileFormat = Literal["csv", "json-lines", "json", "parquet"]
 # Looked at to tell what a file is. A header of a thousand columns is shorter.
 _SNIFFED_BYTES = 65_536
 _DEEPEST = 3
+# Looked at at a time where a file's start does not tell its encoding.
+_SCANNED_BYTES, _LONGEST_LINE = 1 << 20, 1 << 24
 # Of the lines, so many that are no UTF-8 are no damage but another encoding.
 _MANY_LINES = 0.02
 _WESTERN, _HIGH_BYTES = "turnout-western", re.compile(rb"[\x80-\xff]+")
@@ -35,6 +37,10 @@ WESTERN_NOTE = (
 )
 _DELIMITERS = ",;\t|"
 _PARQUET, _GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
+_UTF_32 = "is UTF-32; convert it first: iconv -f UTF-32 -t UTF-8"
+# Where a tar archive tells that it is one.
+_TAR, _TAR_AT = b"ustar", 257
+_WEB_PAGE = (b"<!doctype html", b"<html")
 _NOT_A_LOG = {
     b"\x80": "is a Python pickle, which runs code when it is read; write it as Parquet: df.to_parquet('logs.parquet')",
     b"SQLite format 3": "is a SQLite database; export its table as CSV",
@@ -43,6 +49,12 @@ _NOT_A_LOG = {
     b"\x28\xb5\x2f\xfd": "is compressed by zstd; unpack it first",
     b"BZh": "is compressed by bzip2; unpack it first",
     b"\xfd7zXZ": "is compressed by xz; unpack it first",
+    b"7z\xbc\xaf\x27\x1c": "is a 7z archive; unpack it and name the logs in it",
+    b"Rar!\x1a\x07": "is a RAR archive; unpack it and name the logs in it",
+    b"Obj\x01": "is an Avro file; write it as Parquet or JSON lines",
+    b"ORC": "is an ORC file; write it as Parquet or JSON lines",
+    b"\xff\xfe\x00\x00": _UTF_32,
+    b"\x00\x00\xfe\xff": _UTF_32,
 }
 _OFFICE_MEMBERS = ("xl/workbook.xml", "[Content_Types].xml", "mimetype")
 
@@ -129,8 +141,12 @@ def _sniffed(path: Path, binary: IO[bytes]) -> OpenLog:
     for magic, reason in _NOT_A_LOG.items():
         if head.startswith(magic):
             raise LogError(f"{path}: {reason}")
+    if head[_TAR_AT:].startswith(_TAR):
+        raise LogError(f"{path}: is a tar archive; unpack it and name the logs in it")
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:20].lower().startswith(_WEB_PAGE):
+        raise LogError(f"{path}: is a web page (HTML), no log; was it downloaded without being logged in?")
     encoding = _encoding(path, head)
-    note = WESTERN_NOTE if encoding == "utf-8-sig" and _is_western(head) else ""
+    note = WESTERN_NOTE if encoding == "utf-8-sig" and _is_western(head, buffered) else ""
     text = io.TextIOWrapper(buffered, encoding=encoding, errors=_WESTERN if note else "surrogateescape", newline="")
     start = head.decode(encoding, "ignore").lstrip()
     if not start:
@@ -153,18 +169,58 @@ def _western(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_WESTERN, _western)
 
 
-def _is_western(head: bytes) -> bool:
-    """Whether many lines hold bytes that are no UTF-8, and these read as the letters of Western languages: one or
-    two among ASCII ones. Cyrillic, Greek and Japanese texts hold whole words of them."""
-    lines = head.split(b"\n")
-    # The last one may be cut within a character.
-    wrong = [line for line in (lines[:-1] or lines) if not _is_utf8(line)]
-    if len(wrong) < 2 or len(wrong) < _MANY_LINES * len(lines):
-        return False
-    runs = [run for line in wrong for run in _HIGH_BYTES.findall(line)]
-    high, long = b"".join(runs), sum(len(run) for run in runs if len(run) > 2)
-    readable = sum(each.isalpha() or each in _WESTERN_MARKS for each in high.decode("cp1252", "replace"))
-    return 10 * long <= len(high) and 2 * readable >= len(high)
+@dataclass(slots=True)
+class _Lines:
+    """How many lines there are, how many hold bytes that are no UTF-8, and what these bytes read as."""
+
+    seen: int = 0
+    wrong: int = 0
+    high: int = 0
+    in_words: int = 0
+    readable: int = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Adds whole lines."""
+        self.seen += chunk.count(b"\n") or 1
+        if chunk.isascii() or _is_utf8(chunk):
+            return
+        for line in chunk.split(b"\n"):
+            if _is_utf8(line):
+                continue
+            self.wrong += 1
+            for run in _HIGH_BYTES.findall(line):
+                self.high += len(run)
+                self.in_words += len(run) if len(run) > 2 else 0
+                decoded = run.decode("cp1252", "replace")
+                self.readable += sum(each.isalpha() or each in _WESTERN_MARKS for each in decoded)
+
+    @property
+    def is_western(self) -> bool:
+        """Whether many are no UTF-8, and read as the letters of Western languages: one or two among ASCII ones.
+        Cyrillic, Greek and Japanese texts hold whole words of them."""
+        if self.wrong < 2 or self.wrong < _MANY_LINES * self.seen:
+            return False
+        return 10 * self.in_words <= self.high and 2 * self.readable >= self.high
+
+
+def _is_western(head: bytes, file: Any) -> bool:
+    """Whether the file's first lines are Western ones, or all of its lines. Damage is left to the reader."""
+    lines = _Lines()
+    # The last line may be cut within a character.
+    lines.add(head.rpartition(b"\n")[0] or head)
+    if lines.is_western or len(head) < _SNIFFED_BYTES:
+        return lines.is_western
+    lines, rest = _Lines(), b""
+    with suppress(EOFError, OSError, zlib.error, zipfile.BadZipFile):
+        while chunk := file.read(_SCANNED_BYTES):
+            whole, newline, rest = (rest + chunk).rpartition(b"\n")
+            if newline:
+                lines.add(whole)
+            elif len(rest) > _LONGEST_LINE:
+                break
+        lines.add(rest)
+    file.seek(0)
+    return lines.is_western
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -131,6 +131,14 @@ def _has_failed(record: LogRecord) -> bool:
     return bool(record.get("error")) and field(record, "response.output") is None
 
 
+def is_promptfoo_document(record: LogRecord) -> bool:
+    """Whether its results are promptfoo's: in an object of their own, or each with its provider."""
+    results = record.get("results")
+    if isinstance(results, Mapping):
+        return "results" in results or "table" in results
+    return isinstance(results, list) and any(isinstance(each, Mapping) and "provider" in each for each in results)
+
+
 def promptfoo_results(record: LogRecord) -> Iterable[Any]:
     results = first_field(record, "results.results", "results")
     return results if isinstance(results, list) else _promptfoo_table(record)

@@ -18,6 +18,8 @@ from typing import IO, Any
 from turnout.errors import LogError
 from turnout.install_line import install_line
 from turnout.logs.container import SEPARATOR_LINE, OpenLog, open_log
+from turnout.logs.fields import field, unpack_json
+from turnout.logs.names import PROMPTS, plain
 from turnout.logs.values import number
 
 # A prompt may be a megabyte long; csv's own limit is 128 KiB.
@@ -29,9 +31,11 @@ Row = Mapping[str, Any]
 # Under these names an object holds a list of rows, unless it is a row itself, which one of those names tells.
 _WRAPPERS = ("data", "rows", "records", "items", "logs", "examples", "runs", "observations", "traces", "requests",
              "entries", "events", "samples", "results", "dataset", "train", "hits")  # fmt: skip
-_QUESTIONS = frozenset(
-    {"prompt", "messages", "question", "input", "inputs", "query", "text", "instruction", "conversations", "evalId"}
-)
+# promptfoo's document is read as a whole.
+_WHOLE = "evalId"
+# They name a question where they hold one: an API's answer may tell its request beside the rows.
+_BODIES = frozenset({"request", "request_body", "body", "payload"})
+_ASKED_IN_BODY = ("messages", "contents", "input", "prompt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +52,19 @@ class Broken:
     promptless: bool = False
 
 
-def records_of(path: Path, notes: list[str] | None = None) -> Iterator[tuple[int, Row | Broken]]:
+def records_of(path: Path, notes: list[str] | None = None, prompt: str = "") -> Iterator[tuple[int, Row | Broken]]:
     """Each record with the line that it begins at, 1 the first (of Parquet: its number). Raises LogError;
     EOFError for a file that is cut short; OSError.
 
-    notes: gains, before the first record, what one should know of the file.
+    notes: gains, before the first record, what one should know of the file. prompt: the column that the user says
+    holds the question; what holds it is a row, whatever lists it holds besides.
     """
     line = 0
     with open_log(path) as log:
         if notes is not None and log.note:
             notes.append(log.note)
         try:
-            for line, record in _records(log):
+            for line, record in _records(log, prompt):
                 yield line, record
         except LogError as error:
             raise LogError(f"{path}: {error}") from None
@@ -71,12 +76,21 @@ def records_of(path: Path, notes: list[str] | None = None) -> Iterator[tuple[int
             raise LogError(f"{path}: is cut short or no UTF-16 after line {line}: {error}") from error
 
 
-def _records(log: OpenLog) -> Iterator[tuple[int, Row | Broken]]:
+def why_no_rows(path: Path) -> str:
+    """What a file holds that holds no record."""
+    with open_log(path) as log:
+        start = log.text.read(_CHUNK).strip() if log.text is not None else ""
+        if start in ("null", "[]", "{}"):
+            return f"holds {start} alone, no rows"
+        return "is empty but for its header: it holds no rows" if log.format == "csv" else "holds no rows"
+
+
+def _records(log: OpenLog, prompt: str) -> Iterator[tuple[int, Row | Broken]]:
     if log.text is None:
         return _parquet(log.binary)
     if log.format == "csv":
         return _csv(log.text, log.delimiter)
-    return _json_lines(log.text) if log.format == "json-lines" else _json(log.text)
+    return _json_lines(log.text, prompt) if log.format == "json-lines" else _json(log.text, prompt)
 
 
 def _csv(file: IO[str], delimiter: str) -> Iterator[tuple[int, Row | Broken]]:
@@ -92,6 +106,8 @@ def _csv(file: IO[str], delimiter: str) -> Iterator[tuple[int, Row | Broken]]:
     shape: _Shape = {}
     good = 0
     for row in reader:
+        if not good and len(header) == 1 < len(row) and plain(header[0]) not in PROMPTS:
+            raise LogError(f"its first line, {header[0][:60]!r}, names no columns; remove what stands above the header")
         whole = len(row) == len(header)
         swallowed = _swallowed(lines.taken, row, header, shape, delimiter) if len(lines.taken) > 1 else 0
         if swallowed:
@@ -186,16 +202,16 @@ def _is_number(cell: str) -> bool:
 
 def _check_names(names: list[str]) -> None:
     if any("\udc80" <= character <= "\udcff" for name in names for character in name):
-        raise LogError("is not UTF-8; convert it first, as with iconv -f LATIN1 -t UTF-8")
+        raise LogError("its header is not UTF-8; convert the file from what it is: iconv -f ENCODING -t UTF-8")
     twice = [name for name, count in Counter(names).items() if count > 1 and name]
     if twice:
         raise LogError(f"the column {twice[0]!r} stands twice in the header; rename or remove one")
 
 
-def _json_lines(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
+def _json_lines(file: IO[str], prompt: str) -> Iterator[tuple[int, Row | Broken]]:
     for place, line in enumerate(file, 1):
         if line.strip():
-            yield from ((place, row) for row in _rows_within(_object(line)))
+            yield from ((place, row) for row in _rows_within(_object(line), prompt))
 
 
 def _object(line: str) -> Row | Broken:
@@ -205,24 +221,43 @@ def _object(line: str) -> Row | Broken:
         return Broken(f"not JSON ({error})")
     except RecursionError:
         return Broken("not JSON (nested too deep)")
-    return row if isinstance(row, dict) else Broken("not a JSON object")
+    return row if isinstance(row, dict) else Broken(_no_object(row))
 
 
-def _rows_within(row: Row | Broken) -> Iterable[Row | Broken]:
+def _no_object(element: Any) -> str:
+    if isinstance(element, list):
+        return "a list without the columns' names; write objects, as DataFrame.to_json(orient='records') does"
+    return "not a JSON object"
+
+
+def _rows_within(row: Row | Broken, prompt: str) -> Iterable[Row | Broken]:
     """The rows of an object that only wraps them, as an API answers, pandas writes or a dictionary keeps; else the
     row."""
     if isinstance(row, Broken):
         return (row,)
     if (written := _of_pandas(row)) is not None:
         return written
-    if not _QUESTIONS.isdisjoint(row):
+    if _WHOLE in row or _is_row(row, prompt):
         return (row,)
-    if len(row) > 1 and all(isinstance(each, dict) and not _QUESTIONS.isdisjoint(each) for each in row.values()):
+    if len(row) > 1 and all(isinstance(each, dict) and _is_row(each, prompt) for each in row.values()):
         return list(row.values())
     lists = [name for name in _WRAPPERS if isinstance(row.get(name), list) and row[name]]
     if len(lists) != 1 or not all(isinstance(inner, dict) for inner in row[lists[0]]):
         return (row,)
     return list(row[lists[0]])
+
+
+def _is_row(row: Row, prompt: str) -> bool:
+    """Whether it holds a question itself."""
+    if prompt and field(row, prompt) is not None:
+        return True
+    named = [name for name in row if plain(name) in PROMPTS]
+    return any(plain(name) not in _BODIES or _is_body(row[name]) for name in named)
+
+
+def _is_body(value: Any) -> bool:
+    value = unpack_json(value)
+    return isinstance(value, str | list) or (isinstance(value, dict) and any(name in value for name in _ASKED_IN_BODY))
 
 
 def _of_pandas(row: Row) -> list[Row | Broken] | None:
@@ -243,14 +278,16 @@ def _of_pandas(row: Row) -> list[Row | Broken] | None:
     return [{name: column[key] for name, column in row.items()} for key in first]
 
 
-def _json(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
+def _json(file: IO[str], prompt: str) -> Iterator[tuple[int, Row | Broken]]:
     """The elements of an array, one at a time; or the one object that the document is."""
-    decoder, text, line, first = json.JSONDecoder(), file.read(_CHUNK), 1, True
+    decoder, text, line = json.JSONDecoder(), file.read(_CHUNK), 1
     # What each row begins with, to count those that are lost.
     key = ""
     is_array = text.lstrip().startswith("[")
+    before, text = (text[: text.index("[")], text[text.index("[") + 1 :]) if is_array else ("", text)
+    line += before.count("\n")
     while True:
-        skipped = len(text) - len(text.lstrip(_SPACE + ("[" if is_array and first else "," if is_array else "")))
+        skipped = len(text) - len(text.lstrip(_SPACE + ("," if is_array else "")))
         line += text.count("\n", 0, skipped)
         text = text[skipped:]
         if is_array and text.startswith("]"):
@@ -266,9 +303,8 @@ def _json(file: IO[str]) -> Iterator[tuple[int, Row | Broken]]:
                 reason = f"not JSON from here on ({error})" if text else "the JSON array is cut short"
                 yield line, Broken(reason, rows=max(1, text.count(key)) if key else 1)
             return
-        first = False
         key = key or next((json.dumps(name) for name in element), "") if isinstance(element, dict) else key
-        for row in _rows_within(element if isinstance(element, dict) else Broken("not a JSON object")):
+        for row in _rows_within(element if isinstance(element, dict) else Broken(_no_object(element)), prompt):
             yield line, row
         line += text.count("\n", 0, end)
         text = text[end:]
@@ -292,9 +328,14 @@ def _parquet(file: IO[bytes]) -> Iterator[tuple[int, Row | Broken]]:
             for batch in table.iter_batches(batch_size=1024):
                 for row in batch.to_pylist():
                     place += 1
-                    yield place, row
+                    yield place, {name: _text(value) for name, value in row.items()}
     except (pyarrow.lib.ArrowException, UnicodeError, OSError) as error:
         # A missing file is recognised by its errno; what Arrow finds damaged has none.
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise LogError(f"damaged, or not a Parquet file: {error}") from error
+
+
+def _text(value: Any) -> Any:
+    """The text of bytes, as some writers store it; bytes that are no UTF-8 become lone surrogates."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value

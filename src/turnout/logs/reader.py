@@ -26,7 +26,7 @@ from turnout.logs.columns import (
 )
 from turnout.logs.example import SIDES, Example, Schema
 from turnout.logs.fields import LogRecord, NoPrompt, field, prompt_and_answer, unpack_json
-from turnout.logs.files import Broken, Row, records_of
+from turnout.logs.files import Broken, Row, records_of, why_no_rows
 from turnout.logs.overrides import check_flags, holds, override
 from turnout.logs.parts import FILE_LINES, are_parts, file_as_model, with_model
 from turnout.logs.pivot import Pivot
@@ -88,7 +88,7 @@ class LogReader:
 
     def _understood(self, path: Path) -> _File:
         notes: list[str] = []
-        records = records_of(path, notes)
+        records = records_of(path, notes, self._columns.prompt)
         head = list(islice(records, _SCHEMA_RECORDS))
         if (group := self._columns.group) and not any(
             holds(record, group) for _, record in head if not isinstance(record, Broken)
@@ -98,7 +98,7 @@ class LogReader:
         first = [record for _, record in head if not isinstance(record, Broken)]
         if not first:
             reasons = [record.reason for _, record in head if isinstance(record, Broken)]
-            raise LogError(f"{path}: no row can be read: {reasons[0]}" if reasons else f"{path}: is empty")
+            raise LogError(f"{path}: no row can be read: {reasons[0]}" if reasons else f"{path}: {why_no_rows(path)}")
         records = chain(head, records)
         if name := file_as_model(path, first, self._columns):
             first = [with_model(record, name) for record in first]
@@ -236,7 +236,7 @@ def _file(
             one_answer_each=not schema.both_answers,
             **_calls_within(path, first, schema),
         )
-    own = own_schema(path, first, columns, lambda: _readable(path))
+    own = own_schema(path, first, columns, lambda: _readable(path, columns.prompt))
     return _File(
         path=path,
         records=records,
@@ -250,9 +250,9 @@ def _file(
     )
 
 
-def _readable(path: Path) -> Iterator[LogRecord]:
+def _readable(path: Path, prompt: str = "") -> Iterator[LogRecord]:
     """All records of a file that can be read."""
-    return (record for _, record in records_of(path) if not isinstance(record, Broken))
+    return (record for _, record in records_of(path, None, prompt) if not isinstance(record, Broken))
 
 
 def _schema(path: Path, first: Sequence[LogRecord], columns: Columns) -> Schema | None:

@@ -57,7 +57,7 @@ def _checked_unicode(text: str, name: str) -> str:
         try:
             text.encode()
         except UnicodeEncodeError:
-            hint = "; is the file Latin-1? Convert it: iconv -f LATIN1 -t UTF-8" if _is_undecoded(text) else ""
+            hint = "; convert the file from what it is: iconv -f ENCODING -t UTF-8" if _is_undecoded(text) else ""
             raise ValueError(f"{name} is not valid UTF-8{hint}") from None
     return text
 

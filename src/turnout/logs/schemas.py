@@ -177,6 +177,7 @@ SCHEMAS = (
         signs=("results",),
         example=datasets.promptfoo,
         records=datasets.promptfoo_results,
+        only=datasets.is_promptfoo_document,
     ),
     Schema(
         name="promptfoo",

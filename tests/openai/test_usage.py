@@ -105,6 +105,14 @@ def test_what_callers_read_is_what_was_counted() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("late", [-3, "many", float("nan")])
+def test_a_count_that_is_none_is_not_hidden_by_a_streams_other_counts(late: Any) -> None:
+    """Anthropic tells one token at a stream's begin: the end that nobody can have is not believed."""
+    merged = merged_usage({"input_tokens": 5, "output_tokens": 1}, {"output_tokens": late})
+    for after in ({}, {"output_tokens": 4}):
+        assert read_usage({"usage": merged_usage(merged, after)}) == (None, "impossible")
+
+
 def test_a_models_own_limits_say_what_it_can_have() -> None:
     """Its window and its largest output, once for each choice."""
     limits = TokenLimits(input=100, output=50)

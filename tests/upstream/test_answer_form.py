@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from turnout.attempt_errors import MalformedReply, NoAnswer
+from turnout.openai.builder import AnswerBuilder
 from turnout.testing import chunk, completion
 from turnout.upstream.answer_form import ChunkForm, whole
+from turnout.upstream.direct.reading import plain_completion
 
 
 def answer(finish: str = "stop", **message: Any) -> dict[str, Any]:
@@ -154,3 +156,33 @@ def test_one_of_two_choices_that_ends_with_nothing_ends_no_stream() -> None:
     form.read(end(0))
     with pytest.raises(NoAnswer):
         form.read(end(1))
+
+
+def test_the_choices_of_a_whole_answer_keep_their_numbers() -> None:
+    """In whatever order their provider sends them."""
+    choices = [{"index": at, "message": {"content": f"{at}"}, "finish_reason": "stop"} for at in (1, 0)]
+    formed = whole(plain_completion({"id": "c", "choices": choices}))["choices"]
+    assert [(choice["index"], choice["message"]["content"]) for choice in formed] == [(0, "0"), (1, "1")]
+    unnumbered = [{**choice, "index": None} for choice in choices]
+    formed = whole(plain_completion({"id": "c", "choices": unnumbered}))["choices"]
+    assert [(choice["index"], choice["message"]["content"]) for choice in formed] == [(0, "1"), (1, "0")]
+
+
+def test_a_call_of_another_type_has_no_function() -> None:
+    """Whole and built of a stream; one without a type is a function's."""
+    searched = {"id": "a", "type": "web_search", "web_search": {"query": "q"}}
+    assert message(tool_calls=[searched])["tool_calls"] == [searched]
+    built = AnswerBuilder()
+    built.add(ChunkForm().read(chunk({"tool_calls": [{"index": 0, **searched}]}, model="m")))
+    assert built.body()["choices"][0]["message"]["tool_calls"] == [searched]
+    (call,) = message(tool_calls=[{"id": "a"}])["tool_calls"]
+    assert call["function"] == {"name": "", "arguments": ""}
+
+
+def test_a_message_beside_a_delta_is_not_told() -> None:
+    """Perplexity's says all deltas so far once more: it would take the built message's place."""
+    one = chunk({"content": "b"}, model="m")
+    one["choices"][0]["message"] = {"content": "ab"}
+    formed = ChunkForm().read(one)
+    assert formed["choices"][0]["delta"] == {"content": "b"}
+    assert "message" not in formed["choices"][0]

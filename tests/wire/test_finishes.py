@@ -70,6 +70,28 @@ def test_a_whole_answer_without_a_finish_is_told_so_and_not_stored(
         assert "stored" not in cache
 
 
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+def test_a_stream_whose_end_tells_no_finish_is_told_so_and_not_stored(server: ScriptedServer, transport: str) -> None:
+    """Anthropic's, whose place for it is null: the words arrive, and nobody says `stop` for it."""
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": {}}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "It is four."}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": None}, "usage": {"input_tokens": 3, "output_tokens": 4}},
+        {"type": "message_stop"},
+    ]
+    pieces = tuple(f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in events)
+    reply = Raw(pieces=pieces, headers={"content-type": "text/event-stream"})
+    for status, text, cache in ask(server, "anthropic", transport, reply, _statuses, cache={"scope": "app"})[2:]:
+        assert status == 200, text
+        assert "It is four." in text
+        assert '"finish_reason":"' not in text
+        assert text.endswith("data: [DONE]\n\n")
+        assert "hit" not in cache
+
+
 @pytest.mark.parametrize("finish", ["server_error", "timeout", "TIMEOUT"])
 @pytest.mark.parametrize("transport", ["direct", "litellm"])
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini", "cohere"])

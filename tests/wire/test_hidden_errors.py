@@ -128,7 +128,7 @@ def test_an_error_inside_a_whole_answer_fails_over(server: ScriptedServer, trans
                 assert '"finish_reason":"MALFORMED_FUNCTION_CALL"' in told.text
                 assert "hit" not in told.headers["cache-status"]
 
-    ask(server, provider, transport, Raw(pieces=()), work, breaker={"failures": 100})
+    ask(server, provider, transport, Raw(pieces=()), work, breaker={"failures": 100}, cache={"scope": "app"})
 
 
 def test_what_gemini_blocks_is_told_as_filtered(server: ScriptedServer, transport: str) -> None:

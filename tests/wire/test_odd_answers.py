@@ -135,3 +135,34 @@ def test_an_answer_of_no_tokens_costs_what_it_can_have_cost(server: ScriptedServ
         assert (usage["prompt_tokens"], usage["completion_tokens"]) == (7, 4)
     else:
         assert usage["prompt_tokens"] > 0 < usage["completion_tokens"]
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+@pytest.mark.parametrize("provider", ["openai", "openrouter"])
+def test_a_whole_answer_as_one_event_is_told(server: ScriptedServer, transport: str, provider: str) -> None:
+    """Its choices hold a message in the delta's place: words and calls arrive, and the replay holds the same."""
+    message = {
+        "role": "assistant",
+        "content": "so",
+        "tool_calls": [{name: CALL[name] for name in CALL if name != "index"}],
+    }
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    body = {"id": "c1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": USAGE}
+    pieces = (f"data: {json.dumps(body)}\n\n".encode(), b"data: [DONE]\n\n")
+
+    async def work(client: Any, model: str) -> list[Any]:
+        messages = [{"role": "user", "content": "hi"}]
+        streamed = [
+            event async for event in await client.chat.completions.create(model=model, messages=messages, stream=True)
+        ]
+        deltas = [each.choices[0].delta for each in streamed if each.choices]
+        whole = await client.chat.completions.create(model=model, messages=messages)
+        return [
+            "".join(delta.content or "" for delta in deltas),
+            [call.function.name for delta in deltas for call in delta.tool_calls or ()],
+            whole.choices[0].message.content,
+            [call.function.name for call in whole.choices[0].message.tool_calls or ()],
+        ]
+
+    reply = Raw(pieces=pieces, headers={"content-type": "text/event-stream"})
+    assert ask(server, provider, transport, reply, work, cache={"scope": "app"}) == ["so", ["f"], "so", ["f"]]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +20,7 @@ from turnout import Turnout
 from turnout.asgi import TurnoutMiddleware
 from turnout.errors import InvalidRequest
 from turnout.testing import FixedScorer
+from turnout.wires.chunks import JsonText
 from turnout.wires.messages_answer import MessageEvents, to_message, to_usage
 from turnout.wires.messages_request import to_chat
 
@@ -372,6 +375,35 @@ def test_mixed_pieces_are_told_block_by_block(case: str) -> None:
             "a late name": [f, g],
         }[case]
     )
+
+
+def test_what_waits_for_a_long_call_costs_linear_time() -> None:
+    """Its arguments are parsed where they can be whole, not with each piece."""
+    events, began = MessageEvents(), time.process_time()
+    chunks = [call(0, '{"a":"', name="f"), {"content": "A"}, *[call(0, "x" * 50)] * 8000, call(0, '"}')]
+    told = b"".join([events.feed({"choices": [{"index": 0, "delta": delta}]}) for delta in chunks])
+    assert time.process_time() - began < 1.5
+    assert told.index(b'"partial_json":"\\"}"') < told.index(b'"text":"A"')
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":"\\\\\\"}{","b":[1,{}]}', "[]", '"x"', '{"a":1}}', "nothing", '{"a":"\\', '{"\\u007b":"["}\n ']
+)
+def test_whether_arguments_are_whole_is_found_piece_by_piece(text: str) -> None:
+    """However they are cut."""
+    for size in (1, 2, 3, len(text)):
+        arguments, so_far = JsonText(), ""
+        for at in range(0, len(text), size):
+            arguments.add(text[at : at + size])
+            so_far += text[at : at + size]
+            assert arguments.is_whole == (so_far.strip()[-1:] in ("}", "]", '"') and is_json(so_far)), so_far
+
+
+def is_json(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        json.loads(text)
+        return True
+    return False
 
 
 def test_each_thought_is_a_block_of_its_own() -> None:

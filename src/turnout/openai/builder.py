@@ -121,7 +121,7 @@ class _Choice:
             if value is not None and name != "role":
                 self._add_field(name, value)
         for name, value in choice.items():
-            if value is None or name in ("index", "delta"):
+            if value is None or name in ("index", "delta", "message"):
                 continue
             if name == "finish_reason":
                 self._finished_once = self._finished_once and self.finish_reason in (None, value)
@@ -229,7 +229,7 @@ class _Call:
     def build(self) -> Body:
         built = {"id": self.id, "type": "custom" if "custom" in self._parts else "function", **self._beside.build()}
         parts = {name: part.build() for name, part in self._parts.items()}
-        if "function" in parts or not parts:
+        if "function" in parts or (not parts and built["type"] == "function"):
             parts["function"] = {"name": "", "arguments": "", **parts.get("function", {})}
         return {**built, **parts}
 

@@ -17,6 +17,7 @@ from turnout.records import Usage
 MOST_TOKENS = 10_000_000
 # The three counts, by OpenAI's names for chats, and by Anthropic's, which its Responses have too.
 _PROMPT, _COMPLETION, _TOTAL = ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"), "total_tokens"
+_COUNTS = frozenset({*_PROMPT, *_COMPLETION, _TOTAL})
 _DETAILS = {"prompt_tokens": "input_tokens_details", "completion_tokens": "output_tokens_details"}
 # Where providers tell the prompt tokens read from and written to their own prompt cache, besides OpenAI's place.
 _CACHED = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
@@ -117,7 +118,7 @@ def read_usage(
 
 def merged_usage(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> dict[str, Any]:
     """What a stream has told of its usage by now: the largest of each count. Some tell the prompt first and the answer
-    last, some the sum so far with each chunk, some zeros at the end."""
+    last, some the sum so far with each chunk, some zeros at the end. What is no count stays: nothing later mends it."""
     if before is None:
         return {**after}
     merged = {**before}
@@ -125,10 +126,13 @@ def merged_usage(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> 
         known = merged.get(name)
         if isinstance(known, Mapping) and isinstance(value, Mapping):
             merged[name] = merged_usage(known, value)
-        elif value is not None and not (_read(known) or 0) > (_read(value) or 0):
+        elif value is None or _is_no_count(name, known):
+            continue
+        elif _is_no_count(name, value) or not (_read(known) or 0) > (_read(value) or 0):
             merged[name] = value
     prompt, completion = _most(_numbers(merged), _PROMPT), _most(_numbers(merged), _COMPLETION)
-    if _TOTAL in merged and merged != {**before} and prompt is not None and completion is not None:
+    totalled = _TOTAL in merged and not _is_no_count(_TOTAL, merged[_TOTAL])
+    if totalled and merged != {**before} and prompt is not None and completion is not None:
         # Each part had a total of its own.
         merged[_TOTAL] = max(_read(merged[_TOTAL]) or 0, prompt + completion)
     return merged
@@ -207,6 +211,14 @@ def _numbers(fields: Mapping[str, Any]) -> dict[str, int]:
     if (searches := _mapping(fields.get("server_tool_use")).get("web_search_requests")) is not None:
         counts["searches"] = searches
     return {name: number for name, value in counts.items() if (number := _read(value)) is not None}
+
+
+def _is_no_count(name: str, value: Any) -> bool:
+    """Whether one of the counts that matter is told as what none can be: below zero, or no number."""
+    if name not in _COUNTS or value is None:
+        return False
+    number = _read(value)
+    return number is None or number < 0
 
 
 def _read(value: Any) -> int | None:

@@ -40,6 +40,7 @@ def whole(answer: Body) -> Body:
             message["tool_calls"] = [_whole_call(call) for call in calls]
         index = numbers[at] if unique else at
         formed.append({**choice, "index": index, "message": message, "finish_reason": _finish(choice)})
+    formed.sort(key=lambda choice: choice["index"])
     body = {**_frame(answer), "choices": formed}
     if not is_content({"choices": [{"delta": choice["message"]} for choice in formed]}):
         for choice in formed:
@@ -76,12 +77,13 @@ class ChunkForm:
 
     def _choice(self, choice: Mapping[str, Any]) -> Body:
         index = number(choice.get("index")) or 0
-        delta = choice.get("delta")
+        delta = delta_of(choice)
         fields = _fields(delta) if isinstance(delta, Mapping) else {}
         if "tool_calls" in fields:
             calls = self._calls.setdefault(index, _Calls())
             fields["tool_calls"] = calls.read(_objects(fields["tool_calls"], "tool calls"))
-        return {**choice, "index": index, "delta": fields, "finish_reason": _finish(choice)}
+        beside = {name: value for name, value in choice.items() if name != "message"}
+        return {**beside, "index": index, "delta": fields, "finish_reason": _finish(choice)}
 
 
 @dataclass(slots=True)
@@ -144,6 +146,13 @@ class _Calls:
 
 def _is_named(piece: Body) -> bool:
     return any(piece.get(part, {}).get("name") for part in ("function", "custom"))
+
+
+def delta_of(choice: Mapping[str, Any]) -> Any:
+    """What a chunk's choice adds: some servers send one event with the whole message in the delta's place. Where both
+    stand there, the message is what all deltas add up to."""
+    delta = choice.get("delta")
+    return choice.get("message") if delta is None else delta
 
 
 def number(index: Any) -> int | None:
@@ -216,7 +225,7 @@ def _call(call: Mapping[str, Any]) -> Body:
 
 def _whole_call(call: Mapping[str, Any]) -> Body:
     formed = _call(call)
-    if "custom" not in formed:
+    if "function" in formed or ("custom" not in formed and formed.get("type", "function") == "function"):
         formed["function"] = {"name": "", "arguments": "", **formed.get("function", {})}
     return formed
 

@@ -75,8 +75,8 @@ def unknown_finishes(data: Any) -> dict[int, str]:
 
 
 def hidden_finishes(answer: Any) -> dict[int, str | None]:
-    """By choice of a whole answer, what the provider reported where litellm would say `stop`: a word that is none of
-    OpenAI's, or None where it reported nothing."""
+    """By choice of a whole answer, or of an event with a place for it, what the provider reported where litellm would
+    say `stop`: a word that is none of OpenAI's, or None where it reported nothing."""
     reported = reported_finishes(answer)
     return {index: word for index, _ in _finishes(answer) if (word := reported.get(index)) not in OPENAI_FINISHES}
 

@@ -95,6 +95,10 @@ class LiteLLMProvider:
                     _refuse_made_up_finish(chunk, watched)
                 for each in watched.mended(chunk):
                     yield each
+            if watched is not None and not watched.has_finish and not watched.ended:
+                # litellm stops at the finish that it makes up: how the stream ends is behind it.
+                async for _ in _translated(watched):
+                    pass
         except AttemptError:
             # Of a stream that has ended in good order litellm alone finds that it lacks a finish.
             if watched is None or not watched.ended:

@@ -7,9 +7,10 @@ from typing import Any
 
 from turnout.openai.answers import Body
 from turnout.upstream import translate
+from turnout.upstream.answer_form import delta_of
 from turnout.upstream.cohere_events import bare_lines
 from turnout.upstream.failures import hidden_failure
-from turnout.upstream.finishes import OPENAI_FINISHES, reported_finishes
+from turnout.upstream.finishes import OPENAI_FINISHES, hidden_finishes, reported_finishes
 
 # What is read of a choice of the openai SDK's, which keeps the fields that it does not know.
 _CHOICE = ("index", "finish_reason", "native_finish_reason", "error")
@@ -32,6 +33,8 @@ class StreamWatch:
         self._choices: set[int] = set()
         # What the provider itself says that each choice ended with.
         self._finishes: dict[int, str] = {}
+        # Of which choices it has sent the place of a finish.
+        self._places: set[int] = set()
         self._usages: list[Body] = []
         # Whether the provider's stream has ended in good order.
         self.ended = self._begun = False
@@ -43,9 +46,13 @@ class StreamWatch:
 
         def read(chunk: Any) -> Any:
             self._was_event = True
+            for choice in (chunk.get("choices") or ()) if isinstance(chunk, dict) else ():
+                if isinstance(choice, dict) and isinstance(message := delta_of(choice), Mapping):
+                    choice["delta"] = _counted(message)
             if (hidden := hidden_failure(chunk)) is not None:
                 raise hidden
             self._finishes |= reported_finishes(chunk)
+            self._places |= hidden_finishes(chunk).keys()
             return parse(chunk)
 
         return read
@@ -63,6 +70,8 @@ class StreamWatch:
             self.ended = self._begun and (response is None or is_framed(response.headers))
             raise
         self._begun = True
+        if not self._reads_events:
+            _take_messages(chunk)
         if self._reads_events and not self._was_event and isinstance(chunk, Mapping) and chunk.get("is_finished"):
             # litellm's own, made of the mark at a stream's end: a finish that no event told.
             self.ended = True
@@ -100,7 +109,10 @@ class StreamWatch:
         if len(self._choices) < 2:
             for choice in chunk["choices"]:
                 own, theirs = self._finishes.get(choice["index"]), choice["finish_reason"]
-                if own is not None and theirs and (theirs == "stop" or own not in OPENAI_FINISHES):
+                if own is None and choice["index"] in self._places:
+                    # An empty one, for which litellm says `stop`.
+                    choice["finish_reason"] = None
+                elif own is not None and theirs and (theirs == "stop" or own not in OPENAI_FINISHES):
                     choice["finish_reason"] = own
             return [chunk] if chunk["choices"] else []
         for choice in chunk["choices"]:
@@ -119,6 +131,24 @@ class StreamWatch:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _take_messages(chunk: Any) -> None:
+    """Gives each choice of a chunk of the openai SDK's that holds a message the delta that it stands for."""
+    for choice in getattr(chunk, "choices", None) or ():
+        message = getattr(choice, "message", None)
+        if getattr(choice, "delta", None) is None and isinstance(message, Mapping):
+            from openai.types.chat.chat_completion_chunk import ChoiceDelta
+
+            choice.delta = ChoiceDelta.construct(**_counted(message))
+
+
+def _counted(message: Mapping[str, Any]) -> Body:
+    """A message, or a delta, whose tool calls each have an index, as a delta's have."""
+    calls = message.get("tool_calls")
+    if not isinstance(calls, list) or not all(isinstance(call, Mapping) for call in calls):
+        return {**message}
+    return {**message, "tool_calls": [{"index": at, **call} for at, call in enumerate(calls)]}
 
 
 def is_framed(headers: Mapping[str, str]) -> bool:

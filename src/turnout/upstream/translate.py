@@ -294,7 +294,8 @@ def _frame(answer: Any, kind: str) -> Body:
 def _message_body(message: Any) -> Body:
     body: Body = {}
     for name, value in dict(message).items():
-        if value is not None and name not in _LITELLMS:
+        # litellm's class for Gemini tells an empty list of images with each answer.
+        if value is not None and name not in _LITELLMS and (name != "images" or value):
             body[name] = _plain(value)
     # Where litellm puts the fields that it does not know.
     for name, value in (getattr(message, "provider_specific_fields", None) or {}).items():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from turnout.openai.answers import load_foreign
 
 
 def first_choice(answer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -32,6 +35,55 @@ class ToolCallPiece:
     name: str
     arguments: str
     began: bool
+
+
+_STRUCTURE = re.compile(r'["\\{}\[\]]')
+
+
+class JsonText:
+    """A text that comes in pieces. `is_whole`: whether it is JSON as far as it goes, found in linear time: it is parsed
+    only where each bracket and string is closed, and where that failed, again when it is twice as long."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._length = self._parsed = self._depth = 0
+        self._in_string = self._escapes = self._whole = False
+
+    def add(self, piece: str) -> None:
+        if self._whole and not piece.strip():
+            return
+        self._pieces.append(piece)
+        self._length += len(piece)
+        self._whole = False
+        self._scan(piece)
+
+    def _scan(self, piece: str) -> None:
+        at = 1 if self._escapes and piece else 0
+        self._escapes = self._escapes and not piece
+        while found := _STRUCTURE.search(piece, at):
+            mark, at = found[0], found.end()
+            if mark == '"':
+                self._in_string = not self._in_string
+            elif mark == "\\":
+                # What it escapes may stand in the next piece.
+                self._escapes, at = at == len(piece), at + 1
+            elif not self._in_string:
+                self._depth += 1 if mark in "{[" else -1
+
+    @property
+    def is_whole(self) -> bool:
+        if not self._whole and self._depth == 0 and not self._in_string and self._length >= max(1, 2 * self._parsed):
+            self._parsed = self._length
+            self._whole = _is_json("".join(self._pieces))
+        return self._whole
+
+
+def _is_json(text: str) -> bool:
+    try:
+        load_foreign(text.encode("utf-8", "surrogatepass"))
+    except ValueError:
+        return False
+    return True
 
 
 class ToolCallPieces:

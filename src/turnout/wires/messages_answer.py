@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.errors import ServedError
 from turnout.openai.answers import Body, load_foreign, typed_event
-from turnout.wires.chunks import ToolCallPieces, first_choice, text_in
+from turnout.wires.chunks import JsonText, ToolCallPieces, first_choice, text_in
 
 _STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 # By status, as Anthropic names its own errors.
@@ -118,14 +118,6 @@ def _input(arguments: Any) -> Any:
     return value if isinstance(value, dict) else {"value": value}
 
 
-def _is_json(text: str) -> bool:
-    try:
-        load_foreign(text.encode("utf-8", "surrogatepass"))
-    except ValueError:
-        return False
-    return True
-
-
 class MessageEvents:
     """Anthropic's events of one answer, made of its chunks one after another. Its blocks come one after another, too:
     what belongs to another than the open one waits while that is a call whose arguments are not whole."""
@@ -139,7 +131,7 @@ class MessageEvents:
         # The kind of the open block, and which of several of its kind.
         self._open: tuple[str, int] | None = None
         # The open call's arguments so far, and the pieces of blocks that wait for its end.
-        self._arguments: list[str] = []
+        self._arguments = JsonText()
         self._waiting: dict[tuple[str, int], tuple[Body, list[Body]]] = {}
         self._called: set[tuple[str, int]] = set()
         self._thoughts = 0
@@ -211,7 +203,7 @@ class MessageEvents:
         yield from self._release()
 
     def _is_in_a_call(self) -> bool:
-        return self._open is not None and self._open[0] == "tool_use" and not _is_json("".join(self._arguments))
+        return self._open is not None and self._open[0] == "tool_use" and not self._arguments.is_whole
 
     def _release(self, *, at_end: bool = False) -> Iterator[bytes]:
         while self._waiting and (at_end or not self._is_in_a_call()):
@@ -225,12 +217,13 @@ class MessageEvents:
                 # Its arguments were whole: what comes after them is blank.
                 return
             yield from self._close()
-            self._open, self._arguments = kind, []
+            self._open, self._arguments = kind, JsonText()
             self._block += 1
             yield typed_event({"type": "content_block_start", "index": self._block, "content_block": start})
         if kind[0] == "tool_use":
             self._called.add(kind)
-            self._arguments += [delta["partial_json"] for delta in deltas]
+            for delta in deltas:
+                self._arguments.add(delta["partial_json"])
         yield from map(self._delta, deltas)
 
     def _delta(self, delta: Body) -> bytes:

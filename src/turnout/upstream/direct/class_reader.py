@@ -9,7 +9,7 @@ from turnout.attempt_errors import AttemptError, MalformedReply
 from turnout.openai.answers import Body
 from turnout.openai.usage import merged_usage
 from turnout.upstream import translate
-from turnout.upstream.finishes import unknown_finishes
+from turnout.upstream.finishes import hidden_finishes
 
 
 class PartReader:
@@ -24,7 +24,7 @@ class PartReader:
         self._calling: set[int] = set()
 
     def read(self, data: Mapping[str, Any]) -> Body | None:
-        unknown = unknown_finishes(data)
+        own_finishes = hidden_finishes(data)
         try:
             part = self._parse(data)
             chunk, usage = _generic(part) if isinstance(part, dict) else _streamed(part)
@@ -36,7 +36,8 @@ class PartReader:
             self._usage = merged_usage(self._usage, usage)
         for choice in chunk["choices"]:
             if choice["finish_reason"]:
-                choice["finish_reason"] = unknown.get(choice["index"], choice["finish_reason"])
+                # The classes say `stop` for a word that they do not know, and for none; Gemini's does with every part.
+                choice["finish_reason"] = own_finishes.get(choice["index"], choice["finish_reason"])
         return self._stable(chunk)
 
     def _stable(self, chunk: Body) -> Body | None:

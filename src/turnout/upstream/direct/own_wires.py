@@ -145,7 +145,7 @@ class GeminiDialect(ClassDialect):
 
 
 class _GeminiReader:
-    """Takes the finish from the event itself: the class tells one with every part."""
+    """Reads what the class alone cannot."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -153,14 +153,7 @@ class _GeminiReader:
 
     def read(self, data: Mapping[str, Any]) -> Body | None:
         add_arguments(data)
-        chunk = self._reader.read(data)
-        finished = data.get("promptFeedback") or any(
-            candidate.get("finishReason") for candidate in data.get("candidates") or ()
-        )
-        if chunk is None or finished:
-            return chunk
-        choices = [{**choice, "finish_reason": None} for choice in chunk["choices"] if choice["delta"]]
-        return {**chunk, "choices": choices} if choices else None
+        return self._reader.read(data)
 
 
 def add_arguments(data: Any) -> bool:

@@ -15,6 +15,7 @@ from turnout.openai.answers import Body, load_foreign
 from turnout.openai.json_size import is_too_much
 from turnout.openai.usage import merged_usage
 from turnout.ports.runtime import CallProgress
+from turnout.upstream.answer_form import delta_of
 from turnout.upstream.failures import failure, hidden_failure
 from turnout.upstream.finishes import finish_of, to_openai_finish
 
@@ -125,13 +126,13 @@ def plain_completion(data: Any) -> Body:
     try:
         body = {name: value for name, value in data.items() if value is not None and name != ERROR}
         body["object"] = "chat.completion"
-        body["choices"] = [_choice(choice, index) for index, choice in enumerate(choices)]
+        body["choices"] = [_choice(choice, position) for position, choice in enumerate(choices)]
     except (AttributeError, LookupError, TypeError) as error:
         raise MalformedReply(f"the provider's answer is not as OpenAI's are: {error}") from error
     return body
 
 
-def _choice(choice: Mapping[str, Any], index: int) -> Body:
+def _choice(choice: Mapping[str, Any], position: int) -> Body:
     message = {"role": "assistant", "content": None, **_present(choice["message"])}
     _named_reasoning(message)
     content = message["content"]
@@ -141,6 +142,7 @@ def _choice(choice: Mapping[str, Any], index: int) -> Body:
     if calls:
         message["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in calls]
     finish = to_openai_finish(finish_of(choice), called=bool(calls))
+    index = choice["index"] if choice.get("index") is not None else position
     return {**choice, "index": index, "message": message, "finish_reason": finish}
 
 
@@ -176,7 +178,7 @@ class ChunkReader:
         return {**self._frame, "choices": choices} if choices else None
 
     def _choice(self, choice: Mapping[str, Any]) -> Body:
-        delta = _present(choice.get("delta") or {})
+        delta = _present(delta_of(choice) or {})
         _named_reasoning(delta)
         index = choice.get("index", 0)
         if delta.get("tool_calls"):

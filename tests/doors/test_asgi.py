@@ -259,7 +259,13 @@ def test_a_receive_that_only_replays_the_body_is_no_client_that_left(last: Calla
 def test_empty_pieces_without_end_leave_the_loop_its_turns(path: str) -> None:
     """A middleware that gives them at once each time holds up its own request alone."""
 
+    received = 0
+
     async def receive() -> Any:
+        nonlocal received
+        received += 1
+        # Else a door that gave no turns would keep this test from its end.
+        assert received < 1000, "the loop had no turn"
         return {"type": "http.request", "body": b"", "more_body": True}
 
     async def scenario() -> None:
@@ -273,6 +279,39 @@ def test_empty_pieces_without_end_leave_the_loop_its_turns(path: str) -> None:
             await waiting
 
     asyncio.run(scenario())
+
+
+QUESTION = b'{"messages": [{"role": "user", "content": "x"}]}'
+
+
+@pytest.mark.parametrize(
+    ("messages", "status"),
+    [
+        ([{"body": memoryview(QUESTION)}], 200),
+        ([{"body": bytearray(QUESTION)}], 200),
+        ([{"body": QUESTION[:9], "more_body": True}, {"body": memoryview(QUESTION)[9:]}], 200),
+        ([{"body": None, "more_body": True}, {"body": QUESTION}], 200),
+        ([{"type": "http.request.trace", "body": b"{"}, {"body": QUESTION}], 200),
+        ([{"body": QUESTION.decode()}], 400),
+        ([{"body": [1]}], 400),
+    ],
+)
+def test_a_body_is_read_in_whatever_form_a_middleware_gives_it(messages: list[Any], status: int) -> None:
+    """As any bytes; beside messages that are none of its; what is no bytes is refused by name."""
+    coming = iter(messages)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", **next(coming)}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    door = TurnoutMiddleware(Starlette(), turnout=Turnout(TIERS, provider=ScriptedProvider({"openai/a": HELLO})))
+    scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
+    asyncio.run(door(scope, receive, send))
+    assert sent[0]["status"] == status
+    assert (b"not as bytes" in sent[1]["body"]) == (status == 400)
 
 
 @pytest.mark.parametrize("raised", [RuntimeError("my own limit"), asyncio.CancelledError("my own limit")])

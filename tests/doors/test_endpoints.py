@@ -15,7 +15,9 @@ from tests.support.apps import served, settings
 from tests.support.provider import LoopbackProvider
 from tests.support.wsgi_servers import validated
 from turnout import Turnout
-from turnout.doors.asgi_endpoint import ReadAhead
+from turnout.doors.asgi_body import MOST_AT_ONCE
+from turnout.doors.asgi_connection import Connection
+from turnout.doors.asgi_endpoint import MOST_EMPTY, MOST_PIECES, ReadAhead
 from turnout.doors.endpoints import Endpoints, prompt_at
 from turnout.doors.wsgi_endpoint import read_ahead
 from turnout.settings import Endpoint
@@ -213,6 +215,72 @@ def test_an_endless_body_is_read_ahead_no_further_than_the_limit() -> None:
         assert received == 5
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("piece", "kept"), [(b"", MOST_EMPTY), (b"x", MOST_PIECES)])
+def test_very_many_pieces_are_read_ahead_no_further_than_the_bound(piece: bytes, kept: int) -> None:
+    """Each is kept for the app, which gets them, and the rest as it comes."""
+    message = {"type": "http.request", "body": piece, "more_body": True}
+    received = 0
+
+    async def receive() -> Any:
+        nonlocal received
+        received += 1
+        assert received < 2 * kept, "it reads on and on"
+        return message
+
+    async def scenario() -> None:
+        ahead = ReadAhead(receive, 10 * kept)
+        assert await ahead.body() == b""
+        assert received == kept + 1
+        for _ in range(kept + 1):
+            assert await ahead.receive() is message
+        assert received == kept + 1
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_body_of_single_bytes_leaves_the_loop_its_turns(ahead: bool) -> None:
+    """A middleware outside may have all of them at hand, and never wait."""
+    size, turns = 50 * MOST_AT_ONCE, 0
+    coming = iter(range(size, 0, -1))
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"x", "more_body": next(coming) > 1}
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        waiting = asyncio.ensure_future(others())
+        read = ReadAhead(receive, size).body() if ahead else Connection(receive, receive).read_body(size)  # type: ignore[arg-type]
+        assert await read == b"x" * size
+        assert turns >= 49
+        waiting.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_the_app_receives_what_is_no_body_too() -> None:
+    """A piece that is no bytes ends the look ahead; a message of another type does not."""
+
+    async def scenario(messages: list[Any], body: bytes) -> None:
+        coming = iter(messages)
+
+        async def receive() -> Any:
+            return next(coming)
+
+        ahead = ReadAhead(receive, 100)
+        assert await ahead.body() == body
+        assert [await ahead.receive() for _ in messages] == messages
+
+    other, end = {"type": "http.request.trace"}, {"type": "http.request", "body": b"abc"}
+    asyncio.run(scenario([other, end], b"abc"))
+    asyncio.run(scenario([{"type": "http.request", "body": "abc"}, end], b""))
 
 
 def test_a_setting_without_converter_is_found_by_the_routes_template() -> None:

@@ -13,8 +13,9 @@ from typing import Any
 
 from turnout.api.exchange import Reply, Responder
 from turnout.context import current_request, new_request_id
+from turnout.doors.asgi_body import Message
 from turnout.doors.asgi_connection import Connection
-from turnout.doors.asgi_endpoint import Message, ReadAhead, Receive, Send, headed_send
+from turnout.doors.asgi_endpoint import ReadAhead, Receive, Send, headed_send
 from turnout.doors.asgi_failures import handle_in_starlette, is_replaceable, replacing
 from turnout.doors.asgi_replay import ReplayedExchange
 from turnout.doors.base import WITH_BODY, Door

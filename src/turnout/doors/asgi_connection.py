@@ -7,10 +7,11 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from turnout.api.exchange import ApiReply, EventStream, Reply
-from turnout.doors.asgi_endpoint import Message, Receive, Send
+from turnout.doors.asgi_body import BodyNotBytes, Message, RequestBody
+from turnout.doors.asgi_endpoint import Receive, Send
 from turnout.doors.base import check_size
 from turnout.doors.hang_up import while_connected
-from turnout.errors import CallerGone
+from turnout.errors import CallerGone, InvalidRequest
 
 # Between looks for the client's hang-up, in seconds, where `receive` answers with something else each time.
 FIRST_PAUSE_S = 0.1
@@ -28,23 +29,18 @@ class Connection:
 
     async def read_body(self, limit: int) -> bytes:
         """The request's body. Raises TooLarge beyond `limit` bytes, CallerGone where the client hangs up before its
-        end."""
-        parts: list[bytes] = []
-        size = 0
-        while True:
+        end, InvalidRequest where what comes is no bytes."""
+        body = RequestBody()
+        while not body.over:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise CallerGone
-            part = message.get("body") or b""
-            size += len(part)
-            check_size(size, limit)
-            if part:
-                parts.append(part)
-            if not message.get("more_body", False):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
-            if not part:
-                # A middleware outside may give these without end, and without ever waiting.
-                await asyncio.sleep(0)
+            try:
+                await body.add(message)
+            except BodyNotBytes as error:
+                raise InvalidRequest(str(error)) from error
+            check_size(body.size, limit)
+        return body.whole()
 
     async def unless_gone(self, work: Awaitable[T]) -> T:
         """The result of the work; CallerGone, with the work cancelled, where the client hangs up first."""

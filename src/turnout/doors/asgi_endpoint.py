@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
+from turnout.doors.asgi_body import BodyNotBytes, Message, RequestBody
 from turnout.doors.endpoints import EndpointRequest
 
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Pieces without a body that are kept for the app while its request is read.
+# Messages that are kept for the app while its request is read: without a piece of the body, and all.
 MOST_EMPTY = 10_000
+MOST_PIECES = 100_000
 
 
 class ReadAhead:
@@ -27,23 +26,21 @@ class ReadAhead:
         self._next = 0
 
     async def body(self) -> bytes:
-        """The whole body; empty where it is larger than the limit, or where the client left before its end."""
-        parts: list[bytes] = []
-        size = empty = 0
-        while size <= self._limit and empty <= MOST_EMPTY:
+        """The whole body; empty where it is larger than the limit, comes in very many pieces or as something else than
+        bytes, or where the client left before its end."""
+        body = RequestBody()
+        empty = 0
+        while body.size <= self._limit and empty <= MOST_EMPTY and len(self._messages) <= MOST_PIECES:
             message = await self._receive()
             self._messages.append(message)
-            if message["type"] != "http.request":
+            if message["type"] == "http.disconnect":
                 return b""
-            part, more = message.get("body") or b"", message.get("more_body", False)
-            parts.append(part)
-            size += len(part)
-            if more and not part:
-                # A middleware outside may give these without end, and without ever waiting.
-                empty += 1
-                await asyncio.sleep(0)
-            if not more:
-                return b"".join(parts) if size <= self._limit else b""
+            try:
+                empty += not await body.add(message)
+            except BodyNotBytes:
+                return b""
+            if body.over:
+                return body.whole() if body.size <= self._limit else b""
         return b""
 
     async def receive(self) -> Message:

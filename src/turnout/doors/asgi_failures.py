@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from turnout.api.exchange import ApiReply
+from turnout.doors.asgi_body import Message
 from turnout.doors.asgi_connection import Connection
-from turnout.doors.asgi_endpoint import Message, Receive, Send
+from turnout.doors.asgi_endpoint import Receive, Send
 from turnout.doors.bound import BoundTurnout
 from turnout.doors.failures import HandlerFailures, kept, layers, served_in, uncaught
 from turnout.errors import ServedError, TurnoutError

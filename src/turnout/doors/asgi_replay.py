@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from turnout.doors.asgi_endpoint import Message
+from turnout.doors.asgi_body import Message
 from turnout.doors.heavy import HeavyRequest, Recorder
 
 

@@ -26,6 +26,29 @@ SCORES = {
 }
 
 
+HEADER = "prompt,cheap_quality,expensive_quality\n"
+# Tables and files without a name of their own, as the guide calls them.
+FILES: dict[str, str | bytes] = {
+    "a table with both qualities a row": f"{HEADER}Say hello,1,1\n",
+    "a table with a column a model": "question,gpt-4o-mini,gpt-4o\nSay hello,yes,yes\n",
+    "a table with a row a model": "question,model,score\nSay hello,gpt-4o-mini,1\nSay hello,gpt-4o,1\n",
+    "a table with a column of winners": "prompt,winner\nSay hello,gpt-4o\nSay it,gpt-4o-mini\n",
+    "a row with a list of graded answers": json.dumps(
+        {"prompt": "q", "samples": [{"model": "gpt-4o-mini", "score": 0}, {"model": "gpt-4o", "score": 1}]}
+    ),
+    "a table with error rates": "prompt,gpt-4o-mini_error_rate,gpt-4o_error_rate\nSay hello,0,1\n",
+    "questions alone": "question\nSay hello\n",
+    "`DataFrame.to_json(orient='values')`": '[["Say hello", 0, 1]]',
+    "the output of an OpenAI batch": '{"custom_id": "r", "response": {}, "error": null}\n',
+    "a table below a title line": f"My export\n{HEADER}Say hello,1,1\n",
+    "a header alone": HEADER,
+    "a tar archive": b"log.csv".ljust(257, b"\x00") + b"ustar",
+    "a pickle": b"\x80\x04\x95",
+    "UTF-32": HEADER.encode("utf-32"),
+    "a web page": "<!doctype html><html></html>",
+}
+
+
 def records_by_format() -> Iterator[tuple[str, list[Any]]]:
     """Each format with records of it."""
     yield from ((name, one_answer_records(make)) for name, make in samples.ONE_ANSWER.items())
@@ -40,10 +63,12 @@ def outcome(path: Path) -> str:
     try:
         read_logs([path], price_of=price_of)
     except LogError as error:
-        if "turnout label" in str(error):
+        if "`turnout label LOG" in str(error):
             assert all(row for _, _, row in LogReader([path]).rows())
             return "`label` asks both tiers"
-        return "joined by id: name the log beside it" if "name the log beside it" in str(error) else "refused"
+        if "name the log beside it" in str(error):
+            return "joined by id: name the log beside it"
+        return f"refused: {str(error).removeprefix(f'{path}: ').replace('no row can be read: ', '')}"
     return "trains"
 
 
@@ -56,6 +81,10 @@ def table() -> str:
         for name, records in sorted(records_by_format()):
             path.write_text("".join(json.dumps(record) + "\n" for record in records))
             lines.append(f"| `{name}` | {titles[name]} | {outcome(path)} |")
+        lines += ["", "| a file that needs no `--from` | what becomes of it |", "|---|---|"]
+        for name, content in FILES.items():
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+            lines.append(f"| {name} | {outcome(path)} |")
     return "\n".join(lines) + "\n"
 
 

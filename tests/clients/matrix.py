@@ -1,10 +1,11 @@
 """Which clients work with an app that mounts Turnout, unchanged but for URL, key and model: run for real, each in an
-environment of its own, over HTTP.
+environment of its own, over HTTP; the two SDKs also over `turnout.transport()`, in the environment that runs this.
 
     python tests/clients/matrix.py [--environments DIR] [--write docs/clients.md] [CLIENT ...]
 
 makes each environment from `CLIENT.txt` with pip (or `package.json` with npm) where DIR has none yet, serves Turnout
-over the provider of provider.py, runs each client's checks, and prints or writes the table. Fails where a check does.
+over the provider of provider.py, runs each client's checks, and prints or writes the table; in a page the rows of
+clients that were not asked for stay as they are. Fails where a check does.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -43,6 +45,11 @@ CLIENTS = {
     "openai (Node)": ("node", "node_openai.mjs"),
     "ai (Vercel)": ("node", "vercel_ai.mjs"),
 }
+# In this environment, over the transport: each name as `CLIENT` above, its package, and its program.
+IN_PROCESS = {
+    "openai 3, in process": ("openai-3", "openai", "openai_sdk.py"),
+    "anthropic, in process": ("anthropic", "anthropic", "anthropic_sdk.py"),
+}
 CHECKS = (
     *("chat", "stream", "tools", "structured", "responses", "responses_tools"),
     *("messages", "count_tokens", "claude_code", "embeddings", "completions"),
@@ -61,7 +68,8 @@ NODE_PACKAGES = {"node_openai.mjs": "openai", "vercel_ai.mjs": "ai"}
 
 def settings(origin: str) -> dict[str, object]:
     called = {"params": {"api_base": f"{origin}/v1"}}
-    names = ("openai/small", "openai/large", "openai/text-embedding-3-small")
+    # Real ones: litellm's table knows what they take, and that they do not think.
+    names = ("openai/gpt-4o-mini", "openai/gpt-4o", "openai/text-embedding-3-small")
     return {
         "tiers": {"cheap": {"models": [names[0]]}, "expensive": {"models": [names[1]]}},
         "models": dict.fromkeys(names, called),
@@ -70,13 +78,34 @@ def settings(origin: str) -> dict[str, object]:
     }
 
 
+def run_in_process(program: str, origin: str) -> Mapping[str, str]:
+    """`ok` or the error of each check of this program, over the transport. origin: the provider's."""
+    paths = [str(HERE), str(HERE.parents[1] / "src"), os.environ.get("PYTHONPATH", "")]
+    environ = {
+        **os.environ,
+        "TURNOUT_URL": "http://turnout",
+        "TURNOUT_CONFIG": json.dumps(settings(origin)),
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
+    return _results([sys.executable, "-W", "ignore", str(HERE / program)], environ)
+
+
+def _results(command: list[str], environ: Mapping[str, str]) -> Mapping[str, str]:
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=300, check=False)
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        return {"start": done.stderr[-600:]}
+    results: Mapping[str, str] = json.loads(lines[-1])
+    return results
+
+
 @contextmanager
-def app() -> Iterator[str]:
-    """The URL of an app that mounts Turnout."""
+def app() -> Iterator[tuple[str, str]]:
+    """The URLs of an app that mounts Turnout, and of the provider behind it."""
     with served(provider.app) as origin:
         mounted = Starlette(middleware=[Middleware(TurnoutMiddleware, config=settings(origin))])
         with served(mounted) as url:
-            yield url
+            yield url, origin
 
 
 def made(environment: str, folder: Path) -> Path:
@@ -111,27 +140,35 @@ def checked(environment: str, program: str, folder: Path, url: str) -> tuple[str
         asked = [python, "-c", f"import importlib.metadata as m; print(m.version({name!r}))"]
         version = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
         command = [python, "-W", "ignore", str(HERE / program)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=300, check=False)
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        return version, {"start": done.stderr[-600:]}
-    return version, json.loads(lines[-1])
+    return version, _results(command, environ)
 
 
-def table(rows: Mapping[str, tuple[str, Mapping[str, str]]]) -> str:
+def table(rows: Mapping[str, tuple[str, Mapping[str, str]]], earlier: Mapping[str, str]) -> str:
+    """earlier: the lines of clients that were not run now, by their names."""
     heads = [HEADS.get(check, check) for check in CHECKS]
     lines = [f"| client | version | {' | '.join(heads)} |", f"| --- | --- |{' --- |' * len(CHECKS)}"]
-    for client, (version, results) in rows.items():
+    for client in (*CLIENTS, *IN_PROCESS):
+        if client not in rows:
+            lines += [earlier[client]] if client in earlier else []
+            continue
+        version, results = rows[client]
         cells = ["" if check not in results else "yes" if results[check] == "ok" else "no" for check in CHECKS]
         lines.append(f"| {client} | {version} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
+def lines_of(page: Path | None) -> dict[str, str]:
+    """The lines of a page's table, by their clients' names."""
+    lines = page.read_text("utf-8").splitlines() if page is not None and page.exists() else []
+    return {line.split("|")[1].strip(): line for line in lines if line.startswith("|")}
+
+
 HEAD = """# Clients that were run
 
 Written by `nox -s clients`. Each client ran in an environment of its own against an app that mounts Turnout, over HTTP,
-unchanged but for URL, key and model, over one loopback provider. `yes`: what came back is what the provider said; `no`:
-it was not; empty: not tried, or not a thing of this client's.
+unchanged but for URL, key and model, over one loopback provider; `in process`: over `turnout.transport()`, in the
+environment of Turnout's own tests. `yes`: what came back is what the provider said; `no`: it was not; empty: not tried,
+or not a thing of this client's.
 
 """
 
@@ -143,13 +180,17 @@ def main() -> int:
     parser.add_argument("--write", type=Path, help="the page to write the table to")
     arguments = parser.parse_args()
     rows: dict[str, tuple[str, Mapping[str, str]]] = {}
-    with app() as url:
+    with app() as (url, origin):
         for client, (environment, program) in CLIENTS.items():
             if arguments.clients and environment not in arguments.clients:
                 continue
             rows[client] = checked(environment, program, arguments.environments.absolute(), url)
             print(client, rows[client], flush=True)
-    text = HEAD + table(rows) + "\n"
+        for client, (environment, package, program) in IN_PROCESS.items():
+            if not arguments.clients or environment in arguments.clients:
+                rows[client] = metadata.version(package), run_in_process(program, origin)
+                print(client, rows[client], flush=True)
+    text = HEAD + table(rows, lines_of(arguments.write)) + "\n"
     if arguments.write:
         arguments.write.write_text(text, "utf-8")
     print(text)

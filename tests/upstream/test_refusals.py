@@ -105,6 +105,13 @@ _QUOTA = {"message": "You exceeded your current quota, please check your plan.",
             {"error": {"message": "Quota exceeded for metric x", "status": "RESOURCE_EXHAUSTED"}},
             ProviderRateLimited,
         ),
+        (429, {"error": {"message": "Rate limit reached on TPM: Limit 6000, Requested 7000."}}, RequestTooLarge),
+        (
+            429,
+            {"error": {"message": "Rate limit reached on TPM: Limit 6000, Used 9, Requested 7000."}},
+            RequestTooLarge,
+        ),
+        (429, {"error": {"message": "Rate limit: Limit 6000, Used 5900, Requested 6000."}}, ProviderRateLimited),
         # Whatever else a caller can cause.
         (409, {"error": {"message": "Another process works on this conversation."}}, UnclearRefusal),
         (414, "URI Too Long", UnclearRefusal),

@@ -6,6 +6,9 @@ import asyncio
 import gzip
 import json
 import logging
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from tests.support.scripted_provider import Answer, Raw, ScriptedServer
 from turnout.attempt_errors import NoAnswer
 from turnout.openai.json_size import MOST_NESTED
-from turnout.ports.runtime import ProviderCall
+from turnout.ports.runtime import CallProgress, ProviderCall
 from turnout.settings import Settings
 from turnout.upstream.direct.http import proxy_of
 from turnout.upstream.transports import DirectFirstProvider
@@ -82,6 +85,38 @@ def test_the_bound_is_of_one_event(server: ScriptedServer) -> None:
     server.script = lambda _: Raw(pieces=(b"data: " + b"a" * (BOUND + 1),), headers=headers)
     with pytest.raises(NoAnswer, match=f"longer than {BOUND} bytes"):
         run(provider(f"{server.origin}/v1"), stream=True)
+
+
+class _Unframed(BaseHTTPRequestHandler):
+    """Tells neither a length nor chunks: the body ends where the connection does, cut or not."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write(WORD)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+WORD = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": null}]}\n\n'
+
+
+def test_a_stream_that_may_have_been_cut_has_not_ended_in_good_order(server: ScriptedServer) -> None:
+    """Where HTTP does not tell the body's end, nothing but a finish or a mark of the provider's does."""
+    server.script = lambda _: Raw(pieces=(WORD,), headers={"content-type": "text/event-stream"})
+    framed = replace(CALL, progress=CallProgress())
+    assert len(run(provider(f"{server.origin}/v1"), framed, stream=True)) == 1
+    assert framed.progress.ended
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Unframed) as other:
+        threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        unframed = replace(CALL, progress=CallProgress())
+        assert len(run(provider(f"http://127.0.0.1:{other.server_port}/v1"), unframed, stream=True)) == 1
+        other.shutdown()
+    assert not unframed.progress.ended
 
 
 def test_no_more_values_than_the_bound_are_decoded(server: ScriptedServer) -> None:

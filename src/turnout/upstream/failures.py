@@ -68,7 +68,7 @@ _STATUS_OF: Mapping[str, int] = {
 }
 # A 429 that no waiting will ever let through.
 _TOO_LARGE = re.compile(r"request too large")
-_LIMIT_REQUESTED = re.compile(r"Limit:? (\d{1,12}),? Requested:? (\d{1,12})")
+_LIMIT_REQUESTED = re.compile(r"Limit:? (\d{1,12}),?(?: Used:? \d{1,12},?)? Requested:? (\d{1,12})")
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes) -> AttemptError:

@@ -166,3 +166,44 @@ def test_a_whole_answer_as_one_event_is_told(server: ScriptedServer, transport: 
 
     reply = Raw(pieces=pieces, headers={"content-type": "text/event-stream"})
     assert ask(server, provider, transport, reply, work, cache={"scope": "app"}) == ["so", ["f"], "so", ["f"]]
+
+
+TOLD: dict[str, tuple[Any, tuple[int, int] | None]] = {
+    "a total alone": ({"total_tokens": 1000}, (0, 1000)),
+    "Anthropic's names": ({"input_tokens": 5, "output_tokens": 1000}, (5, 1000)),
+    "a list": ([USAGE], None),
+    "a text": ("x", None),
+    "half tokens": ({"prompt_tokens": 5, "completion_tokens": 5.5, "total_tokens": 10.5}, None),
+    "not a number": ({"prompt_tokens": float("nan"), "completion_tokens": 5, "total_tokens": 5}, None),
+}
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+def test_a_whole_answers_usage_is_read_from_the_providers_own(server: ScriptedServer, transport: str) -> None:
+    """By either transport the same; where it cannot be true, the answer arrives and the worst case counts. So does an
+    answer with what only one of them knows."""
+    odd = {
+        "content of parts": {"content": [{"type": "text", "text": "so"}]},
+        "a searchs call": {
+            "content": "so",
+            "tool_calls": [{"id": "a", "type": "web_search", "web_search": {"query": "q"}}],
+        },
+    }
+
+    async def work(client: Any, model: str) -> dict[str, Any]:
+        told = {}
+        for name in (*TOLD, *odd):
+            server.script = lambda _, n=name: raw(
+                False, odd.get(n, {"content": "so"}), TOLD[n][0] if n in TOLD else USAGE
+            )
+            body = {"model": model, "messages": [{"role": "user", "content": name}]}
+            response = await client._client.post(f"{client.base_url}chat/completions", json=body)
+            assert response.status_code == 200, (name, response.text)
+            assert "so" in json.dumps(response.json()["choices"])
+            told[name] = response.json()["usage"]
+        return told
+
+    told = ask(server, "openai", transport, raw(False, {}), work)
+    for name, (_, counts) in TOLD.items():
+        usage = told[name]["prompt_tokens"], told[name]["completion_tokens"]
+        assert usage == counts if counts else usage not in ((5, 5), (7, 4)), name

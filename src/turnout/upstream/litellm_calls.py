@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import difflib
 import os
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any
 
-from turnout.attempt_errors import AttemptError, MalformedReply
+from turnout.attempt_errors import AttemptError, MalformedReply, Unreadable
 from turnout.errors import SettingsError
 from turnout.openai.answers import Body
 from turnout.ports.runtime import ProviderCall
@@ -16,6 +16,7 @@ from turnout.settings import Settings
 from turnout.settings.reader import SeveralWrong
 from turnout.telemetry.trace_context import outgoing_headers
 from turnout.upstream import litellm_import, translate
+from turnout.upstream.direct.reading import plain_completion
 from turnout.upstream.failures import hidden_failure, json_or_none
 from turnout.upstream.finishes import hidden_finishes
 from turnout.upstream.litellm_tuning import keeping_raw, watching_http
@@ -61,14 +62,21 @@ class LiteLLMProvider:
     async def complete(self, call: ProviderCall) -> Body:
         call.progress.sent = False
         raw: list[Any] = []
-        answer = await self._ask(as_chat(call), stream=False, raw=raw)
-        own = raw[-1] if raw else None
-        own = own if isinstance(own, Mapping) else json_or_none(own)
+        try:
+            answer = await self._ask(as_chat(call), stream=False, raw=raw)
+        except AttemptError as error:
+            return _read_without(_own_answer(raw), error)
+        own = _own_answer(raw)
         # What holds nothing but an error, in any provider's form, litellm has found.
-        beside = isinstance(own, Mapping) and (own.get("choices") or own.get("candidates"))
-        if beside and (hidden := hidden_failure(own)) is not None:
+        if own and (hidden := hidden_failure(own)) is not None:
             raise hidden
-        return translate.completion(answer, hidden_finishes(own))
+        body = translate.completion(answer, hidden_finishes(own))
+        if "choices" in own:
+            # litellm makes zeros and sums of it, which hide what it says.
+            body.pop("usage", None)
+            if isinstance(usage := own.get("usage"), Mapping):
+                body["usage"] = {**usage}
+        return body
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Body, None]:
         call.progress.sent = False
@@ -197,6 +205,25 @@ class LiteLLMProvider:
             closing = kept.pop(key).close()
             if asyncio.iscoroutine(closing):
                 await closing
+
+
+def _own_answer(raw: Sequence[Any]) -> Mapping[str, Any]:
+    """The provider's own answer, where it is one on OpenAI's wire or Gemini's; else empty."""
+    own = raw[-1] if raw else None
+    own = own if isinstance(own, Mapping) else json_or_none(own)
+    return own if isinstance(own, Mapping) and (own.get("choices") or own.get("candidates")) else {}
+
+
+def _read_without(own: Mapping[str, Any], error: AttemptError) -> Body:
+    """The provider's own answer, with which litellm failed, as a `chat.completion`. Raises the error where there is
+    none, and Unreadable for one on Gemini's wire: no caller is to blame for it."""
+    if not own:
+        raise error
+    if (hidden := hidden_failure(own)) is not None:
+        raise hidden from error
+    if "choices" not in own:
+        raise Unreadable(error.message) from error
+    return plain_completion(own)
 
 
 def _refuse_made_up_finish(chunk: Body, watched: StreamWatch) -> None:

@@ -43,10 +43,10 @@ class Pivot:
         Two rows of one name are of one question where both ask the same, or one of them does not tell what it asks:
         ids begin anew in each file or subject, and what looks like an id may be a category.
         """
-        asked = prompt_key(row)
+        asked = b"" if named is None else prompt_key(row)
         key = question_key(row) if named is None else named.encode("utf-8", "replace")
         held = self._held(key)
-        if held is not None and named is not None and asked and held[3] and asked != held[3]:
+        if held is not None and asked and held[3] and asked != held[3]:
             self._database.execute("UPDATE rows SET state = state | ? WHERE key = ?", (_SHARED, key))
             key = b"\x00" + question_key(row)
             held = self._held(key)
@@ -59,7 +59,7 @@ class Pivot:
                 sums[name] = [total + row[name], count + 1]
         merged = {**{name: value for name, value in row.items() if name not in _QUALITIES}, **merged}
         first = line if held is None else held[0]
-        state = (0 if asked else _BLIND) | (0 if held is None else held[4])
+        state = (0 if asked or named is None else _BLIND) | (0 if held is None else held[4])
         asked = asked if held is None else held[3] or asked
         values = (key, first, json.dumps(merged, default=str), json.dumps(sums), asked, state)
         self._database.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", values)

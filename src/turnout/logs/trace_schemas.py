@@ -7,7 +7,6 @@ Braintrust (logs) and OpenTelemetry (GenAI spans as OTLP JSON).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -45,7 +44,7 @@ def litellm(record: LogRecord) -> Example:
                          "proxy_server_request.input", "proxy_server_request.body.input")  # fmt: skip
     if record.get("status") == "failure":
         raise ValueError("the call failed: there is no answer whose quality it could tell")
-    redacted = _REDACTED in json.dumps(prompt, default=str)
+    redacted = _is_redacted(prompt)
     no_prompt = "no prompt: logged without store_prompts_in_spend_logs" if prompt is None else ""
     return example_of_answer(
         prompt,
@@ -57,6 +56,13 @@ def litellm(record: LogRecord) -> Example:
         id=first_field(record, "id", "request_id"),
         grade=first_field(record, "quality", "metadata.quality", "metadata.score", "feedback"),
     )
+
+
+def _is_redacted(prompt: Any) -> bool:
+    messages = unpack_json(prompt) if isinstance(prompt, str) and _REDACTED in prompt else prompt
+    if isinstance(messages, list):
+        return any(isinstance(message, Mapping) and message.get("content") == _REDACTED for message in messages)
+    return isinstance(messages, str) and messages.strip() == _REDACTED
 
 
 def langfuse(record: LogRecord) -> Example:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from turnout.upstream.direct.own_wires import add_arguments
+from turnout.upstream.gemini_answer import add_arguments
 
 
 @pytest.mark.parametrize("given", [{}, {"args": None}])

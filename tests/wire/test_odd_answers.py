@@ -207,3 +207,48 @@ def test_a_whole_answers_usage_is_read_from_the_providers_own(server: ScriptedSe
     for name, (_, counts) in TOLD.items():
         usage = told[name]["prompt_tokens"], told[name]["completion_tokens"]
         assert usage == counts if counts else usage not in ((5, 5), (7, 4)), name
+
+
+def gemini(parts: Any, usage: Any, **more: Any) -> bytes:
+    candidate = {"index": 0, "content": {"role": "model", "parts": parts}, "finishReason": "STOP", **more}
+    return json.dumps({"candidates": [candidate], "usageMetadata": usage, "modelVersion": "g"}).encode()
+
+
+COUNTS = {"promptTokenCount": 5, "candidatesTokenCount": 7, "totalTokenCount": 12}
+RAN = [
+    {"executableCode": {"language": "PYTHON", "code": "1+1"}},
+    {"codeExecutionResult": {"output": "2"}},
+    {"text": "so"},
+]
+GEMINI = {
+    "no usage": gemini([{"text": "so"}], None),
+    "counts of texts": gemini([{"text": "so"}], {name: str(count) for name, count in COUNTS.items()}),
+    "a count that is none": gemini([{"text": "so"}], {**COUNTS, "promptTokenCount": []}),
+    "ran and found": gemini(RAN, COUNTS, groundingMetadata={"groundingChunks": [{"web": {"uri": "u"}}]}),
+    "no parts": gemini(None, COUNTS),
+}
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+def test_what_litellms_class_for_gemini_cannot_read_or_leaves_out(server: ScriptedServer, transport: str) -> None:
+    """A good answer arrives, whole and streamed, with the code that ran and what was found. A whole one that litellm
+    fails with does not, for which neither the caller nor the model is to blame."""
+
+    async def work(client: Any, model: str) -> None:
+        for name, body in GEMINI.items():
+            for stream in (False, True):
+                event = b"data: " + body + b"\n\n"
+                headers = {"content-type": "text/event-stream"}
+                reply = Raw(pieces=(event,), headers=headers) if stream else Raw(pieces=(body,))
+                server.script = lambda _, r=reply: r
+                asked = {"model": model, "messages": [{"role": "user", "content": name}], "stream": stream}
+                told = await client._client.post(f"{client.base_url}chat/completions", json=asked)
+                fails = transport == "litellm" and not stream and name != "ran and found"
+                assert told.status_code == (503 if fails else 200), (name, stream, told.text)
+                assert "so" in told.text or fails or name == "no parts"
+                assert '"images":[]' not in told.text
+                if name == "ran and found":
+                    for part in ('"code_execution":[{"executableCode":', '"output":"2"', '"uri":"u"'):
+                        assert part in told.text, (stream, part)
+
+    ask(server, "gemini", transport, Raw(pieces=()), work, breaker={"failures": 1})

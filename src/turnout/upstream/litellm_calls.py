@@ -19,6 +19,7 @@ from turnout.upstream import litellm_import, translate
 from turnout.upstream.direct.reading import plain_completion
 from turnout.upstream.failures import hidden_failure, json_or_none
 from turnout.upstream.finishes import hidden_finishes
+from turnout.upstream.gemini_answer import add_left_out
 from turnout.upstream.litellm_tuning import keeping_raw, watching_http
 from turnout.upstream.media import media_urls, refuse_media
 from turnout.upstream.parameters import ParameterBook
@@ -71,6 +72,7 @@ class LiteLLMProvider:
         if own and (hidden := hidden_failure(own)) is not None:
             raise hidden
         body = translate.completion(answer, hidden_finishes(own))
+        add_left_out(body, own)
         if "choices" in own:
             # litellm makes zeros and sums of it, which hide what it says.
             body.pop("usage", None)

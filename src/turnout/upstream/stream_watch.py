@@ -11,6 +11,7 @@ from turnout.upstream.answer_form import delta_of
 from turnout.upstream.cohere_events import bare_lines
 from turnout.upstream.failures import hidden_failure
 from turnout.upstream.finishes import OPENAI_FINISHES, hidden_finishes, reported_finishes
+from turnout.upstream.gemini_answer import left_out, mend_gemini
 
 # What is read of a choice of the openai SDK's, which keeps the fields that it does not know.
 _CHOICE = ("index", "finish_reason", "native_finish_reason", "error")
@@ -35,6 +36,7 @@ class StreamWatch:
         self._finishes: dict[int, str] = {}
         # Of which choices it has sent the place of a finish.
         self._places: set[int] = set()
+        self._left_out: dict[int, Body] = {}
         self._usages: list[Body] = []
         # Whether the provider's stream has ended in good order.
         self.ended = self._begun = False
@@ -51,11 +53,19 @@ class StreamWatch:
                     choice["delta"] = _counted(message)
             if (hidden := hidden_failure(chunk)) is not None:
                 raise hidden
+            mend_gemini(chunk)
+            self._keep(left_out(chunk))
             self._finishes |= reported_finishes(chunk)
             self._places |= hidden_finishes(chunk).keys()
             return parse(chunk)
 
         return read
+
+    def _keep(self, fields: Mapping[int, Body]) -> None:
+        """Of an event, what litellm's class leaves out, for the next chunk to hold."""
+        for index, own in fields.items():
+            known = self._left_out.setdefault(index, {})
+            known |= {**own, "code_execution": [*known.get("code_execution", ()), *own.get("code_execution", ())]}
 
     def __aiter__(self) -> StreamWatch:
         return self
@@ -106,6 +116,9 @@ class StreamWatch:
             chunk["id"] = self._frame["id"]
         chunk.pop("usage", None)
         self._frame = chunk
+        for choice in chunk["choices"]:
+            fields = self._left_out.pop(choice["index"], {})
+            choice["delta"] |= {name: value for name, value in fields.items() if value}
         if len(self._choices) < 2:
             for choice in chunk["choices"]:
                 own, theirs = self._finishes.get(choice["index"]), choice["finish_reason"]

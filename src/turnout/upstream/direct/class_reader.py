@@ -38,7 +38,17 @@ class PartReader:
             if choice["finish_reason"]:
                 # The classes say `stop` for a word that they do not know, and for none; Gemini's does with every part.
                 choice["finish_reason"] = own_finishes.get(choice["index"], choice["finish_reason"])
+        for index, fields in self.left_out(data).items():
+            choice = next((each for each in chunk["choices"] if each["index"] == index), None)
+            if choice is None:
+                choice = {"index": index, "delta": {}, "finish_reason": None}
+                chunk["choices"].append(choice)
+            choice["delta"] |= fields
         return self._stable(chunk)
+
+    def left_out(self, data: Mapping[str, Any]) -> dict[int, Body]:
+        """By choice, further fields of an event's delta, which the class leaves out."""
+        return {}
 
     def _stable(self, chunk: Body) -> Body | None:
         """With the stream's first id and date, a role once, no empty delta, and no `stop` after a call."""

@@ -8,8 +8,10 @@ from typing import Any
 
 from turnout.openai.answers import Body, dumps
 from turnout.upstream.cohere_events import as_the_class_knows_it
+from turnout.upstream.direct.class_reader import PartReader
 from turnout.upstream.direct.deployments import Deployment
 from turnout.upstream.direct.dialects import ClassDialect, PlainDialect, Prepared, Reader, SilentLog
+from turnout.upstream.gemini_answer import add_left_out, left_out, mend_gemini
 
 # Their wire is OpenAI's, but not all that stands in it: Mistral's reasoning models tell lists of parts.
 _READ_BY_CLASS = frozenset({"mistral"})
@@ -131,43 +133,30 @@ class GeminiDialect(ClassDialect):
         return Prepared(url=url, headers=headers, body=dict(body), optional=optional, litellm_params=litellm_params)
 
     def completion(self, prepared: Prepared, data: Any, status: int, headers: Mapping[str, str], raw: bytes) -> Body:
-        mended = add_arguments(data)
+        mended = mend_gemini(data)
         if isinstance(data, dict) and "candidates" in data and "usageMetadata" not in data:
             # The class reads no answer without it.
             data["usageMetadata"], mended = {}, True
-        return super().completion(prepared, data, status, headers, dumps(data) if mended else raw)
+        body = super().completion(prepared, data, status, headers, dumps(data) if mended else raw)
+        add_left_out(body, data)
+        return body
 
     def iterator(self, prepared: Prepared, headers: Mapping[str, str]) -> Any:
         return self._iterator(streaming_response=None, sync_stream=False, logging_obj=SilentLog(prepared))
 
     def reader(self, prepared: Prepared, headers: Mapping[str, str]) -> Reader:
-        return _GeminiReader(super().reader(prepared, headers))
+        return _GeminiReader(self.iterator(prepared, headers), self.target.model)
 
 
-class _GeminiReader:
-    """Reads what the class alone cannot."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self.last = reader.last
+class _GeminiReader(PartReader):
+    """Reads what the class alone cannot, and keeps what it leaves out."""
 
     def read(self, data: Mapping[str, Any]) -> Body | None:
-        add_arguments(data)
-        return self._reader.read(data)
+        mend_gemini(data)
+        return super().read(data)
 
-
-def add_arguments(data: Any) -> bool:
-    """Gives each call of a tool that takes none an empty object, which Gemini leaves out and the class cannot read;
-    whether there was one."""
-    found = False
-    for candidate in (data.get("candidates") or ()) if isinstance(data, dict) else ():
-        content = candidate.get("content") if isinstance(candidate, dict) else None
-        for part in (content.get("parts") or ()) if isinstance(content, dict) else ():
-            call = part.get("functionCall") if isinstance(part, dict) else None
-            if isinstance(call, dict) and call.get("args") is None:
-                call["args"] = {}
-                found = True
-    return found
+    def left_out(self, data: Mapping[str, Any]) -> dict[int, Body]:
+        return left_out(data)
 
 
 class CohereDialect(ClassDialect):

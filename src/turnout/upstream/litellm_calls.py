@@ -21,6 +21,7 @@ from turnout.upstream.failures import hidden_failure, json_or_none
 from turnout.upstream.finishes import hidden_finishes
 from turnout.upstream.gemini_answer import add_left_out
 from turnout.upstream.litellm_tuning import keeping_raw, watching_http
+from turnout.upstream.litellm_words import taking_words
 from turnout.upstream.media import media_urls, refuse_media
 from turnout.upstream.parameters import ParameterBook
 from turnout.upstream.responses_models import as_chat
@@ -71,7 +72,8 @@ class LiteLLMProvider:
         # What holds nothing but an error, in any provider's form, litellm has found.
         if own and (hidden := hidden_failure(own)) is not None:
             raise hidden
-        body = translate.completion(answer, hidden_finishes(own))
+        with taking_words():
+            body = translate.completion(answer, hidden_finishes(own))
         add_left_out(body, own)
         if "choices" in own:
             # litellm makes zeros and sums of it, which hide what it says.
@@ -97,7 +99,8 @@ class LiteLLMProvider:
             parts.make_call = watching
         try:
             async for part in _translated(parts):
-                chunk = translate.chunk(part)
+                with taking_words():
+                    chunk = translate.chunk(part)
                 if watched is None:
                     yield chunk
                     continue
@@ -127,14 +130,15 @@ class LiteLLMProvider:
             # litellm allows it by the model's name alone, which says nothing of servers of one's own.
             arguments["allowed_openai_params"] = ["dimensions"]
         try:
-            answer = await litellm.aembedding(
-                model=self.deployments[call.model],
-                input=list(call.inputs),
-                timeout=call.timeout_s,
-                max_retries=0,
-                num_retries=0,
-                **arguments,
-            )
+            with taking_words():
+                answer = await litellm.aembedding(
+                    model=self.deployments[call.model],
+                    input=list(call.inputs),
+                    timeout=call.timeout_s,
+                    max_retries=0,
+                    num_retries=0,
+                    **arguments,
+                )
         except Exception as error:
             raise translate.attempt_error(error) from error
         return translate.embeddings(answer, len(call.inputs))
@@ -163,7 +167,7 @@ class LiteLLMProvider:
             # Without it a plain install looks for litellm's optional MCP client and fails.
             arguments["_skip_mcp_handler"] = True
         try:
-            with watching_http(litellm, self._providers.get(call.model, ""), raw):
+            with taking_words(), watching_http(litellm, self._providers.get(call.model, ""), raw):
                 answer = await litellm.acompletion(
                     model=self.deployments[call.model],
                     messages=messages,
@@ -286,9 +290,14 @@ def _timeout(call: ProviderCall) -> Any:
 
 
 async def _translated(parts: Any) -> AsyncGenerator[Any, None]:
+    coming = aiter(parts)
     try:
-        async for part in parts:
+        while True:
+            with taking_words():
+                part = await anext(coming)
             yield part
+    except StopAsyncIteration:
+        return
     except AttemptError:
         raise
     except Exception as error:

@@ -23,6 +23,7 @@ from typing import Any
 
 from turnout.ports.runtime import CallProgress
 from turnout.upstream.litellm_tuning import Tuned, tuned, warm_up
+from turnout.upstream.litellm_words import divert_words
 
 log = logging.getLogger("turnout.upstream")
 
@@ -131,6 +132,7 @@ def _import() -> ModuleType:
     litellm.disable_hf_tokenizer_download = True
     # A guard that judges content: an answer may repeat itself.
     vars(litellm)["REPEATED_STREAMING_CHUNK_LIMIT"] = sys.maxsize
+    divert_words()
     # In a thread of its own: whoever loads may be running a loop.
     warming = threading.Thread(target=_warm_up, args=(litellm,), name="turnout.warm-litellm", daemon=True)
     warming.start()

@@ -15,6 +15,7 @@ from turnout.upstream.direct.http import HttpSessions, Request
 from turnout.upstream.direct.own_wires import dialect_of
 from turnout.upstream.direct.reading import checked, drain, events, parsed
 from turnout.upstream.failures import hidden_failure
+from turnout.upstream.litellm_words import taking_words
 from turnout.upstream.stream_watch import is_framed
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class DirectCalls:
             data = parsed(raw)
             if (hidden := hidden_failure(data)) is not None:
                 raise hidden
-            return self._dialects[call.model].completion(prepared, data, response.status, response.headers, raw)
+            with taking_words():
+                return self._dialects[call.model].completion(prepared, data, response.status, response.headers, raw)
 
     async def stream(self, call: ProviderCall, prepared: Prepared) -> AsyncGenerator[Body, None]:
         """The stream's `chat.completion.chunk` objects, the usage last. Raises AttemptError."""
@@ -89,7 +91,9 @@ class DirectCalls:
             begun = False
             async for data in events(pieces, self._most, call.progress):
                 begun = True
-                if (part := reader.read(data)) is not None:
+                with taking_words():
+                    part = reader.read(data)
+                if part is not None:
                     yield part
             await drain(pieces)
             # A cut would have raised: where HTTP tells the end, the stream ended where its server ended it, with a mark

@@ -70,12 +70,12 @@ class LiteLLMProvider:
             return _read_without(_own_answer(raw), error)
         own = _own_answer(raw)
         # What holds nothing but an error, in any provider's form, litellm has found.
-        if own and (hidden := hidden_failure(own)) is not None:
+        if _holds_choices(own) and (hidden := hidden_failure(own)) is not None:
             raise hidden
         with taking_words():
             body = translate.completion(answer, hidden_finishes(own))
         add_left_out(body, own)
-        if "choices" in own:
+        if own.get("choices"):
             # litellm makes zeros and sums of it, which hide what it says.
             body.pop("usage", None)
             if isinstance(usage := own.get("usage"), Mapping):
@@ -214,20 +214,25 @@ class LiteLLMProvider:
 
 
 def _own_answer(raw: Sequence[Any]) -> Mapping[str, Any]:
-    """The provider's own answer, where it is one on OpenAI's wire or Gemini's; else empty."""
+    """The provider's own answer, on whichever wire; empty where it is no object."""
     own = raw[-1] if raw else None
     own = own if isinstance(own, Mapping) else json_or_none(own)
-    return own if isinstance(own, Mapping) and (own.get("choices") or own.get("candidates")) else {}
+    return own if isinstance(own, Mapping) else {}
+
+
+def _holds_choices(own: Mapping[str, Any]) -> bool:
+    """Whether it is an answer on OpenAI's wire or Gemini's."""
+    return bool(own.get("choices") or own.get("candidates"))
 
 
 def _read_without(own: Mapping[str, Any], error: AttemptError) -> Body:
     """The provider's own answer, with which litellm failed, as a `chat.completion`. Raises the error where there is
     none, and Unreadable for one on Gemini's wire: no caller is to blame for it."""
-    if not own:
+    if not _holds_choices(own):
         raise error
     if (hidden := hidden_failure(own)) is not None:
         raise hidden from error
-    if "choices" not in own:
+    if not own.get("choices"):
         raise Unreadable(error.message) from error
     return plain_completion(own)
 

@@ -23,7 +23,10 @@ MESSAGES_BODY: Any = {
         {"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "https://x"}}]},
         {
             "role": "user",
-            "content": [{"type": "document", "source": {"type": "base64", "media_type": "a", "data": "b"}}],
+            "content": [
+                {"type": "document", "source": {"type": "base64", "media_type": "a", "data": "b"}},
+                {"type": "document", "source": {"type": "text", "data": "b"}, "title": "t", "context": "c"},
+            ],
         },
         {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "n", "input": {"a": 1}}]},
         {
@@ -35,6 +38,10 @@ MESSAGES_BODY: Any = {
     "tool_choice": {"type": "tool", "name": "n"},
     "thinking": {"type": "enabled", "budget_tokens": 2000},
     "metadata": {"user_id": "u"},
+    "cache_control": {"type": "ephemeral"},
+    "output_config": {"effort": "high"},
+    "service_tier": "auto",
+    "turnout": {"tag": "t"},
     "stop_sequences": ["x"],
 }
 RESPONSES_BODY: Any = {
@@ -53,6 +60,9 @@ RESPONSES_BODY: Any = {
     "tool_choice": {"type": "function", "name": "n"},
     "text": {"format": {"type": "json_schema", "name": "n", "schema": {}}, "verbosity": "low"},
     "reasoning": {"effort": "low"},
+    "include": ["message.output_text.logprobs"],
+    "top_logprobs": 2,
+    "turnout": {"tag": "t"},
     "metadata": {"a": "b"},
     "max_output_tokens": 9,
 }

@@ -127,7 +127,8 @@ def _user_parts(block: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     about = []
     if block.get("type") == "document":
         # A file is named by its title.
-        names = ("context",) if (block.get("source") or {}).get("type") == "base64" else ("title", "context")
+        source = require_object(block.get("source"), f"{where}.source")
+        names = ("context",) if source.get("type") == "base64" else ("title", "context")
         about = [require_text(block[name], f"{where}.{name}") for name in names if block.get(name)]
     return [*({"type": "text", "text": text} for text in about), _user_part(block, where)]
 

@@ -252,3 +252,17 @@ def test_what_litellms_class_for_gemini_cannot_read_or_leaves_out(server: Script
                         assert part in told.text, (stream, part)
 
     ask(server, "gemini", transport, Raw(pieces=()), work, breaker={"failures": 1})
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+def test_a_stream_ends_whatever_its_usage_is(server: ScriptedServer, transport: str) -> None:
+    """Nobody loses an answer for it."""
+
+    async def work(client: Any, model: str) -> None:
+        for name, (usage, _) in TOLD.items():
+            server.script = lambda _, u=usage: raw(True, {"content": "so"}, u)
+            body = {"model": model, "messages": [{"role": "user", "content": name}], "stream": True}
+            told = await client._client.post(f"{client.base_url}chat/completions", json=body)
+            assert told.text.endswith("data: [DONE]\n\n"), (name, told.text)
+
+    ask(server, "openai", transport, raw(False, {}), work)

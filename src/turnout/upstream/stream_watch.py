@@ -82,6 +82,8 @@ class StreamWatch:
         self._begun = True
         if not self._reads_events:
             _take_messages(chunk)
+            if (odd := _odd_usage(chunk)) is not None:
+                self._usages.append(odd)
         if self._reads_events and not self._was_event and isinstance(chunk, Mapping) and chunk.get("is_finished"):
             # litellm's own, made of the mark at a stream's end: a finish that no event told.
             self.ended = True
@@ -154,6 +156,18 @@ def _take_messages(chunk: Any) -> None:
             from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
             choice.delta = ChoiceDelta.construct(**_counted(message))
+
+
+def _odd_usage(chunk: Any) -> Body | None:
+    """Takes out of a chunk of the openai SDK's a usage with which litellm fails: what it tells, empty where that is no
+    object. None where litellm can read it."""
+    usage: Any = getattr(chunk, "usage", None)
+    odd: Body = dict(usage.model_dump()) if hasattr(usage, "model_dump") else {}
+    counts = [odd.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")]
+    if usage is None or (odd and all(count is None or isinstance(count, int | str) for count in counts)):
+        return None
+    chunk.usage = None
+    return odd
 
 
 def _counted(message: Mapping[str, Any]) -> Body:

@@ -57,6 +57,9 @@ class StreamWatch:
             self._keep(left_out(chunk))
             self._finishes |= reported_finishes(chunk)
             self._places |= hidden_finishes(chunk).keys()
+            if isinstance(chunk, dict) and chunk.get("type") == "message_stop":
+                # Anthropic's last event: what comes behind it, litellm may not wait for.
+                self.ended = True
             return parse(chunk)
 
         return read
@@ -77,7 +80,7 @@ class StreamWatch:
         except StopAsyncIteration:
             # A cut would have raised, but where HTTP does not tell the end.
             response = getattr(self._stream, "response", None)
-            self.ended = self._begun and (response is None or is_framed(response.headers))
+            self.ended |= self._begun and (response is None or is_framed(response.headers))
             raise
         self._begun = True
         if not self._reads_events:

@@ -149,7 +149,7 @@ def test_a_mark_of_the_end_is_no_finish(server: ScriptedServer, transport: str, 
         return [await _stream(client, model) for _ in range(6)]
 
     before = len(server.received)
-    for told in ask(server, "openrouter", transport, Raw(pieces=pieces, headers=SSE), often):
+    for told in ask(server, "openrouter", transport, Raw(pieces=pieces, headers=SSE), often, cache={"scope": "app"}):
         assert told.status_code == (200 if HALF in pieces else 503)
         assert '"finish_reason":"' not in told.text
         assert "hit" not in told.headers.get("cache-status", "")

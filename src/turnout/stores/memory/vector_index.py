@@ -233,7 +233,7 @@ class GraphIndex:
     def _do_some(self) -> None:
         """One add, or some removals; then the thread looks after whoever came meanwhile."""
         for _ in range(_AT_ONCE):
-            label, vector = self._work.popleft()
+            label, vector = self._work[0]
             try:
                 with self._inside:
                     if vector is None:
@@ -244,6 +244,8 @@ class GraphIndex:
             except Exception:
                 # One question less is found; the thread goes on.
                 log.exception("the graph of similar questions could not be changed")
+            # Only now: a look-up asks for as many more as may be in the graph and removed already.
+            self._work.popleft()
             with self._lock:
                 self._busy = bool(self._work)
             if not self._busy:

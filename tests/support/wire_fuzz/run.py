@@ -235,7 +235,7 @@ def ending_problem(response: doors.Response) -> str | None:
         except ValueError:
             return f"{response.status} with a body that is no JSON: {response.body[:100]!r}"
         return None if response.status == 200 or "error" in body else f"{response.status} without an error"
-    events = [event.rpartition(b"data: ")[2] for event in response.body.split(b"\n\n") if b"data: " in event]
+    events = [event.partition(b"data: ")[2] for event in response.body.split(b"\n\n") if b"data: " in event]
     try:
         parsed = [json.loads(event) for event in events if event != b"[DONE]"]
     except ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 CONTRACT_PROMPTS = ("messages", "prompt")
 PROMPTS = (
@@ -37,6 +38,8 @@ _NO_QUALITY = re.compile(
 )
 
 
+# The names of one record are those of the next.
+@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """A column's name in small letters, its words parted by _."""
     return re.sub(r"[\s\-.]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())).lower()

@@ -86,44 +86,50 @@ class Router:
         score, gain = decisive(scored)
         if observe:
             self._seen(scored)
-        target = self._target
-        if isinstance(target, ShareControl):
-            threshold, expensive = target.decide(score, pacing_factor)
-            paced = pacing_factor < 1.0 and not expensive and target.expensive(score)
-        else:
-            target = target if self._quality is None else self._quality.threshold
-            threshold = raised(target, pacing_factor)
-            expensive = score >= threshold
-            paced = not expensive and score >= target
+        threshold, expensive, paced = self._held_against_target(score, pacing_factor)
         declined = expensive and score < least_threshold
         if declined:
             threshold, expensive = least_threshold, False
         tier: Tier = "expensive" if expensive else "cheap"
-        reason: Reason = "default_scorer" if self._scorer.is_default else "scored"
-        if scored.novel:
-            reason = "novel"
-        if paced:
-            reason = "pacing"
-        scored_decision = Decision(
-            tier=tier,
-            reason=reason,
-            candidates=self._catalog.route(tier),
-            score=score,
-            expected_gain=gain,
-            threshold=threshold,
-            novelty=scored.novelty,
-            tag=query.tag or query.endpoint,
-            scorer_version=self._scorer.version,
+        decision = steer(
+            Decision(
+                tier=tier,
+                reason="pacing" if paced else self._reason(scored),
+                candidates=self._catalog.route(tier),
+                score=score,
+                expected_gain=gain,
+                threshold=threshold,
+                novelty=scored.novelty,
+                tag=query.tag or query.endpoint,
+                scorer_version=self._scorer.version,
+            )
         )
-        decision = steer(scored_decision)
-        if observe and isinstance(target, ShareControl):
+        if observe:
             # What a caller declined of the share is nobody else's to spend.
-            self._count(target, score, decision, 0.0 if declined else pacing_factor)
-        if observe and self._quality is not None and not declined and pacing_factor >= 1.0:
-            self._quality.observe(score, gain, expensive=decision.tier == "expensive")
+            self._observe(decision, score, gain, 0.0 if declined else pacing_factor)
         return decision
 
-    def _count(self, target: ShareControl, score: float, decision: Decision, pacing_factor: float) -> None:
-        target.observe(score, decision.tier == "expensive", pacing_factor)
-        if self._share_sync is not None:
-            self._share_sync.notify()
+    def _held_against_target(self, score: float, pacing_factor: float) -> tuple[float, bool, bool]:
+        """The threshold that holds, whether the score reaches it, and whether pacing alone is why it does not."""
+        if isinstance(self._target, ShareControl):
+            threshold, expensive = self._target.decide(score, pacing_factor)
+            return threshold, expensive, pacing_factor < 1.0 and not expensive and self._target.expensive(score)
+        fixed = self._target if self._quality is None else self._quality.threshold
+        threshold = raised(fixed, pacing_factor)
+        expensive = score >= threshold
+        return threshold, expensive, not expensive and score >= fixed
+
+    def _reason(self, scored: Score) -> Reason:
+        if scored.novel:
+            return "novel"
+        return "default_scorer" if self._scorer.is_default else "scored"
+
+    def _observe(self, decision: Decision, score: float, gain: float, pacing_factor: float) -> None:
+        """Counts what was decided for the share or the quality that is kept."""
+        expensive = decision.tier == "expensive"
+        if isinstance(self._target, ShareControl):
+            self._target.observe(score, expensive, pacing_factor)
+            if self._share_sync is not None:
+                self._share_sync.notify()
+        if self._quality is not None and pacing_factor >= 1.0:
+            self._quality.observe(score, gain, expensive=expensive)

@@ -204,32 +204,12 @@ def _request_fields(request: ChatRequest | None) -> dict[str, Any]:
 
 
 def _outcome_fields(outcome: Outcome) -> dict[str, Any]:
-    decision = outcome.decision
-    decision_fields = (
-        {
-            "group": decision.tag or outcome.endpoint,
-            "score": decision.score,
-            "expected_gain": decision.expected_gain,
-            "threshold": decision.threshold,
-            "novelty": decision.novelty,
-            "scorer_version": decision.scorer_version,
-            "switch_usd": decision.switch_usd,
-            "switch_gain_usd": decision.switch_gain_usd,
-            "verdict": decision.verdict,
-            "verdict_score": decision.verdict_score,
-            "verdict_threshold": decision.verdict_threshold,
-            "escalation_propensity": decision.escalation_propensity,
-            "second_agrees": decision.second_agrees,
-        }
-        if decision is not None
-        else {"group": outcome.endpoint}
-    )
     return {
         "time": "",
         "id": "",
         "user": outcome.user,
         "endpoint": outcome.endpoint,
-        **decision_fields,
+        **_decision_fields(outcome),
         "tier": outcome.tier,
         "model": outcome.model,
         "reason": outcome.reason,
@@ -248,6 +228,27 @@ def _outcome_fields(outcome: Outcome) -> dict[str, Any]:
         "streamed": outcome.streamed,
         "age_s": outcome.age_s,
         "attempts": [_attempt_fields(attempt) for attempt in outcome.attempts],
+    }
+
+
+def _decision_fields(outcome: Outcome) -> dict[str, Any]:
+    decision = outcome.decision
+    if decision is None:
+        return {"group": outcome.endpoint}
+    return {
+        "group": decision.tag or outcome.endpoint,
+        "score": decision.score,
+        "expected_gain": decision.expected_gain,
+        "threshold": decision.threshold,
+        "novelty": decision.novelty,
+        "scorer_version": decision.scorer_version,
+        "switch_usd": decision.switch_usd,
+        "switch_gain_usd": decision.switch_gain_usd,
+        "verdict": decision.verdict,
+        "verdict_score": decision.verdict_score,
+        "verdict_threshold": decision.verdict_threshold,
+        "escalation_propensity": decision.escalation_propensity,
+        "second_agrees": decision.second_agrees,
     }
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -526,6 +527,15 @@ def test_wrong_use_is_told_before_anything_is_read(place: Path, capsys: pytest.C
     assert main(["label", "log.jsonl", "-o", "o.jsonl", "--check", "mychecks:right", "--rate", "often"]) == 2
 
 
+def _wait_until(condition: Callable[[], bool]) -> None:
+    """Two minutes at most: the first import of litellm alone takes half a minute on a busy machine."""
+    for _ in range(12_000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise TimeoutError("the run did not come so far")
+
+
 def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: LoopbackProvider) -> None:
     """Ctrl-C in a process of its own: code 130, the summary, whole rows only; the next run does the rest."""
     provider.latency_s = 0.1
@@ -533,12 +543,9 @@ def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: Loopb
                "--rate", "6000/minute", "--concurrency", "1", "--yes", "--json"]  # fmt: skip
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | _path())
     out = place / "out.jsonl"
-    for _ in range(3000):
-        if out.exists() and out.read_text().count("\n") >= 2:
-            break
-        time.sleep(0.01)
+    _wait_until(lambda: out.exists() and out.read_text().count("\n") >= 2)
     running.send_signal(signal.SIGINT)
-    actual, errors = running.communicate(timeout=30)
+    actual, errors = running.communicate(timeout=60)
     assert running.returncode == 130, errors
     summary = json.loads(actual)
     rows = len(read_logs([out], strict=True))
@@ -559,13 +566,10 @@ def test_a_check_that_hangs_keeps_no_run_from_ending(place: Path) -> None:
     command = [sys.executable, "-m", "turnout", "label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:hangs",
                "--rate", "6000/minute", "--concurrency", "2", "--yes", "--json"]  # fmt: skip
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | _path())
-    for _ in range(3000):
-        if (place / "hangs").exists():
-            break
-        time.sleep(0.01)
+    _wait_until((place / "hangs").exists)
     running.send_signal(signal.SIGINT)
     try:
-        out, err = running.communicate(timeout=15)
+        out, err = running.communicate(timeout=60)
     finally:
         running.kill()
     assert running.returncode == 130, err
@@ -583,12 +587,9 @@ def test_an_ended_run_counts_the_call_that_was_under_way_and_keeps_every_answer(
     command = [sys.executable, "-m", "turnout", "label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:right",
                "--rate", "6000/minute", "--concurrency", "1", "--yes", "--json"]  # fmt: skip
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | _path())
-    for _ in range(3000):
-        if provider.calls["large"]:
-            break
-        time.sleep(0.01)
+    _wait_until(lambda: provider.calls["large"] > 0)
     running.send_signal(sent)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=60)
     # One call of the expensive model: 1024 tokens of answer at most, and some 120 of prompt.
     with Journal(place / "out.jsonl") as journal:
         spent = float(journal.spent({}))

@@ -121,7 +121,7 @@ class LogReader:
                 continue
             try:
                 yield str(file.path), line, _native_row(renamed(record, file.renames), file.columns, scale)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield str(file.path), line, broken_by(error)
 
     def _translated(self, heads: Sequence[_Head]) -> RowStream:
@@ -333,7 +333,7 @@ def _examples(file: _File, found: ScoresById) -> Iterator[tuple[int, Example | B
                     yield line, _example(file, inner, found)
             except (KeyError, TypeError, AttributeError) as error:
                 yield line, Broken(f"not a record of {file.title}: {type(error).__name__} at {error}")
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield line, broken_by(error)
 
 
@@ -367,8 +367,11 @@ def _row(file: _File, example: Example | Broken, scale: Scale | None) -> Row | B
     return row
 
 
-def broken_by(error: ValueError) -> Broken:
+def broken_by(error: ValueError | RecursionError) -> Broken:
     """The row that this error is about."""
+    if isinstance(error, RecursionError):
+        # Python 3.12 reads deeper JSON than its own functions can follow.
+        return Broken("nested too deep")
     off_scale = error.value if isinstance(error, OffScale) else None
     return Broken(str(error), off_scale=off_scale, promptless=isinstance(error, NoPrompt))
 

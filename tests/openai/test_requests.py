@@ -145,6 +145,17 @@ def test_very_many_values_are_too_large_before_they_are_decoded(unit: bytes, tim
     assert len(decode(text, max_params_bytes=1_048_576)["messages"][1]) == len(unit) * times
 
 
+def test_long_numbers_are_too_large_by_their_digits_and_blanks_are_not() -> None:
+    """400,000 numbers of ten bytes are more than 1 MiB of values of four bytes; as many short ones are not."""
+    for unit, refused in ((b"1.2345678,", True), (b"1,        ", False)):
+        body = b'{"zz": [' + unit * 430_000 + b"0]}"
+        if refused:
+            with pytest.raises(TooLarge, match="values outside texts count as"):
+                decode(body, max_params_bytes=1_048_576)
+        else:
+            assert len(decode(body, max_params_bytes=1_048_576)["zz"]) == 430_001
+
+
 @given(texts=st.lists(st.text(alphabet='ab"\\ [{,', max_size=8), max_size=30), limit=st.integers(90, 300))
 def test_only_what_cannot_fit_is_refused_for_its_strings(texts: list[str], limit: int) -> None:
     """What the count refuses, the size of the parameters would have refused. Five objects and arrays count as 40."""

@@ -13,6 +13,8 @@ MOST_VALUES = 4_000_000
 NESTED_WEIGHT = 8
 # Two quotes and a separator.
 STRING_WEIGHT = 3
+# How long a value outside texts may be in the mean, in bytes: long numbers take their time by their digits.
+MEAN_LENGTH = 4
 
 
 def is_too_much(answer: bytes) -> bool:
@@ -31,18 +33,21 @@ def count_nested(data: bytes) -> int:
 def check_values(body: bytes, limit: int) -> None:
     """Refuses a caller's body that holds more values outside texts than parameters of `limit` bytes can. Raises
     TooLarge."""
+    escapes = b"\\" in body
     if len(body) > limit:
         # An escaped quote is part of a text. So is, here, what ends a text whose last character is a backslash.
-        _check_strings((body.count(b'"') - body.count(b'\\"')) // 2, limit)
-    if _weigh(body) <= limit:
+        _check_strings((body.count(b'"') - (body.count(b'\\"') if escapes else 0)) // 2, limit)
+    if not _weighs_more(body, limit // MEAN_LENGTH):
         return
-    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    _check_strings(bare.count(b'"') // 2, limit)
-    weight = _weigh(b"".join(bare.split(b'"')[::2]))
-    if weight > limit:
+    bare = body
+    if escapes:
+        bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+        _check_strings(bare.count(b'"') // 2, limit)
+    outside = b"".join(bare.split(b'"')[::2])
+    if _is_longer(outside, MEAN_LENGTH * limit) or _weighs_more(outside, limit):
         raise TooLarge(
-            f"the body's values outside texts count as {weight} bytes, which is more than {limit}: "
-            f"each object and array counts as {NESTED_WEIGHT}"
+            f"the body's values outside texts count as more than {limit} bytes: each object and array counts as "
+            f"{NESTED_WEIGHT}, and {MEAN_LENGTH} bytes as one value at least"
         )
 
 
@@ -51,5 +56,16 @@ def _check_strings(strings: int, limit: int) -> None:
         raise TooLarge(f"the body holds {strings} strings, which take more than {limit} bytes beside their texts")
 
 
-def _weigh(structure: bytes) -> int:
-    return NESTED_WEIGHT * count_nested(structure) + structure.count(b",")
+def _weighs_more(structure: bytes, limit: int) -> bool:
+    """Counts no further than to the answer: each pass over a large body is time in which nothing else runs."""
+    weight = structure.count(b",")
+    for opening in (b"[", b"{"):
+        if weight > limit:
+            break
+        weight += NESTED_WEIGHT * structure.count(opening)
+    return weight > limit
+
+
+def _is_longer(structure: bytes, limit: int) -> bool:
+    """Whether it is without its blanks, which take no time to decode."""
+    return len(structure) > limit and len(structure.translate(None, b" \t\r\n")) > limit

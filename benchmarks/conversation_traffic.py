@@ -25,6 +25,7 @@ from turnout.routing.share_control import ShareControl
 from turnout.settings import Settings
 from turnout.stores.memory.pins import MemoryPins
 from turnout.training.fit import train
+from turnout.upstream.model_providers import ModelProviders
 from turnout.upstream.prices import price_table
 
 A_TOKEN = 4  # characters
@@ -281,6 +282,7 @@ class OurRule:
             catalog=catalog,
             prices=lambda: table,
             limits=lambda name: replace(TokenLimits(), cache_least=named[name].least),
+            providers=ModelProviders(settings),
             has_room=self._router.has_room,
             salt=b"benchmark",
             gain_at=app.scorer.gain_at,

@@ -67,6 +67,7 @@ class World:
             bulkhead=self.bulkhead,
             prices=dict,
             limits=lambda name: NO_LIMITS,
+            providers=lambda name: "",
             rng=lambda: 0.5,
         )
 

@@ -65,6 +65,7 @@ class RatedWorld(World):
             bulkhead=self.bulkhead,
             prices=dict,
             limits=self.chain._limits,
+            providers=self.chain._providers,
             rng=lambda: 0.5,
         )
 

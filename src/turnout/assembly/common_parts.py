@@ -21,6 +21,7 @@ from turnout.stores.factory import Stores, stores_from
 from turnout.telemetry.counters import Counters
 from turnout.telemetry.factory import observer_from, report_store_change, request_log_from
 from turnout.telemetry.request_log import RequestLog
+from turnout.upstream.model_providers import ModelProviders
 from turnout.upstream.prices import PriceBook
 from turnout.upstream.responses_models import ResponsesModels
 from turnout.upstream.token_limits import LimitBook
@@ -58,6 +59,7 @@ class CommonParts:
     catalog: Catalog
     prices: PriceBook
     limits: LimitBook
+    providers: ModelProviders
     over_responses: ResponsesModels
     policies: Policies
     stores: Stores
@@ -90,6 +92,7 @@ def build_common(settings: Settings, plugs: Plugs) -> CommonParts:
         catalog=catalog,
         prices=prices,
         limits=LimitBook(settings),
+        providers=ModelProviders(settings),
         over_responses=ResponsesModels(settings, os.environ),
         policies=policies,
         stores=stores if gate is None else replace(stores, gate=gate),

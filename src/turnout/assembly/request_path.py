@@ -89,6 +89,7 @@ def build_path(common: CommonParts, plugs: Plugs) -> PathParts:
         settings=settings,
         prices=common.prices,
         limits=common.limits,
+        providers=common.providers,
         bulkhead=bulkhead,
         rng=rng,
     )
@@ -178,6 +179,7 @@ def _conversations(common: CommonParts, routing: RoutingParts) -> Conversations:
         catalog=common.catalog,
         prices=common.prices,
         limits=common.limits,
+        providers=common.providers,
         has_room=routing.router.has_room,
         salt=salt_of(common.settings, os.environ),
         gain_at=getattr(routing.scorer, "gain_at", None),

@@ -56,9 +56,9 @@ class ConversationState:
 
 
 class Conversations:
-    """Finds conversations, and keeps them where leaving does not pay. has_room(tier): whether the routing target leaves
-    room for one more request of this tier beyond the score. gain_at(score): the gain that the scorer expects at a
-    score; None where it knows none. salt: secret, the same in every process of the app."""
+    """Finds conversations, and keeps them where leaving does not pay. providers(model): whose it is. has_room(tier):
+    whether the routing target leaves room for one more request of this tier beyond the score. gain_at(score): the gain
+    that the scorer expects at a score; None where it knows none. salt: secret, the same in every process of the app."""
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class Conversations:
         catalog: Catalog,
         prices: Callable[[], Mapping[str, Price]],
         limits: Callable[[str], TokenLimits],
+        providers: Callable[[str], str],
         has_room: Callable[[Tier], bool],
         salt: bytes,
         gain_at: Callable[[float], float] | None = None,
@@ -76,6 +77,7 @@ class Conversations:
         self._catalog = catalog
         self._prices = prices
         self._limits = limits
+        self._providers = providers
         self._has_room = has_room
         self._gain_at = gain_at
         self._spread = gain_at(0.9) - gain_at(0.1) if gain_at is not None else 1.0
@@ -213,7 +215,7 @@ class Conversations:
     def _takes_key(self, name: str, state: ConversationState) -> bool:
         model = self._settings.model(name)
         own_server = "api_base" in model.params or "base_url" in model.params
-        takes = self._settings.deployment(name).partition("/")[0] in _TAKES_KEY
+        takes = self._providers(name) in _TAKES_KEY
         return takes and (state.explicit or model.prompt_cache or not own_server)
 
     def _shape(self, pin: Pin, request: ChatRequest) -> TurnShape:
@@ -243,7 +245,7 @@ class Conversations:
     def _life_s(self, model: str) -> float:
         life_s = self._settings.model(model).prompt_cache_ttl_s
         if life_s is None:
-            life_s = CACHE_LIFE_S.get(self._settings.deployment(model).partition("/")[0], _DEFAULT_LIFE_S)
+            life_s = CACHE_LIFE_S.get(self._providers(model), _DEFAULT_LIFE_S)
         return life_s
 
     def _rates_of(self, model: str) -> TokenRates | None:

@@ -36,8 +36,8 @@ from turnout.upstream.next_within import next_within
 
 log = logging.getLogger("turnout")
 
-# Whose prompt cache keeps only what is marked.
-_MARKED = ("anthropic/", "bedrock/", "vertex_ai/claude")
+# Whose prompt cache keeps only what is marked; of Google's models Claude's alone.
+_MARKED = frozenset({"anthropic", "bedrock", "bedrock_converse"})
 
 
 class Chain:
@@ -53,6 +53,7 @@ class Chain:
         bulkhead: Bulkhead,
         prices: Callable[[], Mapping[str, Price]],
         limits: Callable[[str], TokenLimits],
+        providers: Callable[[str], str],
         rng: Callable[[], float],
     ) -> None:
         self._provider = provider
@@ -62,6 +63,7 @@ class Chain:
         self._bulkhead = bulkhead
         self._prices = prices
         self._limits = limits
+        self._providers = providers
         self._rng = rng
         self._recent = retry_policy.Recent()
         self._redactor = Redactor(secrets_of(settings, os.environ))
@@ -282,6 +284,10 @@ class Chain:
                 raise CutShort("the stream did not end within its deadline")
             yield form.read(chunk)
 
+    def _is_marked(self, name: str) -> bool:
+        provider = self._providers(name)
+        return provider in _MARKED or (provider == "vertex_ai" and "claude" in self._settings.deployment(name))
+
     def _try(self, request: UpstreamCall, trace: CallTrace, slot: CallSlot, *, stream: bool) -> AttemptInProgress:
         name = slot.candidate.model
         model = self._settings.model(name)
@@ -293,7 +299,7 @@ class Chain:
         messages = request.messages
         if model.prompt_cache and params.get("tools"):
             params["tools"] = in_stable_order(params["tools"])
-        if model.prompt_cache and self._settings.deployment(name).startswith(_MARKED):
+        if model.prompt_cache and self._is_marked(name):
             messages, tools = with_marks(messages, params.get("tools") or ())
             if tools:
                 params["tools"] = list(tools)

@@ -44,6 +44,15 @@ def test_a_caller_chooses_no_more_than_the_settings_allow(forced: str, model: st
     assert (headers["x-turnout-tier"], headers["x-turnout-reason"]) == expected
 
 
+def test_a_tier_named_in_the_extension_is_no_way_around_it() -> None:
+    """Beside `auto`, as by the model's name."""
+    app = TurnoutMiddleware(Starlette(), turnout=turnout("cheap"))
+    with TestClient(app) as client:  # type: ignore[arg-type]
+        body = {"model": "auto", "turnout": {"tier": "expensive"}, "messages": [{"role": "user", "content": "q"}]}
+        headers = client.post("/v1/chat/completions", json=body).headers
+    assert (headers["x-turnout-tier"], headers["x-turnout-reason"]) == AUTO
+
+
 def test_the_apps_own_code_may_always_choose() -> None:
     """By the verbs, and over the transport."""
 

@@ -116,6 +116,14 @@ def test_a_field_is_part_of_the_key_if_it_shapes_the_answer(name: str, data: som
     assert _key({**rest, name: one}) == _key(dict(reversed({**rest, name: one}.items())))
 
 
+def test_what_a_caller_makes_do_with_leaves_others_their_own_answer() -> None:
+    """The cheap tier's answer below a threshold of its own, or one made without a parameter that it sends."""
+    asked = {"logprobs": True}
+    assert _key({**asked, "turnout": {"threshold": 0.9}}) != _key(asked)
+    assert _key({**asked, "turnout": {"optional": ["logprobs"]}}) != _key(asked)
+    assert _key({**asked, "turnout": {"optional": ["reasoning_effort"]}}) == _key(asked)
+
+
 MESSAGES = some.lists(
     some.fixed_dictionaries(
         {"role": some.sampled_from(["user", "assistant", "system"]), "content": WORDS},

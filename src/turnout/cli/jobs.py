@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ from turnout.ports.jobs import Job, Jobs, QueueBounds
 from turnout.settings import Settings
 
 ACTIONS = ("list", "show", "retry", "cancel", "purge")
+# Jobs that are in memory at once, each with its request.
+PAGE = 50
 STATUSES = ("queued", "running", "done", "failed", "cancelled")
 
 
@@ -61,11 +63,28 @@ async def _act(args: argparse.Namespace, settings: Settings, bounds: QueueBounds
         if args.action == "purge":
             return await _purge(args, jobs)
         if args.action == "retry":
-            ids = args.ids or [job.id for job in await jobs.list_jobs(status=args.status, limit=10**6)]
+            ids = _these(args.ids) if args.ids else _ids_of(jobs, args.status)
             return await _each(ids, jobs.retry, "queued again", args.json)
         if args.action == "cancel":
-            return await _each(args.ids, lambda job_id: _cancel(jobs, job_id, bounds), "cancelled", args.json)
+            return await _each(_these(args.ids), lambda job_id: _cancel(jobs, job_id, bounds), "cancelled", args.json)
         return await _show(args, jobs)
+
+
+async def _these(ids: Iterable[str]) -> AsyncIterator[str]:
+    for job_id in ids:
+        yield job_id
+
+
+async def _ids_of(jobs: Jobs, status: str) -> AsyncIterator[str]:
+    """Those of this status, the newest first, and each once: one that fails again meanwhile does not come back."""
+    before = 0
+    while page := await jobs.list_jobs(status=status, limit=PAGE, before=before):
+        before = page[-1].seq
+        ids = [job.id for job in page]
+        # Their requests are not kept while the next ones are asked for.
+        del page
+        for job_id in ids:
+            yield job_id
 
 
 async def _cancel(jobs: Jobs, job_id: str, bounds: QueueBounds) -> bool:
@@ -84,14 +103,20 @@ async def _purge(args: argparse.Namespace, jobs: Jobs) -> int:
     return 0
 
 
-async def _each(ids: list[str], act: Callable[[str], Awaitable[bool]], done: str, as_json: bool) -> int:
-    results = {job_id: await act(job_id) for job_id in ids}
+async def _each(ids: AsyncIterator[str], act: Callable[[str], Awaitable[bool]], done: str, as_json: bool) -> int:
+    results: dict[str, bool] = {}
+    all_good = True
+    async for job_id in ids:
+        good = await act(job_id)
+        all_good = all_good and good
+        if as_json:
+            results[job_id] = good
+        else:
+            # At once: an error on the way leaves told what was done.
+            print(f"{job_id} {done}" if good else f"{job_id} is not there, or not in a state for it", file=_file(good))
     if as_json:
         print(json.dumps(results))
-    for job_id, good in results.items():
-        if not as_json:
-            print(f"{job_id} {done}" if good else f"{job_id} is not there, or not in a state for it", file=_file(good))
-    return 0 if all(results.values()) else 1
+    return 0 if all_good else 1
 
 
 def _file(good: bool) -> Any:

@@ -48,7 +48,7 @@ class Job:
     may run, 0.0 at once. cancel: its worker is asked to end it. result, head,
     error: JSON of what it ended with, `head` the response's status and headers. hook: its webhook's state, `pending`,
     `delivered` or `failed`; "" where it has none or has not ended. hook_tries: how often it was sent. ends: how
-    often the job has ended; told by `claim_webhook`.
+    often the job has ended; told by `claim_webhook`. seq: its number in the order of acceptance, from 1.
     """
 
     id: str
@@ -76,6 +76,7 @@ class Job:
     hook: str = ""
     hook_tries: int = 0
     ends: int = 0
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,8 +235,8 @@ class WebhookQueue(Protocol):
 class JobAdmin(Protocol):
     """What commands ask of the jobs."""
 
-    async def list_jobs(self, *, status: str = "", user: str = "", limit: int = 100) -> Sequence[Job]:
-        """The newest first."""
+    async def list_jobs(self, *, status: str = "", user: str = "", limit: int = 100, before: int = 0) -> Sequence[Job]:
+        """The newest first. before: only those that were accepted before the job of this `seq`; 0: all."""
         ...
 
     async def retry(self, job_id: str) -> bool:
@@ -272,7 +273,7 @@ _TYPES: Mapping[str, Any] = {
     ),
     **dict.fromkeys(("spec", "result", "head", "error"), bytes),
     **dict.fromkeys(("created", "since", "started", "ended", "not_before"), float),
-    **dict.fromkeys(("priority", "attempts", "deliveries", "hook_tries", "ends"), int),
+    **dict.fromkeys(("priority", "attempts", "deliveries", "hook_tries", "ends", "seq"), int),
     "cancel": bool,
 }
 

@@ -526,6 +526,37 @@ def test_commands_list_retry_and_purge(run: Run) -> None:
     run(scenario)
 
 
+def test_jobs_are_listed_page_by_page(run: Run) -> None:
+    """Each once, the newest first, however many of another status or user lie between."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        bounds = QueueBounds(max_length=5000, max_per_user=5000, ttl_s=100)
+        accepted = await asyncio.gather(*(jobs.submit(new(("ann", "bob")[n % 2]), bounds) for n in range(2100)))
+        ids = [one.job.id for one in accepted if isinstance(one, AcceptedJob)]
+        cancelled = [ids[number] for number in (0, 3, 1099, 1100, 2099)]
+        for job_id in cancelled:
+            await jobs.cancel(job_id, bounds)
+
+        async def pages(size: int, **which: str) -> list[str]:
+            seen: list[str] = []
+            before = 0
+            while page := await jobs.list_jobs(limit=size, before=before, **which):
+                assert len(page) <= size
+                assert not before or page[0].seq < before
+                before = page[-1].seq
+                seen += [job.id for job in page]
+            return seen
+
+        newest = ids[::-1]
+        assert await pages(1000) == newest
+        assert await pages(3000) == newest
+        assert await pages(2, status="cancelled") == cancelled[::-1]
+        assert await pages(400, user="bob") == newest[::2]
+        assert await pages(1, status="cancelled", user="bob") == [cancelled[n] for n in (4, 2, 1)]
+
+    run(scenario)
+
+
 def test_a_webhook_is_due_when_the_job_has_ended(run: Run) -> None:
     """One worker has it at a time; a try that failed is due again later; the end is recorded on the job."""
 

@@ -25,8 +25,9 @@ from turnout.stores.redis.client import RedisClient
 from turnout.stores.redis.connection import StoreUnreachable
 
 TIMES = (b"created", b"since", b"started", b"ended", b"not_before")
-# Jobs deleted by one script: Redis serves nobody meanwhile.
+# Jobs deleted, and looked at, by one script: Redis serves nobody meanwhile.
 PURGED_AT_ONCE = 500
+LISTED_AT_ONCE = 1000
 
 
 class RedisJobs:
@@ -94,9 +95,17 @@ class RedisJobs:
     async def note_webhook(self, job_id: str, state: Literal["pending", "delivered", "failed"], after_s: float) -> None:
         await self._run("note_webhook", job_id, state, _ms(after_s))
 
-    async def list_jobs(self, *, status: str = "", user: str = "", limit: int = 100) -> Sequence[Job]:
-        jobs = (_job(fields) for fields in await self._run("list", status, user, limit))
-        return [job for job in jobs if job is not None]
+    async def list_jobs(self, *, status: str = "", user: str = "", limit: int = 100, before: int = 0) -> Sequence[Job]:
+        jobs: list[Job] = []
+        last = str(before) if before else "+inf"
+        while last and len(jobs) < limit:
+            last, found = await self._listed(status, user, limit - len(jobs), last)
+            jobs += found
+        return jobs
+
+    async def _listed(self, status: str, user: str, limit: int, before: str) -> tuple[str, list[Job]]:
+        last, found = await self._run("list", status, user, limit, before, LISTED_AT_ONCE)
+        return last.decode(), [job for fields in found if (job := _job(fields)) is not None]
 
     async def retry(self, job_id: str) -> bool:
         return bool(await self._run("retry", job_id))

@@ -27,6 +27,8 @@ from turnout.stores.sqlite.database import TimedDatabase
 
 # In one step: the file's one writer serves requests between two of them.
 DELETED_AT_ONCE = 500
+# Behind every job's.
+MOST_SEQ = 2**63 - 1
 # As `steps.end` adds them.
 END_EVENTS = tuple(json.dumps({"status": status}, separators=(",", ":")).encode() for status in sorted(ENDED))
 PLACES = ", ".join("?" * len(END_EVENTS))
@@ -99,11 +101,13 @@ class SqliteJobs:
             )
         )
 
-    async def list_jobs(self, *, status: str = "", user: str = "", limit: int = 100) -> Sequence[Job]:
+    async def list_jobs(self, *, status: str = "", user: str = "", limit: int = 100, before: int = 0) -> Sequence[Job]:
         where, values = _where(status=status, user=user)
-        query = f"SELECT * FROM jobs{where} ORDER BY seq DESC LIMIT ?"
+        older = f"{where} AND seq < ?" if where else " WHERE seq < ?"
+        query = f"SELECT * FROM jobs{older} ORDER BY seq DESC LIMIT ?"
+        bounds = (before or MOST_SEQ, limit)
         return await self._database.run(
-            lambda db, now: [job_from(dict(row)) for row in db.execute(query, (*values, limit))]
+            lambda db, now: [job_from(dict(row)) for row in db.execute(query, (*values, *bounds))]
         )
 
     async def retry(self, job_id: str) -> bool:

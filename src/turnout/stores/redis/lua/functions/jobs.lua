@@ -402,13 +402,16 @@ end
 
 local function chosen(user) return user ~= '' and key('u', user) or key('all') end
 
-function J.list(now, status, user, limit)
-  local jobs = {}
-  for _, id in ipairs(redis.call('ZREVRANGE', chosen(user), 0, -1)) do
-    if #jobs >= tonumber(limit) then break end
+-- The next ones before a seq, of `most` that are looked at, and the seq of the last of these; '' where there are no more.
+function J.list(now, status, user, limit, before, most)
+  local jobs, from = {}, redis.call('ZCOUNT', chosen(user), before, '+inf')
+  local some = redis.call('ZREVRANGE', chosen(user), from, from + tonumber(most) - 1, 'WITHSCORES')
+  for at = 1, #some, 2 do
+    local id = some[at]
     if not gone(id, now) and (status == '' or get(id, 'status') == status) then jobs[#jobs + 1] = found(id, now) end
+    if #jobs >= tonumber(limit) then return {some[at + 1], jobs} end
   end
-  return jobs
+  return {#some == 2 * tonumber(most) and some[#some] or '', jobs}
 end
 
 function J.retry(now, id)

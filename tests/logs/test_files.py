@@ -146,3 +146,31 @@ def test_lists_within_a_row_are_no_rows(tmp_path: Path) -> None:
         logs = read_logs([path], columns=Columns(prompt=flag, cheap="a", expensive="b"))
         assert [query.messages[0]["content"] for query in logs.queries] == ["q0", "q1", "q2"]
         assert logs.gain.tolist() == [1.0, 1.0, 1.0]
+
+
+ROWS = [{"prompt": f"question {place}", "cheap_quality": place % 2, "expensive_quality": 1} for place in range(6)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(ROWS[:3]) + "\n" + json.dumps(ROWS[3:]),
+        "".join(json.dumps([row]) + "\n" for row in ROWS),
+        ",\n\n".join(json.dumps(row) for row in ROWS) + ",\n",
+        ",\n".join(json.dumps(row, indent=2) for row in ROWS),
+    ],
+    ids=["arrays", "an array a line", "lines with commas", "objects with commas"],
+)
+def test_json_that_stands_behind_json_is_read(tmp_path: Path, text: str) -> None:
+    """What follows an array was lost without a word."""
+    path = tmp_path / "log.json"
+    path.write_text(text)
+    logs = read_logs([path])
+    assert (logs.cheap.tolist(), logs.skipped) == ([0, 1] * 3, 0)
+
+
+def test_a_gzip_within_a_gzip_is_read(tmp_path: Path) -> None:
+    """As a server's encoding leaves it around a file that was packed already."""
+    path = tmp_path / "log.csv.gz"
+    path.write_bytes(gzip.compress(gzip.compress(f"{HEADER}Say hello,0,1\n".encode())))
+    assert len(read_logs([path])) == 1

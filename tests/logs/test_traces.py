@@ -175,3 +175,53 @@ def test_spans_keep_their_system_prompt_and_their_tools(tmp_path: Path) -> None:
     assert (system, user["content"]) == ({"role": "system", "content": "Be brief."}, "Weather?")
     assert asked["tool_calls"][0]["function"] == {"name": "weather", "arguments": '{"city": "Rome"}'}
     assert answered == {"role": "tool", "content": "rainy", "tool_call_id": "c1"}
+
+
+def structured_span(question: str, model: str, evaluations: list[Record]) -> Record:
+    """One OTLP span whose messages are lists and objects, not a text."""
+    text = {"key": "content", "value": {"stringValue": question}}
+    part = {"kvlistValue": {"values": [{"key": "type", "value": {"stringValue": "text"}}, text]}}
+    parts = {"key": "parts", "value": {"arrayValue": {"values": [part]}}}
+    message = {"kvlistValue": {"values": [{"key": "role", "value": {"stringValue": "user"}}, parts]}}
+    attributes = [
+        {"key": "gen_ai.request.model", "value": {"stringValue": model}},
+        {"key": "gen_ai.input.messages", "value": {"arrayValue": {"values": [message]}}},
+    ]
+    events = [
+        {
+            "name": "gen_ai.evaluation.result",
+            "attributes": [{"key": f"gen_ai.evaluation.{key}", "value": value} for key, value in each.items()],
+        }
+        for each in evaluations
+    ]
+    span = {"spanId": f"{question}{model}", "attributes": attributes, "events": events}
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+
+
+def test_a_spans_structured_messages_and_its_label_are_read(tmp_path: Path) -> None:
+    """A label counts where an evaluation has no score."""
+    records = one_answer_records(
+        lambda question, model, grade, usd: structured_span(
+            question,
+            model,
+            [{"name": {"stringValue": "right"}, "score.label": {"stringValue": "pass" if grade else "fail"}}],
+        )
+    )
+    assert labels(read(tmp_path, records)) == sorted(TABLE)
+
+
+def test_several_evaluations_of_a_span_are_asked_for(tmp_path: Path) -> None:
+    """The last one was taken without a word."""
+    records = one_answer_records(
+        lambda question, model, grade, usd: structured_span(
+            question,
+            model,
+            [
+                {"name": {"stringValue": "right"}, "score.value": {"doubleValue": grade}},
+                {"name": {"stringValue": "fluent"}, "score.value": {"doubleValue": 0.9}},
+            ],
+        )
+    )
+    with pytest.raises(LogError, match="several scores of an answer, right, fluent"):
+        read(tmp_path, records)
+    assert labels(read(tmp_path, records, quality="right")) == sorted(TABLE)

@@ -102,7 +102,7 @@ def _unpacked(path: Path, file: IO[bytes], depth: int = 0) -> Iterator[IO[bytes]
         raise LogError(f"{path}: is packed more than {_DEEPEST} times over; unpack it first")
     if head.startswith(_GZIP):
         with (
-            cast(IO[bytes], gzip.GzipFile(fileobj=file)) as inner,
+            cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb")) as inner,
             _unpacked(Path(path.stem), inner, depth + 1) as unpacked,
         ):
             yield unpacked

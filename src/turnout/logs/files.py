@@ -287,11 +287,19 @@ def _json(file: IO[str], prompt: str) -> Iterator[tuple[int, Row | Broken]]:
     before, text = (text[: text.index("[")], text[text.index("[") + 1 :]) if is_array else ("", text)
     line += before.count("\n")
     while True:
-        skipped = len(text) - len(text.lstrip(_SPACE + ("," if is_array else "")))
+        skipped = len(text) - len(text.lstrip(_SPACE + ","))
         line += text.count("\n", 0, skipped)
         text = text[skipped:]
         if is_array and text.startswith("]"):
-            return
+            # Another array or object may follow, as where several answers of an API are written to one file.
+            text = text[1:].lstrip(_SPACE) or file.read(_CHUNK)
+            is_array = False
+            if not text.strip(_SPACE):
+                return
+            continue
+        if not is_array and text.startswith("["):
+            is_array, text = True, text[1:]
+            continue
         try:
             element, end = decoder.raw_decode(text)
         except (ValueError, RecursionError) as error:

@@ -93,7 +93,11 @@ def langfuse_trace(record: LogRecord) -> Example:
 
 def langfuse_score(record: LogRecord) -> Example:
     about = first_field(record, "observation_id", "observationId", "trace_id", "traceId")
-    grade = record.get("value") if not is_missing(record.get("value")) else first_field(record, "string_value")
+    grade = (
+        record.get("value")
+        if not is_missing(record.get("value"))
+        else first_field(record, "string_value", "stringValue")
+    )
     if str(first_field(record, "data_type", "dataType")).upper() == "BOOLEAN" and grade in (0, 1):
         grade = bool(grade)
     return Example(id=about, scores={} if is_missing(grade) else {str(record.get("name") or ""): grade})
@@ -206,7 +210,14 @@ def _otlp_attributes(holder: LogRecord) -> dict[str, Any]:
 
 
 def _otlp_value(value: Any) -> Any:
-    return next(iter(value.values()), None) if isinstance(value, Mapping) else value
+    """The value of `{"stringValue": ...}`; lists and objects, which hold such values each, as what they are."""
+    if not isinstance(value, Mapping):
+        return value
+    if isinstance(listed := first_field(value, "arrayValue.values", "array_value.values"), list):
+        return [_otlp_value(each) for each in listed]
+    if isinstance(pairs := first_field(value, "kvlistValue.values", "kvlist_value.values"), list):
+        return {pair["key"]: _otlp_value(pair.get("value")) for pair in pairs}
+    return next(iter(value.values()), None)
 
 
 def _of_event(name: Any, attributes: dict[str, Any], before: LogRecord) -> dict[str, Any]:
@@ -217,12 +228,21 @@ def _of_event(name: Any, attributes: dict[str, Any], before: LogRecord) -> dict[
         return {"gen_ai.prompt": [*(before.get("gen_ai.prompt") or ()), said]}
     if kind == "gen_ai.choice":
         return {"gen_ai.output.messages": attributes.get("message", attributes.get("content"))}
+    if kind == "gen_ai.evaluation.result":
+        return {_EVALUATIONS: [*(before.get(_EVALUATIONS) or ()), _evaluation(attributes)]}
     return attributes if kind in _WHOLE_EVENTS else {}
 
 
+def _evaluation(attributes: LogRecord) -> dict[str, Any]:
+    """The name and the score of one of several evaluations; its label where it has no score."""
+    score = first_field(attributes, "gen_ai.evaluation.score.value", "gen_ai.evaluation.score.label")
+    return {"name": attributes.get("gen_ai.evaluation.name"), "value": score}
+
+
 # Their attributes are as good as the span's own.
-_WHOLE_EVENTS = ("gen_ai.client.inference.operation.details", "gen_ai.evaluation.result", "gen_ai.content.prompt",
-                 "gen_ai.content.completion")  # fmt: skip
+_WHOLE_EVENTS = ("gen_ai.client.inference.operation.details", "gen_ai.content.prompt", "gen_ai.content.completion")
+# Under this name a span holds what its events say of its answer.
+_EVALUATIONS = "turnout.evaluations"
 
 
 def otel(record: LogRecord) -> Example:
@@ -240,6 +260,7 @@ def otel(record: LogRecord) -> Example:
         or field(by_path, "gen_ai.completion.0.content"),
         group=first_field(record, "turnout.endpoint", "gen_ai.agent.name"),
         grade=first_field(record, "gen_ai.evaluation.score.value", "quality", "score"),
+        scores=scores_of(record.get(_EVALUATIONS)),
         usd=first_field(record, "gen_ai.usage.cost", "gen_ai.usage.total_cost"),
     )
 

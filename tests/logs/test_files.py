@@ -169,6 +169,15 @@ def test_json_that_stands_behind_json_is_read(tmp_path: Path, text: str) -> None
     assert (logs.cheap.tolist(), logs.skipped) == ([0, 1] * 3, 0)
 
 
+def test_what_is_no_json_behind_an_array_is_told_with_its_line(tmp_path: Path) -> None:
+    """And costs no row before it."""
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(ROWS) + "\n\nand so on")
+    logs = read_logs([path])
+    assert (len(logs), logs.skipped) == (6, 1)
+    assert f"{path}:3: not JSON from here on" in logs.bad[0]
+
+
 def test_a_gzip_within_a_gzip_is_read(tmp_path: Path) -> None:
     """As a server's encoding leaves it around a file that was packed already."""
     path = tmp_path / "log.csv.gz"

@@ -292,10 +292,7 @@ def _json(file: IO[str], prompt: str) -> Iterator[tuple[int, Row | Broken]]:
         text = text[skipped:]
         if is_array and text.startswith("]"):
             # Another array or object may follow, as where several answers of an API are written to one file.
-            text = text[1:].lstrip(_SPACE) or file.read(_CHUNK)
-            is_array = False
-            if not text.strip(_SPACE):
-                return
+            is_array, text = False, text[1:]
             continue
         if not is_array and text.startswith("["):
             is_array, text = True, text[1:]

@@ -323,7 +323,12 @@ def _examples(file: _File, found: ScoresById) -> Iterator[tuple[int, Example | B
             yield line, record
             continue
         record = renamed(record, file.renames)
-        for inner in file.schema.records(record) if file.schema is not None else (record,):
+        try:
+            inner_records = (record,) if file.schema is None else tuple(file.schema.records(record))
+        except RecursionError as error:
+            yield line, broken_by(error)
+            continue
+        for inner in inner_records:
             try:
                 if not isinstance(inner, Mapping):
                     raise ValueError("not a JSON object")

@@ -216,7 +216,7 @@ def _otlp_value(value: Any) -> Any:
     if isinstance(listed := first_field(value, "arrayValue.values", "array_value.values"), list):
         return [_otlp_value(each) for each in listed]
     if isinstance(pairs := first_field(value, "kvlistValue.values", "kvlist_value.values"), list):
-        return {pair["key"]: _otlp_value(pair.get("value")) for pair in pairs}
+        return {str(pair.get("key")): _otlp_value(pair.get("value")) for pair in pairs if isinstance(pair, Mapping)}
     return next(iter(value.values()), None)
 
 

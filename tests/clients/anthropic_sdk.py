@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from anthropic import Anthropic
-from report import ANSWER, BASE, QUESTION, holds, options, report
+from report import ANSWER, BASE, QUESTION, holds, http_client, report
 
-client = Anthropic(base_url=BASE, api_key="key", max_retries=0, **options("httpx2"))
+client = Anthropic(base_url=BASE, api_key="key", max_retries=0, http_client=http_client("httpx2"))
 ASK = [{"role": "user", "content": QUESTION}]
 TOOL = {
     "name": "weather",

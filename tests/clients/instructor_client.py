@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import instructor
 from pydantic import BaseModel
-from report import BASE, QUESTION, holds, report
+from report import BASE, QUESTION, holds, http_client, report
 
 from openai import OpenAI
 
@@ -16,7 +16,8 @@ class City(BaseModel):
 
 
 def made_by(mode: instructor.Mode) -> City:
-    client = instructor.from_openai(OpenAI(base_url=f"{BASE}/v1", api_key="-", max_retries=0), mode=mode)
+    sdk = OpenAI(base_url=f"{BASE}/v1", api_key="-", max_retries=0, http_client=http_client("httpx"))
+    client = instructor.from_openai(sdk, mode=mode)
     return client.chat.completions.create(model="auto", messages=ASK, response_model=City)
 
 

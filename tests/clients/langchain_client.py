@@ -7,10 +7,17 @@ from typing import Any
 from langchain_anthropic import ChatAnthropic
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
-from report import ANSWER, BASE, QUESTION, VECTOR, holds, report
+from report import ANSWER, BASE, QUESTION, VECTOR, NoWayIn, async_http_client, holds, http_client, in_process, report
 
-chat_model = ChatOpenAI(model="auto", base_url=f"{BASE}/v1", api_key="-", max_retries=0)
-responses_model = ChatOpenAI(model="auto", base_url=f"{BASE}/v1", api_key="-", max_retries=0, use_responses_api=True)
+SERVED = {
+    "base_url": f"{BASE}/v1",
+    "api_key": "-",
+    "max_retries": 0,
+    "http_client": http_client("httpx"),
+    "http_async_client": async_http_client("httpx"),
+}
+chat_model = ChatOpenAI(**SERVED, model="auto")
+responses_model = ChatOpenAI(**SERVED, model="auto", use_responses_api=True)
 claude = ChatAnthropic(model="auto", base_url=BASE, api_key="-", max_retries=0)
 
 
@@ -57,13 +64,13 @@ def responses_tools() -> None:
 
 def embeddings() -> None:
     # Else it counts tokens with a tokenizer that it fetches over the network.
-    model = OpenAIEmbeddings(
-        model="text-embedding-3-small", base_url=f"{BASE}/v1", api_key="-", check_embedding_ctx_length=False
-    )
+    model = OpenAIEmbeddings(**SERVED, model="text-embedding-3-small", check_embedding_ctx_length=False)
     holds(model.embed_documents(["a", "b"]) == [VECTOR, VECTOR], "embeddings")
 
 
 def messages() -> None:
+    if in_process():
+        raise NoWayIn
     holds(text_of(claude.invoke(QUESTION)) == ANSWER, "messages")
     text = "".join(text_of(chunk) for chunk in claude.stream(QUESTION))
     holds(text == ANSWER, text)

@@ -6,12 +6,17 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
 from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.llms.openai_like import OpenAILike
-from report import ANSWER, BASE, QUESTION, VECTOR, holds, report
+from report import ANSWER, BASE, QUESTION, VECTOR, async_http_client, holds, http_client, report
 
+SERVED = {
+    "api_base": f"{BASE}/v1",
+    "api_key": "-",
+    "http_client": http_client("httpx"),
+    "async_http_client": async_http_client("httpx"),
+}
 model = OpenAILike(
+    **SERVED,
     model="auto",
-    api_base=f"{BASE}/v1",
-    api_key="-",
     is_chat_model=True,
     is_function_calling_model=True,
     max_retries=0,
@@ -40,7 +45,7 @@ def tools() -> None:
 
 
 def embeddings() -> None:
-    embedder = OpenAILikeEmbedding(model_name="text-embedding-3-small", api_base=f"{BASE}/v1", api_key="-")
+    embedder = OpenAILikeEmbedding(**SERVED, model_name="text-embedding-3-small")
     holds(embedder.get_text_embedding("a") == VECTOR, "embeddings")
 
 

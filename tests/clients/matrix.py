@@ -1,11 +1,13 @@
 """Which clients work with an app that mounts Turnout, unchanged but for URL, key and model: run for real, each in an
-environment of its own, over HTTP; the two SDKs also over `turnout.transport()`, in the environment that runs this.
+environment of its own, over HTTP; those of Python also in process, over `turnout.transport()`, in a second environment
+that holds Turnout, too.
 
     python tests/clients/matrix.py [--environments DIR] [--write docs/clients.md] [CLIENT ...]
 
 makes each environment from `CLIENT.txt` with pip (or `package.json` with npm) where DIR has none yet, serves Turnout
 over the provider of provider.py, runs each client's checks, and prints or writes the table; in a page the rows of
-clients that were not asked for stay as they are. Fails where a check does.
+clients that were not asked for stay as they are. Fails where a check does; a client that cannot be run in process is
+a row that says why.
 """
 
 from __future__ import annotations
@@ -17,16 +19,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[1]))
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
 
 from tests.clients import provider  # noqa: E402
+from tests.clients.report import NO_WAY_IN  # noqa: E402
 from tests.support.apps import served  # noqa: E402
 from turnout.asgi import TurnoutMiddleware  # noqa: E402
 
@@ -45,11 +48,8 @@ CLIENTS = {
     "openai (Node)": ("node", "node_openai.mjs"),
     "ai (Vercel)": ("node", "vercel_ai.mjs"),
 }
-# In this environment, over the transport: each name as `CLIENT` above, its package, and its program.
-IN_PROCESS = {
-    "openai 3, in process": ("openai-3", "openai", "openai_sdk.py"),
-    "anthropic, in process": ("anthropic", "anthropic", "anthropic_sdk.py"),
-}
+# They make their HTTP client themselves, or none: they cannot be given the transport.
+NO_TRANSPORT = ("DSPy", "llm")
 CHECKS = (
     *("chat", "stream", "tools", "structured", "responses", "responses_tools"),
     *("messages", "count_tokens", "claude_code", "embeddings", "completions"),
@@ -65,6 +65,9 @@ PACKAGES = {
 }
 NODE_PACKAGES = {"node_openai.mjs": "openai", "vercel_ai.mjs": "ai"}
 
+# A client's version, or why it was not run; and `ok` or the error of each of its checks.
+Row = tuple[str, Mapping[str, str]]
+
 
 def settings(origin: str) -> dict[str, object]:
     called = {"params": {"api_base": f"{origin}/v1"}}
@@ -76,18 +79,6 @@ def settings(origin: str) -> dict[str, object]:
         "routing": {"max_expensive_share": 0.3},
         "identity": {"bearer": True},
     }
-
-
-def run_in_process(program: str, origin: str) -> Mapping[str, str]:
-    """`ok` or the error of each check of this program, over the transport. origin: the provider's."""
-    paths = [str(HERE), str(HERE.parents[1] / "src"), os.environ.get("PYTHONPATH", "")]
-    environ = {
-        **os.environ,
-        "TURNOUT_URL": "http://turnout",
-        "TURNOUT_CONFIG": json.dumps(settings(origin)),
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-    }
-    return _results([sys.executable, "-W", "ignore", str(HERE / program)], environ)
 
 
 def _results(command: list[str], environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -108,53 +99,97 @@ def app() -> Iterator[tuple[str, str]]:
             yield url, origin
 
 
-def made(environment: str, folder: Path) -> Path:
-    """The environment's folder, made where it is not there yet."""
-    place = folder / environment
+class DependencyConflict(Exception):
+    """No environment can hold the client and Turnout together."""
+
+
+def made(environment: str, folder: Path, *, with_turnout: bool = False) -> Path:
+    """The environment's folder, made where it is not there yet. Raises DependencyConflict."""
     if environment == "node":
-        if not (place / "node_modules").is_dir():
-            place.mkdir(parents=True, exist_ok=True)
-            (place / "package.json").write_text((HERE / "package.json").read_text())
-            subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=place, check=True)
-        return place
+        return _made_with_npm(folder / environment)
+    place = folder / (f"{environment}-in-process" if with_turnout else environment)
     if not (place / "done").exists():
         subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-        install = [place / "bin" / "pip", "install", "-q", "-r", HERE / f"{environment}.txt"]
-        subprocess.run(list(map(str, install)), check=True)
+        # Compiled is what is imported: most of what Turnout brings along is not.
+        install = [place / "bin" / "pip", "install", "-q", "--no-compile", "-r", HERE / f"{environment}.txt"]
+        if with_turnout:
+            install += ["-e", ROOT]
+        done = subprocess.run(list(map(str, install)), stderr=subprocess.PIPE, text=True, check=False)
+        if "ResolutionImpossible" in done.stderr:
+            raise DependencyConflict(done.stderr)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
         (place / "done").touch()
     return place
 
 
-def checked(environment: str, program: str, folder: Path, url: str) -> tuple[str, Mapping[str, str]]:
-    """The client's version, and `ok` or the error of each of its checks."""
+def _made_with_npm(place: Path) -> Path:
+    if not (place / "node_modules").is_dir():
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "package.json").write_text((HERE / "package.json").read_text())
+        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=place, check=True)
+    return place
+
+
+def over_http(environment: str, program: str, folder: Path, url: str) -> Row:
     place = made(environment, folder)
     environ = {**os.environ, "TURNOUT_URL": url}
-    if environment == "node":
-        for file in HERE.glob("*.mjs"):
-            (place / file.name).write_text(file.read_text())
-        package = json.loads((place / "node_modules" / NODE_PACKAGES[program] / "package.json").read_text())
-        command, version = ["node", str(place / program)], package["version"]
-    else:
-        python = str(place / "bin" / "python")
-        name = PACKAGES.get(environment, environment)
-        asked = [python, "-c", f"import importlib.metadata as m; print(m.version({name!r}))"]
-        version = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-        command = [python, "-W", "ignore", str(HERE / program)]
-    return version, _results(command, environ)
+    if environment != "node":
+        return _run_python(place, environment, program, environ)
+    for file in HERE.glob("*.mjs"):
+        (place / file.name).write_text(file.read_text())
+    package = json.loads((place / "node_modules" / NODE_PACKAGES[program] / "package.json").read_text())
+    return package["version"], _results(["node", str(place / program)], environ)
 
 
-def table(rows: Mapping[str, tuple[str, Mapping[str, str]]], earlier: Mapping[str, str]) -> str:
+def in_process(client: str, environment: str, program: str, folder: Path, origin: str) -> Row:
+    """Over the transport. origin: the provider's."""
+    if client in NO_TRANSPORT:
+        return NO_WAY_IN, {}
+    try:
+        place = made(environment, folder, with_turnout=True)
+    except DependencyConflict as conflict:
+        print(conflict, file=sys.stderr)
+        return "cannot be installed beside Turnout", {}
+    return _run_python(place, environment, program, {**os.environ, **in_process_environ(origin)})
+
+
+def in_process_environ(origin: str) -> dict[str, str]:
+    """What tells a client's program to make a Turnout in its own process. origin: the provider's."""
+    return {"TURNOUT_URL": "http://turnout", "TURNOUT_CONFIG": json.dumps(settings(origin))}
+
+
+def _run_python(place: Path, environment: str, program: str, environ: Mapping[str, str]) -> Row:
+    python = str(place / "bin" / "python")
+    name = PACKAGES.get(environment, environment)
+    asked = [python, "-c", f"import importlib.metadata as m; print(m.version({name!r}))"]
+    version = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    return version, _results([python, "-W", "ignore", str(HERE / program)], environ)
+
+
+def row_names(client: str) -> tuple[str, str]:
+    """The names of its rows: over HTTP, and in process."""
+    return client, f"{client}, in process"
+
+
+def table(rows: Mapping[str, Row], earlier: Mapping[str, str]) -> str:
     """earlier: the lines of clients that were not run now, by their names."""
     heads = [HEADS.get(check, check) for check in CHECKS]
     lines = [f"| client | version | {' | '.join(heads)} |", f"| --- | --- |{' --- |' * len(CHECKS)}"]
-    for client in (*CLIENTS, *IN_PROCESS):
+    for client in (name for names in map(row_names, CLIENTS) for name in names):
         if client not in rows:
             lines += [earlier[client]] if client in earlier else []
             continue
         version, results = rows[client]
-        cells = ["" if check not in results else "yes" if results[check] == "ok" else "no" for check in CHECKS]
-        lines.append(f"| {client} | {version} | {' | '.join(cells)} |")
+        lines.append(f"| {client} | {version} | {' | '.join(cell(results.get(check)) for check in CHECKS)} |")
     return "\n".join(lines)
+
+
+def cell(result: str | None) -> str:
+    """What the table says of a check's result: `ok`, an error, NO_WAY_IN, or None where it was not tried."""
+    if result is None or result == NO_WAY_IN:
+        return result or ""
+    return "yes" if result == "ok" else "no"
 
 
 def lines_of(page: Path | None) -> dict[str, str]:
@@ -166,9 +201,10 @@ def lines_of(page: Path | None) -> dict[str, str]:
 HEAD = """# Clients that were run
 
 Written by `nox -s clients`. Each client ran in an environment of its own against an app that mounts Turnout, over HTTP,
-unchanged but for URL, key and model, over one loopback provider; `in process`: over `turnout.transport()`, in the
-environment of Turnout's own tests. `yes`: what came back is what the provider said; `no`: it was not; empty: not tried,
-or not a thing of this client's.
+unchanged but for URL, key and model, over one loopback provider; `in process`: over `turnout.transport()`, in an
+environment that holds Turnout, too, with the newest version that fits beside it. `yes`: what came back is what the
+provider said; `no`: it was not; `takes no HTTP client`: it makes its own, so it cannot be given the transport; empty:
+not tried, or not a thing of this client's.
 
 """
 
@@ -179,22 +215,23 @@ def main() -> int:
     parser.add_argument("--environments", type=Path, default=Path(".clients"), help="where they are kept")
     parser.add_argument("--write", type=Path, help="the page to write the table to")
     arguments = parser.parse_args()
-    rows: dict[str, tuple[str, Mapping[str, str]]] = {}
+    folder = arguments.environments.absolute()
+    rows: dict[str, Row] = {}
     with app() as (url, origin):
         for client, (environment, program) in CLIENTS.items():
             if arguments.clients and environment not in arguments.clients:
                 continue
-            rows[client] = checked(environment, program, arguments.environments.absolute(), url)
-            print(client, rows[client], flush=True)
-        for client, (environment, package, program) in IN_PROCESS.items():
-            if not arguments.clients or environment in arguments.clients:
-                rows[client] = metadata.version(package), run_in_process(program, origin)
-                print(client, rows[client], flush=True)
+            over_network, over_transport = row_names(client)
+            rows[over_network] = over_http(environment, program, folder, url)
+            print(over_network, rows[over_network], flush=True)
+            if environment != "node":
+                rows[over_transport] = in_process(client, environment, program, folder, origin)
+                print(over_transport, rows[over_transport], flush=True)
     text = HEAD + table(rows, lines_of(arguments.write)) + "\n"
     if arguments.write:
         arguments.write.write_text(text, "utf-8")
     print(text)
-    return int(any(result != "ok" for _, results in rows.values() for result in results.values()))
+    return int(any(cell(result) == "no" for _, results in rows.values() for result in results.values()))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 
-from agents import Agent, Runner, function_tool
+from agents import Agent, Runner, function_tool, set_default_openai_client
 from pydantic import BaseModel
-from report import ANSWER, BASE, QUESTION, holds, report
+from report import ANSWER, BASE, QUESTION, async_http_client, holds, report
+
+from openai import AsyncOpenAI
 
 os.environ |= {"OPENAI_BASE_URL": f"{BASE}/v1", "OPENAI_API_KEY": "-", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
+if (over_transport := async_http_client("httpx")) is not None:
+    set_default_openai_client(AsyncOpenAI(http_client=over_transport))
 # One for all checks: the client keeps its connections on it.
 loop = asyncio.new_event_loop()
 asyncio.set_event_loop(loop)

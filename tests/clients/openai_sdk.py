@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pydantic import BaseModel
-from report import ANSWER, BASE, QUESTION, VECTOR, holds, options, report
+from report import ANSWER, BASE, QUESTION, VECTOR, holds, http_client, report
 
 from openai import OpenAI
 
-client = OpenAI(base_url=f"{BASE}/v1", api_key="-", max_retries=0, **options("httpx"))
+client = OpenAI(base_url=f"{BASE}/v1", api_key="-", max_retries=0, http_client=http_client("httpx"))
 ASK = [{"role": "user", "content": QUESTION}]
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 

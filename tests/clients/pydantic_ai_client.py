@@ -10,12 +10,13 @@ from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
-from report import ANSWER, BASE, QUESTION, holds, report
+from report import ANSWER, BASE, QUESTION, async_http_client, holds, report
 
-openai = OpenAIProvider(base_url=f"{BASE}/v1", api_key="-")
+openai = OpenAIProvider(base_url=f"{BASE}/v1", api_key="-", http_client=async_http_client("httpx"))
 chat_model = OpenAIChatModel("auto", provider=openai)
 responses_model = OpenAIResponsesModel("auto", provider=openai)
-claude = AnthropicModel("auto", provider=AnthropicProvider(base_url=BASE, api_key="-"))
+anthropic = AnthropicProvider(base_url=BASE, api_key="-", http_client=async_http_client("httpx2"))
+claude = AnthropicModel("auto", provider=anthropic)
 
 
 class City(BaseModel):

@@ -20,14 +20,13 @@ def origin() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("client", matrix.IN_PROCESS)
+@pytest.mark.parametrize("program", ["openai_sdk.py", "anthropic_sdk.py"])
 def test_an_sdk_is_served_over_the_transport(
-    client: str, origin: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    program: str, origin: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Chat, streams, tools, responses, messages, embeddings; Claude Code's shape at models that do not think."""
-    program = matrix.IN_PROCESS[client][-1]
-    monkeypatch.setenv("TURNOUT_CONFIG", json.dumps(matrix.settings(origin)))
-    monkeypatch.setenv("TURNOUT_URL", "http://turnout")
+    for name, value in matrix.in_process_environ(origin).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.syspath_prepend(str(matrix.HERE))
     # It reads its environment when it is imported.
     monkeypatch.delitem(sys.modules, "report", raising=False)

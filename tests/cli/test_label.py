@@ -536,12 +536,23 @@ def _wait_until(condition: Callable[[], bool]) -> None:
     raise TimeoutError("the run did not come so far")
 
 
+def _interruptible(command: list[str]) -> subprocess.Popen[bytes]:
+    """Also where the tests were started in the background: a shell lets what it starts there ignore Ctrl-C."""
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | _path(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
 def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: LoopbackProvider) -> None:
     """Ctrl-C in a process of its own: code 130, the summary, whole rows only; the next run does the rest."""
     provider.latency_s = 0.1
     command = [sys.executable, "-m", "turnout", "label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:right",
                "--rate", "6000/minute", "--concurrency", "1", "--yes", "--json"]  # fmt: skip
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | _path())
+    running = _interruptible(command)
     out = place / "out.jsonl"
     _wait_until(lambda: out.exists() and out.read_text().count("\n") >= 2)
     running.send_signal(signal.SIGINT)
@@ -565,7 +576,7 @@ def test_a_check_that_hangs_keeps_no_run_from_ending(place: Path) -> None:
     """One Ctrl-C is enough, and the summary is told."""
     command = [sys.executable, "-m", "turnout", "label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:hangs",
                "--rate", "6000/minute", "--concurrency", "2", "--yes", "--json"]  # fmt: skip
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | _path())
+    running = _interruptible(command)
     _wait_until((place / "hangs").exists)
     running.send_signal(signal.SIGINT)
     try:

@@ -93,11 +93,7 @@ def langfuse_trace(record: LogRecord) -> Example:
 
 def langfuse_score(record: LogRecord) -> Example:
     about = first_field(record, "observation_id", "observationId", "trace_id", "traceId")
-    grade = (
-        record.get("value")
-        if not is_missing(record.get("value"))
-        else first_field(record, "string_value", "stringValue")
-    )
+    grade = first_field(record, "value", "string_value", "stringValue")
     if str(first_field(record, "data_type", "dataType")).upper() == "BOOLEAN" and grade in (0, 1):
         grade = bool(grade)
     return Example(id=about, scores={} if is_missing(grade) else {str(record.get("name") or ""): grade})

@@ -23,6 +23,7 @@ from turnout.upstream.gemini_answer import add_left_out
 from turnout.upstream.litellm_tuning import keeping_raw, watching_http
 from turnout.upstream.litellm_words import taking_words
 from turnout.upstream.media import media_urls, refuse_media
+from turnout.upstream.model_providers import resolved_provider
 from turnout.upstream.parameters import ParameterBook
 from turnout.upstream.responses_models import as_chat
 from turnout.upstream.stream_watch import StreamWatch, mend_cohere
@@ -51,9 +52,8 @@ class LiteLLMProvider:
     def _check(self, litellm: Any) -> None:
         """Raises SettingsError for a model's name of which litellm knows no provider."""
         for name, arguments in self.arguments.items():
-            given = {key: arguments[key] for key in ("api_base", "custom_llm_provider") if key in arguments}
             try:
-                self._providers[name] = litellm.get_llm_provider(self.deployments[name], **given)[1]
+                self._providers[name] = resolved_provider(litellm, self.deployments[name], arguments)
             except litellm.BadRequestError as error:
                 raise SettingsError(_unknown(self.deployments[name], litellm.provider_list)) from error
 

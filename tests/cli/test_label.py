@@ -9,14 +9,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.provider import LoopbackProvider
+from tests.support.waiting import until
 from turnout.cli import main
 from turnout.cli.label_models import replaying
 from turnout.labelling.journal import Journal
@@ -527,15 +526,6 @@ def test_wrong_use_is_told_before_anything_is_read(place: Path, capsys: pytest.C
     assert main(["label", "log.jsonl", "-o", "o.jsonl", "--check", "mychecks:right", "--rate", "often"]) == 2
 
 
-def _wait_until(condition: Callable[[], bool]) -> None:
-    """Two minutes at most: the first import of litellm alone takes half a minute on a busy machine."""
-    for _ in range(12_000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise TimeoutError("the run did not come so far")
-
-
 def _interruptible(command: list[str]) -> subprocess.Popen[bytes]:
     """Also where the tests were started in the background: a shell lets what it starts there ignore Ctrl-C."""
     return subprocess.Popen(
@@ -554,7 +544,7 @@ def test_an_interrupt_keeps_every_row_that_was_done(place: Path, provider: Loopb
                "--rate", "6000/minute", "--concurrency", "1", "--yes", "--json"]  # fmt: skip
     running = _interruptible(command)
     out = place / "out.jsonl"
-    _wait_until(lambda: out.exists() and out.read_text().count("\n") >= 2)
+    until(lambda: out.exists() and out.read_text().count("\n") >= 2)
     running.send_signal(signal.SIGINT)
     actual, errors = running.communicate(timeout=60)
     assert running.returncode == 130, errors
@@ -577,7 +567,7 @@ def test_a_check_that_hangs_keeps_no_run_from_ending(place: Path) -> None:
     command = [sys.executable, "-m", "turnout", "label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:hangs",
                "--rate", "6000/minute", "--concurrency", "2", "--yes", "--json"]  # fmt: skip
     running = _interruptible(command)
-    _wait_until((place / "hangs").exists)
+    until((place / "hangs").exists)
     running.send_signal(signal.SIGINT)
     try:
         out, err = running.communicate(timeout=60)
@@ -598,7 +588,7 @@ def test_an_ended_run_counts_the_call_that_was_under_way_and_keeps_every_answer(
     command = [sys.executable, "-m", "turnout", "label", "log.jsonl", "-o", "out.jsonl", "--check", "mychecks:right",
                "--rate", "6000/minute", "--concurrency", "1", "--yes", "--json"]  # fmt: skip
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | _path())
-    _wait_until(lambda: provider.calls["large"] > 0)
+    until(lambda: provider.calls["large"] > 0)
     running.send_signal(sent)
     out, err = running.communicate(timeout=60)
     # One call of the expensive model: 1024 tokens of answer at most, and some 120 of prompt.

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tests.support.apps import settings
 from tests.support.job_doors import asgi_app
 from tests.support.provider import LoopbackProvider
 from tests.support.redis_server import RedisServer
+from tests.support.waiting import until
 from tests.support.workers import environ
 from turnout import Turnout
 from turnout.api.submission import Submitted
@@ -128,14 +129,6 @@ def said(process: subprocess.Popen[bytes], word: bytes) -> None:
         assert lines[-1], lines
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Returns once this is so."""
-    ends = time.monotonic() + PATIENCE_S
-    while not condition() and time.monotonic() < ends:
-        time.sleep(0.02)
-    assert condition()
-
-
 def held(provider: LoopbackProvider, model: str = "small") -> threading.Event:
     """Set, it lets the provider answer those who have asked by then."""
     released = threading.Event()
@@ -153,7 +146,7 @@ def test_a_killed_workers_jobs_are_done_by_another(queue: Queue, provider: Loopb
     provider.modes["*"] = "hang"
     [first] = queue.work()
     submitted = queue.submit(6)
-    until(lambda: sum(provider.active.values()) == 4)
+    until(lambda: sum(provider.active.values()) == 4, PATIENCE_S)
     [second] = queue.work()
     provider.modes["*"] = "ok"
     os.kill(first.pid, signal.SIGKILL)
@@ -186,8 +179,8 @@ def test_a_models_rate_is_kept_over_all_workers(
     queue = Queue(tmp_path, provider, redis_server.url, '[models."openai/small"]\nrate = "3/hour"\n')
     workers = queue.work(workers=2)
     submitted = queue.submit(8)
-    until(lambda: provider.calls.total() == 3)
-    until(lambda: sorted(queue.statuses(submitted)) == ["done"] * 3 + ["queued"] * 5)
+    until(lambda: provider.calls.total() == 3, PATIENCE_S)
+    until(lambda: sorted(queue.statuses(submitted)) == ["done"] * 3 + ["queued"] * 5, PATIENCE_S)
     assert provider.calls.total() == 3
     for worker in workers:
         worker.terminate()
@@ -201,7 +194,7 @@ def test_a_stopped_worker_ends_what_it_has_begun(queue: Queue, provider: Loopbac
     released = held(provider)
     [worker] = queue.work(drain_s=PATIENCE_S)
     submitted = queue.submit(5)
-    until(lambda: sum(provider.active.values()) == 4)
+    until(lambda: sum(provider.active.values()) == 4, PATIENCE_S)
     worker.terminate()
     said(worker, b"stopping")
     released.set()

@@ -1,4 +1,4 @@
-"""The index of a scope: a graph of neighbours and a plain comparison find the same, whatever happens in between."""
+"""The index of a scope: with a graph of neighbours and without one it finds the same, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.exact_index import ExactIndex
 from turnout.install_line import install_line
 from turnout.ports.semantic import SemanticEntry
 from turnout.stores.memory import vector_index
@@ -75,7 +76,31 @@ async def _agree(steps: list[tuple[str, int, int]]) -> None:
 @given(STEPS)
 def test_a_graph_finds_what_a_comparison_with_each_finds(steps: list[tuple[str, int, int]]) -> None:
     """Through adds, replacements, removals, purges, expiry and eviction, while the thread is still at work."""
-    asyncio.run(_agree(steps))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("usearch.index.Index", ExactIndex)
+        asyncio.run(_agree(steps))
+
+
+def test_a_graph_finds_nearly_all_that_took_the_place_of_what_was_removed() -> None:
+    """usearch's own, whose links to a removed vector lead to the next one: 20 times as many replaced as are held."""
+
+    async def scenario() -> None:
+        rng = np.random.default_rng(2)
+        store = MemorySemanticStore(max_entries=200, graph_above=20, graphs=True)
+        for step in range(4000):
+            await store.add(entry(int(rng.integers(200)), step % 400, 0.0))
+        (scope,) = store._scopes.values()
+        while len(scope._direct):
+            await found(store, 0, 0.0)
+        rows = {each.key: each.vector for each in store.entries}
+        missed = 0
+        for vector in rows.values():
+            (best, *_) = await store.nearest(b"s", vector, 5, 0.0)
+            missed += best.entry.vector != vector
+        assert missed <= 0.02 * len(rows), f"{missed} of {len(rows)}"
+        await store.close()
+
+    asyncio.run(scenario())
 
 
 def test_a_graph_holds_what_it_was_given_and_forgets_what_was_removed() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import redis
 
+from tests.support.exact_index import ExactIndex
 from tests.support.redis_server import RedisServer
 from turnout.errors import StoreUnavailable
 from turnout.ports.semantic import SemanticEntry
@@ -80,7 +81,9 @@ Scenario = Callable[[Bench], Awaitable[None]]
 
 
 @pytest.fixture
-def run(redis_server: RedisServer) -> Callable[..., None]:
+def run(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    monkeypatch.setattr("usearch.index.Index", ExactIndex)
+
     def run(scenario: Scenario, **bounds: int) -> None:
         async def main() -> None:
             bench = Bench(redis_server.url, **bounds)

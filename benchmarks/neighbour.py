@@ -12,7 +12,7 @@ and no stop of the loop above 0.5 s. A latency counts from when the request was 
 
 Caveats: provider, app and both callers share this machine: on two cores a part of every figure is the waiting for a
 core, which the quiet run does not have. Time: 48 cells of about 4.2 s, 6 s of quiet and the start, four times: 14
-minutes where nothing stands still.
+to 16 minutes where nothing stands still.
 
     python benchmarks/neighbour.py [--only TEXT ...] [--on asgi-memory ...] [--seconds 4] [--json]
 """

@@ -39,7 +39,7 @@ def draw(results: dict[str, Any], file: Path) -> None:
     import matplotlib
 
     matplotlib.use("agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     runs = results["runs"]
     names = list(next(iter(runs.values()))["cells"])
@@ -54,7 +54,9 @@ def draw(results: dict[str, Any], file: Path) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xscale("log")
-    axes.set_xlabel("p95 of the honest user, by the quiet one's (dashed: wanted at most; red ring: an error)")
+    for axis_format in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis_format(ticker.FormatStrFormatter("%g"))
+    axes.set_xlabel("the honest user's p95, in times of the quiet one's\n(dashed: wanted at most; red ring: an error)")
     axes.set_title("One honest user beside each hostile caller", loc="left")
     axes.legend(frameon=False, fontsize=7)
     figure.savefig(file, dpi=150)

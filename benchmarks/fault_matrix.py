@@ -3,7 +3,8 @@
 Redis: two workers (in this process) share a real redis-server behind a proxy; 40 requests a second, half of them of one
 user whose budget runs out, for 1 s before, 2 s during and 6 s after the fault. Provider: the first of two models meets
 the fault for 2 s, over real HTTP; asked by chat completions, and by Messages, Responses and completions in turn, whole
-and streamed ("other protocols"); the one model for vectors meets it alone ("embeddings"). Process: real servers with
+and streamed ("other protocols"); the one model for vectors meets it alone ("embeddings"); by a cascade, either of its
+tiers' first models does ("a cascade's cheap tier", "a cascade's expensive tier"). Process: real servers with
 one Redis. The columns are told in docs/fault_matrix.md, which this writes.
 
 Wanted in each row: no wrong answer, nothing overspent, nothing left reserved, healed within the row's own time; where

@@ -20,6 +20,7 @@ def test_a_fault_of_redis_costs_no_wrong_answer_and_no_money(fault: str) -> None
     [
         *("a provider hangs", "a provider sends garbage"),
         *("a provider is cut off, other protocols", "a provider drips, other protocols"),
+        *("a provider hangs, a cascade's cheap tier", "a provider is cut off, a cascade's expensive tier"),
     ],
 )
 def test_a_fault_of_a_provider_is_answered_by_the_next(fault: str) -> None:

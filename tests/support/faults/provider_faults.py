@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import Any
 
+from tests.support.faults import cascade_load
+from tests.support.faults.cascade_load import CHEAP, EXPENSIVE, CascadeLoad
 from tests.support.faults.load import BUDGET_USD, CALL_USD, TOKENS, Load, reserved_usd
 from tests.support.faults.row import Row
 from tests.support.faults.wire_load import EMBEDDER, EmbeddingLoad, WireLoad
@@ -25,41 +27,51 @@ SICK: dict[str, dict[str, Any]] = {
     "a provider starts slowly": {"delay_s": 1.5},
 }
 OTHERS, VECTORS = ", other protocols", ", embeddings"
-FAULTS = {name + protocol: fault for protocol in ("", OTHERS, VECTORS) for name, fault in SICK.items()}
+# By a cascade's load: the tier whose first model is sick.
+CASCADES = {", a cascade's cheap tier": CHEAP, ", a cascade's expensive tier": EXPENSIVE}
+FAULTS = {name + load: fault for load in ("", OTHERS, VECTORS, *CASCADES) for name, fault in SICK.items()}
 # What a text for a vector is told to cost in tokens: less than its bound, a byte a token and what stands around it.
 TEXT_TOKENS = 20
 
 
 class Scripted:
-    """The first model, or the one for vectors, meets the fault while it lasts; all repeat the prompt, or give its
-    vector, and keep books otherwise."""
+    """One model meets the fault while it lasts; all repeat the prompt, or give its vector, or answer as a cascade's
+    models do, and keep books otherwise."""
 
-    def __init__(self, fault: dict[str, Any]) -> None:
-        self._fault = fault
+    def __init__(self, fault: str) -> None:
+        self._fault = FAULTS[fault]
+        self._cascade = _cascaded(fault)
+        self._sick = "embedder" if fault.endswith(VECTORS) else self._cascade or "first"
         self.lasts = False
         self.calls: dict[str, int] = {}
 
     def __call__(self, request: Received) -> Reply:
         text = str(request.body["input"][0] if "input" in request.body else request.body["messages"][-1]["content"])
-        sick = self.lasts and request.body["model"] in ("first", "embedder")
+        user, model = text.partition(" ")[0], request.body["model"]
+        sick = self.lasts and model == self._sick
+        said = cascade_load.answer_of(model, text) if self._cascade else text
         tokens = Tokens(prompt=TEXT_TOKENS) if "input" in request.body else Tokens(prompt=0, completion=TOKENS)
         if sick:
             if "kind" in self._fault:
                 return Failure(kind=self._fault["kind"], retry_after=1)
             if "fault" in self._fault:
-                return Answer(text=text, tokens=tokens, **self._fault)
-        user = text.partition(" ")[0]
+                return Answer(text=said, tokens=tokens, **self._fault)
         self.calls[user] = self.calls.get(user, 0) + 1
-        return Answer(text=text, tokens=tokens, delay_s=self._fault.get("delay_s", 0.0) if sick else 0.0)
+        return Answer(text=said, tokens=tokens, delay_s=self._fault.get("delay_s", 0.0) if sick else 0.0)
 
     @property
     def overspent_usd(self) -> float:
         return sum(max(0.0, calls * CALL_USD - BUDGET_USD) for calls in self.calls.values())
 
 
-def settings(origin: str) -> dict[str, Any]:
+def _cascaded(fault: str) -> str | None:
+    """The sick model of a cascade's load; None by another load."""
+    return next((model for load, model in CASCADES.items() if fault.endswith(load)), None)
+
+
+def settings(origin: str, routing: dict[str, Any]) -> dict[str, Any]:
     price = CALL_USD / TOKENS * 1e6
-    names = ["openai/first", "openai/second", "openai/unused"]
+    names = ["openai/first", "openai/second", "openai/large"]
     model = {"input_usd_per_million": 0, "output_usd_per_million": price, "max_output_tokens": TOKENS, "timeout_s": 0.5}
     model |= {"first_token_timeout_s": 0.5, "chunk_timeout_s": 0.5}
     return {
@@ -73,7 +85,7 @@ def settings(origin: str) -> dict[str, Any]:
                 "params": {"api_base": f"{origin}/v1"},
             },
         },
-        "routing": {"threshold": 1.0},
+        "routing": routing,
         "identity": {"user_header": "x-user-id"},
         "budgets": {"per_user": f"{BUDGET_USD}/30d"},
         "breaker": {"reset_s": RESET_S},
@@ -83,10 +95,12 @@ def settings(origin: str) -> dict[str, Any]:
 
 async def run(fault: str) -> tuple[Row, list[str]]:
     """The row of this fault, and what was wrong in it."""
-    script = Scripted(FAULTS[fault])
+    script, cascaded = Scripted(fault), _cascaded(fault) is not None
+    scorer = cascade_load.scorer() if cascaded else FixedScorer(0.1)
     with ScriptedServer() as server:
         server.script = script
-        async with Turnout(settings(server.origin), scorer=FixedScorer(0.1)) as turnout:
+        routing = cascade_load.ROUTING if cascaded else {"threshold": 1.0}
+        async with Turnout(settings(server.origin, routing), scorer=scorer) as turnout:
             load = _load(fault, turnout)
             await load.run(BEFORE_S)
             script.lasts = True
@@ -97,13 +111,17 @@ async def run(fault: str) -> tuple[Row, list[str]]:
             held = await reserved_usd(turnout, load.users)
             if isinstance(load, WireLoad):
                 await load.close()
+    unseen = load.unseen if isinstance(load, CascadeLoad) else []
     overspent = script.overspent_usd
-    return load.row(fault, ended=ended, overspent_usd=overspent, reserved_usd=held, heals_within_s=2.0), load.wrong
+    row = load.row(fault, ended=ended, overspent_usd=overspent, reserved_usd=held, heals_within_s=2.0)
+    return row, [*load.wrong, *unseen]
 
 
 def _load(fault: str, turnout: Turnout) -> Load:
     if fault.endswith(VECTORS):
         return EmbeddingLoad(turnout)
+    if _cascaded(fault):
+        return CascadeLoad(turnout)
     return WireLoad(turnout) if fault.endswith(OTHERS) else Load([turnout])
 
 

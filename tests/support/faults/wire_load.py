@@ -74,7 +74,7 @@ def _text(path: str, body: dict[str, Any]) -> str:
 
 def _streamed(path: str, stream: str) -> str:
     """The text of a stream that came to its end. Raises Refused where its last event is an error."""
-    events = list(_events(stream))
+    events = list(events_of(stream))
     last = events[-1] if events else {}
     if last.get("type") in ("error", "response.failed") or "error" in last:
         raise Refused(503, str(last)[:200])
@@ -88,7 +88,7 @@ def _streamed(path: str, stream: str) -> str:
     return "".join(choice["text"] for event in events for choice in event["choices"])
 
 
-def _events(stream: str) -> Iterator[dict[str, Any]]:
+def events_of(stream: str) -> Iterator[dict[str, Any]]:
     for line in stream.splitlines():
         if line.startswith("data: ") and line != "data: [DONE]":
             yield json.loads(line[6:])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.cascade_world import models_of, run, world
+from tests.pipeline.turns import MODELS, turn, usage
 from tests.pipeline.world import CHEAP, DEAR, SPARE, World
 from tests.support.fixed_verifier import RIGHT, WRONG, VerifyingScorer
 from turnout.attempt_errors import ProviderFailed
@@ -118,6 +119,20 @@ def test_no_cascade_for(params: dict[str, Any], text: str) -> None:
 
     run(scenario, scorer)
     assert scorer.verifier.asked == []
+
+
+@pytest.mark.parametrize(("tokens", "reason"), [(40_000, "verified"), (100, "escalated")])
+def test_in_a_warm_conversation_a_second_call_is_priced_at_a_cold_cache(tokens: int, reason: str) -> None:
+    """What a doubtful answer is worth elsewhere does not pay for 40,000 tokens that the other model reads anew."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Says("right", usage=usage(tokens)), Says("wrong", usage=usage(tokens)))
+        first = await turn(w, "one", tokens=tokens)
+        second = await turn(w, "two", tokens=tokens)
+        assert (first.reason, second.reason) == ("verified", reason)
+        assert second.decision.verdict == ("accepted" if reason == "verified" else "rejected")
+
+    run(scenario, routing={"threshold": 0.8}, models=MODELS)
 
 
 def test_shadow_says_what_it_thinks_and_changes_nothing() -> None:

@@ -43,7 +43,13 @@ class FixedVerifier:
     def threshold_for_quality(self, quality: float) -> float:
         return quality / 2
 
-    def way(self, question_score: float, threshold: float) -> Way:
+    def gain_at(self, score: float) -> float:
+        return score - 0.5
+
+    def score_at(self, gain: float) -> float:
+        return min(1.0, gain + 0.5)
+
+    def way(self, question_score: float, threshold: float, price_factor: float = 1.0) -> Way:
         return "straight" if question_score > 0.95 else "cheap" if question_score < 0.05 else "verify"
 
 

@@ -12,6 +12,7 @@ from turnout.ports.runtime import Clock
 from turnout.ports.scoring import Scorer
 from turnout.quota.fitting import Fitting
 from turnout.routing.cascade_policy import CascadePolicy, SecondOpinion
+from turnout.routing.conversation_pins import Conversations
 from turnout.routing.factory import DEFAULT_SHARE
 from turnout.routing.share_control import ShareControl
 from turnout.settings import Settings
@@ -24,7 +25,14 @@ log = logging.getLogger("turnout")
 
 
 def build_cascade(
-    settings: Settings, scorer: Scorer, *, clock: Clock, chain: Chain, fitting: Fitting, chance: Callable[[], float]
+    settings: Settings,
+    scorer: Scorer,
+    *,
+    clock: Clock,
+    chain: Chain,
+    fitting: Fitting,
+    conversations: Conversations,
+    chance: Callable[[], float],
 ) -> CascadeCalls | None:
     """None where the verifier was refused at its training: requests are decided by their question then, and a warning
     says so. Raises SettingsError."""
@@ -57,7 +65,9 @@ def build_cascade(
         second_opinion=opinion,
         chance=chance,
     )
-    return CascadeCalls(policy, settings=settings, clock=clock, chain=chain, fitting=fitting)
+    return CascadeCalls(
+        policy, settings=settings, clock=clock, chain=chain, fitting=fitting, conversations=conversations
+    )
 
 
 def _check_model(settings: Settings, verifier: Verifier) -> None:

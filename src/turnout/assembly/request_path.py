@@ -206,5 +206,11 @@ def _cascade(parts: Collaborators, scorer: Scorer, chance: Callable[[], float]) 
     from turnout.assembly.cascade import build_cascade
 
     return build_cascade(
-        parts.settings, scorer, clock=parts.clock, chain=parts.chain, fitting=parts.fitting, chance=chance
+        parts.settings,
+        scorer,
+        clock=parts.clock,
+        chain=parts.chain,
+        fitting=parts.fitting,
+        conversations=parts.conversations,
+        chance=chance,
     )

@@ -18,7 +18,8 @@ from turnout.ports.runtime import Clock
 from turnout.ports.scoring import Query
 from turnout.quota.fitting import Fitting
 from turnout.records import Decision
-from turnout.routing.cascade_policy import CascadePolicy, Judgement
+from turnout.routing.cascade_policy import CascadePolicy, Demands, Judgement
+from turnout.routing.conversation_pins import Conversations
 from turnout.settings import Settings
 from turnout.upstream.call_trace import CallTrace, UpstreamCall
 from turnout.upstream.chain import Chain
@@ -34,11 +35,12 @@ _OUTAGES = (UpstreamUnavailable, Overloaded, DeadlineExceeded)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CascadePlan:
     """first: the decision to make the cheap call by. expensive: who is asked where its answer is doubted. question: the
-    decision by the question alone. verifies: False where only a straight way was chosen. asks_twice: whether a second
-    cheap answer is asked for beside the first."""
+    decision by the question alone. demands: beside the target. verifies: False where only a straight way was chosen.
+    asks_twice: whether a second cheap answer is asked for beside the first."""
 
     first: Decision
     question: Decision
+    demands: Demands
     expensive: tuple[str, ...] = ()
     verifies: bool = True
     asks_twice: bool = False
@@ -48,37 +50,48 @@ class CascadeCalls:
     """Makes the calls of requests that go by a cascade. cheap_model: whose answers the verifier knows."""
 
     def __init__(
-        self, policy: CascadePolicy, *, settings: Settings, clock: Clock, chain: Chain, fitting: Fitting
+        self,
+        policy: CascadePolicy,
+        *,
+        settings: Settings,
+        clock: Clock,
+        chain: Chain,
+        fitting: Fitting,
+        conversations: Conversations,
     ) -> None:
         self._policy = policy
         self._settings = settings
         self._clock = clock
         self._chain = chain
         self._fitting = fitting
+        self._conversations = conversations
         self._cheap_model = settings.tier_models("cheap")[0]
 
     def plan(self, call: Call, decision: Decision) -> CascadePlan | None:
         """How this request goes; None: by its question alone, as without a cascade."""
         if not self._takes(call, decision):
             return None
-        if not self._policy.acts:
-            return CascadePlan(first=decision, question=decision, expensive=self._expensive(call))
-        cheap = self._fitting.holding(call.request, self._settings.tier_models("cheap"))
         expensive = self._expensive(call)
+        demands = self._demands(call, expensive)
+        if not self._policy.acts:
+            return CascadePlan(first=decision, question=decision, expensive=expensive, demands=demands)
+        cheap = self._fitting.holding(call.request, self._settings.tier_models("cheap"))
         if not expensive or cheap[:1] != (self._cheap_model,):
             return None
         assert decision.score is not None
-        way = self._policy.way(decision.score, *_demands(call))
+        way = self._policy.way(decision.score, demands)
         if way is None:
             return None
         if way == "straight":
-            return CascadePlan(first=_going(decision, "expensive", expensive), question=decision, verifies=False)
+            straight = _going(decision, "expensive", expensive)
+            return CascadePlan(first=straight, question=decision, demands=demands, verifies=False)
         return CascadePlan(
             first=_going(decision, "cheap", cheap),
             question=decision,
             expensive=expensive,
+            demands=demands,
             verifies=way == "verify",
-            asks_twice=way == "verify" and _varies(call) and self._policy.asks_twice(decision.score, *_demands(call)),
+            asks_twice=way == "verify" and _varies(call) and self._policy.asks_twice(decision.score, demands),
         )
 
     def drop(self, plan: CascadePlan) -> None:
@@ -201,7 +214,7 @@ class CascadeCalls:
             return None
         query = Query(messages=call.request.messages, tag=call.request.tag, endpoint=call.context.caller.endpoint)
         gain = plan.question.expected_gain or 0.0
-        return self._policy.judge(query, gain, text, *_demands(call), second=second)
+        return self._policy.judge(query, gain, text, plan.demands, second=second)
 
     def _judged(self, plan: CascadePlan, judgement: Judgement | None) -> Decision:
         if judgement is None:
@@ -229,13 +242,18 @@ class CascadeCalls:
             and not call.failed
         )
 
+    def _demands(self, call: Call, expensive: tuple[str, ...]) -> Demands:
+        price_factor = 1.0
+        if expensive:
+            price_factor = self._conversations.cold_price_factor(call.conversation, call.request, expensive[0])
+        return Demands(
+            pacing_factor=call.reservation.pacing_factor(),
+            least_threshold=call.request.extension.get("threshold", 0.0),
+            price_factor=price_factor,
+        )
+
     def _expensive(self, call: Call) -> tuple[str, ...]:
         return self._fitting.holding(call.request, self._settings.tier_models("expensive"))
-
-
-def _demands(call: Call) -> tuple[float, float]:
-    """What pacing leaves of the target, and the caller's own threshold."""
-    return call.reservation.pacing_factor(), call.request.extension.get("threshold", 0.0)
 
 
 def _going(decision: Decision, tier: Any, candidates: tuple[str, ...]) -> Decision:

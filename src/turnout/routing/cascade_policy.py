@@ -18,6 +18,17 @@ EXPLORED = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Demands:
+    """What stands beside the target for one request. pacing_factor: what pacing leaves of it, in [0, 1].
+    least_threshold: the caller's own. price_factor: what an expensive call costs here in times of what it costs
+    elsewhere; 2 where a conversation's prompt is cached at the cheap model alone and would be read anew."""
+
+    pacing_factor: float = 1.0
+    least_threshold: float = 0.0
+    price_factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """escalates: whether the expensive tier is asked. propensity: the chance that it was to be."""
 
@@ -60,37 +71,30 @@ class CascadePolicy:
         self._held = HeldShare(max_held_share)
         self._chance = chance
 
-    def way(self, question_score: float, pacing_factor: float, least_threshold: float) -> Way | None:
+    def way(self, question_score: float, demands: Demands) -> Way | None:
         """The way of greatest expected value; None: no more requests may wait, so the question decides."""
-        way = self._verifier.way(question_score, self._threshold(pacing_factor, least_threshold))
+        way = self._verifier.way(question_score, self._threshold(demands), demands.price_factor)
         if way != "verify":
-            self._count(1.0 if way == "straight" else 0.0, way == "straight", pacing_factor)
+            self._count(1.0 if way == "straight" else 0.0, way == "straight", demands.pacing_factor)
             return way
         return way if self._held.take() else None
 
-    def asks_twice(self, question_score: float, pacing_factor: float, least_threshold: float) -> bool:
+    def asks_twice(self, question_score: float, demands: Demands) -> bool:
         """Whether a second cheap answer is expected to be worth its price."""
         opinion = self._second_opinion
-        return opinion is not None and opinion.pays(question_score, self._threshold(pacing_factor, least_threshold))
+        return opinion is not None and opinion.pays(question_score, self._threshold(demands))
 
     def judge(
-        self,
-        query: Query,
-        question_gain: float,
-        answer: str,
-        pacing_factor: float,
-        least_threshold: float,
-        *,
-        second: str | None = None,
+        self, query: Query, question_gain: float, answer: str, demands: Demands, *, second: str | None = None
     ) -> Judgement:
         """What is thought of this answer, and what follows. second: another answer to the same question, if any."""
-        threshold = self._threshold(pacing_factor, least_threshold)
+        threshold = self._threshold(demands)
         if second is None or self._second_opinion is None:
             verdict = self._verifier.verify(query, question_gain, answer, threshold)
         else:
             verdict = self._second_opinion.verify(query, question_gain, answer, second, threshold)
         rejected = not verdict.accepted
-        self._count(verdict.score, rejected and self.acts, pacing_factor)
+        self._count(verdict.score, rejected and self.acts, demands.pacing_factor)
         if rejected:
             return Judgement(verdict=verdict, escalates=self.acts, propensity=1.0 if self.acts else 0.0)
         return Judgement(verdict=verdict, escalates=self._chance() < EXPLORED, propensity=EXPLORED)
@@ -99,11 +103,17 @@ class CascadePolicy:
         """A request that was to be verified waits for no second call."""
         self._held.release()
 
-    def _threshold(self, pacing_factor: float, least: float) -> float:
-        target = self._target
+    def _threshold(self, demands: Demands) -> float:
+        """At which an answer is doubted. A dearer call has to be worth as many times the gain."""
+        target, pacing_factor = self._target, demands.pacing_factor
         if isinstance(target, ShareControl):
-            return max(least, target.decide(-1.0, pacing_factor)[0])
-        return max(least, raised(target, pacing_factor))
+            threshold = max(demands.least_threshold, target.decide(-1.0, pacing_factor)[0])
+        else:
+            threshold = max(demands.least_threshold, raised(target, pacing_factor))
+        if demands.price_factor <= 1.0 or not 0.0 < threshold < 1.0:
+            return threshold
+        gain = self._verifier.gain_at(threshold)
+        return max(threshold, self._verifier.score_at(gain * demands.price_factor)) if gain > 0 else threshold
 
     def _count(self, score: float, expensive: bool, pacing_factor: float) -> None:
         if isinstance(self._target, ShareControl):

@@ -129,6 +129,17 @@ class Conversations:
             return replace(decision, reason="sticky_left")
         return replace(decision, tier=pin.tier, reason="sticky", candidates=_first(pin, self._catalog.route(pin.tier)))
 
+    def cold_price_factor(self, state: ConversationState | None, request: ChatRequest, model: str) -> float:
+        """What this request costs at the model in times of what it would cost with its conversation cached there; 1
+        where it belongs to none, or where that is not known."""
+        pin = None if state is None or state.stored is None else Pin.unpack(state.stored.packed, state.stored.age_s)
+        side = None if pin is None else self._side(pin, model)
+        if pin is None or side is None or not self._cached(pin, pin.model):
+            return 1.0
+        shape = self._shape(pin, request)
+        warm = side.rates.turn(shape, shape.kept)
+        return max(1.0, side.rates.turn(shape, side.warm) / warm) if warm > 0 else 1.0
+
     def _same_tier(self, pin: Pin, decision: Decision) -> Decision:
         """Within its tier a conversation stays with the model that answered last for as long as that is warm."""
         if pin.model == decision.candidates[0] or not self._cached(pin, pin.model):

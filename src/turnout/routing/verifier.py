@@ -130,8 +130,9 @@ class Verifier:
         """The score of an answer with this expected gain."""
         return self._scale.rank((gain - self._header.gain_intercept) / self._header.gain_slope)
 
-    def way(self, question_score: float, threshold: float) -> Way:
-        """Cheap only, expensive straight, or cheap and then verified, at this threshold of the verifier's score."""
+    def way(self, question_score: float, threshold: float, price_factor: float = 1.0) -> Way:
+        """Cheap only, expensive straight, or cheap and then verified, at this threshold of the verifier's score.
+        price_factor: what an expensive call costs in times of what it costs by the logs."""
         if not 0.0 < threshold < 1.0:
             return "straight" if threshold <= 0.0 else "cheap"
-        return way_of(question_score, self.gain_at(threshold), self._gains, self._header.price_ratio)
+        return way_of(question_score, self.gain_at(threshold), self._gains, self._header.price_ratio * price_factor)

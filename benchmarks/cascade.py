@@ -13,16 +13,19 @@ Where another file asks the same questions, its cheap answers stand for a second
 first answers' order on those rows (`second`), at two cheap calls a row. They are another model's, which errs otherwise
 than the first one asked again would.
 
+Beside them cascadeflow's confidence in an answer, by its text and its question alone (`pip install cascadeflow`; its
+column is empty where it is not there): it has nothing to train, and knows no log-probabilities here.
+
 Caveats. Three folds leave a verifier two thirds of few rows; the mean of three folds of 100 rows moves by .05 from one
 division to another. Prices: a cheap call costs 1 and an expensive one 16.7 (gpt-4o to gpt-4o-mini), or the mean of the
-file's costs, whatever the lengths. The signs were chosen on these very files. cascadeflow is not in this run: it was
-measured elsewhere (.682 APGR on gsm8k, .730 on mmlu_pro_flash_pro, .581 on chat_llama2). The machine is shared.
+file's costs, whatever the lengths. The signs were chosen on these very files. The machine is shared.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import platform
 import sys
@@ -52,7 +55,10 @@ FILES = (
 PROXIES = {"mmlu_pro_flash_pro": "mmlu_pro_l8b_l70b", "gsm8k": "reasoning_haiku_sonnet"}
 FOLDS = 3
 ASKED = (0.95, 0.97)
-SHOWN = ("apgr", "apgr_question", "cost_at_97", "cost_question", "cost_coin", "kept_95", "kept_97", "refused")
+SHOWN = (
+    "apgr", "apgr_question", "apgr_cascadeflow", "cost_at_97", "cost_question", "cost_cascadeflow", "cost_coin",
+    "kept_95", "kept_97", "refused",
+)  # fmt: skip
 SECOND = ("rows", "agreeing", "apgr", "apgr_first_alone", "cost_at_97", "cost_at_97_first_alone")
 
 
@@ -132,13 +138,17 @@ def asked_of(logs: Logs, inside: Any, outside: Any, ratio: float) -> dict[str, A
     served, figures = with_verifier(aside, scorer, question, ratio=ratio)
     cascades = figures["refused"] is None
     own = figures_at_97(served.score, aside.cheap, aside.expensive, ratio, cascade=cascades)
+    peer = cascadeflow_doubts(aside)
+    peers = {} if peer is None else figures_at_97(peer, aside.cheap, aside.expensive, ratio, cascade=True)
     # A coin's order: the mean of the rows' two ends.
     share = max(0.0, (0.97 * aside.expensive.mean() - aside.cheap.mean()) / (aside.expensive - aside.cheap).mean())
     return {
         "apgr": own["apgr"],
         "apgr_question": figures["apgr_question"],
         "apgr_verified": figures["apgr_verified"],
+        "apgr_cascadeflow": peers.get("apgr"),
         "cost_at_97": own["cost_at_97"],
+        "cost_cascadeflow": peers.get("cost_at_97"),
         "cost_question": figures["cost_at_97_question"],
         "cost_coin": float(share + (1.0 - share) / ratio),
         "two_calls_share": own["expensive_share"] if cascades else 0.0,
@@ -150,8 +160,22 @@ def asked_of(logs: Logs, inside: Any, outside: Any, ratio: float) -> dict[str, A
         "curves": {
             "question": curve(question.score, aside, ratio, cascade=False),
             "served": curve(served.score, aside, ratio, cascade=cascades),
+            **({} if peer is None else {"cascadeflow": curve(peer, aside, ratio, cascade=True)}),
         },
     }
+
+
+def cascadeflow_doubts(logs: Logs) -> Any:
+    """What cascadeflow lacks of full confidence in each cheap answer, [rows]; None where it is not installed."""
+    try:
+        from cascadeflow.quality.confidence import ProductionConfidenceEstimator
+    except ImportError:
+        return None
+    logging.getLogger("cascadeflow").setLevel(logging.ERROR)
+    estimator = ProductionConfidenceEstimator("openai")
+    questions = (last_user_text(query.messages) for query in logs.queries)
+    said = zip(questions, logs.answers or [], strict=True)
+    return np.array([1.0 - estimator.estimate(answer, query=question).final_confidence for question, answer in said])
 
 
 def kept(logs: Logs, scorer: FileScorer, score: Any, asked: float, cascades: bool) -> float:
@@ -172,8 +196,8 @@ def curve(score: Any, logs: Logs, ratio: float, *, cascade: bool) -> list[list[f
 
 
 def table(files: dict[str, Any]) -> str:
-    lines = [f"{'':<24}" + "".join(f"{name:>15}" for name in SHOWN)]
-    lines += [f"{name:<24}" + "".join(f"{value(found[key]):>15}" for key in SHOWN) for name, found in files.items()]
+    lines = [f"{'':<24}" + "".join(f"{name:>18}" for name in SHOWN)]
+    lines += [f"{name:<24}" + "".join(f"{value(found[key]):>18}" for key in SHOWN) for name, found in files.items()]
     lines += ["", f"{'with a second opinion':<24}" + "".join(f"{name:>24}" for name in SECOND)]
     lines += [
         f"{name:<24}" + "".join(f"{value(found['second'][key]):>24}" for key in SECOND)

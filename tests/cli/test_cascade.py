@@ -46,7 +46,10 @@ def test_train_and_evaluate(telling: bool, tmp_path: Path, capsys: pytest.Captur
     assert (report["refused"] is None) == telling
     assert report["apgr"] == pytest.approx(report["apgr_verified" if telling else "apgr_question"])
     assert report["two_calls_share"] + 1 / 16.7 == pytest.approx(report["cost_at_97"])
-    assert main(["evaluate", aside, "--scorer", file]) == 0
+    picture = tmp_path / "e.svg"
+    assert main(["evaluate", aside, "--scorer", file, "--plot", str(picture)]) == 0
+    # The share of expensive calls, the gains, and the cascade's cost.
+    assert [f'id="axes_{number}"' in picture.read_text() for number in (1, 2, 3, 4)] == [True, True, True, False]
     assert ("refused" in capsys.readouterr().out) != telling
 
 

@@ -18,8 +18,9 @@ from turnout.routing import artifact
 from turnout.routing.answer_signs import read_answer
 from turnout.routing.artifact import Artifact
 from turnout.routing.scorer import FileScorer, load_scorer
+from turnout.routing.three_ways import BINS, QUANTILES
 from turnout.training.cascade import price_ratio, train_cascade
-from turnout.training.cascade_curves import MARGIN, figures_at_97, paired_added, safe_rows
+from turnout.training.cascade_curves import MARGIN, cost_curves, figures_at_97, paired_added, safe_rows
 from turnout.training.estimators import fit_view
 from turnout.training.verifier_fit import SHARES, UNREAD, learnt_gain
 
@@ -165,6 +166,23 @@ def test_at_low_prices_the_same_verifier_adds_nothing() -> None:
     level = paired_added(question, verified, expensive, cheap, ratio=16.7)
     assert level["added"] is None
     assert "gap" in level["reason"]
+
+
+def test_three_ways_cost_no_more_than_reading_each_answer() -> None:
+    """From all cheap to all expensive; easy questions are not read, and hopeless ones are asked nowhere twice."""
+    chance = np.random.default_rng(6)
+    question = np.sort(chance.random(800))
+    # The cheap tier answers the easy quarter rightly, the hard quarter wrongly, of the others two in three.
+    cheap = np.where(question < 0.25, 1.0, np.where(question > 0.75, 0.0, chance.random(800) < 0.67)).astype(float)
+    said = np.clip(1.0 - cheap + chance.normal(0.0, 0.05, 800), 0.0, 1.0)
+    bins = np.minimum((question * BINS).astype(int), BINS - 1)
+    gains = np.stack([np.quantile(said[bins == at], np.linspace(0, 1, QUANTILES)) for at in range(BINS)])
+    curves = cost_curves(question, said, gains, cheap, np.ones(800), 10.0)
+    for name, last in (("question", 1.0), ("cascade", 1.1), ("both", 1.0)):
+        assert curves[name][0] == pytest.approx((0.1, cheap.mean()))
+        assert curves[name][-1] == pytest.approx((last, 1.0))
+    at_full = {name: min(cost for cost, quality in curves[name] if quality > 0.999) for name in curves}
+    assert at_full["both"] < at_full["cascade"] - 0.02 < at_full["question"] - 0.1
 
 
 def test_a_threshold_stands_a_margin_above_what_is_asked() -> None:

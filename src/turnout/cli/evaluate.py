@@ -107,7 +107,8 @@ def _plot(args: argparse.Namespace, logs: Any, scored: Any, report: dict[str, An
     point = (report["keep95_threshold_share"], report["keep95_quality"])
     chosen = None if point[1] is None else plots.Chosen(_target(args), *point)
     with output_files.naming_write_errors(args.plot):
-        plots.curve_and_calibration(args.plot, logs, scored.score, scored.gain, chosen, _title(args))
+        costs = report.get("cost_curves")
+        plots.curve_and_calibration(args.plot, logs, scored.score, scored.gain, chosen, _title(args), costs)
 
 
 def _write_page(args: argparse.Namespace, logs: Any, scored: Any, report: dict[str, Any]) -> None:

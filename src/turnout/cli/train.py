@@ -46,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
     with progress.progress_bar("training") as bar:
         if args.cascade:
             cascade = cascade_text.train(logs, args, cheap_model, embedding, bar)
-            fitted, verifier = cascade.fitted, cascade.summary
+            fitted, verifier, costs = cascade.fitted, cascade.summary, cascade.curves
         else:
-            fitted, verifier = fit.train(logs, seed=args.seed, embedding=embedding, progress=bar), None
+            fitted, verifier, costs = fit.train(logs, seed=args.seed, embedding=embedding, progress=bar), None, None
     with output_files.naming_write_errors(args.output):
         fitted.save(args.output)
     used = fitted.logs
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     log_input.warn(warnings)
     if args.plot:
         with output_files.naming_write_errors(args.plot):
-            _draw(args, fitted, targets)
+            _draw(args, fitted, targets, costs)
     apgr, interval = worth or (None, None)
     summary = {"file": args.output, "rows": logs.rows, "rows_used": len(used), "skipped": logs.skipped,
                "apgr": apgr, "intervals": {} if interval is None else {"apgr": interval},
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _draw(args: argparse.Namespace, fitted: Any, targets: list[dict[str, Any]]) -> None:
+def _draw(args: argparse.Namespace, fitted: Any, targets: list[dict[str, Any]], costs: Any) -> None:
     from turnout.training import plots
 
     line = next(
@@ -83,7 +83,7 @@ def _draw(args: argparse.Namespace, fitted: Any, targets: list[dict[str, Any]]) 
     chosen = plots.Chosen(line["wish"], line["expensive_share"], line["quality_kept"]) if line else None
     scores = fitted.out_of_fold
     title = f"{', '.join(args.logs)}, for {args.output}: scored out of fold"
-    plots.curve_and_calibration(args.plot, fitted.logs, scores, fitted.calibrated(scores), chosen, title)
+    plots.curve_and_calibration(args.plot, fitted.logs, scores, fitted.calibrated(scores), chosen, title, costs)
 
 
 def _table(summary: dict[str, Any]) -> str:

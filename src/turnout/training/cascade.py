@@ -16,7 +16,7 @@ from turnout.routing.scorer import FileScorer
 from turnout.routing.three_ways import BINS, QUANTILES, bin_of
 from turnout.routing.verifier import PREFIX
 from turnout.training import fit
-from turnout.training.cascade_curves import figures_at_97, paired_added, safe_rows
+from turnout.training.cascade_curves import CostCurve, cost_curves, figures_at_97, paired_added, safe_rows
 from turnout.training.curves import by_taken, midway
 from turnout.training.embedding import Embedding
 from turnout.training.estimators import Forest, Linear, RankLinear, flattened
@@ -32,11 +32,13 @@ PRICE_RATIO = 16.7
 
 @dataclass(frozen=True)
 class FittedCascade:
-    """fitted: the scorer, its file with the verifier's part. summary: what the verifier is worth out of fold."""
+    """fitted: the scorer, its file with the verifier's part. summary: what the verifier is worth out of fold. curves:
+    cost against quality, out of fold."""
 
     fitted: Fitted
     verifier: FittedVerifier
     summary: dict[str, Any]
+    curves: dict[str, CostCurve]
 
 
 def price_ratio(logs: Logs, given: float | None) -> float:
@@ -64,7 +66,13 @@ def train_cascade(
     own = {**fitted.artifact.header, "cascade": header}
     own["keep_quality"] = _thresholds(fitted.predicted, fitted.logs, dict(fitted.artifact.arrays))
     artifact = Artifact(header=own, arrays={**fitted.artifact.arrays, **arrays})
-    return FittedCascade(replace(fitted, artifact=artifact, scorer=FileScorer(artifact)), verifier, summary)
+    curves = _cost_curves(verifier, header, arrays[f"{PREFIX}gains"], summary["price_ratio"])
+    return FittedCascade(replace(fitted, artifact=artifact, scorer=FileScorer(artifact)), verifier, summary, curves)
+
+
+def _cost_curves(verifier: FittedVerifier, header: dict[str, Any], gains: Floats, ratio: float) -> dict[str, CostCurve]:
+    logs, said = verifier.logs, header["gain_slope"] * verifier.predicted[0] + header["gain_intercept"]
+    return cost_curves(_ranks(verifier.question[0]), said, gains, logs.cheap, logs.expensive, ratio)
 
 
 def _worth(verifier: FittedVerifier, ratio: float, seed: int) -> dict[str, Any]:
@@ -174,6 +182,10 @@ def _gains(verifier: FittedVerifier, slope: float, offset: float) -> Floats:
     """What the verifier said of answers to questions of each eighth of the scores, [BINS, QUANTILES], ascending."""
     levels = np.linspace(0.0, 1.0, QUANTILES)
     question, said = verifier.question[0], slope * verifier.predicted[0] + offset
-    ranks = np.argsort(np.argsort(question, kind="stable")) / max(1, len(question))
-    bins = np.array([bin_of(rank) for rank in ranks])
+    bins = np.array([bin_of(rank) for rank in _ranks(question)])
     return np.stack([np.quantile(said[bins == at], levels) for at in range(BINS)])
+
+
+def _ranks(values: Floats) -> Floats:
+    """Of each the share of them below it, [n]."""
+    return np.argsort(np.argsort(values, kind="stable")) / max(1, len(values))

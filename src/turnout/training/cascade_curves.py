@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout.routing.three_ways import BINS, bin_of, way_of
 from turnout.training.curves import NO_GAP, Ranked, bootstrap, by_taken, interval, quality_figures, reached
 
 Floats = NDArray[np.float64]
@@ -23,12 +24,62 @@ KEPT = 0.97
 # .946 to .948 of rows put aside.
 MARGIN = 1.5
 _COSTS = 201
+# Of a curve that is drawn.
+_POINTS = 41
 
 
 def gain_curve(ranked: Ranked, weight: Floats, ratio: float, *, cascade: bool) -> tuple[Floats, Floats]:
     """The cost and the mean quality, [knots], as the share of expensive calls grows from 0 to 1."""
     share, quality = ranked.curve(weight)
     return (share + 1.0 / ratio if cascade else share + (1.0 - share) / ratio), quality
+
+
+CostCurve = list[tuple[float, float]]
+
+
+def cost_curves(
+    question: Floats,
+    said: Floats,
+    gains: Floats,
+    cheap: Floats,
+    expensive: Floats,
+    ratio: float,
+    weight: Floats | None = None,
+) -> dict[str, CostCurve]:
+    """(cost, mean quality) as ever more is asked of the expensive tier. question: the questions' scores, ranks in
+    [0, 1], [n]; said: what the verifier expects the expensive answer to be better by, [n]; gains: as `way_of` takes
+    them. question: routed by that alone; cascade: each cheap answer is read; both: the three ways, as served."""
+    even = np.ones(len(said)) if weight is None else weight
+    curves = {}
+    for name, score, cascade in (("question", question, False), ("cascade", said, True)):
+        ranked = Ranked.of(score, cheap, expensive)
+        cost, quality = gain_curve(ranked, even[ranked.order], ratio, cascade=cascade)
+        drawn = np.linspace(cost[0], cost[-1], _POINTS)
+        curves[name] = list(zip(drawn.tolist(), np.interp(drawn, cost, quality).tolist(), strict=True))
+    bins, share = np.array([bin_of(each) for each in question]), even / even.sum()
+    thresholds = np.quantile(said, np.linspace(1.0, 0.0, _POINTS))
+    curves["both"] = [
+        _three_ways(float(threshold), bins, said, gains, cheap, expensive, ratio, share)
+        for threshold in (np.inf, *thresholds, -np.inf)
+    ]
+    return curves
+
+
+def _three_ways(
+    threshold: float,
+    bins: NDArray[np.intp],
+    said: Floats,
+    gains: Floats,
+    cheap: Floats,
+    expensive: Floats,
+    ratio: float,
+    share: Floats,
+) -> tuple[float, float]:
+    """The mean cost and quality where each question goes its bin's way at this gain."""
+    ways = np.array([way_of((at + 0.5) / BINS, threshold, gains, ratio) for at in range(BINS)])[bins]
+    escalated = (ways == "straight") | ((ways == "verify") & (said >= threshold))
+    cost = (ways != "straight") / ratio + escalated
+    return float(share @ cost), float(share @ np.where(escalated, expensive, cheap))
 
 
 def added(question: Sequence[Ranked], verified: Sequence[Ranked], weight: Floats, ratio: float) -> float:

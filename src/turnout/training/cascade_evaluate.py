@@ -13,7 +13,7 @@ from turnout.logs.labelled import Logs
 from turnout.routing.features import Floats
 from turnout.routing.scorer import KEPT_QUALITY, FileScorer
 from turnout.training.cascade import price_ratio
-from turnout.training.cascade_curves import figures_at_97, paired_added
+from turnout.training.cascade_curves import cost_curves, figures_at_97, paired_added
 from turnout.training.evaluate import Scored
 from turnout.training.folds import texts_of
 
@@ -34,6 +34,7 @@ def with_verifier(
         verdicts.append(verifier.verify(query, float(gain), answer))
         took.append((time.perf_counter() - began) * 1e6)
     score = np.array([verdict.score for verdict in verdicts])
+    gains = np.array([verdict.expected_gain for verdict in verdicts])
     prices = price_ratio(logs, verifier.price_ratio if ratio is None else ratio)
     paired = paired_added(
         [question.score], [score], logs.cheap, logs.expensive,
@@ -54,11 +55,13 @@ def with_verifier(
         "price_ratio": prices,
         "refused": verifier.refused or None,
         "second": _second(logs, scorer, question, score, prices),
+        "cost_curves": cost_curves(
+            question.score, gains, verifier.gains, logs.cheap, logs.expensive, prices, logs.weight
+        ),
     }
     if verifier.refused:
         return question, figures
     sent = (score >= verifier.threshold_for_quality(KEPT_QUALITY)).astype(np.float64)
-    gains = np.array([verdict.expected_gain for verdict in verdicts])
     return replace(question, score=score, gain=gains, sent=sent), figures
 
 

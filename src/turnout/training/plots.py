@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from turnout.training.curves import Ranked, bootstrap
 from turnout.training.folds import texts_of
 
 Floats = NDArray[np.float64]
+# By the name of each, its points: (cost, mean quality).
+CostCurves = Mapping[str, Sequence[tuple[float, float]]]
 
 # Of the confidence band: many rows need fewer.
 DRAWS, DRAWS_OF_MANY, MANY = 300, 60, 20_000
@@ -41,19 +44,30 @@ class Chosen:
 
 
 def curve_and_calibration(
-    path: str | Path, logs: Logs, score: Floats, gain: Floats, chosen: Chosen | None, title: str
+    path: str | Path,
+    logs: Logs,
+    score: Floats,
+    gain: Floats,
+    chosen: Chosen | None,
+    title: str,
+    costs: CostCurves | None = None,
 ) -> None:
-    """Draws the curve and, beside it, the calibration into one PNG, or one SVG where the name ends so; the curve alone
-    where every predicted gain is the same. score, gain: as predicted, [n]. title: whose rows, and whose scores."""
+    """Draws the curve and, beside it, the calibration into one PNG, or one SVG where the name ends so; without that
+    where every predicted gain is the same. score, gain: as predicted, [n]. title: whose rows, and whose scores. costs:
+    a cascade's curves, drawn beside them."""
     kind = "svg" if Path(path).suffix.lower() == ".svg" else "png"
     plt = _pyplot()
+    panels: list[tuple[float, Callable[[Any], None]]] = [(7.5, lambda axes: _curve(axes, logs, score, chosen))]
     if np.ptp(gain) > 0:
-        figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5), dpi=120, layout="constrained", width_ratios=(7, 5))
-        _calibration(right, gain, logs.gain, logs.weight)
-    else:
-        figure, left = plt.subplots(figsize=(7.5, 5), dpi=120, layout="constrained")
-    _curve(left, logs, score, chosen)
-    figure.suptitle(textwrap.fill(title, 120 if np.ptp(gain) > 0 else 70), fontsize=11, color="#555555")
+        panels.append((5.5, lambda axes: _calibration(axes, gain, logs.gain, logs.weight)))
+    if costs is not None:
+        panels.append((5.5, lambda axes: _costs(axes, costs)))
+    widths = [width for width, _ in panels]
+    figure, places = plt.subplots(1, len(panels), figsize=(sum(widths), 5), dpi=120, layout="constrained",
+                                  width_ratios=widths, squeeze=False)  # fmt: skip
+    for axes, (_, draw) in zip(places[0], panels, strict=True):
+        draw(axes)
+    figure.suptitle(textwrap.fill(title, round(9.3 * sum(widths))), fontsize=11, color="#555555")
     with replacing(Path(path)) as file:
         figure.savefig(file, format=kind, metadata=MARKS[kind])
     plt.close(figure)
@@ -155,6 +169,23 @@ def _calibration(axes: Any, predicted: Floats, gain: Floats, weight: Floats) -> 
     axes.set_xlabel("expected gain, predicted")
     axes.set_ylabel("mean gain measured (bars: two standard errors)")
     axes.set_title("Do the expected gains come true?")
+    axes.grid(alpha=0.25)
+    axes.legend(loc="best", framealpha=0.9, edgecolor="none")
+
+
+def _costs(axes: Any, costs: CostCurves) -> None:
+    """Cost against quality: by the question, with every cheap answer read, and by the three ways."""
+    for name, color, label, style in (
+        ("question", OURS, "by the question alone", "-"),
+        ("both", CHEAP, "as a cascade serves: three ways", "-"),
+        # Above it: where the two are the same, both are seen.
+        ("cascade", LENGTH, "each cheap answer read", ":"),
+    ):
+        cost, quality = zip(*costs[name], strict=True)
+        axes.plot([100 * each for each in cost], quality, style, color=color, linewidth=1.8, label=label)
+    axes.set_xlabel("cost, % of all-expensive's, every cheap call paid")
+    axes.set_ylabel("mean quality")
+    axes.set_title("What a cascade costs")
     axes.grid(alpha=0.25)
     axes.legend(loc="best", framealpha=0.9, edgecolor="none")
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.cascade_logs import answer, trained, trained_on_pairs
 from tests.support.redis_server import RedisServer
-from tests.support.status_doors import DOORS, Behind
+from tests.support.status_doors import BEARER, DOORS, TOKEN, Behind
 from turnout.testing import Says, ScriptedProvider
 
 SMALL, LARGE = "openai/small", "openai/large"
@@ -87,6 +87,26 @@ def test_on_redis_both_calls_are_billed_and_nothing_stays_reserved(door: str, re
         assert [reply.headers["x-turnout-reason"] for reply in replies] == ["escalated"] * 5
         assert len({reply.headers["x-turnout-cost-usd"] for reply in replies}) == 1
         assert float(replies[0].headers["x-turnout-cost-usd"]) > 10 * 1e-5
+    finally:
+        here.close()
+
+
+@pytest.mark.parametrize("mode", ["shadow", "on"])
+def test_the_status_tells_what_was_thought_and_what_came_of_it(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In shadow too, where nothing comes of it."""
+    monkeypatch.setenv("TURNOUT_STATUS_TOKEN", TOKEN)
+    routing = {"threshold": 0.6, "cascade": {"mode": mode, "max_held_share": 1.0}}
+    status = {"status": {"token_env": "TURNOUT_STATUS_TOKEN"}}
+    here = behind("asgi", right=False, routing=routing, cache={"enabled": False}, **status)
+    try:
+        here.provider.say(SMALL, *(Says(answer(20, 22, right=right)) for right in (True, False, False)))
+        for _ in range(3):
+            assert here.ask("POST", "/v1/chat/completions", **asked()).status_code == 200
+        told = here.ask("GET", "/turnout/status.json", headers=BEARER).json()["cascade"]
+        escalated = 2 if mode == "on" else 0
+        assert told == {"mode": mode, "accepted": 1, "rejected": 2, "escalated": escalated, "fallback": 0}
+        metrics = here.ask("GET", "/turnout/metrics", headers=BEARER).text
+        assert 'turnout_cascade_verdicts_total{verdict="rejected"} 2' in metrics
     finally:
         here.close()
 

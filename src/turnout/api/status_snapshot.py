@@ -114,6 +114,7 @@ class Snapshots:
             await asyncio.sleep(0)
         figures = summary(merged(buckets), sources.settings.every_model)
         figures["routing"] |= self._routing(rows)
+        figures["cascade"]["mode"] = sources.settings.routing.cascade.mode
         if sources.semantic is not None:
             figures["semantic"] |= {"enabled": True, **sources.semantic()}
         else:

@@ -330,6 +330,8 @@ class Counters:
         self.add("decided", decision.tier)
         if decision.reason == "novel":
             self.add("novel")
+        if decision.verdict is not None:
+            self.add("verdicts", decision.verdict)
         prices = self._prices()
         for tier, model in self._baseline.items():
             price = prices.get(model)

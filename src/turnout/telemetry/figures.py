@@ -137,6 +137,18 @@ def semantic_figures(counts: Counts) -> dict[str, Any]:
     }
 
 
+def cascade_figures(counts: Counts) -> dict[str, int]:
+    """What was thought of the cheap answers that were read; how many were asked again, and how many were served though
+    doubted, for the expensive tier failed or there was no time left."""
+    verdicts, reasons = counts.by("verdicts"), counts.by("requests", 4)
+    return {
+        "accepted": verdicts.get("accepted", 0),
+        "rejected": verdicts.get("rejected", 0),
+        "escalated": reasons.get("escalated", 0),
+        "fallback": reasons.get("cascade_fallback", 0),
+    }
+
+
 def _usage(counts: Counts, place: int, name: str) -> dict[str, int]:
     kinds = {"prompt": 0, "completion": 0, "cached": 0, "reasoning": 0}
     for labels, amount in counts.rows("tokens"):
@@ -227,6 +239,7 @@ def summary(sums: Mapping[str, int], models: Iterable[str]) -> dict[str, Any]:
         "fallbacks": counts.by("requests", 4).get("fallback", 0),
         "circuit_changes": counts.total("circuit_changes"),
         "routing": score_figures(counts),
+        "cascade": cascade_figures(counts),
         "feedback": {
             "count": feedback,
             "mean_quality": round(quality / feedback, 6) if feedback else None,

@@ -87,6 +87,11 @@ METRICS: Final[Mapping[str, Metric]] = {
         name="turnout_decisions_total", help="Requests that a score decided", labels=("tier",)
     ),
     "novel": Metric(name="turnout_novel_total", help="Decided requests that are unlike the training logs"),
+    "verdicts": Metric(
+        name="turnout_cascade_verdicts_total",
+        help="Cheap answers that a cascade's verifier has read, by what it thought of them",
+        labels=("verdict",),
+    ),
     "feedback": Metric(
         name="turnout_feedback_total", help="Answers that were rated", labels=("tier", "cache")
     ),

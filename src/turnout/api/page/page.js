@@ -91,6 +91,11 @@ const refused = (f) => Object.values(f.refused_by_code).reduce((a, b) => a + b, 
 const listed = (codes) => Object.entries(codes).map(([code, n]) => num(n) + " " + code).join(", ");
 // The promise of the semantic cache, and what keeping it costs.
 const semantic = (s) => s.enabled ? [["Semantic error bound", pct(s.bound)], ["promised", pct(s.max_error)], ["Semantic checks", num(s.checks) + ", " + usd(s.checks_usd)]] : [];
+// What was thought of the cheap answers, and what came of it.
+const cascade = (c) => {
+  const read = c.accepted + c.rejected;
+  return c.mode === "off" || !read ? "" : " Cascade (" + c.mode + "): " + many(read, "cheap answer read", "cheap answers read") + ", " + pct(c.rejected / read) + " doubted; " + num(c.escalated) + " asked again" + (c.fallback ? ", " + num(c.fallback) + " served though doubted" : "") + ".";
+};
 // The last first.
 const URGENT = ["rate_limited", "queue_age", "inference_p95", "provider_errors", "circuit_open", "store_lost"];
 // Each: where it stands below, and what it says; what is wrong before what is worth knowing.
@@ -214,7 +219,7 @@ const draw = () => {
   table("t-alerts", ["Rule", "Of", "What it says"], f.alerts.map((a) => [a.rule, a.subject || "–", a.message || "not delivered: " + a.undelivered]), [0, 1, 2]);
   const r = f.routing;
   if (!touched && !none(r.threshold)) $("threshold").value = Math.min(1, r.threshold);
-  $("score-note").textContent = "Threshold now: " + (none(r.threshold) ? "none yet" : r.threshold.toFixed(3)) + ". Share on the expensive tier: " + pct(r.kept_share) + (none(r.asked_share) ? "" : " (asked for: " + pct(r.asked_share) + ")") + ". Novel: " + pct(r.novel_share) + ". Drift: " + (none(r.drift) ? "not measured yet" : r.drift.toFixed(3)) + ".";
+  $("score-note").textContent = "Threshold now: " + (none(r.threshold) ? "none yet" : r.threshold.toFixed(3)) + ". Share on the expensive tier: " + pct(r.kept_share) + (none(r.asked_share) ? "" : " (asked for: " + pct(r.asked_share) + ")") + ". Novel: " + pct(r.novel_share) + ". Drift: " + (none(r.drift) ? "not measured yet" : r.drift.toFixed(3)) + "." + cascade(f.cascade);
   drawScores();
   table("t-latency", ["Part", "Count", "Mean ms", "p50 ms", "p95 ms", "p99 ms"], Object.entries(f.latency_ms).filter(([, l]) => l.count).map(([name, l]) => [TIMES[name] || name, num(l.count), ms(l.mean), ms(l.p50), ms(l.p95), ms(l.p99)]));
   table("t-models", ["Model", "Circuit", "Requests", "USD", "Tokens in + out", "Attempts", "Failed", "429s", "Retries", "p95 ms"], Object.entries(f.models).map(([name, m]) => {

@@ -59,6 +59,7 @@ def test_what_has_a_price_of_its_own_is_refused(params: dict[str, Any], param: s
         {"type": "image_url", "image_url": {"url": "data:application/pdf;base64,AA"}},
         {"type": "image_url", "image_url": {"url": "https://[", "detail": "low"}},
         {"type": "image_url", "image_url": {"url": LINK + "a.png", "file_uri": LINK + "a.mp4"}},
+        {"type": "image_url", "image_url": {"url": LINK + "a.png"}, "source": {"type": "url", "url": LINK + "a.mp4"}},
         {"type": "image_url", "image_url": 5},
         {"type": "input_image", "file_id": "f"},
     ],
@@ -76,6 +77,44 @@ def test_a_field_of_a_message_that_is_not_known_is_refused() -> None:
     with pytest.raises(InvalidRequest) as refused:
         prompt_size((HI, message), {}, {})
     assert refused.value.param == "messages[1].audio"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "file_search_call", "id": "fs_1"},
+        {"type": "computer_call_output", "output": "x"},
+        {"type": "function_call_output", "output": "x"},
+        {"type": "custom_tool_call_output", "output": [{"type": "input_file", "file_id": "f"}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "input_image", "image_url": LINK + "a.png"}]},
+        {
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "x"}, {"type": "input_file", "file_id": "f"}],
+        },
+        {"type": "message", "content": [{"type": ["output_text"]}]},
+        {"type": "message", "content": ["x"]},
+        {"type": "message", "content": {"type": "output_text"}},
+    ],
+)
+def test_an_item_of_the_responses_protocol_that_is_not_known_is_refused(item: dict[str, Any]) -> None:
+    """Nor one that is known with anything in it but text: it goes to the provider as it came."""
+    message = {"role": "assistant", "content": "x", "response_items": [item]}
+    with pytest.raises(InvalidRequest) as refused:
+        prompt_size((HI, message), {}, {})
+    assert refused.value.param == "messages[1]"
+
+
+def test_an_item_that_holds_text_alone_goes_through() -> None:
+    """What a model said, thought and called, and what a tool of the app's gave."""
+    items = [
+        {"type": "reasoning", "encrypted_content": "x", "summary": [{"type": "summary_text", "text": "x"}]},
+        {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "x"}]},
+        {"type": "message", "content": [{"type": "output_text", "text": "x"}, {"type": "refusal", "refusal": "x"}]},
+        {"role": "assistant", "content": "x"},
+        {"type": "custom_tool_call", "call_id": "c", "name": "n", "input": "x"},
+        {"type": "custom_tool_call_output", "call_id": "c", "output": "x"},
+    ]
+    prompt_size((HI, {"role": "assistant", "content": "x", "response_items": items}), {}, {})
 
 
 def test_what_is_known_goes_through() -> None:

@@ -40,3 +40,19 @@ def test_a_cap_above_what_the_model_can_write_is_lowered_and_reserved_as_lowered
     assert worst.cost == 100 * 1000 + 18_000 * 10_000
     images = cost_bound(Model(max_image_tokens=300), PRICE, Size(100, images=2), {}, {}, 10)
     assert (images.prompt_tokens, images.output_tokens) == (700, 10)
+
+
+def test_what_raises_a_calls_price_is_reserved_at_that_price() -> None:
+    """An hour's prompt cache, sound and images where the prompt holds them; the answers that a provider's own parameter
+    asks for."""
+    price = Price(input=Decimal(1), output=Decimal(10), long_written=Decimal(3), audio=Decimal(5))
+    capped = {"max_tokens": 10}
+    for size, rate in (
+        (Size(100), 1),
+        (Size(100, long_written=True), 3),
+        (Size(100, sound=True), 5),
+        (Size(0, images=1), 5),
+    ):
+        bound = cost_bound(Model(max_image_tokens=100), price, size, capped, {}, 1024)
+        assert (bound.prompt_cost, bound.cost) == (100 * rate * 1000, 100 * rate * 1000 + 10 * 10_000)
+    assert cost_bound(Model(), price, Size(100), capped, {"best_of": 3}, 1024).output_tokens == 30

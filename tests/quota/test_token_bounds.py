@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnout.errors import InvalidRequest
@@ -16,6 +16,7 @@ def user(content: object) -> tuple[dict[str, object], ...]:
     return ({"role": "user", "content": content},)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_no_byte_tokenizer_counts_more(text: str) -> None:
     """A token a byte, before or after normalization, is still within the bound."""
@@ -49,10 +50,11 @@ def test_an_image_is_counted_as_one_however_many_bytes_it_has() -> None:
     assert size.tokens < 1000
 
 
-def test_a_file_has_no_bound() -> None:
-    """Its pages are not known: refused, with the place named."""
-    with pytest.raises(InvalidRequest) as excinfo:
-        prompt_size(user([{"type": "file", "file": {"file_id": "f"}}]), {}, {})
+@pytest.mark.parametrize("kind", ["file", "input_file"])
+def test_a_file_has_no_bound(kind: str) -> None:
+    """Its pages are not known: refused, with the place named and what to do."""
+    with pytest.raises(InvalidRequest, match="send its text") as excinfo:
+        prompt_size(user([{"type": kind, "file": {"file_id": "f"}}]), {}, {})
     assert excinfo.value.param == "messages[0].content[0]"
 
 

@@ -37,6 +37,7 @@ _MESSAGE_FIELDS = frozenset({
 })  # fmt: skip
 # Items that are read as what stands in them.
 _ITEMS = frozenset({"custom_tool_call", "custom_tool_call_output", "function_call", "message", "reasoning"})
+_ITEM_PARTS = frozenset({"input_text", "output_text", "reasoning_text", "refusal", "summary_text", "text"})
 _PARTS = frozenset({"input_audio", "redacted_thinking", "refusal", "text", "thinking"}) | IMAGE_PARTS
 _PART_FIELDS = frozenset({"cache_control", "detail", "image_url", "type"})
 _IMAGE_FIELDS = frozenset({"detail", "format", "url"})
@@ -70,6 +71,17 @@ def check_message(message: Message, where: str) -> None:
         kind = item.get("type", "message")
         if not isinstance(kind, str) or kind not in _ITEMS or not isinstance(item.get("output", ""), str):
             raise _refused(f"how many tokens an item of type {str(kind)[:40]} is read as", where)
+        content = item.get("content") or ""
+        if not isinstance(content, str) and not _is_text(content):
+            raise _refused("how many tokens an item's part that is no text is read as", where)
+
+
+def _is_text(parts: Any) -> bool:
+    """Whether these are parts of an item that hold nothing but text."""
+    return isinstance(parts, list | tuple) and all(
+        isinstance(part, Mapping) and isinstance(kind := part.get("type"), str) and kind in _ITEM_PARTS
+        for part in parts
+    )
 
 
 def check_part(part: Mapping[str, Any], where: str) -> None:

@@ -90,6 +90,22 @@ def test_a_reader_that_stalls_longer_than_a_chunk_may_take_gives_up_its_slot() -
     run(scenario)
 
 
+def test_a_reader_that_stalls_holds_its_slot_no_longer_than_its_stream_may_take() -> None:
+    """The stream's own deadline, where that comes before the time of a chunk."""
+
+    async def scenario(w: World) -> None:
+        w.provider.say(CHEAP, Says("", chunks=["word "] * 1000))
+        stream = await w.open_stream()
+        await w.clock.advance(3)
+        assert w.turnout.bulkhead.busy(CHEAP) == 1
+        await w.clock.advance(3)
+        assert w.turnout.bulkhead.busy(CHEAP) == 0
+        with pytest.raises(Overloaded, match="too slowly"):
+            await w.read(stream)
+
+    run(scenario, retry={"stream_deadline_s": 5})
+
+
 def test_a_reader_that_is_slow_but_reads_keeps_its_stream() -> None:
     """One chunk in nine seconds is progress, until the stream's own deadline."""
 

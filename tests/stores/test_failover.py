@@ -16,6 +16,8 @@ from turnout import Turnout
 from turnout.context import Caller
 from turnout.errors import BudgetUnavailable, RateLimitExceeded, StoreUnavailable
 from turnout.ports.admission import Ask, Settlement
+from turnout.stores.outage_book import Report
+from turnout.stores.redis.connection import StoreUnreachable
 from turnout.testing import FixedScorer, ScriptedProvider
 
 ANN = Caller(user="ann", endpoint="/ask")
@@ -413,5 +415,36 @@ def test_what_was_admitted_in_an_outage_counts_when_redis_is_used_again(server: 
             results = await asyncio.gather(*[one.ask(f"last {n}") for n in range(12)], return_exceptions=True)
             assert any(isinstance(result, RateLimitExceeded) for result in results)
             assert 4 < provided() <= 12
+
+    run(scenario)
+
+
+def test_what_was_admitted_is_gone_for_the_next_share_before_redis_is_told(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Redis that goes on and is lost again meanwhile: this process does not admit its share a second time."""
+
+    async def scenario() -> None:
+        limits = {"per_user": "10/hour"}
+        async with (here := Process(server, limits=limits, cache={"enabled": False})).turnout:
+            gate: Any = here.turnout._stores.gate
+            await here.ask("warm")
+            lost = asyncio.Event()
+
+            async def untold(report: Report) -> None:
+                lost.set()
+                raise StoreUnreachable("gone again")
+
+            monkeypatch.setattr(gate._shared, "report", untold)
+            server.pause()
+            for number in range(5):
+                await here.ask(f"{number}")
+            server.resume()
+            await asyncio.wait_for(lost.wait(), BACK_WITHIN_S)
+            assert here.alone
+            results = await asyncio.gather(*[here.ask(f"more {number}") for number in range(9)], return_exceptions=True)
+            assert sum(isinstance(answer, str) for answer in results) == 4
+            monkeypatch.undo()
+            await until(lambda: not here.alone)
 
     run(scenario)

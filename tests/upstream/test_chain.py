@@ -516,9 +516,12 @@ def test_a_stream_deadline_blames_nobody() -> None:
     async def scenario() -> None:
         w = World(breaker={"failures": 1}, models={FIRST: {"first_token_timeout_s": 30}})
         w.provider.say(FIRST, Says("", chunks=["a"] * 100, between_s=9.0))
-        order = dataclasses.replace(w.order(FIRST), stream_deadline=w.clock.monotonic() + 100)
+        began = w.clock.monotonic()
+        order = dataclasses.replace(w.order(FIRST), stream_deadline=began + 100)
         with pytest.raises(DeadlineExceeded):
             await w.read(order)
+        # In the middle of its twelfth wait for a chunk.
+        assert w.clock.monotonic() - began == 100
         assert w.bulkhead.look(FIRST) is None
         w.provider.say(FIRST, Says("", chunks=["a", "b"], between_s=11.0))
         with pytest.raises(DeadlineExceeded):

@@ -358,6 +358,16 @@ def test_what_no_budget_could_ever_pay_is_refused_at_once(tmp_path: Path) -> Non
         assert "retry-after" in full.headers
 
 
+def test_a_job_larger_than_what_all_may_take_is_refused(tmp_path: Path) -> None:
+    """[queue] max_bytes holds for whatever is submitted: 503, and a small one is taken."""
+    turnout = turnout_with(scripted(), tmp_path, works=False, queue={"max_bytes": 4000})
+    with DOORS["asgi"](turnout) as url:
+        app = App(url, scripted())
+        full = app.submit("x" * 4000)
+        assert (full.status_code, full.json()["error"]["code"]) == (503, "overloaded")
+        assert app.submit("x").status_code == 202
+
+
 def test_a_full_limit_lets_a_job_wait_in_its_place(tmp_path: Path) -> None:
     """It is not refused, not failed: it stays queued until there is room."""
     turnout = turnout_with(scripted(), tmp_path, limits={"per_user": "1/minute"})

@@ -122,6 +122,14 @@ def test_a_models_own_limits_say_what_it_can_have() -> None:
     assert read_usage(usage(MOST_TOKENS - 1, 1), TokenLimits(input=100)).usage is not None
 
 
+@pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens", "total_tokens"])
+def test_a_count_of_thousands_of_digits_is_impossible_and_no_error(name: str) -> None:
+    """Python reads no number from so many, in a text either."""
+    fields = {**usage(7, 4)["usage"], name: "9" * 5000}
+    assert read_usage({"usage": fields}) == (None, "impossible")
+    assert merged_usage({name: 1}, {name: "9" * 5000})[name] == "9" * 5000
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.integers(0, 99).map(str),
     lambda inner: st.lists(inner, max_size=2),

@@ -12,6 +12,7 @@ from turnout.settings.secrets import secrets_of
 from turnout.testing import ManualClock
 from turnout.webhooks.factory import sender_from
 
+NAN = float("nan")
 TIERS = {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/big"]}}
 CANARY = "S3CRET/canary"
 
@@ -124,7 +125,13 @@ def test_every_form_of_the_url_is_taken(url: str) -> None:
         ({"limits": {"per_user": "1/9999999d"}}, "limits.per_user"),
         ({"limits": {"per_user": "99999999m tokens/hour"}}, "limits.per_user"),
         ({"models": {"openai/small": {"input_usd_per_million": 1e30, "output_usd_per_million": 1}}}, "input_usd"),
+        ({"models": {"openai/small": {"input_usd_per_million": NAN, "output_usd_per_million": 1}}}, "input_usd"),
+        ({"models": {"openai/small": {"input_usd_per_million": 1, "output_usd_per_million": NAN}}}, "output_usd"),
         ({"models": {"openai/small": {"timeout_s": float("inf")}}}, "timeout_s"),
+        ({"models": {"openai/small": {"timeout_s": NAN}}}, "timeout_s"),
+        ({"cache": {"stale_s": NAN}}, "cache.stale_s"),
+        ({"queue": {"result_ttl_s": NAN}}, "queue.result_ttl_s"),
+        ({"queue": {"result_ttl_s": float("inf")}}, "queue.result_ttl_s"),
         ({"redis": {"url": "redis://h", "prefix": "a{b}"}}, "redis.prefix"),
         ({"routing": {"forced": "some"}}, "routing.forced"),
     ],

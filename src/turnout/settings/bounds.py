@@ -19,7 +19,7 @@ def check_positive(section: Any, *keys: str) -> None:
     """Checks that these keys of a section are more than 0, and not too much."""
     for key in keys:
         value = getattr(section, key)
-        good = math.isfinite(value) and value > 0
+        good = value > 0
         require(good, key, value, "must be more than 0")
         if good:
             _check_most(key, value)
@@ -29,6 +29,7 @@ def check_not_negative(section: Any, *keys: str) -> None:
     """Checks that these keys of a section are 0 or more, and not too much."""
     for key in keys:
         value = getattr(section, key)
+        # A price may be a Decimal, whose NaN compares with nothing.
         good = math.isfinite(value) and value >= 0
         require(good, key, value, "must be at least 0")
         if good:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from turnout.settings.reader import require
@@ -33,7 +32,7 @@ class Queue:
     def __post_init__(self) -> None:
         for key in ("concurrency", "max_length", "max_per_user", "result_ttl_s", "replay_deadline_s"):
             value = getattr(self, key)
-            require(math.isfinite(value) and 0 < value <= 10**9, key, value, "must be more than 0, at most 10^9")
+            require(0 < value <= 10**9, key, value, "must be more than 0, at most 10^9")
         require(0 < self.max_bytes <= 10**15, "max_bytes", self.max_bytes, "must be more than 0, at most 10^15")
         require(0 <= self.max_priority <= 9, "max_priority", self.max_priority, "must be from 0 to 9")
         require(bool(self.path.strip()), "path", self.path, "must name a file")

@@ -70,3 +70,30 @@ def test_whom_a_refused_request_names_leaves_nothing_behind() -> None:
         assert len(gate.ledger._accounts) == 3
 
     asyncio.run(scenario())
+
+
+def test_accounts_that_count_no_longer_are_forgotten() -> None:
+    """Of a thousand users who came once, a few requests later none is kept; whoever still counts is."""
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        gate = MemoryGate(clock=clock, max_entries=10, max_bytes=10_000, lease_s=720)
+
+        def ask(name: str) -> Ask:
+            rate = RateClaim(policy="user", key=name, limit=9, window_s=60)
+            budget = BudgetClaim(policy="user", key=name, limit=9, rolling_s=60)
+            return Ask(rates=(rate,), budgets=(budget,), worst=(1,))
+
+        for number in range(1000):
+            verdict = (await gate.enter(ask(f"user-{number}"))).verdict
+            assert isinstance(verdict, Lead)
+            await gate.leave(Settlement(key=b"", lease=verdict.lease, cost=1))
+        assert len(gate.ledger._accounts) == 2000
+        await clock.advance(121)
+        verdict = (await gate.enter(ask("ann"))).verdict
+        assert isinstance(verdict, Lead)
+        for _ in range(1100):
+            await gate.enter(Ask(rates=(RateClaim(policy="user", key="ann", limit=9, window_s=60),)))
+        assert len(gate.ledger._accounts) == 2
+
+    asyncio.run(scenario())

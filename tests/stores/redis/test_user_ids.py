@@ -88,6 +88,29 @@ def test_no_key_and_no_value_holds_a_users_id(redis_server: RedisServer) -> None
     asyncio.run(scenario())
 
 
+def test_a_long_endpoint_stands_in_redis_as_a_hash(redis_server: RedisServer) -> None:
+    """Of its answer, its limits and its budgets; two that begin alike stay two, and purging finds each."""
+    prefix = f"test-{secrets.token_hex(6)}"
+    settings = _settings(redis_server, prefix)
+    settings["limits"] |= {"per_endpoint": ["100/minute", "100k tokens/hour"]}
+    settings["budgets"] |= {"per_endpoint": ["1/day", "5/24h"]}
+    endpoints = ["/report/" + "a" * 5000 + last for last in "bc"]
+
+    async def scenario() -> None:
+        with redis.Redis.from_url(redis_server.url) as client:
+            async with Turnout(settings, provider=ScriptedProvider(), scorer=FixedScorer(0.1)) as turnout:
+                for endpoint in endpoints:
+                    await turnout.complete("q", caller=Caller(user="ann", endpoint=endpoint))
+                keys = list(client.scan_iter(f"{{{prefix}}}:*"))
+                assert any(b":endpoint:" in key for key in keys)
+                # What an answer holds is weighed with it.
+                contents = [part for key in keys for part in (key, b"" if b":a:" in key else _dump(client, key))]
+                assert not any(b"a" * 200 in part for part in contents)
+                assert [await turnout.purge(endpoint=endpoint) for endpoint in endpoints] == [1, 1]
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("user", USERS)
 def test_a_purged_answer_is_not_served_again(user: str, redis_server: RedisServer) -> None:
     """Of this user alone."""

@@ -52,6 +52,22 @@ def test_that_no_key_goes_to_another_address_is_told(
     assert told not in capsys.readouterr().out
 
 
+def test_a_parameter_without_a_bound_is_named_where_a_budget_applies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its model and what to do; without the budget it is nobody's business."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    path = Path(settings(tmp_path))
+    entry = '{ model = "openai/small", params = { web_search_options = {} }, name = "seeker" }'
+    path.write_text(path.read_text().replace('models = ["openai/small"]', f"models = [{entry}]"))
+    assert main(["check", "--config", str(path)]) == 0
+    path.write_text(path.read_text() + '[budgets]\ntotal = "1/day"\n')
+    assert main(["check", "--config", str(path)]) != 0
+    told = capsys.readouterr().err
+    assert 'models."seeker".params.web_search_options: what web_search_options can cost has no known bound' in told
+    assert "remove it, or the budgets and token limits" in told
+
+
 def test_webhooks_without_their_secret_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

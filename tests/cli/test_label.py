@@ -214,11 +214,15 @@ def test_rows_without_a_bound_on_their_cost_are_told_before_and_left_out_under_a
 def test_a_budget_that_cannot_be_kept_is_refused_before_the_first_call(
     place: Path, provider: LoopbackProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Too small for one row; or of a judge that has no price."""
+    """Too small for one row; of a judge that has no price; of a model whose own parameters have no bound."""
     assert _label("--budget", "0.000001") == 2
     assert "one row may cost up to $" in capsys.readouterr().err
     assert _label("--judge", "openai/nobody-knows", "--budget", "1") == 2
     assert "openai/nobody-knows has no price" in capsys.readouterr().err
+    config = place / "turnout.toml"
+    config.write_text(config.read_text().replace("params = {", "params = { web_search_options = {},"))
+    assert _label("--budget", "1") != 0
+    assert "params.web_search_options: what web_search_options can cost" in capsys.readouterr().err
     assert not provider.calls
 
 

@@ -125,6 +125,23 @@ def test_tools_need_no_optional_client_of_litellm(provider: LoopbackProvider) ->
     assert provider.bodies[0]["tools"] == tools
 
 
+def test_a_callers_extra_parameters_stand_beside_the_settings_own(provider: LoopbackProvider) -> None:
+    """And go before those of the same name."""
+    own = {"chat_template_kwargs": {"enable_thinking": False}, "top_k": 9}
+    tiers = {"cheap": {"models": ["openai/small"]}, "expensive": {"models": ["openai/large"]}}
+    params = {"api_base": provider.base_url, "extra_body": own}
+    out = LiteLLMProvider(Settings.of({"tiers": tiers, "models": {"openai/small": {"params": params}}}), {})
+
+    async def scenario() -> None:
+        try:
+            await out.complete(dataclasses.replace(CALL, params={"extra_body": {"top_k": 5}}))
+        finally:
+            await out.close()
+
+    asyncio.run(scenario())
+    assert {**own, "top_k": 5}.items() <= provider.bodies[-1].items()
+
+
 def test_the_body_names_the_model_that_really_answered(provider: LoopbackProvider) -> None:
     """Whole and streamed: the provider's own name for it, not the one that was asked for."""
     out = LiteLLMProvider(Settings.of(settings(provider.base_url)), {})

@@ -14,6 +14,7 @@ from turnout.ports.admission import Gate
 from turnout.ports.runtime import Clock, Observer, Provider
 from turnout.ports.scoring import Scorer
 from turnout.ports.sharing import CircuitStore, ShareStore
+from turnout.quota.own_parameters import require_bounded_params
 from turnout.quota.policies import Policies
 from turnout.routing.catalog import Catalog
 from turnout.settings import Settings
@@ -71,7 +72,8 @@ class CommonParts:
 
 
 def build_common(settings: Settings, plugs: Plugs) -> CommonParts:
-    """The parts; opens nothing. Raises SettingsError, also where a budget applies and a model's price is unknown."""
+    """The parts; opens nothing. Raises SettingsError, also where a budget applies and a model's price, or the bound of
+    its parameters, is unknown."""
     clock = plugs.get("clock") or SystemClock()
     provider = plugs.get("provider") or provider_from(settings)
     catalog = Catalog(settings)
@@ -85,6 +87,7 @@ def build_common(settings: Settings, plugs: Plugs) -> CommonParts:
     policies = Policies(settings)
     if policies.budgeted:
         prices.require_all()
+    require_bounded_params(settings, bounded=policies.bounded, prices=prices if policies.budgeted else None)
     return CommonParts(
         settings=settings,
         clock=clock,

@@ -10,6 +10,7 @@ from turnout.api.access import StatusAccess
 from turnout.assembly.common_parts import Plugs
 from turnout.clock import SystemClock
 from turnout.errors import SettingsError
+from turnout.quota.own_parameters import require_bounded_params
 from turnout.quota.policies import Policies
 from turnout.routing.factory import scorer_from
 from turnout.settings import Settings
@@ -38,5 +39,8 @@ def _checks(settings: Settings, plugs: Plugs) -> Iterator[Callable[[], object]]:
         yield partial(request_log_from, settings, clock)
     if plugs.get("scorer") is None:
         yield partial(scorer_from, settings)
-    if Policies(settings).budgeted:
-        yield PriceBook(settings).require_all
+    policies, prices = Policies(settings), PriceBook(settings)
+    if policies.budgeted:
+        yield prices.require_all
+    known = prices if policies.budgeted else None
+    yield partial(require_bounded_params, settings, bounded=policies.bounded, prices=known)

@@ -158,7 +158,8 @@ def _not_the_log(args: argparse.Namespace) -> None:
 
 
 def _refuse(args: argparse.Namespace, plan: Plan, models: TurnoutModels, asking: Asking) -> None:
-    """Raises UsageError for a budget that cannot be kept, or that is too small for one row."""
+    """Raises UsageError for a budget that cannot be kept, or that is too small for one row, SettingsError for one that
+    a model's own parameters may exceed."""
     if args.budget is None or not plan.rows:
         return
     for model in (asking.cheap, asking.expensive, args.judge):
@@ -168,6 +169,7 @@ def _refuse(args: argparse.Namespace, plan: Plan, models: TurnoutModels, asking:
                 f'output_usd_per_million in [models."{model}"] (where no tier names it, of a file for --config alone: '
                 f"the app refuses settings of a model that it never asks)"
             )
+    models.require_bounded()
     if plan.dearest_usd > args.budget and not args.dry_run:
         raise UsageError(
             f"one row may cost up to ${plan.dearest_usd:.4f} (every answer {args.max_tokens} tokens long), which is "

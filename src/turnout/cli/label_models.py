@@ -19,6 +19,7 @@ from turnout.ports.runtime import Provider, ProviderCall
 from turnout.pricing import Price, usd
 from turnout.quota.billing import cost_of
 from turnout.quota.cost_bounds import CostBound, cost_bound
+from turnout.quota.own_parameters import require_bounded_params
 from turnout.quota.token_bounds import Size, prompt_size
 from turnout.records import Outcome
 from turnout.settings import Cache, Fallback, Routing, Settings
@@ -110,6 +111,10 @@ class TurnoutModels:
         if shut is None or shut.reason == "misconfigured":
             return 0.0
         return DEFAULT_RETRY_AFTER_S if shut.retry_after_s is None else shut.retry_after_s
+
+    def require_bounded(self) -> None:
+        """Raises SettingsError where a model's own parameters may cost more than is known."""
+        require_bounded_params(self._settings, bounded=True, prices=lambda: self._prices)
 
     def worst(self, model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
         return usd(self._bound(model, Size(prompt_tokens), max_tokens).cost) if model in self._prices else None

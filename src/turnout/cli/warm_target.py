@@ -19,6 +19,7 @@ from turnout.ports.runtime import Provider, ProviderCall
 from turnout.pricing import usd
 from turnout.quota.billing import cost_of
 from turnout.quota.cost_bounds import CostBound, cost_bound, sent_caps
+from turnout.quota.own_parameters import require_bounded_params
 from turnout.quota.token_bounds import prompt_size
 from turnout.settings import Alerts, Limits, Log, Settings, Status
 from turnout.turnout import Turnout
@@ -62,12 +63,13 @@ class Costs:
         self.default_cap = settings.budgets.default_max_output_tokens
 
     def require_all(self, option: str) -> None:
-        """Raises UsageError where a model has no price."""
+        """Raises UsageError where a model has no price, SettingsError where one of its parameters has no bound."""
         for model in self._settings.model_names:
             if model not in self._prices:
                 raise UsageError(
                     f'{model} has no price, so {option} cannot be kept: {HOW_TO_PRICE}, in [models."{model}"]'
                 )
+        require_bounded_params(self._settings, bounded=True, prices=lambda: self._prices)
 
     def bound(self, model: str, request: ChatRequest) -> CostBound:
         """The most that one call of this model can use. Raises InvalidRequest for what nobody can bound."""

@@ -142,7 +142,7 @@ CARRIED: Mapping[str, Check] = {
 
 # Providers' own that must have a type all the same: litellm's class for Gemini reads fields of these without a look,
 # and older servers begin on any number of answers.
-_CHECKED: Mapping[str, Check] = {"best_of": _choices, "generationConfig": _object, "generation_config": _object}
+CHECKED: Mapping[str, Check] = {"best_of": _choices, "generationConfig": _object, "generation_config": _object}
 
 # Fields of their own; everything that is neither here nor in the tables is a provider's own, and stays in the body.
 _FIELDS = frozenset({"model", "messages", "stream", "stream_options", "turnout"})
@@ -259,7 +259,7 @@ def from_mapping(value: Mapping[str, Any], *, size: int = 0) -> ChatRequest:
         # OpenAI takes null for an absent value everywhere.
         if name in _FIELDS or item is None:
             continue
-        check = PARAMETERS.get(name) or CARRIED.get(name) or _CHECKED.get(name)
+        check = PARAMETERS.get(name) or CARRIED.get(name) or CHECKED.get(name)
         if check is not None and (problem := check(item)):
             raise InvalidRequest(f"{name} {problem}; got {shorten(item)}", param=name)
         (params if name in PARAMETERS else extra)[name] = item

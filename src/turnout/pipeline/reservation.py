@@ -232,9 +232,8 @@ class Reservation:
         settings = self._shared.settings
         default = settings.budgets.default_max_output_tokens
         largest = self._shared.largest_output
-        return {
-            name: dict(sent_caps(settings.model(name), largest(name), default, self._request.params)) for name in models
-        }
+        asked = {**self._request.params, **self._request.extra}
+        return {name: dict(sent_caps(settings.model(name), largest(name), default, asked)) for name in models}
 
     def settlement(self, trace: CallTrace, *, key: bytes | None, store: NewEntry | None) -> Settlement:
         """What the gate is given when the call is over: the real cost, or the worst case where no usage came."""

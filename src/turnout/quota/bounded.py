@@ -5,7 +5,7 @@ A white list: what is not named here might be read or written without end, or co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,17 +46,23 @@ _IMAGE_SUFFIXES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", "
 
 def check_parameters(params: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """Raises InvalidRequest for a parameter of which no bound is known."""
+    for what, name in unbounded_parameters(params, extra):
+        raise _refused(what, name)
+
+
+def unbounded_parameters(params: Mapping[str, Any], extra: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What of them has no known bound, each with the parameter's name."""
     for name in (*params, *extra):
         if name in _UNBOUNDED or (name not in PARAMETERS and name not in CARRIED and name not in _EXTRA):
-            raise _refused(f"what {name} can cost", name)
+            yield f"what {name} can cost", name
     if params.get("modalities", ["text"]) != ["text"]:
-        raise _refused("what an answer that is not text can cost", "modalities")
+        yield "what an answer that is not text can cost", "modalities"
     if params.get("service_tier", "auto") not in _SERVICE_TIERS:
-        raise _refused("the price of this service_tier", "service_tier")
+        yield "the price of this service_tier", "service_tier"
     for index, tool in enumerate(params.get("tools") or ()):
         kind = tool.get("type", "function")
         if not isinstance(kind, str) or kind not in _TOOLS:
-            raise _refused("what a tool that runs at the provider can cost", f"tools[{index}]")
+            yield "what a tool that runs at the provider can cost", f"tools[{index}]"
 
 
 def check_message(message: Message, where: str) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from turnout.pricing import Price, nano
-from turnout.quota.token_bounds import Size, output_bound, output_caps
+from turnout.quota.own_parameters import own_parameters
+from turnout.quota.token_bounds import Size, output_bound, output_caps, params_size
 from turnout.settings import Model
 
 
@@ -50,10 +51,13 @@ class CostBound:
 
 
 def sent_caps(model: Model, largest: int | None, default: int, params: Mapping[str, Any]) -> dict[str, int]:
-    """What to send in the place of the caller's own and the model's own caps: `default` where there are none, and
-    `largest` for those above it. largest: the model's own largest output, None where unknown."""
-    caps = output_caps({**model.params, **params})
+    """What to send in the place of the caller's own and the model's own caps: `default`, beside the thinking that is
+    asked for, where there are none, and `largest` for those above it. largest: the model's own largest output, None
+    where unknown."""
+    asked = {**model.params, **params}
+    caps = output_caps(asked)
     if not caps:
+        default += _thinking_budget(asked.get("thinking"))
         return {"max_tokens": default if largest is None else min(default, largest)}
     return {} if largest is None else {name: largest for name, cap in caps.items() if cap > largest}
 
@@ -67,14 +71,26 @@ def cost_bound(
     default: int,
     largest: int | None = None,
 ) -> CostBound:
-    """The bound of this call with the caps of `sent_caps`; `price` None: of its tokens alone."""
-    sent = {**model.params, **params, **extra, **sent_caps(model, largest, default, params)}
+    """The bound of this call, the model's own parameters in it, with the caps of `sent_caps`; `price` None: of its
+    tokens alone. size: of the prompt and of the caller's parameters."""
+    own, own_extra = own_parameters(model)
+    # The caller's parameter goes before the model's of the same name.
+    own = {name: value for name, value in own.items() if name not in params}
+    added = params_size(own, own_extra)
+    asked = {**own, **own_extra, **params, **extra}
+    sent = {**asked, **sent_caps(model, largest, default, {**params, **extra})}
     cap = max(output_caps(sent).values())
     return CostBound.of(
         price,
-        size.tokens + size.images * model.max_image_tokens,
+        size.tokens + added.tokens + size.images * model.max_image_tokens,
         output_bound(cap, sent),
         media=size.sound or bool(size.images),
-        long_written=size.long_written,
+        long_written=size.long_written or added.long_written,
         service_tier=str(sent.get("service_tier") or ""),
     )
+
+
+def _thinking_budget(thinking: Any) -> int:
+    """Tokens of thinking that this asks for, Anthropic's way: its API refuses a cap that does not exceed them."""
+    budget = thinking.get("budget_tokens") if isinstance(thinking, Mapping) else None
+    return budget if isinstance(budget, int) and budget > 0 else 0

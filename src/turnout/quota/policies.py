@@ -48,6 +48,9 @@ class Policies:
             or any(e.rate for e in own)
         )
         self.budgeted = settings.budgets.any or any(endpoint.budget for endpoint in own)
+        rates = (limits.per_user, limits.per_endpoint, limits.per_user_endpoint, *(endpoint.rate for endpoint in own))
+        # Whether money or tokens are held before calls.
+        self.bounded = self.budgeted or any(rate.unit == "tokens" for each in rates for rate in each)
 
     @property
     def any(self) -> bool:

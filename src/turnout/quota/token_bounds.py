@@ -45,29 +45,35 @@ class Size:
 def prompt_size(messages: Messages, params: Mapping[str, Any], extra: Mapping[str, Any]) -> Size:
     """Raises InvalidRequest for what no bound is known of, such as a file's pages."""
     check_parameters(params, extra)
-    tokens, images, sound = FRAME_TOKENS, 0, False
+    beside = params_size(params, extra)
+    tokens, images, sound = FRAME_TOKENS + beside.tokens, 0, False
     for index, message in enumerate(messages):
         part = _message(message, f"messages[{index}]")
         tokens += part.tokens
         images += part.images
         sound = sound or part.sound
+    return Size(tokens, images, sound, long_written=beside.long_written or _asks_for_an_hour(messages))
+
+
+def params_size(params: Mapping[str, Any], extra: Mapping[str, Any]) -> Size:
+    """What parameters weigh that are read with the messages."""
     structured = {name: params[name] for name in _STRUCTURED if name in params} | dict(extra)
-    if structured:
-        tokens += STRUCTURE * _json(structured)
+    tokens = STRUCTURE * _json(structured) if structured else 0
     if params.get("tools") or params.get("functions"):
         tokens += TOOLS_TOKENS
-    return Size(tokens, images, sound, long_written=_asks_for_an_hour([messages, params.get("tools"), extra]))
+    return Size(tokens, long_written=_asks_for_an_hour([params.get("tools"), extra]))
 
 
 def _asks_for_an_hour(value: Any) -> bool:
-    """Whether a mark of what to cache says `ttl` in anything but five minutes."""
+    """Whether a mark of what to cache, or a place to set one (`control`, as litellm takes it), says `ttl` in anything
+    but five minutes."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, _OBJECT):
-            mark = item.get("cache_control")
-            if mark is not None and isinstance(mark, _OBJECT) and mark.get("ttl", "5m") != "5m":
-                return True
+            for mark in (item.get("cache_control"), item.get("control")):
+                if mark is not None and isinstance(mark, _OBJECT) and mark.get("ttl", "5m") != "5m":
+                    return True
             item = item.values()
         elif not isinstance(item, list | tuple):
             continue

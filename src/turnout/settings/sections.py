@@ -77,8 +77,9 @@ RESPONSES_PARAMS = frozenset({
 class Model:
     """How one model is called. Times in seconds.
 
-    params: any litellm parameter. api_key_env: the environment variable that holds its key; named but unset
-    is refused at start. The prices default to litellm's bundled table.
+    params: any litellm parameter; under a budget or a token limit, one with a known bound on its cost. api_key_env: the
+    environment variable that holds its key; named but unset is refused at start. The prices default to litellm's
+    bundled table.
     """
 
     params: Mapping[str, Any] = field(default_factory=dict)

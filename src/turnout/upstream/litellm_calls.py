@@ -158,7 +158,10 @@ class LiteLLMProvider:
         # litellm does not tell when it has a connection, only when it is about to send; and that neither to others'
         # listeners nor for every provider.
         call.progress.sent = not ("litellm_logging_obj" in tuning and self._tells_before_sending(litellm, call.model))
-        arguments: dict[str, Any] = {**self.arguments[call.model], **call.params}
+        own = self.arguments[call.model]
+        arguments: dict[str, Any] = {**own, **call.params}
+        if own.get("extra_body") and "extra_body" in call.params:
+            arguments["extra_body"] = {**own["extra_body"], **call.params["extra_body"]}
         if stream:
             arguments["stream_options"] = {"include_usage": True}
         if traced := outgoing_headers():

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from turnout.ports.jobs import JobEnd, NewJob, QueueBounds
+from turnout.ports.jobs import JobEnd, JobKind, NewJob, QueueBounds
 from turnout.stores.sqlite import claims, steps
 from turnout.stores.sqlite.database import _open
+from turnout.stores.sqlite.lanes import OPENED_AT_ONCE
 from turnout.stores.sqlite.places import MOST_JOBS_COUNTED, MOST_LANES_COUNTED
 
 BOUNDS = QueueBounds(max_length=10_000, max_per_user=10_000, ttl_s=86_400.0)
@@ -16,9 +17,9 @@ BOUNDS = QueueBounds(max_length=10_000, max_per_user=10_000, ttl_s=86_400.0)
 DONE, WAITING, MORE = 500, 500, 500
 
 
-def _submit(db: sqlite3.Connection, number: int, user: str = "") -> None:
+def _submit(db: sqlite3.Connection, number: int, user: str = "", kind: JobKind = "chat") -> None:
     user = user or f"user:{number}"
-    job = NewJob(id=f"job_{number}", kind="chat", user=user, endpoint="/v1", priority=5, spec=b"{}")
+    job = NewJob(id=f"job_{number}", kind=kind, user=user, endpoint="/v1", priority=5, spec=b"{}")
     assert not isinstance(steps.submit(db, float(number), job, BOUNDS), str)
 
 
@@ -86,4 +87,59 @@ def test_a_place_in_line_costs_so_much_at_most(tmp_path: Path) -> None:
     # None is told too good a place: all that wait came before it.
     assert places == [MOST_LANES_COUNTED + MOST_JOBS_COUNTED, 2 * (MOST_LANES_COUNTED + MOST_JOBS_COUNTED)]
     db.execute("ROLLBACK")
+    db.close()
+
+
+def test_a_claim_passes_over_no_lane_that_waits(tmp_path: Path) -> None:
+    """However many users are held, or have jobs that this worker cannot do: it costs as much as where nobody is."""
+    costs = []
+    for waiting in (0, WAITING):
+        db = _open(tmp_path / f"{waiting}.sqlite")
+        _hold(db, waiting, until=9_000.0)
+        for number in range(waiting, 2 * waiting):
+            _submit(db, number, kind="http")
+        _submit(db, 100_000)
+        costs.append(_instructions(db, lambda db=db: _run_one(db, 8_000.0)))  # type: ignore[misc]
+        db.close()
+    assert costs[1] - costs[0] < MORE, costs
+
+
+def test_a_claim_lets_no_more_than_so_many_lanes_take_part_again(tmp_path: Path) -> None:
+    """Where the time of all has come at once, those whose time came first."""
+    db = _open(tmp_path / "jobs.sqlite")
+    _hold(db, 3 * OPENED_AT_ONCE, until=7_000.0)
+    held = "SELECT count(*), min(not_before) FROM lanes WHERE held"
+    for claims_made in (1, 2):
+        assert claims.claim(db, 8_000.0, ["chat"], concurrency=8, lease_s=30.0) is not None
+        count, earliest = db.execute(held).fetchone()
+        first = claims_made * OPENED_AT_ONCE
+        assert (count, earliest) == (3 * OPENED_AT_ONCE - first, 7_000.0 + first / 1_000)
+    db.close()
+
+
+def _hold(db: sqlite3.Connection, lanes: int, until: float) -> None:
+    """So many users' lanes wait, each until a moment after the one before it."""
+    for number in range(lanes):
+        _submit(db, number)
+        job = claims.claim(db, 10.0, ["chat"], concurrency=8, lease_s=30.0)
+        assert job is not None
+        after_s = until - 10.0 + number / 1_000
+        assert claims.put_back(db, 10.0, job.id, job.token, after_s, failed=False, lane=True)
+
+
+def test_a_file_of_before_is_taken_over(tmp_path: Path) -> None:
+    """What waits in it runs, though its lanes do not say whether they are held, nor its jobs since when they wait."""
+    db = _open(tmp_path / "jobs.sqlite")
+    _submit(db, 0)
+    _submit(db, 1)
+    db.executescript(
+        "DROP INDEX lanes_open; DROP INDEX lanes_waiting; ALTER TABLE lanes DROP COLUMN held;"
+        "CREATE INDEX lanes_next ON lanes (priority DESC, turn); UPDATE lanes SET not_before = 5 WHERE user = 'user:0';"
+        "DROP INDEX jobs_lane; DROP INDEX jobs_since; ALTER TABLE jobs DROP COLUMN since;"
+    )
+    db.close()
+    db = _open(tmp_path / "jobs.sqlite")
+    _run_one(db, 4.0)
+    assert claims.claim(db, 4.0, ["chat"], concurrency=8, lease_s=30.0) is None
+    _run_one(db, 5.0)
     db.close()

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
-import math
 import secrets
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
 from turnout.ports.jobs import LOOK_AHEAD, MAX_DELIVERIES, Job, JobEnd, job_from
-from turnout.stores.sqlite.steps import add_event, end, open_lane, take_turn
+from turnout.stores.sqlite.lanes import (
+    LANE,
+    delay_lane,
+    hold_lane,
+    lane_key,
+    lane_of,
+    next_lane,
+    open_due_lanes,
+    open_lane,
+    pass_turn,
+    suspend_lane,
+)
+from turnout.stores.sqlite.steps import add_event, end
 
-LANE = "priority = ? AND user = ? AND endpoint = ? AND kind = ?"
 # The part of the average that the last run counts for.
 RUN_WEIGHT = 0.1
 # What a job that took down every worker is kept for.
@@ -31,50 +41,33 @@ def claim(
 ) -> Job | None:
     """The next job of the lane that was served longest ago, at the highest priority that may run."""
     take_back(db, now)
+    open_due_lanes(db, now)
     if db.execute("SELECT COUNT(*) FROM jobs WHERE status = 'running'").fetchone()[0] >= concurrency:
         return None
-    places = ", ".join("?" * len(kinds))
-    while True:
-        lane = db.execute(
-            "SELECT * FROM lanes INDEXED BY lanes_next"
-            f" WHERE not_before <= ? AND kind IN ({places}) ORDER BY priority DESC, turn LIMIT 1",
-            (now, *kinds),
-        ).fetchone()
-        if lane is None:
-            return None
+    while (lane := next_lane(db, kinds)) is not None:
         row = _next_in(db, now, lane)
         if row is not None:
             return _begin(db, now, row, lease_s)
-
-
-def _next_in(db: sqlite3.Connection, now: float, lane: sqlite3.Row) -> sqlite3.Row | None:
-    """The lane's next job that may run now; the lane is closed, or waits, where there is none."""
-    key = (lane["priority"], lane["user"], lane["endpoint"], lane["kind"])
-    here = "status = 'queued' AND priority = ? AND user = ? AND endpoint = ? AND kind = ?"
-    earliest = math.inf
-    for row in db.execute(f"SELECT * FROM jobs WHERE {here} ORDER BY seq LIMIT {LOOK_AHEAD}", key):
-        if row["not_before"] <= now:
-            _pass_turn(db, key, lane["turn"])
-            first: sqlite3.Row = row
-            return first
-        earliest = min(earliest, row["not_before"])
-    if earliest < math.inf:
-        db.execute(f"UPDATE lanes SET not_before = ? WHERE {LANE}", (earliest, *key))
-    else:
-        db.execute(f"DELETE FROM lanes WHERE {LANE}", key)
     return None
 
 
-def _pass_turn(db: sqlite3.Connection, key: tuple[int, str, str, str], turn: int) -> None:
-    """All lanes of this user have had their turn, as endpoints are no way to more of them: they go behind those of all
-    others, in their order, and behind them the one that was served."""
-    # The plus keeps SQLite from looking for it among the lanes of all users.
-    last = db.execute("SELECT max(+turn) FROM lanes WHERE priority = ? AND user = ?", key[:2]).fetchone()[0]
-    behind = take_turn(db, last - turn + 1)
-    db.execute(
-        f"UPDATE lanes SET turn = iif({LANE}, ?, turn + ?) WHERE priority = ? AND user = ?",
-        (*key, behind, behind - last - 1, *key[:2]),
-    )
+def _next_in(db: sqlite3.Connection, now: float, lane: sqlite3.Row) -> sqlite3.Row | None:
+    """The lane's next job that may run now; where there is none, the lane leaves the round."""
+    key = lane_key(lane)
+    earliest: float | None = None
+    # By the index alone: the requests of those that wait are not read.
+    for seq, not_before in db.execute(
+        "SELECT seq, not_before FROM jobs INDEXED BY jobs_lane"
+        f" WHERE status = 'queued' AND {LANE} ORDER BY seq LIMIT {LOOK_AHEAD}",
+        key,
+    ):
+        if not_before <= now:
+            pass_turn(db, key, lane["turn"])
+            row: sqlite3.Row = db.execute("SELECT * FROM jobs WHERE seq = ?", (seq,)).fetchone()
+            return row
+        earliest = not_before if earliest is None else min(earliest, not_before)
+    suspend_lane(db, key, earliest)
+    return None
 
 
 def _begin(db: sqlite3.Connection, now: float, row: sqlite3.Row, lease_s: float) -> Job:
@@ -167,14 +160,16 @@ def put_back(
     )
     _queue(db, job, now + after_s if after_s else 0.0)
     if lane:
-        key = (job.priority, job.user, job.endpoint, job.kind)
-        db.execute(f"UPDATE lanes SET not_before = ? WHERE {LANE}", (now + after_s, *key))
+        hold_lane(db, lane_of(job), now + after_s)
     return True
 
 
 def _queue(db: sqlite3.Connection, job: Job, not_before: float) -> None:
     db.execute("UPDATE jobs SET status = 'queued', token = '', not_before = ? WHERE id = ?", (not_before, job.id))
-    open_lane(db, job.priority, job.user, job.endpoint, job.kind, not_before)
+    if not_before:
+        delay_lane(db, lane_of(job), not_before)
+    else:
+        open_lane(db, lane_of(job))
     add_event(db, job.id, "status", {"status": "queued"})
 
 

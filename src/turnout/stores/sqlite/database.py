@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from turnout.ports.runtime import Clock
-from turnout.stores.sqlite.schema import SCHEMA
+from turnout.stores.sqlite.schema import COLUMNS_ADDED, SCHEMA
 
 T = TypeVar("T")
 DatabaseStep = Callable[[sqlite3.Connection], Any]
@@ -152,11 +152,12 @@ def _open(path: Path) -> sqlite3.Connection:
     connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_LOG_PAGES}")
     # What is deleted is overwritten: a purged user's words are not left in free pages.
     connection.execute("PRAGMA secure_delete = ON")
-    columns = {row["name"] for row in connection.execute("PRAGMA table_info(jobs)")}
-    if columns and "since" not in columns:
-        # A file of before. Another process may add it at the same moment.
-        with contextlib.suppress(sqlite3.OperationalError):
-            connection.execute("ALTER TABLE jobs ADD COLUMN since REAL")
+    for table, column, kind in COLUMNS_ADDED:
+        columns = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+        if columns and column not in columns:
+            # A file of before. Another process may add it at the same moment.
+            with contextlib.suppress(sqlite3.OperationalError):
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
     connection.executescript(SCHEMA)
     return connection
 

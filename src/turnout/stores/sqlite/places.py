@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
-from turnout.ports.jobs import PlaceInLine
+from turnout.ports.jobs import JobKind, PlaceInLine
 
 # What is counted row by row: beyond it a bound must do.
 MOST_JOBS_COUNTED = 1000
 MOST_LANES_COUNTED = 200
+KINDS: tuple[str, ...] = get_args(JobKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +58,37 @@ def position(db: sqlite3.Connection, job_id: str) -> int:
     key = (job["priority"], job["user"], job["endpoint"], job["kind"])
     turns = {
         (lane["endpoint"], lane["kind"]): lane["turn"]
-        for lane in db.execute("SELECT endpoint, kind, turn FROM lanes WHERE priority = ? AND user = ?", key[:2])
+        for lane in db.execute(
+            "SELECT endpoint, kind, turn FROM lanes WHERE priority = ? AND user = ? AND +not_before = 0", key[:2]
+        )
     }
-    before = db.execute(
-        "SELECT COUNT(DISTINCT user) AS users, COUNT(*) AS lanes FROM (SELECT user FROM lanes INDEXED BY lanes_next"
-        f" WHERE priority = ? AND turn < ? LIMIT {MOST_LANES_COUNTED})",
-        (key[0], min(turns.values())),
-    ).fetchone()
     own, users = waiting.own[key[0]], waiting.users[key[0]] - 1
+    before = _users_before(db, key[0], min(turns.values())) if turns else None
+    # A lane that waits comes after those that take part in the round.
+    mine = turns.setdefault(key[2:], max(turns.values(), default=0) + 1)
     return PlaceInLine(
         higher=_higher(waiting, key[0]),
         own=own,
         ahead=_ahead(db, key, job["seq"]),
         lanes=len(turns),
-        earlier=sum(turn < turns[key[2:]] for turn in turns.values()),
+        earlier=sum(turn < mine for turn in turns.values()),
         others=waiting.all[key[0]] - own,
         users=users,
-        before=before["users"] if before["lanes"] < MOST_LANES_COUNTED else users,
+        before=users if before is None else before,
     ).position
+
+
+def _users_before(db: sqlite3.Connection, priority: int, turn: int) -> int | None:
+    """How many users have a lane with an earlier turn; None where they are many."""
+    lanes = (
+        "SELECT user FROM lanes INDEXED BY lanes_open"
+        f" WHERE kind IN ({', '.join('?' * len(KINDS))}) AND priority = ? AND turn < ? AND not_before = 0"
+        f" LIMIT {MOST_LANES_COUNTED}"
+    )
+    counted = db.execute(
+        f"SELECT COUNT(DISTINCT user) AS users, COUNT(*) AS lanes FROM ({lanes})", (*KINDS, priority, turn)
+    ).fetchone()
+    return counted["users"] if counted["lanes"] < MOST_LANES_COUNTED else None
 
 
 def new_position(waiting: WaitingCounts, priority: int) -> int:

@@ -1,5 +1,6 @@
 """The tables. A lane holds what one user has waiting from one endpoint at one priority; the lane that was served
-longest ago is next, so that nobody's jobs wait behind all of another's. Times are in seconds since 1970.
+longest ago is next, so that nobody's jobs wait behind all of another's. Times are in seconds since 1970. A lane's
+`not_before` is 0 where it takes part in the round; `held` is 1 where what is submitted to it waits for that time too.
 
 lines: how many jobs of each user are queued at each priority; of user '' those of all, and of how many users. numbers:
 the last turn that was taken in the round (`turn`), the average run in seconds (`run_s`), the kept responses and their
@@ -7,6 +8,9 @@ bytes (`entries`, `entry_bytes`), the bytes of all jobs' requests, results and e
 changes of status).
 places: the model at which a running job holds one of the places that `max_concurrency` allows. workers: when each was
 last seen."""
+
+# Table, column and type of those that a file of before lacks.
+COLUMNS_ADDED = (("jobs", "since", "REAL"), ("lanes", "held", "INTEGER NOT NULL DEFAULT 0"))
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -18,7 +22,7 @@ CREATE TABLE IF NOT EXISTS jobs (
   cancel INTEGER NOT NULL DEFAULT 0, result BLOB, head BLOB, error BLOB, hook TEXT NOT NULL DEFAULT '',
   hook_tries INTEGER NOT NULL DEFAULT 0, hook_at REAL NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (priority, user, endpoint, kind, seq) WHERE status = 'queued';
+CREATE INDEX IF NOT EXISTS jobs_lane ON jobs (priority, user, endpoint, kind, seq, not_before) WHERE status = 'queued';
 CREATE INDEX IF NOT EXISTS jobs_since ON jobs (since) WHERE status = 'queued';
 CREATE INDEX IF NOT EXISTS jobs_running ON jobs (lease) WHERE status = 'running';
 CREATE INDEX IF NOT EXISTS jobs_hooks ON jobs (hook_at) WHERE hook = 'pending';
@@ -27,9 +31,10 @@ CREATE INDEX IF NOT EXISTS jobs_users ON jobs (user);
 CREATE UNIQUE INDEX IF NOT EXISTS jobs_keys ON jobs (user, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE TABLE IF NOT EXISTS lanes (
   priority INTEGER, user TEXT, endpoint TEXT, kind TEXT, turn INTEGER NOT NULL, not_before REAL NOT NULL DEFAULT 0,
-  PRIMARY KEY (priority, user, endpoint, kind)
+  held INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (priority, user, endpoint, kind)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS lanes_next ON lanes (priority DESC, turn);
+CREATE INDEX IF NOT EXISTS lanes_open ON lanes (kind, priority DESC, turn) WHERE not_before = 0;
+CREATE INDEX IF NOT EXISTS lanes_waiting ON lanes (not_before) WHERE not_before > 0;
 CREATE TABLE IF NOT EXISTS events (
   job TEXT, number INTEGER, kind TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (job, number)
 ) WITHOUT ROWID;
@@ -107,7 +112,7 @@ END;
 CREATE TRIGGER IF NOT EXISTS events_out AFTER DELETE ON jobs BEGIN DELETE FROM events WHERE job = OLD.id; END;
 DROP TRIGGER IF EXISTS count_in; DROP TRIGGER IF EXISTS count_moved; DROP TRIGGER IF EXISTS count_out;
 DROP TABLE IF EXISTS waiting;
-DROP INDEX IF EXISTS jobs_oldest;
+DROP INDEX IF EXISTS jobs_oldest; DROP INDEX IF EXISTS jobs_waiting; DROP INDEX IF EXISTS lanes_next;
 BEGIN IMMEDIATE;
 UPDATE jobs SET since = created WHERE status = 'queued' AND since IS NULL;
 INSERT OR IGNORE INTO lines (user, priority, jobs)

@@ -16,6 +16,7 @@ from turnout.ports.jobs import (
     SubmissionRefused,
     job_from,
 )
+from turnout.stores.sqlite.lanes import lane_of, open_lane
 from turnout.stores.sqlite.places import new_position, position, waiting_of
 
 # How long after its last sign a worker counts as gone.
@@ -51,7 +52,7 @@ def submit(db: sqlite3.Connection, now: float, job: NewJob, bounds: QueueBounds)
             *(job.idempotency_key or None, job.digest, job.webhook_url, now, now),
         ),
     )
-    open_lane(db, job.priority, job.user, job.endpoint, job.kind, 0.0)
+    open_lane(db, lane_of(job))
     add_event(db, job.id, "status", {"status": "queued"})
     # Not read again: in a surge each statement is a turn for which the thread waits.
     accepted = job_from({**asdict(job), "status": "queued", "created": now})
@@ -110,7 +111,7 @@ def retry(db: sqlite3.Connection, now: float, job_id: str) -> bool:
         " attempts = 0, deliveries = 0, not_before = 0, hook = '', hook_tries = 0 WHERE id = ?",
         (now, job_id),
     )
-    open_lane(db, job.priority, job.user, job.endpoint, job.kind, 0.0)
+    open_lane(db, lane_of(job))
     add_event(db, job_id, "status", {"status": "queued"})
     return True
 
@@ -132,28 +133,6 @@ def state(db: sqlite3.Connection, now: float, job_id: str = "") -> QueueState:
         workers=row["workers"],
         position=position(db, job_id) if job_id else 0,
     )
-
-
-def open_lane(db: sqlite3.Connection, priority: int, user: str, endpoint: str, kind: str, not_before: float) -> None:
-    """Lets the lane take part in the round; a new one comes after all that are in it."""
-    key = (priority, user, endpoint, kind)
-    known = db.execute(
-        "UPDATE lanes SET not_before = min(not_before, ?)"
-        " WHERE priority = ? AND user = ? AND endpoint = ? AND kind = ?",
-        (not_before, *key),
-    )
-    if not known.rowcount:
-        db.execute("INSERT INTO lanes VALUES (?, ?, ?, ?, ?, ?)", (*key, take_turn(db), not_before))
-
-
-def take_turn(db: sqlite3.Connection, places: int = 1) -> int:
-    """The last of so many new places in the round, behind all that were given out."""
-    taken: float = db.execute(
-        "INSERT INTO numbers VALUES ('turn', ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
-        " RETURNING value",
-        (places,),
-    ).fetchone()[0]
-    return int(taken)
 
 
 def add_event(db: sqlite3.Connection, job_id: str, kind: str, data: object) -> None:

@@ -371,6 +371,7 @@ function J.put_back(now, id, token, after, failed, held)
   if held == '1' then
     local priority, lane, user = lane_of(id)
     redis.call('ZREM', key('lanes', priority), lane)
+    redis.call('SREM', key('of', priority, user), lane)
     redis.call('ZADD', key('held'), now + after, priority .. '|' .. lane)
   end
   return 1

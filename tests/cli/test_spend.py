@@ -69,3 +69,27 @@ def test_without_redis_it_says_where_the_figures_live(tmp_path: Path, capsys: py
     file.write_text(CONFIG.format(more=""))
     assert main(["spend", "--config", str(file), "--json"]) == 2
     assert "sets no budget; add one" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_what_checks_may_cost_is_a_budget_of_its_own(
+    tmp_path: Path, redis_server: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where there is no other: what the semantic cache's judge has been paid."""
+    file = tmp_path / "turnout.toml"
+    judge = '[models."a/judge"]\ninput_usd_per_million = 1\noutput_usd_per_million = 10'
+    semantic = '[cache.semantic]\nenabled = true\njudge = "a/judge"\nchecks_usd = "2/day"'
+    redis = f'[redis]\nurl = "{redis_server.url}"\nprefix = "spend-checks"\ntimeout_s = 5'
+    file.write_text(CONFIG.format(more="\n".join((judge, semantic, redis))))
+
+    async def spend() -> None:
+        provider = ScriptedProvider({"a/small": ["At desk one.", "Ask the porter."], "a/judge": ["yes"]})
+        turnout = Turnout(str(file), provider=provider, scorer=FixedScorer(0.0))
+        for question in ("How do I renew my passport?", "how do i renew my passport?"):
+            await turnout.complete(question, caller=Caller(user="ann"))
+            await turnout._pipeline.drain()
+        await turnout.aclose()
+
+    asyncio.run(spend())
+    assert main(["spend", "--config", str(file), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["of"], row["limit_usd"], row["spent_usd"], row["reserved_usd"]) == ("checks", "2", "0.00002", "0")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -28,12 +31,19 @@ ROUNDS = (
 @pytest.fixture(scope="module", params=["uvicorn", "wsgiref"])
 def http(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     """One app a door."""
-    with LoopbackProvider() as provider:
-        semantic = {"enabled": True, "max_error": 0.10}
-        config = settings(provider.base_url, cache={"semantic": semantic}, routing={"threshold": 1.0})
-        mounted, around = (fastapi_app, served) if request.param == "uvicorn" else (flask_app, validated)
-        with around(mounted.mounted(config)) as base, httpx.Client(base_url=base, timeout=30) as client:  # type: ignore[attr-defined]
-            yield client
+    with LoopbackProvider() as provider, behind(request.param, provider, {}) as client:
+        yield client
+
+
+@contextmanager
+def behind(door: str, provider: LoopbackProvider, semantic: dict[str, Any], **more: Any) -> Iterator[httpx.Client]:
+    """An app whose semantic cache is on."""
+    sections = {"cache": {"semantic": {"enabled": True, "max_error": 0.10, **semantic}}, "routing": {"threshold": 1.0}}
+    config = settings(provider.base_url, **{**sections, **more})
+    config["models"]["openai/judge"] = dict(config["models"]["openai/small"])
+    mounted, around = (fastapi_app, served) if door == "uvicorn" else (flask_app, validated)
+    with around(mounted.mounted(config)) as base, httpx.Client(base_url=base, timeout=30) as client:  # type: ignore[attr-defined]
+        yield client
 
 
 def ask(http: httpx.Client, text: str, user: str = "ann", headers: Any = None, **more: Any) -> httpx.Response:
@@ -65,3 +75,23 @@ def test_rewordings_become_hits_and_other_questions_never(http: httpx.Client) ->
     assert off.headers["cache-status"] == "turnout; fwd=miss; stored"
     fresh = ask(http, f"Hey! {QUESTIONS[2]} !", headers={"cache-control": "no-cache"})
     assert fresh.headers["cache-status"] == "turnout; fwd=request; stored"
+
+
+@pytest.mark.parametrize("door", ["uvicorn", "wsgiref"])
+def test_a_judge_lets_answers_be_served_that_are_worded_anew_each_time(door: str) -> None:
+    """It is asked over HTTP, as any model is, and no caller can ask it."""
+    numbers = itertools.count()
+    with LoopbackProvider() as provider:
+        provider.says["small"] = lambda _: f"Go to desk {next(numbers)} and ask there."
+        provider.says["judge"] = lambda _: "yes"
+        with behind(door, provider, {"judge": "openai/judge", "max_error": 0.3}) as http:
+            states = [
+                [ask(http, wrap.format(question)).headers["cache-status"] for question in QUESTIONS[:16]]
+                for wrap in ROUNDS[:5]
+            ]
+            assert "turnout; hit; detail=semantic" in states[-1]
+            body = {"model": "openai/judge", "messages": [{"role": "user", "content": "hi"}]}
+            assert http.post(CHAT, json=body).status_code == 404
+            assert all("judge" not in model["id"] for model in http.get("/v1/models").json()["data"])
+        asked = next(body for body in provider.bodies if body["model"] == "judge")
+        assert json.loads(asked["messages"][-1]["content"]).keys() == {"question", "answer_1", "answer_2"}

@@ -156,11 +156,11 @@ class Snapshots:
     async def _budgets(self, seen: Iterable[str], top: Iterable[str], now: int) -> list[dict[str, Any]]:
         """The budgets of all, of the endpoints configured and seen, and of the top spenders."""
         sources = self._sources
-        if not sources.policies.budgeted:
+        if not (sources.policies.budgeted or sources.policies.has_checks):
             return []
         endpoints = dict.fromkeys((*sources.settings.endpoints, *sorted(set(seen) - {OTHER, ""})))
         users = [user if is_user_key(user) else user_key(user) for user in top]
-        keys = ["total", *(endpoint_key(endpoint) for endpoint in endpoints), *users]
+        keys = ["total", "checks", *(endpoint_key(endpoint) for endpoint in endpoints), *users]
         return [budget_figures(state, now) for state in await sources.budget_states(keys, now)]
 
     async def totals(self) -> Mapping[str, int]:

@@ -88,6 +88,7 @@ def build_common(settings: Settings, plugs: Plugs) -> CommonParts:
     if policies.budgeted:
         prices.require_all()
     require_bounded_params(settings, bounded=policies.bounded, prices=prices if policies.budgeted else None)
+    prices.require_judge()
     return CommonParts(
         settings=settings,
         clock=clock,

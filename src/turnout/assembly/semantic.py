@@ -12,8 +12,9 @@ from turnout.caching.semantic.candidates import Candidates
 from turnout.caching.semantic.embedders import MINILM, CallableEmbedder, MinilmEmbedder, WordllamaEmbedder
 from turnout.caching.semantic.error_bound import LEVELS, ErrorBound
 from turnout.caching.semantic.guarded_embedder import GuardedEmbedder
+from turnout.caching.semantic.judging import INSTRUCTION
 from turnout.caching.semantic.similar import SimilarQuestions
-from turnout.caching.semantic.verifier import SHIPPED, load_verifier
+from turnout.caching.semantic.verifier import SHIPPED, PairVerifier, load_verifier
 from turnout.ports.runtime import Clock
 from turnout.ports.semantic import CheckStore, Embedder, SemanticStore
 from turnout.settings import Settings
@@ -37,8 +38,9 @@ def build_similar(
     vectors = semantic.embedder if embedder is None else _name_of(embedder)
     verifier = load_verifier(semantic.verifier or SHIPPED)
     error_bound = ErrorBound(semantic.max_error, shared=checks is not None)
-    # Of another verifier the levels say another thing, of other models the answers differ otherwise.
-    of = hashlib.blake2b(f"{vectors}\0{LEVELS}\0{verifier.dumps()}".encode(), digest_size=16, key=policy).hexdigest()
+    # Of another verifier the levels say another thing, of other models the answers differ otherwise, and of another
+    # judge `differ` does.
+    of = hashlib.blake2b(_checked(settings, vectors, verifier), digest_size=16, key=policy).hexdigest()
     guarded = GuardedEmbedder(
         _embedder(settings, clock, ask) if embedder is None else CallableEmbedder(embedder),
         clock,
@@ -55,6 +57,14 @@ def build_similar(
         now=clock.time,
         checks=None if checks is None else (checks, of),
     )
+
+
+def _checked(settings: Settings, vectors: str, verifier: PairVerifier) -> bytes:
+    """What the sums of checks are of, but for the policy."""
+    parts = [vectors, str(LEVELS), verifier.dumps()]
+    if judge := settings.judge_model:
+        parts += [settings.deployment(judge), INSTRUCTION]
+    return "\0".join(parts).encode()
 
 
 def _embedder(settings: Settings, clock: Clock, ask: EmbedTexts) -> Embedder:

@@ -44,3 +44,4 @@ def _checks(settings: Settings, plugs: Plugs) -> Iterator[Callable[[], object]]:
         yield prices.require_all
     known = prices if policies.budgeted else None
     yield partial(require_bounded_params, settings, bounded=policies.bounded, prices=known)
+    yield prices.require_judge

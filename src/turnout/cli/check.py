@@ -131,12 +131,17 @@ async def _ask_litellm(settings: Settings, tell: Callable[[str, str], None], *, 
     return any(not _by_role(settings, name) for name in missing), answered
 
 
+def _asked(settings: Settings) -> tuple[str, ...]:
+    """The models that answer chats: those of the tiers, and the semantic cache's judge."""
+    return tuple(dict.fromkeys((*settings.model_names, *filter(None, [settings.judge_model]))))
+
+
 def _transports(settings: Settings, reasons: Mapping[str, str | None]) -> Iterator[str]:
     """Which way each model is called, where that is not the same for all. reasons: why not directly."""
     if settings.upstream.transport == "litellm":
         yield "litellm"
         return
-    for name in settings.model_names:
+    for name in _asked(settings):
         reason = reasons[name]
         yield f"{name}: {'direct' if reason is None else f'litellm: {reason}'}"
 
@@ -145,7 +150,7 @@ def _reasons(settings: Settings, provider: Provider) -> dict[str, str | None]:
     """Why each model goes through litellm, None where it is called directly. provider: loaded."""
     if not isinstance(provider, DirectFirstProvider):
         return {}
-    return {name: provider.reason(name) for name in settings.model_names}
+    return {name: provider.reason(name) for name in _asked(settings)}
 
 
 def _keys(settings: Settings, missing: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -167,9 +172,9 @@ def _keys(settings: Settings, missing: Mapping[str, Sequence[str]]) -> Iterator[
 
 
 async def _call_each(settings: Settings, provider: Provider, tell: Callable[[str, str], None]) -> bool:
-    """Asks each model of the tiers, and tells how that went. Whether all answered."""
+    """Asks each model that answers chats, and tells how that went. Whether all answered."""
     answered = True
-    for name in settings.model_names:
+    for name in _asked(settings):
         good, text = await _call(settings, provider, name)
         tell("call", text)
         answered = answered and good

@@ -32,6 +32,8 @@ def meaning(settings: Settings) -> Iterator[Line]:
     if cache.enabled and cache.semantic.enabled:
         yield "semantic", f"at most {cache.semantic.max_error:g} of the hits wrong; {_embedder_text(cache.semantic)}"
         yield "", _index_text()
+        if judge := settings.judge_model:
+            yield "", f"answers in other words compared by {judge}, out of checks_usd"
     hooks = settings.webhooks
     if settings.queue is not None and hooks.allow_hosts and not os.environ.get(hooks.secret_env):
         yield "webhooks", f"{hooks.secret_env} is not set: a process without it takes and sends no webhook of a job"

@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     settings = Settings.from_toml(args.config)
-    if not Policies(settings).budgeted:
+    policies = Policies(settings)
+    if not (policies.budgeted or policies.has_checks):
         raise UsageError(f'{args.config} sets no budget; add one, such as [budgets] total = "50/day"')
     if settings.redis is None:
         raise UsageError(

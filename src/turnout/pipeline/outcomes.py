@@ -192,7 +192,7 @@ def with_headers(error: BaseException, headers: tuple[tuple[str, str], ...]) -> 
     return error.headed(headers) if isinstance(error, ServedError) and headers else error
 
 
-SideCall = Literal["semantic_check", "semantic_embedding"]
+SideCall = Literal["semantic_check", "semantic_judge", "semantic_embedding"]
 
 
 def tell_side_calls(observer: Observer, made_for: SideCall, endpoint: str, attempts: Iterable[Attempt]) -> None:

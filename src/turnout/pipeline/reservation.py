@@ -63,7 +63,11 @@ class Reservations:
 
     def open_check(self, request: ChatRequest, selection: ModelSelection) -> Reservation:
         """The reservation of a call that checks a semantic hit: out of the checks' own budget, and the total one."""
-        return Reservation(self, request, selection, (), self._policies.check_budgets(self.clock.time()))
+        return Reservation(self, request, selection, (), self.check_claims())
+
+    def check_claims(self) -> tuple[BudgetClaim, ...]:
+        """The budgets that apply to a judge's comparison: the checks' own, and the total one."""
+        return self._policies.check_budgets(self.clock.time())
 
     def total_claims(self) -> tuple[BudgetClaim, ...]:
         """The budget that applies to a call that is made for nobody in particular."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,25 +11,20 @@ from turnout.caching.keys import CacheKeys
 from turnout.caching.semantic.candidates import SimilarCandidate
 from turnout.caching.semantic.similar import AskedQuestion, SimilarQuestions
 from turnout.caching.semantic.words import LONGEST_TEXT
-from turnout.errors import ServedError, StoreUnavailable
+from turnout.errors import StoreUnavailable
 from turnout.loop_task import BackgroundTasks
-from turnout.openai.answers import body_text
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Call, Collaborators
 from turnout.pipeline.leader import Leader, key_tag
-from turnout.pipeline.outcomes import ReadyAnswer, cached_answer, tell_side_calls
+from turnout.pipeline.outcomes import ReadyAnswer, cached_answer
 from turnout.pipeline.refresher import Refresher
 from turnout.pipeline.reservation import Reservations
+from turnout.pipeline.semantic_checks import AnswerJudge, SemanticChecks, answer_text
 from turnout.ports.admission import Settlement, Stored
 from turnout.settings import Settings
-from turnout.telemetry import names
-
-log = logging.getLogger("turnout")
 
 # The share of allowed hits that a model answers too: the estimate rests on them once nothing is free any more.
 CHECK_SHARE = 0.05
-# After the checks' budget refused one, checks are made on the client's path for so long.
-REFUSED_S = 600.0
 
 
 def question_in(settings: Settings, keys: CacheKeys, call: Call) -> AskedQuestion | None:
@@ -71,17 +64,14 @@ class SemanticAnswers:
         self._answer_keys = collaborators.keys
         self._keys = collaborators.keys.of_vectors(similar.vectors)
         self._refresher = refresher
-        self._clock = collaborators.clock
         self._gate = collaborators.gate
-        self._prices = collaborators.prices
-        self._observer = collaborators.observer
         self._similar = similar
         self._admission = admission
         self._leader = leader
-        self._reservations = reservations
+        judge = AnswerJudge(collaborators, admission) if collaborators.settings.judge_model else None
+        self._checks = SemanticChecks(collaborators, similar, leader, reservations, judge)
         self._chance = collaborators.chance
         leader.on_stored = self._start_learning
-        self._refused_until = 0.0
         self._learning = BackgroundTasks("turnout.semantic")
 
     def question(self, call: Call) -> AskedQuestion | None:
@@ -101,8 +91,8 @@ class SemanticAnswers:
         ready = await self._ready(call, candidate)
         if ready is None:
             return None
-        checked = self._chance() < CHECK_SHARE
-        if checked and not self._may_check():
+        checked = self._chance() < CHECK_SHARE and self._checks.may_compare()
+        if checked and not self._checks.may_call():
             # The model answers on the client's path, and that answer is compared.
             return None
         settlement = Settlement(key=call.key, lease=call.reservation.lease)
@@ -110,7 +100,7 @@ class SemanticAnswers:
         self._similar.note_served(call.context.request_id, candidate, call.context.caller.user_key)
         self._renew(call, candidate, ready)
         if checked:
-            self._learning.start(self._check(call, candidate, ready.answer))
+            self._learning.start(self._checks.check(call, question, ready.answer))
         return ready
 
     def _renew(self, call: Call, candidate: SimilarCandidate, ready: ReadyAnswer) -> None:
@@ -134,20 +124,17 @@ class SemanticAnswers:
     async def _learn(self, call: Call, key: bytes, question: AskedQuestion, answer: StoredAnswer) -> None:
         """Keeps the question of an answer that was stored, and compares the answer with the one that would have served
         it. Nobody waits for it."""
-        text = _text(answer.body)
-        if not text:
-            return
         caller, candidate = call.owner or call.context.caller, question.candidate
-        self._similar.note_answer(question, text)
+        if text := answer_text(answer.body):
+            self._similar.note_answer(question, text)
+            await self._similar.add(
+                question, key=key, user=caller.user_key, endpoint=caller.endpoint, ttl_s=self._settings.cache.ttl_s
+            )
         if candidate is not None:
-            stored = await self._stored(candidate)
-            if stored is not None:
-                agrees = await self._similar.agree(_text(stored.body), text)
-                self._record(call, candidate, agrees, text)
-        await self._similar.add(
-            question, key=key, user=caller.user_key, endpoint=caller.endpoint, ttl_s=self._settings.cache.ttl_s
-        )
-        if candidate is not None:
+            stored = await self._fetch(candidate)
+            served = unpack(stored.packed) if stored is not None else None
+            if served is not None:
+                await self._checks.compare(call, question, served, answer)
             await self._similar.settle()
 
     def report_wrong(self, request_id: str) -> None:
@@ -160,7 +147,7 @@ class SemanticAnswers:
 
     def figures(self) -> dict[str, Any]:
         """What the status page shows of this process."""
-        return self._similar.figures()
+        return {**self._similar.figures(), **self._checks.figures()}
 
     async def close(self) -> None:
         """Ends what the store of questions does in the background."""
@@ -180,10 +167,6 @@ class SemanticAnswers:
             return None
         return replace(ready, similarity=candidate.similarity, key=candidate.entry.key)
 
-    async def _stored(self, candidate: SimilarCandidate) -> StoredAnswer | None:
-        stored = await self._fetch(candidate)
-        return unpack(stored.packed) if stored is not None else None
-
     async def _fetch(self, candidate: SimilarCandidate) -> Stored | None:
         """The candidate's answer, fresh; one that is gone takes its question along."""
         try:
@@ -195,61 +178,3 @@ class SemanticAnswers:
                 await self._similar.store.remove(candidate.entry.key)
             return None
         return stored
-
-    def _may_check(self) -> bool:
-        """Whether a check can be made off the client's path: its cost is known, and its budget has room."""
-        prices = self._prices()
-        priced = all(model in prices for model in self._settings.model_names)
-        return (
-            bool(self._settings.cache.semantic.checks_usd) and priced and self._clock.monotonic() >= self._refused_until
-        )
-
-    async def _check(self, call: Call, candidate: SimilarCandidate, served: StoredAnswer) -> None:
-        """Asks a model what a semantic hit answered, within the checks' own budget, and compares."""
-        request = replace(call.request, stream=False, include_usage=False)
-        check = replace(
-            call,
-            request=request,
-            key=None,
-            cache="off",
-            token=None,
-            question=None,
-            conversation=None,
-            reservation=self._reservations.open_check(request, call.selection),
-        )
-        try:
-            listener = await self._leader.lead_uncoalesced(check)
-            try:
-                answer = await listener.answer()
-            finally:
-                listener.leave()
-                await listener.flight.wait_ended()
-                attempts = listener.flight.progress.trace.paid
-                tell_side_calls(self._observer, "semantic_check", call.context.caller.endpoint, attempts)
-        except ServedError as error:
-            self._refused_until = self._clock.monotonic() + REFUSED_S
-            log.info("a semantic hit could not be checked: %s", error)
-            return
-        if b'"finish_reason":"stop"' not in answer.body:
-            # Cut short: it proves nothing.
-            return
-        agrees = await self._similar.agree(_text(served.body), _text(answer.body))
-        self._record(call, candidate, agrees, _text(answer.body))
-        await self._similar.settle()
-
-    def _record(self, call: Call, candidate: SimilarCandidate, agrees: bool, answer: str) -> None:
-        self._similar.record(candidate, (call.owner or call.context.caller).user_key, agrees=agrees, answer=answer)
-        self._observer.event(
-            None,
-            names.EVENT_SEMANTIC_CHECK,
-            {names.CHECK_AGREES: agrees, names.CHECK_LEARNS: candidate.learnable is not None},
-        )
-
-
-def _text(body: bytes) -> str:
-    """The answer's text; "" where it is no text alone."""
-    answer = json.loads(body)
-    choices: list[Any] = answer.get("choices") or []
-    if len(choices) != 1 or (choices[0].get("message") or {}).get("tool_calls"):
-        return ""
-    return body_text(answer)

@@ -36,7 +36,9 @@ class Policies:
             name: replace(endpoint, rate=strictest(endpoint.rate), budget=strictest(endpoint.budget))
             for name, endpoint in settings.endpoints.items()
         }
-        self._checks = strictest(settings.cache.semantic.checks_usd)
+        cache = settings.cache
+        checked = cache.enabled and cache.semantic.enabled
+        self._checks = strictest(cache.semantic.checks_usd) if checked else ()
         self._zone = ZoneInfo(settings.budgets.time_zone)
         own = settings.endpoints.values()
         limits = settings.limits
@@ -56,6 +58,11 @@ class Policies:
     def any(self) -> bool:
         """Whether anything applies to anybody."""
         return self.limited or self.budgeted
+
+    @property
+    def has_checks(self) -> bool:
+        """Whether there is a budget of the calls that check semantic hits."""
+        return bool(self._checks)
 
     def rates(self, caller: Caller) -> tuple[RateClaim, ...]:
         """The limits that apply, that of calls in progress last. Of token limits the amount is still to be said."""
@@ -101,6 +108,7 @@ class Policies:
             "user": self._budgets.per_user,
             "endpoint": own.budget or self._budgets.per_endpoint,
             "total": self._budgets.total,
+            "checks": self._checks,
         }
         return tuple(self._claims(policy, key, budgets.get(policy, ()), now))
 

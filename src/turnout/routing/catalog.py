@@ -39,7 +39,8 @@ class Catalog:
         self._sharing = LoadSharing({name: weight for name, weight in weights.items() if weight is not None})
         self.names: tuple[str, ...] = (
             *("auto", "cheap", "expensive"),
-            *settings.every_model,
+            *settings.model_names,
+            *settings.embedding_models,
             *settings.routing.aliases,
         )
 
@@ -56,7 +57,7 @@ class Catalog:
         known one."""
         selection = self._targets.get(model)
         if selection is None:
-            if self._settings.routing.aliases.get(model, model) in self._settings.other_models:
+            if self._settings.routing.aliases.get(model, model) in self._settings.embedding_models:
                 raise ModelNotFound(f"the model {model[:80]!r} stands in no tier: it answers embeddings", param="model")
             near = _nearest(model, self._targets)
             hint = f"did you mean {near!r}?" if near else f"known are {', '.join(self.names)}"
@@ -98,11 +99,11 @@ class EmbeddingModels:
     where that is unique, or an alias. `auto` stands for the only model that has a section and no tier."""
 
     def __init__(self, settings: Settings) -> None:
-        names = settings.every_model
+        names = (*settings.model_names, *settings.embedding_models)
         short = Counter(map(_short, names))
         self._names = {_short(name): name for name in names if short[_short(name)] == 1} | {n: n for n in names}
         self._names |= {alias: name for alias, name in settings.routing.aliases.items() if name in names}
-        self._others = settings.other_models
+        self._others = settings.embedding_models
         if len(self._others) == 1:
             self._names["auto"] = self._others[0]
 

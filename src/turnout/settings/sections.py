@@ -249,6 +249,8 @@ class Semantic:
     verifier: str = ""
     # What comparing semantic hits with a model's own answers may cost; empty: such checks wait for the client.
     checks_usd: tuple[Budget, ...] = (Budget(Decimal(1), calendar="day"),)
+    # The model that says whether two answers in other words agree, paid out of checks_usd; empty: their vectors do.
+    judge: str = ""
 
     def __post_init__(self) -> None:
         check_share(self, "max_error")
@@ -256,6 +258,8 @@ class Semantic:
         good = self.embedder in ("wordllama", "minilm") or bool(self.embedding_model)
         what = 'must be "wordllama", "minilm" or "litellm:MODEL", as "litellm:openai/text-embedding-3-small"'
         require(good, "embedder", self.embedder, what)
+        paid = bool(self.checks_usd) or not self.judge
+        require(paid, "judge", self.judge, "is paid out of checks_usd, which is empty")
 
     @property
     def embedding_model(self) -> str:
@@ -495,7 +499,7 @@ class Settings:
     redis: Redis | None = None
 
     def __post_init__(self) -> None:
-        for name in self.other_models:
+        for name in self.embedding_models:
             # A name almost like a tier's is a slip: its section would do nothing for the model that it means.
             message = f"is in no tier; add it to [tiers] or remove it{nearest(name, self.model_names, _SLIP)}"
             require(not nearest(name, self.model_names, _SLIP), f'models."{name}"', NO_VALUE, message)
@@ -503,7 +507,7 @@ class Settings:
             message = 'needs [upstream] transport = "direct"; set that, or responses = false'
             good = not model.responses or self.upstream.transport == "direct"
             require(good, f'models."{name}".responses', True, message)
-        names = self.every_model
+        names = (*self.model_names, *self.embedding_models)
         for alias, target in self.routing.aliases.items():
             good = target in VIRTUAL_MODELS or target in names
             require(
@@ -553,12 +557,23 @@ class Settings:
         return (*self.tiers.cheap.models, *self.tiers.expensive.models)
 
     @property
+    def judge_model(self) -> str:
+        """The model that compares answers for the semantic cache; "" where none does."""
+        semantic = self.cache.semantic
+        return semantic.judge if self.cache.enabled and semantic.enabled else ""
+
+    @property
+    def embedding_models(self) -> tuple[str, ...]:
+        """Those that stand in no tier and answer callers: a judge answers none."""
+        return tuple(name for name in self.other_models if name != self.cache.semantic.judge)
+
+    @property
     def other_models(self) -> tuple[str, ...]:
-        """Those that have a section, or give questions their vectors, and stand in no tier: reached by their names
-        alone, for embeddings."""
+        """Those that have a section, give questions their vectors or compare answers, and stand in no tier: reached by
+        their names alone."""
         tiers, semantic = self.model_names, self.cache.semantic
-        own = (semantic.embedding_model,) if semantic.enabled and semantic.embedding_model else ()
-        return tuple(name for name in dict.fromkeys((*self.models, *own)) if name not in tiers)
+        own = (semantic.embedding_model if semantic.enabled else "", self.judge_model)
+        return tuple(name for name in dict.fromkeys((*self.models, *own)) if name and name not in tiers)
 
     @property
     def every_model(self) -> tuple[str, ...]:

@@ -56,7 +56,11 @@ _TOKEN_KINDS = {
     "reasoning": names.REASONING_TOKENS,
 }
 # What the calls that no request made are counted as, beside all that was paid.
-_SIDE_COSTS = {"semantic_check": "semantic_check_cost", "semantic_embedding": "semantic_embedding_cost"}
+_SIDE_COSTS = {
+    "semantic_check": "semantic_check_cost",
+    "semantic_judge": "semantic_check_cost",
+    "semantic_embedding": "semantic_embedding_cost",
+}
 
 
 class Counters:
@@ -233,7 +237,7 @@ class Counters:
                 self.time("job_run", float(attributes[names.JOB_RUN]))
                 self.changed()
             case names.EVENT_SEMANTIC_CHECK:
-                self.add("semantic_checks", "agrees" if attributes[names.CHECK_AGREES] else "differs")
+                self.add("semantic_checks", _check_result(attributes))
             case names.EVENT_SEMANTIC_EMBEDDING:
                 self.add("semantic_embedded", amount=int(attributes[names.EMBEDDING_TEXTS]))
             case names.EVENT_SIDE_CALL:
@@ -368,6 +372,13 @@ class Counters:
 
 def _code(error: str) -> str:
     return error if error in _ERRORS else OTHER
+
+
+def _check_result(attributes: Mapping[str, str | int | float | bool]) -> str:
+    """What a semantic check is counted as."""
+    if not attributes[names.CHECK_DECIDED]:
+        return "undecided"
+    return "agrees" if attributes[names.CHECK_AGREES] else "differs"
 
 
 def _is_answered(outcome: Outcome) -> bool:

@@ -130,6 +130,7 @@ def semantic_figures(counts: Counts) -> dict[str, Any]:
         "served": counts.by("requests", 3).get("semantic", 0),
         "compared": sum(results.values()),
         "differing": results.get("differs", 0),
+        "undecided": results.get("undecided", 0),
         "checks_usd": usd(cost),
         "saving_usd": usd(saved + cost + embedding),
         "embedding_usd": usd(embedding),

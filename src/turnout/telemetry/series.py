@@ -100,7 +100,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     ),
     "semantic_checks": Metric(
         name="turnout_semantic_checks_total",
-        help="Answers compared with a similar question's, by whether they agree",
+        help="Answers compared with a similar question's, by whether they agree; undecided: a judge gave no verdict",
         labels=("result",),
     ),
     "semantic_check_cost": Metric(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -39,15 +39,23 @@ class PriceBook:
     def require_all(self) -> None:
         """Raises SettingsError where a model has no price. Reads litellm's table from its file, which takes
         some 20 ms instead of the import's seconds; where that file is not there, nothing is known yet."""
-        if len(self()) < len(self._settings.every_model) and self._whole is None:
+        self._require(self._settings.every_model, "a budget is set")
+
+    def require_judge(self) -> None:
+        """Likewise, where the judge of the semantic cache has none."""
+        if judge := self._settings.judge_model:
+            self._require((judge,), "[cache.semantic] judge is paid out of checks_usd")
+
+    def _require(self, names: Sequence[str], why: str) -> None:
+        table = self()
+        if any(name not in table for name in names) and self._whole is None:
             if (bundled := litellm_import.bundled_prices()) is None:
                 return
-            self._whole = price_table(self._settings, bundled)
-        table = self()
-        missing = [name for name in self._settings.every_model if name not in table]
+            table = self._whole = price_table(self._settings, bundled)
+        missing = [name for name in names if name not in table]
         if missing:
             raise SettingsError(
-                f"a budget is set, and no price is known for {', '.join(missing)}: {HOW_TO_PRICE}, in "
+                f"{why}, and no price is known for {', '.join(missing)}: {HOW_TO_PRICE}, in "
                 f'[models."{missing[0]}"] (0 where it costs nothing)'
             )
 

@@ -36,12 +36,13 @@ MOST_SERVED = 10_000
 @dataclass(slots=True, kw_only=True)
 class AskedQuestion:
     """The last user turn of one request. scope: of all else that shapes its answer. vector, candidate: written when it
-    is looked up; b"" and None where it was not, or nothing was found."""
+    is looked up; b"" and None where it was not, or nothing was found. purges: those that had been made by then."""
 
     text: str
     scope: bytes
     vector: bytes = b""
     candidate: SimilarCandidate | None = None
+    purges: int = 0
 
 
 @dataclass(slots=True)
@@ -77,6 +78,8 @@ class SimilarQuestions:
             SharedErrorBound(error_bound, *checks, now=now, learn=self._learn) if checks is not None else None
         )
         self._figures = _Figures()
+        # How often something was forgotten.
+        self.purges = 0
         # By request id: how probable the hit was, and what it teaches that it was wrong.
         self._served: OrderedDict[str, tuple[float, PairResult]] = OrderedDict()
         # Request ids, so that a rating that comes again is no news to anybody.
@@ -85,6 +88,7 @@ class SimilarQuestions:
     async def find(self, asked: AskedQuestion, user: str) -> SimilarCandidate | None:
         """The candidate for this question, kept on it too. None where there is none or the embedder failed."""
         self._figures.lookups += 1
+        asked.purges = self.purges
         question = question_of(asked.text)
         asked.vector = await self._embed(" ".join(question.words))
         if asked.vector:
@@ -145,6 +149,12 @@ class SimilarQuestions:
             result = self._candidates.reject(candidate, user)
         if result is not None:
             self._tell(result)
+
+    def record_undecided(self, candidate: SimilarCandidate) -> None:
+        """Counts a check of this candidate that came to no verdict as an error: were it left out, the error bound would
+        not see the errors among such pairs. It teaches nothing of the pair."""
+        if candidate.learnable is None:
+            self.error_bound.record(candidate.probability, agrees=False)
 
     def is_due(self) -> bool:
         """Whether `settle` is to be called, though nothing was checked: others may have checked."""
@@ -208,6 +218,7 @@ class SimilarQuestions:
 
     def _forget(self, user: str | None) -> None:
         """Forgets the pairs of this user; None: of all."""
+        self.purges += 1
         self._candidates.forget(user)
         of_user = [name for name, (_, result) in self._served.items() if user is None or user in result.users]
         for request_id in of_user:

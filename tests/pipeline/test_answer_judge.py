@@ -291,12 +291,13 @@ def test_a_judge_answers_no_caller() -> None:
     [
         (lambda config: config["cache"]["semantic"].update(checks_usd=[]), "checks_usd"),
         (lambda config: config["models"].pop(JUDGE), "price"),
+        (lambda config: config["models"][JUDGE].update(params={"web_search_options": {}}), "web_search_options"),
     ],
 )
 def test_a_judge_that_could_not_be_paid_is_refused_at_start(change: Callable[[Any], Any], word: str) -> None:
-    """Without a price, or without a budget."""
+    """Without a price, without a budget, or with a parameter whose cost has no bound."""
     config = {"tiers": {"cheap": {"models": [CHEAP]}, "expensive": {"models": [DEAR]}}, **on()}
-    config["models"] = dict(MODELS)
+    config["models"] = {name: dict(model) for name, model in MODELS.items()}
     change(config)
     with pytest.raises(SettingsError, match=word):
         Turnout(config)

@@ -62,9 +62,11 @@ def require_bounded_params(
     problems = []
     for name in settings.every_model:
         model = settings.model(name)
-        if not model.params or not (bounded or any(rate.unit == "tokens" for rate in model.rate)):
+        # What a judge costs is reserved in the checks' own budget.
+        has_bound = bounded or name == settings.judge_model or any(rate.unit == "tokens" for rate in model.rate)
+        if not model.params or not has_bound:
             continue
-        allowed = _MARKS | (_EMBEDDING if name in settings.other_models else frozenset())
+        allowed = _MARKS | (_EMBEDDING if name in settings.embedding_models else frozenset())
         price = None if prices is None else prices().get(name)
         problems += [f'models."{name}".params.{problem}' for problem in _problems(model, price, allowed)]
     if problems:

@@ -11,6 +11,7 @@ import pytest
 
 from turnout import __version__
 from turnout.cli import COMMANDS, EXIT_CODES, main
+from turnout.cli.arguments import actions_of
 from turnout.cli.labelled_lines import labelled, wrapped
 from turnout.install_line import line_for
 
@@ -136,6 +137,35 @@ def test_a_choice_that_there_is_not_is_told_the_nearest(capsys: pytest.CaptureFi
     assert "required: action (list, show, retry, cancel, purge); see" in capsys.readouterr().err
     assert main(["jobs", "list", "--status", "xyz"]) == 2
     assert "it is one of queued, running" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_number_of_a_command_is_negative(name: str) -> None:
+    """Nor is it a word: what argparse would take by itself is no type of an argument."""
+    parser = argparse.ArgumentParser()
+    import_module(f"turnout.cli.{name.replace('-', '_')}").add_arguments(parser)
+    for action in actions_of(parser):
+        if action.type is None:
+            continue
+        for text in ("-1", "x", "nan"):
+            with pytest.raises(argparse.ArgumentTypeError):
+                action.type(text)  # type: ignore[operator]
+
+
+def test_a_number_out_of_its_bounds_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    """The option is named, and the bounds."""
+    for arguments, bounds in (
+        (["jobs", "list", "--limit", "-1"], "--limit: '-1' is not a whole number from 1 to 1000000000"),
+        (["jobs", "list", "--limit", "0"], "--limit: '0' is not a whole number from 1 to"),
+        (["submit", "x", "-o", "y", "--priority", "10"], "--priority: '10' is not a whole number from 0 to 9"),
+        (["label", "x", "-o", "y", "--limit", "9" * 5000], f"--limit: '{'9' * 40}' is not a whole number from 1 to"),
+        (["serve", "--port", "70000"], "--port: '70000' is not a whole number from 0 to 65535"),
+        (["worker", "--processes", "0"], "--processes: '0' is not a whole number from 1 to"),
+        (["worker", "--drain-s", "inf"], "--drain-s: 'inf' is not a number of seconds from 0 to 86400"),
+        (["demo", "--seed", "-1"], "--seed: '-1' is not a whole number from 0 to 4294967295"),
+    ):
+        assert main(arguments) == 2
+        assert bounds in capsys.readouterr().err
 
 
 def test_no_command_at_all_lists_them(capsys: pytest.CaptureFixture[str]) -> None:

@@ -130,9 +130,7 @@ def test_serve_refuses_what_it_cannot_do(tmp_path: Path, capsys: pytest.CaptureF
     """Without a settings file, and with no worker."""
     assert main(["serve", "--config", str(tmp_path / "none.toml")]) == 1
     assert main(["serve", "--config", settings(tmp_path), "--workers", "0"]) == 2
-    assert "--workers 0: it is 1 or more" in capsys.readouterr().err
-    assert main(["serve", "--config", settings(tmp_path), "--port", "70000"]) == 2
-    assert "--port 70000: it is 0 to 65535" in capsys.readouterr().err
+    assert "--workers: '0' is not a whole number from 1" in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

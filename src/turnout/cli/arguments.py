@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -12,6 +12,10 @@ from turnout.errors import UsageError
 
 # How argparse begins to say so.
 MISSING = "the following arguments are required:"
+# The most of what a command counts, and of what seeds scikit-learn.
+MOST_NUMBER = 10**9
+MOST_SEED = 2**32 - 1
+MOST_SECONDS = 86_400
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -70,3 +74,27 @@ def actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 def add_config(parser: argparse.ArgumentParser) -> None:
     """`--config`, the settings file, in `args.config`."""
     parser.add_argument("--config", default="turnout.toml", metavar="FILE", help="the settings file (turnout.toml)")
+
+
+def whole_number(least: int, most: int = MOST_NUMBER) -> Callable[[str], int]:
+    """The type of an argument that is a whole number within these bounds; what is none is wrong use."""
+
+    def convert(text: str) -> int:
+        # As many digits as any bound has: Python converts no more than some thousands.
+        number = int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else -1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from {least} to {most}")
+        return number
+
+    return convert
+
+
+def seconds(text: str) -> float:
+    """The type of an argument that is a time, at most a day."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of seconds from 0 to {MOST_SECONDS}")
+    return value

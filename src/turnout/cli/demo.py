@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 
+from turnout.cli.arguments import MOST_SEED, whole_number
 from turnout.cli.quiet_logging import quiet_logging
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--serve", action="store_true", help="leave the app up afterwards, with curl lines to try")
-    parser.add_argument("--seed", type=int, default=7, help="which tasks are drawn (default: 7)")
+    parser.add_argument("--seed", type=whole_number(0, MOST_SEED), default=7, help="which tasks are drawn (default: 7)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.cli import cascade_text, log_input, output_files, progress
+from turnout.cli.arguments import MOST_SEED, whole_number
 from turnout.errors import UsageError
 
 # The rows of the table in order: the figure's key, and its label.
@@ -46,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the scorer, or two of them to compare; without it, train's defaults by 5-fold cross-validation",
     )
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
-    parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
+    parser.add_argument(
+        "--seed", type=whole_number(0, MOST_SEED), default=0, help="which rows fall into which fold (default: 0)"
+    )
     log_input.add_embedding(parser)
     log_input.add_columns(parser)
     parser.add_argument("--plot", metavar="FILE.png|svg", help="draw the cost-quality curve and the calibration")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from turnout.api.job_bodies import job_object
-from turnout.cli.arguments import add_config
+from turnout.cli.arguments import add_config, whole_number
 from turnout.cli.labelled_lines import width_of
 from turnout.cli.stores import open_jobs, queue_settings
 from turnout.context import user_key
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--status", choices=STATUSES, default="", help="list, retry, purge: those of this status")
     parser.add_argument("--user", metavar="ID", help="list, purge: those of this user; purge takes running ones too")
     parser.add_argument("--all", action="store_true", help="purge: all that do not run")
-    parser.add_argument("--limit", type=int, default=100, metavar="N", help="list: at most so many (100)")
+    parser.add_argument("--limit", type=whole_number(1), default=100, metavar="N", help="list: at most so many (100)")
     parser.add_argument("--json", action="store_true", help="print only JSON")
 
 

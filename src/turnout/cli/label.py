@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from turnout.cli import label_report, log_input
-from turnout.cli.label_arguments import count, function, minutes, rate, usd
+from turnout.cli.arguments import whole_number
+from turnout.cli.label_arguments import function, minutes, rate, usd
 from turnout.cli.label_run import Work, prompts_of, replayed
 from turnout.cli.labelled_lines import width_of, wrapped
 from turnout.cli.quiet_logging import quiet_logging
@@ -52,9 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RATE",
         help="calls, failed ones too (default: 60/minute)",
     )
-    parser.add_argument("--max-tokens", type=count, default=1024, metavar="N", help="of an answer (default: 1024)")
-    parser.add_argument("--limit", type=count, metavar="N", help="label at most N rows in this run")
-    parser.add_argument("--concurrency", type=count, default=8, metavar="N", help="rows at once (default: 8)")
+    parser.add_argument(
+        "--max-tokens", type=whole_number(1), default=1024, metavar="N", help="of an answer (default: 1024)"
+    )
+    parser.add_argument("--limit", type=whole_number(1), metavar="N", help="label at most N rows in this run")
+    parser.add_argument("--concurrency", type=whole_number(1), default=8, metavar="N", help="rows at once (default: 8)")
     parser.add_argument(
         "--patience",
         type=minutes,

@@ -56,12 +56,6 @@ def rate(text: str) -> Rate:
     return value
 
 
-def count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
 def minutes(text: str) -> float:
     """In seconds."""
     try:

@@ -9,9 +9,9 @@ import socket
 import sys
 from pathlib import Path
 
-from turnout.cli.arguments import add_config
+from turnout.cli.arguments import add_config, whole_number
 from turnout.cli.standalone import CONFIG_VARIABLE
-from turnout.errors import TurnoutError, UsageError
+from turnout.errors import TurnoutError
 from turnout.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -20,8 +20,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine alone)")
-    parser.add_argument("--port", type=int, default=8000, help="the port (8000)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (1); share them by [redis]")
+    parser.add_argument("--port", type=whole_number(0, 65_535), default=8000, help="the port (8000)")
+    parser.add_argument(
+        "--workers", type=whole_number(1), default=1, metavar="N", help="processes (1); share them by [redis]"
+    )
     parser.add_argument("--json", action="store_true", help="print where it serves as one JSON object, before it does")
 
 
@@ -29,10 +31,6 @@ def run(args: argparse.Namespace) -> int:
     """Serves until it is stopped. Exit code 1 where the settings are wrong or the port is taken."""
     import uvicorn
 
-    if args.workers < 1:
-        raise UsageError(f"--workers {args.workers}: it is 1 or more")
-    if not 0 <= args.port <= 65535:
-        raise UsageError(f"--port {args.port}: it is 0 to 65535")
     settings = Settings.from_toml(args.config)
     for warning in _warnings(args, settings):
         print(f"warning: {warning}", file=sys.stderr)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from turnout.api.job_bodies import result_of
-from turnout.api.submission import DEFAULT_PRIORITY
+from turnout.api.submission import DEFAULT_PRIORITY, HIGHEST_PRIORITY
 from turnout.atomic_file import replacing
-from turnout.cli.arguments import add_config
+from turnout.cli.arguments import add_config, whole_number
 from turnout.cli.output_files import check_place
 from turnout.cli.progress import progress_bar
 from turnout.cli.quiet_logging import quiet_logging
@@ -47,7 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="where the results go, as JSON lines")
     add_config(parser)
     parser.add_argument("--user", default="turnout-submit", metavar="ID", help="who asks and pays (turnout-submit)")
-    parser.add_argument("--priority", type=int, default=DEFAULT_PRIORITY, metavar="0..9", help="the higher, the sooner")
+    parser.add_argument(
+        "--priority",
+        type=whole_number(0, HIGHEST_PRIORITY),
+        default=DEFAULT_PRIORITY,
+        metavar="0..9",
+        help="the higher, the sooner",
+    )
     parser.add_argument("--json", action="store_true", help="print only JSON: how many are done and failed")
 
 
@@ -55,8 +61,6 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 1 where a job has failed, 2 for wrong use. Killed and called again with the same prompts and output, it
     finds its jobs again: none is paid for twice."""
     settings, queue = queue_settings(args)
-    if not 0 <= args.priority <= 9:
-        raise UsageError("--priority is a whole number from 0 to 9")
     check_place(Path(args.output), "-o")
     rows = _read_rows(Path(args.prompts))
     # What the log would warn of is told here, once.

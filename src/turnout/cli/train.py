@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from turnout.cli import cascade_text, log_input, output_files, progress
+from turnout.cli.arguments import MOST_SEED, whole_number
 from turnout.install_line import install_line
 
 # The columns of the table of routing targets: the figure's key, and its label.
@@ -23,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("logs", nargs="+", metavar="LOGS", help="labelled logs; see turnout inspect")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the scorer file to write")
     parser.add_argument("--strict", action="store_true", help="stop at the first bad row instead of skipping it")
-    parser.add_argument("--seed", type=int, default=0, help="which rows fall into which fold (default: 0)")
+    parser.add_argument(
+        "--seed", type=whole_number(0, MOST_SEED), default=0, help="which rows fall into which fold (default: 0)"
+    )
     cascade_text.add_arguments(parser)
     log_input.add_embedding(parser)
     log_input.add_columns(parser)

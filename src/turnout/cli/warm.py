@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnout.cli.arguments import add_config
-from turnout.cli.label_arguments import count, rate, usd
+from turnout.cli.arguments import add_config, whole_number
+from turnout.cli.label_arguments import rate, usd
 from turnout.cli.labelled_lines import width_of, wrapped
 from turnout.cli.quiet_logging import quiet_logging
 from turnout.errors import LogError, UsageError
@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the most frequent prompts of the request log: PROMPTS where it is given, else [log] path",
     )
-    parser.add_argument("--top", type=count, default=1000, metavar="N", help="of the log's prompts at most N (1000)")
+    parser.add_argument(
+        "--top", type=whole_number(1), default=1000, metavar="N", help="of the log's prompts at most N (1000)"
+    )
     parser.add_argument("--rate", type=_rate, default="20", metavar="RATE", help="a second (20), or as 60/minute")
     parser.add_argument(
         "--budget",
@@ -56,7 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--endpoint", metavar="PATH", help="the app's path that the prompts are asked at (the chat path)"
     )
-    parser.add_argument("--concurrency", type=count, default=256, metavar="N", help="prompts at once, at most (256)")
+    parser.add_argument(
+        "--concurrency", type=whole_number(1), default=256, metavar="N", help="prompts at once, at most (256)"
+    )
     parser.add_argument("--journal", metavar="FILE", help="where to keep what is spent (PROMPTS.warm)")
     parser.add_argument("--dry-run", action="store_true", help="tell the cost and ask nothing")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

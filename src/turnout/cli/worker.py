@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 
-from turnout.cli.arguments import add_config
+from turnout.cli.arguments import add_config, seconds, whole_number
 from turnout.cli.stopping import (
     let_the_next_signal_end,
     say_stopping,
@@ -20,7 +20,6 @@ from turnout.cli.stopping import (
     stop_event_of_process,
 )
 from turnout.cli.stores import queue_settings
-from turnout.errors import UsageError
 from turnout.turnout import Turnout
 
 # How long the jobs that run are waited for after SIGTERM; the rest is put back for others.
@@ -32,12 +31,16 @@ KILL_AFTER_S = 10.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--app", default="", metavar="MODULE:APP", help="the app, for requests of its own heavy paths")
-    parser.add_argument("--processes", type=int, default=1, metavar="N", help="worker processes (1)")
+    parser.add_argument("--processes", type=whole_number(1), default=1, metavar="N", help="worker processes (1)")
     parser.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="jobs at once in one process (queue.concurrency)"
+        "--threads",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="jobs at once in one process (queue.concurrency)",
     )
     parser.add_argument(
-        "--drain-s", type=float, default=DRAIN_S, metavar="S", help=f"how long a stop waits for jobs ({DRAIN_S:g})"
+        "--drain-s", type=seconds, default=DRAIN_S, metavar="S", help=f"how long a stop waits for jobs ({DRAIN_S:g})"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object, once it works")
     # Set for those that the first process starts: it holds the other end of their standard input.
@@ -47,8 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit code 2 where the settings have no queue."""
     settings, _ = queue_settings(args)
-    if args.processes < 1 or args.threads < 0 or not 0 <= args.drain_s <= 86_400:
-        raise UsageError("--processes is at least 1, --threads at least 0, --drain-s from 0 to 86400")
     if args.processes > 1:
         return _supervise(args)
     if args.child:

@@ -9,6 +9,7 @@ AttemptError
 │       └── NotSendable           it could not be put in the provider's form: nothing was sent
 ├── Misconfigured                 our key or model name is to blame (401, none): next candidate, circuit opens
 │   ├── Denied                    402, 403, 404, 405, a 429 for want of credit: for the app to fix
+│   │   └── UnclearDenial         one that says nothing of whose fault it is: a caller can cause it
 │   └── Unsupported               this model lacks what this request asks for: says nothing about the next request
 ├── ProviderRateLimited           429: a pause, not a failure
 ├── AttemptTimeout                connect, first token, between chunks or the whole attempt
@@ -136,9 +137,14 @@ class Misconfigured(AttemptError, kind="misconfigured"):
 
 
 class Denied(Misconfigured):
-    """Refused as a wrong name, address, account or permission is, and in no words that tell a flagged input, a feature
-    that the model lacks or a request that is too dear, to which some providers give the same statuses. Of a model that
-    has answered well before it counts as a failure; of any other the circuit opens at once."""
+    """Refused for the model's name, its address, our account or what it may. Of a model that has answered well before
+    it counts as a failure; of any other the circuit opens at once."""
+
+
+class UnclearDenial(Denied):
+    """Refused with the same statuses, in no words that tell whose fault it is: providers, and the firewalls before
+    them, answer so to what a request holds, too. Of a model that has answered well before it says nothing; of any other
+    the circuit opens at once."""
 
 
 class Unsupported(Misconfigured):

@@ -119,7 +119,7 @@ def test_a_wrong_key_opens_at_once_and_a_probe_finds_it_mended() -> None:
 
 
 def test_a_denial_opens_at_once_until_the_model_has_answered_well() -> None:
-    """After that it has to come as often in a row as any failure; a model that opened has to prove itself again."""
+    """After that it has to come as often in a row as any failure, but for the probe's."""
     state = breaker.denied(State(), 0, 0.0, RULES)
     assert breaker.admit(state, 0.0) == CircuitRefusal(reason="misconfigured", retry_after_s=RULES.reset_s)
     state = breaker.succeeded(State(), 0)
@@ -131,6 +131,22 @@ def test_a_denial_opens_at_once_until_the_model_has_answered_well() -> None:
     assert breaker.admit(state, 0.0) == CircuitRefusal(reason="misconfigured", retry_after_s=RULES.reset_s)
     out = breaker.probing(state, 30.0, 5.0)
     assert breaker.denied(out, out.term, 31.0, RULES).open_until == 61.0
+
+
+def test_an_unclear_denial_opens_nothing_once_the_model_has_answered_well() -> None:
+    """However often in a row it comes, and a probe's neither: a caller can cause each of them."""
+    state = breaker.unclear(State(), 0, 0.0, RULES)
+    assert breaker.admit(state, 0.0) == CircuitRefusal(reason="misconfigured", retry_after_s=RULES.reset_s)
+    state = breaker.succeeded(State(failures=1), 0)
+    for run in range(1, 3 * RULES.failures):
+        state = breaker.unclear(state, state.term, 0.0, RULES)
+        assert (breaker.admit(state, 0.0), state.refusals, state.failures) == ("pass", run, 0)
+    assert breaker.succeeded(state, state.term) == State(proven=True)
+    down = breaker.open_circuit(state, 30.0)
+    out = breaker.probing(down, 30.0, 5.0)
+    back = breaker.unclear(out, out.term, 31.0, RULES)
+    assert (back.phase, breaker.admit(back, 31.0)) == ("half-open", "probe")
+    assert breaker.unclear(down, state.term, 31.0, RULES) == down
 
 
 def test_other_processes_are_believed() -> None:
@@ -193,7 +209,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.calls)
     @rule(
         which=st.integers(0, 10_000),
-        event=st.sampled_from(["good", "bad", "gone", "401", "404", "429"]),
+        event=st.sampled_from(["good", "bad", "gone", "401", "403", "404", "429"]),
         value=st.none() | SECONDS,
     )
     def a_call_ends(self, which: int, event: str, value: float | None) -> None:
@@ -206,6 +222,9 @@ class Life(RuleBasedStateMachine):
                 self.state = breaker.failed(before, term, self.now, RULES)
             case "401":
                 self.state = breaker.misconfigured(before, term, self.now, RULES)
+            case "403":
+                self.state = breaker.unclear(before, term, self.now, RULES)
+                assert self.state.phase == before.phase or not before.proven
             case "404":
                 self.state = breaker.denied(before, term, self.now, RULES)
             case "gone":
@@ -236,10 +255,6 @@ class Life(RuleBasedStateMachine):
     def closed_means_free_of_an_opening(self) -> None:
         closed = self.state.phase == "closed"
         assert not closed or (self.state.failures < RULES.failures and not self.state.misconfigured)
-
-    @invariant()
-    def proven_means_closed(self) -> None:
-        assert self.state.phase == "closed" or not self.state.proven
 
 
 TestLife = Life.TestCase

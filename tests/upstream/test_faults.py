@@ -110,16 +110,18 @@ def test_a_model_set_up_wrong_is_asked_once_and_then_left_alone(
 
 
 @pytest.mark.parametrize(("status", "left_alone"), [("401", True), ("403", False), ("404", False)])
-def test_one_denied_request_does_not_take_a_model_that_answers_from_the_others(
+def test_denied_requests_do_not_take_a_model_that_answers_from_the_others(
     transport: str, provider: LoopbackProvider, status: str, left_alone: bool
 ) -> None:
-    """Some providers answer so to what the request holds; a key that is refused is refused for all."""
+    """Some providers answer so to what the request holds, however many come in a row; a key that is refused is refused
+    for all."""
 
     async def scenario() -> None:
         async with Turnout(config(provider, transport), clock=ManualClock()) as turnout:
             assert (await asked(turnout, "well", stream=False)).model == SICK
             provider.modes["sick"] = status
-            assert (await asked(turnout, "flagged", stream=False)).model == WELL
+            for number in range(2 * turnout.settings.breaker.failures):
+                assert (await asked(turnout, f"flagged {number}", stream=False)).model == WELL
             provider.modes["sick"] = "ok"
             assert (await asked(turnout, "well again", stream=False)).model == (WELL if left_alone else SICK)
 

@@ -178,21 +178,30 @@ def test_what_is_ours_to_mend_opens_at_once_and_the_probe_gets_it_back(fault: Mi
     asyncio.run(scenario())
 
 
-def test_a_denial_of_one_request_does_not_take_a_model_that_answers_from_the_others() -> None:
-    """What words tell to be the request's own counts for nothing; what tells nothing, in a row, with no good answer
-    between."""
+def test_a_denial_of_one_request_does_not_take_a_model_that_answers_from_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What words tell to be the request's own counts for nothing, nor what tells nothing, which is warned of once a
+    run; what is ours by its words counts, in a row, with no good answer between."""
+
+    ours = denial(403, ErrorBody("Your organization has been disabled.", None, None, None))
 
     async def scenario() -> None:
         guard = Guard(clock=ManualClock(), rules=RULES)
         for _ in range(10):
             (await admitted(guard)).report_success()
-            for _ in range(2 * RULES.failures):
-                assert not (await admitted(guard)).report_failure(denial(403, ErrorBody("flagged", None, None, None)))
+            for said in ("flagged", "no"):
+                for _ in range(2 * RULES.failures):
+                    assert not (await admitted(guard)).report_failure(denial(403, ErrorBody(said, None, None, None)))
             for _ in range(RULES.failures - 1):
-                assert not (await admitted(guard)).report_failure(denial(403, ErrorBody("no", None, None, None)))
-        assert (await admitted(guard)).report_failure(denial(403, ErrorBody("no", None, None, None)))
+                assert not (await admitted(guard)).report_failure(ours)
+        assert (await admitted(guard)).report_failure(ours)
 
-    asyncio.run(scenario())
+    with caplog.at_level(logging.WARNING, "turnout.upstream"):
+        asyncio.run(scenario())
+    warned = [record.getMessage() for record in caplog.records if "without saying why" in record.getMessage()]
+    assert len(warned) == 10
+    assert NAME in warned[0]
 
 
 def test_other_processes_do_not_ask_a_model_that_is_set_up_wrong() -> None:

@@ -43,15 +43,16 @@ class Rules:
 class State:
     """One circuit. Times are values of one monotonic clock; 0: not.
 
-    failures, throttled: failures, and 429s without a time, in a row. proven: it has answered well since it
-    last opened. misconfigured: it is not closed because it refused our key, its name or its address. probe_until: the
-    lease of the probe that is out; elsewhere: it is another process's. term: counts the changes; a call admitted in
-    an earlier term says nothing about this one.
+    failures, throttled, refusals: failures, 429s without a time, and refusals that say nothing, in a row. proven: it
+    has answered well before. misconfigured: it is not closed because it refused our key, its name or its address.
+    probe_until: the lease of the probe that is out; elsewhere: it is another process's. term: counts the changes; a
+    call admitted in an earlier term says nothing about this one.
     """
 
     phase: Phase = "closed"
     failures: int = 0
     throttled: int = 0
+    refusals: int = 0
     proven: bool = False
     misconfigured: bool = False
     open_until: float = 0.0
@@ -107,8 +108,8 @@ def succeeded(state: State, term: int) -> State:
     if term != state.term:
         return state
     if state.free:
-        known = state.proven and not (state.failures or state.throttled)
-        return state if known else replace(state, failures=0, throttled=0, proven=True)
+        known = state.proven and not (state.failures or state.throttled or state.refusals)
+        return state if known else replace(state, failures=0, throttled=0, refusals=0, proven=True)
     # A call that was let through before the pause began says nothing against it.
     return State(proven=True, term=state.term + 1) if state.probe_until else state
 
@@ -128,17 +129,27 @@ def misconfigured(state: State, term: int, now: float, rules: Rules) -> State:
 
 
 def denied(state: State, term: int, now: float, rules: Rules) -> State:
-    """A call admitted in this term was refused for what is ours or the request's own. Of a model that has answered
-    well, one user's requests must not take it from all others: as a failure, it has to come in a row."""
+    """A call admitted in this term was refused for what its words say is ours. Of a model that has answered well, it
+    has to come in a row, as a failure."""
     if not state.proven:
         return misconfigured(state, term, now, rules)
     after = failed(state, term, now, rules)
     return after if after.phase == state.phase else replace(after, misconfigured=True)
 
 
+def unclear(state: State, term: int, now: float, rules: Rules) -> State:
+    """A call admitted in this term was refused in no words that tell whose fault it is. Of a model that has answered
+    well it says nothing: what a caller sends may be the cause, as often in a row as he likes."""
+    if not state.proven or term != state.term:
+        return misconfigured(state, term, now, rules)
+    return replace(state, refusals=state.refusals + 1, probe_until=0.0)
+
+
 def open_circuit(state: State, until: float) -> State:
     """Open, to be probed from then on. A pause stands."""
-    return State(phase="open", open_until=until, paused_until=state.paused_until, term=state.term + 1)
+    return State(
+        phase="open", open_until=until, paused_until=state.paused_until, proven=state.proven, term=state.term + 1
+    )
 
 
 def throttled(state: State, term: int, now: float, retry_after_s: float | None, rules: Rules) -> State:

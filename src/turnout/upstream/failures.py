@@ -18,6 +18,7 @@ from turnout.attempt_errors import (
     ProviderFailed,
     ProviderRateLimited,
     RequestTooLarge,
+    UnclearDenial,
     Unsupported,
 )
 from turnout.numbers import parse_retry_after
@@ -210,7 +211,8 @@ def classify(status: int, error: ErrorBody, headers: Mapping[str, str]) -> Attem
     if status >= 500:
         return ProviderFailed(message, status=status, retry_after_s=_retry_after(headers, error))
     if status >= 300:
-        return Denied(f"the address answers with a redirect ({status}), which is not followed", status=status)
+        # What stands before a provider may send a request away for what it holds.
+        return UnclearDenial(f"the address answers with a redirect ({status}), which is not followed", status=status)
     return MalformedReply(f"the provider answered with status {status}", status=status)
 
 

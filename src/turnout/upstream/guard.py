@@ -13,7 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
-from turnout.attempt_errors import AttemptError, Denied, Misconfigured, ProviderRateLimited, Unsupported
+from turnout.attempt_errors import (
+    AttemptError,
+    Denied,
+    Misconfigured,
+    ProviderRateLimited,
+    UnclearDenial,
+    Unsupported,
+)
 from turnout.loop_task import BackgroundTasks
 from turnout.ports.runtime import Clock
 from turnout.ports.sharing import Circuit, CircuitStore
@@ -29,6 +36,8 @@ log = logging.getLogger("turnout.upstream")
 
 # While another process probes, ask for the claim at most this often.
 CLAIM_AGAIN_S = 1.0
+# No circuit opens for them, so they are told here: once a run.
+_REFUSES_ALL = "%s has refused %d requests in a row without saying why: check its key, its name and its address"
 
 Shut = Callable[[str, float], None]
 
@@ -60,6 +69,8 @@ class Permit:
                 return self._tell("throttled", fault.retry_after_s)
             case Unsupported():
                 return self._tell("released")
+            case UnclearDenial():
+                return self._tell("unclear")
             case Denied():
                 return self._tell("denied")
             case Misconfigured():
@@ -78,7 +89,7 @@ class Permit:
         return self._guard.tell(self._name, self._term, event, retry_after_s)
 
 
-Event = Literal["succeeded", "failed", "misconfigured", "denied", "throttled", "released"]
+Event = Literal["succeeded", "failed", "misconfigured", "denied", "unclear", "throttled", "released"]
 
 
 class Guard:
@@ -159,6 +170,10 @@ class Guard:
                 after = breaker.misconfigured(state, term, now, self._rules)
             case "denied":
                 after = breaker.denied(state, term, now, self._rules)
+            case "unclear":
+                after = breaker.unclear(state, term, now, self._rules)
+                if after is not state and after.refusals == self._rules.failures:
+                    log.warning(_REFUSES_ALL, name, after.refusals)
             case "throttled":
                 after = breaker.throttled(state, term, now, retry_after_s, self._rules)
             case "released":

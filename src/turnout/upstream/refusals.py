@@ -17,6 +17,7 @@ from turnout.attempt_errors import (
     Denied,
     Misconfigured,
     RequestTooLarge,
+    UnclearDenial,
     UnclearRefusal,
     Unsupported,
 )
@@ -45,14 +46,16 @@ def denial(status: int, error: ErrorBody) -> AttemptError:
     said = _without_quotations(message)
     first = _SENTENCE_END.split(said, maxsplit=1)[0]
     flagged = _FLAGGED.search(first) or _FLAGGED_CODE.fullmatch(error.code or "")
-    ours = _OUR_ACCOUNT.match(said) or _OUR_MODEL.match(said) or _NOT_A_CALLERS.search(first)
+    ours = _OUR_ACCOUNT.match(said) or _OUR_MODEL.match(said) or _OUR_KEY.match(said) or _NOT_A_CALLERS.search(first)
     if status in _FORBIDDEN and flagged and not ours:
         return CallerFault(message, code="content_policy_violation")
     if _NO_ENDPOINT.match(said):
         return Unsupported(message, status=status, param=error.param)
     if _TOO_DEAR.search(said):
         return RequestTooLarge(message, status=413, code="request_too_large")
-    return Denied(message, status=status)
+    by_code = is_of_account(error) or {error.code, error.kind} & _KEY_CODES or error.param == "model"
+    clear = status == _PROXY_DENIES or ((ours or by_code) and not _REFERRED_TO.search(first))
+    return Denied(message, status=status) if clear else UnclearDenial(message, status=status)
 
 
 def is_of_account(error: ErrorBody) -> bool:
@@ -188,6 +191,13 @@ _NOT_A_CALLERS = re.compile(
 # The first sentence alone is read for what a denial is about: behind it stand accounts, keys and models.
 _SENTENCE_END = re.compile(r"[.!;\n](?=\s|$)")
 _FORBIDDEN = frozenset({403, 451})
+# By a proxy of ours, of whoever asks.
+_PROXY_DENIES = 407
+# What a request refers to by its name or address, and what may not be there or not be ours to read.
+_REFERRED_TO = re.compile(
+    r"\b(?:assistants?|audios?|batch(?:es)?|buckets?|containers?|conversations?|documents?|files?|images?|objects?"
+    r"|responses?|threads?|ur[il]s?|uploads?|vector[ _]stores?|videos?)\b"
+)
 # By itself, not in a model's name.
 _FLAGGED = re.compile(
     r"(?<![\w/.-])(?:flagged|moderat(?:ion|ed)|safety|inappropriate|content (?:policy|policies|filter\w*|exists risk)"

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tests.routing.turns import DUMP, FIRST, SECOND, SUMMARY, Messages
 from turnout.wires import messages_request, responses_request
-
-Messages = list[dict[str, Any]]
-
-FIRST = "Why does the parser drop the last row of a CSV file that ends without a newline?"
-SECOND = "Now write a regression test for it, with a file of three rows."
-DUMP = "import csv\nclass Parser:\n    pass\n" * 400
-SUMMARY = "The user asked about a parser; we read src/parser.py and found an off-by-one error. " * 20
 
 
 def claude_code(*, wrapped: bool, looping: bool = False) -> Messages:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.routing.agent_transcripts import AGENTS, DUMP, FIRST, SECOND, SUMMARY, Messages
+from tests.routing import agent_transcripts
+from tests.routing.editor_transcripts import EDITORS
+from tests.routing.turns import DUMP, FIRST, SECOND, SUMMARY, Messages
 from turnout import Turnout
 from turnout.context import Caller
 from turnout.openai.human_words import END, human_words
@@ -17,6 +19,8 @@ from turnout.ports.scoring import Query
 from turnout.routing.features import Reading, read_features
 from turnout.routing.tags import identity
 from turnout.testing import FixedScorer, ScriptedProvider
+
+AGENTS = {**agent_transcripts.AGENTS, **EDITORS}
 
 
 def reading(messages: Messages) -> Reading:
@@ -121,3 +125,22 @@ def test_reading_takes_bounded_work(text: str) -> None:
     assert len(human_words(text)) <= len(text)
     many = [{"role": "user", "content": text}] * 300
     assert len(reading(many).data) <= 10_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<context>\nOur sales fell in May.\n</context>\nWhy did they?",
+        "<rules>Be brief.</rules> What is a monad?",
+        "<user_info>Ann, 42</user_info> Write her a birthday card.",
+        "<git_status>clean</git_status> What does this tag mean?",
+        "What does <user_query> mean in a prompt?",
+        "Explain the literal mark --- Content from referenced files --- of a CLI.",
+        "Please continue. Then write the tests.",
+        "Continue where you left off in the second chapter, and add a dragon.",
+        "Here are some READ ONLY fields of a class. Why are they slow?",
+    ],
+)
+def test_a_humans_own_tags_and_words_stay(text: str) -> None:
+    """An agent's are known by more than a word that anybody may use."""
+    assert human_words(text) is text

@@ -1,11 +1,14 @@
 """What of a message a human asked, without what agents wrap around it: reminders, tool results, summaries, file dumps.
 
-Known by the shapes that Claude Code, Codex, Cline and LangGraph send. Pure, linear; a long text is read at its ends.
+Known by the shapes that Claude Code, Codex, Cline, Roo, Copilot, Cursor, Gemini CLI, OpenHands, Aider, Zed and
+LangGraph send. Pure, linear; a long text is read at its ends.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import islice
 
 from turnout.openai.messages import Message, text_of
 
@@ -24,15 +27,31 @@ _BLOCKS = (
     # Cline and its like
     "environment_details", "file_content", "file_contents", "final_file_content", "folder_content", "url_content",
     "workspace_diagnostics", "terminal_output", "git_working_state", "explicit_instructions", "notice",
+    # Copilot, Gemini CLI
+    "environment_info", "workspace_info", "userPreferences", "customInstructions", "reminderInstructions",
+    "editorContext", "repoContext", "conversation-summary", "session_context", "state_snapshot",
+    # Cursor, OpenHands
+    "agent_transcripts", "agent_skills", "mcp_file_system", "terminal_files_information", "REPOSITORY_INFO",
+    "REPOSITORY_INSTRUCTIONS", "RUNTIME_INFORMATION", "CONVERSATION_INSTRUCTIONS", "EXTRA_INFO",
     # Others
     "system_reminder", "attached_files", "open_and_recently_viewed_files", "project_layout", "additional_data",
     "tool_result", "tool_results", "function_results", "conversation_summary",
 )  # fmt: skip
 _NAMES = "|".join(map(re.escape, _BLOCKS))
-_OPENS = re.compile(rf"<(?=[a-zA-Z]{{4}})({_NAMES}|file(?=\s))(?:\s[^<>]{{0,300}})?>")
+# Words that a human's own tags have too: an agent's block is known by how it begins.
+_BEGINS = (
+    r"context(?=>\s*(?:The following items were attached by the user|The current date is ))"
+    r"|rules(?=>\s*The rules section has )|user_info(?=>\s*(?:The user's )?OS [Vv]ersion)"
+    r"|git_status(?=>\s*This is the git status )"
+)
+_OPENS = re.compile(rf"<(?=[a-zA-Z_]{{4}})({_NAMES}|{_BEGINS}|file(?=\s))(?:\s[^<>]{{0,300}})?>")
 _CLOSES = re.compile(rf"</(?=[a-zA-Z]{{4}})({_NAMES}|file)>")
+# Tags around all that a human wrote: the rest of the text is the agent's.
+_WITHIN = ("userRequest", "user_query")
+# What Copilot writes behind it.
+_HINT = re.compile(r"\s*\(See <attachments> above for file contents\.[^()]{0,200}\)\s*$")
 # Tags around a human's words.
-_AROUND = re.compile(r"</?(?:task|user_message|user_query|feedback|user_feedback|command-args|bash-input)>")
+_AROUND = re.compile(r"</?(?:task|user_message|feedback|user_feedback|command-args|bash-input)>")
 # How texts begin that no human wrote.
 _WHOLE = re.compile(
     r"\s*(?:This session is being continued from a previous conversation"
@@ -42,36 +61,64 @@ _WHOLE = re.compile(
     r"|Here is a summary of the conversation|This is (?:a )?summary of the conversation"
     r"|Summary of (?:the )?conversation (?:earlier|so far|to date)"
     r"|# AGENTS\.md instructions for"
-    r"|\[TASK RESUMPTION\]|\[ERROR\] You did not use a tool)"
+    r"|\[TASK RESUMPTION\]|\[ERROR\] You did not use a tool|## Conversation Summary\s"
+    # Gemini CLI, Zed, OpenHands
+    r"|This is the Gemini CLI\. We are setting up the context for our chat"
+    r"|(?:Please continue\.|Continue where you left off\.?)\s*$"
+    r"|Please continue working on the task on whatever approach you think is suitable"
+    # Aider
+    r"|I have \*added these files to the chat\* so you |Here are some READ ONLY files, provided for your reference"
+    r"|(?:I am working with you on code in a git repository\.\s*)?Here are summaries of some files present in my git"
+    r"|I am not sharing (?:any files that you can edit|the full contents of any files with you) yet"
+    r"|# Fix any errors below, if possible\.|# \d+ SEARCH/REPLACE blocks? failed to match!"
+    r"|I committed the changes with git hash |I spoke to you previously about a number of things"
+    r")"
 )
-# Cline tells a tool's result as a user's text; what its human adds stands in a tag.
-_RESULT = re.compile(r"\s*\[[a-z_]+(?: for [^\n]{0,300}?)?\] Result:\s*(?:\n|$)")
+# Cline and OpenHands tell a tool's result as a user's text; what Cline's human adds stands in a tag.
+_RESULT = re.compile(r"\s*(?:\[[a-z_]+(?: for [^\n]{0,300}?)?\] Result:\s*(?:\n|$)|EXECUTION RESULT of \[[a-z_]+\]:)")
 # A line that begins as a summary does and asks is a human's.
 _ASKS = re.compile(r"\s*[^\n]{1,300}\?\s*")
 _ADDED = ("feedback", "user_feedback", "user_message")
-# Codex's editor puts the files that are open before the question.
-_REQUEST = "## My request for Codex:"
+# Codex's editor puts the files that are open before the question, OpenHands an example of how to call tools.
+_REQUESTS = ("## My request for Codex:", "--------------------- NEW TASK DESCRIPTION ---------------------")
+# What follows the question: OpenHands' end of it, Aider's rules of how to write an edit.
+_ENDS = ("--------------------- END OF NEW TASK DESCRIPTION", "\n# *SEARCH/REPLACE block* Rules:")
+# Gemini CLI's files, of which a question speaks by "@".
+_FILES, _FILES_END = "--- Content from referenced files ---", "--- End of content ---"
+_MARKS = (*_REQUESTS, *_ENDS, _FILES)
+# How the turn begins by which Aider ends the example that it puts before a conversation.
+_EXAMPLE_END = "I switched to a new code base. Please don't consider the above files"
+_MOST_EXAMPLE = 20
 
 
 def is_wrapped(text: str) -> bool:
     """Whether the text may hold anything that no human wrote."""
-    return "<" in text or _REQUEST in text or _is_whole(text) or _RESULT.match(text) is not None
+    if "<" in text or _is_marked(text):
+        return True
+    return _is_whole(text) or _RESULT.match(text) is not None
 
 
 def human_words(text: str, end: int = END) -> str:
     """The text without all that; the text itself where it holds nothing of the kind, "" where it holds nothing else. Of
     a longer text than 2 x `end` its ends."""
     head, tail = (text, "") if len(text) <= 2 * end else (text[:end], text[-end:])
-    if not (is_wrapped(head) or _CLOSES.search(tail)):
+    if not (is_wrapped(head) or _CLOSES.search(tail) or _is_marked(tail)):
         return text
     if _RESULT.match(head):
         return _added(f"{head}\n{tail}")
     if _is_whole(head):
         return ""
-    kept = _outside(head, cut=bool(tail))
+    if (within := _within(f"{head}\n{tail}" if tail else head)) is not None:
+        return within
+    if (unfilled := _without_files(f"{head}\n{tail}" if tail else head)) is not None:
+        head, tail = unfilled, ""
+    kept, opened = _outside(head, cut=bool(tail))
     if tail:
-        kept += "\n" + _outside(_after_closing(tail), cut=False)
-    kept = kept.rpartition(_REQUEST)[2]
+        kept += "\n" + _outside(_after_closing(tail, opened), cut=False)[0]
+    for mark in _REQUESTS:
+        kept = kept.rpartition(mark)[2]
+    for mark in _ENDS:
+        kept = kept.partition(mark)[0]
     if _is_whole(kept):
         return ""
     kept = _AROUND.sub("", kept)
@@ -79,8 +126,34 @@ def human_words(text: str, end: int = END) -> str:
     return text if unchanged else kept.strip()
 
 
+def _is_marked(text: str) -> bool:
+    return any(mark in text for mark in _MARKS)
+
+
 def _is_whole(text: str) -> bool:
     return _WHOLE.match(text) is not None and _ASKS.fullmatch(text) is None
+
+
+def _within(text: str) -> str | None:
+    """What stands between such a tag and its end, where both are there."""
+    for tag in _WITHIN:
+        begin, end = text.find(f"<{tag}>"), text.rfind(f"</{tag}>")
+        if 0 <= begin < end:
+            return _HINT.sub("", text[begin + len(tag) + 2 : end]).strip()
+    return None
+
+
+def _without_files(text: str) -> str | None:
+    """The text without the files that it holds, where their end is there."""
+    begin, end = text.find(_FILES), text.rfind(_FILES_END)
+    return text[:begin] + text[end + len(_FILES_END) :] if 0 <= begin < end else None
+
+
+def example_length(texts: Iterable[str]) -> int:
+    """How many messages are, but for the system's, the example of a conversation that Aider puts before its own. texts:
+    of each message its first."""
+    begins = enumerate(islice(texts, _MOST_EXAMPLE), 1)
+    return next((number for number, text in begins if text.startswith(_EXAMPLE_END)), 0)
 
 
 def words_of(message: Message) -> str:
@@ -99,8 +172,9 @@ def _added(text: str) -> str:
     return ""
 
 
-def _outside(text: str, *, cut: bool) -> str:
-    """The text outside of blocks. cut: it goes on, so that a block without its end takes all that is left."""
+def _outside(text: str, *, cut: bool) -> tuple[str, str]:
+    """The text outside of blocks, and the tag of the one that it ends in. cut: it goes on, so that a block without its
+    end takes all that is left."""
     kept: list[str] = []
     at = 0
     endless: set[str] = set()
@@ -114,16 +188,18 @@ def _outside(text: str, *, cut: bool) -> str:
             continue
         if cut:
             kept.append(text[at : found.start()])
-            return "".join(kept)
+            return "".join(kept), tag
         endless.add(tag)
         kept.append(text[at : found.end()])
         at = found.end()
     kept.append(text[at:])
-    return "".join(kept)
+    return "".join(kept), ""
 
 
-def _after_closing(tail: str) -> str:
-    """The end of a text without the rest of a block that began before it."""
+def _after_closing(tail: str, opened: str) -> str:
+    """The end of a text without the rest of a block that began before it. opened: the tag of one that did."""
+    if opened and (end := tail.find(f"</{opened}>")) >= 0:
+        return tail[end + len(opened) + 3 :]
     closing = _CLOSES.search(tail)
     if closing is None:
         return tail

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from turnout.openai.human_words import words_of
+from turnout.openai.human_words import example_length, words_of
 from turnout.openai.messages import Messages, text_of
 from turnout.openai.requests import ChatRequest
 
@@ -14,6 +14,7 @@ from turnout.openai.requests import ChatRequest
 _END = 4_000
 # Messages among which the first human turn is looked for.
 _MOST_OPENING = 20
+_SYSTEM = frozenset({"system", "developer"})
 _ANSWERING = frozenset({"assistant", "tool", "function"})
 
 
@@ -41,7 +42,11 @@ def _id(value: Any) -> str:
 def opening(messages: Messages) -> Iterable[str]:
     """The texts that a conversation begins with: its system prompt and the first turn of a human, without what agents
     wrap around it; the first user turn where no human spoke."""
-    for message in messages[:_MOST_OPENING]:
+    contents = (message.get("content") for message in messages)
+    example = example_length(content if isinstance(content, str) else "" for content in contents)
+    for at, message in enumerate(messages[:_MOST_OPENING]):
+        if at < example and message.get("role") not in _SYSTEM:
+            continue
         text = words_of(message)
         spoken = message.get("role") == "user"
         if spoken and not text:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from turnout.openai.human_words import END, human_words, is_wrapped
+from turnout.openai.human_words import END, example_length, human_words, is_wrapped
 from turnout.openai.messages import IMAGE_PARTS, Message
 from turnout.ports.scoring import Query
 
@@ -46,6 +46,8 @@ def last_turn(query: Query) -> tuple[bytes, int, Context]:
     if len(messages) == 1 and isinstance(content, str) and not is_wrapped(content):
         return *_encoded((content,)), (1.0, 0.0, 0.0, float(query.tools), 0.0)
     turns = turns_of(messages)
+    if example := example_length(texts[0] if texts else "" for _, texts, _ in turns):
+        turns = [*(turn for turn in turns[:example] if turn[0] in SYSTEM_ROLES), *turns[example:]]
     spoken = [texts for role, texts, _ in turns if role == "user"]
     asked = both_ends(spoken, 2 * MOST_HUMAN)
     near = (range(NEAR), range(len(asked) - NEAR, len(asked)))

@@ -172,6 +172,7 @@ class RequestContext:
     may_choose: whether it may name a tier or a model whatever `[routing] forced` says: the app's own code may.
     traceparent: as the caller sent it (W3C); "": nothing.
     job: what it is made for; None: somebody waits for the answer.
+    stored_first: whether its answer is to be stored before it is given: whoever asks wants it stored above all.
     """
 
     request_id: str
@@ -183,6 +184,7 @@ class RequestContext:
     may_choose: bool = True
     traceparent: str = ""
     job: RunningJob | None = None
+    stored_first: bool = False
 
     def narrowed(self, extension: Mapping[str, Any]) -> RequestContext:
         """This context as the request's own `turnout` object narrows it: `cache` false as the caller's no-store, and

@@ -20,7 +20,11 @@ from tests.support.provider import LoopbackProvider
 from tests.support.redis_server import RedisServer
 from turnout import Turnout
 from turnout.cli import main
+from turnout.cli.warm_target import Costs, TurnoutTarget, warming
 from turnout.context import Caller
+from turnout.openai.requests import from_call
+from turnout.settings import Settings
+from turnout.warming.prompts import WarmPrompt
 
 CHAT = "/v1/chat/completions"
 
@@ -109,6 +113,15 @@ def test_killed_and_gone_on_with_nothing_is_paid_twice(
     assert len(twice) <= 20
     assert done["fresh"] >= asked.total() - 20
     assert _traffic(config, total) == {"hit": total}
+
+
+def test_an_answer_is_counted_once_it_is_stored(config: Path) -> None:
+    """Counted before, it would be asked for and paid for again by a run after a kill."""
+    target = TurnoutTarget(settings := warming(Settings.from_toml(config)), Costs(settings), budgeted=False)
+    prompt = WarmPrompt(
+        where="p:1", request=from_call("hi", stream=False, params={}), user="turnout-warm", endpoint=CHAT
+    )
+    assert target.context(prompt).stored_first
 
 
 def test_the_budget_ends_it_and_is_never_passed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -65,3 +66,21 @@ def test_a_caller_who_goes_while_the_gate_is_slow_is_settled_all_the_same(holds:
         await turnout.aclose()
 
     run(scenario, budgets={"total": "1/day"}, retry={"attempts": 1})
+
+
+@pytest.mark.parametrize("stored_first", [True, False])
+def test_an_answer_that_is_to_be_stored_first_is_given_once_it_is(stored_first: bool) -> None:
+    """While the store is slow others have it already."""
+
+    async def scenario(w: World) -> None:
+        gate = HeldGate(w, "leave")
+        turnout = Turnout(w.turnout.settings, clock=w.clock, provider=w.provider, scorer=w.scorer, gate=gate)
+        context = replace(w.context(), stored_first=stored_first)
+        work = asyncio.ensure_future(turnout.completed(from_call("easy", stream=False, params={}), context))
+        await settle()
+        assert (gate.begun, work.done()) == (1, not stored_first)
+        gate.released.set()
+        assert (await work).text == "ok"
+        await turnout.aclose()
+
+    run(scenario)

@@ -114,7 +114,9 @@ class TurnoutTarget:
 
     def context(self, prompt: WarmPrompt) -> RequestContext:
         # Admitted: the app's users have not asked, and nothing of it counts at their limits.
-        return self.turnout.context(Caller(user=prompt.user, endpoint=prompt.endpoint, admitted=True))
+        context = self.turnout.context(Caller(user=prompt.user, endpoint=prompt.endpoint, admitted=True))
+        # A run that is killed has counted nothing that the next one would have to ask for again.
+        return replace(context, stored_first=True)
 
     async def first_models(self, prompt: WarmPrompt) -> tuple[str, tuple[str, ...]]:
         """The model that it would go to, and all that may be asked first. Raises ServedError."""

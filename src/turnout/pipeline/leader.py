@@ -136,8 +136,8 @@ class Leader:
             store = self._store(call, answer) if exact else None
             assert progress.trace.serving is not None
             pin = self._conversations.update(call.conversation, decision, answer.model, answer.usage)
-            if reservation.counts_calls:
-                # Whoever has the whole answer may ask again at once.
+            if reservation.counts_calls or call.context.stored_first:
+                # Whoever has the whole answer may ask again at once, or count it as stored.
                 await self._settle(call, progress.trace, lease, store, pin)
                 settled = True
             flight.land(answer)

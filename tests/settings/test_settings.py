@@ -90,6 +90,17 @@ def test_what_is_wrong_is_named_with_what_is_right(sections: dict[str, Any], exp
         Settings.from_mapping({"tiers": TIERS, **sections})
 
 
+@pytest.mark.parametrize("host", ["Hooks.test", "https://hooks.test", "hooks.test:8443", "[::1]", "*.test", ""])
+def test_a_host_that_no_webhook_could_have_is_refused(host: str) -> None:
+    """It would never match, and each webhook be refused; the value is not shown, as a whole URL may be a secret."""
+    with pytest.raises(SettingsError, match=r"webhooks\.allow_hosts: must hold host names") as refused:
+        Settings.from_mapping({"tiers": TIERS, "webhooks": {"allow_hosts": ["hooks.test", host]}})
+    assert not host or host not in str(refused.value)
+    Settings.from_mapping(
+        {"tiers": TIERS, "webhooks": {"allow_hosts": ["hooks.test", "::1", "10.0.0.1", "bücher.test"]}}
+    )
+
+
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     """Each with its key and the nearest right one, below the file's name."""
     (tmp_path / "t.toml").write_text(

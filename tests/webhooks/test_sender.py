@@ -69,11 +69,13 @@ def test_only_https_goes_anywhere(url: str) -> None:
     assert parse_url("http://a.test/", ["a.test"]).hostname == "a.test"
 
 
-@pytest.mark.parametrize("path", ["\r\nx-forged: 1", "a\tb", "\0", "\x7f", "\u2028", "x" * 5000])
-def test_an_address_with_control_characters_or_without_end_is_refused(path: str) -> None:
+@pytest.mark.parametrize("path", ["\r\nx-forged: 1", " a", "a\tb", "\0", "\x7f", "\u2028", "x" * 5000])
+def test_an_address_with_blanks_or_control_characters_or_without_end_is_refused(path: str) -> None:
     """Before it is accepted: what reads it and what sends to it would each take it for another."""
     with pytest.raises(ForbiddenAddress):
         check_listed(f"https://a.test/{path}", ["a.test"])
+    with pytest.raises(ForbiddenAddress):
+        check_listed(f"{path[:1]}https://a.test/", ["a.test"])
     check_listed("https://a.test/jobs?x=%0d%0a", ["a.test"])
 
 

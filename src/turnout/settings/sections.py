@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -419,6 +421,17 @@ class Webhooks:
     def __post_init__(self) -> None:
         good = is_variable_name(self.secret_env)
         require(good, "secret_env", NO_VALUE, "is the name of an environment variable, such as TURNOUT_WEBHOOK_SECRET")
+        # Without the value: a webhook's whole URL may be a secret.
+        good = all(_is_host(host) for host in self.allow_hosts)
+        what = "must hold host names in small letters or addresses, without scheme, port, brackets or path"
+        require(good, "allow_hosts", NO_VALUE, what)
+
+
+def _is_host(text: str) -> bool:
+    """Whether a URL's host can be this text: a name in small letters, or an address."""
+    with suppress(ValueError):
+        return bool(ip_address(text))
+    return text != "" and text == text.lower() and not set(text) & set("/:@[]?#* ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ class ForbiddenAddress(ValueError):
 
 def parse_url(url: str, allow_hosts: Sequence[str]) -> SplitResult:
     """The parts of an allowed URL. Raises ForbiddenAddress. Plain http is for allowed hosts alone."""
-    if len(url) > _LONGEST_URL or not url.isprintable():
-        # `urlsplit` drops line ends; who sends the message does not, and would never be done with it.
-        raise ForbiddenAddress(f"must have at most {_LONGEST_URL} characters, and no control characters")
+    if len(url) > _LONGEST_URL or not url.isprintable() or " " in url:
+        # `urlsplit` drops line ends and blanks before it; who sends the message does not, and would never be done.
+        raise ForbiddenAddress(f"must have at most {_LONGEST_URL} characters, and no blanks or control characters")
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - raises ValueError where it is no number

@@ -95,3 +95,49 @@ def test_a_judge_lets_answers_be_served_that_are_worded_anew_each_time(door: str
             assert all("judge" not in model["id"] for model in http.get("/v1/models").json()["data"])
         asked = next(body for body in provider.bodies if body["model"] == "judge")
         assert json.loads(asked["messages"][-1]["content"]).keys() == {"question", "answer_1", "answer_2"}
+
+
+@pytest.mark.parametrize("door", ["uvicorn", "wsgiref"])
+def test_an_endpoint_switches_it_off_for_what_is_asked_there(door: str) -> None:
+    """The app's own path by its route, called from its handler; and the chat path."""
+    for off, calls in (("/decide", 2), ("/ask/{topic}", 4), (CHAT, 4)):
+        off_at = {off: {"semantic": False}}
+        with LoopbackProvider() as provider, behind(door, provider, {"max_error": 1.0}, endpoints=off_at) as http:
+            states = []
+            # In turns: a question is learnt off its client's path.
+            for wrap in ("{}", "Hello! {}", "{} please"):
+                own = http.get(f"/ask/{wrap.format('mend my bike')}", headers={"x-user-id": "ann"})
+                assert own.status_code == 200
+                states.append(ask(http, wrap.format(QUESTIONS[0])).headers["cache-status"])
+            assert ["detail=semantic" in state for state in states] == [False, off != CHAT, off != CHAT]
+            assert provider.calls["small"] == calls
+
+
+@pytest.mark.parametrize("door", ["uvicorn", "wsgiref"])
+def test_a_wrong_hit_s_rating_evicts_the_answer_and_the_pair(door: str) -> None:
+    """By the one who got it alone: the model is asked anew for both questions, and no wording of the pair is a hit
+    again. Streams, the other protocols and a bounded age are answered alike before that."""
+    with LoopbackProvider() as provider, behind(door, provider, {"max_error": 1.0}) as http:
+        question = QUESTIONS[0]
+        for text in (question, QUESTIONS[20]):
+            assert "fwd=miss" in ask(http, text).headers["cache-status"]
+        hit = ask(http, f"Hello! {question}", headers={"cache-control": "max-age=600"})
+        assert (hit.headers["cache-status"], hit.headers["age"]) == ("turnout; hit; detail=semantic", "0")
+        assert hit.headers["x-turnout-similarity"] == "1.0000"
+        streamed = ask(http, f"{question} Thanks!", stream=True)
+        assert (streamed.headers["cache-status"], streamed.headers["x-turnout-similarity"]) == (
+            "turnout; hit; detail=semantic", "1.0000",
+        )  # fmt: skip
+        responses = http.post("/v1/responses", json={"input": f"Hey! {question}"}, headers={"x-user-id": "ann"})
+        assert responses.headers["cache-status"] == "turnout; hit; detail=semantic"
+        assert provider.calls["small"] == 2
+
+        rating = {"request_id": hit.headers["x-request-id"], "quality": 0}
+        statuses = [
+            http.post("/turnout/feedback", json=rating, headers={"x-user-id": user}).status_code
+            for user in ("bob", "ann")
+        ]
+        assert statuses == [404, 204]
+        for asked in (f"Hello! {question}", question, f"Hi there! {question} Thank you!"):
+            assert ask(http, asked).headers["cache-status"] == "turnout; fwd=miss; stored"
+        assert ask(http, question).headers["cache-status"] == "turnout; hit"

@@ -29,7 +29,8 @@ from turnout.api.submission import Submitted
 from turnout.cli import main
 from turnout.clock import SystemClock
 from turnout.context import Caller
-from turnout.jobs.worker import BEAT_S, LEASE_S, POLL_S
+from turnout.jobs.leases import BEAT_S, LEASE_S
+from turnout.jobs.worker import POLL_S
 from turnout.ports.jobs import Jobs
 from turnout.settings import Settings
 from turnout.stores.factory import jobs_from

@@ -1,4 +1,4 @@
-"""A worker: claims jobs while there is room, keeps their leases, and ends each by the token of its claim."""
+"""A worker: claims jobs while there is room, runs each, and ends it by the token of its claim."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
 from turnout.jobs.feed import JobFeed
+from turnout.jobs.leases import BEAT_S, LEASE_S, JobLeases
 from turnout.jobs.retries import Later
 from turnout.jobs.webhooks import JobWebhooks
 from turnout.loop_task import wait_at_most
@@ -21,11 +22,6 @@ from turnout.ports.runtime import Clock
 
 log = logging.getLogger("turnout.jobs")
 
-# A worker that is killed holds its jobs so long: with a poll and a take-back they run again well within 10 s.
-LEASE_S = 5.0
-# A cancelled job ends within one beat.
-BEAT_S = 0.5
-IDLE_BEATS = 10
 # After so many looks in a row that found no room, the next ones come so far apart: however many users wait for one full
 # model, looking for room costs a small part of a processor.
 LOOKS_IN_A_ROW = 16
@@ -82,9 +78,7 @@ class JobWorker:
         # Once, that it sends none.
         self._warned = False
         self._ended = ended
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._tokens: dict[str, str] = {}
-        self._reasons: dict[str, str] = {}
+        self._leases = JobLeases(jobs, clock, self.name)
         self._roomless = 0
         self._loops: list[asyncio.Task[None]] = []
         self._claim: asyncio.Task[bool] | None = None
@@ -94,7 +88,7 @@ class JobWorker:
     @property
     def running(self) -> int:
         """How many jobs run here."""
-        return len(self._tasks)
+        return len(self._leases)
 
     @property
     def works(self) -> bool:
@@ -106,9 +100,9 @@ class JobWorker:
         if self.works:
             return
         self._pid, self._draining = os.getpid(), False
-        self._tasks, self._tokens, self._reasons = {}, {}, {}
+        self._leases = JobLeases(self._jobs, self._clock, self.name)
         self._woken = asyncio.Event()
-        loops = [self._claim_loop(), self._beat_loop(), self._sweep_loop()]
+        loops = [self._claim_loop(), self._leases.keep(), self._sweep_loop()]
         if self._webhooks is not None:
             loops.append(self._webhooks.run())
         # An empty context: what runs here belongs to no request that the app handles.
@@ -120,7 +114,7 @@ class JobWorker:
     def wake(self) -> None:
         """Lets it look for a job now."""
         # One that ends makes room, and looks itself.
-        if self._loops and self._pid == os.getpid() and len(self._tasks) < self.at_once:
+        if self._loops and self._pid == os.getpid() and len(self._leases) < self.at_once:
             self._woken.set()
 
     async def stop(self, drain_s: float) -> None:
@@ -133,9 +127,9 @@ class JobWorker:
         if self._claim is not None:
             # What it claims is put back.
             await asyncio.wait({self._claim}, timeout=LEASE_S)
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=drain_s)
-        await _cancelled(list(self._tasks.values()))
+        if self._leases:
+            await asyncio.wait(self._leases.tasks, timeout=drain_s)
+        await _cancelled(list(self._leases.tasks))
         await _cancelled(others)
         self._loops = []
 
@@ -144,7 +138,7 @@ class JobWorker:
             self._woken.clear()
             try:
                 # Shielded: a claim whose answer nobody takes would hold a place until its lease is over.
-                while len(self._tasks) < self.at_once:
+                while len(self._leases) < self.at_once:
                     if self._roomless >= LOOKS_IN_A_ROW:
                         await asyncio.sleep(LOOK_PACE_S)
                     self._claim = asyncio.ensure_future(self._claim_one())
@@ -152,7 +146,7 @@ class JobWorker:
                         break
             except JobsUnavailable as error:
                 log.warning("turnout: no job can be claimed: %s", error)
-            await wait_at_most(self._woken, POLL_S if len(self._tasks) < self.at_once else BEAT_S)
+            await wait_at_most(self._woken, POLL_S if len(self._leases) < self.at_once else BEAT_S)
 
     async def _claim_one(self) -> bool:
         kinds = self._kinds()
@@ -162,8 +156,7 @@ class JobWorker:
         if self._draining:
             await self._give_back(job)
             return False
-        self._tokens[job.id] = job.token
-        self._tasks[job.id] = asyncio.create_task(self._work(job), name=f"turnout.job.{job.id}")
+        self._leases.add(job, asyncio.create_task(self._work(job), name=f"turnout.job.{job.id}"))
         self._feed.notify(job.id)
         return True
 
@@ -175,8 +168,7 @@ class JobWorker:
         except asyncio.CancelledError:
             await self._give_back(job)
         finally:
-            for known in (self._tasks, self._tokens, self._reasons):
-                known.pop(job.id, None)
+            self._leases.remove(job)
             self._feed.notify(job.id)
             self._woken.set()
 
@@ -189,7 +181,7 @@ class JobWorker:
         try:
             return await self._run_job(job, emit)
         except asyncio.CancelledError:
-            reason = self._reasons.get(job.id)
+            reason = self._leases.why_stopped(job)
             if reason == "lost":
                 raise ClaimLost from None
             if reason != "cancelled":
@@ -206,8 +198,7 @@ class JobWorker:
             return JobEnd(status="failed", error=INTERNAL_ERROR)
 
     async def _end(self, job: Job, ending: JobEnd | Later) -> None:
-        # From here on it is not cut short: its answer is paid for, and the token decides whether it counts.
-        self._reasons[job.id] = "ending"
+        self._leases.let_end(job)
         if isinstance(ending, Later):
             ended = await self._persist(
                 lambda: self._jobs.put_back(job.id, job.token, ending.after_s, failed=ending.failed, lane=ending.lane)
@@ -249,29 +240,6 @@ class JobWorker:
             except JobsUnavailable as error:
                 log.warning("turnout: the store of the jobs is away: %s", error)
                 await self._clock.sleep(BEAT_S)
-
-    async def _beat_loop(self) -> None:
-        idle, renewed = 0, self._clock.monotonic()
-        while True:
-            idle = 0 if self._tokens else idle + 1
-            if self._tokens or idle % IDLE_BEATS == 1:
-                try:
-                    stopped = await self._jobs.renew(self.name, dict(self._tokens), LEASE_S)
-                    renewed = self._clock.monotonic()
-                except JobsUnavailable:
-                    stopped = {}
-                    if self._clock.monotonic() - renewed > LEASE_S:
-                        # Others may have them by now: two calls of one job would both be paid for.
-                        stopped = dict.fromkeys(self._tokens, "lost")
-                for job_id, reason in stopped.items():
-                    self._stop_one(job_id, reason)
-            await self._clock.sleep(BEAT_S)
-
-    def _stop_one(self, job_id: str, reason: str) -> None:
-        task = self._tasks.get(job_id)
-        if task is not None and job_id not in self._reasons:
-            self._reasons[job_id] = reason
-            task.cancel()
 
     async def _sweep_loop(self) -> None:
         while True:

@@ -373,13 +373,13 @@ def test_the_log_repeats_no_prompt_and_no_line_of_its_own(
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(server: ScriptedServer, status: int, stream: bool) -> None:
+def test_a_redirect_is_not_followed(server: ScriptedServer, transport: str, status: int, stream: bool) -> None:
     """Neither key nor prompt goes where an answer says; the next model answers, and nothing is stored."""
 
     async def scenario() -> None:
         with ScriptedServer() as elsewhere:
             elsewhere.script = lambda _: Answer(text="stolen")
-            async with Turnout(config(server, "direct", [FIRST, SPARE])) as turnout:
+            async with Turnout(config(server, transport, [FIRST, SPARE])) as turnout:
                 away = Raw(
                     pieces=(b"",), status=status, headers={"location": f"{elsewhere.origin}/v1/chat/completions"}
                 )

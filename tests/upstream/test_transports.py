@@ -16,10 +16,10 @@ import pytest
 from tests.support.scripted_provider import Answer, Raw, ScriptedServer
 from turnout.attempt_errors import NoAnswer
 from turnout.openai.json_size import MOST_NESTED
-from turnout.ports.runtime import CallProgress, ProviderCall
+from turnout.ports.runtime import CallProgress, Provider, ProviderCall
 from turnout.settings import Settings
 from turnout.upstream.direct.http import proxy_of
-from turnout.upstream.transports import DirectFirstProvider
+from turnout.upstream.transports import provider_from
 
 NAME = "openai/small"
 CALL = ProviderCall(model=NAME, messages=({"role": "user", "content": "What is 2 + 2?"},))
@@ -27,16 +27,24 @@ BOUND = 20_000
 JSON = {"content-type": "application/json"}
 
 
+@pytest.fixture(params=["direct", "litellm"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each way out to the providers."""
+    name: str = request.param
+    return name
+
+
 def provider(
-    base: str, environ: dict[str, str] | None = None, *, most: int = BOUND, **params: Any
-) -> DirectFirstProvider:
+    base: str, environ: dict[str, str] | None = None, *, most: int = BOUND, transport: str = "direct", **params: Any
+) -> Provider:
     tiers = {"cheap": {"models": [NAME]}, "expensive": {"models": ["openai/dear"]}}
     models = {NAME: {"params": {"api_base": base, **params}}}
-    sections = {"tiers": tiers, "models": models, "server": {"max_answer_bytes": most}}
-    return DirectFirstProvider(Settings.of(sections), environ or {})
+    upstream = {"transport": transport}
+    sections = {"tiers": tiers, "models": models, "server": {"max_answer_bytes": most}, "upstream": upstream}
+    return provider_from(Settings.of(sections), environ or {})
 
 
-def run(provider: DirectFirstProvider, call: ProviderCall = CALL, *, times: int = 1, stream: bool = False) -> list[Any]:
+def run(provider: Provider, call: ProviderCall = CALL, *, times: int = 1, stream: bool = False) -> list[Any]:
     """The bodies of calls made one after the other; of a stream, its chunks."""
 
     async def scenario() -> list[Any]:
@@ -56,35 +64,36 @@ def long_answer(size: int) -> bytes:
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_no_more_than_the_bound_is_read(server: ScriptedServer, status: int) -> None:
+def test_no_more_than_the_bound_is_read(server: ScriptedServer, transport: str, status: int) -> None:
     """Of an answer and of an error's body; what fits is read."""
     server.script = lambda _: Raw(pieces=(long_answer(BOUND + 1),), status=status, headers=JSON)
     with pytest.raises(NoAnswer, match=f"longer than {BOUND} bytes"):
-        run(provider(f"{server.origin}/v1"))
+        run(provider(f"{server.origin}/v1", transport=transport))
     server.script = lambda _: Raw(pieces=(long_answer(BOUND - 500),), headers=JSON)
-    assert len(run(provider(f"{server.origin}/v1"))[0]["choices"][0]["message"]["content"]) == BOUND - 500
+    (body,) = run(provider(f"{server.origin}/v1", transport=transport))
+    assert len(body["choices"][0]["message"]["content"]) == BOUND - 500
 
 
-def test_the_bound_is_of_what_is_unpacked(server: ScriptedServer) -> None:
+def test_the_bound_is_of_what_is_unpacked(server: ScriptedServer, transport: str) -> None:
     """A little gzip that unfolds to much is an answer without end."""
     packed = gzip.compress(long_answer(50 * BOUND))
     assert len(packed) < BOUND
     server.script = lambda _: Raw(pieces=(packed,), headers={**JSON, "content-encoding": "gzip"})
     with pytest.raises(NoAnswer, match=f"longer than {BOUND} bytes"):
-        run(provider(f"{server.origin}/v1"))
+        run(provider(f"{server.origin}/v1", transport=transport))
 
 
-def test_the_bound_is_of_one_event(server: ScriptedServer) -> None:
+def test_the_bound_is_of_one_event(server: ScriptedServer, transport: str) -> None:
     """An event without end is cut; many small ones are a long stream, which has its own deadlines."""
     event = {"choices": [{"index": 0, "delta": {"content": "a" * 1000}, "finish_reason": None}]}
     last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
     pieces = [f"data: {json.dumps(each)}\n\n".encode() for each in [*[event] * 40, last]]
     headers = {"content-type": "text/event-stream"}
     server.script = lambda _: Raw(pieces=(*pieces, b"data: [DONE]\n\n"), headers=headers)
-    assert len(run(provider(f"{server.origin}/v1"), stream=True)) == 41
+    assert len(run(provider(f"{server.origin}/v1", transport=transport), stream=True)) == 41
     server.script = lambda _: Raw(pieces=(b"data: " + b"a" * (BOUND + 1),), headers=headers)
     with pytest.raises(NoAnswer, match=f"longer than {BOUND} bytes"):
-        run(provider(f"{server.origin}/v1"), stream=True)
+        run(provider(f"{server.origin}/v1", transport=transport), stream=True)
 
 
 class _Unframed(BaseHTTPRequestHandler):
@@ -119,7 +128,7 @@ def test_a_stream_that_may_have_been_cut_has_not_ended_in_good_order(server: Scr
     assert not unframed.progress.ended
 
 
-def test_no_more_values_than_the_bound_are_decoded(server: ScriptedServer) -> None:
+def test_no_more_values_than_the_bound_are_decoded(server: ScriptedServer, transport: str) -> None:
     """Of an answer, and of an event: a few kilobytes, unpacked, hold millions of lists. What a
     caller asks for may be the cause, so it is no failure that counts."""
     body = b'{"choices": [], "x": [' + b"[]," * MOST_NESTED + b"[]]}"
@@ -129,7 +138,7 @@ def test_no_more_values_than_the_bound_are_decoded(server: ScriptedServer) -> No
         answer = Raw(pieces=(gzip.compress(sent),), headers=headers)
         server.script = lambda _, answer=answer: answer
         with pytest.raises(NoAnswer, match="too many values"):
-            run(provider(f"{server.origin}/v1", most=4_000_000), stream=stream)
+            run(provider(f"{server.origin}/v1", most=4_000_000, transport=transport), stream=stream)
 
 
 def test_what_goes_through_litellm_is_logged_once_with_its_reason(

@@ -20,6 +20,7 @@ from turnout.upstream.direct.reading import plain_completion
 from turnout.upstream.failures import hidden_failure, json_or_none
 from turnout.upstream.finishes import hidden_finishes
 from turnout.upstream.gemini_answer import add_left_out
+from turnout.upstream.litellm_bounds import bounded
 from turnout.upstream.litellm_tuning import keeping_raw, watching_http
 from turnout.upstream.litellm_words import taking_words
 from turnout.upstream.media import media_urls, refuse_media
@@ -35,6 +36,7 @@ class LiteLLMProvider:
     def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
         environ = os.environ if environ is None else environ
         self._known = False
+        self._most = settings.server.max_answer_bytes
         # The provider of each model, as litellm names it.
         self._providers: dict[str, str] = {}
         self.arguments = _every_arguments(settings, environ)
@@ -98,7 +100,7 @@ class LiteLLMProvider:
 
             parts.make_call = watching
         try:
-            async for part in _translated(parts):
+            async for part in _translated(parts, self._most):
                 with taking_words():
                     chunk = translate.chunk(part)
                 if watched is None:
@@ -110,7 +112,7 @@ class LiteLLMProvider:
                     yield each
             if watched is not None and not watched.has_finish and not watched.ended:
                 # litellm stops at the finish that it makes up: how the stream ends is behind it.
-                async for _ in _translated(watched):
+                async for _ in _translated(watched, self._most):
                     pass
         except AttemptError:
             # Of a stream that has ended in good order litellm alone finds that it lacks a finish.
@@ -130,7 +132,7 @@ class LiteLLMProvider:
             # litellm allows it by the model's name alone, which says nothing of servers of one's own.
             arguments["allowed_openai_params"] = ["dimensions"]
         try:
-            with taking_words():
+            with taking_words(), bounded(self._most, stream=False):
                 answer = await litellm.aembedding(
                     model=self.deployments[call.model],
                     input=list(call.inputs),
@@ -170,7 +172,11 @@ class LiteLLMProvider:
             # Without it a plain install looks for litellm's optional MCP client and fails.
             arguments["_skip_mcp_handler"] = True
         try:
-            with taking_words(), watching_http(litellm, self._providers.get(call.model, ""), raw):
+            with (
+                taking_words(),
+                bounded(self._most, stream=stream),
+                watching_http(litellm, self._providers.get(call.model, ""), raw),
+            ):
                 answer = await litellm.acompletion(
                     model=self.deployments[call.model],
                     messages=messages,
@@ -297,11 +303,12 @@ def _timeout(call: ProviderCall) -> Any:
     return httpx.Timeout(call.timeout_s, connect=min(call.connect_timeout_s, call.timeout_s))
 
 
-async def _translated(parts: Any) -> AsyncGenerator[Any, None]:
+async def _translated(parts: Any, most: int) -> AsyncGenerator[Any, None]:
     coming = aiter(parts)
     try:
         while True:
-            with taking_words():
+            # Gemini's is asked for at its first read.
+            with taking_words(), bounded(most, stream=True):
                 part = await anext(coming)
             yield part
     except StopAsyncIteration:

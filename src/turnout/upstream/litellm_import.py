@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from turnout.ports.runtime import CallProgress
+from turnout.upstream.litellm_bounds import bound_clients
 from turnout.upstream.litellm_tuning import Tuned, tuned, warm_up
 from turnout.upstream.litellm_words import divert_words
 
@@ -133,6 +134,7 @@ def _import() -> ModuleType:
     # A guard that judges content: an answer may repeat itself.
     vars(litellm)["REPEATED_STREAMING_CHUNK_LIMIT"] = sys.maxsize
     divert_words()
+    bound_clients(litellm)
     # In a thread of its own: whoever loads may be running a loop.
     warming = threading.Thread(target=_warm_up, args=(litellm,), name="turnout.warm-litellm", daemon=True)
     warming.start()

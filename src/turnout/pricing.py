@@ -22,7 +22,8 @@ class Price:
     thinking (OpenAI counts them inside `completion_tokens`); None: as `output`. audio, image: of prompt tokens; spoken,
     drawn: of output tokens, as sound and as pictures; None: as any. search: of one web search, in USD.
     above: other prices for a whole call whose prompt has more than so many tokens. service_tiers: other prices for a
-    call that the provider served in this way (`flex`, `priority`).
+    call that the provider served in this way (`flex`, `priority`). reported: its provider tells what it charges for
+    each call, and that counts.
     """
 
     input: Decimal
@@ -38,6 +39,11 @@ class Price:
     search: Decimal | None = None
     above: tuple[tuple[int, Price], ...] = ()
     service_tiers: tuple[tuple[str, Price], ...] = ()
+    reported: bool = False
+
+    def charged(self, usage: Usage, reported_usd: Decimal | None) -> Decimal:
+        """What a call is charged, in USD: what its provider says where that counts, else what its tokens cost."""
+        return reported_usd if self.reported and reported_usd is not None else self.cost(usage)
 
     def cost(self, usage: Usage) -> Decimal:
         """What these tokens cost, in USD."""

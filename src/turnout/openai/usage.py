@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from turnout.records import Usage
@@ -38,6 +39,9 @@ _COMPLETION_DETAILS = (
     ("accepted", "accepted_prediction_tokens"),
     ("rejected", "rejected_prediction_tokens"),
 )
+
+# xAI's unit of what it charges, in USD; and what no call costs: a report of more is none.
+_TICK, _DEAREST_USD = Decimal(10) ** -10, 10_000
 
 # A provider's words for its usual way of serving.
 _USUAL = frozenset({"auto", "default", "standard"})
@@ -114,6 +118,24 @@ def read_usage(
     counted = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)
     agrees = counted == (prompt, completion, usage.total_tokens if total is None else total)
     return UsageReport(usage, "" if agrees else "contradictory")
+
+
+def reported_cost(fields: Any) -> Decimal | None:
+    """What the provider says that it charges for the call, in USD: xAI's ticks, OpenRouter's cost with what it had the
+    app's own key charged for (`is_byok`), Perplexity's total. fields: the usage; None where it does not say."""
+    usage = _mapping(fields)
+    if (ticks := _usd(usage.get("cost_in_usd_ticks"), most=_DEAREST_USD / _TICK)) is not None:
+        return ticks * _TICK
+    cost = usage.get("cost")
+    charged = _usd(_mapping(cost).get("total_cost") if isinstance(cost, Mapping) else cost)
+    if charged is not None and usage.get("is_byok") is True:
+        charged += _usd(_mapping(usage.get("cost_details")).get("upstream_inference_cost")) or 0
+    return charged
+
+
+def _usd(value: Any, most: Decimal | int = _DEAREST_USD) -> Decimal | None:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+    return Decimal(repr(value)) if good else None
 
 
 def merged_usage(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,6 +232,8 @@ def _numbers(fields: Mapping[str, Any]) -> dict[str, int]:
         counts["long_written"] = kept.get("ephemeral_1h_input_tokens")
     if (searches := _mapping(fields.get("server_tool_use")).get("web_search_requests")) is not None:
         counts["searches"] = searches
+    if (calls := _mapping(fields.get("server_side_tool_usage_details")).get("web_search_calls")) is not None:
+        counts["searches"] = calls
     return {name: number for name, value in counts.items() if (number := _read(value)) is not None}
 
 

@@ -19,7 +19,7 @@ from turnout.attempt_errors import (
 )
 from turnout.openai.answers import Body, count_characters, finish_reason
 from turnout.openai.builder import AnswerBuilder
-from turnout.openai.usage import NO_LIMITS, TokenLimits, read_usage, reported_usage
+from turnout.openai.usage import NO_LIMITS, TokenLimits, read_usage, reported_cost, reported_usage
 from turnout.ports.runtime import Clock, Observer, ProviderCall
 from turnout.pricing import FREE, Price
 from turnout.records import Attempt, Usage
@@ -264,7 +264,7 @@ class AttemptInProgress:
             error=self._error_kind,
             status=self._error.status if self._error else None,
             usage=usage,
-            cost_usd=price.cost(usage) if price and usage else FREE,
+            cost_usd=price.charged(usage, reported_cost(self._body.get("usage"))) if price and usage else FREE,
             response_model=self._body.get("model"),
             response_id=self._body.get("id"),
             finish_reason=finish_reason(self._body),

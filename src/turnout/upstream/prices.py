@@ -13,6 +13,10 @@ from turnout.pricing import FREE, MILLION, Price
 from turnout.settings import Model, Settings
 from turnout.upstream import litellm_import
 
+# Providers whose usage tells what they charge for the call, as they document it.
+_REPORTING = frozenset({"openrouter", "perplexity", "xai"})
+# Ways of being served that litellm's table may have prices of their own for.
+_SERVICE_TIERS = ("balanced", "flex", "priority", "ultrafast")
 # litellm's name for the price of a call with a long prompt.
 _ABOVE = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
 
@@ -70,7 +74,11 @@ def price_table(settings: Settings, bundled: Mapping[str, Any]) -> dict[str, Pri
         listed = settings.deployment(name)
         price = _own(settings, name) or _bundled(bundled.get(listed) or bundled.get(listed.partition("/")[2]))
         if price is not None:
-            table[name] = _overridden(settings.model(name), price)
+            price = _overridden(settings.model(name), price)
+            # A server of one's own may tell what it likes.
+            own_server = settings.model(name).params.keys() & {"api_base", "base_url"}
+            reported = listed.partition("/")[0] in _REPORTING and not own_server
+            table[name] = replace(price, reported=True) if reported else price
     return table
 
 
@@ -99,11 +107,31 @@ def _overridden(model: Model, price: Price) -> Price:
 
 
 def _bundled(row: Mapping[str, Any] | None) -> Price | None:
+    if row and (by_length := _by_length(row.get("tiered_pricing"), row)) is not None:
+        return by_length
     if not row or "input_cost_per_token" not in row or "output_cost_per_token" not in row:
         return None
-    tiers = [tier for tier in ("flex", "priority") if f"input_cost_per_token_{tier}" in row]
+    tiers = [tier for tier in _SERVICE_TIERS if f"input_cost_per_token_{tier}" in row]
     own = tuple((tier, _with_lengths(row, f"_{tier}")) for tier in tiers)
-    return replace(_with_lengths(row, ""), service_tiers=own)
+    price = replace(_with_lengths(row, ""), service_tiers=own)
+    if row.get("litellm_provider") == "fireworks_ai" and price.cached is None:
+        # As Fireworks documents it for every model that has no price of its own for it.
+        return replace(price, cached=price.input / 2)
+    return price
+
+
+def _by_length(table: Any, row: Mapping[str, Any]) -> Price | None:
+    """The price of a model that litellm lists by its prompt's length: of the whole call, by the range that it is in."""
+    ranges = [each for each in table if isinstance(each, Mapping)] if isinstance(table, list) else []
+    prices = [
+        (int(each["range"][0]), _row({"output_cost_per_token": row.get("output_cost_per_token"), **each}, "", ""))
+        for each in ranges
+        if isinstance(each.get("range"), list) and "input_cost_per_token" in each
+    ]
+    if not prices:
+        return None
+    (_, first), *above = sorted(prices, key=lambda price: price[0])
+    return replace(first, above=tuple(above))
 
 
 def _with_lengths(row: Mapping[str, Any], tier: str) -> Price:

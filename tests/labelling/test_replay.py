@@ -11,7 +11,8 @@ from turnout.errors import LogError
 from turnout.labelling.journal import Journal, journal_path
 from turnout.labelling.labelled_file import LabelledFile
 from turnout.labelling.prompts import Intake, digest_of, in_turn, most_tokens, plain, read_prompts
-from turnout.logs.files import Broken, records_of
+from turnout.logs.broken import Broken
+from turnout.logs.files import records_of
 from turnout.logs.reader import LogReader
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from tests.logs import samples
 from turnout.errors import LogError
-from turnout.logs.files import Broken
+from turnout.logs.broken import Broken
 from turnout.logs.labelled import read_logs
 from turnout.logs.reader import Columns, LogReader
 from turnout.logs.schemas import SCHEMAS

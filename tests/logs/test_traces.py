@@ -225,3 +225,30 @@ def test_several_evaluations_of_a_span_are_asked_for(tmp_path: Path) -> None:
     with pytest.raises(LogError, match="several scores of an answer, right, fluent"):
         read(tmp_path, records)
     assert labels(read(tmp_path, records, quality="right")) == sorted(TABLE)
+
+
+@pytest.mark.parametrize("name", ["quality", "score", "rating"])
+def test_a_stored_completions_grade_stands_in_its_metadata(tmp_path: Path, name: str) -> None:
+    """Where an app can write it, as a text; of several the flag says which one counts."""
+    records = one_answer_records(
+        lambda question, model, grade, usd: {
+            **samples.QUESTIONS["openai-stored"](question), "model": model, "metadata": {name: f"{grade:g}"},
+        }
+    )  # fmt: skip
+    assert labels(read(tmp_path, records)) == sorted(TABLE)
+    for record in records:
+        record["metadata"]["thumb"] = "up"
+    with pytest.raises(LogError, match=f"several scores of an answer, {name}, thumb; .*: --quality {name}"):
+        read(tmp_path, records)
+    assert labels(read(tmp_path, records, quality=name)) == sorted(TABLE)
+
+
+def test_records_within_a_record_that_are_none_cost_no_other(tmp_path: Path) -> None:
+    """Of a document's results one may be broken, of a batch of spans its frame."""
+    document = samples.promptfoo(TABLE)
+    document["results"]["results"] += [7, {"provider": "x"}]
+    logs = read(tmp_path, [document])
+    assert (labels(logs), logs.skipped) == (sorted(TABLE), 2)
+    spans = [{"resourceSpans": [{"scopeSpans": ["none"]}]}]
+    logs = read(tmp_path, [*one_answer_records(samples.otel), *spans])
+    assert (labels(logs), logs.skipped) == (sorted(TABLE), 1)

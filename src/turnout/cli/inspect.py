@@ -15,13 +15,14 @@ from turnout.cli import log_input, progress
 from turnout.cli.labelled_lines import width_of, wrapped
 from turnout.errors import LogError
 from turnout.logs.bad_rows import BadRows
+from turnout.logs.broken import Broken, Row
 from turnout.logs.columns import CONTRACT
 from turnout.logs.example import SIDES
-from turnout.logs.files import Broken, Row
-from turnout.logs.reader import LogReader, broken_by
-from turnout.logs.rows import group_of, prompt_of
+from turnout.logs.example_rows import broken_by
+from turnout.logs.reader import LogReader
+from turnout.logs.rows import amounts_of, grades_of, group_of, prompt_of
 from turnout.logs.sides import Understanding, left_out_line, merged_line
-from turnout.logs.values import quality, scale_flag
+from turnout.logs.values import scale_flag
 
 BINS = 10
 GROUPS_SHOWN = 10
@@ -76,25 +77,22 @@ class _Seen:
             if isinstance(row, Broken):
                 self._lose(where, row)
                 return
-            prompt, group = prompt_of(row), group_of(row)
-            grades = {
-                side: quality(row[name], name)
-                for side in SIDES
-                if (name := f"{side}_quality") in row and row[name] not in (None, "")
-            }
+            prompt, group, grades = prompt_of(row), group_of(row), grades_of(row)
+            # What training refuses for its costs is lost here, too.
+            amounts_of(row)
         except ValueError as error:
             self._lose(where, broken_by(error))
             return
         self.characters += len(prompt) if isinstance(prompt, str) else len(str(prompt))
         self.columns.update(name for name in row if name in CONTRACT)
         self.groups[group] += 1
-        for side, grade in grades.items():
-            self.bins[side][min(BINS - 1, int(grade * BINS))] += 1
+        for name, grade in grades.items():
+            self.bins[name.removesuffix("_quality")][min(BINS - 1, int(grade * BINS))] += 1
         self.answers.update(side for side in SIDES if f"{side}_answer" in row)
         if len(grades) == len(SIDES):
             self.both += 1
         elif grades:
-            self.one_sided.update(list(grades))
+            self.one_sided.update(name.removesuffix("_quality") for name in grades)
         else:
             self.prompts_alone += 1
 
@@ -146,13 +144,18 @@ class _Seen:
 
 
 def _file(file: Understanding) -> dict[str, Any]:
-    sides = {side: name for name, side in file.sides.items()}
+    sides: dict[str, str] = {}
+    for name, side in file.sides.items():
+        # A model of several names goes by the one it has most.
+        if file.models[name] >= file.models[sides.get(side, name)]:
+            sides[side] = name
     return {
         "path": str(file.path),
         "format": file.title,
         "schema": file.schema,
         "sides": {name: model for name, model in sides.items() if not file.models or model in file.models},
         "unclear": list(file.unclear),
+        "hint": file.hint,
         "merged": file.merged,
         "left_out": file.left_out,
         "note": file.note,
@@ -188,12 +191,19 @@ def _text(report: dict[str, Any]) -> str:
 
 def _file_line(file: dict[str, Any]) -> str:
     sides = [f"{side} = {name}" for side, name in sorted(file["sides"].items()) if side != name]
-    unclear = [f"if two of {', '.join(file['unclear'])} are qualities, pass them as --cheap and --expensive"]
     merged = [merged_line(file["merged"])] if file["merged"] else []
     left_out = [left_out_line(file["left_out"])] if file["left_out"] else []
     note = [file["note"]] if file["note"] else []
-    parts = [f"{file['path']}: {file['format']}", *([", ".join(sides)] if sides else []), *merged, *left_out, *note]
-    return "; ".join([*parts, *(unclear if file["unclear"] else [])])
+    hint = [file["hint"]] if file["hint"] else []
+    parts = [
+        f"{file['path']}: {file['format']}",
+        *([", ".join(sides)] if sides else []),
+        *merged,
+        *left_out,
+        *note,
+        *hint,
+    ]
+    return "; ".join(parts)
 
 
 def _label_line(missing: dict[str, Any]) -> str:

@@ -104,7 +104,7 @@ def _run(args: argparse.Namespace, work: Work) -> int:
     summary = label_report.summary(args, intake, plan, work.spent)
     say = _speaker(args.json)
     half = f"{args.output}: has a half-written last row, which is cut off before the next is added"
-    for line in [*intake.bad.named, *([half] if work.file.broken else [])]:
+    for line in [*intake.hints, *intake.bad.named, *([half] if work.file.broken else [])]:
         print(line, file=sys.stderr)
     say(label_report.plan_in_words(args, work.asking, plan, summary))
     _refuse(args, plan, work.models, work.asking)

@@ -16,7 +16,8 @@ from typing import Any
 from turnout.errors import LogError, UsageError
 from turnout.labelling.journal import Journal
 from turnout.labelling.prompts import digest_of
-from turnout.logs.files import Broken, Row, records_of
+from turnout.logs.broken import Broken, Row
+from turnout.logs.files import records_of
 from turnout.logs.rows import group_of, prompt_of
 from turnout.pricing import FREE
 

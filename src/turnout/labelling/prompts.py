@@ -12,8 +12,8 @@ from typing import Any
 from turnout.errors import InvalidRequest, LogError
 from turnout.labelling.models import Answer
 from turnout.logs.bad_rows import BadRows
+from turnout.logs.broken import Broken, Row
 from turnout.logs.example import SIDES
-from turnout.logs.files import Broken, Row
 from turnout.logs.reader import LogReader
 from turnout.logs.rows import group_of, prompt_of
 from turnout.logs.values import is_missing, optional_amount, quality
@@ -78,13 +78,15 @@ def most_tokens(messages: Sequence[Message]) -> int | None:
 
 @dataclass(slots=True)
 class Intake:
-    """What became of the rows that were read. without: rows of a request log that hold no prompt."""
+    """What became of the rows that were read. without: rows of a request log that hold no prompt. hints: what to pass
+    where a log may tell qualities that were not found."""
 
     rows: int = 0
     without: int = 0
     repeated: int = 0
     already: int = 0
     bad: BadRows = field(default_factory=BadRows)
+    hints: list[str] = field(default_factory=list)
 
 
 def read_prompts(logs: LogReader, done: Container[str], intake: Intake) -> Iterator[Prompt]:
@@ -112,6 +114,7 @@ def read_prompts(logs: LogReader, done: Container[str], intake: Intake) -> Itera
         else:
             seen.add(digest)
             yield prompt
+    intake.hints = [f"{file.path}: {file.hint}" for file in logs.understanding if file.hint]
     merged = sum(file.merged for file in logs.understanding)
     intake.rows, intake.repeated = intake.rows + merged, intake.repeated + merged
     if intake.rows and intake.without == intake.rows:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 from turnout.errors import LogError
 from turnout.logs.example import SIDES, TIES, Example, plain_winner, won_by
-from turnout.logs.fields import LogRecord, field, first_field, prompt_and_answer, unpack_json
+from turnout.logs.fields import LogRecord, field, unpack_json
+from turnout.logs.model_names import spellings
 from turnout.logs.names import (
-    ANSWERS,
-    CONTRACT_PROMPTS,
-    COSTS,
     GROUPS,
     IDS,
     MODELS,
@@ -24,8 +22,11 @@ from turnout.logs.names import (
     is_no_quality,
     plain,
 )
-from turnout.logs.values import UNIT, Scale, is_missing, number
+from turnout.logs.tables import grades_within, long_table, nested_table, wide_table, won_table
+from turnout.logs.values import Scale, is_missing, number
 
+# The flags that say which columns are the qualities of a row.
+SIDE_FLAGS = ("--cheap", "--expensive")
 # More names than these that won are no models'.
 _MOST_MODELS = 30
 # What the contract names a row's columns.
@@ -71,7 +72,7 @@ class OwnSchema:
     """How the records of such a log are read. one_answer_each: each is one model's answer. key: the column that names
     the question of which several records are about; "" where the question itself does.
 
-    unclear: columns that may be qualities; which, the user has to say.
+    unclear: columns that may be qualities; which, the user has to say by unclear_flags.
     """
 
     title: str
@@ -79,6 +80,7 @@ class OwnSchema:
     one_answer_each: bool = False
     key: str = ""
     unclear: tuple[str, ...] = ()
+    unclear_flags: tuple[str, ...] = ()
 
 
 def contract_names(names: Iterable[str]) -> dict[str, str]:
@@ -131,38 +133,39 @@ def own_schema(
         sides = {side: f"{side}_quality" for side in SIDES if f"{side}_quality" in names}
     if sides and all(_is_held(first, name) for name in sides.values()):
         return OwnSchema(
-            title=f"columns {prompt}, {', '.join(sides.values())}", example=_wide(names, prompt, group, sides)
+            title=f"columns {prompt}, {', '.join(sides.values())}", example=wide_table(names, prompt, group, sides)
         )
     model = columns.model or column_named(names, MODELS) or _model_within(first, prompt)
-    grade = columns.quality or grade_column(names)
+    grade = columns.quality or grade_column(names) or (_grade_within(first, names) if model else None)
     if model and grade and grade != model:
         key = _question_key(first, names, model)
         return OwnSchema(
             title=f"columns {prompt}, {model}, {grade}: a row a model",
-            example=_long(names, prompt, group, model, grade),
+            example=long_table(names, prompt, group, model, grade),
             one_answer_each=True,
             key=key,
         )
     if columns.model or columns.quality:
         lacking = "which model answered: --model COLUMN" if grade else "how good the answer was: --quality COLUMN"
         raise LogError(f"{path}: it has {names_of(first[0])}; say which column holds {lacking}")
-    if nested := next((name for name in names if name != prompt and _grades_within(first[0].get(name))), None):
-        return OwnSchema(title=f"columns {prompt}, {nested}", example=_nested(prompt, group, nested))
+    if nested := next((name for name in names if name != prompt and grades_within(first[0].get(name))), None):
+        return OwnSchema(title=f"columns {prompt}, {nested}", example=nested_table(prompt, group, nested))
     winner = column_named(names, WINNERS)
     named = (columns.cheap, columns.expensive) if columns.cheap and columns.expensive else None
-    if winner and (models := named or _winning_models(path, winner, every)):
-        return OwnSchema(title=f"columns {prompt}, {winner}", example=_won(prompt, group, winner, models))
-    numeric = [name for name in names if name not in (prompt, group) and _is_quality_like(first, name)]
+    if winner and (models := _winning_models(path, winner, every, named)):
+        return OwnSchema(title=f"columns {prompt}, {winner}", example=won_table(prompt, group, winner, models))
+    numeric = [name for name in names if name not in (prompt, group, model) and _is_quality_like(first, name)]
     if sides:
         missing = next(path for path in sides.values() if not _is_held(first, path))
         raise LogError(f"{path}: no column {missing}; it has {names_of(first[0])}")
-    if len(numeric) == 2:
-        wide = _wide(names, prompt, group, {name: name for name in numeric})
+    if len(numeric) == 2 and not model:
+        wide = wide_table(names, prompt, group, {name: name for name in numeric})
         return OwnSchema(title=f"columns {prompt}, {', '.join(numeric)}", example=wide)
     return OwnSchema(
         title=f"prompts in {prompt}",
-        example=_wide(names, prompt, group, {}),
-        unclear=tuple(numeric) if len(numeric) > 2 else (),
+        example=wide_table(names, prompt, group, {}),
+        unclear=tuple(numeric),
+        unclear_flags=("--quality",) if model else ("--quality", "--model") if len(numeric) == 1 else SIDE_FLAGS,
     )
 
 
@@ -176,114 +179,31 @@ def names_of(record: LogRecord) -> str:
     return ", ".join(list(record)[:12]) + (", ..." if len(record) > 12 else "")
 
 
-def _wide(names: Iterable[str], prompt: str, group: str, sides: Mapping[str, str]) -> Callable[[LogRecord], Example]:
-    """sides: the column of each grade, by model or side."""
-    model = column_named(names, MODELS)
-
-    def example(record: LogRecord) -> Example:
-        # A row may hold the one or the other.
-        question = first_field(record, *(CONTRACT_PROMPTS if prompt in CONTRACT_PROMPTS else (prompt,)))
-        messages, answer = prompt_and_answer(question)
-        answers = {side: record.get(f"{side}_answer") for side in SIDES}
-        if answer is not None:
-            answers.setdefault(str(record.get(model) or "") if model else "", answer)
-        return Example(
-            prompt=messages,
-            grades={side: field(record, path) for side, path in sides.items()},
-            usd={side: record.get(f"{side}_usd") for side in SIDES},
-            answers=answers,
-            group=field(record, group) if group else None,
-            id=record.get("id"),
-            weight=record.get("weight"),
-        )
-
-    return example
-
-
-def _long(names: Iterable[str], prompt: str, group: str, model: str, grade: str) -> Callable[[LogRecord], Example]:
-    cost, text = column_named(names, COSTS), column_named(names, ANSWERS)
-
-    def example(record: LogRecord) -> Example:
-        messages, answer = prompt_and_answer(field(record, prompt))
-        name = str(field(record, model) or "")
-        usd = record.get(cost) if cost else None
-        text_of_answer = record.get(text) if text and text != prompt else None
-        answer = text_of_answer if isinstance(text_of_answer, str) and text_of_answer else answer
-        return Example(
-            prompt=messages,
-            grades={name: field(record, grade)},
-            usd={} if is_missing(usd) else {name: usd},
-            answers={} if answer is None else {name: answer},
-            group=field(record, group) if group else None,
-            id=record.get("id"),
-            weight=record.get("weight"),
-        )
-
-    return example
-
-
-def _won(prompt: str, group: str, winner: str, models: tuple[str, str]) -> Callable[[LogRecord], Example]:
-    """One question, and which of two models answered it better."""
-
-    def example(record: LogRecord) -> Example:
-        messages, _ = prompt_and_answer(field(record, prompt))
-        return Example(
-            prompt=messages,
-            grades=dict(zip(models, won_by(record.get(winner), *models), strict=True)),
-            usd={side: record.get(f"{side}_usd") for side in SIDES},
-            answers={side: record.get(f"{side}_answer") for side in SIDES},
-            group=field(record, group) if group else None,
-            id=record.get("id"),
-            weight=record.get("weight"),
-            scale=UNIT,
-        )
-
-    return example
-
-
-def _nested(prompt: str, group: str, grades: str) -> Callable[[LogRecord], Example]:
-    """One question, and a column that holds each model's grade."""
-
-    def example(record: LogRecord) -> Example:
-        messages, _ = prompt_and_answer(field(record, prompt))
-        return Example(
-            prompt=messages,
-            grades=_grades_within(record.get(grades)),
-            group=field(record, group) if group else None,
-            id=record.get("id"),
-            weight=record.get("weight"),
-        )
-
-    return example
-
-
-def _grades_within(value: Any) -> dict[str, Any]:
-    """The grades by model of `{"gpt-4o": 0.5, ...}` or `[{"model": "gpt-4o", "score": 0.5}, ...]`; {} where it holds
-    none of two models."""
-    value = unpack_json(value)
-    if isinstance(value, list) and all(isinstance(each, Mapping) for each in value):
-        names = dict.fromkeys(name for each in value for name in each)
-        model, grade = column_named(names, MODELS), grade_column(names)
-        value = {str(each.get(model)): each.get(grade) for each in value} if model and grade else {}
-    if not isinstance(value, Mapping) or len(value) < 2 or any(map(is_no_quality, map(str, value))):
-        return {}
-    are_grades = all(isinstance(grade, int | float) for grade in value.values())
-    return dict(value) if are_grades else {}
-
-
-def _winning_models(path: object, winner: str, every: Callable[[], Iterable[LogRecord]]) -> tuple[str, str] | None:
-    """The two names that win in these records; None where none does. Raises LogError where there are not two."""
+def _winning_models(
+    path: object, winner: str, every: Callable[[], Iterable[LogRecord]], named: tuple[str, str] | None
+) -> tuple[str, str] | None:
+    """The two models that win in these records, those that are named; None where none does. Raises LogError where
+    there are not two, or where none of those named wins."""
     values = Counter(str(value) for record in every() if not is_missing(value := record.get(winner)))
-    models = [value for value, _ in values.most_common() if plain_winner(value) not in TIES]
-    if len(models) == 2:
-        first, second = sorted(models, key=list(values).index)
+    names = [value for value, _ in values.most_common() if plain_winner(value) not in TIES]
+    if named and (not names or any(_is_winner(value, named) for value in names)):
+        return named
+    models = names if len(names) == 2 else [min(alike, key=len) for alike in spellings(names)]
+    if len(models) == 2 and not named:
+        first, second = sorted(models, key=names.index)
         return first, second
     if not models or len(models) > _MOST_MODELS or all(map(_is_numeric, models)):
         return None
-    shown = ", ".join(models[:8])
+    shown = ", ".join(names[:8])
     raise LogError(
         f"{path}: the column {winner} names {shown}; say which two models they are: --cheap NAME --expensive NAME"
     )
+
+
+def _is_winner(value: str, models: tuple[str, str]) -> bool:
+    with suppress(ValueError):
+        return bool(won_by(value, *models))
+    return False
 
 
 def _is_numeric(text: str) -> bool:
@@ -309,6 +229,17 @@ def _model_within(first: Sequence[LogRecord], prompt: str) -> str | None:
 
 def _is_held(first: Sequence[LogRecord], path: str) -> bool:
     return any(field(record, path) is not None for record in first)
+
+
+def _grade_within(first: Sequence[LogRecord], names: Iterable[str]) -> str | None:
+    """Where an object within one column, and in no other, tells one grade, as `feedback.rating`."""
+    found = {
+        f"{name}.{grade}"
+        for name in names
+        for record in first
+        if isinstance(inner := unpack_json(record.get(name)), Mapping) and (grade := grade_column(map(str, inner)))
+    }
+    return found.pop() if len(found) == 1 else None
 
 
 def _is_quality_like(first: Sequence[LogRecord], name: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import json
 import re
 import zipfile
 import zlib
@@ -35,6 +36,7 @@ WESTERN_NOTE = (
     "is not UTF-8 throughout: what is not is read as Latin-1 (Windows-1252); where it is of another encoding, "
     "convert it first: iconv -f ENCODING -t UTF-8"
 )
+_COMMENTS = re.compile(r"\A(?:#[^\n]*(?:\n\s*|\Z))+")
 _DELIMITERS = ",;\t|"
 _PARQUET, _GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
 _UTF_32 = "is UTF-32; convert it first: iconv -f UTF-32 -t UTF-8"
@@ -149,10 +151,12 @@ def _sniffed(path: Path, binary: IO[bytes]) -> OpenLog:
     note = WESTERN_NOTE if encoding == "utf-8-sig" and _is_western(head, buffered) else ""
     text = io.TextIOWrapper(buffered, encoding=encoding, errors=_WESTERN if note else "surrogateescape", newline="")
     start = head.decode(encoding, "ignore").lstrip()
+    # Comments may stand above a table, and above JSON lines.
+    bare = _COMMENTS.sub("", start, count=1)
     if not start:
         raise LogError(f"{path}: is empty; the first line names the columns")
-    if start[0] in "[{":
-        return OpenLog(format=_json_format(start), binary=buffered, text=text, note=note)
+    if start[0] == "[" or bare[:1] == "{":
+        return OpenLog(format=_json_format(bare), binary=buffered, text=text, note=note)
     return OpenLog(format="csv", binary=buffered, text=text, delimiter=delimiter_of(start), note=note)
 
 
@@ -255,9 +259,20 @@ def _json_format(start: str) -> FileFormat:
     if start[0] == "[":
         return "json"
     first, newline, rest = start.partition("\n")
+    if not newline and _holds_several(first):
+        return "json"
     # An object that goes on over several lines, or that is the only one: one document, its rows somewhere inside.
     cut = not newline and len(start) >= _SNIFFED_BYTES
     return "json-lines" if cut or (first.rstrip().endswith("}") and (rest.lstrip()[:1] in ("{", ""))) else "json"
+
+
+def _holds_several(line: str) -> bool:
+    """Whether an object follows another one on this line."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(line)
+    except (ValueError, RecursionError):
+        return False
+    return line[end:].lstrip(" ,\t\x1e")[:1] == "{"
 
 
 def delimiter_of(start: str) -> str:

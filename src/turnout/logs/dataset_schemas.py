@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from turnout.logs.example import Example, RecordKind, example_of_answer, first_tag, won_by
-from turnout.logs.fields import LogRecord, field, first_field, prompt_and_answer
+from turnout.logs.fields import LogRecord, field, first_field, prompt_and_answer, unpack_json
+from turnout.logs.names import is_grade
 from turnout.logs.values import UNIT, Scale, is_missing, number
 
 # Where battles say which model won; the last heads three columns of one winner each.
@@ -37,7 +38,15 @@ def openai_stored(record: LogRecord) -> Example:
         answer={"choices": record["choices"]},
         id=record.get("id"),
         group=first_field(record, "metadata.feature", "metadata.endpoint"),
+        scores=_stored_scores(record),
     )
+
+
+def _stored_scores(record: LogRecord) -> dict[str, Any]:
+    """By name, as OpenAI's dashboard or the app that stored it wrote them: metadata are texts."""
+    metadata = unpack_json(record.get("metadata"))
+    held = {**(metadata if isinstance(metadata, Mapping) else {}), **record}
+    return {name: held[name] for name in held if is_grade(name) and not is_missing(held[name])}
 
 
 def openai_preference(record: LogRecord) -> Example:
@@ -101,7 +110,6 @@ def routerbench(record: LogRecord) -> Example:
         answers={name: record.get(f"{name}|model_response") for name in models},
         group=record.get("eval_name"),
         id=record.get("sample_id"),
-        scale=UNIT,
     )
 
 
@@ -118,7 +126,6 @@ def promptfoo(record: LogRecord) -> Example:
         answer=field(record, "response.output"),
         grade=grade,
         id=record.get("testIdx"),
-        scale=UNIT,
         group=first_field(record, "metadata.group", "vars.group"),
     )
 
@@ -188,5 +195,4 @@ def promptfoo_row(record: LogRecord) -> Example:
             for model, match in verdicts.items()
             if match and match[1] != "ERROR"
         },
-        scale=UNIT,
     )

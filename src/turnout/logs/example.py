@@ -17,6 +17,7 @@ from turnout.logs.fields import (
     prompt_and_answer,
     unpack_json,
 )
+from turnout.logs.model_names import same_models
 from turnout.logs.values import Scale, is_missing
 
 # The names of the tiers where a log names them itself.
@@ -156,6 +157,11 @@ def won_by(winner: Any, first: str, second: str) -> tuple[float, float]:
     ):
         if text in names or plain in names:
             return grades
+    named = same_models(text, (first, second)) or same_models(plain, (first, second))
+    if len(named) > 1:
+        raise ValueError(f"winner is {text[:60]!r}, which may be {first} or {second}")
+    if named:
+        return (1.0, 0.0) if named == [first] else (0.0, 1.0)
     raise ValueError(f"winner is {text[:60]!r}, neither a model, nor tie, nor both bad")
 
 

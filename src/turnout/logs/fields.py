@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from turnout.logs.literals import json_value, python_value
+from turnout.logs.names import is_grade
 from turnout.logs.values import is_missing, number
 
 LogRecord = Mapping[str, Any]
@@ -18,7 +18,6 @@ LogRecord = Mapping[str, Any]
 # [{'role': ..., and {'role': ...
 _PYTHON_OBJECTS = re.compile(r"\[?\s*\{\s*'[\w.]+'\s*:")
 _EMPTY: tuple[Any, ...] = ({}, [], "{}", "[]")
-_NO_COMMA = re.compile(r"\}\s*\n\s*\{")
 
 
 class NoPrompt(ValueError):
@@ -63,22 +62,11 @@ def unpack_json(value: Any) -> Any:
     """The JSON object or array that a text holds, or Python's way to write it; anything else as it is."""
     if isinstance(value, str) and value[:1] in ("{", "[") and value.rstrip()[-1:] in ("}", "]"):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return _literal(value)
+            return json_value(value)
+        except ValueError:
+            literal = python_value(value) if _PYTHON_OBJECTS.match(value) else None
+            return value if literal is None else literal
     return value
-
-
-def _literal(text: str) -> Any:
-    """As pandas writes lists of objects into CSV, numpy's without commas among them; else the text."""
-    if not _PYTHON_OBJECTS.match(text):
-        return text
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)
-        for candidate in (text, _NO_COMMA.sub("}, {", text)):
-            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-                return ast.literal_eval(candidate)
-    return text
 
 
 def prompt_and_answer(value: Any) -> tuple[Any, str | None]:
@@ -210,6 +198,15 @@ def answer_of_completion(body: Any) -> str | None:
         if isinstance(text := field(body, path), str):
             return text
     return None
+
+
+def plain_grade(value: Any) -> Any:
+    """The grade that an object of one grade holds, `{"rating": "thumbs_up"}`; any other value as it is."""
+    held = unpack_json(value)
+    if not isinstance(held, Mapping):
+        return value
+    named = [name for name in held if is_grade(str(name)) and not is_missing(held[name])]
+    return plain_grade(held[named[0]]) if len(named) == 1 else value
 
 
 def mean_of(grades: Iterable[Any]) -> float | None:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from turnout.errors import LogError
 from turnout.logs.bad_rows import BadRows
-from turnout.logs.columns import Columns
-from turnout.logs.files import Broken, Row
-from turnout.logs.reader import LogReader, broken_by
+from turnout.logs.broken import Broken, Row
+from turnout.logs.columns import SIDE_FLAGS, Columns
+from turnout.logs.example_rows import broken_by
+from turnout.logs.reader import LogReader
 from turnout.logs.rows import Numbers, OneSided, cheap_answers_of, group_of, numbers_of, prompt_or_messages, query_of
 from turnout.logs.values import scale_flag
 from turnout.ports.scoring import Query
@@ -207,11 +208,12 @@ def _named(paths: Sequence[str | Path]) -> str:
 def _no_good_row(logs: Logs, one_sided: int, reader: LogReader) -> str:
     file = next((file for file in reader.understanding if not file.native), None)
     buy = "`turnout label LOG -o FILE` asks the tiers for what is missing and judges it"
-    if file is not None and file.unclear:
+    if file is not None and file.unclear and file.unclear_flags == SIDE_FLAGS:
         columns = ", ".join(file.unclear)
         return f"which columns say how good the answers were? Pass --cheap COLUMN --expensive COLUMN, of {columns}"
     if file is not None and not file.labelled:
-        return f"read as {file.title}, this tells not how good both tiers' answers were; {buy}"
+        hint = f"{file.hint}; else " if file.hint else ""
+        return f"read as {file.title}, this tells not how good both tiers' answers were; {hint}{buy}"
     if one_sided and 2 * one_sided > logs.skipped:
         return f"{one_sided} of {logs.skipped} rows tell one side alone; {buy}"
     if not logs.skipped:

@@ -17,7 +17,7 @@ MODELS = ("model", "model_name", "model_id", "llm", "provider")
 _GRADES = (
     "quality", "score", "rating", "grade", "thumb", "thumbs", "feedback", "label", "correct", "is_correct", "vote",
     "reaction", "stars", "passed", "pass", "success", "overall_score", "judge_score", "user_rating", "human_score",
-    "evaluation",
+    "evaluation", "thumbs_up", "liked", "helpful", "is_helpful",
 )  # fmt: skip
 WINNERS = ("winner", "preference", "preferred", "preferred_model", "better", "better_model", "choice", "vote")
 GROUPS = ("group", "endpoint", "feature", "category", "subject", "task", "eval_name")
@@ -35,6 +35,12 @@ _MEASURE = re.compile(
 _NO_QUALITY = re.compile(
     r"(^|_)(errors?|err|wer|cer|mae|mse|rmse|loss|losses|rank|ranking|difficulty|hardness|confidence|certainty|entropy|"
     r"uncertainty|perplexity|ppl|logprobs?|distance|toxicity|hallucinations?|failures?|refusals?|violations?|risk)(_|$)"
+)
+# What was expected, answered or remarked, and how a call ended: a word or number there is no grade.
+_NO_GRADE = re.compile(
+    r"(^|_)(status|state|expected|target|reference|gold|golden|ideal|ground_truth|truth|answers?|outputs?|responses?|"
+    r"completions?|predictions?|predicted|solution|text|content|messages?|reason|comments?|notes?|language|lang|locale|"
+    r"country)$|^(expected|target|reference|gold|golden|ideal)_"
 )
 
 
@@ -58,11 +64,16 @@ def grade_column(names: Iterable[str]) -> str | None:
     return column_named(names, [name for name in _GRADES if not (of_calls and name == "success")])
 
 
+def is_grade(name: str) -> bool:
+    """Whether a grade is usually called so."""
+    return plain(name) in _GRADES or plain(name) == "value"
+
+
 def is_measure(name: str) -> bool:
     """Whether a column of this name holds an amount."""
     return bool(_MEASURE.search(plain(name)))
 
 
 def is_no_quality(name: str) -> bool:
-    """Whether a number of this name is an amount, or larger where an answer is worse."""
-    return is_measure(name) or bool(_NO_QUALITY.search(plain(name)))
+    """Whether what stands under this name is an amount, larger where an answer is worse, or no grade at all."""
+    return is_measure(name) or any(words.search(plain(name)) for words in (_NO_QUALITY, _NO_GRADE))

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
+from turnout.logs.broken import Broken
 from turnout.logs.example import SIDES
-from turnout.logs.files import Broken
 from turnout.openai.messages import canonical_json
 
 _QUALITIES = tuple(f"{side}_quality" for side in SIDES)

@@ -6,37 +6,24 @@ A row has `prompt` or `messages`, and, as far as the log tells them, `cheap_qual
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 from turnout.errors import LogError
-from turnout.logs.columns import (
-    CONTRACT,
-    Columns,
-    contract_names,
-    grades_columns,
-    names_of,
-    own_schema,
-    renamed,
-    renamed_flags,
-)
-from turnout.logs.example import SIDES, Example, Schema
-from turnout.logs.fields import LogRecord, NoPrompt, field, prompt_and_answer, unpack_json
-from turnout.logs.files import Broken, Row, records_of, why_no_rows
-from turnout.logs.overrides import check_flags, holds, override
-from turnout.logs.parts import FILE_LINES, are_parts, file_as_model, with_model
+from turnout.logs.broken import Broken, Row
+from turnout.logs.columns import Columns, renamed
+from turnout.logs.example import Example
+from turnout.logs.example_rows import broken_by, native_row, row_of
+from turnout.logs.fields import LogRecord, plain_grade
+from turnout.logs.opened import MODEL_RECORDS, LogFile, open_file
+from turnout.logs.overrides import check_flags, override
+from turnout.logs.parts import FILE_LINES, are_parts
 from turnout.logs.pivot import Pivot
-from turnout.logs.schemas import SCHEMAS
-from turnout.logs.scores import ScoresById, add_scores, chosen_score, gather, grade_by, scores_around, usual_scale
+from turnout.logs.scores import ScoresById, add_scores, chosen_score, gather, grade_by, usual_scale
 from turnout.logs.sides import PriceOf, Understanding, find_sides
-from turnout.logs.values import UNIT, OffScale, Scale, is_missing, quality
-
-# Records looked at to tell a file's schema, and to tell which models answered in it.
-_SCHEMA_RECORDS, _MODEL_RECORDS = 50, 2_000
+from turnout.logs.values import UNIT, Scale, is_missing
 
 # Each row as (file, line, row).
 RowStream = Iterator[tuple[str, int, Row | Broken]]
@@ -64,9 +51,9 @@ class LogReader:
 
     def rows(self) -> RowStream:
         """Each row as (file, line, row). Raises LogError for a file that cannot be read or understood."""
-        opened = [self._understood(path) for path in self._paths]
+        opened = [open_file(path, self._columns) for path in self._paths]
         self._check_sides(opened)
-        scores = [file for file in opened if file.schema is not None and file.schema.name in _SCORES]
+        scores = [file for file in opened if file.is_scores]
         logs = [file for file in opened if file not in scores]
         if scores and not logs:
             raise LogError(f"{scores[0].path}: reads as {scores[0].title}: it holds no prompts; name the log beside it")
@@ -75,53 +62,48 @@ class LogReader:
         for file in scores:
             yield from _gather_scores(file, graded)
         heads = [_Head.of(file, graded) for file in logs if file.example is not None]
+        self._check_scale(heads, logs)
         if len(heads) == len(logs) and are_parts(
             [head.models for head in heads], [file.one_answer_each for file in logs]
         ):
             yield from self._translated(heads)
-            return
+        else:
+            for file in logs:
+                if file.example is None:
+                    yield from self._native(file)
+                else:
+                    yield from self._translated([head for head in heads if head.file is file])
         for file in logs:
-            if file.example is None:
-                yield from self._native(file)
-            else:
-                yield from self._translated([head for head in heads if head.file is file])
+            file.note_currency()
 
-    def _understood(self, path: Path) -> _File:
-        notes: list[str] = []
-        records = records_of(path, notes, self._columns.prompt)
-        head = list(islice(records, _SCHEMA_RECORDS))
-        if (group := self._columns.group) and not any(
-            holds(record, group) for _, record in head if not isinstance(record, Broken)
-        ):
-            # It may be a rare one.
-            head += islice(records, _MODEL_RECORDS)
-        first = [record for _, record in head if not isinstance(record, Broken)]
-        if not first:
-            reasons = [record.reason for _, record in head if isinstance(record, Broken)]
-            raise LogError(f"{path}: no row can be read: {reasons[0]}" if reasons else f"{path}: {why_no_rows(path)}")
-        records = chain(head, records)
-        if name := file_as_model(path, first, self._columns):
-            first = [with_model(record, name) for record in first]
-            records = ((line, with_model(record, name)) for line, record in records)
-        file = _file(path, records, first, self._columns)
-        file.understanding.note = "".join(notes)
-        return file
-
-    def _check_sides(self, opened: Sequence[_File]) -> None:
+    def _check_sides(self, opened: Sequence[LogFile]) -> None:
         """Raises LogError for a --cheap or --expensive that names nothing in the only file."""
         named = self._columns.cheap or self._columns.expensive
         if named and len(opened) == 1 and opened[0].example is None and self._tiers is None:
             raise LogError(f"{opened[0].path}: no column {named}; it has cheap_quality and expensive_quality")
 
-    def _native(self, file: _File) -> RowStream:
+    def _check_scale(self, heads: Sequence[_Head], logs: Sequence[LogFile]) -> None:
+        """Raises LogError for a --scale on which no grade of these logs stands."""
+        fixed = [head.file for head in heads if head.has_own_scale]
+        if self._columns.scale is None or not fixed:
+            return
+        if len(fixed) == len(logs):
+            raise LogError(
+                f"{fixed[0].path}: read as {fixed[0].title}, it tells which answer is better, not a grade that stands "
+                "on a scale; leave --scale out"
+            )
+        for file in fixed:
+            file.understanding.add_note("--scale is not of its grades")
+
+    def _native(self, file: LogFile) -> RowStream:
         scale = self._columns.scale or UNIT
         for line, record in file.records:
             if isinstance(record, Broken):
                 yield str(file.path), line, record
                 continue
             try:
-                yield str(file.path), line, _native_row(renamed(record, file.renames), file.columns, scale)
-            except (ValueError, RecursionError) as error:
+                yield str(file.path), line, native_row(renamed(record, file.renames), file.columns, scale, file.amounts)
+            except ValueError as error:
                 yield str(file.path), line, broken_by(error)
 
     def _translated(self, heads: Sequence[_Head]) -> RowStream:
@@ -139,53 +121,21 @@ class LogReader:
             yield str(heads[place // FILE_LINES].file.path), place % FILE_LINES, row
 
 
-@dataclass(slots=True, kw_only=True)
-class _File:
-    """A log whose schema is known; its records still to be read. example None: Turnout's own columns.
-
-    key: the column that records of one question have in common; "" the question itself. has_calls: whether its schema
-    tells calls from what stands around them, and it holds such. around: the scores of what stands around them.
-    """
-
-    path: Path
-    records: Iterable[tuple[int, Row | Broken]]
-    title: str
-    renames: Mapping[str, str]
-    columns: Columns = dataclass_field(default_factory=Columns)
-    schema: Schema | None = None
-    example: Callable[[LogRecord], Example] | None = None
-    one_answer_each: bool = False
-    key: str = ""
-    unclear: tuple[str, ...] = ()
-    has_calls: bool = False
-    around: ScoresById = dataclass_field(default_factory=dict)
-    understanding: Understanding = dataclass_field(init=False)
-
-    def __post_init__(self) -> None:
-        self.understanding = Understanding(
-            path=self.path,
-            schema=self.schema.name if self.schema is not None else "columns",
-            title=self.title,
-            native=self.example is None,
-            unclear=self.unclear,
-        )
-
-
 @dataclass(slots=True)
 class _Head:
     """A file whose first examples are read. models: those that answered in them. score: what grades an answer, of
     several scores."""
 
-    file: _File
+    file: LogFile
     known: list[tuple[int, Example | Broken]]
     rest: Iterator[tuple[int, Example | Broken]]
     score: str | None = None
 
     @classmethod
-    def of(cls, file: _File, graded: ScoresById) -> _Head:
+    def of(cls, file: LogFile, graded: ScoresById) -> _Head:
         """Raises LogError where the flags name what is not there, or have to say which score is meant."""
         examples, columns = _examples(file, file.around | graded), file.columns
-        head = cls(file, list(islice(examples, _MODEL_RECORDS)), examples)
+        head = cls(file, list(islice(examples, MODEL_RECORDS)), examples)
         check_flags(file.path, head.first, columns)
         head.score = chosen_score(file.path, head.first, columns.quality)
         for example in head.first:
@@ -200,6 +150,11 @@ class _Head:
     def models(self) -> set[str]:
         return {name for example in self.first for name in (*example.grades, *example.answers) if name}
 
+    @property
+    def has_own_scale(self) -> bool:
+        graded = [example for example in self.first if example.grades]
+        return bool(graded) and all(example.scale is not None for example in graded)
+
     def everything(self) -> Iterator[tuple[int, Example | Broken]]:
         """The examples, once. The first ones are held no longer."""
         known, self.known = self.known, []
@@ -210,102 +165,7 @@ class _Head:
         return chain(known, rest)
 
 
-# They hold grades alone, by the id of what they grade.
-_SCORES = ("feedback", "langfuse-scores")
-
-
-def _file(
-    path: Path, records: Iterable[tuple[int, Row | Broken]], first: Sequence[LogRecord], columns: Columns
-) -> _File:
-    renames = contract_names(dict.fromkeys(name for record in first for name in record))
-    columns = renamed_flags(columns, renames)
-    first = [renamed(record, renames) for record in first]
-    if not columns.source and not grades_columns(first, columns) and not _is_row_flags(columns) and _is_native(first):
-        check_flags(path, [Example(record=record) for record in first], columns)
-        return _File(path=path, records=records, title="Turnout's own columns", renames=renames, columns=columns)
-    schema = _schema(path, first, columns)
-    if schema is not None:
-        return _File(
-            path=path,
-            records=records,
-            title=schema.title,
-            renames=renames,
-            columns=columns,
-            schema=schema,
-            example=schema.example,
-            one_answer_each=not schema.both_answers,
-            **_calls_within(path, first, schema),
-        )
-    own = own_schema(path, first, columns, lambda: _readable(path, columns.prompt))
-    return _File(
-        path=path,
-        records=records,
-        title=own.title,
-        renames=renames,
-        columns=columns,
-        example=own.example,
-        one_answer_each=own.one_answer_each,
-        key=own.key,
-        unclear=own.unclear,
-    )
-
-
-def _readable(path: Path, prompt: str = "") -> Iterator[LogRecord]:
-    """All records of a file that can be read."""
-    return (record for _, record in records_of(path, None, prompt) if not isinstance(record, Broken))
-
-
-def _schema(path: Path, first: Sequence[LogRecord], columns: Columns) -> Schema | None:
-    """The schema that is named, or told beyond doubt; None where the flags or the usual names tell the columns."""
-    if columns.source:
-        schema = _schema_named(path, first, columns.source)
-        if schema.both_answers and (flag := "model" if columns.model else "quality" if columns.quality else ""):
-            raise LogError(f"{path}: --{flag} is of a row a model; a record of {schema.title} grades two answers")
-        return schema
-    if grades_columns(first, columns) or (columns.prompt and columns.model and columns.quality):
-        return None
-    found = next((schema for schema in SCHEMAS if 2 * sum(map(schema.matches, first)) > len(first)), None)
-    return None if found is not None and found.both_answers and _is_row_flags(columns) else found
-
-
-def _is_row_flags(columns: Columns) -> bool:
-    """Whether the flags say what a row of one answer holds."""
-    return bool(columns.prompt or columns.model or columns.quality)
-
-
-def _calls_within(path: Path, first: Sequence[LogRecord], schema: Schema) -> dict[str, Any]:
-    """What a file tells of calls and of what stands around them: all of it is read once more."""
-    if not any(schema.kind(inner) != "call" for record in first for inner in _within(schema, record)):
-        return {"has_calls": True}
-    inner = (each for record in _readable(path) for each in _within(schema, record))
-    has_calls, around = scores_around(schema, inner)
-    return {"has_calls": has_calls, "around": around if has_calls else {}}
-
-
-def _within(schema: Schema, record: LogRecord) -> Iterator[LogRecord]:
-    return (inner for inner in schema.records(record) if isinstance(inner, Mapping))
-
-
-def _is_native(first: Sequence[LogRecord]) -> bool:
-    names = {name for record in first for name in record}
-    return not names.isdisjoint(("prompt", "messages")) and not names.isdisjoint(("cheap_quality", "expensive_quality"))
-
-
-def _schema_named(path: Path, first: Sequence[LogRecord], name: str) -> Schema:
-    schemas = [schema for schema in SCHEMAS if schema.name == name]
-    if not schemas:
-        known = ", ".join(sorted({schema.name for schema in SCHEMAS}))
-        raise LogError(f"--from {name}: no such format; there are {known}")
-    schema = next((schema for schema in schemas if any(map(schema.matches, first))), None)
-    if schema is None:
-        raise LogError(
-            f"{path}: does not look like {schemas[0].title}: a record has {', '.join(schemas[0].signs)}; "
-            f"this one has {names_of(first[0])}"
-        )
-    return schema
-
-
-def _gather_scores(file: _File, found: ScoresById) -> RowStream:
+def _gather_scores(file: LogFile, found: ScoresById) -> RowStream:
     """Adds the scores of a file that holds nothing else, by the id of what they are about. Yields those that cannot
     be read."""
     for line, example in _examples(file, {}):
@@ -317,16 +177,15 @@ def _gather_scores(file: _File, found: ScoresById) -> RowStream:
             yield str(file.path), line, broken_by(error)
 
 
-def _examples(file: _File, found: ScoresById) -> Iterator[tuple[int, Example | Broken]]:
+def _examples(file: LogFile, found: ScoresById) -> Iterator[tuple[int, Example | Broken]]:
     for line, record in file.records:
         if isinstance(record, Broken):
             yield line, record
             continue
-        record = renamed(record, file.renames)
         try:
-            inner_records = (record,) if file.schema is None else tuple(file.schema.records(record))
-        except RecursionError as error:
-            yield line, broken_by(error)
+            inner_records = list(file.within(record))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            yield line, _not_of(file, error)
             continue
         for inner in inner_records:
             try:
@@ -336,77 +195,40 @@ def _examples(file: _File, found: ScoresById) -> Iterator[tuple[int, Example | B
                     file.understanding.left_out += 1
                 else:
                     yield line, _example(file, inner, found)
-            except (KeyError, TypeError, AttributeError) as error:
-                yield line, Broken(f"not a record of {file.title}: {type(error).__name__} at {error}")
-            except (ValueError, RecursionError) as error:
-                yield line, broken_by(error)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                yield line, _not_of(file, error)
 
 
-def _is_left_out(file: _File, record: LogRecord) -> bool:
+def _not_of(file: LogFile, error: Exception) -> Broken:
+    if isinstance(error, ValueError):
+        return broken_by(error)
+    return Broken(f"not a record of {file.title}: {type(error).__name__} at {error}")
+
+
+def _is_left_out(file: LogFile, record: LogRecord) -> bool:
     kind = file.schema.kind(record) if file.schema is not None else "call"
     return kind == "other" or (kind == "around" and file.has_calls)
 
 
-def _example(file: _File, record: LogRecord, found: ScoresById) -> Example:
+def _example(file: LogFile, record: LogRecord, found: ScoresById) -> Example:
     assert file.example is not None
     example = file.example(record)
     example.record = record
     add_scores(example, found)
-    is_log = file.schema is not None and file.schema.name not in _SCORES
-    return override(example, file.columns) if is_log else example
+    example = example if file.schema is None or file.is_scores else override(example, file.columns)
+    example.grades = {name: plain_grade(grade) for name, grade in example.grades.items()}
+    example.usd = {name: file.amounts.read(usd, "the cost") for name, usd in example.usd.items()}
+    example.weight = file.amounts.read(example.weight, "weight")
+    return example
 
 
-def _row(file: _File, example: Example | Broken, scale: Scale | None) -> Row | Broken:
-    """All that an example says, under the contract's names."""
+def _row(file: LogFile, example: Example | Broken, scale: Scale | None) -> Row | Broken:
     if isinstance(example, Broken):
         return example
-    try:
-        row = _shared(example, keyed=bool(file.key))
-        for name, grade in example.grades.items():
-            side = file.understanding.sides.get(name)
-            if side and not is_missing(grade):
-                row[f"{side}_quality"] = quality(grade, f"{side}_quality", example.scale or scale or UNIT)
-        _add_answers(row, file, example)
-    except ValueError as error:
-        return broken_by(error)
-    return row
+    return row_of(example, file.understanding.sides, scale, keyed=bool(file.key))
 
 
-def broken_by(error: ValueError | RecursionError) -> Broken:
-    """The row that this error is about."""
-    if isinstance(error, RecursionError):
-        # Python 3.12 reads deeper JSON than its own functions can follow.
-        return Broken("nested too deep")
-    off_scale = error.value if isinstance(error, OffScale) else None
-    return Broken(str(error), off_scale=off_scale, promptless=isinstance(error, NoPrompt))
-
-
-def _shared(example: Example, *, keyed: bool) -> dict[str, Any]:
-    """What is of the question. keyed: another record of the same key may hold the prompt."""
-    prompt = example.prompt
-    if example.no_prompt:
-        raise NoPrompt(example.no_prompt)
-    if is_missing(prompt) and not keyed:
-        raise ValueError("prompt is empty")
-    # A check of the user's own may know the right answer by another column.
-    row = {name: value for name, value in example.record.items() if name not in CONTRACT}
-    if not is_missing(prompt):
-        row["prompt" if isinstance(prompt, str) else "messages"] = prompt
-    for name in ("group", "id", "weight"):
-        if not is_missing(value := getattr(example, name)):
-            row[name] = value
-    return row
-
-
-def _add_answers(row: dict[str, Any], file: _File, example: Example) -> None:
-    for suffix, values in (("usd", example.usd), ("answer", example.answers)):
-        for name, value in values.items():
-            side = file.understanding.sides.get(name)
-            if side and not is_missing(value):
-                row[f"{side}_{suffix}"] = value
-
-
-def _pivoted(file: _File, rows: Iterable[tuple[int, Row | Broken]]) -> Iterator[tuple[int, Row | Broken]]:
+def _pivoted(file: LogFile, rows: Iterable[tuple[int, Row | Broken]]) -> Iterator[tuple[int, Row | Broken]]:
     """One row a question, those that cannot be read first."""
     pivot = Pivot()
     for line, row in rows:
@@ -417,24 +239,3 @@ def _pivoted(file: _File, rows: Iterable[tuple[int, Row | Broken]]) -> Iterator[
             pivot.add(line, row, None if is_missing(named) else str(named))
     file.understanding.merged = pivot.merged
     yield from pivot.rows()
-
-
-def _native_row(record: LogRecord, columns: Columns, scale: Scale) -> Row:
-    prompt = unpack_json(record["messages"]) if not is_missing(record.get("messages")) else record.get("prompt")
-    row = dict(record)
-    if isinstance(prompt, str) and prompt[:1] == "[":
-        prompt = unpack_json(prompt)
-    if isinstance(prompt, list):
-        asked, answer = prompt_and_answer(prompt)
-        row.pop("prompt", None)
-        row.pop("messages", None)
-        row["prompt" if isinstance(asked, str) else "messages"] = asked
-        if answer is not None:
-            row.setdefault("answer", answer)
-    if columns.group:
-        row["group"] = field(record, columns.group)
-    if scale is not UNIT:
-        for side in SIDES:
-            if not is_missing(row.get(f"{side}_quality")):
-                row[f"{side}_quality"] = quality(row[f"{side}_quality"], f"{side}_quality", scale)
-    return row

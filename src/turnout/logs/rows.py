@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from turnout.errors import InvalidRequest
+from turnout.logs.literals import json_value
 from turnout.logs.values import is_missing, optional_amount, quality
 from turnout.openai.messages import as_messages, canonical_json
 from turnout.ports.scoring import Query
@@ -39,11 +39,9 @@ def prompt_or_messages(row: Mapping[str, Any]) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json_value(text)
     except ValueError as error:
         raise ValueError(f"messages is not JSON ({error})") from None
-    except RecursionError:
-        raise ValueError("messages is not JSON (nested too deep)") from None
 
 
 def _checked_text(prompt: str) -> str:
@@ -108,17 +106,22 @@ def prompt_of(row: Mapping[str, Any]) -> Any:
     return prompt if isinstance(prompt, str) else query_of(prompt, "").messages
 
 
+def grades_of(row: Mapping[str, Any]) -> dict[str, float]:
+    """The qualities that a row tells, by column. Raises ValueError, OffScale."""
+    return {name: quality(row[name], name) for name in QUALITIES if not is_missing(row.get(name))}
+
+
+def amounts_of(row: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Cheap and expensive cost, nan where they are missing, and the weight of a row. Raises ValueError."""
+    weight = optional_amount(row.get("weight"), "weight")
+    cheap, expensive = (optional_amount(row.get(name), name) for name in ("cheap_usd", "expensive_usd"))
+    return cheap, expensive, 1.0 if math.isnan(weight) else weight
+
+
 def numbers_of(row: Mapping[str, Any]) -> Numbers:
     """The numbers of a row; costs nan where they are missing. Raises ValueError, OffScale, OneSided."""
-    weight = optional_amount(row.get("weight"), "weight")
     missing = [name for name in QUALITIES if is_missing(row.get(name))]
     if len(missing) == 1:
         raise OneSided(f"{missing[0]} is missing: the row tells one side alone")
     cheap, expensive = (quality(row.get(name), name) for name in QUALITIES)
-    return (
-        cheap,
-        expensive,
-        optional_amount(row.get("cheap_usd"), "cheap_usd"),
-        optional_amount(row.get("expensive_usd"), "expensive_usd"),
-        1.0 if math.isnan(weight) else weight,
-    )
+    return cheap, expensive, *amounts_of(row)

@@ -12,7 +12,7 @@ from typing import Any
 
 from turnout.logs.example import SIDES, Example, RecordKind, example_of_answer, first_tag, scores_of
 from turnout.logs.fields import LogRecord, field, first_field, nested, unpack_json
-from turnout.logs.values import UNIT, is_missing, number
+from turnout.logs.values import is_missing, number
 
 # What stands where a prompt was, if LiteLLM is told to log none.
 _REDACTED = "redacted-by-litellm"
@@ -30,12 +30,11 @@ def request_log(record: LogRecord) -> Example:
         group=first_field(record, "group", "endpoint"),
         id=record.get("id"),
         no_prompt="no prompt: a cache hit, or logged without [log] content = true" if prompt is None else "",
-        scale=UNIT,
     )
 
 
 def feedback(record: LogRecord) -> Example:
-    return Example(id=record["request_id"], scores={"": record["quality"]}, scale=UNIT)
+    return Example(id=record["request_id"], scores={"": record["quality"]})
 
 
 def litellm(record: LogRecord) -> Example:

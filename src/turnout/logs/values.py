@@ -21,21 +21,28 @@ SCALE_ENDS = (5.0, 10.0, 100.0)
 _TRUE = {
     "true", "yes", "y", "t", "up", "like", "liked", "good", "correct", "right", "pass", "passed", "positive",
     "ok", "success", "succeeded", "helpful", "accepted", "accept", "win", "won", "satisfied", "wahr", "vrai",
-    "verdadero", "vero", "👍", "✅", "✔", "✓", "😀", "🙂", ":+1:", ":thumbsup:",
+    "verdadero", "vero", "upvote", "upvoted", "👍", "✅", "✔", "✓", "😀", "🙂", ":+1:", ":thumbsup:",
 }  # fmt: skip
 _FALSE = {
     "false", "no", "n", "f", "down", "dislike", "disliked", "bad", "incorrect", "wrong", "fail", "failed",
     "negative", "failure", "unhelpful", "rejected", "reject", "loss", "lost", "unsatisfied", "falsch", "faux",
-    "falso", "👎", "❌", "✖", "✗", "✘", "🙁", ":-1:", ":thumbsdown:",
+    "falso", "downvote", "downvoted", "👎", "❌", "✖", "✗", "✘", "🙁", ":-1:", ":thumbsdown:",
 }  # fmt: skip
 # Skin tones, and the mark that asks for a picture instead of a character.
 _EMOJI_VARIANTS = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
 # 4/5, 8 / 10
 _FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/|out of)\s*(\d+(?:\.\d+)?)")
 # As pandas, R and spreadsheets write a number that is none; as a text, NA may be a country.
-_NO_NUMBER = frozenset({"", "null", "none", "nan", "na", "n/a", "<na>"})
-# As spreadsheets of half of the world write a fraction; 1,000 is as likely a thousand, and is refused.
+_NO_NUMBER = frozenset({"", "null", "none", "nan", "na", "n/a", "<na>", "-", "–", "—"})
+# As spreadsheets of half of the world write a fraction; 1,000 is as likely a thousand.
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d{1,2}|[+-]?0,\d+")
+_EITHER_COMMA, _THOUSAND = re.compile(r"[+-]?\d{1,3},\d{3}"), 1000.0
+# ★★★★☆: those that are won, and those that are not.
+_STARS = re.compile(r"([★⭐🌟]+)([☆✩⚝]*)|([☆✩⚝]+)")
+# Where none is hollow, so many are all of them.
+_ALL_STARS = 5
+# What may stand behind a grade.
+_UNITS = re.compile(r"\s*(?:stars?|points?|pts?|sterne|étoiles|estrellas)\.?$")
 
 
 class OffScale(ValueError):
@@ -100,10 +107,14 @@ def number(value: Any, name: str) -> float:
 
 def _number_of_text(value: str, name: str) -> float:
     text = _EMOJI_VARIANTS.sub("", value.strip().lower())
-    if text.startswith("thumb"):
-        text = text.removeprefix("thumbs").removeprefix("thumb").lstrip("_ -")
+    if text.strip(":").startswith("thumb"):
+        text = text.strip(":").removeprefix("thumbs").removeprefix("thumb").lstrip("_ -")
     if text in _TRUE or text in _FALSE:
         return float(text in _TRUE)
+    if stars := _STARS.fullmatch(text):
+        won, lost = len(stars[1] or ""), len(stars[2] or stars[3] or "")
+        return won / (won + lost) if lost or won == _ALL_STARS else float(won)
+    text = _UNITS.sub("", text)
     if (fraction := _FRACTION.fullmatch(text)) and float(fraction[2]):
         return float(fraction[1]) / float(fraction[2])
     percent = text.endswith("%")
@@ -125,6 +136,13 @@ def quality(value: Any, name: str, scale: Scale = UNIT) -> float:
     """A quality in [0, 1]. Booleans, thumbs and percentages need no scale. Raises ValueError, OffScale."""
     if _is_no_number(value):
         raise ValueError(f"{name} is missing")
+    if isinstance(value, str):
+        text = _EMOJI_VARIANTS.sub("", value.strip())
+        if scale is not UNIT and (stars := _STARS.fullmatch(text)):
+            return scale.quality(float(len(stars[1] or "")), name)
+        if _EITHER_COMMA.fullmatch(text) and max(abs(scale.worst), abs(scale.best)) < _THOUSAND:
+            # A thousand is on no such scale.
+            value = text.replace(",", ".")
     grade = number(value, name)
     if isinstance(value, bool) or (isinstance(value, str) and not _is_plain(value)):
         return UNIT.quality(grade, name)
@@ -133,7 +151,7 @@ def quality(value: Any, name: str, scale: Scale = UNIT) -> float:
 
 def _is_plain(text: str) -> bool:
     """Whether a text is a bare number, which stands on the file's own scale."""
-    text = text.strip()
+    text = _UNITS.sub("", text.strip().lower())
     return (text[-1:].isdigit() or text[-1:] == ".") and not _FRACTION.fullmatch(text)
 
 

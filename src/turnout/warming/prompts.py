@@ -13,7 +13,8 @@ from typing import Any
 from turnout.context import ANONYMOUS
 from turnout.errors import InvalidRequest, LogError
 from turnout.logs.bad_rows import BadRows
-from turnout.logs.files import Broken, Row, records_of
+from turnout.logs.broken import Broken, Row
+from turnout.logs.files import records_of
 from turnout.logs.rows import prompt_or_messages
 from turnout.logs.values import is_missing
 from turnout.openai.messages import canonical_json

@@ -40,9 +40,10 @@ def test_a_lone_reader_gets_its_whole_stream_however_large_its_chunks(sizes: lis
         listener = flight.listen()
         await settle()
         received = 0
-        while batch := await listener.next_batch():
-            received += sum(len(item["choices"][0]["delta"]["content"]) for item in batch)
-            await settle()
+        async with asyncio.timeout(20):
+            while batch := await listener.next_batch():
+                received += sum(len(item["choices"][0]["delta"]["content"]) for item in batch)
+                await settle()
         assert received == sum(sizes)
 
     asyncio.run(scenario())

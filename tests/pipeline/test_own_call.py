@@ -71,20 +71,16 @@ def test_a_request_that_follows_a_job_does_not_go_back_to_the_queue_with_it() ->
     async def scenario(w: World) -> None:
         w.provider.say(CHEAP, Says(after_s=30), "served")
 
-        async def work() -> None:
-            request = from_call("same", stream=False, params={})
-            answering = asyncio.ensure_future(w.turnout.completed(request, replace(w.context(), job=Job())))
-            await w.clock.run(answering)
-            answering.result()
+        async def begin(text: str, job: Job | None = None) -> asyncio.Task[Any]:
+            request = from_call(text, stream=False, params={})
+            work = asyncio.ensure_future(w.turnout.completed(request, replace(w.context(), job=job)))
+            await settle()
+            return work
 
-        busy = asyncio.ensure_future(w.ask("another"))
-        await settle()
-        leader = asyncio.ensure_future(work())
-        await settle()
-        follower = asyncio.ensure_future(w.ask("same"))
-        with pytest.raises(NoRoomYet):
-            await leader
-        assert (await follower).text == "served"
-        assert (await busy).text == "ok"
+        works = [await begin("another"), await begin("same", Job()), await begin("same")]
+        await w.clock.run(asyncio.gather(*works, return_exceptions=True))
+        busy, leader, follower = works
+        assert isinstance(leader.exception(), NoRoomYet)
+        assert (busy.result().text, follower.result().text) == ("ok", "served")
 
     run(scenario, models={CHEAP: {**PRICES, "max_concurrency": 1}, SPARE: PRICES, DEAR: PRICES})

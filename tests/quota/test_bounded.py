@@ -147,3 +147,12 @@ def test_an_hours_prompt_cache_is_seen_however_deep_it_is_asked_for(ttl: str) ->
         schema = {"not": schema}
     tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
     assert prompt_size((HI,), {"tools": [tool]}, {}).long_written == (ttl == "1h")
+
+
+@pytest.mark.parametrize("place", ["content", "documents", "none"])
+def test_an_hours_prompt_cache_is_seen_wherever_it_is_asked_for(place: str) -> None:
+    """In a message's part, and in a provider's own parameter."""
+    mark = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    part = {"type": "text", "text": "x", **(mark if place == "content" else {})}
+    extra = {"documents": [mark]} if place == "documents" else {}
+    assert prompt_size(({"role": "user", "content": [part]},), {}, extra).long_written == (place != "none")

@@ -75,9 +75,9 @@ def test_what_an_error_repeats_of_the_request_is_taken_out(text: str, line: str)
     assert without_quotes(text, ["hello", "this is my secret diary"[8:], "", "swordfish"]) == line
 
 
-@pytest.mark.parametrize(("length", "number"), [(10_000_000, 1), (3, 20_000)])
+@pytest.mark.parametrize(("length", "number"), [(30_000_000, 1), (3, 20_000)])
 def test_what_is_taken_out_of_an_error_costs_no_more_where_the_request_is_long(length: int, number: int) -> None:
-    """One text of ten million characters takes as many looks as many short ones: the loop waits for neither. A
+    """One text of thirty million characters takes as many looks as many short ones: the loop waits for neither. A
     quotation near its beginning, and a long one anywhere, is found all the same."""
     filler = "".join(chr(32 + (at * at) % 89) for at in range(999))
     source = (filler * (length // 999 + 1))[:length]

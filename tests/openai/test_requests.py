@@ -127,9 +127,11 @@ def test_a_long_body_of_very_many_messages_or_parts_is_too_large(messages: list[
 
 
 def test_very_many_strings_are_too_large_before_they_are_decoded() -> None:
-    """Not even looked at: the body is no JSON. Quotes that a text holds are not counted."""
-    with pytest.raises(TooLarge, match="holds 400000 strings"):
-        decode(b'"a", ' * 400_000, max_params_bytes=1_048_576)
+    """Not even looked at: the body is no JSON. Quotes that a text holds are not counted; one behind an escaped
+    backslash ends its text."""
+    for string in (b'"a"', rb'"\\"'):
+        with pytest.raises(TooLarge, match="holds 400000 strings"):
+            decode((string + b", ") * 400_000, max_params_bytes=1_048_576)
     text = json.dumps({"messages": [{"role": "user", "content": '"' * 800_000}]}).encode()
     assert len(decode(text, max_params_bytes=1_048_576)["messages"][0]["content"]) == 800_000
 

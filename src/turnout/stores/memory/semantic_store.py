@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from itertools import islice
 
 import numpy as np
 
@@ -92,8 +91,9 @@ class MemorySemanticStore:
 
     def _drop_expired(self, place: tuple[bytes, int], now: float) -> None:
         """Some of the scope's oldest: no look-up pays for all that have expired since the last one."""
-        for key in list(islice(self._ages_of[place], DROPPED_AT_ONCE)):
-            if self._entries[key].fresh_until > now:
+        for _ in range(DROPPED_AT_ONCE):
+            ages = self._ages_of.get(place)
+            if ages is None or self._entries[key := next(iter(ages))].fresh_until > now:
                 return
             self._drop(key)
 

@@ -314,8 +314,11 @@ def _without_index(message: Body) -> Body:
     return message
 
 
-# Perplexity's counts of what it bills beside the tokens.
-_BESIDE = ("citation_tokens", "num_search_queries")
+# What some bill beside the tokens, and what they say that they charge for all of it.
+_BESIDE = (
+    *("citation_tokens", "cost", "cost_details", "cost_in_usd_ticks", "is_byok", "num_search_queries"),
+    "server_side_tool_usage_details",
+)
 
 
 def usage(reported: Any, *, whole: bool) -> Body:
@@ -340,8 +343,8 @@ def _usage(answer: Any) -> Body | None:
         if details and (known := {key: value for key, value in details.items() if value is not None}):
             body[name] = known
     for name in _BESIDE:
-        if count := getattr(usage, name, None):
-            body[name] = count
+        if (value := getattr(usage, name, None)) is not None:
+            body[name] = _plain(value)
     # Anthropic's count of what its own tools did.
     if searches := getattr(getattr(usage, "server_tool_use", None), "web_search_requests", None):
         body["server_tool_use"] = {"web_search_requests": searches}

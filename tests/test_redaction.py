@@ -86,3 +86,10 @@ def test_what_is_taken_out_of_an_error_costs_no_more_where_the_request_is_long(l
     line = without_quotes(f"flagged: {diary} and {'<>' * 900}", [diary[:40] + source + diary, *[source] * number])
     assert line.replace(" ", "").startswith("flagged:[...]and<>")
     assert time.process_time() - since < 2.0
+
+
+def test_a_short_quotation_of_a_long_requests_beginning_is_found() -> None:
+    """There every block is looked up, however long the request is."""
+    assert without_quotes("it says swordfish, never again", ["say swordfish, never" + "x" * 3_000_000]) == (
+        "it says[...] again"
+    )

@@ -197,3 +197,21 @@ def test_the_semantic_cache_is_told_with_embedder_dimension_and_index(
     told = capsys.readouterr().out
     assert "vectors by wordllama, of 256" in told
     assert "numpy up to 10000 questions of a scope, usearch above" in told
+
+
+def test_a_judge_is_told_and_asked_as_the_tiers_models_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], provider: LoopbackProvider
+) -> None:
+    """It answers chats, though no caller's; without a price it is refused."""
+    path = Path(settings(tmp_path, api_base=provider.base_url))
+    judge = f'[models."openai/judge"]\nparams = {{ api_base = "{provider.base_url}" }}\n'
+    semantic = '[cache.semantic]\nenabled = true\njudge = "openai/judge"\n'
+    prices = "input_usd_per_million = 1\noutput_usd_per_million = 2\n"
+    path.write_text(path.read_text() + judge + prices + semantic)
+    assert main(["check", "--config", str(path), "--call"]) == 0
+    assert "answers in other words compared by openai/judge, out of checks_usd" in capsys.readouterr().out
+    assert provider.calls["judge"] == 1
+    path.write_text(path.read_text().replace(judge + prices, judge))
+    assert main(["check", "--config", str(path)]) == 1
+    told = capsys.readouterr().err
+    assert "[cache.semantic] judge is paid out of checks_usd, and no price is known for openai/judge" in told

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from turnout.errors import SettingsError
 from turnout.pipeline.cascade import CascadeCalls
 from turnout.ports.runtime import Clock
 from turnout.ports.scoring import Scorer
+from turnout.pricing import Price
 from turnout.quota.fitting import Fitting
 from turnout.routing.cascade_policy import CascadePolicy, SecondOpinion
+from turnout.routing.catalog import Catalog
 from turnout.routing.conversation_pins import Conversations
 from turnout.routing.factory import DEFAULT_SHARE
+from turnout.routing.router import Router
 from turnout.routing.share_control import ShareControl
 from turnout.settings import Settings
 from turnout.upstream.chain import Chain
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from turnout.routing.verifier import Verifier
 
 log = logging.getLogger("turnout")
+
+# How many times the price ratio may differ from the one that the verifier was trained for, before that is told.
+MOST_OFF = 2.0
 
 
 def build_cascade(
@@ -32,6 +38,9 @@ def build_cascade(
     chain: Chain,
     fitting: Fitting,
     conversations: Conversations,
+    catalog: Catalog,
+    router: Router,
+    prices: Mapping[str, Price],
     chance: Callable[[], float],
 ) -> CascadeCalls | None:
     """None where the verifier was refused at its training: requests are decided by their question then, and a warning
@@ -48,6 +57,7 @@ def build_cascade(
     if verifier.refused and cascade.mode == "on":
         log.warning("routing.cascade is refused, and requests are routed by their question: %s", verifier.refused)
         return None
+    _warn_of_prices(settings, verifier, prices)
     opinion: SecondOpinion | None = None
     if cascade.second_sample == "auto":
         opinion = getattr(scorer, "second_opinion", None)
@@ -66,8 +76,34 @@ def build_cascade(
         chance=chance,
     )
     return CascadeCalls(
-        policy, settings=settings, clock=clock, chain=chain, fitting=fitting, conversations=conversations
+        policy,
+        settings=settings,
+        clock=clock,
+        chain=chain,
+        fitting=fitting,
+        conversations=conversations,
+        catalog=catalog,
+        router=router,
     )
+
+
+def _warn_of_prices(settings: Settings, verifier: Verifier, prices: Mapping[str, Price]) -> None:
+    """Where the tiers' prices are far from those that the cascade was found to pay at."""
+    cheap, expensive = (prices.get(settings.tier_models(tier)[0]) for tier in ("cheap", "expensive"))
+    if cheap is None or expensive is None or not _of_a_call(cheap):
+        return
+    ratio = _of_a_call(expensive) / _of_a_call(cheap)
+    if not 1 / MOST_OFF <= ratio / verifier.price_ratio <= MOST_OFF:
+        log.warning(
+            "routing.cascade was trained for expensive calls at %.1f times a cheap one's price, and they cost about "
+            "%.1f times as much: train it again with --price-ratio %.1f to see whether it pays",
+            *(verifier.price_ratio, ratio, ratio),
+        )
+
+
+def _of_a_call(price: Price) -> float:
+    """Of three prompt tokens and one of the answer, in USD per million."""
+    return float(3 * price.input + price.output)
 
 
 def _check_model(settings: Settings, verifier: Verifier) -> None:

@@ -145,7 +145,12 @@ def _collaborators(common: CommonParts, routing: RoutingParts, bulkhead: Bulkhea
         clock=common.clock,
         gate=stores.gate,
         flight_broker=stores.flight_broker,
-        keys=CacheKeys(policy=policy_digest(settings, routing.scorer.version), scope=settings.cache.scope),
+        keys=CacheKeys(
+            policy=policy_digest(settings, routing.scorer.version),
+            scope=settings.cache.scope,
+            # A cascade may leave streams to their question alone.
+            streams_apart=settings.routing.cascade.mode == "on" and settings.routing.cascade.streams == "skip",
+        ),
         catalog=common.catalog,
         router=routing.router,
         fitting=Fitting(settings, common.limits, common.over_responses),
@@ -212,5 +217,8 @@ def _cascade(parts: Collaborators, scorer: Scorer, chance: Callable[[], float]) 
         chain=parts.chain,
         fitting=parts.fitting,
         conversations=parts.conversations,
+        catalog=parts.catalog,
+        router=parts.router,
+        prices=parts.prices(),
         chance=chance,
     )

@@ -38,10 +38,12 @@ def _shape(model: Model) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheKeys:
-    """Makes cache keys under one policy digest. scope "user": the user is part of the key; "app": it is not."""
+    """Makes cache keys under one policy digest. scope "user": the user is part of the key; "app": it is not.
+    streams_apart: whether streams are answered by other rules than whole answers, and have entries of their own."""
 
     policy: bytes
     scope: Literal["user", "app"]
+    streams_apart: bool = False
 
     def of_vectors(self, name: str) -> CacheKeys:
         """The keys of what is compared by the vectors of this embedder, which change with its name."""
@@ -52,8 +54,8 @@ class CacheKeys:
         """The key of this request, 16 bytes. model: the resolved name, which is a tier, a model or `auto`. tag: the
         one that it is scored with, "" where it is not scored.
 
-        Streaming or not is no part of it: one entry serves both. Raises InvalidRequest where the request
-        is not plain JSON or not valid Unicode.
+        Streaming or not is no part of it, unless `streams_apart`: one entry serves both. Raises InvalidRequest where
+        the request is not plain JSON or not valid Unicode.
         """
         params = {name: _number(value) for name, value in request.params.items() if name not in SHAPELESS}
         if "max_tokens" not in params and "max_completion_tokens" in params:
@@ -75,6 +77,8 @@ class CacheKeys:
         if spared := sorted(request.optional & request.params.keys()):
             # Of a caller who accepts an answer that was made without them.
             shaping.append({"optional": spared})
+        if self.streams_apart and request.stream:
+            shaping.append("stream")
         # Keyed, so that the policy costs nothing a request and no caller can aim at another policy's keys.
         return hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES, key=self.policy).digest()
 

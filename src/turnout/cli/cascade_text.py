@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from turnout.cli import log_input
 from turnout.errors import LogError, UsageError
 
 COSTS = "of all-expensive's cost for 97 % of its quality, all cheap calls paid"
@@ -57,6 +58,13 @@ def train(
     models = sorted(logs.cheap_models)
     if len(models) > 1:
         raise LogError(f"these answers are of several cheap models ({', '.join(models)}); train on those of one")
+    if cheap_model and models and cheap_model not in models:
+        raise LogError(
+            f"the column cheap_model says that these answers are of {models[0]}, not of {cheap_model}: leave out "
+            "--cheap, or train on that one's answers"
+        )
+    if args.price_ratio is not None and logs.has_costs:
+        log_input.warn(["--price-ratio is not used: what the rows' calls cost tells it"])
     return train_cascade(
         logs,
         ratio=args.price_ratio,
@@ -80,7 +88,9 @@ def trained(summary: dict[str, Any]) -> str:
         return "\n".join([*lines, f"the cascade is refused, and the file routes by the question: {summary['refused']}"])
     added = f"{100 * summary['added']:+.1f} % of the gap at equal cost"
     sure = f"({100 * summary['paired_low']:+.1f} to {100 * summary['paired_high']:+.1f})"
-    return "\n".join([*lines, f'it adds {added} {sure}: switch it on by [routing.cascade] mode = "on"'])
+    return "\n".join(
+        [*lines, f'it adds {added} {sure}: [routing.cascade] mode = "shadow" tells what it would do, "on" does it']
+    )
 
 
 def has_verifier(scorer: Any) -> bool:
@@ -97,11 +107,22 @@ def evaluated(logs: Any, scorer: Any, question: Any, args: argparse.Namespace) -
     return with_verifier(logs, scorer, question, ratio=args.price_ratio, seed=args.seed)
 
 
+def warnings(report: dict[str, Any]) -> list[str]:
+    """Where the cascade was accepted when it was trained, and does not pay on these rows."""
+    low, high = report["paired_low"], report["paired_high"]
+    if report["refused"] or low is None or low > 0:
+        return []
+    return [
+        f"on these rows, at a price ratio of {report['price_ratio']:.1f}, the cascade is not sure to add anything to "
+        f"the question alone ({100 * low:+.1f} to {100 * high:+.1f} % of the gap): leave it off, or train it again"
+    ]
+
+
 def lines(report: dict[str, Any]) -> list[str]:
     """The cascade's part of `evaluate`'s table."""
     paired = "none" if report["paired_low"] is None else f"{report['paired_low']:+.3f} to {report['paired_high']:+.3f}"
     return [
-        f"cascade: {'refused: ' + report['refused'] if report['refused'] else 'may be switched on'}",
+        f"cascade: {'refused: ' + report['refused'] if report['refused'] else 'accepted when it was trained'}",
         f"APGR with the cheap answer read {_figure(report['apgr_verified'])}, by the question alone "
         f"{_figure(report['apgr_question'])}; added at equal cost {paired}",
         f"{_percent(report['cost_at_97'])} {COSTS}; by the question {_percent(report['cost_at_97_question'])}",

@@ -95,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(comparison) if args.json else _comparison_text(comparison))
         return 0
     (report,) = reports
+    if cascade:
+        report["warnings"] += cascade_text.warnings(cascade)
     log_input.warn(report["warnings"])
     if args.plot:
         _plot(args, logs, scored[0], report)

@@ -161,6 +161,11 @@ class CallState:
         return self.listener.flight.progress.decision if self.listener is not None else None
 
 
+def is_doubted(decision: Decision) -> bool:
+    """Whether a cascade served a cheap answer that it doubts, as no other came in time or was affordable."""
+    return decision.reason == "cascade_fallback" or (decision.reason == "budget" and decision.verdict is not None)
+
+
 # Finish reasons of a complete answer, and where they stand in its body.
 _COMPLETE = frozenset({b"stop", b"tool_calls", b"function_call"})
 _FINISHES = re.compile(rb'"finish_reason":(?:"([^"]*)"|null)')

@@ -19,7 +19,7 @@ from turnout.errors import (
 )
 from turnout.openai.answers import chunks_of
 from turnout.openai.completion import AnswerStream
-from turnout.pipeline.call import AnswerListener, Call, CallState, Collaborators
+from turnout.pipeline.call import AnswerListener, Call, CallState, Collaborators, is_doubted
 from turnout.pipeline.outcomes import (
     OutcomeReporter,
     ReadyAnswer,
@@ -44,6 +44,20 @@ OUTAGES = (UpstreamUnavailable, Overloaded, DeadlineExceeded)
 LEADER_ONLY_ERRORS = (BudgetExceeded, BudgetUnavailable, InvalidRequest, NoRoomYet)
 
 T = TypeVar("T")
+
+
+class ServedToItsLeader(ServedError):
+    """The flight's answer is its leader's alone: this follower makes the call for itself. Never served."""
+
+
+def _check_whose(state: CallState, listener: AnswerListener) -> None:
+    """Raises ServedToItsLeader to a follower where a doubted answer is served for its leader's deadline or budget."""
+    progress = listener.flight.progress
+    decision, payer = progress.decision, progress.payer
+    if decision is None or payer is None or payer is state.call or not is_doubted(decision):
+        return
+    if decision.reason == "budget" or payer.context.directives.deadline_s is not None:
+        raise ServedToItsLeader("a doubted answer was served")
 
 
 def ended_for_its_leader(state: CallState, error: ServedError) -> bool:
@@ -85,6 +99,7 @@ class Delivery:
         try:
             async with self._deadline(state.call):
                 answer = await listener.answer()
+            _check_whose(state, listener)
         except OUTAGES as error:
             if ended_for_its_leader(state, error):
                 raise
@@ -101,6 +116,10 @@ class Delivery:
         try:
             async with self._deadline(state.call):
                 first = await listener.next_batch()
+            _check_whose(state, listener)
+        except ServedToItsLeader:
+            listener.leave()
+            raise
         except OUTAGES as error:
             listener.leave()
             if ended_for_its_leader(state, error):

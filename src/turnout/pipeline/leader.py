@@ -25,6 +25,7 @@ from turnout.pipeline.call import (
     Collaborators,
     FlightProgress,
     is_complete,
+    is_doubted,
 )
 from turnout.ports.admission import NewEntry, PinUpdate
 from turnout.ports.scoring import Query
@@ -34,7 +35,7 @@ from turnout.routing.router import Router
 from turnout.upstream.call_trace import CallTrace, Candidate, UpstreamCall
 
 if TYPE_CHECKING:
-    from turnout.pipeline.cascade import CascadeCalls, CascadePlan
+    from turnout.pipeline.cascade import CascadeCalls, CascadePlan, TierCalls
 
 
 def key_tag(request: ChatRequest, selection: ModelSelection, context: RequestContext) -> str:
@@ -126,14 +127,14 @@ class Leader:
             decision = self._decide(call)
             plan = None if self._cascade is None else self._cascade.plan(call, decision)
             progress.decision = decision = await self._confirm(call, decision, plan)
-            if plan is None or self._cascade is None:
+            if plan is None or self._cascade is None or not plan.verifies:
                 body, exact = await self._call_upstream(self._upstream_call(call, decision, progress.trace), flight)
             else:
-                calls = partial(self._upstream_call, call, trace=progress.trace)
-                body, exact = await self._cascade.answer(plan, call, flight, calls, self._call_upstream)
+                body, exact = await self._cascade.answer(plan, call, flight, self._tier_calls(call, flight))
                 decision = progress.decision
             answer = _answer(body, progress)
-            store = self._store(call, answer) if exact else None
+            # A doubted answer is for those who wait now.
+            store = self._store(call, answer) if exact and not is_doubted(decision) else None
             assert progress.trace.serving is not None
             pin = self._conversations.update(call.conversation, decision, answer.model, answer.usage)
             if reservation.counts_calls or call.context.stored_first:
@@ -183,25 +184,42 @@ class Leader:
             self._cascade.drop(plan)
             raise
 
+    def _tier_calls(self, call: Call, flight: AnswerFlight) -> TierCalls:
+        # Loaded already: this call goes by a cascade.
+        from turnout.pipeline.cascade import TierCalls
+
+        stream_deadline = self._clock.monotonic() + self._settings.retry.stream_deadline_s
+        return TierCalls(
+            made=partial(self._upstream_call, call, trace=flight.progress.trace),
+            ask=partial(self._call_upstream, flight=flight),
+            publish=partial(self._publish, flight=flight, stream_deadline=stream_deadline),
+        )
+
     async def _call_upstream(self, upstream_call: UpstreamCall, flight: AnswerFlight) -> tuple[Body, bool]:
         """The complete answer, and whether it says exactly what was streamed."""
         trace = flight.progress.trace
         if not flight.streamed:
             return await self._chain.complete(upstream_call, trace), True
 
-        def limit() -> AbstractAsyncContextManager[Any]:
-            assert trace.serving is not None
-            stalled_at = self._clock.monotonic() + self._settings.model(trace.serving.model).chunk_timeout_s
-            return self._clock.timeout_at(min(stalled_at, upstream_call.stream_deadline))
-
         async with aclosing(self._chain.stream(upstream_call, trace)) as chunks:
             async for chunk in chunks:
-                try:
-                    await flight.publish(chunk, limit)
-                except TimeoutError as error:
-                    # Its slot is for those who read.
-                    raise Overloaded("the stream was read too slowly, and gave its place to others") from error
+                await self._publish(chunk, flight, upstream_call.stream_deadline)
         return trace.answer, trace.exact
+
+    async def _publish(self, chunk: Body, flight: AnswerFlight, stream_deadline: float) -> None:
+        """Raises Overloaded where the readers take longer than a chunk may take, or than the stream may last."""
+
+        def limit() -> AbstractAsyncContextManager[Any]:
+            serving = flight.progress.trace.serving
+            assert serving is not None
+            stalled_at = self._clock.monotonic() + self._settings.model(serving.model).chunk_timeout_s
+            return self._clock.timeout_at(min(stalled_at, stream_deadline))
+
+        try:
+            await flight.publish(chunk, limit)
+        except TimeoutError as error:
+            # Its slot is for those who read.
+            raise Overloaded("the stream was read too slowly, and gave its place to others") from error
 
     def _upstream_call(self, call: Call, decision: Decision, trace: CallTrace) -> UpstreamCall:
         retry = self._settings.retry

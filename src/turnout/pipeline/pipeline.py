@@ -32,7 +32,7 @@ from turnout.pipeline.call import (
     EndpointAdmission,
     miss_state,
 )
-from turnout.pipeline.delivery import Delivery, ended_for_its_leader
+from turnout.pipeline.delivery import Delivery, ServedToItsLeader, ended_for_its_leader
 from turnout.pipeline.follower import Follower
 from turnout.pipeline.leader import Leader, decide, key_tag
 from turnout.pipeline.outcomes import OutcomeReporter, ReadyAnswer, cached_answer
@@ -178,6 +178,9 @@ class Pipeline:
     async def _enter_again(self, state: CallState, error: ServedError) -> ReadyAnswer | AnswerListener:
         """Makes a follower's call on its own account where its leader's ended for the leader's own reasons; raises the
         error where it did not."""
+        if isinstance(error, ServedToItsLeader):
+            state.listener = await self._leader.lead_uncoalesced(state.call)
+            return state.listener
         if not ended_for_its_leader(state, error):
             raise error
         assert state.listener is not None

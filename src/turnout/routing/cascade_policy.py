@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from turnout.ports.scoring import Query
@@ -71,9 +71,12 @@ class CascadePolicy:
         self._held = HeldShare(max_held_share)
         self._chance = chance
 
-    def way(self, question_score: float, demands: Demands) -> Way | None:
-        """The way of greatest expected value; None: no more requests may wait, so the question decides."""
+    def way(self, question_score: float, demands: Demands, *, may_leave: bool = True) -> Way | None:
+        """The way of greatest expected value; None: no more requests may wait, so the question decides. may_leave:
+        False for a conversation that stays with its cheap model unless an answer of it is doubted."""
         way = self._verifier.way(question_score, self._threshold(demands), demands.price_factor)
+        if way == "straight" and not may_leave:
+            way = "verify"
         if way != "verify":
             self._count(1.0 if way == "straight" else 0.0, way == "straight", demands.pacing_factor)
             return way
@@ -94,10 +97,13 @@ class CascadePolicy:
         else:
             verdict = self._second_opinion.verify(query, question_gain, answer, second, threshold)
         rejected = not verdict.accepted
-        self._count(verdict.score, rejected and self.acts, demands.pacing_factor)
+        explored = not rejected and self._chance() < EXPLORED
+        declined = not rejected and verdict.score >= self._threshold(replace(demands, least_threshold=0.0))
+        # In shadow as if it acted: the threshold is what it would be. What a caller declined is nobody else's to spend.
+        self._count(verdict.score, rejected or (explored and self.acts), 0.0 if declined else demands.pacing_factor)
         if rejected:
             return Judgement(verdict=verdict, escalates=self.acts, propensity=1.0 if self.acts else 0.0)
-        return Judgement(verdict=verdict, escalates=self._chance() < EXPLORED, propensity=EXPLORED)
+        return Judgement(verdict=verdict, escalates=explored, propensity=EXPLORED)
 
     def release(self) -> None:
         """A request that was to be verified waits for no second call."""

@@ -109,6 +109,11 @@ class Router:
             self._observe(decision, score, gain, 0.0 if declined else pacing_factor)
         return decision
 
+    def correct(self, decision: Decision, *, expensive: bool) -> None:
+        """This decision was counted, and something else came of it: whether the expensive tier's answer was served."""
+        if isinstance(self._target, ShareControl):
+            self._target.correct(expensive - (decision.tier == "expensive"))
+
     def _held_against_target(self, score: float, pacing_factor: float) -> tuple[float, bool, bool]:
         """The threshold that holds, whether the score reaches it, and whether pacing alone is why it does not."""
         if isinstance(self._target, ShareControl):

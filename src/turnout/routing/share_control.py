@@ -89,6 +89,11 @@ class ShareControl:
         self._owe(expensive - self.share * pacing_factor)
         self.add_scores((score,))
 
+    def correct(self, calls: float) -> None:
+        """Of a decision that was observed so many more calls were expensive than it said; negative: fewer."""
+        if calls:
+            self._owe(calls)
+
     def _owe(self, debt: float) -> None:
         self._debt += debt
 

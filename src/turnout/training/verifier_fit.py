@@ -53,7 +53,7 @@ def with_answers(logs: Logs) -> Logs:
     if len(rows) < FEWEST_ANSWERS:
         raise LogError(
             f"{len(rows)} rows hold a cheap_answer, too few to learn from (at least {FEWEST_ANSWERS}); `turnout label` "
-            "writes it, and so does the request log with content = true"
+            "writes it"
         )
     return logs if len(rows) == len(logs) else logs.part(rows)
 

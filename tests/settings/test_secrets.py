@@ -90,6 +90,13 @@ def test_a_password_that_a_url_cannot_hold_is_refused_with_what_to_do(url: str, 
     Settings.from_mapping({"tiers": TIERS, "redis": {"url": url.format(f"S3CRET%{ord(character):02X}more")}})
 
 
+@pytest.mark.parametrize("character", ["#", "/", "?"])
+def test_a_password_that_begins_as_a_port_does_is_refused_too(character: str) -> None:
+    """Its user would be the host that the rest is sent to."""
+    with pytest.raises(SettingsError, match=r"^redis\.url: .*percent-encode"):
+        Settings.from_mapping({"tiers": TIERS, "redis": {"url": f"redis://user:6379{character}0@h:6379/0"}})
+
+
 @pytest.mark.parametrize(
     "url", ["redis://h/reports", "redis://h/0/1", "redis://h:99999/0", "redis://h:x/0", "redis:///0", "unix://",
             "cluster://h/1", "sentinel://h:1", "sentinel://h/s/x", "redis://h,i/0"],

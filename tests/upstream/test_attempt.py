@@ -79,7 +79,7 @@ def test_an_exception_that_nobody_foresaw_is_that_attempts_failure(
 
     async def scenario() -> None:
         w = World(retry={"attempts": 1}, breaker={"failures": 1})
-        w.provider.say(FIRST, Says(chunks=(), breaks=KeyError("unforeseen")))  # type: ignore[arg-type]
+        w.provider.say(FIRST, Says(chunks=(), breaks=KeyError("unforeseen sk-abcdefgh1234")))  # type: ignore[arg-type]
         for _ in range(3):
             answered = await (w.read(w.order()) if stream else w.complete(w.order()))
             assert (answered[0] if stream else answered)["model"] == "second"
@@ -91,3 +91,4 @@ def test_an_exception_that_nobody_foresaw_is_that_attempts_failure(
     (record,) = caplog.records
     assert "KeyError" in record.getMessage() or "unforeseen" in record.getMessage()
     assert "testing.py" in record.getMessage()
+    assert "sk-abc" not in record.getMessage()

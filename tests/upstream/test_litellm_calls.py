@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import socket
 
 import pytest
 
 from tests.support.apps import settings
 from tests.support.provider import LoopbackProvider
+from tests.support.scripted_provider import Raw, ScriptedServer
 from turnout import portal
 from turnout.attempt_errors import AttemptError, NotConnected
 from turnout.errors import SettingsError
@@ -155,3 +157,21 @@ def test_the_body_names_the_model_that_really_answered(provider: LoopbackProvide
             await out.close()
 
     asyncio.run(scenario())
+
+
+def test_an_answer_may_repeat_itself(server: ScriptedServer, transport: str) -> None:
+    """litellm would end a stream of 100 equal chunks: what a caller asked for may be just that."""
+    word = {"id": "c", "choices": [{"index": 0, "delta": {"content": "again "}, "finish_reason": None}]}
+    last = {"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    events = [f"data: {json.dumps(each)}\n\n".encode() for each in [*[word] * 150, last]]
+    raw = Raw(pieces=(*events, b"data: [DONE]\n\n"), headers={"content-type": "text/event-stream"})
+    server.script = lambda _: raw
+
+    async def read() -> str:
+        config = {**settings(f"{server.origin}/v1"), "upstream": {"transport": transport}}
+        out = provider_from(Settings.of(config), {})
+        chunks = [chunk async for chunk in out.stream(CALL)]
+        await out.close()
+        return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
+
+    assert asyncio.run(read()) == "again " * 150

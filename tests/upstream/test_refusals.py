@@ -161,6 +161,20 @@ def test_an_errors_body_of_very_many_values_is_not_decoded() -> None:
     assert type(failure(500, {}, body)) is ProviderFailed
 
 
+def test_a_code_and_a_parameter_are_told_only_where_they_are_names() -> None:
+    """A provider may put anything there, an account or a caller's text."""
+    for odd in ("tools of org-ACME", "a" * 90, "<b>", "x\r\nset-cookie: a", "1"):
+        fields = {"message": "Invalid value", "param": odd, "code": odd}
+        error = failure(400, {}, json.dumps({"error": fields}).encode())
+        assert type(error) is CallerFault
+        told = error.served()
+        assert told.param is None
+        assert odd not in f"{told.message} {told.told_code}"
+    named = failure(400, {}, b'{"error": {"message": "bad", "param": "messages.[0].role", "code": "invalid_value"}}')
+    assert isinstance(named, CallerFault)
+    assert (named.served().param, named.served().told_code) == ("messages.[0].role", "invalid_value")
+
+
 def test_a_413_is_for_another_model() -> None:
     """Its limit is the model's own, or its account's; where a place in the request is named it is the caller's."""
     assert isinstance(failure(413, {}, b"Request Entity Too Large"), RequestTooLarge)

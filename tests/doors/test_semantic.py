@@ -97,6 +97,13 @@ def test_a_judge_lets_answers_be_served_that_are_worded_anew_each_time(door: str
         assert json.loads(asked["messages"][-1]["content"]).keys() == {"question", "answer_1", "answer_2"}
 
 
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No hit is answered by the model too, by chance: what it is asked is counted."""
+    monkeypatch.setattr("turnout.pipeline.semantic.CHECK_SHARE", 0.0)
+
+
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("door", ["uvicorn", "wsgiref"])
 def test_an_endpoint_switches_it_off_for_what_is_asked_there(door: str) -> None:
     """The app's own path by its route, called from its handler; and the chat path."""
@@ -113,6 +120,7 @@ def test_an_endpoint_switches_it_off_for_what_is_asked_there(door: str) -> None:
             assert provider.calls["small"] == calls
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("door", ["uvicorn", "wsgiref"])
 def test_a_wrong_hit_s_rating_evicts_the_answer_and_the_pair(door: str) -> None:
     """By the one who got it alone: the model is asked anew for both questions, and no wording of the pair is a hit

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cascade_logs import paired, rows
+from tests.support.cascade_logs import paired, rows, trained
 from turnout.cli import main
 from turnout.routing.scorer import load_scorer
 
@@ -81,6 +81,59 @@ def test_the_column_says_whose_answers_they_are(tmp_path: Path, capsys: pytest.C
     made[0]["cheap_model"] = "other/model"
     assert main(["train", "--cascade", written(tmp_path / "l.csv", made), "-o", file]) == 1
     assert "several cheap models" in capsys.readouterr().err
+
+
+def test_rows_without_an_answer_are_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where none holds one, the question alone is evaluated; answers of another model than is told are refused."""
+    file = tmp_path / "s.turnout"
+    trained().fitted.save(file)
+    made = rows(40)
+    some = written(
+        tmp_path / "some.csv", [{**row, "cheap_answer": ""} if at < 3 else row for at, row in enumerate(made)]
+    )
+    none = written(tmp_path / "none.csv", [{**row, "cheap_answer": ""} for row in made])
+    assert main(["evaluate", some, "--scorer", str(file), "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["rows"] == 37
+    assert "3 of 40 rows hold no cheap_answer" in " ".join(told.err.split())
+    assert main(["evaluate", none, "--scorer", str(file), "--json"]) == 0
+    told = capsys.readouterr()
+    assert "refused" not in json.loads(told.out)
+    assert "by the question alone" in " ".join(told.err.split())
+    named = written(tmp_path / "named.csv", [{**row, "cheap_model": "openai/gpt-4o-mini"} for row in rows(120)])
+    command = ["train", "--cascade", named, "-o", str(tmp_path / "t.turnout"), "--cheap", "openai/other"]
+    assert main(command) == 1
+    assert "not of openai/other" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("mode", ["off", "shadow", "on"])
+def test_check_tells_what_becomes_of_the_cheap_answers(
+    mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside what the routing target means for the questions."""
+    trained().fitted.save(tmp_path / "s.turnout")
+    config = tmp_path / "turnout.toml"
+    config.write_text(
+        '[tiers.cheap]\nmodels = ["openai/small"]\n[tiers.expensive]\nmodels = ["openai/large"]\n'
+        f'[routing]\nscorer = "s.turnout"\nkeep_quality = 0.9\n[routing.cascade]\nmode = "{mode}"\n'
+    )
+    main(["check", "--config", str(config)])
+    told = " ".join(capsys.readouterr().out.split())
+    assert ("asked again of the expensive tier" in told) == (mode == "on")
+    assert ("what is thought of them is told" in told) == (mode == "shadow")
+
+
+def test_a_cascade_that_does_not_pay_on_the_rows_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though it was accepted when it was trained."""
+    file = tmp_path / "s.turnout"
+    trained().fitted.save(file)
+    logs = written(tmp_path / "l.csv", rows(120, seed=4))
+    for ratio, pays in (("16.7", True), ("1.1", False)):
+        assert main(["evaluate", logs, "--scorer", str(file), "--json", "--price-ratio", ratio]) == 0
+        warnings = json.loads(capsys.readouterr().out)["warnings"]
+        assert any("cascade" in warning for warning in warnings) != pays
 
 
 @pytest.mark.parametrize("ratio", ["0.5", "nan", "inf", "x", "-1"])

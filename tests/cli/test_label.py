@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
 import re
 import signal
@@ -97,6 +98,15 @@ def _label(*more: str, out: str = "out.jsonl", check: str = "mychecks:right") ->
 def _summary(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(capsys.readouterr().out)
     return report
+
+
+def test_no_line_of_litellm_s_log_stands_in_the_json(
+    place: Path, provider: LoopbackProvider, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever level logging has: litellm writes its lines to standard output."""
+    with caplog.at_level(logging.INFO):
+        assert _label("--json") == 0
+    assert _summary(capsys)
 
 
 @pytest.mark.parametrize("out", ["out.jsonl", "out.csv"])

@@ -20,6 +20,12 @@ from turnout.routing.three_ways import BINS, QUANTILES, second_pays
         ("#### 24\n**Final answer:**", "24"),
         ("First 12, then 13 apples.", "13"),
         ("Yes,  of\ncourse!", "yes of course"),
+        ("#### -$1,200", "-1200"),
+        ("The answer is 3.5 million people.", "3.5million"),
+        ("The answer is 1/2.", "1 2"),
+        ("It is 10 - 5 = 5, so 1e-5", "1e-5"),
+        ("def f(x):\n    return x + 1", "def f x return x 1"),
+        ("I'm sorry, I cannot say. 3", ""),
         ("", ""),
         ("\ud800 the answer is \x00", "the answer is"),
     ],
@@ -35,6 +41,10 @@ def test_two_ways_to_the_same_agree() -> None:
     assert not agrees("#### 24", "#### 25")
     assert agrees("Yes.", "yes")
     assert not agrees("Yes.", "No.")
+    for one, other in (("#### -5", "#### 5"), ("answer is 1/2", "answer is 3/2"), ("answer: 10^2", "answer: 5^2")):
+        assert not agrees(one, other)
+    assert not agrees("The answer is 3.5 million", "The answer is 3.5 thousand")
+    assert not agrees("Sorry, I cannot help", "Sorry, I cannot help")
 
 
 def test_what_comes_to_nothing_agrees_with_nothing() -> None:

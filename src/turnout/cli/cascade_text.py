@@ -97,12 +97,24 @@ def has_verifier(scorer: Any) -> bool:
     return getattr(scorer, "verifier", None) is not None
 
 
+def answered(logs: Any) -> Any:
+    """The rows that hold a cheap answer, with a warning where some do not; all of them where none does."""
+    rows = [row for row, answer in enumerate(logs.answers or []) if answer.strip()]
+    if len(rows) == len(logs):
+        return logs
+    if not rows:
+        log_input.warn(["no row holds a cheap_answer: the scorer is evaluated by the question alone"])
+        return logs
+    log_input.warn([f"{len(logs) - len(rows)} of {len(logs)} rows hold no cheap_answer and are left out"])
+    return logs.part(rows)
+
+
 def evaluated(logs: Any, scorer: Any, question: Any, args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     """What is served of the scores, and the cascade's figures; none, with the question's scores, of rows without cheap
     answers."""
     from turnout.training.cascade_evaluate import with_verifier
 
-    if not any(logs.answers):
+    if not any(answer.strip() for answer in logs.answers or []):
         return question, {}
     return with_verifier(logs, scorer, question, ratio=args.price_ratio, seed=args.seed)
 

@@ -81,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
     embedding = None if scorers else log_input.embedding(args.embedding)
     verified = len(scorers) == 1 and cascade_text.has_verifier(scorers[0])
     logs = log_input.read_log_arguments(args, most=evaluate.MOST_ROWS, answers=verified)
+    if verified:
+        logs = cascade_text.answered(logs)
     with progress.progress_bar("scoring" if scorers else "cross-validating") as bar:
         scored = [evaluate.with_scorer(logs, scorer, bar) for scorer in scorers] or [
             evaluate.cross_validated(logs, seed=args.seed, embedding=embedding, progress=bar)

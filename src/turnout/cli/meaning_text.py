@@ -11,6 +11,7 @@ from turnout.install_line import install_line
 from turnout.routing.factory import DEFAULT_SCORER_SHARE, DEFAULT_SHARE
 from turnout.routing.scorer import FileScorer, load_scorer
 from turnout.routing.tags import SYSTEM
+from turnout.routing.verifier import Verifier
 from turnout.settings import Routing, Semantic, Settings
 from turnout.upstream.prices import HOW_TO_PRICE, PriceBook
 from turnout.upstream.token_limits import LimitBook
@@ -80,6 +81,23 @@ def _routing(routing: Routing) -> Iterator[Line]:
     elif routing.keep_quality is not None:
         yield "wish", f"keep_quality = {routing.keep_quality:g}"
         yield "", _quality_text(scorer, routing.keep_quality)
+    if routing.cascade.mode != "off" and scorer is not None and scorer.verifier is not None:
+        yield "cascade", _cascade_text(routing, scorer.verifier)
+
+
+def _cascade_text(routing: Routing, verifier: Verifier) -> str:
+    """What becomes of the cheap answers."""
+    if verifier.refused:
+        return f"refused when it was trained, so the question decides: {verifier.refused}"
+    whose = f" of {verifier.cheap_model}" if verifier.cheap_model else ""
+    trained = f"trained for expensive calls at {verifier.price_ratio:.1f} times the price of a cheap one"
+    if routing.cascade.mode == "shadow":
+        return f"shadow: the answers{whose} are read, and what is thought of them is told; {trained}"
+    streams = "streams too" if routing.cascade.streams == "hold" else "streams go by the question"
+    doubted = "those doubted by the routing target"
+    if routing.keep_quality is not None:
+        doubted = f"those of a doubt from {verifier.threshold_for_quality(routing.keep_quality):.4f} on"
+    return f"on: the answers{whose} are read, {doubted} asked again of the expensive tier; {streams}; {trained}"
 
 
 def _scorer_text(path: str, scorer: FileScorer) -> str:

@@ -1,4 +1,4 @@
-"""Silences the library's log lines while a command runs: they are for apps, and a command prints what matters."""
+"""Silences log lines while a command runs: they are for apps, and a command prints what matters."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# The library's own, and litellm's, whose lines may go to standard output.
+LOGGERS = ("turnout", "LiteLLM")
+
 
 @contextmanager
 def quiet_logging() -> Iterator[None]:
     """Nothing below an error is logged while the block runs."""
-    log = logging.getLogger("turnout")
-    before = log.level
-    log.setLevel(logging.ERROR)
+    logs = [logging.getLogger(name) for name in LOGGERS]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        log.setLevel(before)
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)

@@ -61,9 +61,9 @@ def _check_whose(state: CallState, listener: AnswerListener) -> None:
 
 
 def ended_for_its_leader(state: CallState, error: ServedError) -> bool:
-    """Whether the flight that this follower listened to failed for its leader's own reasons, before any chunk."""
+    """Whether the flight that this follower listened to failed for its leader's own reasons."""
     flight = state.listener.flight if state.listener is not None else None
-    if flight is None or state.paid_flight is not None or flight.error is not error or flight.has_chunks:
+    if flight is None or state.paid_flight is not None or flight.error is not error:
         return False
     return isinstance(error, LEADER_ONLY_ERRORS) or any(
         skip.reason == "budget" for skip in flight.progress.trace.skipped

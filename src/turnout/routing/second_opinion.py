@@ -23,21 +23,40 @@ GAINS = f"{PREFIX}second_gains"
 # Characters at the end of an answer that are read for what it comes to.
 LAST_CHARACTERS = 1_500
 _MARKED = re.compile(
-    rb"(?:####|\\boxed\{|\banswer(?: is| would be| will be| should be)?\b)[\s:*$({\\=\"']{0,8}"
-    rb"((?:[^\n.;})*$]|\.\d){1,60})"
+    rb"(?:####|\\boxed\{|\banswer(?: is| would be| will be| should be)?\b)[\s:*({\\=\"']{0,8}"
+    rb"((?:[^\n.;(})*]|\.\d){1,60})"
 )
-_NUMBER = re.compile(rb"\d[\d,]{0,14}(?:\.\d{1,9})?")
+# With its sign, its power of ten and the word that scales it.
+_NUMBER = re.compile(
+    rb"(?:(?<![\w.)]) ?(-))?(\d[\d,]{0,14}(?:\.\d{1,9})?)(e[-+]?\d{1,3})?"
+    rb"(?: ?(hundred|thousand|million|billion|trillion))?"
+)
 _WORD = re.compile(rb"[a-z0-9\x80-\xff]+")
+_REFUSES = re.compile(rb"\b(?:sorry|apologi[sz]e|cannot|can't|unable)\b")
+_CODE = (b"```", b"def ", b"return ")
 
 
 def final_answer(text: str) -> str:
     """What an answer comes to: what the last marker that names something names, else its last number, else all of its
-    words."""
-    data = text[-LAST_CHARACTERS:].lower().encode("utf-8", "replace")
-    result = next((named for named in reversed(_MARKED.findall(data)) if _WORD.search(named)), data)
-    if numbers := _NUMBER.findall(result):
-        return f"{value_of(numbers[-1]):.15g}"
-    return b" ".join(_WORD.findall(result)).decode("utf-8", "replace")
+    words, as of code. "" where it refuses, or holds none."""
+    data = text[-LAST_CHARACTERS:].lower().replace("\u2212", "-").replace("$", "").encode("utf-8", "replace")
+    if _REFUSES.search(data[:100]):
+        return ""
+    marked = next((named for named in reversed(_MARKED.findall(data)) if _WORD.search(named)), None)
+    words = _WORD.findall(data if marked is None else marked)
+    numbers = _NUMBER.findall(data if marked is None else marked)
+    if marked is None and any(mark in data for mark in _CODE):
+        numbers = []
+    # Several numbers of a marked result are one result: a fraction, a power, a list.
+    kept = numbers if marked is not None else numbers[-1:]
+    if kept:
+        return " ".join(map(_written, kept))
+    return b" ".join(words).decode("utf-8", "replace")
+
+
+def _written(number: tuple[bytes, bytes, bytes, bytes]) -> str:
+    sign, digits, power, scale = (part.decode() for part in number)
+    return f"{sign}{value_of(digits.encode()):.15g}{power}{scale}"
 
 
 def agrees(first: str, second: str) -> bool:

@@ -299,10 +299,8 @@ class CascadeCalls:
 
 def _like_the_first(settings: Settings) -> frozenset[str]:
     """The cheap tier's first model, and those that share its load: they answer as it does."""
-    first, *others = settings.tier_models("cheap")
-    same = settings.deployment(first), True
-
-    def share(name: str) -> tuple[str, bool]:
-        return settings.deployment(name), settings.model(name).weight is not None
-
-    return frozenset({first, *(name for name in others if share(first) == share(name) == same)})
+    first, *_ = cheap = settings.tier_models("cheap")
+    deployment = settings.deployment(first)
+    weighted = (name for name in cheap if settings.model(name).weight is not None)
+    same = {name for name in weighted if settings.deployment(name) == deployment}
+    return frozenset(same if first in same else {first})

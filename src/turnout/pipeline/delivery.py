@@ -54,7 +54,7 @@ def _check_whose(state: CallState, listener: AnswerListener) -> None:
     """Raises ServedToItsLeader to a follower where a doubted answer is served for its leader's deadline or budget."""
     progress = listener.flight.progress
     decision, payer = progress.decision, progress.payer
-    if decision is None or payer is None or payer is state.call or not is_doubted(decision):
+    if state.paid_flight is not None or decision is None or payer is None or not is_doubted(decision):
         return
     if decision.reason == "budget" or payer.context.directives.deadline_s is not None:
         raise ServedToItsLeader("a doubted answer was served")

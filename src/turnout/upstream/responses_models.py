@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from turnout.attempt_errors import Unsupported
@@ -38,10 +39,11 @@ class ResponsesModels:
 
     def _all(self) -> frozenset[str]:
         if self._names is None:
-            self._names = frozenset(name for name in self._settings.model_names if self._is_one(name))
+            table = cache(litellm_import.model_table)
+            self._names = frozenset(name for name in self._settings.model_names if self._is_one(name, table))
         return self._names
 
-    def _is_one(self, name: str) -> bool:
+    def _is_one(self, name: str, table: Callable[[], Mapping[str, Any]]) -> bool:
         model, deployment = self._settings.model(name), self._settings.deployment(name)
         if model.responses is not None:
             return model.responses
@@ -51,15 +53,9 @@ class ResponsesModels:
             return False
         if any(self._environ.get(variable) for variable in _OWN[prefix]) or not model.params.keys() <= RESPONSES_PARAMS:
             return False
-        endpoints = _row(deployment).get("supported_endpoints")
+        row = table().get(deployment) or table().get(deployment.partition("/")[2]) or {}
+        endpoints = row.get("supported_endpoints")
         return _PATH in endpoints if endpoints else not _CHAT_ALONE.search(deployment)
-
-
-def _row(deployment: str) -> Mapping[str, Any]:
-    loaded = litellm_import.loaded()
-    table = litellm_import.load_litellm().model_cost if loaded else litellm_import.bundled_prices() or {}
-    row: Mapping[str, Any] = table.get(deployment) or table.get(deployment.partition("/")[2]) or {}
-    return row
 
 
 def as_chat(call: ProviderCall) -> ProviderCall:

@@ -23,7 +23,7 @@ class LimitBook:
     def __call__(self, name: str) -> TokenLimits:
         """The limits of this model."""
         if self._limits is None:
-            self._limits = limit_table(self._settings, _bundled())
+            self._limits = limit_table(self._settings, litellm_import.model_table())
         return self._limits.get(name, NO_LIMITS)
 
 
@@ -35,13 +35,6 @@ def limit_table(settings: Settings, bundled: Mapping[str, Any]) -> dict[str, Tok
         row = bundled.get(listed) or bundled.get(listed.partition("/")[2]) or {}
         limits[name] = _limits(listed, settings.model(name), row)
     return limits
-
-
-def _bundled() -> Mapping[str, Any]:
-    if litellm_import.loaded():
-        table: Mapping[str, Any] = litellm_import.load_litellm().model_cost
-        return table
-    return litellm_import.bundled_prices() or {}
 
 
 # Whose window holds prompt and answer together, as they document it; of the others output is never added.

@@ -60,6 +60,7 @@ def hostile(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     for transport in ("direct", "litellm"):
         session.run("python", "benchmarks/wire_fuzz.py", "--count", "100000", "--transport", transport)
+    session.run("python", "-m", "tests.upstream.test_soak", "10000")
     session.run("python", "benchmarks/neighbour.py")
     session.run("python", "benchmarks/fault_matrix.py")
 

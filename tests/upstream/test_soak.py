@@ -1,10 +1,11 @@
-"""Ten thousand requests through random faults, cancellations and departures: nothing is stuck, held or leaked."""
+"""Thousands of requests through random faults, cancellations and departures: nothing is stuck, held or leaked."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import gc
+import logging
 import random
 import subprocess
 import sys
@@ -32,7 +33,6 @@ from turnout.testing import FixedScorer, Hangs, ManualClock, Says, ScriptedProvi
 
 MODELS = ("openai/small", "openai/spare", "openai/large")
 ROOT = Path(__file__).parents[2]
-REQUESTS = 10_000
 CROWD = 50
 
 
@@ -101,10 +101,10 @@ async def traced(clock: ManualClock) -> int:
     return sum(trace.size for trace in taken.traces)
 
 
-def soak() -> None:
-    """Ten thousand requests, and what must hold of them."""
+def soak(requests: int) -> int:
+    """So many requests, and what must hold of them. By how many bytes memory grew in their second half."""
 
-    async def scenario() -> None:
+    async def scenario() -> int:
         chance, clock = random.Random(4), ManualClock()
         provider = Sickly(chance, clock)
         config: dict[str, Any] = {
@@ -116,7 +116,7 @@ def soak() -> None:
         turnout = Turnout(config, clock=clock, provider=provider, scorer=FixedScorer(0.1, scores={"7": 0.9}))
         half = 0
         states: set[str] = set()
-        for number in range(0, REQUESTS, CROWD):
+        for number in range(0, requests, CROWD):
             crowd = [asyncio.ensure_future(one(turnout, chance, number + index)) for index in range(CROWD)]
             await clock.advance(chance.uniform(0, 0.5))
             for asked in crowd:
@@ -126,16 +126,14 @@ def soak() -> None:
             await clock.run(asyncio.gather(*crowd, return_exceptions=True))
             for asked in crowd:
                 assert asked.cancelled() or asked.exception() is None
-            if number == REQUESTS // 4:
+            if number == requests // 4:
                 tracemalloc.start()
-            elif number == REQUESTS // 2:
+            elif number == requests // 2:
                 half = await traced(clock)
         assert {"closed", "open"} <= states
         await turnout.aclose()
         grown = await traced(clock) - half
         tracemalloc.stop()
-        # A small part of 5 % of what a process with this library takes.
-        assert grown < 500_000
         assert provider.open == 0
         assert [turnout.bulkhead.busy(name) for name in MODELS] == [0, 0, 0]
         assert len(asyncio.all_tasks()) == 1
@@ -149,15 +147,26 @@ def soak() -> None:
                 await clock.run(work)
                 assert work.result().outcome.model == name
             assert turnout.bulkhead.look(name) is None
+        return grown
 
-    asyncio.run(scenario())
+    return asyncio.run(scenario())
 
 
-def test_ten_thousand_requests_leave_nothing_behind() -> None:
+def test_three_thousand_requests_leave_nothing_behind() -> None:
     """No circuit stuck, no task, slot or call left, and no memory that grows with the number of requests.
 
     In a process of its own: what other tests have left behind, or have still running, is no growth of ours.
+    `nox -s hostile` makes ten thousand.
     """
-    code = "import logging; logging.disable(); from tests.upstream.test_soak import soak; soak()"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "tests.upstream.test_soak", "3000"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+if __name__ == "__main__":
+    logging.disable()
+    asked_for = int(sys.argv[1])
+    growth = soak(asked_for)
+    print(f"memory grew by {growth} bytes")
+    # 100 bytes a request, of one half.
+    assert growth < 50 * asked_for

@@ -259,6 +259,25 @@ class Jobs(JobStore, JobQueue, ModelPlaces, WebhookQueue, JobAdmin, Protocol):
     """All that one store of jobs does."""
 
 
+def newly_queued(job: NewJob, created: float, seq: int = 0) -> Job:
+    """The job as a store has just accepted it: known without being read again. seq: 0 where the store tells none."""
+    return Job(
+        id=job.id,
+        kind=job.kind,
+        user=job.user,
+        endpoint=job.endpoint,
+        priority=job.priority,
+        spec=job.spec,
+        secret=job.secret,
+        digest=job.digest,
+        webhook_url=job.webhook_url,
+        status="queued",
+        created=created,
+        since=created,
+        seq=seq,
+    )
+
+
 def job_from(fields: Mapping[str, Any]) -> Job:
     """The job of a store's row: a database's types, or Redis' bytes."""
     values = {name: _typed(name, value) for name, value in fields.items() if name in _TYPES}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from turnout.ports.jobs import (
@@ -20,11 +20,12 @@ from turnout.ports.jobs import (
     QueueState,
     SubmissionRefused,
     job_from,
+    newly_queued,
 )
 from turnout.stores.redis.client import RedisClient
 from turnout.stores.redis.connection import StoreUnreachable
 
-TIMES = (b"created", b"since", b"started", b"ended", b"not_before")
+TIMES = ("created", "since", "started", "ended", "not_before")
 # Jobs deleted, and looked at, by one script: Redis serves nobody meanwhile.
 PURGED_AT_ONCE = 500
 LISTED_AT_ONCE = 1000
@@ -46,9 +47,13 @@ class RedisJobs:
         if not rest:
             refused: SubmissionRefused = verdict.decode()
             return refused
-        accepted = _job(rest[0])
-        assert accepted is not None
-        return AcceptedJob(job=accepted, created=verdict == b"created", state=_state(rest[1]))
+        known, state = rest
+        if verdict == b"created":
+            seq, created_ms = map(int, known.split())
+            return AcceptedJob(job=newly_queued(job, created_ms / 1000, seq), created=True, state=_state(state))
+        earlier = _job(known)
+        assert earlier is not None
+        return AcceptedJob(job=earlier, created=False, state=_state(state))
 
     async def find(self, job_id: str) -> Job | None:
         return _job(await self._run("find", job_id))
@@ -105,7 +110,7 @@ class RedisJobs:
 
     async def _listed(self, status: str, user: str, limit: int, before: str) -> tuple[str, list[Job]]:
         last, found = await self._run("list", status, user, limit, before, LISTED_AT_ONCE)
-        return last.decode(), [job for fields in found if (job := _job(fields)) is not None]
+        return last.decode(), [job for packed in found if (job := _job(packed)) is not None]
 
     async def retry(self, job_id: str) -> bool:
         return bool(await self._run("retry", job_id))
@@ -136,19 +141,29 @@ def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _job(fields: Iterable[bytes]) -> Job | None:
-    flat = list(fields)
-    values = dict(zip(flat[::2], flat[1::2], strict=True))
-    if b"status" not in values:
+def _job(packed: bytes) -> Job | None:
+    """The job of a packed hash; None where there is none."""
+    texts = iter(_unpacked(packed))
+    values = {name.decode(): value for name, value in zip(texts, texts, strict=True)}
+    if "status" not in values:
         return None
     for name in TIMES:
         if values.get(name):
             values[name] = str(float(values[name]) / 1000).encode()
-    return job_from({name.decode(): value for name, value in values.items()})
+    return job_from(values)
 
 
-def _state(values: Sequence[Any]) -> QueueState:
-    waiting, running, oldest_ms, run_ms, workers, line = values
+def _unpacked(packed: bytes) -> Iterator[bytes]:
+    """The texts of a list that `pack` in Lua made one."""
+    lengths, _, texts = packed.partition(b":")
+    at = 0
+    for length in map(int, lengths.split()):
+        yield texts[at : at + length]
+        at += length
+
+
+def _state(numbers: bytes) -> QueueState:
+    waiting, running, oldest_ms, run_ms, workers, *line = map(int, numbers.split())
     return QueueState(
         waiting=waiting,
         running=running,

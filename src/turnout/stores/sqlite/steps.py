@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from turnout.ports.jobs import (
     AcceptedJob,
@@ -15,6 +15,7 @@ from turnout.ports.jobs import (
     QueueState,
     SubmissionRefused,
     job_from,
+    newly_queued,
 )
 from turnout.stores.sqlite.lanes import lane_of, open_lane
 from turnout.stores.sqlite.places import new_position, position, waiting_of
@@ -54,10 +55,9 @@ def submit(db: sqlite3.Connection, now: float, job: NewJob, bounds: QueueBounds)
     )
     open_lane(db, lane_of(job))
     add_event(db, job.id, "status", {"status": "queued"})
-    # Not read again: in a surge each statement is a turn for which the thread waits.
-    accepted = job_from({**asdict(job), "status": "queued", "created": now})
     position = new_position(waiting, job.priority)
-    return AcceptedJob(job=accepted, created=True, state=replace(state(db, now), position=position))
+    # Not read again: in a surge each statement is a turn for which the thread waits.
+    return AcceptedJob(job=newly_queued(job, now), created=True, state=replace(state(db, now), position=position))
 
 
 def find(db: sqlite3.Connection, now: float, job_id: str) -> Job | None:

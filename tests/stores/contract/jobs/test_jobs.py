@@ -494,6 +494,9 @@ def test_a_webhook_is_due_when_the_job_has_ended(run: Run) -> None:
     run(scenario)
 
 
+ANN_AND_BOB = (("ann", "http"), ("ann", "chat"), ("bob", "chat"), ("bob", "http"))
+
+
 def test_a_worker_without_the_app_leaves_the_apps_own_requests_alone(run: Run) -> None:
     """It claims only the kinds that it can do."""
 
@@ -503,6 +506,19 @@ def test_a_worker_without_the_app_leaves_the_apps_own_requests_alone(run: Run) -
         job = await jobs.claim({"chat", "http"}, concurrency=9, lease_s=5)
         assert job is not None
         assert job.id == replayed.id
+
+    run(scenario)
+
+
+def test_jobs_of_both_kinds_take_turns_in_one_round(run: Run) -> None:
+    """By user, whatever the kind, for a worker that does both; a place in line counts both."""
+
+    async def scenario(bench: JobBench, jobs: Jobs) -> None:
+        both = {"chat", "http"}
+        ids = [(await submitted(jobs, *of, kind=kind)).id for *of, kind in ANN_AND_BOB]
+        assert (await jobs.state(ids[3])).position == 4
+        claims = [await jobs.claim(both, concurrency=9, lease_s=5) for _ in ids]
+        assert [job and job.id for job in claims] == [ids[0], ids[2], ids[1], ids[3]]
 
     run(scenario)
 

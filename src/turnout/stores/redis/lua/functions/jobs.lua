@@ -1,6 +1,7 @@
 -- Jobs. Times in milliseconds by Redis' own clock. A lane is `user|endpoint|kind`, at one priority.
 --   d:<id> hash, the job           e:<id> list, its events: a letter and JSON      all, u:<user> zsets, seq -> id
---   q:<priority>:<lane> zset, waiting jobs by seq     lanes:<priority> zset, open lanes by turn
+--   q:<priority>:<lane> zset, waiting jobs by seq
+--   lanes:<priority> zset, open lanes of chat jobs by turn     lanes:<priority>:<kind> of another kind
 --   of:<priority>:<user> set, the user's lanes        held zset, lanes that wait by time     later zset, jobs that do
 --   places:<model> set, running jobs that call it
 --   running zset, by lease   waiting zset, by when its wait began   hooks zset, by time   ends zset, by expiry
@@ -9,6 +10,7 @@
 --   bytes of all requests, results and events
 local J = {}
 local MOST_LANES_COUNTED = 200
+local KINDS = {'chat', 'http'}
 
 local function key(...) return ROOT .. ':j:' .. table.concat({...}, ':') end
 local function get(id, field) return redis.call('HGET', key('d', id), field) end
@@ -16,6 +18,24 @@ local function get(id, field) return redis.call('HGET', key('d', id), field) end
 local function lane_of(id)
   local f = redis.call('HMGET', key('d', id), 'priority', 'user', 'endpoint', 'kind')
   return f[1], f[2] .. '|' .. f[3] .. '|' .. f[4], f[2]
+end
+
+-- The open lanes of a kind: a worker passes over none that it cannot do.
+local function round(priority, kind) return kind == 'chat' and key('lanes', priority) or key('lanes', priority, kind) end
+local function round_of(priority, lane) return round(priority, string.match(lane, '[^|]*$')) end
+
+-- A list of texts as one: their lengths, a colon, the texts. A client reads one reply faster than many.
+local function pack(texts)
+  local lengths = {}
+  for at, text in ipairs(texts) do lengths[at] = #text end
+  return table.concat(lengths, ' ') .. ':' .. table.concat(texts)
+end
+
+-- Whole numbers as one text.
+local function join(numbers)
+  local texts = {}
+  for at, number in ipairs(numbers) do texts[at] = string.format('%.0f', number) end
+  return table.concat(texts, ' ')
 end
 
 local function add_event(id, text)
@@ -42,7 +62,7 @@ local function count_waiting(priority, user, by)
 end
 
 local function open_lane(priority, lane, user)
-  local lanes = key('lanes', priority)
+  local lanes = round_of(priority, lane)
   if redis.call('ZSCORE', key('held'), priority .. '|' .. lane) or redis.call('ZSCORE', lanes, lane) then return end
   redis.call('ZADD', lanes, redis.call('INCR', key('turn')), lane)
   redis.call('SADD', key('of', priority, user), lane)
@@ -83,20 +103,23 @@ end
 local function turns_of(priority, user)
   local turns, last, first = {}, 0, math.huge
   for _, lane in ipairs(redis.call('SMEMBERS', key('of', priority, user))) do
-    local turn = tonumber(redis.call('ZSCORE', key('lanes', priority), lane) or '')
+    local turn = tonumber(redis.call('ZSCORE', round_of(priority, lane), lane) or '')
     if turn then turns[lane], last, first = turn, math.max(last, turn), math.min(first, turn) end
   end
   return turns, last, first
 end
 
 -- Of how many users a lane has its turn before this one; nil where they are many.
-local function users_before(lanes, first)
-  local before = redis.call('ZRANGEBYSCORE', lanes, '-inf', '(' .. first, 'LIMIT', 0, MOST_LANES_COUNTED)
-  if #before == MOST_LANES_COUNTED then return nil end
+local function users_before(priority, first)
   local known, users = {}, 0
-  for _, lane in ipairs(before) do
-    local user = string.match(lane, '^[^|]*')
-    if not known[user] then known[user], users = true, users + 1 end
+  for _, kind in ipairs(KINDS) do
+    local before = redis.call('ZRANGEBYSCORE', round(priority, kind), '-inf', '(' .. first, 'LIMIT', 0,
+      MOST_LANES_COUNTED)
+    if #before == MOST_LANES_COUNTED then return nil end
+    for _, lane in ipairs(before) do
+      local user = string.match(lane, '^[^|]*')
+      if not known[user] then known[user], users = true, users + 1 end
+    end
   end
   return users
 end
@@ -105,7 +128,7 @@ end
 local function line_of(id)
   if not redis.call('ZSCORE', key('waiting'), id) then return {} end
   local priority, lane, user = lane_of(id)
-  local higher, line, lanes = 0, key('line', priority), key('lanes', priority)
+  local higher, line = 0, key('line', priority)
   for above = tonumber(priority) + 1, 9 do
     higher = higher + tonumber(redis.call('HGET', key('lines'), above) or '0')
   end
@@ -120,7 +143,7 @@ local function line_of(id)
   for _, turn in pairs(turns) do
     open, earlier = open + 1, earlier + (turn < mine and 1 or 0)
   end
-  local before = first == math.huge and users or users_before(lanes, first) or users
+  local before = first == math.huge and users or users_before(priority, first) or users
   return {higher, own, ahead, open, earlier, math.max(0, all - own), math.max(0, users), before}
 end
 
@@ -161,18 +184,20 @@ local function gone(id, now)
 end
 
 local function found(id, now)
-  if gone(id, now) then return {} end
-  return redis.call('HGETALL', key('d', id))
+  if gone(id, now) then return '' end
+  return pack(redis.call('HGETALL', key('d', id)))
 end
 
 local function state(now, id)
   local oldest = redis.call('ZRANGE', key('waiting'), 0, 0, 'WITHSCORES')
-  return {
+  local numbers = {
     redis.call('ZCARD', key('waiting')), redis.call('ZCARD', key('running')),
     oldest[2] and math.max(0, now - tonumber(oldest[2])) or 0,
     math.floor(tonumber(redis.call('GET', key('run_ms')) or '0')),
-    redis.call('ZCOUNT', key('workers'), now - 30000, '+inf'), id and line_of(id) or {},
+    redis.call('ZCOUNT', key('workers'), now - 30000, '+inf'),
   }
+  for _, number in ipairs(id and line_of(id) or {}) do numbers[#numbers + 1] = number end
+  return join(numbers)
 end
 
 function J.submit(now, id, kind, user, endpoint, priority, spec, secret, idempotency, digest, url, most, most_user,
@@ -199,13 +224,13 @@ function J.submit(now, id, kind, user, endpoint, priority, spec, secret, idempot
   redis.call('ZADD', key('u', user), seq, id)
   if idempotency ~= '' then redis.call('HSET', key('k', user), idempotency, id) end
   queue(id, 0, now)
-  return {'created', found(id, now), state(now, id)}
+  return {'created', join({seq, now}), state(now, id)}
 end
 
 function J.find(now, id) return found(id, now) end
 
 function J.cancel(now, id, ttl)
-  if gone(id, now) then return {} end
+  if gone(id, now) then return '' end
   local status = get(id, 'status')
   if status == 'queued' then
     finish(id, 'cancelled', now, tonumber(ttl))
@@ -253,39 +278,62 @@ local function pass_turn(priority, lane, user)
   local turns, last = turns_of(priority, user)
   local behind = redis.call('INCRBY', key('turn'), last - turns[lane] + 1)
   for other, turn in pairs(turns) do
-    redis.call('ZADD', key('lanes', priority), other == lane and behind or turn + behind - last - 1, other)
+    redis.call('ZADD', round_of(priority, other), other == lane and behind or turn + behind - last - 1, other)
   end
 end
 
-local function next_in(priority, kinds, look_ahead)
-  local lanes, from = key('lanes', priority), 0
+-- Takes a lane out of the round.
+local function close_lane(priority, lane)
+  redis.call('ZREM', round_of(priority, lane), lane)
+  redis.call('SREM', key('of', priority, string.match(lane, '^[^|]*')), lane)
+end
+
+-- The lane of this kind that was served longest ago, and its turn.
+local function first_lane(priority, kind)
   while true do
-    local some = redis.call('ZRANGE', lanes, from, from + 99)
-    if #some == 0 then return nil end
-    for _, lane in ipairs(some) do
-      if string.find(kinds, '|' .. string.match(lane, '|([^|]*)$') .. '|', 1, true) then
-        local user = string.match(lane, '^[^|]*')
-        local id = redis.call('ZRANGE', key('q', priority, lane), 0, 0)[1]
-        local away = tonumber(redis.call('HGET', key('away'), priority .. '|' .. lane) or '0')
-        -- One that is closed is opened again as soon as fewer are away.
-        if not id or away >= look_ahead then
-          redis.call('ZREM', lanes, lane)
-          redis.call('SREM', key('of', priority, user), lane)
-          return next_in(priority, kinds, look_ahead)
-        end
-        pass_turn(priority, lane, user)
-        return id
-      end
+    local first = redis.call('ZRANGE', round(priority, kind), 0, 0, 'WITHSCORES')
+    local lane = first[1]
+    if not lane or string.match(lane, '[^|]*$') == kind then return lane, tonumber(first[2]) end
+    -- A version of before kept all kinds in one round.
+    redis.call('ZREM', round(priority, kind), lane)
+    redis.call('ZADD', round_of(priority, lane), first[2], lane)
+  end
+end
+
+local function next_lane(priority, kinds)
+  local next, earliest
+  for _, kind in ipairs(kinds) do
+    local lane, turn = first_lane(priority, kind)
+    if lane and (not next or turn < earliest) then next, earliest = lane, turn end
+  end
+  return next
+end
+
+-- The next job at this priority. Lanes that have none that may run now leave the round.
+local function next_in(priority, kinds, look_ahead)
+  while true do
+    local lane = next_lane(priority, kinds)
+    if not lane then return nil end
+    local id = redis.call('ZRANGE', key('q', priority, lane), 0, 0)[1]
+    local away = tonumber(redis.call('HGET', key('away'), priority .. '|' .. lane) or '0')
+    if id and away < look_ahead then
+      pass_turn(priority, lane, string.match(lane, '^[^|]*'))
+      return id
     end
-    from = from + 100
+    -- One with jobs that wait for a time is opened again as soon as fewer do.
+    close_lane(priority, lane)
   end
 end
 
 function J.claim(now, token, kinds, concurrency, lease, most_deliveries, look_ahead)
   take_back(now, most_deliveries)
-  if redis.call('ZCARD', key('running')) >= tonumber(concurrency) then return {} end
+  if redis.call('ZCARD', key('running')) >= tonumber(concurrency) then return '' end
+  local mine = {}
+  for _, kind in ipairs(KINDS) do
+    if string.find(kinds, '|' .. kind .. '|', 1, true) then mine[#mine + 1] = kind end
+  end
   for priority = 9, 0, -1 do
-    local id = next_in(priority, kinds, tonumber(look_ahead))
+    local id = next_in(priority, mine, tonumber(look_ahead))
     if id then
       unqueue(id)
       local delivery = redis.call('HINCRBY', key('d', id), 'deliveries', 1)
@@ -296,7 +344,7 @@ function J.claim(now, token, kinds, concurrency, lease, most_deliveries, look_ah
       return found(id, now)
     end
   end
-  return {}
+  return ''
 end
 
 local function holds(id, token)
@@ -369,9 +417,8 @@ function J.put_back(now, id, token, after, failed, held)
   after = tonumber(after)
   queue(id, after > 0 and now + after or 0, now)
   if held == '1' then
-    local priority, lane, user = lane_of(id)
-    redis.call('ZREM', key('lanes', priority), lane)
-    redis.call('SREM', key('of', priority, user), lane)
+    local priority, lane = lane_of(id)
+    close_lane(priority, lane)
     redis.call('ZADD', key('held'), now + after, priority .. '|' .. lane)
   end
   return 1
@@ -379,7 +426,7 @@ end
 
 function J.claim_webhook(now, lease)
   local id = redis.call('ZRANGEBYSCORE', key('hooks'), '-inf', now, 'LIMIT', 0, 1)[1]
-  if not id then return {} end
+  if not id then return '' end
   redis.call('ZADD', key('hooks'), now + tonumber(lease), id)
   return found(id, now)
 end

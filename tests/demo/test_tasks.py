@@ -8,7 +8,11 @@ from numpy.typing import ArrayLike
 
 from turnout.demo.tasks import FAMILIES, Task, generate
 
-TASKS = generate(len(FAMILIES) * 1800, seed=11)
+
+@pytest.fixture(scope="module")
+def tasks() -> list[Task]:
+    """As many as a claim about all of them needs."""
+    return generate(len(FAMILIES) * 1800, seed=11)
 
 
 def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
@@ -24,54 +28,54 @@ def test_the_same_seed_gives_the_same_tasks() -> None:
     assert not {task.prompt for task in generate(60, seed=3)} & {task.prompt for task in generate(60, seed=4)}
 
 
-def test_no_prompt_comes_twice() -> None:
+def test_no_prompt_comes_twice(tasks: list[Task]) -> None:
     """A held-out task was never trained on, and only a repeat can hit the cache."""
-    assert len({task.prompt for task in TASKS}) == len({task.id for task in TASKS}) == len(TASKS)
+    assert len({task.prompt for task in tasks}) == len({task.id for task in tasks}) == len(tasks)
 
 
-def test_every_family_comes_as_often_and_from_trivial_to_hard() -> None:
+def test_every_family_comes_as_often_and_from_trivial_to_hard(tasks: list[Task]) -> None:
     """Three families, in equal shares, each from one step to twelve."""
     assert len(FAMILIES) == 3
     for family in FAMILIES:
-        steps = [task.steps for task in TASKS if task.family == family]
-        assert len(steps) == len(TASKS) // len(FAMILIES)
+        steps = [task.steps for task in tasks if task.family == family]
+        assert len(steps) == len(tasks) // len(FAMILIES)
         assert min(steps) == 1
         assert max(steps) == 12
 
 
-def test_an_id_tells_nothing() -> None:
+def test_an_id_tells_nothing(tasks: list[Task]) -> None:
     """Neither the family nor the number of steps stands in it."""
-    assert TASKS[5].id == "task-11-5"
+    assert tasks[5].id == "task-11-5"
 
 
-def test_length_does_not_tell_the_steps() -> None:
+def test_length_does_not_tell_the_steps(tasks: list[Task]) -> None:
     """Over all tasks the rank correlation of length and steps is next to nothing."""
-    assert abs(rank_correlation([len(task.prompt) for task in TASKS], [task.steps for task in TASKS])) < 0.05
+    assert abs(rank_correlation([len(task.prompt) for task in tasks], [task.steps for task in tasks])) < 0.05
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_length_does_not_tell_the_steps_within_a_family(family: str) -> None:
+def test_length_does_not_tell_the_steps_within_a_family(family: str, tasks: list[Task]) -> None:
     """Nor does it in any one family."""
-    tasks = [task for task in TASKS if task.family == family]
+    tasks = [task for task in tasks if task.family == family]
     assert abs(rank_correlation([len(task.prompt) for task in tasks], [task.steps for task in tasks])) < 0.12
 
 
-def test_prompts_are_of_a_size_people_type() -> None:
+def test_prompts_are_of_a_size_people_type(tasks: list[Task]) -> None:
     """None is a stub or an essay, and easy ones come long as well as hard ones short."""
-    lengths = [len(task.prompt) for task in TASKS]
+    lengths = [len(task.prompt) for task in tasks]
     assert min(lengths) > 15
     assert max(lengths) < 700
-    assert any(len(task.prompt) > 500 and task.steps == 1 for task in TASKS)
-    assert any(len(task.prompt) < 200 and task.steps >= 9 for task in TASKS)
+    assert any(len(task.prompt) > 500 and task.steps == 1 for task in tasks)
+    assert any(len(task.prompt) < 200 and task.steps >= 9 for task in tasks)
 
 
-def test_the_remarks_around_questions_vary() -> None:
+def test_the_remarks_around_questions_vary(tasks: list[Task]) -> None:
     """No five words in a row stand in more than a few in a hundred of the prompts."""
     phrases: Counter[tuple[str, ...]] = Counter()
-    for task in TASKS:
+    for task in tasks:
         words = task.prompt.split()
         phrases.update({tuple(words[at : at + 5]) for at in range(len(words) - 4)})
-    assert phrases.most_common(1)[0][1] < 0.15 * len(TASKS)
+    assert phrases.most_common(1)[0][1] < 0.15 * len(tasks)
 
 
 def test_a_task_is_a_value() -> None:

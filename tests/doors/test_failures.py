@@ -526,7 +526,7 @@ from turnout.testing import Says, ScriptedProvider
 from turnout.clock import SystemClock
 from turnout.asgi import TurnoutMiddleware as Asgi
 from turnout.wsgi import TurnoutMiddleware as Wsgi
-settings.configure(DEBUG=sys.argv[1] == "debug", ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="x",
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="x",
                    MIDDLEWARE=["django.middleware.common.CommonMiddleware"])
 django.setup()
 from django.http import HttpResponse
@@ -547,44 +547,45 @@ urlpatterns = [path("ask", ask), path("ask-async", ask_async), path("ask-thread"
                path("sdk", sdk), path("sdk-async", sdk_async)]
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
-config = json.loads(sys.argv[2])
 says = {"openai/small": [Says("four")], "openai/large": [Says("four")]}
-made = lambda: Turnout(config, provider=ScriptedProvider(says, clock=SystemClock()))
-told = []
-def note(response): told.append([response.status_code, response.headers.get("retry-after"), response.text[:300]])
-http = httpx.Client(transport=httpx.WSGITransport(Wsgi(get_wsgi_application(), turnout=made())), base_url="http://app")
-http.get("/ask"); note(http.get("/ask")); note(http.get("/sdk"))
-async def awaited():
-    for name in ("/ask-async", "/ask-thread", "/sdk-async", "/sdk"):
-        app = Asgi(get_asgi_application(), turnout=made())
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
-            await client.get(name); note(await client.get(name))
-asyncio.run(awaited())
-print(json.dumps(told))
+def noted(config):
+    made = lambda: Turnout(config, provider=ScriptedProvider(says, clock=SystemClock()))
+    told = []
+    def note(response): told.append([response.status_code, response.headers.get("retry-after"), response.text[:300]])
+    app = Wsgi(get_wsgi_application(), turnout=made())
+    http = httpx.Client(transport=httpx.WSGITransport(app), base_url="http://app")
+    http.get("/ask"); note(http.get("/ask")); note(http.get("/sdk"))
+    async def awaited():
+        for name in ("/ask-async", "/ask-thread", "/sdk-async", "/sdk"):
+            app = Asgi(get_asgi_application(), turnout=made())
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+                await client.get(name); note(await client.get(name))
+    asyncio.run(awaited())
+    return told
+modes = {}
+for mode, config in json.loads(sys.argv[1]).items():
+    settings.DEBUG = mode == "debug"
+    modes[mode] = noted(config)
+print(json.dumps(modes))
 """
 
 
-@pytest.mark.parametrize("mode", ["production", "debug", "off"])
-def test_django_answers_with_the_errors_own_status(mode: str) -> None:
+def test_django_answers_with_the_errors_own_status() -> None:
     """Under WSGI and under ASGI, awaited views and plain ones; not in debug mode, nor with the setting off. In a
     process of its own: Django is set up once."""
-    sections = config(server={"explain_failures": mode != "off"})
+    modes = {mode: config(server={"explain_failures": mode != "off"}) for mode in ("production", "debug", "off")}
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
-    done = subprocess.run(
-        [sys.executable, "-c", DJANGO, mode, json.dumps(sections)],
-        capture_output=True,
-        text=True,
-        env=environ,
-        timeout=120,
-    )
-    told = json.loads(done.stdout or "[]")
-    assert len(told) == 6, done.stderr
-    for status, retry_after, text in told:
-        if mode == "production":
-            assert (status, int(retry_after) >= 1) == (429, True)
-            assert json.loads(text)["error"]["code"] == "rate_limit_exceeded"
-        else:
-            assert (status, retry_after) == (500, None)
+    command = [sys.executable, "-c", DJANGO, json.dumps(modes)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=120)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert {mode: len(answers) for mode, answers in told.items()} == dict.fromkeys(modes, 6)
+    for status, retry_after, text in told["production"]:
+        assert (status, int(retry_after) >= 1) == (429, True)
+        assert json.loads(text)["error"]["code"] == "rate_limit_exceeded"
+    assert {(status, retry_after) for mode in ("debug", "off") for status, retry_after, _ in told[mode]} == {
+        (500, None)
+    }
 
 
 def test_the_log_says_cause_and_remedy_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,7 @@ class WordllamaEmbedder:
     """
 
     def __init__(self) -> None:
-        try:
-            import wordllama
-        except ImportError as error:
-            needed = f"a package: {install_line('semantic')}"
-            raise SettingsError(f'cache.semantic.embedder = "wordllama" needs {needed}') from error
-        # Its own look-up of the tokenizer's file misses the folder and asks the network.
-        own = Path(wordllama.__file__).parent
-        self._model = wordllama.WordLlama.load(cache_dir=own, disable_download=True)
+        self._model = _load_wordllama()
 
     async def embed(self, text: str) -> bytes:
         return packed(self._model.embed([text])[0])
@@ -48,6 +42,18 @@ class WordllamaEmbedder:
         """The vectors of many texts, each of unit length: [n, 256]."""
         vectors = np.asarray(self._model.embed(list(texts)), dtype=np.float32)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+@cache
+def _load_wordllama() -> Any:
+    """Once a process, 47 MB: it keeps nothing of what it is asked."""
+    try:
+        import wordllama
+    except ImportError as error:
+        needed = f"a package: {install_line('semantic')}"
+        raise SettingsError(f'cache.semantic.embedder = "wordllama" needs {needed}') from error
+    # Its own look-up of the tokenizer's file misses the folder and asks the network.
+    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
 
 
 class MinilmEmbedder:

@@ -15,7 +15,7 @@ from tests.support.source_imports import SourceImports, find_cycle, read_imports
 FLOORS = {
     1: (
         *("errors", "redaction", "numbers", "atomic_file", "attempt_errors", "openai", "settings", "records"),
-        *("pricing", "context", "loop_task", "install_line", "locked_database"),
+        *("pricing", "context", "loop_task", "loop_turns", "install_line", "locked_database"),
     ),
     2: ("ports", "wires"),
     3: ("telemetry", "stores", "webhooks", "clock", "portal", "testing"),

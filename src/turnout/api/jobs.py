@@ -29,6 +29,7 @@ from turnout.context import RequestContext
 from turnout.errors import InvalidRequest, NotFound, Overloaded, RateLimitExceeded, ServedError
 from turnout.jobs.feed import JobFeed
 from turnout.jobs.worker import JobWorker
+from turnout.loop_turns import LoopTurns
 from turnout.numbers import parse_count
 from turnout.openai.requests import ChatRequest, to_mapping
 from turnout.ports.jobs import (
@@ -90,6 +91,8 @@ class JobSubmissions:
         self._chat_path = settings.server.chat_path
         self._heavy = frozenset(path for path, endpoint in settings.endpoints.items() if endpoint.heavy)
         self._warned = False
+        # In a surge requests of other kinds have theirs between two submissions.
+        self._turns = LoopTurns()
 
     def wants(self, request: ApiRequest, wire: WireAdapter | None = None) -> bool:
         """Whether this request becomes a job. wire: the protocol that it came in; None: chat completions."""
@@ -148,6 +151,7 @@ class JobSubmissions:
     ) -> Submitted:
         """The accepted job of a chat request whose extension says the rest. wire: the name of the protocol that it came
         in, and what that noted; None: chat completions. Raises ServedError."""
+        await self._turns.take()
         self._check(chat, context)
         directives = context.narrowed(chat.extension).directives
         deadline_s = directives.deadline_s
@@ -233,6 +237,8 @@ class JobSubmissions:
             accepted = await self._store.submit(new, self._bounds)
         except JobsUnavailable as error:
             raise Overloaded("no job can be accepted at the moment", retry_after_s=1.0) from error
+        # A store replies to many at once.
+        await self._turns.take()
         if not isinstance(accepted, AcceptedJob):
             raise self._refusal(accepted)
         if self._worker is not None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from turnout.ports.jobs import JobEnd, JobKind, NewJob, QueueBounds
 from turnout.stores.sqlite import claims, steps
-from turnout.stores.sqlite.database import _open
+from turnout.stores.sqlite.database import Database, _open
 from turnout.stores.sqlite.lanes import OPENED_AT_ONCE
 from turnout.stores.sqlite.places import MOST_JOBS_COUNTED, MOST_LANES_COUNTED
 
@@ -143,3 +145,33 @@ def test_a_file_of_before_is_taken_over(tmp_path: Path) -> None:
     assert claims.claim(db, 4.0, ["chat"], concurrency=8, lease_s=30.0) is None
     _run_one(db, 5.0)
     db.close()
+
+
+def test_steps_that_are_committed_together_are_answered_one_in_a_turn_of_the_loop(tmp_path: Path) -> None:
+    """What is done with all of them at once would hold up every other request for as long."""
+    turn, answers = 0, []
+
+    async def run() -> None:
+        def count() -> None:
+            nonlocal turn
+            turn += 1
+            if len(answers) < 7:
+                asyncio.get_running_loop().call_soon(count)
+
+        async def one(number: int) -> None:
+            assert await database.run(lambda db: db.execute("SELECT ?", (number,)).fetchone()[0]) == number
+            answers.append(turn)
+
+        database, go_on = Database(str(tmp_path / "jobs.sqlite")), threading.Event()
+        holding = asyncio.create_task(database.run(lambda db: go_on.wait()))
+        await asyncio.sleep(0)
+        together = asyncio.gather(*(one(number) for number in range(7)))
+        await asyncio.sleep(0)
+        count()
+        go_on.set()
+        await together
+        await holding
+        await database.close()
+
+    asyncio.run(run())
+    assert answers == sorted(set(answers))

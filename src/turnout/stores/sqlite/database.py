@@ -9,6 +9,7 @@ import os
 import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -197,18 +198,25 @@ def _commit(connection: sqlite3.Connection, steps: list[DatabaseStep]) -> list[A
 
 
 def _deliver(results: list[tuple[asyncio.Future[Any], asyncio.AbstractEventLoop, Any]]) -> None:
-    def settle(mine: list[tuple[asyncio.Future[Any], Any]]) -> None:
-        for future, result in mine:
-            if future.done():
-                continue
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, deque[tuple[asyncio.Future[Any], Any]]] = {}
     for future, loop, result in results:
-        by_loop.setdefault(loop, []).append((future, result))
+        by_loop.setdefault(loop, deque()).append((future, result))
     for loop, mine in by_loop.items():
         if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, mine)
+            loop.call_soon_threadsafe(_settle, loop, mine)
+
+
+def _settle(loop: asyncio.AbstractEventLoop, results: deque[tuple[asyncio.Future[Any], Any]]) -> None:
+    """One in each turn of the loop: what is done with a result holds up other requests for its own time alone, and
+    the writer does not wait for the interpreter until all is done."""
+    while results:
+        future, result = results.popleft()
+        if future.done():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+        if results:
+            loop.call_soon(_settle, loop, results)
+        return

@@ -1,15 +1,14 @@
-"""Turns of the event loop: one task's step in each, and what else there is to do between."""
+"""Turns of the event loop: the steps of two tasks in each, and what else there is to do between."""
 
 from __future__ import annotations
 
 import asyncio
-from itertools import pairwise
 
 from turnout.loop_turns import LoopTurns
 
 
-def test_tasks_that_come_at_once_take_their_turns_one_by_one() -> None:
-    """In the order in which they came; another request's step comes between any two."""
+def test_tasks_that_come_at_once_take_their_turns_by_twos() -> None:
+    """In the order in which they came; another request's step comes between any three."""
     steps: list[int | str] = []
 
     async def run() -> None:
@@ -24,12 +23,12 @@ def test_tasks_that_come_at_once_take_their_turns_one_by_one() -> None:
                 steps.append("other")
                 await asyncio.sleep(0)
 
-        await asyncio.gather(beside(), *(one(number) for number in range(5)))
+        await asyncio.gather(beside(), *(one(number) for number in range(7)))
 
     asyncio.run(run())
     numbers = [step for step in steps if step != "other"]
-    assert numbers == [0, 1, 2, 3, 4]
-    assert all("other" in pair for pair in pairwise(steps))
+    assert numbers == [0, 1, 2, 3, 4, 5, 6]
+    assert all("other" in some for some in zip(steps, steps[1:], steps[2:], strict=False))
 
 
 def test_who_leaves_while_it_waits_takes_nobody_elses_turn() -> None:
@@ -37,11 +36,12 @@ def test_who_leaves_while_it_waits_takes_nobody_elses_turn() -> None:
 
     async def run() -> None:
         turns = LoopTurns()
-        first, second, third = (asyncio.create_task(turns.take()) for _ in range(3))
-        await first
-        second.cancel()
+        tasks = [asyncio.create_task(turns.take()) for _ in range(7)]
+        await tasks[0]
+        for leaving in tasks[2:6]:
+            leaving.cancel()
         async with asyncio.timeout(5):
-            await third
+            await tasks[6]
 
     asyncio.run(run())
 
@@ -51,12 +51,14 @@ def test_a_loop_that_ended_takes_no_turn_along() -> None:
     turns, first = LoopTurns(), asyncio.new_event_loop()
 
     async def ends_within_its_turn() -> None:
-        await turns.take()
+        for _ in range(2):
+            await turns.take()
         first.stop()
 
     async def later() -> None:
         async with asyncio.timeout(5):
-            await turns.take()
+            for _ in range(3):
+                await turns.take()
 
     task = first.create_task(ends_within_its_turn())
     first.run_forever()

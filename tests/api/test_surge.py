@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,12 @@ def submissions_to(store: RepliesAtOnce, config: Settings, check: Callable[[Any,
     )
 
 
-def test_one_submission_is_prepared_and_one_answered_in_a_turn_of_the_loop(tmp_path: Path) -> None:
-    """A request for another path waits for the step of one of them, however many have come."""
+def test_two_submissions_are_prepared_and_two_answered_in_a_turn_of_the_loop(tmp_path: Path) -> None:
+    """A request for another path waits for the steps of two of them, however many have come."""
     config = Settings.of(settings("http://127.0.0.1:1/v1", queue={}))
-    turn, prepared, answered = 0, [], []
+    turn = 0
+    prepared: list[int] = []
+    answered: list[int] = []
 
     async def run() -> None:
         def count() -> None:
@@ -69,4 +72,5 @@ def test_one_submission_is_prepared_and_one_answered_in_a_turn_of_the_loop(tmp_p
         counting[-1].cancel()
 
     asyncio.run(run())
-    assert len(set(prepared)) == len(set(answered)) == AT_ONCE
+    assert max(Counter(prepared).values()) <= 2
+    assert max(Counter(answered).values()) <= 2

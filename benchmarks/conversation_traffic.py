@@ -19,7 +19,7 @@ from turnout.ports.scoring import Query, Score
 from turnout.records import Tier, Usage
 from turnout.routing.catalog import Catalog
 from turnout.routing.conversation_pins import Conversations
-from turnout.routing.router import Router
+from turnout.routing.router import Router, decisive
 from turnout.routing.scorer import FileScorer
 from turnout.routing.share_control import ShareControl
 from turnout.settings import Settings
@@ -86,6 +86,11 @@ class App:
     scores: Sequence[Score]
     topics: Mapping[str, Sequence[int]]
     lengths: Sequence[int]
+
+    @property
+    def expected_gains(self) -> Sequence[float]:
+        """What the router takes each row to gain."""
+        return [decisive(scored)[1] for scored in self.scores]
 
     @classmethod
     def of(cls, folder: Path, name: str) -> App:
@@ -223,15 +228,14 @@ def _tier(app: App, row: int, threshold: float) -> Tier:
     return "expensive" if app.scores[row].score >= threshold else "cheap"
 
 
-def hindsight(app: App, talks: Sequence[Conversation], usd_per_quality: float) -> list[list[Tier]]:
-    """The best that could have been done by who knew each answer's quality, and all that follows, beforehand."""
-    return [_best(app, talk, usd_per_quality) for talk in talks]
+def foreseen(talks: Sequence[Conversation], usd_per_gain: float, gains: Sequence[float]) -> list[list[Tier]]:
+    """The best that could have been done by who knew beforehand all turns that follow, and of each row this gain."""
+    return [_best(talk, usd_per_gain, gains) for talk in talks]
 
 
-def _best(app: App, talk: Conversation, usd_per_quality: float) -> list[Tier]:
+def _best(talk: Conversation, usd_per_gain: float, gains: Sequence[float]) -> list[Tier]:
     """Dynamic programming over the turns at which each model was last asked."""
     prices = PRICES[talk.prices]
-    gain = app.logs.gain
     ways: dict[tuple[int, int], tuple[float, Any]] = {(-1, -1): (0.0, None)}
     for at, now in enumerate(talk.times):
         reached: dict[tuple[int, int], tuple[float, Any]] = {}
@@ -241,7 +245,7 @@ def _best(app: App, talk: Conversation, usd_per_quality: float) -> list[Tier]:
                 price = prices[tier]  # type: ignore[index]
                 tokens = talk.prompts[alive[place]] if alive[place] >= 0 else 0
                 cost = price.cost(talk.prompts[at], talk.outputs[at], tokens if tokens >= price.least else 0)
-                whole = value + cost - (usd_per_quality * gain[talk.rows[at]] if place else 0.0)
+                whole = value + cost - (usd_per_gain * gains[talk.rows[at]] if place else 0.0)
                 key = (alive[0], at) if place else (at, alive[1])
                 if key not in reached or whole < reached[key][0]:
                     reached[key] = (whole, (path, tier))

@@ -11,20 +11,24 @@ prompts' tokens, and how often a conversation changes its model.
     no stickiness    each turn by its own score
     always sticky    each conversation by the score of its first turn
     ours             the package's own Router and Conversations, turn by turn in the order of time: no copy of the rule
-    hindsight        the cheapest way to each quality, for who knew all answers and all that follows beforehand
+    best by scores   the ceiling of what this scorer can do: the cheapest way to each expected quality, for who knew
+                     beforehand when all turns come, how long they are and what they score, but no answers
+    hindsight        the cheapest way to each quality, for who also knew all answers
 
 All but hindsight go by the same scorer, trained by train's defaults on the half of the logs that is not served. Costs
 are compared at equal quality: a policy's cost at a quality is read off the lower hull of its targets' (quality, cost),
 so each may also mix two targets by chance. "Recovered" is the part of the way from all-cheap's to all-expensive's
-quality.
+quality; "reached" the part of the ceiling's saving, beside the better of the first two policies, that ours has. No rule
+can have all of it: ours sees no turn before it comes, and leaves a conversation's first turn to its score.
 
 Beside the simulation a few of its conversations are served in earnest: Turnout with litellm over HTTP to a loopback
 provider that finds cached prefixes in what it is sent. Each turn must be decided as the simulation decided it, and
 Turnout's bill must be the provider's, to the micro-dollar.
 
 Caveats. Questions of one conversation are drawn independently within its topic: real ones depend on each other. Answers
-are as long on either tier. The logs' quality pairs are of other models than those whose prices are used. A whole run
-writes results/conversations.json and .png.
+are as long on either tier. The logs' quality pairs are of other models than those whose prices are used. Qualities are
+means of noisy labels, so three times as many turns are drawn for the mixes. A whole run writes
+results/conversations.json and .png.
 """
 
 from __future__ import annotations
@@ -53,7 +57,7 @@ from conversation_traffic import (
     always_sticky,
     bill,
     conversations,
-    hindsight,
+    foreseen,
     ours,
     unsticky,
 )
@@ -68,7 +72,8 @@ MIX = Shape(turns=None, contexts=tuple(CONTEXTS.values()), prices=BOTH)
 THRESHOLDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
 # Parts of the way from all-cheap's to all-expensive's quality at which costs are compared.
 RECOVERED = (0.2, 0.35, 0.5, 0.65, 0.8)
-NONE, ALWAYS, OURS, HINDSIGHT = "no stickiness", "always sticky", "ours", "hindsight"
+NONE, ALWAYS, OURS, CEILING = "no stickiness", "always sticky", "ours", "best by scores"
+HINDSIGHT = "hindsight"
 Point = tuple[float, float]
 
 
@@ -86,7 +91,7 @@ def main() -> None:
             shape = Shape(turns=turns, contexts=(tokens,), prices=BOTH)
             cells.append({"turns": turns, "context": context, "logs": LOGS[0], **measured(apps[0], shape, options)})
             say(options, cells[-1])
-    mixes = [{"logs": app.name, **measured(app, MIX, options, share=True)} for app in apps]
+    mixes = [{"logs": app.name, **measured(app, MIX, options, times=3, share=True)} for app in apps]
     for mix in mixes:
         say(options, {"turns": "2-40", "context": "mix", **mix})
     figures = {
@@ -105,14 +110,18 @@ def main() -> None:
     print(json.dumps(figures, indent=1) if options.json else json.dumps(summary, indent=1))
 
 
-def measured(app: App, shape: Shape, options: argparse.Namespace, *, share: bool = False) -> dict[str, Any]:
-    """Every policy on the same conversations. share: also under `max_expensive_share`."""
-    talks = conversations(app, shape, options.turns, seed=1)
+def measured(
+    app: App, shape: Shape, options: argparse.Namespace, *, times: int = 1, share: bool = False
+) -> dict[str, Any]:
+    """Every policy on the same conversations. times: as many turns as asked. share: also under a share."""
+    talks = conversations(app, shape, times * options.turns, seed=1)
+    answers, expected = app.logs.gain, app.expected_gains
     policies = {
         NONE: swept(app, talks, lambda at: unsticky(app, talks, at), THRESHOLDS),
         ALWAYS: swept(app, talks, lambda at: always_sticky(app, talks, at), THRESHOLDS),
         OURS: swept(app, talks, lambda at: ours(app, talks, lambda: at), THRESHOLDS[1:-1]),
-        HINDSIGHT: swept(app, talks, lambda usd: hindsight(app, talks, usd), rates(app, talks)),
+        CEILING: swept(app, talks, lambda usd: foreseen(talks, usd, expected), rates(app, talks, expected)),
+        HINDSIGHT: swept(app, talks, lambda usd: foreseen(talks, usd, answers), rates(app, talks, answers)),
     }
     found: dict[str, Any] = {"conversations": len(talks), "at_equal_quality": compared(policies), "policies": policies}
     if share:
@@ -126,12 +135,12 @@ def swept(app: App, talks: Sequence[Conversation], route: Callable[[float], Any]
     return [{"target": float(at), **asdict(bill(app, talks, route(at)))} for at in targets]
 
 
-def rates(app: App, talks: Sequence[Conversation]) -> list[float]:
-    """USD for a unit of quality, from what changes little to what changes all."""
+def rates(app: App, talks: Sequence[Conversation], gains: Sequence[float]) -> list[float]:
+    """USD for a unit of gain, from what changes little to what changes all."""
     cheap, dear = (bill(app, talks, unsticky(app, talks, at)) for at in (1.01, 0.0))
-    turns = sum(map(len, talks))
-    mean = max(1e-9, dear.usd - cheap.usd) / turns / max(1e-3, dear.quality - cheap.quality)
-    return [float(mean * factor) for factor in np.geomspace(0.02, 2, 5)]
+    gained = sum(gains[row] for talk in talks for row in talk.rows)
+    mean = max(1e-9, dear.usd - cheap.usd) / max(1e-3, gained)
+    return [float(mean * factor) for factor in np.geomspace(0.1, 3, 8)]
 
 
 def hull(points: Sequence[Point]) -> list[Point]:
@@ -166,13 +175,15 @@ def compared(policies: dict[str, Any]) -> list[dict[str, float]]:
         row: dict[str, float] = {"recovered": part, "quality": quality}
         for name, points in policies.items():
             row[name] = cost_at([*((one["quality"], one["usd"]) for one in points), *ends], quality)
-        row["ours_to_better_simple"] = row[OURS] / min(row[NONE], row[ALWAYS])
+        better = min(row[NONE], row[ALWAYS])
+        row["ours_to_better_simple"] = row[OURS] / better
+        row["reached"] = (better - row[OURS]) / max(1e-9, better - row[CEILING])
         rows.append(row)
     return rows
 
 
 def wanted(cells: list[dict[str, Any]], mixes: list[dict[str, Any]]) -> dict[str, float]:
-    """The two figures that the rule is held to."""
+    """The figures that the rule is held to, and what part of the ceiling's saving it reaches."""
 
     def ratios(of: list[dict[str, Any]]) -> list[float]:
         return [row["ours_to_better_simple"] for one in of for row in one["at_equal_quality"]]
@@ -182,13 +193,14 @@ def wanted(cells: list[dict[str, Any]], mixes: list[dict[str, Any]]) -> dict[str
         "most_in_the_mix": max(ratios(mixes[:1])),
         "mean_in_the_mix": float(np.mean(ratios(mixes[:1]))),
         "mean_in_the_other_mixes": float(np.mean(ratios(mixes[1:]))),
+        "reached_in_the_mixes": float(np.mean([row["reached"] for one in mixes for row in one["at_equal_quality"]])),
     }
 
 
 def say(options: argparse.Namespace, cell: dict[str, Any]) -> None:
     if not options.json:
         ratios = " ".join(
-            f"{row[OURS] / row[NONE]:.2f}/{row[OURS] / row[ALWAYS]:.2f}/{row[HINDSIGHT] / row[OURS]:.2f}"
+            f"{row[OURS] / row[NONE]:.2f}/{row[OURS] / row[ALWAYS]:.2f}/{row[CEILING] / row[OURS]:.2f}"
             for row in cell["at_equal_quality"]
         )
         middle = cell["policies"][OURS][4]
@@ -196,7 +208,13 @@ def say(options: argparse.Namespace, cell: dict[str, Any]) -> None:
         print(f"{cell['turns']!s:>5} turns, {cell['context']:5} {cell['logs']:18} {ratios}  {told}", flush=True)
 
 
-LOOKS = {NONE: ("#c98a1b", "s"), ALWAYS: ("#8a8a8a", "v"), OURS: ("#14407a", "o"), HINDSIGHT: ("#3f8f4f", "*")}
+LOOKS = {
+    NONE: ("#c98a1b", "s"),
+    ALWAYS: ("#8a8a8a", "v"),
+    OURS: ("#14407a", "o"),
+    CEILING: ("#8fb8de", "d"),
+    HINDSIGHT: ("#3f8f4f", "*"),
+}
 
 
 def draw(figures: dict[str, Any], path: Path) -> None:

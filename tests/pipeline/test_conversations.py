@@ -81,6 +81,58 @@ def test_a_hard_turn_goes_up_only_where_that_pays() -> None:
     run(scenario, models=MODELS)
 
 
+class _GainScorer(FixedScorer):
+    """One whose gains are those of training logs."""
+
+    def gain_at(self, score: float) -> float:
+        return score - 0.5
+
+
+_SCORES = {"hard": 0.9, "middling": 0.45}
+
+
+async def _small_turn(w: World, text: str, extension: dict[str, Any] | None = None) -> Any:
+    """A turn of a conversation of 2,000 tokens."""
+    w.provider.say(CHEAP, Says("ok", usage=usage(2_000)))
+    asked = from_call(f"{text} {'context ' * 1_000}", stream=False, params={})
+    request = replace(asked, extension=extension or {})
+    work = asyncio.ensure_future(w.turnout.completed(request, replace(w.context("ann"), session_id="small")))
+    await w.clock.run(work)
+    return work.result().outcome
+
+
+def test_a_turn_just_below_the_threshold_goes_up_where_that_costs_little() -> None:
+    """The threshold's gain is worth what a mean request costs more; of a conversation that costs a twentieth, less gain
+    pays. Where nothing is to gain, it stays."""
+
+    async def scenario(w: World) -> None:
+        await turn(w, "easy one")
+        first = await _small_turn(w, "middling one")
+        assert (first.tier, first.reason) == ("cheap", "scored")
+        stayed = await _small_turn(w, "easy two")
+        assert (stayed.tier, stayed.reason) == ("cheap", "scored")
+        left = await _small_turn(w, "middling three")
+        assert (left.tier, left.model, left.reason) == ("expensive", DEAR, "sticky_left")
+        assert 0 < left.decision.switch_usd < left.decision.switch_gain_usd
+        long = await turn(w, "middling four")
+        assert (long.tier, long.reason) == ("cheap", "scored")
+
+    run(scenario, models=MODELS, scorer=_GainScorer(0.1, scores=_SCORES))
+
+
+@pytest.mark.parametrize("gains", [True, False])
+def test_a_turn_below_the_threshold_stays_down_where_nobody_knows_gains_or_the_caller_says_so(gains: bool) -> None:
+    """A caller's own threshold can only spend less; a score alone is no gain."""
+
+    async def scenario(w: World) -> None:
+        await turn(w, "easy one")
+        for number in range(3):
+            served = await _small_turn(w, f"middling {number}", {"threshold": 0.6} if gains else None)
+            assert (served.tier, served.reason) == ("cheap", "scored")
+
+    run(scenario, models=MODELS, scorer=(_GainScorer if gains else FixedScorer)(0.1, scores=_SCORES))
+
+
 def test_a_failed_model_is_left_at_once() -> None:
     """The conversation goes on with whom it fell back to, while that is warm."""
 

@@ -49,7 +49,7 @@ class World:
         return work.result()
 
 
-def world(**sections: Any) -> World:
+def world(*, scorer: FixedScorer | None = None, **sections: Any) -> World:
     config = {
         "tiers": {"cheap": {"models": [CHEAP, SPARE]}, "expensive": {"models": [DEAR]}},
         "models": {name: dict(PRICES) for name in (CHEAP, SPARE, DEAR)},
@@ -58,15 +58,15 @@ def world(**sections: Any) -> World:
     }
     clock = ManualClock()
     provider = ScriptedProvider(clock=clock)
-    scorer = FixedScorer(0.1, scores={"hard": 0.9})
+    scorer = scorer or FixedScorer(0.1, scores={"hard": 0.9})
     return World(Turnout(config, clock=clock, provider=provider, scorer=scorer), provider, clock, scorer)
 
 
-def run(scenario: Callable[[World], Awaitable[None]], **sections: Any) -> None:
+def run(scenario: Callable[[World], Awaitable[None]], *, scorer: FixedScorer | None = None, **sections: Any) -> None:
     """Runs the scenario and holds afterwards that nothing is left over."""
 
     async def main() -> None:
-        here = world(**sections)
+        here = world(scorer=scorer, **sections)
         await scenario(here)
         await here.turnout.aclose()
         assert here.provider.open == 0

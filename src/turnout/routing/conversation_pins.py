@@ -121,13 +121,28 @@ class Conversations:
         if declined and pin.tier == "expensive":
             return decision
         if decision.tier == pin.tier:
-            return self._same_tier(pin, decision)
+            moved = None if declined or state.tool_turn else self._moved_up(pin, request, decision)
+            return moved or self._same_tier(pin, decision)
         estimate, leaves = self._weigh(pin, request, decision, tool_turn=state.tool_turn)
         if estimate is not None:
-            decision = replace(decision, switch_usd=estimate.cost, switch_gain_usd=estimate.worth)
+            decision = _with(estimate, decision)
         if leaves:
             return replace(decision, reason="sticky_left")
         return replace(decision, tier=pin.tier, reason="sticky", candidates=_first(pin, self._catalog.route(pin.tier)))
+
+    def _moved_up(self, pin: Pin, request: ChatRequest, decision: Decision) -> Decision | None:
+        """A score's threshold is that of a mean request; where this conversation costs less, or lasts, it may pay to go
+        up below it. None where it does not, where there is no cache to weigh, and where a score is no gain. Nor is a
+        stand-in that is dearer than the expensive tier a reason to go there."""
+        if self._gain_at is None or pin.tier == "expensive" or not self._cacheable(pin):
+            return None
+        if not self._has_room("expensive"):
+            return None
+        candidates = self._catalog.route("expensive")
+        estimate = self._estimate(pin, request, decision, candidates[0])
+        if estimate is None or not 0 < estimate.cost < estimate.worth:
+            return None
+        return replace(_with(estimate, decision), tier="expensive", reason="sticky_left", candidates=candidates)
 
     def cold_price_factor(self, state: ConversationState | None, request: ChatRequest, model: str) -> float:
         """What this request costs at the model in times of what it would cost with its conversation cached there; 1
@@ -150,14 +165,7 @@ class Conversations:
         self, pin: Pin, request: ChatRequest, decision: Decision, *, tool_turn: bool
     ) -> tuple[Estimate | None, bool]:
         """What leaving was estimated to cost and to be worth, None where prices are unknown; and whether it leaves."""
-        other = decision.candidates[0]
-        cheap_model, expensive_model = (pin.model, other) if pin.tier == "cheap" else (other, pin.model)
-        cheap, expensive = self._side(pin, cheap_model), self._side(pin, expensive_model)
-        estimate = None
-        if cheap is not None and expensive is not None:
-            shape = self._shape(pin, request)
-            outlook = self._outlook(pin, decision, self._mean.difference(cheap.rates, expensive.rates, shape))
-            estimate = (going_up if pin.tier == "cheap" else going_down)(cheap, expensive, shape, outlook)
+        estimate = self._estimate(pin, request, decision, decision.candidates[0])
         if not self._has_room(pin.tier):
             return estimate, True
         if tool_turn:
@@ -168,6 +176,17 @@ class Conversations:
             # Nobody can say what it would pay: a warm cache is kept.
             return None, not self._cached(pin, pin.model)
         return estimate, estimate.worth > estimate.cost
+
+    def _estimate(self, pin: Pin, request: ChatRequest, decision: Decision, other: str) -> Estimate | None:
+        """What leaving for this model of the other tier is estimated to cost and to be worth; None where prices are
+        unknown."""
+        cheap_model, expensive_model = (pin.model, other) if pin.tier == "cheap" else (other, pin.model)
+        cheap, expensive = self._side(pin, cheap_model), self._side(pin, expensive_model)
+        if cheap is None or expensive is None:
+            return None
+        shape = self._shape(pin, request)
+        outlook = self._outlook(pin, decision, self._mean.difference(cheap.rates, expensive.rates, shape))
+        return (going_up if pin.tier == "cheap" else going_down)(cheap, expensive, shape, outlook)
 
     def _outlook(self, pin: Pin, decision: Decision, difference: float) -> Outlook:
         gain, threshold = self._gain(decision), decision.threshold
@@ -270,3 +289,7 @@ class Conversations:
 
 def _first(pin: Pin, candidates: tuple[str, ...]) -> tuple[str, ...]:
     return (pin.model, *(model for model in candidates if model != pin.model))
+
+
+def _with(estimate: Estimate, decision: Decision) -> Decision:
+    return replace(decision, switch_usd=estimate.cost, switch_gain_usd=estimate.worth)

@@ -91,12 +91,12 @@ class _GainScorer(FixedScorer):
 _SCORES = {"hard": 0.9, "middling": 0.45}
 
 
-async def _small_turn(w: World, text: str, extension: dict[str, Any] | None = None) -> Any:
+async def _small_turn(w: World, text: str, extension: dict[str, Any] | None = None, *, session: str = "small") -> Any:
     """A turn of a conversation of 2,000 tokens."""
     w.provider.say(CHEAP, Says("ok", usage=usage(2_000)))
     asked = from_call(f"{text} {'context ' * 1_000}", stream=False, params={})
     request = replace(asked, extension=extension or {})
-    work = asyncio.ensure_future(w.turnout.completed(request, replace(w.context("ann"), session_id="small")))
+    work = asyncio.ensure_future(w.turnout.completed(request, replace(w.context("ann"), session_id=session)))
     await w.clock.run(work)
     return work.result().outcome
 
@@ -212,6 +212,21 @@ def test_the_share_holds_over_sticky_requests_too() -> None:
         assert abs(sum(served) - 0.3 * 500) <= 14
 
     run(scenario, models=MODELS, routing={"max_expensive_share": 0.3}, cache={"enabled": False})
+
+
+def test_no_conversation_goes_up_beyond_the_share_for_what_it_would_gain() -> None:
+    """Small ones that each turn would pay for: six calls beyond the share at most."""
+
+    async def scenario(w: World) -> None:
+        await turn(w, "easy one")
+        served = []
+        for number in range(80):
+            text = f"{'middling' if number % 2 else 'upper'} {number}"
+            served.append((await _small_turn(w, text, session=f"s{number % 8}")).tier == "expensive")
+        assert 6 < sum(served) <= 0.2 * 80 + 7
+
+    scorer = _GainScorer(0.1, scores={"middling": 0.9, "upper": 0.95})
+    run(scenario, models=MODELS, scorer=scorer, routing={"max_expensive_share": 0.2}, cache={"enabled": False})
 
 
 def test_ids_are_ours_and_not_sent_on() -> None:

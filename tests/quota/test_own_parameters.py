@@ -140,6 +140,9 @@ def test_thinking_that_is_asked_for_stands_beside_the_default_cap() -> None:
     assert sent_caps(model, None, 1024, {"thinking": {"type": "disabled"}}) == {"max_tokens": 1024}
     assert sent_caps(model, None, 1024, {"max_tokens": 7}) == {}
     assert cost_bound(Model(), PRICE, Size(1), {}, {"thinking": thinks}, 1024).output_tokens == 3024
+    for effort, tokens in (("high", 4096), ({"effort": "low"}, 1024), ("none", 0), (3, 0)):
+        assert sent_caps(Model(params={"reasoning_effort": effort}), None, 1024, {}) == {"max_tokens": 1024 + tokens}
+    assert cost_bound(Model(), PRICE, Size(1), {"reasoning_effort": "medium"}, {}, 1024).output_tokens == 3072
 
 
 def test_an_hours_cache_in_the_settings_is_reserved_at_its_price() -> None:

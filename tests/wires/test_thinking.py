@@ -145,3 +145,27 @@ def test_a_turn_is_never_sent_empty(content: list[Any], sent: dict[str, Any] | N
     said = [*ASK["messages"], {"role": "assistant", "content": content}, {"role": "user", "content": "Go on."}]
     messages = sendable(tuple(to_chat({**ASK, "messages": said})["messages"]), "openai")
     assert list(messages[1:-1]) == ([] if sent is None else [sent])
+
+
+@pytest.mark.parametrize(
+    ("model", "transport", "effort", "thinks"),
+    [
+        (CLAUDE, "direct", "high", 4096),
+        (CLAUDE, "litellm", "medium", 2048),
+        (CLAUDE, "litellm", "low", 1024),
+        ("openai/gpt-5-mini", "litellm", "high", None),
+    ],
+)
+def test_the_default_cap_leaves_room_for_the_thinking_of_an_effort(
+    server: ScriptedServer, model: str, transport: str, effort: str, thinks: int | None
+) -> None:
+    """Under a budget: Claude refuses a cap that its thinking fills, and others would have none left for the answer."""
+    server.script = lambda _: Answer(text="Four.")
+    sections = {"upstream": {"transport": transport}, "budgets": {"total": "50/day"}}
+    config = tiers(server.origin, model, model.replace("sonnet", "opus").replace("-mini", ""), **sections)
+    body = {"model": "cheap", "messages": ASK["messages"], "reasoning_effort": effort}
+    reply: httpx.Response = run(config, lambda client: client.post("chat/completions", json=body))
+    assert reply.status_code == 200, reply.text
+    sent = server.received[-1].body
+    assert sent.get("max_tokens", sent.get("max_completion_tokens")) == 1024 + (thinks or 4096)
+    assert sent.get("thinking", {}).get("budget_tokens") == thinks

@@ -11,6 +11,12 @@ from turnout.quota.own_parameters import own_parameters
 from turnout.quota.token_bounds import Size, output_bound, output_caps, params_size
 from turnout.settings import Model
 
+# What an effort is worth in tokens of thinking, as litellm writes it for Claude, whose API takes no less than 1,024.
+# Where a model thinks as it likes, it has room for as much beside its answer.
+THINKING_TOKENS: Mapping[str, int] = {
+    "minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16_384,
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostBound:
@@ -57,7 +63,7 @@ def sent_caps(model: Model, largest: int | None, default: int, params: Mapping[s
     asked = {**model.params, **params}
     caps = output_caps(asked)
     if not caps:
-        default += _thinking_budget(asked.get("thinking"))
+        default += max(_thinking_budget(asked.get("thinking")), _effort_budget(asked.get("reasoning_effort")))
         return {"max_tokens": default if largest is None else min(default, largest)}
     return {} if largest is None else {name: largest for name, cap in caps.items() if cap > largest}
 
@@ -94,3 +100,9 @@ def _thinking_budget(thinking: Any) -> int:
     """Tokens of thinking that this asks for, Anthropic's way: its API refuses a cap that does not exceed them."""
     budget = thinking.get("budget_tokens") if isinstance(thinking, Mapping) else None
     return budget if isinstance(budget, int) and budget > 0 else 0
+
+
+def _effort_budget(effort: Any) -> int:
+    """Tokens of thinking that an effort asks for: it may come as a table that holds it."""
+    level = effort.get("effort") if isinstance(effort, Mapping) else effort
+    return THINKING_TOKENS.get(level, 0) if isinstance(level, str) else 0

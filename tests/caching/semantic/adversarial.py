@@ -1,9 +1,10 @@
-"""Over 1,000 pairs of alike questions in ten classes, written for these tests: the two of each want two answers."""
+"""Over 1,900 pairs of alike questions in ten classes, written for these tests: the two of each want two answers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations, permutations
+from pathlib import Path
 
 from tests.caching.semantic.adversarial_forms import FORMS
 
@@ -227,6 +228,18 @@ OPPOSITES = (
 )
 
 
+def subject_pairs() -> Iterator[tuple[str, str, str]]:
+    """Those of medicine, law, cooking, travel, money, sports, chemistry, grammar and programming: a line
+    of the file each, below its class."""
+    kind = ""
+    for line in Path(__file__).with_name("adversarial_subjects.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("# "):
+            kind = line[2:]
+        else:
+            one, other = line.split(" ⇄ ")
+            yield one, other, kind
+
+
 def adversarial_pairs() -> Iterator[tuple[str, str, str]]:
     """The pairs, each with its class."""
     for kind, sentences in SENTENCES.items():
@@ -244,6 +257,10 @@ def adversarial_pairs() -> Iterator[tuple[str, str, str]]:
             yield f"Hello, {one} Thanks!", other, kind
             if kind != "code":
                 yield one, other.lower(), kind
+    for number, (one, other, kind) in enumerate(subject_pairs()):
+        yield one, other, kind
+        if number % 4 == 0:
+            yield f"Hello! {one} Thanks!", other, kind
     for one, other in combinations(TOWNS, 2):
         yield (
             f"How long is it from {one} to {other} by train?",

@@ -110,7 +110,7 @@ def test_a_purge_takes_what_was_learnt_of_a_user_s_questions(candidates: Candida
 def test_the_users_and_words_of_a_group_are_bounded(candidates: Candidates) -> None:
     """What finds no room is not learnt, and whose it was is not kept."""
     for number in range(200):
-        check(candidates, f"mend{chr(97 + number % 26)}{chr(97 + number // 26)}", f"user:{number}", BOB)
+        check(candidates, f"{chr(97 + number % 26)}{chr(97 + number // 26)}verb", f"user:{number}", BOB)
     group, *others = candidates._groups.values()
     assert all(each is group for each in others)
     assert len(group.taught) == len(others) == len(group.users) - 1 == MOST_OF_A_GROUP - 1

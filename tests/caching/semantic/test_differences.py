@@ -16,8 +16,8 @@ def differ(one: str, other: str) -> str | None:
 
 
 def test_pairs_that_ask_two_things_are_all_refused() -> None:
-    """None of over 1,000 pairs in ten classes passes, and none may be learnt to say the same but plain words."""
-    assert len(PAIRS) >= 1000
+    """None of over 1,900 pairs in ten classes passes, and none may be learnt to say the same but plain words."""
+    assert len(PAIRS) >= 1900
     assert len({kind for *_, kind in PAIRS}) == len(CLASSES) == 10
     assert [pair for pair in PAIRS if differ(*pair[:2]) is None] == []
     learnable = [pair for pair in PAIRS if find_substitutions(question_of(pair[0]), question_of(pair[1]))]
@@ -44,8 +44,16 @@ def test_pairs_that_ask_two_things_are_all_refused() -> None:
         ("is it harmful", "is it harmless", "negation"),
         ("Who was Henry VII?", "Who was Henry VIII?", "number"),
         ("Please, where is Turkey on a map", "Please, where is turkey on a Map", "name"),
-        ("What does Blend Labs do?", "What is Blend Labs?", "word"),
+        ("What does Blend Labs do?", "What is Blend Labs?", "opposite"),
         ("how do I mend a phone", "how do I fix a phone", "word"),
+        ("How do I act kindly?", "How do I act?", "word"),
+        ("What is CO in chemistry?", "What is Co in chemistry?", "name"),
+        ("Is Dr. John Adams a surgeon?", "Is Dr. Jane Adams a surgeon?", "name"),
+        ("Is a contract void?", "Is the contract void?", "quantifier"),
+        ("Name one planet", "Name one planets", "quantifier"),
+        ("Is it año?", "Is it ano?", "language"),
+        ("Translate into Thai: please", "Translate into Thai: thanks", "code"),
+        ("What does myVar hold?", "What does myvar hold?", "code"),
     ],
 )
 def test_a_difference_is_named(one: str, other: str, kind: str) -> None:
@@ -126,6 +134,38 @@ def test_what_was_learnt_to_say_the_same_passes_and_nothing_more() -> None:
     assert find_substitutions(mend, several) == {"fix": "mend", "cracked": "broken", "really": ""}
     assert find_substitutions(mend, mend) is None
     assert find_substitutions(mend, question_of("How do I mend a broken phone in the rainy Highlands?")) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Is sodium nitrate toxic?", "Is sodium nitrite toxic?"),
+        ("What is hypertension?", "What is hypotension?"),
+        ("How do I use pip?", "How do I use pipx?"),
+        ("Is a list of tuples hashable?", "Is a tuple of lists hashable?"),
+        ("What is x.com?", "What is x.org?"),
+        ("Is 你好 formal?", "Is 您好 formal?"),
+        ("What is der in German?", "What is das in German?"),
+    ],
+)
+def test_words_that_are_no_other_words_are_never_learnt_to_say_the_same(one: str, other: str) -> None:
+    """Of nearly the same letters, of other forms or places, or asked about."""
+    assert find_substitutions(question_of(one), question_of(other)) is None
+    assert find_substitutions(question_of(other), question_of(one)) is None
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "A student asks the student council for a room, and the council says no. What can the student do?",
+        "How do I translate a page with the app on my phone?",
+        "How many letters are in the alphabet? Thanks!",
+    ],
+)
+def test_case_and_courtesy_tell_nothing_of_articles_and_words(question: str) -> None:
+    """One noun with both articles is no other one in another case, nor is a question about words."""
+    for reworded in (question.upper(), question.lower(), f"Hello, {question}", f"{question} Thank you!"):
+        assert differ(question, reworded) is None
 
 
 def test_a_text_of_nothing_but_courtesy_is_a_text() -> None:

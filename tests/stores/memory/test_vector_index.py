@@ -250,6 +250,32 @@ def test_large_comparisons_leave_the_event_loop(monkeypatch: pytest.MonkeyPatch)
     asyncio.run(scenario())
 
 
+def test_no_turn_of_the_event_loop_compares_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others have their turn after each block, and what is found is the same."""
+    monkeypatch.setattr(vector_index, "_BLOCK", 32)
+    monkeypatch.setattr(vector_index, "_IN_A_TURN", 32 * len(ROWS[0]))
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        store = MemorySemanticStore(max_entries=400, graphs=False)
+        for number in range(320):
+            await store.add(entry(number, number, 0.0))
+        turning = asyncio.create_task(turn())
+        best = max(range(320), key=lambda each: float(ROWS[each] @ ROWS[350]))
+        assert (await found(store, 350, 0.0))[0][0] == best.to_bytes(16, "big")
+        turning.cancel()
+        await store.close()
+
+    asyncio.run(scenario())
+    assert turns == 9
+
+
 def test_arrays_grow_and_shrink_without_losing_a_vector(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over several blocks, by chance."""
     monkeypatch.setattr(vector_index, "_BLOCK", 32)

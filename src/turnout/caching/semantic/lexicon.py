@@ -42,7 +42,7 @@ OPENING = re.compile(
     r"|(?:i would like|i want|i wanted|i need|i'd like) to know|quick question)(?![\w'’-])"
 )
 CLOSING = re.compile(
-    r"(?<![\w'’-])(?:please|kindly|pls|plz"
+    r"(?<![\w'’-])(?:please|pls|plz"
     r"|(?:please and )?(?:many )?(?:thanks|thank you|thx|cheers|tia|much appreciated)"
     r"(?: (?:a lot|so much|very much|in advance|again|a million|for (?:your|the|any) help))*"
     r"|if you do(?:n't|n’t| not) mind|have a (?:nice|good|great) day)$"
@@ -50,7 +50,24 @@ CLOSING = re.compile(
 # After these, what would close a question is part of it.
 SAYING = frozenset(
     {
-        *("say", "saying", "says", "said", "spell", "with", "of", "or", "a", "an"),
+        *(
+            "say",
+            "saying",
+            "says",
+            "said",
+            "spell",
+            "wrote",
+            "sang",
+            "sings",
+            "recorded",
+            "called",
+            "titled",
+            "with",
+            "of",
+            "or",
+            "a",
+            "an",
+        ),
         *("the", "to", "in", "big", "your", "my", "his", "her", "their", "than", "vs", "versus", "between"),
     }
 )
@@ -97,10 +114,38 @@ NO_NOUN = frozenset(
         *("or", "vs", "versus", "mean", "means", "is", "are", "do", "does", "if", "as", "the", "a", "an"),
     }
 )
+# Before these "just" is courtesy: "I just want to know".
+WISHING = frozenset({"want", "wanted", "need", "needed", "wonder", "wondered"})
 # After these any word is meant as a word.
 NAMING = frozenset({"word", "verb", "article", "adverb", "between", "or", "vs", "versus"})
 # Where one of these is said, two spellings of a word are two.
 SPELLING = frozenset({"spell", "spelled", "spells", "spelt", "spelling", "spellings", "hyphen", "hyphenated"})
+# Where one of these is said, no word is neutral: "the past tense of is".
+OF_WORDS = frozenset(
+    {
+        *(
+            "tense",
+            "plural",
+            "singular",
+            "verb",
+            "noun",
+            "pronoun",
+            "adjective",
+            "preposition",
+            "conjugate",
+            "translate",
+        ),
+        *("conjugation", "translation", "pronounce", "pronunciation", "syllables", "rhyme", "rhymes", "letters"),
+        *("punctuation", "uppercase", "lowercase", "capitalize", "capitalise"),
+    }
+)
+# After the one, and before the other, an auxiliary is a keyword: "use do while".
+KEYWORD = frozenset({"use", "using", "keyword", "operator", "statement", "loop"})
+LOOPING = frozenset({"while", "until", "loop", "loops", "block", "blocks", "keyword", "operator"})
+# Their full stop ends no sentence.
+ABBREVIATED = frozenset(
+    {"dr.", "mr.", "mrs.", "ms.", "st.", "prof.", "sgt.", "gen.", "no.", "vs.", "ft.", "mt.", "rev."}
+)
 # In capitals they are names.
 ACRONYMS = frozenset({"it", "us", "who", "or", "me", "as", "am"})
 
@@ -177,24 +222,24 @@ LONGEST_NAME = max(map(len, ONE_NAME))
 _KINDS: tuple[tuple[Difference, str], ...] = (
     (
         "unit",
-        "mm cm m km inch inches foot feet ft yard yards mile miles mg g kg gram grams kilogram kilograms ounce "
-        "ounces oz lb lbs pound pounds ton tons tonne tonnes ml l liter gallon gallons pint pints cup cups teaspoon "
-        "celsius fahrenheit kelvin b kb mb gb tb bit bits byte bytes kilobyte megabyte gigabyte terabyte usd eur "
-        "gbp jpy inr cad aud chf dollar dollars euro euros yen rupee rupees yuan franc francs cent cents percent "
-        "kmh mph kph knots meter kilometer acre acres hectare hectares watt watts kilowatt volt volts amp amps "
+        "mm cm m km inch inches foot feet ft yard yards mile miles mg g kg gram grams kilogram kilograms ounce ounces "
+        "oz lb lbs pound pounds ton tons tonne tonnes ml l liter gallon gallons pint pints cup cups teaspoon celsius "
+        "fahrenheit kelvin b kb mb gb tb bit bits byte bytes kilobyte megabyte gigabyte terabyte usd eur gbp jpy inr "
+        "cad aud chf dollar dollars euro euros yen rupee rupees yuan franc francs cent cents percent kmh mph kph "
+        "knots meter kilometer acre acres hectare hectares watt watts kilowatt volt volts amp amps fl square cubic "
         "joule joules calorie calories hz khz mhz ghz rpm psi bar pascal radian radians degree degrees $ € £ ¥ tsp "
-        "tbsp tablespoon teaspoons tablespoons mcg ug nm µm micrometer nanometer nautical furlong league fathom "
-        "stone stones quart quarts dl cl hl barrel barrels mb/s mbps gbps kbps kib mib gib tib petabyte pb kw kwh "
-        "mw mwh gw gwh kj kcal mmhg atm newton newtons tesla ohm ohms farad lumen lumens lux db decibel decibels "
-        "sek nok dkk pln czk huf rub krw brl mxn zar sgd hkd nzd peso pesos krona kroner zloty ruble rubles reais "
-        "shekel shekels dirham dinar bitcoin btc eth ether sqft sqm m2 m3 km2 dpi ppi px em rem karat karats carat "
-        "carats hpa kpa mpa mol mmol nmol µmol quid buck bucks hp bps nmi",
+        "tbsp tablespoon teaspoons tablespoons mcg ug nm µm micrometer nanometer nautical furlong league fathom stone "
+        "stones quart quarts dl cl hl barrel barrels mb/s mbps gbps kbps kib mib gib tib petabyte pb kw kwh mw mwh gw "
+        "gwh kj kcal mmhg atm newton newtons tesla ohm ohms farad lumen lumens lux db decibel decibels sek nok dkk "
+        "pln czk huf rub krw brl mxn zar sgd hkd nzd peso pesos krona kroner zloty ruble rubles reais shekel shekels "
+        "dirham dinar bitcoin btc eth ether sqft sqm m2 m3 km2 dpi ppi px em rem karat karats carat carats hpa kpa "
+        "mpa mol mmol nmol µmol quid buck bucks hp bps nmi",
     ),
     (
         "negation",
         "not no never none nobody nothing nowhere neither nor without cannot except unless hardly barely excluding "
-        "n't non avoid instead lack lacks lacking fail fails failed failing minus exclude excludes nope refuse "
-        "refuses refused stop stops stopped prevent prevents but else besides aside sans",
+        "n't non avoid instead lack lacks lacking scarcely aint fail fails failed failing minus exclude excludes nope "
+        "refuse refuses refused stop stops stopped prevent prevents but else besides aside sans",
     ),
     (
         "quantifier",
@@ -204,38 +249,40 @@ _KINDS: tuple[tuple[Difference, str], ...] = (
         "regularly constantly little plenty couple dozen dozens pair pairs hundreds thousands millions billions "
         "million billion hundredth quarter quarters third thirds fifth tenth multiple numerous fewest roughly "
         "approximately precisely barely partly partially fully completely entirely mostly mainly largely slightly "
-        "solely merely full empty zero enough just actually basically an the",
+        "solely singles doubles anything everything something even also merely full empty zero enough just actually "
+        "basically an the",
     ),
     (
         "comparative",
         "more less fewer better worse best worst bigger smaller larger higher lower faster slower cheaper older "
-        "younger longer shorter greater stronger weaker richer poorer harder easier newer earlier later hotter "
-        "colder lighter heavier taller deeper safer above below over under maximum minimum max min highest lowest "
-        "biggest smallest largest tallest shortest longest fastest slowest cheapest oldest youngest newest "
-        "strongest weakest hardest easiest than as top bottom good bad big small high low fast slow cheap expensive "
-        "warmer cooler warmest coolest nearest farthest furthest closest closer nearer farther further simplest "
-        "simpler quicker quickest hottest coldest lightest heaviest deepest shallowest shallower safest riskiest "
-        "riskier richest poorest greatest lesser latest earliest wider narrower widest narrowest thicker thinner "
-        "thickest thinnest brighter darker brightest darkest louder quieter loudest quietest stricter strictest "
-        "milder mildest fresher sweeter happier happiest saddest sadder healthier healthiest rarest rarer commonest "
-        "same different equal unequal superior inferior major minor senior junior upper inner outer front back tall "
-        "short long wide narrow thick thin heavy light near far deep shallow strong weak easy hard difficult simple "
-        "rich poor loud quiet bright dark warm cool young minimal maximal too very extremely basic standard premium "
-        "beginner beginners advanced",
+        "younger longer shorter greater stronger weaker richer poorer harder easier newer earlier later hotter colder "
+        "lighter heavier taller deeper safer above below over under maximum minimum max min highest lowest biggest "
+        "smallest largest tallest shortest longest fastest slowest cheapest oldest youngest newest strongest weakest "
+        "hardest easiest than as top bottom good bad big small high low fast slow cheap expensive warmer cooler "
+        "warmest coolest nearest farthest furthest closest closer nearer farther further simplest simpler quicker "
+        "quickest hottest coldest lightest heaviest deepest shallowest shallower safest riskiest riskier richest "
+        "poorest greatest lesser latest earliest wider narrower widest narrowest thicker thinner thickest thinnest "
+        "brighter darker brightest darkest louder quieter loudest quietest stricter strictest milder mildest fresher "
+        "sweeter happier happiest saddest sadder healthier healthiest rarest rarer commonest same different equal "
+        "unequal superior inferior major minor senior junior upper inner outer front back tall short long wide narrow "
+        "thick thin heavy light near far deep shallow strong weak easy hard difficult simple average median rich poor "
+        "loud quiet bright dark warm cool young minimal maximal too very extremely basic standard premium beginner "
+        "beginners advanced",
     ),
     (
         "time",
         "today tomorrow yesterday tonight now currently before after until till since during while last next first "
-        "second third minute hour day week weekend month quarter year decade century seconds minutes hours days "
-        "weeks months years morning noon afternoon evening night midnight monday tuesday wednesday thursday friday "
-        "saturday sunday january february march april may june july august september october november december jan "
-        "feb mar apr jun jul aug sep sept oct nov dec spring summer autumn fall winter ago daily weekly monthly "
-        "yearly annually hourly old new previous current past future recent recently early late sooner later soon "
-        "formerly earlier eventually immediately weekday weekdays weekends mornings afternoons evenings nights "
-        "lunch dinner breakfast brunch supper dawn dusk sunrise sunset fortnight decades centuries millennium "
-        "semester trimester season seasons holiday christmas easter ramadan hanukkah halloween thanksgiving mondays "
-        "tuesdays wednesdays thursdays fridays saturdays sundays utc gmt est pst cet am pm was were did had been "
-        "will would shall going used bc ad bce ce biweekly bimonthly biannual biannually",
+        "second third minute hour day week weekend month quarter year decade century seconds minutes hours days weeks "
+        "months years morning noon afternoon evening night midnight monday tuesday wednesday thursday friday saturday "
+        "sunday january february march april may june july august september october november december jan feb mar apr "
+        "jun jul aug sep sept oct nov dec spring summer autumn fall winter ago daily weekly monthly yearly annually "
+        "hourly old new previous current past future recent recently early late sooner later soon formerly earlier "
+        "eventually immediately weekday weekdays weekends mornings afternoons evenings nights lunch dinner breakfast "
+        "brunch supper dawn dusk sunrise sunset fortnight decades centuries millennium semester trimester season "
+        "seasons holiday christmas easter ramadan hanukkah halloween thanksgiving mondays tuesdays wednesdays "
+        "thursdays fridays saturdays sundays utc gmt est pst cet am pm already yet still then ever being win wins won "
+        "winning might was were did had been will would shall going used bc ad bce ce biweekly bimonthly biannual "
+        "biannually",
     ),
     (
         "language",
@@ -244,36 +291,37 @@ _KINDS: tuple[tuple[Difference, str], ...] = (
         "vietnamese bengali urdu tamil ukrainian irish welsh gaelic scottish basque catalan galician farsi persian "
         "pashto dari kurdish swahili zulu xhosa yoruba igbo hausa amharic somali malay indonesian tagalog filipino "
         "javanese khmer lao burmese mongolian tibetan nepali sinhala punjabi gujarati marathi telugu kannada "
-        "malayalam romanian bulgarian serbian croatian slovak slovene slovenian bosnian macedonian albanian "
-        "estonian latvian lithuanian icelandic armenian georgian azerbaijani kazakh uzbek belarusian maltese "
-        "luxembourgish flemish afrikaans yiddish esperanto sanskrit maori hawaiian samoan quechua guarani brazilian "
-        "american british mexican canadian elixir erlang dart zig nim clojure lisp scheme racket ocaml fsharp "
-        "csharp cpp groovy fortran cobol ada pascal delphi prolog solidity vba assembly wasm webassembly graphql "
-        "markdown latex toml protobuf regex tcl awk sed zsh fish pandas polars numpy django flask fastapi react vue "
-        "angular svelte python java javascript typescript rust go golang ruby php perl sql kotlin swift scala bash "
-        "powershell haskell julia matlab lua r c html css xml json yaml",
+        "malayalam romanian bulgarian serbian croatian slovak slovene slovenian bosnian macedonian albanian estonian "
+        "latvian lithuanian icelandic armenian georgian azerbaijani kazakh uzbek belarusian maltese luxembourgish "
+        "flemish afrikaans yiddish esperanto sanskrit maori hawaiian samoan quechua guarani brazilian american "
+        "british mexican canadian elixir erlang dart zig nim clojure lisp scheme racket ocaml fsharp csharp cpp "
+        "groovy fortran cobol ada pascal delphi prolog solidity vba assembly wasm webassembly graphql markdown latex "
+        "toml protobuf regex tcl awk sed zsh fish pandas polars numpy django flask fastapi react vue angular svelte "
+        "python java javascript typescript rust go golang ruby php perl sql kotlin swift scala bash powershell "
+        "haskell julia matlab lua r c html css xml json yaml",
     ),
     (
         "opposite",
-        "enable disable activate deactivate on off open close start stop begin end increase decrease raise lower "
-        "add remove delete create destroy install uninstall upgrade downgrade import export upload download push "
-        "pull encrypt decrypt encode decode compress decompress lock unlock show hide connect disconnect subscribe "
+        "enable disable activate deactivate on off open close start stop begin end increase decrease raise lower add "
+        "remove delete create destroy install uninstall upgrade downgrade import export upload download push pull "
+        "encrypt decrypt encode decode compress decompress lock unlock show hide connect disconnect subscribe "
         "unsubscribe follow unfollow block unblock mute unmute join leave enter exit buy sell lend borrow give take "
         "send receive win lose gain love hate like dislike accept reject allow deny forbid permit agree disagree "
         "include exclude allowed legal illegal possible impossible safe unsafe dangerous true false yes healthy "
         "unhealthy advantages disadvantages advantage disadvantage pros cons benefits risks cause causes effect "
-        "effects before after left right up down in out inside outside to from with against for into onto north "
-        "south east west male female man woman men women boy girl father mother son daughter husband wife brother "
-        "sister positive negative public private hot cold wet dry birth death alive dead married single arrive "
-        "depart arrival free paid closed opened finish started finished full-time part-time online offline manual "
-        "automatic internal external local remote global static dynamic temporary permanent imported exported rise "
-        "rises fall falls rising falling upward downward forward backward backwards clockwise fill empty attach "
-        "detach mount unmount enabled disabled hire fire employ promote demote reward punish praise blame "
-        "mother-in-law uncle aunt nephew niece king queen guilty innocent sick rent own credit debit gross net "
-        "profit loss inhale exhale freeze melt float sink attack defend build demolish departure ascending "
-        "descending asc desc first min max input output client server read write save discard who what when where "
-        "why which whose how can should must may could i you he she we they my your his her our their me him us "
-        "them this that these those and or if is are am does hello hi hey please thanks thank thx cheers",
+        "effects before after left right up down in out inside outside to from with against for into onto north south "
+        "east west male female man woman men women boy girl father mother son daughter husband wife brother sister "
+        "positive negative public private hot cold wet dry birth death alive dead married single arrive depart "
+        "arrival free paid closed opened finish started finished full-time part-time online offline manual automatic "
+        "internal external local remote global static dynamic temporary permanent imported exported rise rises fall "
+        "falls rising falling upward downward forward backward backwards clockwise fill empty attach detach mount "
+        "unmount enabled disabled hire fire employ promote demote reward punish praise blame mother-in-law uncle aunt "
+        "nephew niece king queen guilty innocent sick rent own credit debit gross net profit loss inhale exhale "
+        "freeze melt float sink attack defend build demolish departure ascending descending asc desc first min max "
+        "input output client server read write save discard who what when where why which whose how can should must "
+        "may could i you he she we they my your his her our their me him us them this that these those and or if is "
+        "are am do does at by of per via through across between among behind around hello hi hey please thanks thank "
+        "thx cheers",
     ),
 )
 # What turns the rest of a word round.

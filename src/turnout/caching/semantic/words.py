@@ -9,24 +9,31 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from turnout.caching.semantic.lexicon import (
+    ABBREVIATED,
     AFTER_A,
     ARTICLES,
     AUXILIARIES,
     BEFORE_A,
     CLOSING,
     FRAMES,
+    KEYWORD,
     LONGEST_NAME,
+    LOOPING,
     NAMING,
     NEUTRAL,
     NO_NOUN,
+    OF_WORDS,
     ONE_NAME,
     OPENING,
     SAYING,
     SPELLING,
     SPOKEN,
+    WISHING,
 )
+from turnout.caching.semantic.verbatim import code_in, handed_over
 
 # Longer texts are served by their exact words alone: they hold too much that a vector does not.
 LONGEST_TEXT = 2000
@@ -34,14 +41,8 @@ LONGEST_TEXT = 2000
 MOST_SKETCHED = 32
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|[.]?\d+(?:[.,:]\d+)*|\S")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
-_QUOTED = re.compile(r"`+([^`]*)`+")
-# What is code by its looks is compared to the letter: flags, calls, brackets, variables, paths.
-_CODE = re.compile(r"--?[A-Za-z][\w-]*$|.*[_(){}\[\]<>=$\\|&~^*#@/]")
-# Units that are others in another case: bits for bytes, milli for mega.
-_CASED_UNIT = re.compile(r"\d*(?:[KMGT]b(?:ps|/s)?|m(?:W|V|J|A|Hz|Pa))$")
-# "a: b" and "a, = f()" are code; after a word such a mark is none.
-_MARKED = re.compile(r"\w[,;:]$")
 _MARKS = ".,?;:…"
+_AROUND = "\"'()“”.,?;:!…"
 _SUPERSCRIPTS = str.maketrans({mark: f"^{digit}" for digit, mark in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")})
 _QUOTES = frozenset("'\"“”‘’«»`")
 # A dash is part of what it stands before, or of the grade or blood group that it ends.
@@ -57,8 +58,9 @@ class Question:
     """words: all of them, in order. content: those that tell what is asked, one word for one thing, in order. digest:
     16 bytes that stand for the content.
 
-    code: what looks like code, to the letter. names, plain: the words with a capital inside a sentence, and those
-    without one; both empty where the text's case tells nothing. auxiliaries: "be" for an "is", "do" for a "does".
+    code: what is compared to the letter. names, plain: the words with a capital inside a sentence, and those without
+    one; both empty where the text's case tells nothing. auxiliaries: "be" for an "is", "do" for a "does". definite,
+    indefinite: the words behind a "the", and behind an "a". short_names: names of up to three letters, as written.
     """
 
     words: tuple[str, ...]
@@ -68,6 +70,9 @@ class Question:
     plain: frozenset[str]
     digest: bytes = b""
     auxiliaries: frozenset[str] = frozenset()
+    definite: frozenset[str] = frozenset()
+    indefinite: frozenset[str] = frozenset()
+    short_names: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=4096)
@@ -82,7 +87,15 @@ def question_of(text: str) -> Question:
     content = tuple(_content(rest))
     auxiliaries = frozenset(AUXILIARIES[word] for word in rest if word in AUXILIARIES)
     digest = hashlib.blake2b("\0".join(content).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return Question(words, content, _code(text), *_names(text, plain), digest, auxiliaries)
+    definite, indefinite = _after_articles(rest)
+    chunks = text.split()
+    start = _beginning(chunks, plain)
+    asked = chunks[start : start + len(plain.split())]
+    code = (*code_in(text, [_bare_end(chunk) for chunk in chunks], asked[:-1]), *handed_over(" ".join(chunks[start:])))
+    names, lower = _names(chunks, start)
+    bare = {chunk.strip(_AROUND) for chunk in chunks}
+    short = frozenset(word for word in bare if 1 < len(word) <= 3 and word.casefold() in names and word[0].isupper())
+    return Question(words, content, code, names, lower, digest, auxiliaries, definite, indefinite, short)
 
 
 def sketch(content: Iterable[str]) -> bytes:
@@ -152,9 +165,10 @@ def _without_frame(words: tuple[str, ...]) -> tuple[str, ...]:
 def _content(words: tuple[str, ...]) -> list[str]:
     content: list[str] = []
     place, spelling = 0, not SPELLING.isdisjoint(words)
+    of_words = not OF_WORDS.isdisjoint(words)
     while place < len(words):
         word, length = words[place], 1
-        if word in NEUTRAL and not _is_telling(words, place):
+        if word in NEUTRAL and not of_words and not _is_telling(words, place):
             place += 1
             continue
         name: tuple[str, ...] = (word,)
@@ -168,15 +182,26 @@ def _content(words: tuple[str, ...]) -> list[str]:
     return content
 
 
+def _after_articles(words: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """Those behind "the" alone, and those behind "a" alone."""
+    pairs = list(pairwise(words))
+    definite = {after for word, after in pairs if word == "the"}
+    indefinite = {after for word, after in pairs if word in ("a", "an")}
+    return frozenset(definite - indefinite), frozenset(indefinite - definite)
+
+
 def _is_telling(words: tuple[str, ...], place: int) -> bool:
     """Whether this neutral word says something here: "a few", "vitamin a", "what does it do", "7 am", "a or an"."""
     word, before, after = words[place], words[place - 1] if place else "", (*words, "")[place + 1]
     if before in _QUOTES or after in _QUOTES or before in NAMING:
         return True
+    if word in AUXILIARIES and (before in AUXILIARIES or before in KEYWORD or after in LOOPING):
+        # "What does is do", "how do I use do while".
+        return True
     match word:
         case "just":
             # "Just rice" is no other food.
-            return before not in ("", "i")
+            return place > 0 and not (words[:place] == ("i",) and after in WISHING)
         case "am":
             return "i" not in (before, after)
         case "a" if after in AFTER_A or before in BEFORE_A:
@@ -192,28 +217,18 @@ def _beginning(chunks: list[str], bare: str) -> int:
     return next((place for place, chunk in enumerate(chunks) if _bare_end(chunk.casefold()).lstrip(_EDGES) == first), 0)
 
 
-def _code(text: str) -> tuple[str, ...]:
-    chunks = text.split()
-    bare = [_bare_end(chunk) for chunk in chunks]
-    code = [chunk for chunk in bare if _CODE.match(chunk) or _CASED_UNIT.match(chunk)]
-    # Such a mark tells something before the text's end.
-    return (*_QUOTED.findall(text), *code, *(chunk.casefold() for chunk in chunks[:-1] if _MARKED.match(chunk)))
-
-
-def _names(text: str, bare: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The words with and without a capital, but for those that begin a sentence or the bare text, which is without
-    courtesy. A text all in capitals, without any, or with one at each word tells neither."""
+def _names(chunks: list[str], start: int) -> tuple[frozenset[str], frozenset[str]]:
+    """The words with and without a capital, but for those that begin a sentence or the text without courtesy, which
+    begins at `start`. A text all in capitals, without any, or with one at each word tells neither."""
     names: set[str] = set()
     plain: set[str] = set()
-    chunks = text.split()
-    start = _beginning(chunks, bare)
     begins = True
     for place, chunk in enumerate(chunks):
         begins = begins or place == start
-        word = chunk.strip("\"'()“”.,?;:!…")
+        word = chunk.strip(_AROUND)
         if word[:1].isalpha() and not begins and word != "I" and not word.startswith("I'"):
             (names if word[0].isupper() else plain).add(word.casefold())
-        begins = chunk[-1] in ".?!:"
+        begins = chunk[-1] in ".?!:" and chunk.casefold() not in ABBREVIATED
     cased = bool(names) and bool(plain)
     lower = bool(plain) and not names and chunks[start].strip("\"'(“")[:1].isupper()
     return (frozenset(names), frozenset(plain)) if cased or lower else (frozenset(), frozenset())

@@ -28,9 +28,12 @@ T = TypeVar("T")
 # Vectors of one array, at first and at most. A full one is not copied: 100 MB would hold the event loop for 30 ms, and
 # one list of 100,000 keys for 10.
 _ROOM, _BLOCK = 16, 1024
-# Numbers compared on the event loop: 4,000 vectors of 256 in a fifth of a millisecond, in one where other processes
-# share the memory. More are compared in the thread.
-MOST_ON_LOOP = 1_024_000
+# Numbers compared in one turn of the event loop: a tenth of a millisecond, a half where the machine's other processes
+# use its memory. A search in the graph may follow in that turn.
+_IN_A_TURN = 400_000
+# Numbers compared on the event loop, in several turns: 10,000 vectors of 256. More are compared by the thread, which
+# beside a busy loop waits up to 5 ms for the interpreter's lock, again and again.
+MOST_ON_LOOP = 2_560_000
 # Removals between two adds.
 _AT_ONCE = 64
 # Vectors that change place at one add or look-up, in a fifth of a millisecond.
@@ -138,19 +141,28 @@ class VectorIndex:
         return _nearest(self._blocks, self._keys, len(self), vector, count)
 
     def snapshot(self) -> tuple[list[Any], list[list[bytes]], int]:
-        """What `candidates` in a thread reads. A vector that is moved meanwhile may be missed or scored wrongly."""
+        """What `candidates` reads in a thread or in turns. A vector that is moved meanwhile may be missed or scored
+        wrongly."""
         return list(self._blocks), list(self._keys), len(self)
 
 
 def _nearest(
     blocks: list[Any], keys: list[list[bytes]], size: int, vector: bytes, count: int
 ) -> list[tuple[bytes, float]]:
-    asked = np.frombuffer(vector, dtype="<f4")
     similarities = np.empty(size, dtype=np.float32)
     for start in range(0, size, _BLOCK):
-        part = similarities[start : start + _BLOCK]
-        # Not `@`: BLAS would divide so small a product among threads, and wait for each of them on a busy machine.
-        np.einsum("ij,j->i", blocks[start // _BLOCK][: len(part)], asked, out=part)
+        _compare(blocks, start, vector, similarities)
+    return _best(keys, similarities, count)
+
+
+def _compare(blocks: list[Any], start: int, vector: bytes, similarities: Any) -> None:
+    """Those of the block that begins there."""
+    part = similarities[start : start + _BLOCK]
+    # Not `@`: BLAS would divide so small a product among threads, and wait for each of them on a busy machine.
+    np.einsum("ij,j->i", blocks[start // _BLOCK][: len(part)], np.frombuffer(vector, dtype="<f4"), out=part)
+
+
+def _best(keys: list[list[bytes]], similarities: Any, count: int) -> list[tuple[bytes, float]]:
     if count < len(similarities):
         best = np.argpartition(-similarities, count - 1)[:count]
     else:
@@ -168,6 +180,21 @@ def _nearest(
 def candidates(blocks: list[Any], keys: list[list[bytes]], size: int, vector: bytes, count: int) -> list[bytes]:
     """The keys of the most similar of these vectors."""
     return [key for key, _ in _nearest(blocks, keys, size, vector, count)]
+
+
+async def candidates_in_turns(
+    blocks: list[Any], keys: list[list[bytes]], size: int, vector: bytes, count: int
+) -> list[bytes]:
+    """The same, in as many turns of the event loop as it takes."""
+    similarities, compared = np.empty(size, dtype=np.float32), 0
+    for start in range(0, size, _BLOCK):
+        numbers = min(_BLOCK, size - start) * len(vector) // 4
+        if compared and compared + numbers > _IN_A_TURN:
+            compared = 0
+            await asyncio.sleep(0)
+        _compare(blocks, start, vector, similarities)
+        compared += numbers
+    return [key for key, _ in _best(keys, similarities, count)]
 
 
 class GraphIndex:
@@ -300,15 +327,12 @@ class GrowingIndex:
     async def candidates(self, vector: bytes, count: int) -> list[bytes]:
         """The keys of the most similar vectors, each once, in no order. Some may have been removed meanwhile."""
         graph, direct = self._graph, self._direct
-        if graph is None and direct.numbers <= MOST_ON_LOOP:
-            return [key for key, _ in direct.nearest(vector, count)]
-        found = dict[bytes, None]()
         # What the graph adds from now on is found here too: it is looked at before the graph is.
         if direct.numbers <= MOST_ON_LOOP:
-            found.update((key, None) for key, _ in direct.nearest(vector, count))
+            keys = await candidates_in_turns(*direct.snapshot(), vector, count)
         else:
             keys = await asyncio.wrap_future(self._thread.submit(candidates, *direct.snapshot(), vector, count))
-            found.update(dict.fromkeys(keys))
+        found: dict[bytes, None] = dict.fromkeys(keys)
         if graph is not None:
             self._tend(graph)
             # Of those that are found some may wait for their removal.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.light_training import light_training
 from tests.support.provider import LoopbackProvider
 from tests.support.redis_server import RedisServer
 from tests.support.scripted_provider import ScriptedServer
@@ -31,3 +32,10 @@ def redis_server() -> Iterator[RedisServer]:
     server = RedisServer()
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="module")
+def light() -> Iterator[None]:
+    """Training is light while the module's tests run: `pytestmark = pytest.mark.usefixtures("light")`."""
+    with light_training():
+        yield

@@ -13,6 +13,8 @@ from tests.support.cascade_logs import paired, rows, trained
 from turnout.cli import main
 from turnout.routing.scorer import load_scorer
 
+pytestmark = pytest.mark.usefixtures("light")
+
 KEYS = {"apgr", "apgr_question", "paired_low", "paired_high", "cost_at_97", "two_calls_share", "verify_us_p50",
         "verify_us_p99", "refused"}  # fmt: skip
 

@@ -12,6 +12,8 @@ from tests.routing.test_scorer import logs
 from turnout.cli import main
 from turnout.cli.train import aligned
 
+pytestmark = pytest.mark.usefixtures("light")
+
 KEYS = {
     "rows", "apgr", "cpt50", "cpt80", "auc", "brier", "score_us_p50", "score_us_p99",
     "keep95_expensive_share", "keep95_quality", "keep95_saving", "groups",

@@ -11,6 +11,8 @@ from turnout.cli.output_files import naming_write_errors
 from turnout.errors import TurnoutError
 from turnout.routing.artifact import is_ours
 
+pytestmark = pytest.mark.usefixtures("light")
+
 ROWS = "prompt,cheap_quality,expensive_quality\n" + "".join(
     f"{'add ' * (row % 7)}{row},{int(row % 7 < 3)},1\n" for row in range(60)
 )

@@ -269,7 +269,7 @@ def packed(content: bytes, kind: str) -> bytes:
     return content
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(TABLES)
 def test_one_table_is_the_same_rows_in_every_format(tmp_path: Path, table: list[Any]) -> None:
     """Told by its bytes: the suffix is the same for all."""

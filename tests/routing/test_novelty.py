@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.light_training import light_training
 from turnout.demo.tasks import generate
 from turnout.errors import ArtifactError
 from turnout.logs.labelled import Logs
@@ -19,6 +20,8 @@ from turnout.routing.novelty import Novelty
 from turnout.routing.scorer import MIDDLE, FileScorer, load_scorer
 from turnout.training import fit
 from turnout.training.novelty_limit import seen_of
+
+pytestmark = pytest.mark.usefixtures("light")
 
 TAGS = ("shop", "school")
 
@@ -41,7 +44,8 @@ def fitted() -> fit.Fitted:
         }
         for prompt in prompts(700, seed=1)
     ]
-    return fit.train(Logs.from_rows(rows))
+    with light_training():
+        return fit.train(Logs.from_rows(rows))
 
 
 def marked(texts: list[str]) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.light_training import light_training
 from turnout.errors import ArtifactError, LogError
 from turnout.logs.labelled import Logs
 from turnout.ports.scoring import Query
@@ -39,7 +40,8 @@ def logs(rows: int = 200, seed: int = 1) -> Logs:
 @cache
 def trained() -> fit.Fitted:
     """Trained once, for other modules' tests too."""
-    return fit.train(logs())
+    with light_training():
+        return fit.train(logs())
 
 
 @pytest.fixture
@@ -108,6 +110,7 @@ def test_unknown_tags_are_scored_alike(fitted: fit.Fitted) -> None:
     assert alike == {scorer.raw(read_features(Query.from_text("Please add 1 and 2")))}
 
 
+@pytest.mark.usefixtures("light")
 def test_training_is_deterministic() -> None:
     """The same logs give the same scorer."""
     assert fit.train(logs(60)).scorer.version == fit.train(logs(60)).scorer.version

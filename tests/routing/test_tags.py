@@ -21,6 +21,8 @@ from turnout.routing.tags import END_CHARACTERS, MOST_SYSTEM, identity, known_ta
 from turnout.testing import ScriptedProvider
 from turnout.training import evaluate, fit
 
+pytestmark = pytest.mark.usefixtures("light")
+
 # Of one length: what tells them apart is which they are.
 TUTOR, CLERK = "You are a patient tutor of mathematics.", "You sort the letters for the town hall."
 
@@ -44,7 +46,7 @@ def rows(count: int = 200, systems: tuple[str, str] = (TUTOR, CLERK), **more: An
 
 
 @pytest.fixture(scope="module")
-def trained() -> fit.Fitted:
+def trained(light: None) -> fit.Fitted:
     """On conversations without groups."""
     return fit.train(Logs.from_rows(rows()))
 

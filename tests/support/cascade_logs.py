@@ -6,6 +6,7 @@ import random
 from functools import cache
 from typing import Any
 
+from tests.support.light_training import light_training
 from turnout.logs.labelled import Logs
 from turnout.training.cascade import FittedCascade, train_cascade
 
@@ -34,7 +35,8 @@ def rows(count: int = 120, *, telling: bool = True, seed: int = 3) -> list[dict[
 @cache
 def trained(*, telling: bool = True, cheap_model: str = "openai/small") -> FittedCascade:
     """A scorer with its verifier."""
-    return train_cascade(Logs.from_rows(rows(telling=telling), answers=True), cheap_model=cheap_model)
+    with light_training():
+        return train_cascade(Logs.from_rows(rows(telling=telling), answers=True), cheap_model=cheap_model)
 
 
 def paired(made: list[dict[str, Any]], seed: int = 5) -> list[dict[str, Any]]:
@@ -53,4 +55,5 @@ def paired(made: list[dict[str, Any]], seed: int = 5) -> list[dict[str, Any]]:
 @cache
 def trained_on_pairs(cheap_model: str = "openai/small") -> FittedCascade:
     """A scorer with its verifier, which knows pairs of answers."""
-    return train_cascade(Logs.from_rows(paired(rows()), answers=True), cheap_model=cheap_model)
+    with light_training():
+        return train_cascade(Logs.from_rows(paired(rows()), answers=True), cheap_model=cheap_model)

@@ -56,6 +56,7 @@ def _ask(client: TestClient, **more: object) -> dict[str, ReadableSpan]:
     return {span.name: span for span in EXPORTER.get_finished_spans()}
 
 
+@pytest.mark.usefixtures("light")
 def test_a_novel_request_says_so_in_span_and_header(provider: LoopbackProvider, tmp_path: Path) -> None:
     """Through the door, by a scorer file: the middle decides, under a threshold above it for the cheap tier."""
     fit.train(logs(120)).save(tmp_path / "s")

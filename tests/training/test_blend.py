@@ -81,6 +81,7 @@ def test_rounding_is_no_prediction() -> None:
     assert 1.0 < actual[0] < 2.5
 
 
+@pytest.mark.usefixtures("light")
 def test_texts_that_share_no_word_but_one_teach_nothing_absurd() -> None:
     """Which row is easy hangs on the group alone; a number seen before must not turn that over."""
     actual = Logs.from_rows(

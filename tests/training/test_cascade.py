@@ -24,6 +24,8 @@ from turnout.training.cascade_curves import MARGIN, cost_curves, figures_at_97, 
 from turnout.training.estimators import fit_view
 from turnout.training.verifier_fit import SHARES, UNREAD, learnt_gain
 
+pytestmark = pytest.mark.usefixtures("light")
+
 
 def test_answers_that_tell_are_worth_more_than_the_question() -> None:
     """The interval of what is added lies above 0, and right and wrong answers are told apart."""

@@ -17,6 +17,8 @@ from turnout.testing import FixedScorer
 from turnout.training import evaluate, fit
 from turnout.training.data_checks import data_checks
 
+pytestmark = pytest.mark.usefixtures("light")
+
 
 def swapped() -> Logs:
     """Of qualities and of costs."""

@@ -11,6 +11,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import Ridge
 
+from turnout.cli import main
 from turnout.errors import ArtifactError
 from turnout.install_line import install_line
 from turnout.logs.labelled import Logs
@@ -24,6 +25,8 @@ from turnout.training.embedding import Embedding
 from turnout.training.estimators import fit_view
 from turnout.training.tag_means import tag_means
 from turnout.training.views import MeaningView, views_of
+
+pytestmark = pytest.mark.usefixtures("light")
 
 ANIMALS = ["cat", "dog", "horse", "cow", "sheep", "goat", "pig", "hen", "duck", "goose", "rabbit", "donkey"]
 TOOLS = ["hammer", "saw", "drill", "spanner", "screw", "nail", "chisel", "pliers", "axe", "shovel", "rake", "bolt"]
@@ -49,7 +52,7 @@ def known() -> Embedding:
 
 
 @pytest.fixture(scope="module")
-def fitted(known: Embedding) -> fit.Fitted:
+def fitted(light: None, known: Embedding) -> fit.Fitted:
     """Trained once, on two thirds of the words."""
     return fit.train(logs(ANIMALS[:8], TOOLS[:8]), embedding=known)
 
@@ -138,24 +141,18 @@ def test_a_damaged_table_is_refused(fitted: fit.Fitted, tmp_path: Path) -> None:
         FileScorer(Artifact(header=fitted.artifact.header, arrays={**arrays, "token_bytes": np.zeros(3, np.uint8)}))
 
 
-def test_without_its_package_training_says_what_to_install(tmp_path: Path) -> None:
+def test_without_its_package_training_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Asked for by name it is an error with the command; by default training goes on and tells."""
     rows = "".join(f"Tell of {word},{row % 2},1\n" for row, word in enumerate((ANIMALS + TOOLS) * 2))
-    (tmp_path / "logs.csv").write_text("prompt,cheap_quality,expensive_quality\n" + rows)
-    hidden = (
-        "import sys, importlib.util as util; sys.modules['wordllama'] = None; found = util.find_spec\n"
-        "util.find_spec = lambda name, *rest: None if name == 'wordllama' else found(name, *rest)\n"
-        "from turnout.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
-
-    def train(*more: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-c", hidden, "train", "logs.csv", "-o", "scorer", *more]
-        return subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)
-
-    asked = train("--embedding", "wordllama")
-    assert asked.returncode != 0
-    assert install_line("semantic") in asked.stderr
-    assert not (tmp_path / "scorer").exists()
-    went_on = train()
-    assert went_on.returncode == 0, went_on.stderr
-    assert install_line("semantic") in went_on.stdout
+    log, scorer = tmp_path / "logs.csv", tmp_path / "scorer"
+    log.write_text("prompt,cheap_quality,expensive_quality\n" + rows)
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    monkeypatch.setattr(embedding, "find_spec", lambda name: None)
+    train = ["train", str(log), "-o", str(scorer)]
+    assert main([*train, "--embedding", "wordllama"]) != 0
+    assert install_line("semantic") in capsys.readouterr().err
+    assert not scorer.exists()
+    assert main(train) == 0
+    assert install_line("semantic") in capsys.readouterr().out

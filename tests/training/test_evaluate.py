@@ -17,6 +17,8 @@ from turnout.routing.router import Router
 from turnout.testing import FixedScorer
 from turnout.training import evaluate, fit
 
+pytestmark = pytest.mark.usefixtures("light")
+
 KEYS = {
     "rows", "apgr", "cpt50", "cpt80", "auc", "brier", "score_us_p50", "score_us_p99",
     "keep95_expensive_share", "keep95_quality", "keep95_saving",

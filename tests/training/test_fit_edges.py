@@ -17,6 +17,8 @@ from turnout.logs.labelled import Logs
 from turnout.ports.scoring import Query
 from turnout.training import fit
 
+pytestmark = pytest.mark.usefixtures("light")
+
 Row = list[Any]
 EASY, HARD = "Please add 4 and 5", "Please add 4 and 5 and 6 and 7 and 8 and 9 and 11 and 12"
 
@@ -135,13 +137,11 @@ def test_one_prompt_over_and_over_teaches_nothing_but_trains(tmp_path: Path) -> 
     assert fitted.scorer.score(Query.from_text("Hello there")).expected_gain == pytest.approx(0.5, abs=0.1)
 
 
-def test_two_hundred_thousand_rows_are_all_read_and_a_sample_is_learnt_from(tmp_path: Path) -> None:
-    """Every row is checked, so a bad last one is counted; 400 stand for the 20,000 that the command would hold."""
-    ten_thousand = rows(10_000)
-    actual = [[f"{prompt} ({copy})", *rest] for copy in range(20) for prompt, *rest in ten_thousand]
-    fitted = trained(tmp_path, [*actual, ["Please add", 7, 1, "a"]], most=400)
+def test_all_rows_are_read_and_a_sample_is_learnt_from(tmp_path: Path) -> None:
+    """Every row is checked, so a bad last one is counted; 400 of 8,000 stand for the 20,000 that the command holds."""
+    fitted = trained(tmp_path, [*rows(8_000), ["Please add", 7, 1, "a"]], most=400)
     summary = fitted.scorer.summary
-    assert (summary["rows"], summary["rows_used"], summary["skipped"]) == (200_000, 400, 1)
+    assert (summary["rows"], summary["rows_used"], summary["skipped"]) == (8_000, 400, 1)
     assert learnt(fitted)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.routing.test_scorer import logs, trained
+from tests.support.light_training import TREES
 from turnout.ports.scoring import Score
 from turnout.routing.artifact import Artifact
 from turnout.routing.features import Floats, read_features
@@ -92,6 +93,6 @@ def test_a_view_that_the_blend_gives_nothing_is_not_served() -> None:
         file = made(np.array([float(name not in none) for name in names] + [0.0]))
         assert set(file.header["served"]) == {"words", "letters", "tagged_words"} - none
         assert not none & set(file.arrays)
-        assert file.header["trees"] == 64 * len(forests - none)
+        assert file.header["trees"] == TREES * len(forests - none)
         actual = mean + sum(fitted.views[name].predict(views[name]) - mean for name in names if name not in none)
         assert [FileScorer(file).raw(reading) for reading in readings] == pytest.approx(actual, abs=1e-9)

@@ -16,6 +16,8 @@ from turnout.logs.labelled import Logs
 from turnout.testing import FixedScorer
 from turnout.training import evaluate
 
+pytestmark = pytest.mark.usefixtures("light")
+
 # What differs though nothing is wrong: how many rows there are, what was timed, and what is drawn by chance.
 OTHERWISE = {"rows", "rows_read", "skipped", "warnings", "groups", "intervals", "apgr_standard_error", "brier",
              "score_us_p50", "score_us_p99"}  # fmt: skip

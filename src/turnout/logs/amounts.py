@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from turnout.logs.fields import first_field, unpack_json
+from turnout.logs.names import plain
 from turnout.logs.values import SHOWN, is_missing
 
 _CURRENCIES = {"$": "USD", "us$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"} | {
@@ -22,6 +24,9 @@ _CELL = re.compile(
     rf"\s*(?P<after>{_CURRENCY})?",
     re.I,
 )
+# Where an object tells a cost: whole, or of what was sent and what was answered.
+_TOTALS = ("total_cost", "total", "total_usd", "usd", "amount", "value", "cost")
+_PARTS = re.compile(r"(input|output|prompt|completion)(_cost|_usd)?")
 # A longer cell is a text.
 _LONGEST = 60
 # Blanks and apostrophes part thousands and nothing else, before any mark.
@@ -45,7 +50,9 @@ class AmountReader:
         self.currency = ""
 
     def read(self, value: Any, name: str) -> Any:
-        """The number of a text that is an amount; any other value as it is. Raises ValueError."""
+        """The number of a text that is an amount, or of an object that holds one; any other value as it is. Raises
+        ValueError."""
+        value = amount_within(value)
         match = _cell(value)
         if match is None:
             return value
@@ -67,7 +74,7 @@ class AmountReader:
     def _mark_of_file(self, value: str, name: str) -> str:
         """Of a cell that does not tell it. Raises ValueError where the file does not, either."""
         if self._marks is None:
-            cells = filter(None, map(_cell, self._every()))
+            cells = filter(None, map(_cell, map(amount_within, self._every())))
             marks = {_decimal_mark(_SPACES.sub("", cell["number"]), cell["power"]) for cell in cells}
             self._marks = frozenset(mark for mark in marks if mark)
         if len(self._marks) == 1:
@@ -75,6 +82,20 @@ class AmountReader:
         if self._marks or "," in value:
             raise ValueError(f"{name} is {value[:SHOWN]!r}, a thousand or a fraction; write it without thousands")
         return "."
+
+
+def amount_within(value: Any) -> Any:
+    """The amount that an object holds, `{"total": 0.002, "currency": "USD"}`, or the sum of its parts,
+    `{"input": 0.001, "output": 0.002}`; any other value as it is."""
+    held = unpack_json(value)
+    if not isinstance(held, Mapping):
+        return value
+    total = first_field(held, *_TOTALS)
+    if total is None:
+        parts = [part for name, part in held.items() if _PARTS.fullmatch(plain(str(name)))]
+        return sum(parts) if parts and all(isinstance(part, int | float) for part in parts) else value
+    currency = held.get("currency")
+    return f"{total} {currency}" if isinstance(currency, str) and isinstance(total, int | float) else total
 
 
 def _cell(value: Any) -> re.Match[str] | None:

@@ -15,18 +15,19 @@ from turnout.logs.names import (
     GROUPS,
     IDS,
     MODELS,
-    PROMPTS,
     WINNERS,
     column_named,
     grade_column,
     is_no_quality,
     plain,
+    question_column,
 )
 from turnout.logs.tables import grades_within, long_table, nested_table, wide_table, won_table
 from turnout.logs.values import Scale, is_missing, number
 
 # The flags that say which columns are the qualities of a row.
 SIDE_FLAGS = ("--cheap", "--expensive")
+_MODEL_PLACES = ("response.model", "response_body.model", "metadata.model", "completion.model")
 # More names than these that won are no models'.
 _MOST_MODELS = 30
 # What the contract names a row's columns.
@@ -117,7 +118,7 @@ def own_schema(
 ) -> OwnSchema:
     """Of these first records of a file. every: reads all of them. Raises LogError, which says what to pass."""
     names = dict.fromkeys(name for record in first for name in record)
-    prompt = columns.prompt or column_named(names, PROMPTS)
+    prompt = columns.prompt or question_column(names)
     if not prompt and names.keys() >= {"custom_id", "response"}:
         raise LogError(
             f"{path}: is the output of an OpenAI batch, which holds no prompts; `turnout label` takes the batch's input"
@@ -223,7 +224,7 @@ def _question_key(first: Sequence[LogRecord], names: Iterable[str], model: str) 
 
 def _model_within(first: Sequence[LogRecord], prompt: str) -> str | None:
     """Where a logged body or its metadata names the model."""
-    places = (f"{prompt}.model", "response.model", "response_body.model", "metadata.model", "completion.model")
+    places = (f"{prompt}.model", f"{prompt}.body.model", *_MODEL_PLACES)
     return next((place for place in places if all(isinstance(field(each, place), str) for each in first)), None)
 
 

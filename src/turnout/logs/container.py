@@ -5,7 +5,6 @@ Nothing is unpacked to disk or read whole. What cannot be read ends with a LogEr
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import io
 import json
@@ -13,29 +12,18 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from turnout.errors import LogError
+from turnout.logs.encodings import SNIFFED_BYTES, WESTERN, WESTERN_NOTE, encoding_of, is_western
 
 # Excel's first line of a CSV file, as `sep=;`.
 SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\r?\n", re.I)
 FileFormat = Literal["csv", "json-lines", "json", "parquet"]
-# Looked at to tell what a file is. A header of a thousand columns is shorter.
-_SNIFFED_BYTES = 65_536
 _DEEPEST = 3
-# Looked at at a time where a file's start does not tell its encoding.
-_SCANNED_BYTES, _LONGEST_LINE = 1 << 20, 1 << 24
-# Of the lines, so many that are no UTF-8 are no damage but another encoding.
-_MANY_LINES = 0.02
-_WESTERN, _HIGH_BYTES = "turnout-western", re.compile(rb"[\x80-\xff]+")
-_WESTERN_MARKS = frozenset("‘’“”„‚–—…€°§«»¿¡·\u00a0")
-WESTERN_NOTE = (
-    "is not UTF-8 throughout: what is not is read as Latin-1 (Windows-1252); where it is of another encoding, "
-    "convert it first: iconv -f ENCODING -t UTF-8"
-)
 _COMMENTS = re.compile(r"\A(?:#[^\n]*(?:\n\s*|\Z))+")
 _DELIMITERS = ",;\t|"
 _PARQUET, _GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
@@ -147,9 +135,9 @@ def _sniffed(path: Path, binary: IO[bytes]) -> OpenLog:
         raise LogError(f"{path}: is a tar archive; unpack it and name the logs in it")
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:20].lower().startswith(_WEB_PAGE):
         raise LogError(f"{path}: is a web page (HTML), no log; was it downloaded without being logged in?")
-    encoding = _encoding(path, head)
-    note = WESTERN_NOTE if encoding == "utf-8-sig" and _is_western(head, buffered) else ""
-    text = io.TextIOWrapper(buffered, encoding=encoding, errors=_WESTERN if note else "surrogateescape", newline="")
+    encoding = encoding_of(path, head)
+    note = WESTERN_NOTE if encoding == "utf-8-sig" and is_western(head, buffered) else ""
+    text = io.TextIOWrapper(buffered, encoding=encoding, errors=WESTERN if note else "surrogateescape", newline="")
     start = head.decode(encoding, "ignore").lstrip()
     # Comments may stand above a table, and above JSON lines.
     bare = _COMMENTS.sub("", start, count=1)
@@ -160,99 +148,11 @@ def _sniffed(path: Path, binary: IO[bytes]) -> OpenLog:
     return OpenLog(format="csv", binary=buffered, text=text, delimiter=delimiter_of(start), note=note)
 
 
-def _western(error: UnicodeError) -> tuple[str, int]:
-    """Reads the bytes that are no UTF-8 as Windows-1252, of which Latin-1's letters are a part."""
-    assert isinstance(error, UnicodeDecodeError)
-    wrong = error.object[error.start : error.end]
-    try:
-        return wrong.decode("cp1252"), error.end
-    except UnicodeDecodeError:
-        return wrong.decode("ascii", "surrogateescape"), error.end
-
-
-codecs.register_error(_WESTERN, _western)
-
-
-@dataclass(slots=True)
-class _Lines:
-    """How many lines there are, how many hold bytes that are no UTF-8, and what these bytes read as."""
-
-    seen: int = 0
-    wrong: int = 0
-    high: int = 0
-    in_words: int = 0
-    readable: int = 0
-
-    def add(self, chunk: bytes) -> None:
-        """Adds whole lines."""
-        self.seen += chunk.count(b"\n") or 1
-        if chunk.isascii() or _is_utf8(chunk):
-            return
-        for line in chunk.split(b"\n"):
-            if _is_utf8(line):
-                continue
-            self.wrong += 1
-            for run in _HIGH_BYTES.findall(line):
-                self.high += len(run)
-                self.in_words += len(run) if len(run) > 2 else 0
-                decoded = run.decode("cp1252", "replace")
-                self.readable += sum(each.isalpha() or each in _WESTERN_MARKS for each in decoded)
-
-    @property
-    def is_western(self) -> bool:
-        """Whether many are no UTF-8, and read as the letters of Western languages: one or two among ASCII ones.
-        Cyrillic, Greek and Japanese texts hold whole words of them."""
-        if self.wrong < 2 or self.wrong < _MANY_LINES * self.seen:
-            return False
-        return 10 * self.in_words <= self.high and 2 * self.readable >= self.high
-
-
-def _is_western(head: bytes, file: Any) -> bool:
-    """Whether the file's first lines are Western ones, or all of its lines. Damage is left to the reader."""
-    lines = _Lines()
-    # The last line may be cut within a character.
-    lines.add(head.rpartition(b"\n")[0] or head)
-    if lines.is_western or len(head) < _SNIFFED_BYTES:
-        return lines.is_western
-    lines, rest = _Lines(), b""
-    with suppress(EOFError, OSError, zlib.error, zipfile.BadZipFile):
-        while chunk := file.read(_SCANNED_BYTES):
-            whole, newline, rest = (rest + chunk).rpartition(b"\n")
-            if newline:
-                lines.add(whole)
-            elif len(rest) > _LONGEST_LINE:
-                break
-        lines.add(rest)
-    file.seek(0)
-    return lines.is_western
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _peeked(buffered: Any) -> bytes:
     """The first bytes, which stay to be read."""
-    head: bytes = buffered.read(_SNIFFED_BYTES)
+    head: bytes = buffered.read(SNIFFED_BYTES)
     buffered.seek(0)
     return head
-
-
-def _encoding(path: Path, head: bytes) -> str:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    # Without a byte-order mark: every other byte of Western text is zero.
-    zeros = (head[0:200:2].count(0), head[1:200:2].count(0))
-    if max(zeros) > 60 * min(len(head), 200) // 200 // 2:
-        return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
-    # A text may hold a few; one bad character is one bad row.
-    if 20 * head.count(0) > len(head):
-        raise LogError(f"{path}: is not text (it holds zero bytes); logs are CSV, JSON or Parquet")
-    return "utf-8-sig"
 
 
 def _json_format(start: str) -> FileFormat:
@@ -262,7 +162,7 @@ def _json_format(start: str) -> FileFormat:
     if not newline and _holds_several(first):
         return "json"
     # An object that goes on over several lines, or that is the only one: one document, its rows somewhere inside.
-    cut = not newline and len(start) >= _SNIFFED_BYTES
+    cut = not newline and len(start) >= SNIFFED_BYTES
     return "json-lines" if cut or (first.rstrip().endswith("}") and (rest.lstrip()[:1] in ("{", ""))) else "json"
 
 

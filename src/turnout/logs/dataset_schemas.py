@@ -1,7 +1,6 @@
 """The schemas of evaluation tools and of public data sets. Pure.
 
-They follow OpenAI (batch input, stored completions, evals, preference pairs), LMSYS Arena, RouteLLM, RouterBench and
-promptfoo.
+They follow OpenAI (batch input, stored completions, evals, preference pairs), RouteLLM, RouterBench and promptfoo.
 """
 
 from __future__ import annotations
@@ -10,13 +9,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from turnout.logs.example import Example, RecordKind, example_of_answer, first_tag, won_by
-from turnout.logs.fields import LogRecord, field, first_field, prompt_and_answer, unpack_json
+from turnout.logs.conversations import prompt_and_answer
+from turnout.logs.example import Example, RecordKind, example_of_answer, first_tag, scores_of
+from turnout.logs.fields import LogRecord, field, first_field, unpack_json
 from turnout.logs.names import is_grade
 from turnout.logs.values import UNIT, Scale, is_missing, number
 
-# Where battles say which model won; the last heads three columns of one winner each.
-WINNERS = ("winner", "preference", "preferred", "preferred_model", "better", "winner_model_a")
 # What promptfoo's CSV export heads a provider's answers by, and begins each with.
 _PROVIDER, _VERDICT = re.compile(r"\[([^\]]+)\]\s.+", re.S), re.compile(r"\[(PASS|FAIL|ERROR)\]\s*(?:\(([\d.]+)\))?")
 
@@ -58,34 +56,16 @@ def openai_eval(record: LogRecord) -> Example:
     return example_of_answer(first_field(record, "item.input", "item.question", "item.prompt", "input"), None)
 
 
-def arena(record: LogRecord) -> Example:
-    asked, _ = prompt_and_answer(first_field(record, "conversation_a", "prompt", "question", "instruction"))
-    one, other = str(record["model_a"]), str(record["model_b"])
-    if one == other:
-        raise ValueError("both answers are of one model")
-    return Example(
-        prompt=asked,
-        grades=dict(zip((one, other), won_by(_winner(record), one, other), strict=True)),
-        scale=UNIT,
-        id=first_field(record, "question_id", "id"),
-        group=first_field(record, "category", "task") if isinstance(record.get("category"), str) else None,
+def openai_eval_output(record: LogRecord) -> Example:
+    """Of a run of OpenAI's evals: one model's answer to an item, and what each grader said of it."""
+    item = "datasource_item"
+    return example_of_answer(
+        first_field(record, "sample.input", f"{item}.input", f"{item}.question", f"{item}.prompt"),
+        field(record, "sample.model"),
+        answer=field(record, "sample.output"),
+        scores=scores_of(record.get("results")),
+        id=record.get("datasource_item_id"),
     )
-
-
-def _winner(record: LogRecord) -> Any:
-    if not is_missing(named := next((record[name] for name in WINNERS[:-1] if name in record), None)):
-        return named
-    columns = ("winner_model_a", "winner_model_b", "winner_tie")
-    won = (name.removeprefix("winner_") for name in columns if str(record.get(name)) in ("1", "1.0", "True"))
-    return next(won, "")
-
-
-def chosen_and_rejected(record: LogRecord) -> Example:
-    chosen, rejected = str(record["chosen_model"]), str(record["rejected_model"])
-    asked, _ = prompt_and_answer(first_field(record, "prompt", "instruction", "question", "input") or record["chosen"])
-    if chosen == rejected:
-        raise ValueError("both answers are of one model")
-    return Example(prompt=asked, grades={chosen: 1.0, rejected: 0.0}, scale=UNIT, id=record.get("id"))
 
 
 def routellm(record: LogRecord) -> Example:

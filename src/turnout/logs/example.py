@@ -8,15 +8,8 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, Literal
 
-from turnout.logs.fields import (
-    LogRecord,
-    answer_of_completion,
-    field,
-    first_field,
-    mean_of,
-    prompt_and_answer,
-    unpack_json,
-)
+from turnout.logs.conversations import answer_of_completion, prompt_and_answer
+from turnout.logs.fields import LogRecord, field, first_field, mean_of, unpack_json
 from turnout.logs.model_names import same_models
 from turnout.logs.values import Scale, is_missing
 
@@ -143,15 +136,16 @@ _BAD_TIES = frozenset(
 TIES = _GOOD_TIES | _BAD_TIES
 
 
-def won_by(winner: Any, first: str, second: str) -> tuple[float, float]:
-    """Each model's grade: a win 1, a loss 0, a tie a half each, both bad none. Raises ValueError."""
+def won_by(winner: Any, first: str, second: str, *, suffixes: tuple[str, str] = ("a", "b")) -> tuple[float, float]:
+    """Each model's grade: a win 1, a loss 0, a tie a half each, both bad none. suffixes: what stands for them in the
+    columns' names. Raises ValueError."""
     text = str(winner).strip().lower()
     plain = plain_winner(winner)
     for names, grades in (
         ({first.lower()}, (1.0, 0.0)),
         ({second.lower()}, (0.0, 1.0)),
-        ({"a", "left", "a>b", "a>>b"}, (1.0, 0.0)),
-        ({"b", "right", "b>a", "b>>a"}, (0.0, 1.0)),
+        ({suffixes[0], "a", "left", "a>b", "a>>b"}, (1.0, 0.0)),
+        ({suffixes[1], "b", "right", "b>a", "b>>a"}, (0.0, 1.0)),
         (_BAD_TIES, (0.0, 0.0)),
         (_GOOD_TIES, (0.5, 0.5)),
     ):

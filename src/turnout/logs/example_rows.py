@@ -8,8 +8,9 @@ from typing import Any
 from turnout.logs.amounts import AmountReader
 from turnout.logs.broken import Broken, Row
 from turnout.logs.columns import CONTRACT, Columns
+from turnout.logs.conversations import NoPrompt, prompt_and_answer
 from turnout.logs.example import SIDES, Example
-from turnout.logs.fields import LogRecord, NoPrompt, field, plain_grade, prompt_and_answer, unpack_json
+from turnout.logs.fields import LogRecord, field, plain_grade, unpack_json
 from turnout.logs.values import UNIT, OffScale, Scale, is_missing, quality
 
 # Columns that hold a cost or a weight.

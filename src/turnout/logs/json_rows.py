@@ -8,19 +8,18 @@ from typing import IO, Any
 
 from turnout.logs.broken import Broken, Row, check_names
 from turnout.logs.fields import field, unpack_json
+from turnout.logs.json_mend import next_row
+from turnout.logs.json_stream import BETWEEN, JsonStream
 from turnout.logs.literals import is_too_deep, python_value
-from turnout.logs.names import PROMPTS, plain
+from turnout.logs.names import PROMPTS, plain, question_column
 
-_CHUNK = 1 << 20
-# What may stand between two values; RFC 7464 has the record separator before each.
-_BETWEEN = " \t\r\n,\x1e"
 # Under these names an object holds a list of rows, unless it is a row itself, which one of those names tells.
 _WRAPPERS = ("data", "rows", "records", "items", "logs", "examples", "runs", "observations", "traces", "requests",
              "entries", "events", "samples", "results", "dataset", "train", "hits")  # fmt: skip
-# promptfoo's document is read as a whole.
-_WHOLE = "evalId"
+# promptfoo's document is read as a whole, and so is a result of OpenAI's evals.
+_WHOLE = ("evalId", "datasource_item")
 # They name a question where they hold one: an API's answer may tell its request beside the rows.
-_BODIES = frozenset({"request", "request_body", "body", "payload"})
+_BODIES = frozenset({"request", "request_body", "body", "payload", "params"})
 _ASKED_IN_BODY = ("messages", "contents", "input", "prompt")
 
 
@@ -55,11 +54,14 @@ def _one_behind_another(text: str) -> list[Row | Broken]:
             value, end = decoder.raw_decode(text, place)
             found.append(_checked(value, text[place:end]))
         except (ValueError, RecursionError) as error:
-            if len(found) < 2:
-                return []
-            key = json.dumps(next(iter(found[0]), "")) if isinstance(found[0], dict) else "\n"
-            return [*found, Broken(f"not JSON from here on ({error})", rows=max(1, text.count(key, place)))]
-        while end < len(text) and text[end] in _BETWEEN:
+            first = next((row for row in found if isinstance(row, dict)), {})
+            following, lost = next_row(text, place, first)
+            if following is not None:
+                found.append(Broken(f"not JSON ({error})", rows=lost))
+                place = following
+                continue
+            return [*found, Broken(f"not JSON from here on ({error})", rows=lost)] if len(found) > 1 else []
+        while end < len(text) and text[end] in BETWEEN:
             end += 1
         place = end
     return found
@@ -83,7 +85,7 @@ def _rows_within(row: Row | Broken, prompt: str) -> Iterable[Row | Broken]:
         return (row,)
     if (written := _of_pandas(row)) is not None:
         return written
-    if _WHOLE in row or _is_row(row, prompt):
+    if any(name in row for name in _WHOLE) or _is_row(row, prompt):
         return (row,)
     if len(row) > 1 and all(isinstance(each, dict) and _is_row(each, prompt) for each in row.values()):
         return list(row.values())
@@ -107,7 +109,8 @@ def _is_body(value: Any) -> bool:
 
 
 def _of_pandas(row: Row) -> list[Row | Broken] | None:
-    """The rows of `to_json()`, a column an object by row number, and of `orient="split"`; None where it is neither."""
+    """The rows of `to_json()`, a column an object by row number, of `orient="split"` and of `to_dict("list")`; None
+    where it is none of them."""
     columns, data = row.get("columns"), row.get("data")
     if isinstance(columns, list) and isinstance(data, list) and all(isinstance(each, list) for each in data):
         names = [str(name) for name in columns]
@@ -116,6 +119,10 @@ def _of_pandas(row: Row) -> list[Row | Broken] | None:
             dict(zip(names, each, strict=True)) if len(each) == len(names) else Broken("fields and columns differ")
             for each in data
         ]
+    if question_column(row) and len(row) > 1 and all(map(_is_column, row.values())):
+        lengths = {len(column) for column in row.values()}
+        if len(lengths) == 1:
+            return [dict(zip(row, each, strict=True)) for each in zip(*row.values(), strict=True)]
     first = next(iter(row.values()), None)
     if not isinstance(first, dict) or len(row) < 2 or not first or not all(str(key).isdigit() for key in first):
         return None
@@ -124,42 +131,12 @@ def _of_pandas(row: Row) -> list[Row | Broken] | None:
     return [{name: column[key] for name, column in row.items()} for key in first]
 
 
+def _is_column(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 1 and not any(isinstance(each, dict | list) for each in value)
+
+
 def json_values(file: IO[str], prompt: str) -> Iterator[tuple[int, Row | Broken]]:
     """The elements of an array, one at a time; or the one object that the document is."""
-    decoder, text, line = json.JSONDecoder(), file.read(_CHUNK), 1
-    # What each row begins with, to count those that are lost.
-    key = ""
-    is_array = text.lstrip().startswith("[")
-    before, text = (text[: text.index("[")], text[text.index("[") + 1 :]) if is_array else ("", text)
-    line += before.count("\n")
-    while True:
-        skipped = len(text) - len(text.lstrip(_BETWEEN))
-        line += text.count("\n", 0, skipped)
-        text = text[skipped:]
-        if is_array and text.startswith("]"):
-            # Another array or object may follow, as where several answers of an API are written to one file.
-            is_array, text = False, text[1:]
-            continue
-        if not is_array and text.startswith("["):
-            is_array, text = True, text[1:]
-            continue
-        try:
-            element, end = decoder.raw_decode(text)
-        except (ValueError, RecursionError) as error:
-            # Not at its end yet, or broken: more of the file tells which.
-            if more := file.read(max(_CHUNK, len(text))):
-                text += more
-                continue
-            if text or is_array:
-                reason = f"not JSON from here on ({error})" if text else "the JSON array is cut short"
-                yield line, Broken(reason, rows=max(1, text.count(key)) if key else 1)
-            return
-        key = key or next((json.dumps(name) for name in element), "") if isinstance(element, dict) else key
-        for row in _rows_within(_checked(element, text[:end]), prompt):
-            yield line, row
-        line += text.count("\n", 0, end)
-        text = text[end:]
-        if not is_array and not (text.strip() or (text := file.read(_CHUNK)).strip()):
-            return
-        if len(text) < _CHUNK // 2:
-            text += file.read(_CHUNK)
+    for line, value, text in JsonStream(file).values():
+        row = value if isinstance(value, Broken) else _checked(value, text)
+        yield from ((line, each) for each in _rows_within(row, prompt))

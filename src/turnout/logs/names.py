@@ -11,7 +11,7 @@ PROMPTS = (
     *CONTRACT_PROMPTS, "conversations", "conversation", "question", "query", "instruction", "input", "inputs", "text",
     "request", "user_input", "user_message", "user_prompt", "user_query", "prompt_text", "contents", "chat",
     "request_body", "body", "payload", "input_messages", "inputs_question", "inputs_input", "inputs_messages",
-    "input_question", "input_text", "request_messages", "task_input",
+    "input_question", "input_text", "request_messages", "task_input", "params",
 )  # fmt: skip
 MODELS = ("model", "model_name", "model_id", "llm", "provider")
 _GRADES = (
@@ -24,6 +24,11 @@ GROUPS = ("group", "endpoint", "feature", "category", "subject", "task", "eval_n
 IDS = ("id", "prompt_id", "question_id", "request_id", "example_id", "sample_id", "task_id", "query_id")
 ANSWERS = ("answer", "response", "output", "completion", "answer_text")
 COSTS = ("cost_usd", "cost", "usd", "total_cost", "price")
+# A question's column under a name of the app's own, `customer_question`; what instructs the model is none.
+_QUESTION = re.compile(
+    r"(?!.*(?:system|template|expected|follow_?up|tokens|length|count|category|type))"
+    r"(?:\w+_)?(?:prompt|question|query)(?:_(?:text|content|body))?"
+)
 # Of a request log: its `success` says that the call came back, not that the answer was good.
 _OF_CALLS = re.compile(r"latenc|duration|status|tokens|elapsed|response_time|http|finish_reason|(^|_)(ms|error)$")
 # A number that says how long or how much, not how good.
@@ -40,7 +45,8 @@ _NO_QUALITY = re.compile(
 _NO_GRADE = re.compile(
     r"(^|_)(status|state|expected|target|reference|gold|golden|ideal|ground_truth|truth|answers?|outputs?|responses?|"
     r"completions?|predictions?|predicted|solution|text|content|messages?|reason|comments?|notes?|language|lang|locale|"
-    r"country)$|^(expected|target|reference|gold|golden|ideal)_"
+    # Of pairs whose models are not named: which of the two models it is changes from row to row.
+    r"chosen|rejected|country)$|^(expected|target|reference|gold|golden|ideal|chosen|rejected)_"
 )
 
 
@@ -55,6 +61,13 @@ def column_named(names: Iterable[str], usual: Sequence[str]) -> str | None:
     """The column that has one of the usual names, written in whatever case."""
     by_plain = {plain(name): name for name in names}
     return next((by_plain[name] for name in usual if name in by_plain), None)
+
+
+def question_column(names: Iterable[str]) -> str | None:
+    """The column of the question: by its usual name, else the only one that is named like a question."""
+    names = list(names)
+    alike = [name for name in names if _QUESTION.fullmatch(plain(name))]
+    return column_named(names, PROMPTS) or (alike[0] if len(alike) == 1 else None)
 
 
 def grade_column(names: Iterable[str]) -> str | None:

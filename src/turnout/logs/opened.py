@@ -26,6 +26,8 @@ from turnout.logs.sides import Understanding
 
 # Records looked at to tell a file's schema, and to tell which models answered in it.
 SCHEMA_RECORDS, MODEL_RECORDS = 50, 2_000
+# What records of another schema raise.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,12 +86,26 @@ class LogFile:
 
     def _every_amount(self) -> Iterator[Any]:
         for record in readable(self.path, self.columns.prompt):
-            with suppress(ValueError, KeyError, TypeError, AttributeError):
+            with suppress(*_UNREADABLE):
                 for inner in self.within(record):
                     example = Example(usd={name: inner.get(name) for name in AMOUNTS})
                     if self.example is not None:
                         example = self.example(inner)
                     yield from (*example.usd.values(), example.weight)
+
+    def look_around(self, first: Sequence[LogRecord]) -> None:
+        """Fills in has_calls and around: all of the file is read once more, unless these first records hold calls
+        alone."""
+        self.has_calls, schema = True, self.schema
+        if schema is not None and any(schema.kind(inner) != "call" for inner in self._all_within(first)):
+            self.has_calls, around = scores_around(schema, self._all_within(readable(self.path)))
+            self.around = around if self.has_calls else {}
+
+    def _all_within(self, records: Iterable[LogRecord]) -> Iterator[LogRecord]:
+        for record in records:
+            # What cannot be read is told where its answers are read.
+            with suppress(*_UNREADABLE):
+                yield from (inner for inner in self.within(record) if isinstance(inner, Mapping))
 
 
 def open_file(path: Path, columns: Columns) -> LogFile:
@@ -127,7 +143,7 @@ def _file(
         return LogFile(path=path, records=records, title="Turnout's own columns", renames=renames, columns=columns)
     schema = _schema(path, first, columns)
     if schema is not None:
-        return LogFile(
+        file = LogFile(
             path=path,
             records=records,
             title=schema.title,
@@ -136,8 +152,9 @@ def _file(
             schema=schema,
             example=schema.example,
             one_answer_each=not schema.both_answers,
-            **_calls_within(path, first, schema),
         )
+        file.look_around(first)
+        return file
     own = own_schema(path, first, columns, lambda: readable(path, columns.prompt))
     return LogFile(
         path=path,
@@ -174,21 +191,6 @@ def _schema(path: Path, first: Sequence[LogRecord], columns: Columns) -> Schema 
 def _is_row_flags(columns: Columns) -> bool:
     """Whether the flags say what a row of one answer holds."""
     return bool(columns.prompt or columns.model or columns.quality)
-
-
-def _calls_within(path: Path, first: Sequence[LogRecord], schema: Schema) -> dict[str, Any]:
-    """What a file tells of calls and of what stands around them: all of it is read once more."""
-    if not any(schema.kind(inner) != "call" for record in first for inner in _within(schema, record)):
-        return {"has_calls": True}
-    inner = (each for record in readable(path) for each in _within(schema, record))
-    has_calls, around = scores_around(schema, inner)
-    return {"has_calls": has_calls, "around": around if has_calls else {}}
-
-
-def _within(schema: Schema, record: LogRecord) -> Iterator[LogRecord]:
-    # What cannot be read is told where its answers are read.
-    with suppress(ValueError, KeyError, TypeError, AttributeError):
-        yield from (inner for inner in schema.records(record) if isinstance(inner, Mapping))
 
 
 def _is_native(first: Sequence[LogRecord]) -> bool:

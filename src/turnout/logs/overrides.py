@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from turnout.errors import LogError
 from turnout.logs.columns import Columns, names_of
+from turnout.logs.conversations import prompt_and_answer
 from turnout.logs.example import Example
-from turnout.logs.fields import LogRecord, field, prompt_and_answer
+from turnout.logs.fields import LogRecord, field
 from turnout.logs.values import is_missing
 
 

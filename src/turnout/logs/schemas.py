@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
+from turnout.logs import battles
 from turnout.logs import dataset_schemas as datasets
+from turnout.logs import otel_schemas as spans
 from turnout.logs import trace_schemas as traces
 from turnout.logs.example import Schema
 from turnout.logs.fields import unpack_json
+from turnout.logs.names import PROMPTS, column_named
 from turnout.records import CacheState
 
 # What a request log says of where an answer came from.
@@ -121,6 +124,12 @@ SCHEMAS = (
         kind=traces.braintrust_kind,
     ),
     Schema(
+        name="braintrust",
+        title="Braintrust's table",
+        signs=("input", "output", "expected", "scores", "metadata.model"),
+        example=traces.braintrust,
+    ),
+    Schema(
         name="openai-batch",
         title="OpenAI's batch input",
         signs=("custom_id", "method", "body"),
@@ -142,19 +151,33 @@ SCHEMAS = (
     Schema(name="openai-evals", title="OpenAI's eval items", signs=("item",), example=datasets.openai_eval),
     Schema(name="openai-evals", title="OpenAI's eval samples", signs=("input", "ideal"), example=datasets.openai_eval),
     Schema(
+        name="openai-evals",
+        title="OpenAI's eval results",
+        signs=("datasource_item", "sample.model", "results"),
+        example=datasets.openai_eval_output,
+    ),
+    Schema(
         name="arena",
         both_answers=True,
         title="Arena's battles",
-        signs=("model_a", "model_b"),
-        example=datasets.arena,
-        only=lambda record: any(name in record for name in datasets.WINNERS),
+        signs=(),
+        example=battles.battle,
+        only=battles.is_battle,
     ),
     Schema(
         name="preference",
         both_answers=True,
         title="chosen and rejected answers",
-        signs=("chosen_model", "rejected_model"),
-        example=datasets.chosen_and_rejected,
+        signs=(),
+        example=battles.chosen_and_rejected,
+        only=battles.names_preferred,
+    ),
+    Schema(
+        name="preference",
+        title="chosen and rejected answers of models without names",
+        signs=("chosen", "rejected"),
+        example=battles.chosen_and_rejected_of_nobody,
+        only=lambda record: column_named(record, PROMPTS) is None,
     ),
     Schema(
         name="routellm",
@@ -193,24 +216,30 @@ SCHEMAS = (
         signs=("testIdx", "provider", "prompt"),
         example=datasets.promptfoo,
     ),
+    Schema(
+        name="promptfoo",
+        title="promptfoo's results",
+        signs=("vars", "provider", "prompt", "success"),
+        example=datasets.promptfoo,
+    ),
     # As JSON has it, and as Python's and Go's exporters write it.
     *(
         Schema(
             name="otel",
             title="OpenTelemetry's GenAI spans",
             signs=(sign,),
-            example=traces.otel,
-            kind=traces.otel_kind,
-            records=traces.otlp_spans,
+            example=spans.otel,
+            kind=spans.otel_kind,
+            records=spans.otlp_spans,
         )
-        for sign in ("resourceSpans", "resource_spans")
+        for sign in ("resourceSpans", "resource_spans", "resourceLogs")
     ),
     Schema(
         name="otel",
         title="OpenTelemetry's GenAI spans",
         signs=(),
-        example=traces.otel,
-        kind=traces.otel_kind,
+        example=spans.otel,
+        kind=spans.otel_kind,
         only=lambda record: any(
             _GEN_AI in names for names in (record, unpack_json(record.get("attributes"))) if isinstance(names, Mapping)
         ),

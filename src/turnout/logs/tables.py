@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from turnout.logs.conversations import prompt_and_answer
 from turnout.logs.example import SIDES, Example, won_by
-from turnout.logs.fields import LogRecord, field, first_field, prompt_and_answer, unpack_json
+from turnout.logs.fields import LogRecord, field, first_field, plain_grade, unpack_json
 from turnout.logs.names import ANSWERS, CONTRACT_PROMPTS, COSTS, MODELS, column_named, grade_column, is_no_quality
 from turnout.logs.values import UNIT, is_missing
 
@@ -42,7 +43,8 @@ def long_table(names: Iterable[str], prompt: str, group: str, model: str, grade:
 
     def example(record: LogRecord) -> Example:
         messages, answer = prompt_and_answer(field(record, prompt))
-        name = str(field(record, model) or "")
+        named = unpack_json(field(record, model))
+        name = str((first_field(named, "name", "id", "model") if isinstance(named, Mapping) else named) or "")
         usd = record.get(cost) if cost else None
         text_of_answer = record.get(text) if text and text != prompt else None
         answer = text_of_answer if isinstance(text_of_answer, str) and text_of_answer else answer
@@ -104,5 +106,6 @@ def grades_within(value: Any) -> dict[str, Any]:
         value = {str(each.get(model)): each.get(grade) for each in value} if model and grade else {}
     if not isinstance(value, Mapping) or len(value) < 2 or any(map(is_no_quality, map(str, value))):
         return {}
+    value = {name: plain_grade(grade) for name, grade in value.items()}
     are_grades = all(isinstance(grade, int | float) for grade in value.values())
     return dict(value) if are_grades else {}

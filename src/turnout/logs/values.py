@@ -41,6 +41,8 @@ _EITHER_COMMA, _THOUSAND = re.compile(r"[+-]?\d{1,3},\d{3}"), 1000.0
 _STARS = re.compile(r"([★⭐🌟]+)([☆✩⚝]*)|([☆✩⚝]+)")
 # Where none is hollow, so many are all of them.
 _ALL_STARS = 5
+# A part of a hundred.
+_PERCENT = re.compile(r"\s*(?:%|percent|per cent|pct)$")
 # What may stand behind a grade.
 _UNITS = re.compile(r"\s*(?:stars?|points?|pts?|sterne|étoiles|estrellas)\.?$")
 
@@ -117,8 +119,8 @@ def _number_of_text(value: str, name: str) -> float:
     text = _UNITS.sub("", text)
     if (fraction := _FRACTION.fullmatch(text)) and float(fraction[2]):
         return float(fraction[1]) / float(fraction[2])
-    percent = text.endswith("%")
-    text = text.removesuffix("%").rstrip()
+    percent = _PERCENT.search(text)
+    text = _PERCENT.sub("", text)
     if _DECIMAL_COMMA.fullmatch(text):
         text = text.replace(",", ".")
     try:

@@ -1,0 +1,80 @@
+"""What can be read of a text that is no JSON: objects that Python wrote, and whole ones behind a broken one. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import Any
+
+from turnout.logs.literals import python_value
+
+# Texts in either kind of quotes, and what opens and closes.
+_TOKENS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[\[{]|[\]}]", re.S)
+_FIRST_NAME = re.compile(r"\{\s*\"([^\"\\]+)\"")
+# -Infinity, which a cut leaves a part of.
+_LONGEST_WORD = 9
+# Objects looked at behind a broken one: what is within it, and the next rows.
+_MOST_TRIED = 200
+# Of the names that rows have, the share that makes an object one of them.
+_MOST = 0.5
+
+
+def is_cut(text: str, error: ValueError | RecursionError) -> bool:
+    """Whether the text may only end too early for a value, rather than be broken within."""
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    return error.pos >= len(text) - _LONGEST_WORD or error.msg.startswith("Unterminated string")
+
+
+def python_object(text: str) -> tuple[dict[Any, Any], int] | None:
+    """The object that the text begins with as Python writes it, `{'a': None}`, and where it ends; None where it begins
+    with none, or ends within it."""
+    depth = 0
+    for token in _TOKENS.finditer(text):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
+        if depth <= 0:
+            value = python_value(text[: token.end()])
+            return (value, token.end()) if isinstance(value, dict) else None
+    return None
+
+
+def next_row(text: str, place: int, first: Mapping[str, Any]) -> tuple[int | None, int]:
+    """Where the next row begins behind the broken one at this place, and how many rows are lost until there; None where
+    none follows. first: a whole row of the text, {} where there is none yet.
+
+    An object is a row where it has most of the names that a row has, which what stands within a broken one has not."""
+    name = next(iter(first), None) or _first_name(text, place)
+    starts = list(islice(_starts(text, place, name), _MOST_TRIED)) if name else []
+    found = [(start, value) for start in starts if (value := _object_at(text, start))]
+    names = set(first or max((value for _, value in found), key=len, default={}))
+    for start, value in found:
+        if len(names & value.keys()) > _MOST * len(names):
+            return start, 1 + _broken_before(start, starts, found)
+    return None, 1 + _broken_before(len(text), starts, found)
+
+
+def _broken_before(end: int, starts: Sequence[int], found: Sequence[tuple[int, Any]]) -> int:
+    whole = {start for start, _ in found}
+    return sum(start < end and start not in whole for start in starts)
+
+
+def _first_name(text: str, place: int) -> str:
+    """What a broken object tells of its names; "" where there is no object."""
+    named = _FIRST_NAME.match(text, place)
+    return named[1] if named else ""
+
+
+def _object_at(text: str, start: int) -> dict[str, Any]:
+    """The whole object that begins there; {} where none does."""
+    with suppress(ValueError, RecursionError):
+        value, _ = json.JSONDecoder().raw_decode(text, start)
+        return dict(value)
+    return {}
+
+
+def _starts(text: str, place: int, name: str) -> Iterator[int]:
+    pattern = re.compile(r"(?<![\[:{\\])(\{\s*" + re.escape(json.dumps(name, ensure_ascii=False)) + r"\s*:)")
+    return (match.start(1) for match in pattern.finditer(text, place + 1))

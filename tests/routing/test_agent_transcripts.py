@@ -104,6 +104,21 @@ def test_a_loop_told_as_text_stays_with_its_model() -> None:
         ("[draft for Bob] Result: ship it. Is this right?", "[draft for Bob] Result: ship it. Is this right?"),
         ("Summary of the conversation so far: what was it?", "Summary of the conversation so far: what was it?"),
         ("file <a> and <file>", "file <a> and <file>"),
+        # Claude Code, Codex
+        ("Base directory for this skill: /home/u/.claude/skills/pdf\n\n# PDF\nUse pdftotext.", ""),
+        ("Stop hook feedback:\n[stop.sh]: tests are red", ""),
+        ("<tool_use_error>File has not been read yet</tool_use_error>", ""),
+        ("<image name=[Image #1]>\n</image>\nWhy?", "Why?"),
+        ("<skill>\n<name>pdf</name>\n# PDF\n</skill>", ""),
+        (f"<skill>\n<name>pdf</name>\n{DUMP * 30}</skill>\nWhy?", "Why?"),
+        ("<model_switch>\nThe user was previously using a different model.\n</model_switch>", ""),
+        # Cline, OpenCode, Goose, LangGraph
+        ("<task>\nWhy?\n</task>\n\n# task_progress RECOMMENDED\n\n1. Include a todo list.\n", "Why?"),
+        ("# TODO LIST UPDATE REQUIRED - You MUST include the task_progress parameter.\n- [x] a", ""),
+        ('Why?\nCalled the Read tool with the following input: {"filePath":"/a"}\n<file>\n00001| x\n</file>', "Why?"),
+        ("Continue if you have next steps, or stop and ask for clarification.", ""),
+        ("<info-msg>\nWorking directory: /repo\n</info-msg>\nWhy?", "Why?"),
+        ("You are in the middle of a conversation that has been summarized.\n\n<summary>x</summary>", ""),
     ],
 )  # fmt: skip
 def test_the_words_of_a_text(text: str, words: str) -> None:
@@ -139,6 +154,9 @@ def test_reading_takes_bounded_work(text: str) -> None:
         "Please continue. Then write the tests.",
         "Continue where you left off in the second chapter, and add a dragon.",
         "Here are some READ ONLY fields of a class. Why are they slow?",
+        "<skill>juggling</skill> How do I learn it?",
+        "<image name=a.png/> Why is this tag not closed?",
+        "What did we do so far?",
     ],
 )
 def test_a_humans_own_tags_and_words_stay(text: str) -> None:

@@ -1,7 +1,7 @@
 """What of a message a human asked, without what agents wrap around it: reminders, tool results, summaries, file dumps.
 
-Known by the shapes that Claude Code, Codex, Cline, Roo, Copilot, Cursor, Gemini CLI, OpenHands, Aider, Zed and
-LangGraph send. Pure, linear; a long text is read at its ends.
+Known by the shapes that Claude Code, Codex, Cline, Roo, Copilot, Cursor, Gemini CLI, OpenHands, OpenCode, Goose, Aider,
+Zed, Windsurf and LangGraph send. Pure, linear; a long text is read at its ends.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ _BLOCKS = (
     # Claude Code
     "system-reminder", "local-command-stdout", "local-command-stderr", "local-command-caveat", "command-name",
     "command-message", "bash-stdout", "bash-stderr", "ide_opened_file", "ide_selection", "ide_diagnostics",
-    "new-diagnostics", "user-prompt-submit-hook", "persisted-output", "task-notification",
+    "new-diagnostics", "user-prompt-submit-hook", "persisted-output", "task-notification", "teammate-message",
+    "tool_use_error",
     # Codex
     "environment_context", "user_instructions", "INSTRUCTIONS", "permissions instructions", "turn_aborted",
-    "user_shell_command", "subagent_notification", "collaboration_mode", "skills_instructions",
+    "user_shell_command", "subagent_notification", "collaboration_mode", "skills_instructions", "apps_instructions",
+    "plugins_instructions", "personality_spec", "model_switch",
     # Cline and its like
     "environment_details", "file_content", "file_contents", "final_file_content", "folder_content", "url_content",
     "workspace_diagnostics", "terminal_output", "git_working_state", "explicit_instructions", "notice",
@@ -33,6 +35,8 @@ _BLOCKS = (
     # Cursor, OpenHands
     "agent_transcripts", "agent_skills", "mcp_file_system", "terminal_files_information", "REPOSITORY_INFO",
     "REPOSITORY_INSTRUCTIONS", "RUNTIME_INFORMATION", "CONVERSATION_INSTRUCTIONS", "EXTRA_INFO",
+    # Goose, Windsurf
+    "info-msg", "additional_metadata",
     # Others
     "system_reminder", "attached_files", "open_and_recently_viewed_files", "project_layout", "additional_data",
     "tool_result", "tool_results", "function_results", "conversation_summary",
@@ -43,6 +47,8 @@ _BEGINS = (
     r"context(?=>\s*(?:The following items were attached by the user|The current date is ))"
     r"|rules(?=>\s*The rules section has )|user_info(?=>\s*(?:The user's )?OS [Vv]ersion)"
     r"|git_status(?=>\s*This is the git status )"
+    # Codex's skills and images, OpenCode's files
+    r"|skill(?=>\s*<name>)|image(?=\sname=\[Image #)|file(?=>\s*0*1[|:] )"
 )
 _OPENS = re.compile(rf"<(?=[a-zA-Z_]{{4}})({_NAMES}|{_BEGINS}|file(?=\s))(?:\s[^<>]{{0,300}})?>")
 _CLOSES = re.compile(rf"</(?=[a-zA-Z]{{4}})({_NAMES}|file)>")
@@ -62,6 +68,16 @@ _WHOLE = re.compile(
     r"|Summary of (?:the )?conversation (?:earlier|so far|to date)"
     r"|# AGENTS\.md instructions for"
     r"|\[TASK RESUMPTION\]|\[ERROR\] You did not use a tool|## Conversation Summary\s"
+    r"|You are in the middle of a conversation that has been summarized\."
+    r"|Previous conversation was too long to summarize\."
+    # Claude Code
+    r"|Base directory for this skill: |Stop hook feedback:|Another Claude session sent a message:|\[Image: source: "
+    # Cline
+    r"|# task_progress RECOMMENDED|# TODO LIST UPDATE REQUIRED"
+    # OpenCode
+    r"|Continue if you have next steps|Summarize the task tool output above and continue with your task\."
+    r"|The following tool was executed by the user|Called the (?:Read|List) tool with the following input:"
+    r"|Attached image\(s\) from tool result:"
     # Gemini CLI, Zed, OpenHands
     r"|This is the Gemini CLI\. We are setting up the context for our chat"
     r"|(?:Please continue\.|Continue where you left off\.?)\s*$"
@@ -81,8 +97,13 @@ _ASKS = re.compile(r"\s*[^\n]{1,300}\?\s*")
 _ADDED = ("feedback", "user_feedback", "user_message")
 # Codex's editor puts the files that are open before the question, OpenHands an example of how to call tools.
 _REQUESTS = ("## My request for Codex:", "--------------------- NEW TASK DESCRIPTION ---------------------")
-# What follows the question: OpenHands' end of it, Aider's rules of how to write an edit.
-_ENDS = ("--------------------- END OF NEW TASK DESCRIPTION", "\n# *SEARCH/REPLACE block* Rules:")
+# What follows the question: OpenHands' end of it, Aider's rules of how to write an edit, Cline's word on its list of
+# steps, files that OpenCode read.
+_ENDS = (
+    *("--------------------- END OF NEW TASK DESCRIPTION", "\n# *SEARCH/REPLACE block* Rules:"),
+    *("\n# task_progress RECOMMENDED", "\n# TODO LIST UPDATE REQUIRED"),
+    "\nCalled the Read tool with the following input:",
+)
 # Gemini CLI's files, of which a question speaks by "@".
 _FILES, _FILES_END = "--- Content from referenced files ---", "--- End of content ---"
 _MARKS = (*_REQUESTS, *_ENDS, _FILES)

@@ -256,6 +256,9 @@ async def run_once(questions: Questions) -> dict[str, Any]:
     grown = psutil.Process().memory_info().rss - resident
     graph = store._scopes[SCOPE, len(asked[0])]._graph
     graph_bytes = graph._index.memory_usage if graph is not None else 0
+    # What was done here is no part of the next phase.
+    await asyncio.sleep(0)
+    turns.figures()
     phases |= await churn(store, turns, questions)
     turning.cancel()
     gc.enable()

@@ -20,6 +20,7 @@ from turnout.settings import Settings
 
 TIERS = {"cheap": {"models": ["openai/a"]}, "expensive": {"models": ["openai/b"]}}
 CONFIG: dict[str, Any] = {"tiers": TIERS, "routing": {"threshold": 0.5}}
+MODELS = ("openai/judge", "openai/embed")
 HELLO = [{"role": "user", "content": "hello"}]
 
 
@@ -214,6 +215,14 @@ def test_another_policy_begins_a_new_cache() -> None:
     ]
     assert len({_key(keys=keys) for keys in policies}) == len(policies)
     assert _key(keys=_keys(cache={"ttl_s": 5})) == _key()
+
+
+@pytest.mark.parametrize("params", [{}, {"temperature": 0}, {"dimensions": 64}])
+def test_a_judge_s_or_an_embedding_model_s_section_leaves_every_answer_its_key(params: dict[str, Any]) -> None:
+    """They answer nobody's question."""
+    semantic = {"enabled": True, "max_error": 0.1, "judge": "openai/judge", "embedder": "litellm:openai/embed"}
+    sections = {name: {"params": params, "input_usd_per_million": 1, "output_usd_per_million": 1} for name in MODELS}
+    assert _key(keys=_keys(cache={"semantic": semantic}, models=sections)) == _key()
 
 
 def test_the_key_is_the_same_in_every_process() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
+from turnout.caching.keys import model_shape
 from turnout.caching.semantic.batched_embedder import BatchedEmbedder
 from turnout.caching.semantic.candidates import Candidates
 from turnout.caching.semantic.embedders import MINILM, CallableEmbedder, MinilmEmbedder, WordllamaEmbedder
@@ -15,6 +16,7 @@ from turnout.caching.semantic.guarded_embedder import GuardedEmbedder
 from turnout.caching.semantic.judging import INSTRUCTION
 from turnout.caching.semantic.similar import SimilarQuestions
 from turnout.caching.semantic.verifier import SHIPPED, PairVerifier, load_verifier
+from turnout.openai.messages import canonical_json
 from turnout.ports.runtime import Clock
 from turnout.ports.semantic import CheckStore, Embedder, SemanticStore
 from turnout.settings import Settings
@@ -35,7 +37,7 @@ def build_similar(
     """The similar questions of one process. policy: a digest of what answers. embedder: in the place of the one that
     the settings name. Raises SettingsError, ArtifactError."""
     semantic = settings.cache.semantic
-    vectors = semantic.embedder if embedder is None else _name_of(embedder)
+    vectors = _vectors(settings) if embedder is None else _name_of(embedder)
     verifier = load_verifier(semantic.verifier or SHIPPED)
     error_bound = ErrorBound(semantic.max_error, shared=checks is not None)
     # Of another verifier the levels say another thing, of other models the answers differ otherwise, and of another
@@ -63,8 +65,20 @@ def _checked(settings: Settings, vectors: str, verifier: PairVerifier) -> bytes:
     """What the sums of checks are of, but for the policy."""
     parts = [vectors, str(LEVELS), verifier.dumps()]
     if judge := settings.judge_model:
-        parts += [settings.deployment(judge), INSTRUCTION]
+        parts += [settings.deployment(judge), INSTRUCTION, _section(settings, judge)]
     return "\0".join(parts).encode()
+
+
+def _vectors(settings: Settings) -> str:
+    """What names the embedder: a model with the parameters of its section."""
+    semantic = settings.cache.semantic
+    section = _section(settings, semantic.embedding_model) if semantic.embedding_model else ""
+    return f"{semantic.embedder} {section}".rstrip()
+
+
+def _section(settings: Settings, model: str) -> str:
+    section = settings.models.get(model)
+    return "" if section is None else canonical_json(model_shape(section)).decode()
 
 
 def _embedder(settings: Settings, clock: Clock, ask: EmbedTexts) -> Embedder:

@@ -16,7 +16,7 @@ KEY_BYTES = 16
 
 
 def policy_digest(settings: Settings, scorer_version: str) -> bytes:
-    """16 bytes that change with the tiers, the models' own parameters, the routing target or the scorer.
+    """16 bytes that change with the tiers, their models' own parameters, the routing target or the scorer.
 
     They are part of every key, so a change of any of these begins a new cache.
     """
@@ -24,7 +24,8 @@ def policy_digest(settings: Settings, scorer_version: str) -> bytes:
     shaping = {
         "cheap": settings.tiers.cheap.models,
         "expensive": settings.tiers.expensive.models,
-        "models": {name: _shape(model) for name, model in settings.models.items()},
+        # A judge's section, or an embedding model's, shapes no answer.
+        "models": {name: model_shape(model) for name, model in settings.models.items() if name in settings.model_names},
         "routing_target": [routing.keep_quality, routing.max_expensive_share, routing.threshold],
         "scorer": scorer_version,
         **({} if routing.cascade.mode == "off" else {"cascade": repr(routing.cascade)}),
@@ -32,7 +33,8 @@ def policy_digest(settings: Settings, scorer_version: str) -> bytes:
     return hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES).digest()
 
 
-def _shape(model: Model) -> dict[str, Any]:
+def model_shape(model: Model) -> dict[str, Any]:
+    """What of a model's section shapes its answers."""
     return {"max": model.max_output_tokens, **{f"param {name}": repr(value) for name, value in model.params.items()}}
 
 
@@ -88,14 +90,14 @@ class VectorKeys:
     and, under scope "user", the user."""
 
     def __init__(self, settings: Settings) -> None:
-        shapes = {name: _shape(model) for name, model in settings.models.items()}
-        self._policy = hashlib.blake2b(canonical_json(["vectors", shapes]), digest_size=KEY_BYTES).digest()
+        self._shapes = {name: model_shape(model) for name, model in settings.models.items()}
+        self._policy = hashlib.blake2b(b"vectors", digest_size=KEY_BYTES).digest()
         self._scope = settings.cache.scope
 
     def keys(self, request: EmbeddingRequest, *, model: str, user: str) -> list[bytes]:
         """One key an input, 16 bytes each. model: the configured name. Raises InvalidRequest where an input is not
         valid Unicode."""
-        shaping = [model, dict(request.shaping), [user] if self._scope == "user" else []]
+        shaping = [model, self._shapes.get(model), dict(request.shaping), [user] if self._scope == "user" else []]
         begun = hashlib.blake2b(canonical_json(shaping), digest_size=KEY_BYTES, key=self._policy)
         keys = []
         for index, item in enumerate(request.inputs):

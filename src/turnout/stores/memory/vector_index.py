@@ -91,6 +91,11 @@ class VectorIndex:
         return len(self) * self._dimensions
 
     @property
+    def parts(self) -> list[dict[bytes, int]]:
+        """Of where the keys lie."""
+        return self._places.parts
+
+    @property
     def keys(self) -> list[bytes]:
         return [key for block in self._keys for key in block]
 
@@ -195,6 +200,14 @@ async def candidates_in_turns(
         _compare(blocks, start, vector, similarities)
         compared += numbers
     return [key for key, _ in _best(keys, similarities, count)]
+
+
+def _free(held: list[list[Any]]) -> None:
+    """Part by part: between any two of them others have the interpreter's lock."""
+    while held:
+        while held[-1]:
+            held[-1].pop()
+        held.pop()
 
 
 class GraphIndex:
@@ -319,10 +332,11 @@ class GrowingIndex:
             self._graph.remove(label)
 
     def discard(self) -> None:
-        """Lets the thread give the graph's memory back, which takes milliseconds. Nothing is asked of it after."""
-        held, self._graph = [self._graph], None
-        if held != [None] and not self._thread.closed:
-            self._thread.submit(held.clear)
+        """Lets the thread give the memory back, which takes milliseconds. Nothing is asked of it after."""
+        graph, self._graph = self._graph, None
+        if graph is not None and not self._thread.closed:
+            held: list[list[Any]] = [[graph], self._labels.parts, self._keys.parts, self._direct.parts]
+            self._thread.submit(_free, held)
 
     async def candidates(self, vector: bytes, count: int) -> list[bytes]:
         """The keys of the most similar vectors, each once, in no order. Some may have been removed meanwhile."""

@@ -61,7 +61,9 @@ def test_an_allowed_name_leads_to_this_host_or_its_link_only_where_that_is_allow
     assert choose_address("localhost", ["127.0.0.1"], ["localhost"]) == "127.0.0.1"
 
 
-@pytest.mark.parametrize("url", ["ftp://a.test/", "http://a.test/", "https://u:p@a.test/", "https:///x", "file:///etc"])
+@pytest.mark.parametrize(
+    "url", ["ftp://a.test/", "http://a.test/", "https://u:p@a.test/", "https:///x", "file:///etc", "https://a.test:0/"]
+)
 def test_only_https_goes_anywhere(url: str) -> None:
     """Plain http to allowed hosts."""
     with pytest.raises(ForbiddenAddress):

@@ -21,11 +21,12 @@ def parse_url(url: str, allow_hosts: Sequence[str]) -> SplitResult:
         raise ForbiddenAddress(f"must have at most {_LONGEST_URL} characters, and no blanks or control characters")
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - raises ValueError where it is no number
+        # Raises where it is no number.
+        port = parts.port
     except ValueError as error:
         raise ForbiddenAddress(f"is no URL: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        raise ForbiddenAddress("must be an http or https URL with a host and no credentials")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password or port == 0:
+        raise ForbiddenAddress("must be an http or https URL with a host, no credentials and no port 0")
     if parts.scheme == "http" and parts.hostname not in allow_hosts:
         raise ForbiddenAddress(f"must be https, or {parts.hostname} must stand in webhooks.allow_hosts")
     return parts

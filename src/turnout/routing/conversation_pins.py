@@ -139,9 +139,12 @@ class Conversations:
         if not self._has_room("expensive"):
             return None
         candidates = self._catalog.route("expensive")
-        estimate = self._estimate(pin, request, decision, candidates[0])
-        if estimate is None or not 0 < estimate.cost < estimate.worth:
-            return None
+        # What does not pay for the last turn's prompt does not for a longer one, and counting that takes time.
+        for asked in (None, request):
+            estimate = self._estimate(pin, asked, decision, candidates[0])
+            if estimate is None or not 0 < estimate.cost < estimate.worth:
+                return None
+        assert estimate is not None
         return replace(_with(estimate, decision), tier="expensive", reason="sticky_left", candidates=candidates)
 
     def cold_price_factor(self, state: ConversationState | None, request: ChatRequest, model: str) -> float:
@@ -177,7 +180,7 @@ class Conversations:
             return None, not self._cached(pin, pin.model)
         return estimate, estimate.worth > estimate.cost
 
-    def _estimate(self, pin: Pin, request: ChatRequest, decision: Decision, other: str) -> Estimate | None:
+    def _estimate(self, pin: Pin, request: ChatRequest | None, decision: Decision, other: str) -> Estimate | None:
         """What leaving for this model of the other tier is estimated to cost and to be worth; None where prices are
         unknown."""
         cheap_model, expensive_model = (pin.model, other) if pin.tier == "cheap" else (other, pin.model)
@@ -248,9 +251,10 @@ class Conversations:
         takes = self._providers(name) in _TAKES_KEY
         return takes and (state.explicit or model.prompt_cache or not own_server)
 
-    def _shape(self, pin: Pin, request: ChatRequest) -> TurnShape:
+    def _shape(self, pin: Pin, request: ChatRequest | None) -> TurnShape:
+        """request: None for one that is no longer than the last."""
         kept, _ = pin.warm.get(pin.model, (0, 0.0))
-        prompt = max(kept, characters(request.messages) // _A_TOKEN)
+        prompt = kept if request is None else max(kept, characters(request.messages) // _A_TOKEN)
         prior = self._mean.output
         output = mean_output(pin, pin.output if prior is None else prior)
         return TurnShape(prompt=prompt, fresh=prompt - kept, output=output)

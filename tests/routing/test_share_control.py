@@ -143,3 +143,12 @@ def test_scores_that_others_decided_on_move_the_threshold_not_the_debt() -> None
     control.add_scores(islice(TRAFFIC["all easy"](rng, control), WINDOW))
     assert control.threshold == pytest.approx(0.007, abs=0.001)
     assert control.debt == 0.0
+
+
+def test_a_call_that_pays_off_a_debt_has_room_however_large_it_is() -> None:
+    """Far short of the share an expensive call is welcome and a cheap one is not; far beyond it the reverse."""
+    for debt, expensive in ((-2 * MOST_DEBT, True), (2 * MOST_DEBT, False)):
+        control = ShareControl(0.3)
+        control.correct(debt)
+        assert control.has_room(expensive)
+        assert not control.has_room(not expensive)

@@ -81,8 +81,9 @@ class ShareControl:
         return (threshold, True) if expensive else (math.nextafter(score, 2.0), False)
 
     def has_room(self, expensive: bool) -> bool:
-        """Whether one more call of this kind, whatever its score, leaves the debt within MOST_DEBT."""
-        return abs(self.debt + expensive - self.share) <= MOST_DEBT
+        """Whether one more call of this kind, whatever its score, leaves the debt within MOST_DEBT, or pays it off."""
+        debt, after = self.debt, self.debt + expensive - self.share
+        return abs(after) <= max(MOST_DEBT, abs(debt))
 
     def observe(self, score: float, expensive: bool, pacing_factor: float = 1.0) -> None:
         """Takes one decision into account. The debt is to the share that was wanted at its pacing factor."""

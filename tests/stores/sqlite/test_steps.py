@@ -60,10 +60,12 @@ def test_a_step_costs_the_same_however_many_jobs_there_are(tmp_path: Path) -> No
         "state": lambda: _state(db),
     }
     few = {name: _instructions(db, step) for name, step in work.items()}
+    db.execute("BEGIN")
     for number in range(10, 10 + DONE + WAITING):
         _submit(db, number)
     for _ in range(DONE):
         _run_one(db, 8_000.0)
+    db.execute("COMMIT")
     work["submit"] = lambda: _submit(db, 100_001)
     many = {name: _instructions(db, step) for name, step in work.items()}
     assert {name: many[name] - few[name] < MORE for name in work} == dict.fromkeys(work, True), (few, many)
@@ -97,10 +99,12 @@ def test_a_claim_passes_over_no_lane_that_waits(tmp_path: Path) -> None:
     costs = []
     for waiting in (0, WAITING):
         db = _open(tmp_path / f"{waiting}.sqlite")
+        db.execute("BEGIN")
         _hold(db, waiting, until=9_000.0)
         for number in range(waiting, 2 * waiting):
             _submit(db, number, kind="http")
         _submit(db, 100_000)
+        db.execute("COMMIT")
         costs.append(_instructions(db, lambda db=db: _run_one(db, 8_000.0)))  # type: ignore[misc]
         db.close()
     assert costs[1] - costs[0] < MORE, costs
@@ -109,7 +113,9 @@ def test_a_claim_passes_over_no_lane_that_waits(tmp_path: Path) -> None:
 def test_a_claim_lets_no_more_than_so_many_lanes_take_part_again(tmp_path: Path) -> None:
     """Where the time of all has come at once, those whose time came first."""
     db = _open(tmp_path / "jobs.sqlite")
+    db.execute("BEGIN")
     _hold(db, 3 * OPENED_AT_ONCE, until=7_000.0)
+    db.execute("COMMIT")
     held = "SELECT count(*), min(not_before) FROM lanes WHERE held"
     for claims_made in (1, 2):
         assert claims.claim(db, 8_000.0, ["chat"], concurrency=8, lease_s=30.0) is not None

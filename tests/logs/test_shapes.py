@@ -148,6 +148,14 @@ def test_one_broken_object_costs_no_other_row(tmp_path: Path, broken: int, damag
         assert logs.cheap.tolist() == [at % 2 for at in range(8) if at != broken]
 
 
+def test_one_broken_object_of_pythons_costs_no_other_row(tmp_path: Path) -> None:
+    """As one of JSON."""
+    path = tmp_path / "log.json"
+    path.write_text(repr(ROWS).replace("'expensive_quality': 1", "'expensive_quality': $1", 1))
+    logs = read_logs([path])
+    assert (logs.cheap.tolist(), logs.skipped) == ([1, 0, 1, 0, 1, 0, 1], 1)
+
+
 def test_a_document_that_python_wrote_is_read(tmp_path: Path) -> None:
     """`print(rows)`: apostrophes, None and all, longer than what is read at once."""
     rows = [{**row, "group": None, "note": "it's " + "x" * 50_000} for row in ROWS] * 4

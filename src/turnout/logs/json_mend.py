@@ -9,11 +9,11 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from turnout.logs.literals import python_value
+from turnout.logs.literals import LONGEST, python_value
 
 # Texts in either kind of quotes, and what opens and closes.
 _TOKENS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[\[{]|[\]}]", re.S)
-_FIRST_NAME = re.compile(r"\{\s*\"([^\"\\]+)\"")
+_FIRST_NAME = re.compile(r"\{\s*[\"']([^\"'\\]+)[\"']")
 # -Infinity, which a cut leaves a part of.
 _LONGEST_WORD = 9
 # Objects looked at behind a broken one: what is within it, and the next rows.
@@ -72,9 +72,10 @@ def _object_at(text: str, start: int) -> dict[str, Any]:
     with suppress(ValueError, RecursionError):
         value, _ = json.JSONDecoder().raw_decode(text, start)
         return dict(value)
-    return {}
+    written = python_object(text[start : start + LONGEST])
+    return written[0] if written is not None else {}
 
 
 def _starts(text: str, place: int, name: str) -> Iterator[int]:
-    pattern = re.compile(r"(?<![\[:{\\])(\{\s*" + re.escape(json.dumps(name, ensure_ascii=False)) + r"\s*:)")
+    pattern = re.compile(r"(?<![\[:{\\])(\{\s*[\"']" + re.escape(name) + r"[\"']\s*:)")
     return (match.start(1) for match in pattern.finditer(text, place + 1))

@@ -14,7 +14,7 @@ from typing import Any
 # Far more than conversations and tools' schemas nest, and far less than functions that look into them can follow.
 DEEPEST = 100
 # Parsed as Python, a text takes a hundred times its own size.
-_LONGEST = 1 << 20
+LONGEST = 1 << 20
 _TEXTS = re.compile(r"'[^'\\]*(?:\\.[^'\\]*)*'|\"[^\"\\]*(?:\\.[^\"\\]*)*\"", re.S)
 # What is left of a literal without its texts, a NUL each; a sign stands before a number alone.
 _BARE = re.compile(
@@ -55,7 +55,7 @@ def _within(value: Any) -> Iterable[Any]:
 def python_value(text: str) -> Any:
     """The object or the list that a text holds as Python writes it, `{'a': None}`, or JavaScript; also where numpy left
     the commas out between objects. None where it holds none."""
-    bare = _TEXTS.sub("\0", text) if len(text) <= _LONGEST else "?"
+    bare = _TEXTS.sub("\0", text) if len(text) <= LONGEST else "?"
     if bare[:1] not in ("{", "[") or _TWO_TEXTS.search(bare) or not _BARE.fullmatch(bare):
         return None
     with warnings.catch_warnings():

@@ -24,6 +24,7 @@ def test_a_deadline_is_a_number_of_milliseconds_above_zero(text: str) -> None:
         ("No-Cache, max-age=abc", Directives(no_cache=True)),
         ("max-age=30", Directives(max_age_s=30.0)),
         ('max-age="0"', Directives(no_cache=True, max_age_s=0.0)),
+        ("only-if-cached, min-fresh=60, max-stale", Directives(only_if_cached=True, min_fresh_s=60.0)),
         ("private, immutable, max-age=-1", Directives()),
     ],
 )

@@ -107,12 +107,23 @@ def new_request_id() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directives:
-    """What the caller asks for: RFC 9111's no-store, no-cache and max-age; a lower deadline, in seconds."""
+    """What the caller asks for: RFC 9111's no-store, no-cache, only-if-cached, max-age and min-fresh (for how much
+    longer an answer must stay fresh); a lower deadline, in seconds."""
 
     no_store: bool = False
     no_cache: bool = False
     max_age_s: float | None = None
     deadline_s: float | None = None
+    min_fresh_s: float = 0.0
+    only_if_cached: bool = False
+
+    def oldest_s(self, ttl_s: float) -> float | None:
+        """The age of the oldest answer that will do, of those that are fresh for `ttl_s`; None: any fresh one."""
+        if not self.min_fresh_s:
+            return self.max_age_s
+        # Of less than nothing none will do, and a store takes no age below 0.
+        oldest = max(0.0, ttl_s - self.min_fresh_s)
+        return oldest if self.max_age_s is None else min(oldest, self.max_age_s)
 
 
 DEFAULT_DIRECTIVES = Directives()
@@ -131,9 +142,15 @@ def parse_directives(cache_control: str, deadline_ms: str) -> Directives:
     return Directives(
         no_store="no-store" in parts,
         no_cache="no-cache" in parts or max_age == "0",
-        max_age_s=float(max_age) if max_age.isascii() and max_age.isdigit() else None,
+        max_age_s=_seconds(max_age),
+        min_fresh_s=_seconds(parts.get("min-fresh", "")) or 0.0,
+        only_if_cached="only-if-cached" in parts,
         deadline_s=_deadline(deadline_ms) if deadline_ms else None,
     )
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isascii() and text.isdigit() else None
 
 
 def _deadline(text: str) -> float:

@@ -138,6 +138,14 @@ def test_a_wrong_hit_s_rating_evicts_the_answer_and_the_pair(door: str) -> None:
         )  # fmt: skip
         responses = http.post("/v1/responses", json={"input": f"Hey! {question}"}, headers={"x-user-id": "ann"})
         assert responses.headers["cache-status"] == "turnout; hit; detail=semantic"
+        only = {"x-user-id": "ann", "cache-control": "only-if-cached"}
+        again = ask(http, f"Good morning, {question}", headers=only)
+        assert again.headers["cache-status"] == "turnout; hit; detail=semantic"
+        for path, asked in ((CHAT, "messages"), ("/v1/messages", "messages"), ("/v1/responses", "input")):
+            cap = {"max_tokens": 9} if asked == "messages" else {}
+            body = {"model": "auto", asked: [{"role": "user", "content": "How do I fly to Mars?"}], **cap}
+            unknown = http.post(path, json=body, headers=only)
+            assert (unknown.status_code, unknown.headers["cache-status"]) == (504, "turnout; detail=only-if-cached")
         assert provider.calls["small"] == 2
 
         rating = {"request_id": hit.headers["x-request-id"], "quality": 0}

@@ -6,7 +6,7 @@ import pytest
 
 from tests.pipeline.world import CHEAP, SPARE, World, run
 from turnout.attempt_errors import CallerFault, MalformedReply, ProviderFailed
-from turnout.errors import ServedError
+from turnout.errors import NotCached, ServedError
 from turnout.testing import Says
 
 
@@ -90,6 +90,28 @@ def test_no_store_is_neither_looked_up_nor_stored() -> None:
         assert (await w.ask("a")).text == "new"
 
     run(scenario)
+
+
+def test_only_if_cached_is_answered_from_the_store_or_not_at_all() -> None:
+    """Counted as a request, and nothing is reserved. What is too old, or not fresh for long enough, will not do."""
+
+    async def scenario(w: World) -> None:
+        for directives in ({}, {"no_store": True}, {"no_cache": True}):
+            with pytest.raises(NotCached):
+                await w.ask("a", only_if_cached=True, **directives)
+        await w.ask("a")
+        assert (await w.ask("a", only_if_cached=True)).outcome.cache == "hit"
+        assert (await w.ask("a", only_if_cached=True, min_fresh_s=1000.0)).outcome.cache == "hit"
+        await w.clock.advance(100)
+        for directives in ({"max_age_s": 50.0}, {"min_fresh_s": 3550.0}):
+            with pytest.raises(NotCached) as refused:
+                await w.ask("a", only_if_cached=True, **directives)
+        assert ("cache-status", "turnout; detail=only-if-cached") in refused.value.headers
+        assert any(name == "ratelimit" for name, _ in refused.value.headers)
+        assert w.provider.calls.total() == 1
+        assert (await w.ask("a", min_fresh_s=3550.0)).outcome.cache == "miss_stored"
+
+    run(scenario, budgets={"total": "9/day"}, limits={"per_user": "100/minute"})
 
 
 def test_purging_is_told_how_many() -> None:

@@ -16,6 +16,7 @@ from turnout.errors import (
     DeadlineExceeded,
     InvalidRequest,
     ModelNotFound,
+    NotCached,
     RateLimitExceeded,
     UpstreamUnavailable,
 )
@@ -78,6 +79,9 @@ def test_directives_and_lifetime_are_obeyed() -> None:
         assert (await embed(here, "a", turnout={"cache": False})).outcome.cache == "request"
         assert (await embed(here, "a")).outcome.cache == "miss_stored"
         assert (await embed(here, "a", directives={"no_cache": True})).outcome.cache == "request_stored"
+        assert (await embed(here, "a", directives={"only_if_cached": True})).outcome.cache == "hit"
+        with pytest.raises(NotCached):
+            await embed(here, ["a", "b"], directives={"only_if_cached": True})
         await here.clock.advance(100)
         assert (await embed(here, "a", directives={"max_age_s": 50.0})).outcome.cache == "miss_stored"
         await here.clock.advance(3601)

@@ -168,6 +168,9 @@ class JobSubmissions:
                 "no_store": directives.no_store,
                 "no_cache": directives.no_cache,
                 "max_age_s": directives.max_age_s,
+                # A worker of an earlier version knows neither.
+                **({"min_fresh_s": directives.min_fresh_s} if directives.min_fresh_s else {}),
+                **({"only_if_cached": True} if directives.only_if_cached else {}),
             },
         }
         most = HIGHEST_PRIORITY if context.may_choose else self._queue.max_priority

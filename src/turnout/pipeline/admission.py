@@ -41,7 +41,7 @@ class Admission:
             key=call.key,
             lookup=not directives.no_cache,
             collapse=not directives.no_cache,
-            max_age_s=directives.max_age_s,
+            max_age_s=directives.oldest_s(self._settings.cache.ttl_s),
             lease_s=self._lease_s(call),
             circuits=self._bulkhead.shared,
             share_name=self._router.share_name,
@@ -80,6 +80,24 @@ class Admission:
         if isinstance(entry.verdict, BudgetRefused):
             await self._budget_alerts.check_refused(entry.budgets, entry.verdict.claim, token)
         return entry
+
+    async def look_up(self, call: Call, ask: Ask) -> GateVerdict:
+        """The gate's verdict on a request that no model may answer: counted at the limits of requests, holding nothing
+        of budgets, and joining nobody. A Lead is to be settled."""
+        requests = tuple(claim for claim in self._policies.rates(call.context.caller) if claim.unit == "requests")
+        entry = await self._gate.enter(
+            Ask(
+                key=ask.key,
+                lookup=ask.lookup,
+                collapse=False,
+                max_age_s=ask.max_age_s,
+                rates=requests,
+                lease_s=LEASE_MARGIN_S,
+            )
+        )
+        refused = entry.verdict if isinstance(entry.verdict, RateRefused) else None
+        call.reservation.headers = rate_headers(entry.rates, refused)
+        return entry.verdict
 
     async def reserve_uncoalesced(self, call: Call) -> None:
         """Reserves for a call that nobody may join; its request is counted already. Raises ServedError."""

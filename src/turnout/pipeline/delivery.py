@@ -207,9 +207,9 @@ class Delivery:
         return plain_answer(self._settings.fallback.answer, state, self._clock.time())
 
     async def _stale_answer(self, call: Call) -> ReadyAnswer | None:
-        # RFC 9111: `no-cache` and `max-age` are a caller's word that an old answer will not do.
+        # RFC 9111: `no-cache`, `max-age` and `min-fresh` are a caller's word that an old answer will not do.
         directives = call.context.directives
-        if call.key is None or directives.no_cache or directives.max_age_s is not None:
+        if call.key is None or directives.no_cache or directives.oldest_s(0.0) is not None:
             return None
         stored = await self._gate.stale(call.key)
         return None if stored is None else cached_answer(stored, "stale")

@@ -17,7 +17,7 @@ from turnout.openai.embeddings import EmbeddingRequest, Embeddings, Input, pack_
 from turnout.openai.requests import ChatRequest
 from turnout.pipeline.admission import Admission
 from turnout.pipeline.call import Collaborators, miss_state
-from turnout.pipeline.outcomes import error_code, tell_side_calls, with_headers
+from turnout.pipeline.outcomes import error_code, not_cached, tell_side_calls, with_headers
 from turnout.pipeline.reservation import Reservation, Reservations
 from turnout.ports.admission import Ask, Lead, NewEntry, Settlement
 from turnout.ports.entries import EntryStore
@@ -150,12 +150,16 @@ class EmbeddingPipeline:
         directives = run.context.directives
         found: dict[bytes, bytes] = {}
         if run.cache in _KEPT and not directives.no_cache:
-            found = await self._vectors.find_many(tuple(run.inputs), directives.max_age_s)
+            oldest_s = directives.oldest_s(self._collaborators.settings.cache.ttl_s)
+            found = await self._vectors.find_many(tuple(run.inputs), oldest_s)
         missing = [key for key in run.inputs if key not in found]
         if not missing:
             run.cache = "hit"
             await self._count(run)
             return found
+        if directives.only_if_cached:
+            await self._count(run)
+            raise not_cached()
         filled: Mapping[bytes, bytes] = await run.context.waits(self._fill(run, found, missing))
         return filled
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from turnout.caching.entries import StoredAnswer, unpack
-from turnout.errors import CallerGone, ServedError
+from turnout.errors import CallerGone, NotCached, ServedError
 from turnout.openai.answers import Body, dumps
 from turnout.pipeline.call import CallState, is_complete, unstored
 from turnout.ports.admission import Stored
@@ -175,6 +175,12 @@ def _outcome(state: CallState, spent: Times, **fields: Any) -> Outcome:
         dropped=trace.dropped if trace is not None else (),
         **fields,
     )
+
+
+def not_cached() -> NotCached:
+    """For `only-if-cached`. The request went nowhere, so that RFC 9211 has no `fwd` for it."""
+    message = "no stored answer will do, and Cache-Control: only-if-cached asks for no other"
+    return NotCached(message, headers=(("cache-status", "turnout; detail=only-if-cached"),))
 
 
 def error_code(error: BaseException) -> str:

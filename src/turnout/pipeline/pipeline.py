@@ -35,9 +35,9 @@ from turnout.pipeline.call import (
 from turnout.pipeline.delivery import Delivery, ServedToItsLeader, ended_for_its_leader
 from turnout.pipeline.follower import Follower
 from turnout.pipeline.leader import Leader, decide, key_tag
-from turnout.pipeline.outcomes import OutcomeReporter, ReadyAnswer, cached_answer
+from turnout.pipeline.outcomes import OutcomeReporter, ReadyAnswer, cached_answer, not_cached
 from turnout.pipeline.refresher import Refresher
-from turnout.ports.admission import Ask, Follow, GateVerdict, Hit, Lead
+from turnout.ports.admission import Ask, Follow, GateVerdict, Hit, Lead, Settlement
 from turnout.ports.limits import BudgetRefused, RateRefused
 from turnout.quota.refusals import refusal_error
 from turnout.records import Decision
@@ -196,7 +196,25 @@ class Pipeline:
     async def _enter(self, state: CallState) -> ReadyAnswer | AnswerListener:
         """What the gate's verdict leads to: a stored answer, or a place at a flight. Raises ServedError."""
         ask = self._admission.ask(state.call)
+        if state.call.context.directives.only_if_cached:
+            return await self._find_stored(state, ask)
         return await self._go(state, ask, await self._admission.enter(state.call, state.call.reservation.claim(ask)))
+
+    async def _find_stored(self, state: CallState, ask: Ask) -> ReadyAnswer:
+        """A stored answer, for a caller who wants no other: nothing is called or spent. Raises ServedError."""
+        call, ready = state.call, None
+        match await self._admission.look_up(call, ask):
+            case Hit(stored=stored):
+                ready = cached_answer(stored, "hit")
+            case Lead(lease=lease):
+                if self.semantic is not None:
+                    ready = await self.semantic.find_stored(replace(call, question=self.semantic.question(call)))
+                await self._admission.settle(Settlement(key=call.key, lease=lease), call.token)
+            case RateRefused() | BudgetRefused() as refused:
+                raise refusal_error(refused)
+        if ready is None:
+            raise not_cached()
+        return ready
 
     async def _go(self, state: CallState, ask: Ask, verdict: GateVerdict) -> ReadyAnswer | AnswerListener:
         call = state.call

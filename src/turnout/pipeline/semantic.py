@@ -103,6 +103,20 @@ class SemanticAnswers:
             self._learning.start(self._checks.check(call, question, ready.answer))
         return ready
 
+    async def find_stored(self, call: Call) -> ReadyAnswer | None:
+        """A similar question's answer for a caller who wants no model asked: neither checked nor renewed, and not
+        looked for where its vector would have to be paid."""
+        question = call.question
+        if question is None or call.context.directives.no_cache or self._settings.cache.semantic.embedding_model:
+            return None
+        candidate = await self._similar.find(question, call.context.caller.user_key)
+        if candidate is None or not self._similar.allows(candidate):
+            return None
+        ready = await self._ready(call, candidate)
+        if ready is not None:
+            self._similar.note_served(call.context.request_id, candidate, call.context.caller.user_key)
+        return ready
+
     def _renew(self, call: Call, candidate: SimilarCandidate, ready: ReadyAnswer) -> None:
         """Begins to renew what was served, of the question that it was stored for, where it is old enough."""
         if self._refresher is None or ready.age_s is None or ready.age_s <= self._refresher.after_s:
@@ -159,7 +173,7 @@ class SemanticAnswers:
 
     async def _ready(self, call: Call, candidate: SimilarCandidate) -> ReadyAnswer | None:
         stored = await self._fetch(candidate)
-        max_age_s = call.context.directives.max_age_s
+        max_age_s = call.context.directives.oldest_s(self._settings.cache.ttl_s)
         if stored is None or (max_age_s is not None and stored.age_s > max_age_s):
             return None
         ready = cached_answer(stored, "semantic")

@@ -41,7 +41,7 @@ _ERRORS = frozenset(
         *("invalid_request_error", "unauthorized", "not_found", "model_not_found", "method_not_allowed"),
         *("request_too_large", "unsupported_media_type", "rate_limit_exceeded", "budget_exceeded"),
         *("budget_unavailable", "upstream_unavailable", "overloaded", "deadline_exceeded", "internal_error"),
-        *("cancelled", "context_length_exceeded", "content_filter", "content_policy_violation"),
+        *("not_cached", "cancelled", "context_length_exceeded", "content_filter", "content_policy_violation"),
     }
 )
 

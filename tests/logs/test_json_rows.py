@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,26 @@ def test_many_objects_on_one_line_are_not_read_whole(tmp_path: Path) -> None:
     assert (len(logs), logs.skipped) == (4800, 1)
     logs = read(tmp_path, LINES[0] + LINES[1] + '{"prompt": "cut"' + LINES[2] + "\n" + LINES[3])
     assert (len(logs), logs.skipped) == (4, 1)
+
+
+@pytest.mark.parametrize("begin", ["[", ""])
+def test_many_broken_objects_cost_no_second_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: str
+) -> None:
+    """What follows a broken one is read up to the next row, not all of it for each."""
+    decoded = 0
+    raw_decode = json.JSONDecoder.raw_decode
+
+    def counted(self: json.JSONDecoder, text: str, at: int = 0) -> tuple[Any, int]:
+        nonlocal decoded
+        decoded += 1
+        return raw_decode(self, text, at)
+
+    monkeypatch.setattr(json.JSONDecoder, "raw_decode", counted)
+    rows = [line.replace("null", "nul") if at % 6 == 1 else line for at, line in enumerate(LINES * 50)]
+    logs = read(tmp_path, begin + ", ".join(rows) + ("]" if begin else ""))
+    assert (len(logs), logs.skipped) == (250, 50)
+    assert decoded < 5 * len(rows)
 
 
 @pytest.mark.parametrize(

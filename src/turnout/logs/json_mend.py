@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -47,18 +47,18 @@ def next_row(text: str, place: int, first: Mapping[str, Any]) -> tuple[int | Non
 
     An object is a row where it has most of the names that a row has, which what stands within a broken one has not."""
     name = next(iter(first), None) or _first_name(text, place)
-    starts = list(islice(_starts(text, place, name), _MOST_TRIED)) if name else []
-    found = [(start, value) for start in starts if (value := _object_at(text, start))]
-    names = set(first or max((value for _, value in found), key=len, default={}))
-    for start, value in found:
-        if len(names & value.keys()) > _MOST * len(names):
-            return start, 1 + _broken_before(start, starts, found)
-    return None, 1 + _broken_before(len(text), starts, found)
-
-
-def _broken_before(end: int, starts: Sequence[int], found: Sequence[tuple[int, Any]]) -> int:
-    whole = {start for start, _ in found}
-    return sum(start < end and start not in whole for start in starts)
+    starts = islice(_starts(text, place, name), _MOST_TRIED) if name else ()
+    # Read as far as the next row alone: with many broken rows, each would read what follows anew.
+    following: Iterable[tuple[int, dict[str, Any]]] = ((start, _object_at(text, start)) for start in starts)
+    if not first:
+        following = list(following)
+        first = max((value for _, value in following), key=len, default={})
+    lost = 1
+    for start, value in following:
+        if len(first.keys() & value.keys()) > _MOST * len(first):
+            return start, lost
+        lost += not value
+    return None, lost
 
 
 def _first_name(text: str, place: int) -> str:

@@ -246,3 +246,26 @@ def test_a_scale_is_heeded_where_a_format_has_a_usual_one(tmp_path: Path) -> Non
     routerbench = [samples.routerbench(q, 1 + 4 * c, 1 + 4 * e) for q, c, e in TABLE]
     for records in ([document], turnout, routerbench):
         assert as_read(json_lines(tmp_path / "log.jsonl", records), scale=Scale(1.0, 5.0)) == sorted(TABLE)
+
+
+def test_a_calls_parameters_are_no_question(tmp_path: Path) -> None:
+    """Beside a column that says it is one; `params` counts where it holds a body, as in Anthropic's batches."""
+    records = one_answer_each("0", "1", grade="score", params={"temperature": 0.2})
+    own = [{"customer_question": record.pop("question"), **record} for record in records]
+    assert as_read(json_lines(tmp_path / "log.jsonl", own)) == sorted(TABLE)
+    path = json_lines(tmp_path / "log.jsonl", [{"q": "a", **record} for record in records])
+    with pytest.raises(LogError, match="it has q, model, score, params; say which holds the question: --prompt COLUMN"):
+        read_logs([path], price_of=price_of)
+
+
+@pytest.mark.parametrize(
+    "name", ["judge_prompt", "grader_prompt", "eval_prompt", "rubric_prompt", "negative_prompt", "generated_question",
+             "rewritten_query", "sql_query"]
+)  # fmt: skip
+def test_what_judges_or_rewrites_is_no_question(tmp_path: Path, name: str) -> None:
+    """Alone it is refused with the flag to pass; beside a question the question is read."""
+    records = one_answer_each("0", "1", grade="score", **{name: "You are a judge."})
+    own = [{"customer_question": record.pop("question"), **record} for record in records]
+    assert as_read(json_lines(tmp_path / "log.jsonl", own)) == sorted(TABLE)
+    with pytest.raises(LogError, match="say which holds the question: --prompt COLUMN"):
+        read_logs([json_lines(tmp_path / "log.jsonl", records)], price_of=price_of)

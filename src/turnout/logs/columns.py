@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from turnout.errors import LogError
 from turnout.logs.example import SIDES, TIES, Example, plain_winner, won_by
-from turnout.logs.fields import LogRecord, field, unpack_json
+from turnout.logs.fields import LogRecord, field, is_body, unpack_json
 from turnout.logs.model_names import spellings
 from turnout.logs.names import (
     GROUPS,
@@ -118,7 +118,7 @@ def own_schema(
 ) -> OwnSchema:
     """Of these first records of a file. every: reads all of them. Raises LogError, which says what to pass."""
     names = dict.fromkeys(name for record in first for name in record)
-    prompt = columns.prompt or question_column(names)
+    prompt = columns.prompt or question_column(names) or _body_column(first, names)
     if not prompt and names.keys() >= {"custom_id", "response"}:
         raise LogError(
             f"{path}: is the output of an OpenAI batch, which holds no prompts; `turnout label` takes the batch's input"
@@ -178,6 +178,12 @@ def grades_columns(first: Sequence[LogRecord], columns: Columns) -> bool:
 def names_of(record: LogRecord) -> str:
     """The first names of its columns, as a message shows them."""
     return ", ".join(list(record)[:12]) + (", ..." if len(record) > 12 else "")
+
+
+def _body_column(first: Sequence[LogRecord], names: Iterable[str]) -> str | None:
+    """The column of a batch's bodies, which elsewhere holds a call's parameters alone."""
+    name = column_named(names, ("params",))
+    return name if name and any(is_body(record.get(name)) for record in first) else None
 
 
 def _winning_models(

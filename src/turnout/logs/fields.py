@@ -16,6 +16,8 @@ LogRecord = Mapping[str, Any]
 
 # [{'role': ..., and {'role': ...
 _PYTHON_OBJECTS = re.compile(r"\[?\s*\{\s*'[\w.]+'\s*:")
+# Where a request's body holds what was asked.
+_ASKED_IN_BODY = ("messages", "contents", "input", "prompt")
 _EMPTY: tuple[Any, ...] = ({}, [], "{}", "[]")
 
 
@@ -51,6 +53,12 @@ def unpack_json(value: Any) -> Any:
             literal = python_value(value) if _PYTHON_OBJECTS.match(value) else None
             return value if literal is None else literal
     return value
+
+
+def is_body(value: Any) -> bool:
+    """Whether it is the body of a request to a model, rather than its parameters alone."""
+    held = unpack_json(value)
+    return isinstance(held, Mapping) and any(name in held for name in _ASKED_IN_BODY)
 
 
 def plain_grade(value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from turnout.logs.broken import Broken, Row, check_names
-from turnout.logs.fields import field, unpack_json
+from turnout.logs.fields import field, is_body, unpack_json
 from turnout.logs.json_mend import next_row
 from turnout.logs.json_stream import BETWEEN, JsonStream
 from turnout.logs.literals import is_too_deep, python_value
@@ -20,7 +20,7 @@ _WRAPPERS = ("data", "rows", "records", "items", "logs", "examples", "runs", "ob
 _WHOLE = ("evalId", "datasource_item")
 # They name a question where they hold one: an API's answer may tell its request beside the rows.
 _BODIES = frozenset({"request", "request_body", "body", "payload", "params"})
-_ASKED_IN_BODY = ("messages", "contents", "input", "prompt")
+_ASKING = _BODIES.union(PROMPTS)
 
 
 def json_lines(file: IO[str], prompt: str) -> Iterator[tuple[int, Row | Broken]]:
@@ -99,13 +99,12 @@ def _is_row(row: Row, prompt: str) -> bool:
     """Whether it holds a question itself."""
     if prompt and field(row, prompt) is not None:
         return True
-    named = [name for name in row if plain(name) in PROMPTS]
-    return any(plain(name) not in _BODIES or _is_body(row[name]) for name in named)
+    named = [name for name in row if plain(name) in _ASKING]
+    return any(plain(name) not in _BODIES or _may_ask(row[name]) for name in named)
 
 
-def _is_body(value: Any) -> bool:
-    value = unpack_json(value)
-    return isinstance(value, str | list) or (isinstance(value, dict) and any(name in value for name in _ASKED_IN_BODY))
+def _may_ask(value: Any) -> bool:
+    return isinstance(unpack_json(value), str | list) or is_body(value)
 
 
 def _of_pandas(row: Row) -> list[Row | Broken] | None:

@@ -11,7 +11,7 @@ PROMPTS = (
     *CONTRACT_PROMPTS, "conversations", "conversation", "question", "query", "instruction", "input", "inputs", "text",
     "request", "user_input", "user_message", "user_prompt", "user_query", "prompt_text", "contents", "chat",
     "request_body", "body", "payload", "input_messages", "inputs_question", "inputs_input", "inputs_messages",
-    "input_question", "input_text", "request_messages", "task_input", "params",
+    "input_question", "input_text", "request_messages", "task_input",
 )  # fmt: skip
 MODELS = ("model", "model_name", "model_id", "llm", "provider")
 _GRADES = (
@@ -24,9 +24,11 @@ GROUPS = ("group", "endpoint", "feature", "category", "subject", "task", "eval_n
 IDS = ("id", "prompt_id", "question_id", "request_id", "example_id", "sample_id", "task_id", "query_id")
 ANSWERS = ("answer", "response", "output", "completion", "answer_text")
 COSTS = ("cost_usd", "cost", "usd", "total_cost", "price")
-# A question's column under a name of the app's own, `customer_question`; what instructs the model is none.
+# A question's column under a name of the app's own, `customer_question`; what instructs the model or a judge, and what
+# a model wrote, is none.
 _QUESTION = re.compile(
-    r"(?!.*(?:system|template|expected|follow_?up|tokens|length|count|category|type))"
+    r"(?!.*(?:system|template|expected|follow_?up|tokens|length|count|category|type|judge|grader|eval|rubric|negative|"
+    r"generated|rewritten|sql))"
     r"(?:\w+_)?(?:prompt|question|query)(?:_(?:text|content|body))?"
 )
 # Of a request log: its `success` says that the call came back, not that the answer was good.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.logs.test_reader import price_of
 from turnout.cli import main
 from turnout.logs.amounts import AmountReader
 from turnout.logs.labelled import read_logs
+from turnout.logs.values import number
 
 HEADER = "prompt;cheap_quality;expensive_quality;cheap_usd;expensive_usd\n"
 
@@ -61,6 +63,45 @@ def test_what_no_cell_tells_is_not_guessed(text: str, others: list[str]) -> None
 def test_what_is_no_amount_stays_a_text(text: str) -> None:
     """It is told where the row is checked."""
     assert amount(text) == text
+
+
+@pytest.mark.parametrize(
+    ("cost", "expected", "currency"),
+    [
+        ({"input": 0.001, "output": 0.002, "currency": "EUR"}, 0.003, "EUR"),
+        ({"input": 0.001, "output": 0.002, "cache_write": 0.05, "reasoning": 0.1}, 0.153, ""),
+        ({"inputCost": 1, "cacheReadCost": 2, "cached": 0}, 3.0, ""),
+        ({"total": "0,002", "currency": "EUR"}, 0.002, "EUR"),
+        ({"total": "€0,002", "currency": "eur"}, 0.002, "EUR"),
+        ({"total": 1.234, "currency": "EUR"}, 1.234, "EUR"),
+        ({"total": -3e-05, "currency": "EUR"}, -3e-05, "EUR"),
+        ({"total": 2, "currency": None}, 2.0, ""),
+    ],
+)  # fmt: skip
+def test_an_object_is_read_whole(cost: dict[str, Any], expected: float, currency: str) -> None:
+    """Its currency however its total is found, beside cells with decimal commas too; and all parts of a sum."""
+    amounts = AmountReader(lambda: ["0,5"])
+    assert amounts.read(cost, "cheap_usd") == pytest.approx(expected)
+    assert amounts.currency == currency
+
+
+@pytest.mark.parametrize(
+    "cost",
+    [
+        {"input": 0.001, "output": 0.002, "audio": 0.05},
+        {"input": 0.001, "output": None},
+        {"input": 0.001, "output": True},
+        {"input": 0.001, "output": 10**400},
+        {"currency": "EUR"},
+        {"total": 0.1, "currency": "credits"},
+        {"total": "$5", "currency": "CAD"},
+    ],
+)
+def test_an_object_that_is_not_understood_is_no_cost(cost: dict[str, Any]) -> None:
+    """A part that is left out, or another currency, makes it a wrong one; so the row is told as bad."""
+    actual = AmountReader(list).read(cost, "cheap_usd")
+    with pytest.raises(ValueError, match="not a number"):
+        number(actual, "cheap_usd")
 
 
 def test_one_file_has_one_currency() -> None:

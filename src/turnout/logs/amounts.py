@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 from turnout.logs.fields import first_field, unpack_json
@@ -26,7 +28,7 @@ _CELL = re.compile(
 )
 # Where an object tells a cost: whole, or of what was sent and what was answered.
 _TOTALS = ("total_cost", "total", "total_usd", "usd", "amount", "value", "cost")
-_PARTS = re.compile(r"(input|output|prompt|completion)(_cost|_usd)?")
+_PARTS = re.compile(r"(input|output|prompt|completion|cache_read|cache_write|cached|reasoning)(_cost|_usd)?")
 # A longer cell is a text.
 _LONGEST = 60
 # Blanks and apostrophes part thousands and nothing else, before any mark.
@@ -86,16 +88,41 @@ class AmountReader:
 
 def amount_within(value: Any) -> Any:
     """The amount that an object holds, `{"total": 0.002, "currency": "USD"}`, or the sum of its parts,
-    `{"input": 0.001, "output": 0.002}`; any other value as it is."""
+    `{"input": 0.001, "output": 0.002}`, a text where the object tells a currency; any other value as it is."""
     held = unpack_json(value)
     if not isinstance(held, Mapping):
         return value
     total = first_field(held, *_TOTALS)
     if total is None:
-        parts = [part for name, part in held.items() if _PARTS.fullmatch(plain(str(name)))]
-        return sum(parts) if parts and all(isinstance(part, int | float) for part in parts) else value
+        total = _sum_of_parts(held)
     currency = held.get("currency")
-    return f"{total} {currency}" if isinstance(currency, str) and isinstance(total, int | float) else total
+    if total is None or is_missing(currency):
+        return value if total is None else total
+    cell = _cell(total)
+    sign = (cell["before"] or cell["after"] or "").lower() if cell else ""
+    return total if sign and _CURRENCIES[sign] == str(currency).upper() else f"{_written(total)} {currency}"
+
+
+def _sum_of_parts(held: Mapping[Any, Any]) -> float | None:
+    """None where it holds anything else: what is left out of a sum may be the dearest part."""
+    parts = {name: part for name, part in held.items() if name != "currency"}
+    if not parts or not all(_PARTS.fullmatch(plain(str(name))) and _is_number(part) for name, part in parts.items()):
+        return None
+    with suppress(OverflowError):
+        return float(sum(parts.values()))
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _written(total: Any) -> str:
+    """A number without a decimal mark, which others of the file may have for thousands."""
+    if not isinstance(total, float) or not math.isfinite(total):
+        return str(total)
+    sign, digits, power = Decimal(repr(total)).as_tuple()
+    return f"{'-' * sign}{''.join(map(str, digits))}e{power}"
 
 
 def _cell(value: Any) -> re.Match[str] | None:

@@ -65,3 +65,22 @@ def test_a_loop_that_ended_takes_no_turn_along() -> None:
     first.close()
     assert task.done()
     asyncio.run(later())
+
+
+def test_loops_that_run_at_once_take_turns_of_their_own() -> None:
+    """A framework may have one for each request; those who wait on one stay in line when another begins."""
+    turns, first, second = LoopTurns(), asyncio.new_event_loop(), asyncio.new_event_loop()
+
+    async def several() -> None:
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(turns.take() for _ in range(9)))
+
+    task = first.create_task(several())
+    for _ in range(3):
+        first.call_soon(first.stop)
+        first.run_forever()
+    assert not task.done()
+    second.run_until_complete(several())
+    first.run_until_complete(task)
+    first.close()
+    second.close()

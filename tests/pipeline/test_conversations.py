@@ -93,7 +93,8 @@ _SCORES = {"hard": 0.9, "middling": 0.45}
 
 async def _small_turn(w: World, text: str, extension: dict[str, Any] | None = None, *, session: str = "small") -> Any:
     """A turn of a conversation of 2,000 tokens."""
-    w.provider.say(CHEAP, Says("ok", usage=usage(2_000)))
+    for model in (CHEAP, DEAR):
+        w.provider.say(model, Says("ok", usage=usage(2_000)))
     asked = from_call(f"{text} {'context ' * 1_000}", stream=False, params={})
     request = replace(asked, extension=extension or {})
     work = asyncio.ensure_future(w.turnout.completed(request, replace(w.context("ann"), session_id=session)))
@@ -131,6 +132,27 @@ def test_a_turn_below_the_threshold_stays_down_where_nobody_knows_gains_or_the_c
             assert (served.tier, served.reason) == ("cheap", "scored")
 
     run(scenario, models=MODELS, scorer=(_GainScorer if gains else FixedScorer)(0.1, scores=_SCORES))
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"routing": {"max_expensive_share": 0.0}},
+        {"routing": {"threshold": 1.0}},
+        {"routing": {"threshold": 0.9}, "budgets": {"total": "2/day", "pacing": True}},
+    ],
+)
+def test_nothing_goes_up_where_no_score_is_enough_or_spend_runs_ahead(sections: dict[str, Any]) -> None:
+    """Not even a turn that would cost little there."""
+
+    async def scenario(w: World) -> None:
+        # The day has just begun: whatever is spent is spent ahead.
+        await w.clock.advance(86_400 - w.clock.time() % 86_400 + 1)
+        await turn(w, "easy one")
+        assert [(await _small_turn(w, f"middling {number}")).tier for number in range(5)] == ["cheap"] * 5
+
+    scorer = _GainScorer(0.1, scores={"middling": 0.8})
+    run(scenario, models=MODELS, scorer=scorer, cache={"enabled": False}, **sections)
 
 
 def test_a_failed_model_is_left_at_once() -> None:

@@ -316,6 +316,40 @@ def test_a_failing_embedder_is_a_miss() -> None:
     asyncio.run(scenario())
 
 
+def test_who_leaves_during_a_look_up_leaves_nothing_reserved() -> None:
+    """The embedder takes its time, the client goes: the next one to ask the same leads a call of its own, within a
+    budget that holds one."""
+
+    begun, embedding = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: str) -> list[float]:
+        begun.set()
+        await embedding.wait()
+        return [1.0] * 8
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        provider = ScriptedProvider(clock=clock)
+        config = {
+            "tiers": {"cheap": {"models": [CHEAP]}, "expensive": {"models": [DEAR]}},
+            "models": {name: dict(PRICES) for name in (CHEAP, DEAR)},
+            "routing": {"threshold": 0.5},
+            "budgets": {"total": "0.015/day"},
+            **ON,
+        }
+        turnout = Turnout(config, clock=clock, provider=provider, scorer=FixedScorer(0.1), embedder=slow)
+        w = World(turnout, provider, clock, FixedScorer(0.1))
+        leaving = asyncio.ensure_future(turnout.completed(from_call("hi", stream=False, params={}), w.context()))
+        await begun.wait()
+        leaving.cancel()
+        await asyncio.wait({leaving})
+        embedding.set()
+        assert (await ask(w, "hi")).outcome.cache == "miss_stored"
+        await turnout.aclose()
+
+    asyncio.run(scenario())
+
+
 def test_a_user_is_forgotten_with_vectors_and_pairs() -> None:
     """`purge`: nothing that the user asked is kept."""
 

@@ -142,6 +142,10 @@ class JobSubmissions:
             raise Overloaded("no job can be deleted at the moment", retry_after_s=1.0) from error
         self._feed.notify(job.id)
 
+    async def take_turn(self) -> None:
+        """Before a submission is prepared: in a surge requests of other kinds go between."""
+        await self._turns.take()
+
     async def submit_verb(
         self,
         chat: ChatRequest,
@@ -151,7 +155,7 @@ class JobSubmissions:
     ) -> Submitted:
         """The accepted job of a chat request whose extension says the rest. wire: the name of the protocol that it came
         in, and what that noted; None: chat completions. Raises ServedError."""
-        await self._turns.take()
+        await self.take_turn()
         self._check(chat, context)
         directives = context.narrowed(chat.extension).directives
         deadline_s = directives.deadline_s
@@ -240,13 +244,13 @@ class JobSubmissions:
             accepted = await self._store.submit(new, self._bounds)
         except JobsUnavailable as error:
             raise Overloaded("no job can be accepted at the moment", retry_after_s=1.0) from error
+        if self._worker is not None and isinstance(accepted, AcceptedJob):
+            self._worker.wake()
         # A store replies to many at once.
         await self._turns.take()
         if not isinstance(accepted, AcceptedJob):
             raise self._refusal(accepted)
-        if self._worker is not None:
-            self._worker.wake()
-        elif not accepted.state.workers and not self._warned:
+        if self._worker is None and not accepted.state.workers and not self._warned:
             self._warned = True
             log.warning("turnout: jobs are accepted, and %s", NO_WORKER)
         return Submitted(accepted.job, self._with_own_worker(accepted.state), secret, self._queue.concurrency)

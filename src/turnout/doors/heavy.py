@@ -43,6 +43,7 @@ async def submit_heavy(
     # Imported here: an app without a queue loads nothing of it.
     from turnout.api.submission import JobOptions
 
+    await submissions.take_turn()
     directives = parse_directives(request.header("cache-control"), request.header("x-turnout-deadline-ms"))
     deadline_s = directives.deadline_s
     asked = {

@@ -160,8 +160,10 @@ class Leader:
         """The decision by the question. Raises ServedError."""
         routed = call.selection.tier is None
 
+        factor = call.reservation.pacing_factor()
+
         def steer(decision: Decision) -> Decision:
-            kept = self._conversations.steer(call.conversation, call.request, decision)
+            kept = self._conversations.steer(call.conversation, call.request, decision, paced=factor < 1.0)
             return self._fitting.fit(call.request, kept, routed=routed)
 
         return decide(
@@ -169,7 +171,7 @@ class Leader:
             call.request,
             call.selection,
             call.context,
-            pacing_factor=call.reservation.pacing_factor(),
+            pacing_factor=factor,
             steer=steer,
         )
 

@@ -207,9 +207,11 @@ class Pipeline:
             case Hit(stored=stored):
                 ready = cached_answer(stored, "hit")
             case Lead(lease=lease):
-                if self.semantic is not None:
-                    ready = await self.semantic.find_stored(replace(call, question=self.semantic.question(call)))
-                await self._admission.settle(Settlement(key=call.key, lease=lease), call.token)
+                try:
+                    if self.semantic is not None:
+                        ready = await self.semantic.find_stored(replace(call, question=self.semantic.question(call)))
+                finally:
+                    await self._admission.settle(Settlement(key=call.key, lease=lease), call.token)
             case RateRefused() | BudgetRefused() as refused:
                 raise refusal_error(refused)
         if ready is None:
@@ -229,13 +231,22 @@ class Pipeline:
             case Follow():
                 state.listener = self._follower.follow(call, ask, verdict)
             case Lead():
-                if self.semantic is not None:
-                    call = state.call = replace(call, question=self.semantic.question(call))
-                    if (ready := await self.semantic.look_up(call)) is not None:
-                        return ready
-                state.listener = self._leader.lead(call, joinable=True)
+                if self.semantic is not None and (ready := await self._look_up(state, self.semantic)) is not None:
+                    return ready
+                state.listener = self._leader.lead(state.call, joinable=True)
             case RateRefused() | BudgetRefused():
                 raise refusal_error(verdict)
             case _:
                 assert_never(verdict)
         return state.listener
+
+    async def _look_up(self, state: CallState, semantic: SemanticAnswers) -> ReadyAnswer | None:
+        """A similar question's answer; None where a model is to answer. What is reserved is given back where it fails,
+        or its caller leaves: nobody leads this call then."""
+        call = state.call
+        try:
+            call = state.call = replace(call, question=semantic.question(call))
+            return await semantic.look_up(call)
+        except BaseException:
+            await self._admission.settle(Settlement(key=call.key, lease=call.reservation.lease), call.token)
+            raise

@@ -37,6 +37,8 @@ _A_TOKEN = 4
 # How long a provider keeps an unused prompt cached, in seconds, as each documents it; the least of them for the rest.
 CACHE_LIFE_S: Mapping[str, float] = {"anthropic": 300.0, "azure": 300.0, "deepseek": 3600.0, "openai": 300.0}
 _DEFAULT_LIFE_S = 300.0
+# Scores are in [0, 1]: a threshold from here on asks for none to be expensive.
+_NO_SCORE_PASSES = 1.0
 # Whose API takes `prompt_cache_key`.
 _TAKES_KEY = ("openai", "azure")
 
@@ -110,8 +112,11 @@ class Conversations:
         """The key by which the gate is to look for a pin; "" where none may apply."""
         return state.key if state is not None and state.continued and self._own.sticky else ""
 
-    def steer(self, state: ConversationState | None, request: ChatRequest, decision: Decision) -> Decision:
-        """The decision by score alone, or the one that keeps the conversation where it is."""
+    def steer(
+        self, state: ConversationState | None, request: ChatRequest, decision: Decision, *, paced: bool = False
+    ) -> Decision:
+        """The decision by score alone, or the one that keeps the conversation where it is. paced: spend runs ahead of
+        its budget, so nothing goes up that the score alone would not."""
         if state is None or state.stored is None or decision.score is None:
             return decision
         pin = Pin.unpack(state.stored.packed, state.stored.age_s)
@@ -121,7 +126,7 @@ class Conversations:
         if declined and pin.tier == "expensive":
             return decision
         if decision.tier == pin.tier:
-            moved = None if declined or state.tool_turn else self._moved_up(pin, request, decision)
+            moved = None if declined or paced or state.tool_turn else self._moved_up(pin, request, decision)
             return moved or self._same_tier(pin, decision)
         estimate, leaves = self._weigh(pin, request, decision, tool_turn=state.tool_turn)
         if estimate is not None:
@@ -132,8 +137,10 @@ class Conversations:
 
     def _moved_up(self, pin: Pin, request: ChatRequest, decision: Decision) -> Decision | None:
         """A score's threshold is that of a mean request; where this conversation costs less, or lasts, it may pay to go
-        up below it. None where it does not, where there is no cache to weigh, and where a score is no gain. Nor is a
-        stand-in that is dearer than the expensive tier a reason to go there."""
+        up below it. None where it does not, where there is no cache to weigh, where a score is no gain, and where no
+        score is enough. Nor is a stand-in that is dearer than the expensive tier a reason to go there."""
+        if decision.threshold is None or decision.threshold >= _NO_SCORE_PASSES:
+            return None
         if self._gain_at is None or pin.tier == "expensive" or not self._cacheable(pin):
             return None
         if not self._has_room("expensive"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from turnout.caching.semantic.candidates import ENOUGH_USERS, MOST_OF_A_GROUP, NOBODY, Candidates, SimilarCandidate
@@ -95,6 +97,23 @@ def test_anonymous_callers_teach_nothing(candidates: Candidates) -> None:
         assert candidates.confirm(candidate, ANSWER, NOBODY) is None
     assert not is_served(judged(candidates, "fix", NOBODY, NOBODY))
     assert not is_served(judged(candidates, "fix", ANN, NOBODY))
+
+
+@pytest.mark.parametrize("verb", ["mends", "avoid", "m" * 41])
+def test_what_an_earlier_version_found_teaches_no_words_that_tell_questions_apart(
+    candidates: Candidates, verb: str
+) -> None:
+    """Its findings are kept for a month, and its workers may run beside."""
+    earlier = Candidates(load_verifier(SHIPPED))
+    candidate = judged(earlier, "fix", ANN, ANN)
+    assert candidate is not None
+    result = earlier.confirm(candidate, ANSWER, ANN)
+    assert result is not None
+    assert result.words == {"fix": "mend"}
+    candidates.apply(replace(result, words={verb: "mend"}))
+    assert not is_served(judged(candidates, verb, ANN, ANN))
+    candidates.apply(result)
+    assert is_served(judged(candidates, "fix", ANN, ANN))
 
 
 @pytest.mark.parametrize("user", [ANN, BOB])

@@ -16,6 +16,7 @@ TOPICS = (
     "rotten garden fence made from oak planks", "torn woollen coat with missing brass buttons",
 )  # fmt: skip
 ANN, BOB = "user:ann", "user:bob"
+DIGITS_TO_LETTERS = str.maketrans("0123456789", "qwrtypsdfg")
 
 
 def note(taught_words: TaughtWords, number: int, answer: str = "") -> None:
@@ -158,7 +159,7 @@ def test_many_words_of_many_users_are_bounded() -> None:
     assert result is not None
     for number in range(2 * MOST_TAUGHT):
         user = f"user:{number // 100}"
-        words = {f"a{number}": f"b{number}"}
+        words = {f"{number}".translate(DIGITS_TO_LETTERS): "banana"}
         candidates.apply(replace(result, asked=b"%d" % number, words=words, users=(user, user)))
     sizes = [each.size for each in candidates._taught.values()]
     assert MOST_TAUGHT - 100 <= sum(sizes) == candidates._taught_size <= MOST_TAUGHT

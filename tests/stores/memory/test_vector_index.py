@@ -18,7 +18,7 @@ from turnout.install_line import install_line
 from turnout.ports.semantic import SemanticEntry
 from turnout.stores.memory import vector_index
 from turnout.stores.memory.semantic_store import MemorySemanticStore
-from turnout.stores.memory.vector_index import IndexThread, VectorIndex
+from turnout.stores.memory.vector_index import GrowingIndex, IndexThread, VectorIndex
 
 ROWS = np.random.default_rng(5).normal(size=(400, 8)).astype("<f4")
 ROWS /= np.linalg.norm(ROWS, axis=1, keepdims=True)
@@ -308,3 +308,27 @@ def test_without_graphs_a_scope_is_bounded_and_that_is_said_once(caplog: pytest.
         asyncio.run(scenario())
     (record,) = caplog.records
     assert install_line("semantic") in record.getMessage()
+
+
+def test_a_look_up_that_waits_while_its_scope_is_discarded_finds_less_and_does_not_fail() -> None:
+    """A purge or an expiry takes the scope's last entry while the thread is at work in the graph."""
+
+    async def scenario() -> None:
+        thread = IndexThread()
+        scope = GrowingIndex(8, thread, 4)
+        for number in range(100):
+            scope.add(number.to_bytes(16, "big"), ROWS[number].tobytes())
+        graph = scope._graph
+        assert graph is not None
+        while graph.waiting or scope._earlier:
+            await scope.candidates(ROWS[0].tobytes(), 5)
+        with graph._inside:
+            looking_up = [asyncio.create_task(scope.candidates(ROWS[0].tobytes(), 20)) for _ in range(5)]
+            await asyncio.sleep(0.05)
+            scope.discard()
+            freed = asyncio.wrap_future(thread.submit(int))
+        await asyncio.gather(*looking_up)
+        await freed
+        thread.close()
+
+    asyncio.run(scenario())

@@ -6,7 +6,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from turnout.caching.semantic.differences import LONGEST_WORD, Substitutions, find_difference, find_substitutions
+from turnout.caching.semantic.differences import (
+    LONGEST_WORD,
+    Substitutions,
+    find_difference,
+    find_substitutions,
+    may_be_learnt,
+)
 from turnout.caching.semantic.error_bound import LEVELS
 from turnout.caching.semantic.pair_features import pair_features
 from turnout.caching.semantic.taught_words import TaughtWords, are_unlike, join
@@ -219,7 +225,8 @@ class Candidates:
 
     def _learn(self, result: PairResult) -> None:
         owner, user = result.users
-        if not self._teaches(result.answer, user):
+        # A worker of an earlier version, or what it has stored, may tell of words by which questions differ.
+        if not self._teaches(result.answer, user) or not may_be_learnt(result.words):
             return
         place = (result.scope, result.known)
         group = self._groups.get(place) or _Group(result.answer)

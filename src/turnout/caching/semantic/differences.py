@@ -60,9 +60,16 @@ def find_substitutions(one: Question, other: Question, known: Substitutions = _N
     # Each word for one word.
     if pairs is None or len(pairs) > MOST_SUBSTITUTED or len(set(words)) != len(words):
         return None
-    if any(len(word) > LONGEST_WORD for word in words) or any(one and _is_near(one, other) for other, one in pairs):
-        return None
-    return dict(pairs)
+    found = dict(pairs)
+    return found if may_be_learnt(found) else None
+
+
+def may_be_learnt(words: Substitutions) -> bool:
+    """Whether these may be found to say the same: plain words, none of them long, and no two spelt nearly alike."""
+    every = [word for pair in words.items() for word in pair if word]
+    if any(len(word) > LONGEST_WORD or _class_of(word) != "word" for word in every):
+        return False
+    return not any(one and _is_near(one, other) for other, one in words.items())
 
 
 def _is_near(one: str, other: str) -> bool:

@@ -332,10 +332,14 @@ class GrowingIndex:
             self._graph.remove(label)
 
     def discard(self) -> None:
-        """Lets the thread give the memory back, which takes milliseconds. Nothing is asked of it after."""
+        """Lets the thread give the memory back, which takes milliseconds. Nothing is added after; look-ups that are
+        under way find nothing more."""
         graph, self._graph = self._graph, None
         if graph is not None and not self._thread.closed:
             held: list[list[Any]] = [[graph], self._labels.parts, self._keys.parts, self._direct.parts]
+            # Those look-ups still read them.
+            self._labels, self._keys, self._direct = SplitDict(), SplitDict(), VectorIndex(self.dimensions)
+            self._earlier = []
             self._thread.submit(_free, held)
 
     async def candidates(self, vector: bytes, count: int) -> list[bytes]:

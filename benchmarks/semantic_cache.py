@@ -55,7 +55,7 @@ from turnout.caching.semantic.verifier import SHIPPED, PairVerifier, load_verifi
 from turnout.caching.semantic.words import question_of
 from turnout.pipeline.semantic import CHECK_SHARE
 from turnout.ports.semantic import Neighbour, SemanticEntry
-from turnout.stores.memory.vector_index import VectorIndex
+from turnout.stores.memory.vector_index import VectorIndex, candidates_in_turns
 from turnout.training import train_cache
 
 LOOKUPS = 3000
@@ -369,7 +369,7 @@ def index_us(embedder: WordllamaEmbedder, texts: Sequence[str]) -> float:
     async def look_up() -> None:
         for text in texts[:300]:
             began = time.perf_counter()
-            index.nearest(await embedder.embed(text), NEIGHBOURS)
+            await candidates_in_turns(*index.snapshot(), await embedder.embed(text), NEIGHBOURS)
             times.append((time.perf_counter() - began) * 1e6)
 
     asyncio.run(look_up())

@@ -35,11 +35,13 @@ def model_columns(names: Iterable[str]) -> tuple[str, str, str, str] | None:
 def is_battle(record: LogRecord) -> bool:
     """Whether a record names two models, and which won or how good each was."""
     found = model_columns(record)
-    return found is not None and (column_named(record, WINNERS) is not None or _grade_columns(record, *found[2:])[1])
+    return found is not None and (
+        column_named(record, WINNERS) is not None or _grade_columns(record, *found[2:]) is not None
+    )
 
 
-def _grade_columns(record: LogRecord, *suffixes: str) -> tuple[list[str], bool]:
-    """The column of each model's grade, and whether there is one of each."""
+def _grade_columns(record: LogRecord, *suffixes: str) -> list[str] | None:
+    """The column of each model's grade; None where one has none."""
     found = [
         name
         for suffix in suffixes
@@ -47,7 +49,7 @@ def _grade_columns(record: LogRecord, *suffixes: str) -> tuple[list[str], bool]:
                                  + [f"{suffix}_{grade}" for grade in _GRADES]
                                  + [f"model_{suffix}_{grade}" for grade in _GRADES]))
     ]  # fmt: skip
-    return found, len(found) == len(suffixes)
+    return found if len(found) == len(suffixes) else None
 
 
 def battle(record: LogRecord) -> Example:
@@ -58,12 +60,12 @@ def battle(record: LogRecord) -> Example:
         raise ValueError("both answers are of one model")
     question = next((name for name in _QUESTIONS if not is_missing(first_field(record, name))), "prompt")
     asked, _ = prompt_and_answer(first_field(record, question))
-    grades, are_both = _grade_columns(record, *found[2:])
     if column_named(record, WINNERS) is not None:
         both, scale = won_by(_winner(record), one, other, suffixes=found[2:]), UNIT
         values: dict[str, Any] = dict(zip((one, other), both, strict=True))
     else:
-        assert are_both
+        grades = _grade_columns(record, *found[2:])
+        assert grades is not None
         values, scale = {one: record[grades[0]], other: record[grades[1]]}, None
     return Example(
         prompt=asked,

@@ -85,12 +85,10 @@ class SemanticAnswers:
             return None
         if self._similar.is_due():
             self._learning.start(self._similar.settle())
-        candidate = await self._similar.find(question, call.context.caller.user_key)
-        if candidate is None or not self._similar.allows(candidate):
+        found = await self._find_allowed(call, question)
+        if found is None:
             return None
-        ready = await self._ready(call, candidate)
-        if ready is None:
-            return None
+        candidate, ready = found
         checked = self._chance() < CHECK_SHARE and self._checks.may_compare()
         if checked and not self._checks.may_call():
             # The model answers on the client's path, and that answer is compared.
@@ -109,13 +107,20 @@ class SemanticAnswers:
         question = call.question
         if question is None or call.context.directives.no_cache or self._settings.cache.semantic.embedding_model:
             return None
+        found = await self._find_allowed(call, question)
+        if found is None:
+            return None
+        candidate, ready = found
+        self._similar.note_served(call.context.request_id, candidate, call.context.caller.user_key)
+        return ready
+
+    async def _find_allowed(self, call: Call, question: AskedQuestion) -> tuple[SimilarCandidate, ReadyAnswer] | None:
+        """A similar question that may be served by now, and its answer; None where there is none."""
         candidate = await self._similar.find(question, call.context.caller.user_key)
         if candidate is None or not self._similar.allows(candidate):
             return None
         ready = await self._ready(call, candidate)
-        if ready is not None:
-            self._similar.note_served(call.context.request_id, candidate, call.context.caller.user_key)
-        return ready
+        return None if ready is None else (candidate, ready)
 
     def _renew(self, call: Call, candidate: SimilarCandidate, ready: ReadyAnswer) -> None:
         """Begins to renew what was served, of the question that it was stored for, where it is old enough."""

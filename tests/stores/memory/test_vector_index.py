@@ -18,7 +18,7 @@ from turnout.install_line import install_line
 from turnout.ports.semantic import SemanticEntry
 from turnout.stores.memory import vector_index
 from turnout.stores.memory.semantic_store import MemorySemanticStore
-from turnout.stores.memory.vector_index import GrowingIndex, IndexThread, VectorIndex
+from turnout.stores.memory.vector_index import GrowingIndex, IndexThread, VectorIndex, candidates
 
 ROWS = np.random.default_rng(5).normal(size=(400, 8)).astype("<f4")
 ROWS /= np.linalg.norm(ROWS, axis=1, keepdims=True)
@@ -291,7 +291,8 @@ def test_arrays_grow_and_shrink_without_losing_a_vector(monkeypatch: pytest.Monk
             rows.pop(key, None)
         if rows and step % 10 == 0:
             expected = max(float(ROWS[each] @ ROWS[step % 400]) for each in rows.values())
-            assert index.nearest(ROWS[step % 400].tobytes(), 1)[0][1] == pytest.approx(expected, abs=1e-5)
+            (nearest,) = candidates(*index.snapshot(), ROWS[step % 400].tobytes(), 1)
+            assert float(ROWS[rows[nearest]] @ ROWS[step % 400]) == pytest.approx(expected, abs=1e-5)
         assert len(index) == len(rows)
 
 

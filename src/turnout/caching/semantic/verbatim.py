@@ -22,7 +22,8 @@ _PATTERN = re.compile(r"\b(?:regexp?s?|regular expressions?|match(?:es)?)\b", re
 _DOTTED = re.compile(r"\w[.]$")
 # Who asks so asks of the very words behind the colon.
 _HANDING_OVER = re.compile(
-    r"\b(?:translat\w*|correct|proofread|fix|improve|edit|revise|polish|shorten|check|count|words?|letters?|characters?|syllables?|rewrite|rephrase|paraphrase"
+    r"\b(?:translat\w*|correct|proofread|fix|improve|edit|revise|polish|shorten|check|count|words?|letters?|characters?"
+    r"|syllables?|rewrite|rephrase|paraphrase"
     r"|(?:upper|lower)[ -]?case|capital(?:s|i[sz]e\w*)|punctuat\w*|commas?|spell\w*|grammar|grammatical\w*|polite\w*"
     r"|subject of|verb|noun|repeat|reverse|is (?:this|it|that) an? (?:question|sentence|statement))\b"
 )

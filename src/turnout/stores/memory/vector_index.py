@@ -141,23 +141,10 @@ class VectorIndex:
     def _row(self, place: int) -> Any:
         return self._blocks[place // _BLOCK][place % _BLOCK]
 
-    def nearest(self, vector: bytes, count: int) -> list[tuple[bytes, float]]:
-        """The keys of the most similar vectors and their cosines, the nearest first."""
-        return _nearest(self._blocks, self._keys, len(self), vector, count)
-
     def snapshot(self) -> tuple[list[Any], list[list[bytes]], int]:
         """What `candidates` reads in a thread or in turns. A vector that is moved meanwhile may be missed or scored
         wrongly."""
         return list(self._blocks), list(self._keys), len(self)
-
-
-def _nearest(
-    blocks: list[Any], keys: list[list[bytes]], size: int, vector: bytes, count: int
-) -> list[tuple[bytes, float]]:
-    similarities = np.empty(size, dtype=np.float32)
-    for start in range(0, size, _BLOCK):
-        _compare(blocks, start, vector, similarities)
-    return _best(keys, similarities, count)
 
 
 def _compare(blocks: list[Any], start: int, vector: bytes, similarities: Any) -> None:
@@ -167,7 +154,8 @@ def _compare(blocks: list[Any], start: int, vector: bytes, similarities: Any) ->
     np.einsum("ij,j->i", blocks[start // _BLOCK][: len(part)], np.frombuffer(vector, dtype="<f4"), out=part)
 
 
-def _best(keys: list[list[bytes]], similarities: Any, count: int) -> list[tuple[bytes, float]]:
+def _best(keys: list[list[bytes]], similarities: Any, count: int) -> list[bytes]:
+    """The keys of the largest, the largest first."""
     if count < len(similarities):
         best = np.argpartition(-similarities, count - 1)[:count]
     else:
@@ -178,13 +166,16 @@ def _best(keys: list[list[bytes]], similarities: Any, count: int) -> list[tuple[
         block = keys[place // _BLOCK]
         # Shorter where some were removed meanwhile.
         if place % _BLOCK < len(block):
-            found.append((block[place % _BLOCK], float(similarities[place])))
+            found.append(block[place % _BLOCK])
     return found
 
 
 def candidates(blocks: list[Any], keys: list[list[bytes]], size: int, vector: bytes, count: int) -> list[bytes]:
-    """The keys of the most similar of these vectors."""
-    return [key for key, _ in _nearest(blocks, keys, size, vector, count)]
+    """The keys of the most similar of these vectors, the nearest first."""
+    similarities = np.empty(size, dtype=np.float32)
+    for start in range(0, size, _BLOCK):
+        _compare(blocks, start, vector, similarities)
+    return _best(keys, similarities, count)
 
 
 async def candidates_in_turns(
@@ -199,7 +190,7 @@ async def candidates_in_turns(
             await asyncio.sleep(0)
         _compare(blocks, start, vector, similarities)
         compared += numbers
-    return [key for key, _ in _best(keys, similarities, count)]
+    return _best(keys, similarities, count)
 
 
 def _free(held: list[list[Any]]) -> None:
